@@ -1,0 +1,1 @@
+"""The scheduler's shared layer: messages in, devices taken back, users told."""

@@ -1,0 +1,1 @@
+"""MariaDB: connection, statements, what is loaded and what is committed."""

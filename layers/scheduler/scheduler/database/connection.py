@@ -1,0 +1,164 @@
+"""One connection per execution environment, opened on first use and revived after a freeze."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import pymysql
+from pymysql.constants import CR, ER
+
+from scheduler.database import credentials
+from scheduler.database.url import DatabaseUrl
+from scheduler.settings import DatabaseAuth, DatabaseSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pymysql.connections import Connection
+    from pymysql.cursors import Cursor
+
+_CONNECT_TIMEOUT: Final = 5
+_READ_TIMEOUT: Final = 60
+"""Seconds; longer than any statement takes, far shorter than a function's timeout."""
+
+_SESSION: Final = (
+    "SET SESSION tx_isolation = 'READ-COMMITTED', time_zone = '+00:00',"
+    " innodb_lock_wait_timeout = 10, sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"
+)
+
+_MAX_STATEMENT_BYTES: Final = 8 << 20
+"""Half of max_allowed_packet (16 MiB, the default of MariaDB and RDS)."""
+
+RETRYABLE: Final = frozenset({ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT, ER.DUP_ENTRY})
+"""The whole transaction may be run again: somebody else was faster.
+
+A duplicate key means that another environment inserted the same processed id, user or device
+since our snapshot; the next run sees it.
+"""
+
+_UNAVAILABLE: Final = frozenset(
+    {
+        CR.CR_CONN_HOST_ERROR,
+        CR.CR_CONNECTION_ERROR,
+        CR.CR_SERVER_GONE_ERROR,
+        CR.CR_SERVER_LOST,
+        CR.CR_UNKNOWN_HOST,
+        ER.CON_COUNT_ERROR,
+        ER.SERVER_SHUTDOWN,
+        ER.OPTION_PREVENTS_STATEMENT,  # read-only after a failover
+        ER.NORMAL_SHUTDOWN,
+        1927,  # ER_CONNECTION_KILLED
+    }
+)
+
+
+class DatabaseUnavailableError(Exception):
+    """The database cannot be reached or does not take writes: nobody's message is at fault."""
+
+
+class Database:
+    """Hands out transactions on one lazily opened connection. Not for use by several threads."""
+
+    def __init__(self, settings: DatabaseSettings) -> None:
+        self._settings = settings
+        self._connection: Connection[Cursor] | None = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[Cursor]:
+        """Run the block in one transaction: commit at its end, roll back when it raises.
+
+        Raises:
+            DatabaseUnavailableError: no connection, or it was lost on the way. What the block
+                did is rolled back by the server unless the commit had reached it.
+            pymysql.MySQLError: the server refused a statement.
+        """
+        connection = self._alive()
+        try:
+            with connection.cursor() as cursor:
+                cursor.max_stmt_length = _MAX_STATEMENT_BYTES
+                yield cursor
+            connection.commit()
+        except BaseException as error:
+            self._abandon(connection)
+            if isinstance(error, pymysql.MySQLError) and is_unavailable(error):
+                raise DatabaseUnavailableError(str(error)) from error
+            raise
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _alive(self) -> Connection[Cursor]:
+        if self._connection is not None:
+            try:
+                self._connection.ping()
+            except pymysql.MySQLError:
+                self._connection = None
+            else:
+                return self._connection
+        try:
+            self._connection = connect(self._settings)
+        except pymysql.MySQLError as error:
+            raise DatabaseUnavailableError(str(error)) from error
+        return self._connection
+
+    def _abandon(self, connection: Connection[Cursor]) -> None:
+        try:
+            connection.rollback()
+        except pymysql.MySQLError:
+            self._connection = None
+
+
+def is_unavailable(error: pymysql.MySQLError) -> bool:
+    """Tell whether an error is the server's absence rather than a statement's fault."""
+    if isinstance(error, pymysql.InterfaceError):
+        return True
+    return bool(error.args) and error.args[0] in _UNAVAILABLE
+
+
+def connect(settings: DatabaseSettings) -> Connection[Cursor]:
+    """Open a connection: READ COMMITTED, UTC, strict, with timeouts, TLS verified where asked.
+
+    Raises:
+        pymysql.OperationalError: the server cannot be reached or refuses the account.
+    """
+    url = DatabaseUrl.parse(settings.database_url.get_secret_value())
+    user, password = _account(settings, url)
+    return pymysql.connect(
+        host=url.host,
+        port=url.port,
+        user=user,
+        password=password,
+        database=url.name,
+        charset="utf8mb4",
+        connect_timeout=_CONNECT_TIMEOUT,
+        read_timeout=_READ_TIMEOUT,
+        write_timeout=_READ_TIMEOUT,
+        init_command=_SESSION,
+        **_tls(settings),
+    )
+
+
+def _account(settings: DatabaseSettings, url: DatabaseUrl) -> credentials.Credentials:
+    if settings.database_auth is DatabaseAuth.SECRET:
+        if not settings.database_secret_arn:
+            raise ValueError("DATABASE_AUTH=secret needs DATABASE_SECRET_ARN")
+        return credentials.from_secret(settings.database_secret_arn)
+    user = url.user or ""
+    if settings.database_auth is DatabaseAuth.IAM:
+        return credentials.Credentials(user, credentials.iam_token(url.host, url.port, user))
+    return credentials.Credentials(user, url.password or "")
+
+
+def _tls(settings: DatabaseSettings) -> dict[str, Any]:
+    # Without these pymysql encrypts but believes any certificate.
+    if not settings.database_ca_file:
+        return {}
+    return {
+        "ssl_ca": settings.database_ca_file,
+        "ssl_verify_cert": True,
+        "ssl_verify_identity": True,
+    }

@@ -1,0 +1,37 @@
+"""Database URLs: ``mysql://user:password@host:port/name``, percent-encoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseUrl:
+    """The parts of a database URL."""
+
+    host: str
+    port: int
+    name: str
+    user: str | None
+    password: str | None
+
+    @classmethod
+    def parse(cls, url: str) -> DatabaseUrl:
+        """Split a URL.
+
+        Raises:
+            ValueError: another scheme, no host or no database name. The message leaves the URL
+                out, since it may hold a password.
+        """
+        parts = urlsplit(url)
+        name = parts.path.lstrip("/")
+        if parts.scheme != "mysql" or not parts.hostname or not name:
+            raise ValueError("DATABASE_URL must look like mysql://user:password@host:port/name")
+        return cls(
+            parts.hostname,
+            parts.port or 3306,
+            unquote(name),
+            unquote(parts.username) if parts.username else None,
+            unquote(parts.password) if parts.password else None,
+        )

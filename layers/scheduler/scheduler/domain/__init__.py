@@ -1,0 +1,1 @@
+"""What the product is about, free of AWS, AMQP and SQL."""

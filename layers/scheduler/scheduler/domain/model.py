@@ -1,0 +1,84 @@
+"""Users, devices and allocations as the rules see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+DEFAULT_LOCALE: Final = "zh-CN"
+LOCALES: Final = (DEFAULT_LOCALE, "en")
+
+
+class UserStatus(StrEnum):
+    """Whether a user may hold devices; deleted is final."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    DELETED = "deleted"
+
+
+class DeviceStatus(StrEnum):
+    """Whether somebody holds the device."""
+
+    AVAILABLE = "available"
+    ALLOCATED = "allocated"
+
+
+class Health(StrEnum):
+    """Whether the device works; only a running one can be allocated, deleted is final."""
+
+    RUNNING = "running"
+    STOPPED = "stopped"
+    ERROR = "error"
+    FAILED = "failed"
+    MAINTENANCE = "maintenance"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What a user may hold at once; ``None`` means no limit. Memory is in MB."""
+
+    max_devices: int
+    max_cpu: int | None = None
+    max_memory_mb: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user of the platform. ``known`` is false until the user has a row."""
+
+    id: str
+    quota: Quota
+    status: UserStatus = UserStatus.ACTIVE
+    billing_hold: bool = False
+    locale: str = DEFAULT_LOCALE
+    known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """An Android device. ``known`` is false until the device has a row; sizes in MB, 0 = unknown."""
+
+    id: str
+    name: str = ""
+    status: DeviceStatus = DeviceStatus.AVAILABLE
+    health: Health = Health.RUNNING
+    cpu_cores: int = 0
+    memory_mb: int = 0
+    storage_mb: int = 0
+    known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """A device in the hands of a user; only active ones are ever loaded."""
+
+    id: str
+    user_id: str
+    device_id: str
+    allocated_at: datetime

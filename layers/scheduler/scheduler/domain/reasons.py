@@ -1,0 +1,80 @@
+"""Why a device was taken back: a code for machines, parameters for the text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseReason:
+    """The cause of a release; ``text`` is the key of its sentence in the text catalogue."""
+
+    code: str
+    text: str
+    params: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def _of(cls, code: str, **params: object) -> Self:
+        return cls(code, code, params)
+
+    @classmethod
+    def device_failed(cls, reason: str) -> Self:
+        """Return the reason of device.failed."""
+        return cls._of("device_failed", reason=reason)
+
+    @classmethod
+    def device_deleted(cls) -> Self:
+        """Return the reason of device.deleted."""
+        return cls._of("device_deleted")
+
+    @classmethod
+    def device_status_changed(cls, old: str, new: str) -> Self:
+        """Return the reason of device.status_changed."""
+        return cls._of("device_status_changed", old=old, new=new)
+
+    @classmethod
+    def device_maintenance(cls, maintenance_type: str, minutes: int | None) -> Self:
+        """Return the reason of device.maintenance; ``minutes`` is the estimate, if there is one."""
+        if minutes is None:
+            return cls._of("device_maintenance", type=maintenance_type)
+        params = {"type": maintenance_type, "minutes": minutes}
+        return cls("device_maintenance", "device_maintenance_estimated", params)
+
+    @classmethod
+    def user_deleted(cls) -> Self:
+        """Return the reason of user.deleted."""
+        return cls._of("user_deleted")
+
+    @classmethod
+    def user_suspended(cls, reason: str) -> Self:
+        """Return the reason of user.suspended."""
+        return cls._of("user_suspended", reason=reason)
+
+    @classmethod
+    def quota_updated(cls, max_devices: int) -> Self:
+        """Return the reason of user.quota_updated."""
+        return cls._of("quota_updated", max_devices=max_devices)
+
+    @classmethod
+    def quota_exceeded(cls) -> Self:
+        """Return the reason of user.quota_exceeded."""
+        return cls._of("quota_exceeded")
+
+    @classmethod
+    def payment_failed(cls) -> Self:
+        """Return the reason of too many failed payments."""
+        return cls._of("payment_failed")
+
+    @classmethod
+    def billing_overdue(cls, amount: Decimal, days: int) -> Self:
+        """Return the reason of billing.overdue."""
+        return cls._of("billing_overdue", amount=amount, days=days)
+
+    @classmethod
+    def user_request(cls) -> Self:
+        """Return the reason of a release that the user (or somebody for him) asked for."""
+        return cls._of("user_request")

@@ -1,0 +1,1 @@
+"""Messages: what arrives from the broker and what goes back to it."""

@@ -1,0 +1,69 @@
+"""From the bytes of a message to a typed event, or to a reason why not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from scheduler.messaging.contract import Event, with_default_time
+from scheduler.messaging.message import Identity, Message, identify
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A message with its identity and its event."""
+
+    message: Message
+    identity: Identity
+    event: Event
+
+    @property
+    def key(self) -> str:
+        """Return what names the message over all queues."""
+        return f"{self.message.queue}:{self.identity.id}"
+
+
+class InvalidBodyError(Exception):
+    """A body that the contract does not accept; the text tells a person why."""
+
+
+def parse(message: Message, contract: type[Event], now: datetime) -> Parsed:
+    """Return the event in a message.
+
+    Raises:
+        InvalidBodyError: not UTF-8, not JSON, not an object, or a field breaks the contract.
+    """
+    body = _json_object(message.body)
+    identity = identify(message, body)
+    with_default_time(body, message.sent_at, now)
+    try:
+        return Parsed(message, identity, contract.model_validate(body, context={"now": now}))
+    except ValidationError as error:
+        raise InvalidBodyError(_sentences(error)) from None
+
+
+def _json_object(raw: bytes) -> dict[str, Any]:
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidBodyError(f"body is not UTF-8: {error.reason} at byte {error.start}") from None
+    try:
+        body = from_json(text, allow_inf_nan=False, cache_strings="keys")
+    except ValueError as error:
+        raise InvalidBodyError(f"body is not JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise InvalidBodyError(f"body is not a JSON object but a {type(body).__name__}")
+    return body
+
+
+def _sentences(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+        for problem in error.errors(include_url=False, include_input=False, include_context=False)
+    )

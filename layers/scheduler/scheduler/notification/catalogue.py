@@ -1,0 +1,89 @@
+"""Every text a user reads: ``texts/<locale>.json``, which a translator edits without touching code.
+
+Placeholders take a kind behind the colon: ``{amount:money}``, ``{used:duration}`` (seconds),
+``{expires_at:time}`` (UTC). A parameter is never read as a template.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from string import Formatter
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from scheduler.domain.model import DEFAULT_LOCALE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scheduler.domain.reasons import ReleaseReason
+
+_TEXTS = Path(__file__).parent / "texts"
+
+
+class Text(NamedTuple):
+    """A rendered notification."""
+
+    title: str
+    message: str
+
+
+def money(amount: Decimal) -> str:
+    """Return ¥100 for whole amounts and ¥150.50 otherwise."""
+    cents = amount.quantize(Decimal("0.01"))
+    sign = "-" if cents < 0 else ""
+    return f"{sign}¥{abs(cents):.0f}" if cents == cents.to_integral() else f"{sign}¥{abs(cents)}"
+
+
+def notice(kind: str, locale: str, params: Mapping[str, Any]) -> Text:
+    """Return title and message of a notification; an unknown locale falls back to zh-CN.
+
+    Raises:
+        KeyError: the catalogue has no such kind, or the text wants a parameter that is missing.
+    """
+    catalogue = _catalogue(locale)
+    text = catalogue.texts["notice"][kind]
+    return Text(catalogue.render(text["title"], params), catalogue.render(text["message"], params))
+
+
+def reason(why: ReleaseReason, locale: str = DEFAULT_LOCALE) -> str:
+    """Return the sentence that says why a device was released."""
+    catalogue = _catalogue(locale)
+    return catalogue.render(catalogue.texts["reason"][why.text], why.params)
+
+
+class _Catalogue(Formatter):
+    """The texts of one locale and how its values are written."""
+
+    def __init__(self, texts: dict[str, Any]) -> None:
+        self.texts = texts
+
+    def render(self, template: str, params: Mapping[str, Any]) -> str:
+        return self.vformat(template, (), params)
+
+    def format_field(self, value: object, format_spec: str) -> str:
+        match format_spec:
+            case "money":
+                return money(cast("Decimal", value))
+            case "duration":
+                return self._duration(cast("int", value))
+            case "time":
+                return f"{cast('datetime', value):%Y-%m-%d %H:%M} UTC"
+        return cast("str", super().format_field(value, format_spec))
+
+    def _duration(self, seconds: int) -> str:
+        hours, minutes = seconds // 3600, seconds // 60 % 60
+        unit = "hours" if hours else "minutes" if minutes else "seconds"
+        template: str = self.texts["duration"][unit]
+        return template.format(hours=hours, minutes=minutes, seconds=seconds)
+
+
+@cache
+def _catalogue(locale: str) -> _Catalogue:
+    file = _TEXTS / f"{locale}.json"
+    if not file.is_file():
+        return _catalogue(DEFAULT_LOCALE)
+    return _Catalogue(json.loads(file.read_text("utf-8")))

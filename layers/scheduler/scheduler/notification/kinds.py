@@ -1,0 +1,43 @@
+"""Which notification goes to which channels: the table of the event contract."""
+
+from __future__ import annotations
+
+from enum import Enum, StrEnum
+
+
+class Channel(StrEnum):
+    """A way to reach a user."""
+
+    WEBSOCKET = "websocket"
+    EMAIL = "email"
+    SMS = "sms"
+
+
+_PUSH = (Channel.WEBSOCKET,)
+_MAIL = (Channel.WEBSOCKET, Channel.EMAIL)
+_ALL = (Channel.WEBSOCKET, Channel.EMAIL, Channel.SMS)
+
+
+class NoticeKind(Enum):
+    """A notification: its key in the text catalogue and its channels."""
+
+    DEVICE_RELEASED = ("device_released", _PUSH)
+    ALLOCATION_SUCCESS = ("allocation_success", _PUSH)
+    ACCOUNT_SUSPENDED = ("account_suspended", _MAIL)
+    QUOTA_UPDATED = ("quota_adjusted.updated", _MAIL)
+    QUOTA_EXCEEDED = ("quota_adjusted.exceeded", _MAIL)
+    PAYMENT_FAILED = ("billing_alert.payment_failed", _MAIL)
+    BALANCE_LOW = ("billing_alert.balance_low", _MAIL)
+    OVERDUE = ("billing_alert.overdue", _ALL)
+    PAYMENT_SUCCESS = ("billing_alert.payment_success", _PUSH)
+    RECHARGED = ("billing_alert.recharged", _PUSH)
+    SERVICE_SUSPENDED = ("service_suspended", _ALL)
+
+    def __init__(self, key: str, channels: tuple[Channel, ...]) -> None:
+        self.key = key
+        self.channels = channels
+
+    @property
+    def type(self) -> str:
+        """Return the notification's type as clients know it, e.g. ``billing_alert``."""
+        return self.key.partition(".")[0]

@@ -1,0 +1,78 @@
+"""The environment variables of the functions, read and checked once at cold start.
+
+Each function composes its settings from the parts it needs, so that a variable it does not
+use need not be set.
+"""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+
+class Settings(BaseModel):
+    """Base of all settings: a field ``database_url`` is the variable ``DATABASE_URL``."""
+
+    model_config = ConfigDict(
+        alias_generator=str.upper, frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Read the process's environment.
+
+        Raises:
+            pydantic.ValidationError: names each variable that is missing or malformed.
+        """
+        return cls.model_validate({name: value for name, value in os.environ.items() if value})
+
+
+class DatabaseAuth(StrEnum):
+    """Where the database password comes from."""
+
+    PASSWORD = "password"  # noqa: S105 - names the method, is no password
+    SECRET = "secret"  # noqa: S105 - likewise
+    IAM = "iam"
+
+
+class DatabaseSettings(Settings):
+    """How to reach MariaDB: ``mysql://user[:password]@host:port/name``."""
+
+    database_url: SecretStr
+    database_auth: DatabaseAuth = DatabaseAuth.PASSWORD
+    database_secret_arn: str | None = None
+    database_ca_file: str | None = None
+
+
+class BrokerSettings(Settings):
+    """How to reach RabbitMQ: ``amqps://[user:password@]host:port/vhost``."""
+
+    broker_url: SecretStr
+    broker_secret_arn: str | None = None
+
+
+class RetrySettings(Settings):
+    """How often a failing critical message is tried again."""
+
+    max_retries: int = Field(default=3, ge=0, le=100)
+
+
+class QuotaSettings(Settings):
+    """What a user nobody told us about may hold."""
+
+    default_max_devices: int = Field(default=10, ge=0, le=1_000_000)
+
+
+class PaymentSettings(Settings):
+    """When failed payments stop the service."""
+
+    payment_failures_table: str
+    billing_failure_threshold: int = Field(default=3, ge=1, le=1000)
+    payment_failure_ttl_days: int = Field(default=7, ge=1, le=365)
+
+
+class ConsumerSettings(DatabaseSettings, BrokerSettings, RetrySettings, QuotaSettings):
+    """What every function that consumes events needs."""
