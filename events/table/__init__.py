@@ -1,0 +1,1 @@
+"""What the sample files say, in clear."""

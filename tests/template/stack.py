@@ -1,0 +1,48 @@
+"""The template as CloudFormation gets it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Resources by logical id, after the SAM transform."""
+
+    resources: dict[str, dict[str, Any]]
+
+    def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
+        """Return the properties of each resource of a type."""
+        return {
+            name: resource["Properties"]
+            for name, resource in self.resources.items()
+            if resource["Type"] == kind
+        }
+
+    @property
+    def functions(self) -> dict[str, dict[str, Any]]:
+        """Return the properties of each function."""
+        return self.of_type("AWS::Lambda::Function")
+
+    @property
+    def roles(self) -> dict[str, dict[str, Any]]:
+        """Return the properties of each role."""
+        return self.of_type("AWS::IAM::Role")
+
+    def statements(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield each policy statement with the id of its policy or role; both branches of an If."""
+        for name, document in self._policies():
+            for statement in document["Statement"]:
+                for branch in statement.get("Fn::If", [None, statement])[1:]:
+                    yield name, branch
+
+    def _policies(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        for name, policy in self.of_type("AWS::IAM::ManagedPolicy").items():
+            yield name, policy["PolicyDocument"]
+        for name, role in self.roles.items():
+            for policy in role["Policies"]:
+                yield name, policy["PolicyDocument"]

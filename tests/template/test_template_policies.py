@@ -1,0 +1,51 @@
+from tests.template.stack import Stack
+
+# Each with its reason in template.yaml.
+WILDCARDS = {
+    ("FunctionPolicy", "NetworkInterfaces"),
+    ("FunctionPolicy", "Traces"),
+    ("EventSourcePolicy", "BrokerNetwork"),
+}
+
+
+def test_only_the_listed_statements_apply_to_any_resource(stack: Stack) -> None:
+    found = {
+        (name, statement.get("Sid"))
+        for name, statement in stack.statements()
+        if "*" in str(statement["Resource"])
+    }
+
+    assert found == WILDCARDS
+
+
+def test_actions_are_named_one_by_one(stack: Stack) -> None:
+    for name, statement in stack.statements():
+        assert "*" not in str(statement["Action"]), name
+        assert not {"NotAction", "NotResource"} & statement.keys(), name
+
+
+def test_every_function_has_a_role_of_its_own_that_only_lambda_assumes(stack: Stack) -> None:
+    functions = stack.functions
+    roles = stack.roles
+
+    assert sorted(f["Role"]["Fn::GetAtt"][0] for f in functions.values()) == sorted(roles)
+    for role in roles.values():
+        (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+        assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
+
+
+def test_no_role_carries_a_policy_of_aws(stack: Stack) -> None:
+    own = set(stack.of_type("AWS::IAM::ManagedPolicy"))
+
+    for role in stack.roles.values():
+        assert {arn["Ref"] for arn in role["ManagedPolicyArns"]} <= own
+
+
+def test_a_function_writes_only_its_own_log_group(stack: Stack) -> None:
+    roles = stack.roles
+
+    for function in stack.functions.values():
+        role = roles[function["Role"]["Fn::GetAtt"][0]]
+        group = function["LoggingConfig"]["LogGroup"]["Ref"]
+        logs = [p["PolicyDocument"] for p in role["Policies"] if p["PolicyName"] == "Logs"]
+        assert logs[0]["Statement"][0]["Resource"] == {"Fn::GetAtt": [group, "Arn"]}
