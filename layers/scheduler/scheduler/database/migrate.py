@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,25 +11,18 @@ from yoyo.backends.core.mysql import MySQLBackend
 from yoyo.connections import parse_uri
 
 from scheduler.database.connection import connect
-from scheduler.settings import DatabaseSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pymysql.connections import Connection
+
+    from scheduler.settings import DatabaseSettings
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _LOCK: Final = "scheduler-migrations"
 _LOCK_TIMEOUT: Final = 120
-
-
-class _Backend(MySQLBackend):  # type: ignore[misc]  # yoyo publishes no types
-    """yoyo on our own connection, which verifies TLS and knows the account."""
-
-    def __init__(self, connection: Connection[Any]) -> None:
-        self._ours = connection
-        super().__init__(parse_uri("mysql+pymysql://host/name"), "_yoyo_migration")
-
-    def connect(self, dburi: object) -> Connection[Any]:  # noqa: ARG002 - yoyo's signature
-        return self._ours
+"""Seconds; a migration of a large table is still far shorter."""
 
 
 def migrate(settings: DatabaseSettings) -> list[str]:
@@ -38,15 +32,32 @@ def migrate(settings: DatabaseSettings) -> list[str]:
         TimeoutError: another migration has held the lock for two minutes.
         pymysql.MySQLError: a statement failed; the migrations before it stay applied.
     """
-    connection = connect(settings)
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT GET_LOCK(%s, %s)", (_LOCK, _LOCK_TIMEOUT))
-            if cursor.fetchone() != (1,):
-                raise TimeoutError("another migration is running; try again when it has ended")
-        backend = _Backend(connection)
+    with _alone(settings):
+        backend = _backend(settings)
+        # A run that was killed leaves yoyo's own lock behind; ours dies with its connection.
+        backend.break_lock()
         pending = backend.to_apply(read_migrations(str(_MIGRATIONS)))
         backend.apply_migrations(pending)
         return [migration.id for migration in pending]
-    finally:
-        connection.close()
+
+
+@contextmanager
+def _alone(settings: DatabaseSettings) -> Iterator[None]:
+    with closing(connect(settings)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT GET_LOCK(%s, %s)", (_LOCK, _LOCK_TIMEOUT))
+        if cursor.fetchone() != (1,):
+            raise TimeoutError("another migration is running; try again when it has ended")
+        yield
+
+
+def _backend(settings: DatabaseSettings) -> MySQLBackend:
+    """Return yoyo on our own connections, which verify TLS and know the account."""
+
+    class Backend(MySQLBackend):  # type: ignore[misc]  # yoyo publishes no types
+        def connect(self, dburi: object) -> Connection[Any]:  # noqa: ARG002 - yoyo's signature
+            return connect(settings)
+
+    name = settings.database_url.get_secret_value().rpartition("/")[2]
+    backend = Backend(parse_uri(f"mysql+pymysql://elsewhere/{name}"), "_yoyo_migration")
+    backend.init_database()
+    return backend

@@ -62,7 +62,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """An Android device. ``known`` is false until the device has a row; sizes in MB, 0 = unknown."""
+    """An Android device. ``known`` is false until it has a row; sizes in MB, 0 = unknown."""
 
     id: str
     name: str = ""

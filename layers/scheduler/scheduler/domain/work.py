@@ -37,7 +37,7 @@ class Snapshot:
 
     users: dict[str, User] = field(default_factory=dict)
     devices: dict[str, Device] = field(default_factory=dict)
-    allocations: tuple[Allocation, ...] = ()
+    allocations: dict[str, Allocation] = field(default_factory=dict)
     marks: dict[MarkKey, Stamp] = field(default_factory=dict)
 
 
@@ -49,6 +49,14 @@ class Release:
     reason: ReleaseReason
     released_at: datetime
     duration_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """An allocation that begins."""
+
+    allocation: Allocation
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +90,7 @@ class Work:
         self.changed_devices: dict[str, None] = {}
         self.changed_marks: dict[MarkKey, None] = {}
         self.erased_users: dict[str, None] = {}
+        self.grants: dict[str, Grant] = {}
         self.releases: dict[str, Release] = {}
         self.notices: dict[str, Notice] = {}
         self.remarks: list[str] = []
@@ -89,7 +98,7 @@ class Work:
         self._payment_failures = payment_failures or {}
         self._by_user: dict[str, dict[str, Allocation]] = {}
         self._by_device: dict[str, dict[str, Allocation]] = {}
-        for allocation in snapshot.allocations:
+        for allocation in snapshot.allocations.values():
             self._by_user.setdefault(allocation.user_id, {})[allocation.id] = allocation
             self._by_device.setdefault(allocation.device_id, {})[allocation.id] = allocation
         self._message = ""
@@ -144,6 +153,20 @@ class Work:
             self._put_user(self.user(id_))
         if aggregate is Aggregate.DEVICE and id_ not in self.devices:
             self._put_device(self.device(id_))
+
+    def allocate(self, allocation_id: str, user_id: str, device: Device, until: datetime) -> None:
+        """Give a free device (its row is locked) to a user, who is told."""
+        allocation = Allocation(allocation_id, user_id, device.id, self.now)
+        self._set(self.grants, allocation.id, Grant(allocation, until))
+        self._set(self._by_user.setdefault(user_id, {}), allocation.id, allocation)
+        self._set(self._by_device.setdefault(device.id, {}), allocation.id, allocation)
+        self._put_device(replace(device, status=DeviceStatus.ALLOCATED))
+        self._tell(
+            user_id,
+            NoticeKind.ALLOCATION_SUCCESS,
+            f"allocation_success:{allocation.id}",
+            {"allocation": allocation, "device": device.name, "expires_at": until},
+        )
 
     def release(self, allocation: Allocation, reason: ReleaseReason) -> None:
         """End an allocation: the device is free, its user is told (unless he is deleted)."""

@@ -1,4 +1,4 @@
-"""The wire format all events share; the 15 contracts extend it in functions/<family>/contracts.py."""
+"""What all events share on the wire; functions/<family>/contracts.py hold the 15 contracts."""
 
 from __future__ import annotations
 
@@ -49,19 +49,22 @@ def _only_text(value: object) -> object:
 def _sensible(value: datetime, info: ValidationInfo) -> datetime:
     if value.replace(tzinfo=UTC) < _EARLIEST:  # compared before conversion, which overflows
         raise ValueError("lies before the year 2000")
-    if value.replace(tzinfo=UTC) > info.context["now"] + MAX_AHEAD:
+    if value.replace(tzinfo=UTC) > _now(info) + MAX_AHEAD:
         raise ValueError("lies more than a day in the future")
     return value.astimezone(UTC)
 
 
-Id = Annotated[
-    str, StringConstraints(min_length=1, max_length=64), AfterValidator(_printable)
-]
+def _now(info: ValidationInfo) -> datetime:
+    if info.context is None:
+        raise TypeError("validate events with context={'now': ...}")
+    now: datetime = info.context["now"]
+    return now
+
+
+Id = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_printable)]
 """An id of a user or device."""
 
-Word = Annotated[
-    str, StringConstraints(min_length=1, max_length=64), AfterValidator(_printable)
-]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_printable)]
 """A short name, such as a status."""
 
 Text = Annotated[str, AfterValidator(_tidy)]

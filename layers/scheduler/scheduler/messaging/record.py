@@ -121,7 +121,7 @@ def _java_date(text: object) -> datetime | None:
     if not isinstance(text, str):
         return None
     try:
-        parsed = datetime.strptime(" ".join(text.split()), "%b %d, %Y, %I:%M:%S %p")
+        date = " ".join(text.split())
+        return datetime.strptime(date, "%b %d, %Y, %I:%M:%S %p").replace(tzinfo=UTC)
     except ValueError:
         return None
-    return parsed.replace(tzinfo=UTC)

@@ -7,7 +7,6 @@ Placeholders take a kind behind the colon: ``{amount:money}``, ``{used:duration}
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -18,6 +17,7 @@ from scheduler.domain.model import DEFAULT_LOCALE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from scheduler.domain.reasons import ReleaseReason
 

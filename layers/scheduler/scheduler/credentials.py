@@ -35,4 +35,5 @@ def iam_token(host: str, port: int, user: str) -> str:
     import boto3  # noqa: PLC0415 - likewise
 
     client = boto3.client("rds")
-    return client.generate_db_auth_token(DBHostname=host, Port=port, DBUsername=user)
+    token: str = client.generate_db_auth_token(DBHostname=host, Port=port, DBUsername=user)
+    return token

@@ -1,0 +1,1 @@
+"""Consumes what the billing service publishes."""

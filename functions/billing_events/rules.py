@@ -1,0 +1,102 @@
+"""What each billing event changes. The threshold is a setting, so the rules are made with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from billing_events.contracts import (
+    BalanceLow,
+    Overdue,
+    PaymentFailed,
+    PaymentSuccess,
+    Recharged,
+)
+from scheduler.domain.reasons import ReleaseReason
+from scheduler.notification.kinds import NoticeKind
+from scheduler.pipeline.rules import EventRules
+
+if TYPE_CHECKING:
+    from scheduler.domain.work import Work
+
+
+def billing_rules(failure_threshold: int) -> EventRules:
+    """Return the rules, given how many failed payments stop the service."""
+    events = EventRules()
+
+    @events.on(PaymentFailed)
+    def count_failed_payment(event: PaymentFailed, work: Work) -> None:
+        failures = work.payment_failures()
+        if failures < failure_threshold:
+            _warn(event, work, failures, failure_threshold)
+        else:
+            _stop_service(event, work, failures)
+
+    events.on(BalanceLow)(warn_of_low_balance)
+    events.on(Overdue)(stop_overdue_account)
+    events.on(PaymentSuccess)(welcome_payment)
+    events.on(Recharged)(welcome_recharge)
+    return events
+
+
+def _warn(event: PaymentFailed, work: Work, failures: int, threshold: int) -> None:
+    work.notify(
+        event.user_id,
+        NoticeKind.PAYMENT_FAILED,
+        amount=event.amount,
+        reason=event.reason,
+        count=failures,
+        threshold=threshold,
+    )
+    work.remark(f"payment failure count: {failures}/{threshold}")
+
+
+def _stop_service(event: PaymentFailed, work: Work, failures: int) -> None:
+    work.set_billing_hold(event.user_id, hold=True)
+    released = work.release_all(event.user_id, ReleaseReason.payment_failed())
+    work.notify(event.user_id, NoticeKind.SERVICE_SUSPENDED, count=failures, released=released)
+    work.remark(
+        f"User {event.user_id} reached payment failure threshold, releasing all devices"
+        f" ({released})"
+    )
+
+
+def warn_of_low_balance(event: BalanceLow, work: Work) -> None:
+    """Tell the user."""
+    work.notify(
+        event.user_id,
+        NoticeKind.BALANCE_LOW,
+        balance=event.current_balance,
+        threshold=event.threshold,
+    )
+
+
+def stop_overdue_account(event: Overdue, work: Work) -> None:
+    """Put the account on hold and take everything back; the user is told in any case."""
+    work.set_billing_hold(event.user_id, hold=True)
+    reason = ReleaseReason.billing_overdue(event.overdue_amount, event.overdue_days)
+    released = work.release_all(event.user_id, reason)
+    work.notify(
+        event.user_id,
+        NoticeKind.OVERDUE,
+        amount=event.overdue_amount,
+        days=event.overdue_days,
+    )
+    work.remark(
+        f"Released {released} allocations, sent {released} notifications due to overdue account"
+    )
+
+
+def welcome_payment(event: PaymentSuccess, work: Work) -> None:
+    """Lift the hold; the failures were reset before."""
+    _settle_account(event, work, NoticeKind.PAYMENT_SUCCESS)
+
+
+def welcome_recharge(event: Recharged, work: Work) -> None:
+    """Lift the hold; the failures were reset before."""
+    _settle_account(event, work, NoticeKind.RECHARGED)
+
+
+def _settle_account(event: PaymentSuccess | Recharged, work: Work, kind: NoticeKind) -> None:
+    work.set_billing_hold(event.user_id, hold=False)
+    work.notify(event.user_id, kind, amount=event.amount, balance=event.new_balance)
+    work.remark(f"Reset payment failure count for user {event.user_id}")

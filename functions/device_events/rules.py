@@ -1,0 +1,81 @@
+"""What each device event changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from device_events.contracts import (
+    DeviceCreated,
+    DeviceDeleted,
+    DeviceFailed,
+    DeviceMaintenance,
+    DeviceState,
+    DeviceStatusChanged,
+)
+from scheduler.domain.guard import Aggregate, Concern
+from scheduler.domain.model import Health
+from scheduler.domain.reasons import ReleaseReason
+from scheduler.pipeline.rules import EventRules
+
+if TYPE_CHECKING:
+    from scheduler.domain.work import Work
+
+events = EventRules()
+
+
+@events.on(DeviceFailed)
+def release_failed_device(event: DeviceFailed, work: Work) -> None:
+    """Mark the device failed and take it back."""
+    work.set_device_health(event.device_id, Health.FAILED)
+    for allocation in work.active_allocations(device=event.device_id, until=event.occurred_at):
+        work.release(allocation, ReleaseReason.device_failed(event.reason))
+        work.remark(f"Auto-released allocation {allocation.id} due to device failure")
+
+
+@events.on(DeviceDeleted)
+def release_deleted_device(event: DeviceDeleted, work: Work) -> None:
+    """Mark the device deleted and take it back, whoever got it and when."""
+    work.set_device_health(event.device_id, Health.DELETED)
+    for allocation in work.active_allocations(device=event.device_id):
+        work.release(allocation, ReleaseReason.device_deleted())
+        work.remark(f"Auto-released allocation {allocation.id} due to device deletion")
+
+
+@events.on(DeviceStatusChanged)
+def follow_device_status(event: DeviceStatusChanged, work: Work) -> None:
+    """Let health follow the status; a device that stopped running is taken back."""
+    work.set_device_health(event.device_id, Health(event.new_status))
+    if event.old_status != DeviceState.RUNNING or event.new_status is DeviceState.RUNNING:
+        return
+    for allocation in work.active_allocations(device=event.device_id, until=event.occurred_at):
+        reason = ReleaseReason.device_status_changed(event.old_status, event.new_status)
+        work.release(allocation, reason)
+        work.remark(f"Auto-released allocation {allocation.id} due to device status change")
+
+
+@events.on(DeviceMaintenance)
+def release_device_in_maintenance(event: DeviceMaintenance, work: Work) -> None:
+    """Mark the device in maintenance and take it back."""
+    work.set_device_health(event.device_id, Health.MAINTENANCE)
+    reason = ReleaseReason.device_maintenance(event.maintenance_type, event.estimated_duration)
+    for allocation in work.active_allocations(device=event.device_id, until=event.occurred_at):
+        work.release(allocation, reason)
+        work.remark(f"Auto-released allocation {allocation.id} due to device maintenance")
+
+
+@events.on(DeviceCreated)
+def add_device(event: DeviceCreated, work: Work) -> None:
+    """Describe the device; it joins the pool unless something newer is known of its health."""
+    known = work.device(event.device_id)
+    described = replace(
+        known,
+        name=event.name or known.name,
+        cpu_cores=known.cpu_cores if event.cpu_cores is None else event.cpu_cores,
+        memory_mb=known.memory_mb if event.memory_mb is None else event.memory_mb,
+        storage_mb=known.storage_mb if event.storage_mb is None else event.storage_mb,
+    )
+    work.describe_device(described)
+    if not work.is_outdated(Concern.HEALTH, Aggregate.DEVICE, event.device_id, event.stamp):
+        work.set_device_health(event.device_id, Health.RUNNING)
+    work.remark(f"Device {event.device_id} joined the pool")

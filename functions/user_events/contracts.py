@@ -1,0 +1,73 @@
+"""The five user events as they arrive."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from scheduler.domain.guard import Concern, Guard
+from scheduler.messaging.contract import Text, UserEvent
+
+Limit = Annotated[int, Field(ge=0, le=1_000_000_000)]
+
+
+class UserDeleted(UserEvent):
+    """An account was deleted for good; nothing outweighs it."""
+
+    event_type: ClassVar = "user.deleted"
+    guard: ClassVar = Guard(None, (Concern.ACCOUNT,))
+
+
+class UserSuspended(UserEvent):
+    """An account was suspended."""
+
+    event_type: ClassVar = "user.suspended"
+    guard: ClassVar = Guard(Concern.ACCOUNT, (Concern.ACCOUNT,))
+    reason: Text
+
+
+class UserActivated(UserEvent):
+    """A suspended account may be used again."""
+
+    event_type: ClassVar = "user.activated"
+    guard: ClassVar = Guard(Concern.ACCOUNT, (Concern.ACCOUNT,))
+
+
+class WireQuota(BaseModel):
+    """What a user may hold; memory in MB, absent means no limit."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+
+    max_devices: Limit
+    max_cpu: Limit | None = None
+    max_memory: Limit | None = None
+
+
+class UserQuotaUpdated(UserEvent):
+    """A user's quota changed."""
+
+    event_type: ClassVar = "user.quota_updated"
+    guard: ClassVar = Guard(Concern.QUOTA, (Concern.QUOTA,))
+    old_quota: WireQuota | None = None
+    new_quota: WireQuota
+
+
+class QuotaType(StrEnum):
+    """What a quota limits."""
+
+    DEVICES = "devices"
+    CPU = "cpu"
+    MEMORY = "memory"
+
+
+class UserQuotaExceeded(UserEvent):
+    """A user holds more than allowed; ``current`` is what the producer believed."""
+
+    event_type: ClassVar = "user.quota_exceeded"
+    guard: ClassVar = Guard(Concern.QUOTA, (Concern.QUOTA,))
+    quota_type: QuotaType
+    current: Limit
+    limit: Limit

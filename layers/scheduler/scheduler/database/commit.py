@@ -1,0 +1,235 @@
+"""What a batch writes: every recorded change, set-based, in the transaction of its snapshot.
+
+executemany of PyMySQL sends one statement only for ``INSERT … VALUES (%s, …)``, hence the upserts
+where an update is meant: their rows exist and are locked.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from scheduler.notification.catalogue import reason as reason_text
+from scheduler.notification.render import render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from pymysql.cursors import Cursor
+
+    from scheduler.domain.model import Allocation, Device, User
+    from scheduler.domain.work import Grant, Release, Work
+    from scheduler.ids import NewId
+    from scheduler.messaging.validate import Parsed
+
+_PROCESSED: Final = """
+    INSERT INTO processed_messages (queue, message_id, body_sha256, processed_at)
+    VALUES (%s, %s, %s, %s)
+"""
+_NEW_USERS: Final = """
+    INSERT INTO users (id, status, billing_hold, max_devices, max_cpu, max_memory_mb)
+    VALUES (%s, %s, %s, %s, %s, %s)
+"""
+# A deleted user has no address left.
+_USERS: Final = f"""{_NEW_USERS}
+    ON DUPLICATE KEY UPDATE status = VALUES(status), billing_hold = VALUES(billing_hold),
+        max_devices = VALUES(max_devices), max_cpu = VALUES(max_cpu),
+        max_memory_mb = VALUES(max_memory_mb),
+        email = IF(VALUES(status) = 'deleted', NULL, email),
+        phone = IF(VALUES(status) = 'deleted', NULL, phone)
+"""
+_NEW_DEVICES: Final = """
+    INSERT INTO devices (id, name, status, health, cpu_cores, memory_mb, storage_mb)
+    VALUES (%s, %s, %s, %s, %s, %s, %s)
+"""
+_DEVICES: Final = f"""{_NEW_DEVICES}
+    ON DUPLICATE KEY UPDATE name = VALUES(name), status = VALUES(status),
+        health = VALUES(health), cpu_cores = VALUES(cpu_cores),
+        memory_mb = VALUES(memory_mb), storage_mb = VALUES(storage_mb)
+"""
+_GRANTS: Final = """
+    INSERT INTO allocations (id, user_id, device_id, status, allocated_at, expires_at)
+    VALUES (%s, %s, %s, %s, %s, %s)
+"""
+_RELEASES: Final = """
+    INSERT INTO allocations (id, user_id, device_id, status, allocated_at, expires_at,
+        released_at, duration_seconds, release_code, release_reason)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    ON DUPLICATE KEY UPDATE status = VALUES(status), released_at = VALUES(released_at),
+        duration_seconds = VALUES(duration_seconds), release_code = VALUES(release_code),
+        release_reason = VALUES(release_reason)
+"""
+_MARKS: Final = """
+    INSERT INTO event_versions (aggregate, id, concern, version, occurred_at)
+    VALUES (%s, %s, %s, %s, %s)
+    ON DUPLICATE KEY UPDATE version = VALUES(version), occurred_at = VALUES(occurred_at)
+"""
+_NOTIFICATIONS: Final = """
+    INSERT INTO notifications (id, user_id, type, title, message, data, dedupe_key, created_at)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+"""
+_DELIVERIES: Final = """
+    INSERT INTO notification_deliveries (notification_id, channel, next_attempt_at)
+    VALUES (%s, %s, %s)
+"""
+_OUTGOING: Final = """
+    INSERT INTO outgoing_events (routing_key, body, created_at) VALUES (%s, %s, %s)
+"""
+_ERASE_UNSENT: Final = """
+    UPDATE notifications n JOIN notification_deliveries d ON d.notification_id = n.id
+    SET d.status = 'skipped', d.last_error = 'user deleted',
+        n.title = '', n.message = '', n.data = '{}'
+    WHERE n.user_id IN %s AND d.status = 'pending'
+"""
+
+
+def commit(cursor: Cursor, work: Work, effective: Sequence[Parsed], new_id: NewId) -> None:
+    """Write processed ids, state, marks, notifications and outgoing events of a batch.
+
+    Raises:
+        pymysql.MySQLError: a statement was refused; the caller rolls back.
+    """
+    _many(cursor, _PROCESSED, _processed_rows(effective, work.now))
+    _write_state(cursor, work)
+    _write_notifications(cursor, work, new_id)
+    _many(cursor, _OUTGOING, _outgoing(work))
+    if work.erased_users:
+        cursor.execute(_ERASE_UNSENT, (tuple(work.erased_users),))
+
+
+def _write_state(cursor: Cursor, work: Work) -> None:
+    users = [work.users[id_] for id_ in work.changed_users]
+    devices = [work.devices[id_] for id_ in work.changed_devices]
+    _many(cursor, _NEW_USERS, (_user_row(user) for user in users if not user.known))
+    _many(cursor, _USERS, (_user_row(user) for user in users if user.known))
+    _many(cursor, _NEW_DEVICES, (_device_row(device) for device in devices if not device.known))
+    _many(cursor, _DEVICES, (_device_row(device) for device in devices if device.known))
+    _many(cursor, _GRANTS, (_grant_row(grant) for grant in work.grants.values()))
+    _many(cursor, _RELEASES, (_release_row(release) for release in work.releases.values()))
+    marks = ((*key, work.marks[key]) for key in work.changed_marks)
+    _many(
+        cursor,
+        _MARKS,
+        (
+            (aggregate, id_, concern, mark.version, _naive(mark.occurred_at))
+            for aggregate, id_, concern, mark in marks
+        ),
+    )
+
+
+def _write_notifications(cursor: Cursor, work: Work, new_id: NewId) -> None:
+    now = _naive(work.now)
+    notifications, deliveries = [], []
+    for notice in work.notices.values():
+        id_, rendered = new_id(), render(notice, work.user(notice.user_id).locale)
+        notifications.append(
+            (
+                id_,
+                notice.user_id,
+                notice.kind.type,
+                rendered.title,
+                rendered.message,
+                rendered.data,
+                notice.dedupe_key,
+                now,
+            )
+        )
+        deliveries += [(id_, channel, now) for channel in notice.kind.channels]
+    _many(cursor, _NOTIFICATIONS, notifications)
+    _many(cursor, _DELIVERIES, deliveries)
+
+
+def _processed_rows(effective: Iterable[Parsed], now: datetime) -> Iterable[tuple[Any, ...]]:
+    at = _naive(now)
+    return (
+        (parsed.message.queue, parsed.identity.id, parsed.identity.sha256, at)
+        for parsed in effective
+    )
+
+
+def _user_row(user: User) -> tuple[Any, ...]:
+    quota = user.quota
+    return (
+        user.id,
+        user.status,
+        user.billing_hold,
+        quota.max_devices,
+        quota.max_cpu,
+        quota.max_memory_mb,
+    )
+
+
+def _device_row(device: Device) -> tuple[Any, ...]:
+    return (
+        device.id,
+        device.name,
+        device.status,
+        device.health,
+        device.cpu_cores,
+        device.memory_mb,
+        device.storage_mb,
+    )
+
+
+def _release_row(release: Release) -> tuple[Any, ...]:
+    allocation, released_at = release.allocation, _naive(release.released_at)
+    return (
+        allocation.id,
+        allocation.user_id,
+        allocation.device_id,
+        "RELEASED",
+        _naive(allocation.allocated_at),
+        released_at,  # expires_at: the column wants a value, the existing row keeps its own
+        released_at,
+        release.duration_seconds,
+        release.reason.code,
+        reason_text(release.reason),
+    )
+
+
+def _grant_row(grant: Grant) -> tuple[Any, ...]:
+    allocation = grant.allocation
+    return (
+        allocation.id,
+        allocation.user_id,
+        allocation.device_id,
+        "ALLOCATED",
+        _naive(allocation.allocated_at),
+        _naive(grant.expires_at),
+    )
+
+
+def _outgoing(work: Work) -> Iterable[tuple[str, str, datetime]]:
+    at = _naive(work.now)
+    for release in work.releases.values():
+        extra = {"reason": release.reason.code, "durationSeconds": release.duration_seconds}
+        yield "device.released", _event_body(work, release.allocation, extra), at
+    for grant in work.grants.values():
+        extra = {"expiresAt": grant.expires_at.isoformat()}
+        yield "device.allocated", _event_body(work, grant.allocation, extra), at
+
+
+def _event_body(work: Work, allocation: Allocation, extra: dict[str, Any]) -> str:
+    device = work.device(allocation.device_id)
+    body = {
+        "allocationId": allocation.id,
+        "userId": allocation.user_id,
+        "deviceId": allocation.device_id,
+        **extra,
+        "cpuCores": device.cpu_cores,
+        "memoryMB": device.memory_mb,
+        "storageMB": device.storage_mb,
+        "timestamp": work.now.isoformat(),
+    }
+    return json.dumps(body, ensure_ascii=False)
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=None)
+
+
+def _many(cursor: Cursor, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    listed = list(rows)
+    if listed:
+        cursor.executemany(statement, listed)

@@ -1,0 +1,117 @@
+"""What a batch reads: one locked snapshot of everything its events speak of.
+
+Lock order is users, then devices (each by primary key). Whoever changes an allocation holds the
+row of its user and of its device, so allocations need no locks of their own.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from scheduler.domain.guard import Aggregate, Concern, MarkKey, Stamp
+from scheduler.domain.model import Allocation, Device, DeviceStatus, Health, Quota, User, UserStatus
+from scheduler.domain.work import Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from pymysql.cursors import Cursor
+
+_PROCESSED: Final = """
+    SELECT message_id, body_sha256 FROM processed_messages
+    WHERE queue = %s AND message_id IN %s
+"""
+_HOLDERS: Final = """
+    SELECT user_id FROM allocations WHERE active_device_id IN %s
+"""
+_USERS: Final = """
+    SELECT u.id, u.status, u.billing_hold, u.max_devices, u.max_cpu, u.max_memory_mb, u.locale,
+           v.concern, v.version, v.occurred_at
+    FROM users u LEFT JOIN event_versions v ON v.aggregate = 'user' AND v.id = u.id
+    WHERE u.id IN %s ORDER BY u.id
+"""
+_LOCK_USERS: Final = f"{_USERS} FOR UPDATE"
+_HELD_DEVICES: Final = """
+    SELECT device_id FROM allocations WHERE user_id IN %s AND status = 'ALLOCATED'
+"""
+_LOCK_DEVICES: Final = """
+    SELECT d.id, d.name, d.status, d.health, d.cpu_cores, d.memory_mb, d.storage_mb,
+           a.id, a.user_id, a.allocated_at, v.concern, v.version, v.occurred_at
+    FROM devices d
+    LEFT JOIN allocations a ON a.active_device_id = d.id
+    LEFT JOIN event_versions v ON v.aggregate = 'device' AND v.id = d.id
+    WHERE d.id IN %s ORDER BY d.id FOR UPDATE
+"""
+
+
+class SnapshotMovedError(Exception):
+    """A device changed hands between two statements; the transaction must be run again."""
+
+
+def processed(cursor: Cursor, queue: str, message_ids: Collection[str]) -> dict[str, bytes]:
+    """Return the messages of a queue whose effect is in the database, with their body hashes."""
+    return dict(_rows(cursor, _PROCESSED, queue, tuple(message_ids)))
+
+
+def outline(cursor: Cursor, users: Collection[str]) -> Snapshot:
+    """Read users and their marks without locking anything."""
+    loaded = Snapshot()
+    _read_users(loaded, _rows(cursor, _USERS, tuple(users)))
+    return loaded
+
+
+def snapshot(cursor: Cursor, users: Iterable[str], devices: Iterable[str]) -> Snapshot:
+    """Lock users and devices, with the holders of the devices and the devices of the users.
+
+    Raises:
+        SnapshotMovedError: a device got another holder before it was locked.
+    """
+    subjects, device_ids, user_ids = set(users), set(devices), set(users)
+    if device_ids:
+        user_ids |= {user for (user,) in _rows(cursor, _HOLDERS, tuple(device_ids))}
+    loaded = Snapshot()
+    if user_ids:
+        _read_users(loaded, _rows(cursor, _LOCK_USERS, tuple(sorted(user_ids))))
+    if subjects:
+        device_ids |= {device for (device,) in _rows(cursor, _HELD_DEVICES, tuple(subjects))}
+    if device_ids:
+        _read_devices(loaded, _rows(cursor, _LOCK_DEVICES, tuple(sorted(device_ids))))
+    if any(allocation.user_id not in loaded.users for allocation in loaded.allocations.values()):
+        raise SnapshotMovedError
+    return loaded
+
+
+def _read_users(into: Snapshot, rows: Iterable[Any]) -> None:
+    for id_, status, hold, devices, cpu, memory, locale, *mark in rows:
+        if id_ not in into.users:
+            quota = Quota(devices, cpu, memory)
+            into.users[id_] = User(id_, quota, UserStatus(status), bool(hold), locale)
+        _read_mark(into, Aggregate.USER, id_, mark)
+
+
+def _read_devices(into: Snapshot, rows: Iterable[Any]) -> None:
+    for id_, name, status, health, cpu, memory, storage, alloc, user, since, *mark in rows:
+        if id_ not in into.devices:
+            into.devices[id_] = Device(
+                id_, name, DeviceStatus(status), Health(health), cpu, memory, storage
+            )
+            if alloc:
+                into.allocations[alloc] = Allocation(alloc, user, id_, _utc(since))
+        _read_mark(into, Aggregate.DEVICE, id_, mark)
+
+
+def _read_mark(into: Snapshot, aggregate: Aggregate, id_: str, mark: Sequence[Any]) -> None:
+    concern, version, occurred_at = mark
+    if concern:
+        stamp = Stamp(_utc(occurred_at), version)
+        into.marks[MarkKey(aggregate, id_, Concern(concern))] = stamp
+
+
+def _utc(naive: datetime) -> datetime:
+    return naive.replace(tzinfo=UTC)
+
+
+def _rows(cursor: Cursor, statement: str, *parameters: object) -> Iterable[Any]:
+    cursor.execute(statement, parameters)
+    return cursor.fetchall()

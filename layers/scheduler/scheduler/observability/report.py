@@ -1,0 +1,82 @@
+"""Tells operators what became of a batch: one log line per message, one set of metrics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from aws_lambda_powertools import Logger
+
+from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
+from scheduler.observability.emf import Metrics, Unit
+from scheduler.pipeline.settle import Settled, Settlement
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+logger: Final = Logger()
+
+_LEVELS: Final = {
+    Settlement.RETRIED: logger.warning,
+    Settlement.INVALID: logger.error,
+    Settlement.DEAD_LETTERED: logger.error,
+    Settlement.ERROR: logger.error,
+}
+
+
+def report(batch: Sequence[Settled], seconds: float, now: datetime) -> None:
+    """Log every message and write the metrics of a batch of one queue.
+
+    Args:
+        batch: what became of each message.
+        seconds: how long the whole batch took.
+        now: the time of the metrics.
+    """
+    metrics = Metrics()
+    for settled in batch:
+        _log(settled)
+        event_type = _event_type(settled.outcome.message.queue)
+        metrics.add(
+            "scheduler_event_consumed_total",
+            1,
+            event_type=event_type,
+            status=settled.settlement,
+        )
+        for reason in settled.outcome.released:
+            metrics.add("scheduler_auto_release_total", 1, reason=reason)
+    if batch:
+        metrics.add("scheduler_batch_size", len(batch))
+        metrics.add(
+            "scheduler_event_processing_duration_seconds",
+            seconds,
+            Unit.SECONDS,
+            event_type=_event_type(batch[0].outcome.message.queue),
+        )
+    metrics.flush(now)
+
+
+def _log(settled: Settled) -> None:
+    outcome = settled.outcome
+    message, parsed = outcome.message, outcome.parsed
+    event_type = _event_type(message.queue)
+    details: dict[str, Any] = {
+        "event_type": event_type,
+        "outcome": settled.settlement.value,
+        "message_id": parsed.identity.id if parsed else message.properties.get("message_id"),
+        "correlation_id": message.properties.get("correlation_id"),
+        "attempt": message.attempt,
+        "released": len(outcome.released),
+        "notifications": outcome.notified,
+    }
+    if parsed:
+        details[f"{parsed.event.aggregate}_id"] = parsed.event.subject_id
+    if settled.settlement is Settlement.ERROR:
+        # The message is acknowledged: this line is all that remains of it.
+        details["payload"] = message.body.decode("utf-8", "replace")
+    text = "; ".join(filter(None, (f"Received {event_type}", *outcome.remarks, outcome.error)))
+    _LEVELS.get(settled.settlement, logger.info)(text, extra=details)
+
+
+def _event_type(queue: str) -> str:
+    work_queue = WORK_QUEUE_BY_NAME.get(queue)
+    return work_queue.event_type if work_queue else "unknown"

@@ -1,0 +1,1 @@
+"""How often a user's payments failed, in DynamoDB."""

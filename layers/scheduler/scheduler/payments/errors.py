@@ -1,0 +1,5 @@
+"""What can go wrong with counting, without the weight of boto3."""
+
+
+class CountRefusedError(Exception):
+    """This one failure could not be counted; others are not concerned."""

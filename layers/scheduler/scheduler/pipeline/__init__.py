@@ -1,0 +1,1 @@
+"""The path of a batch: decode, validate, load, decide, commit, settle."""

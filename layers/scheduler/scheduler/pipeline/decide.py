@@ -1,0 +1,103 @@
+"""Applies the rules of a batch to its work, message after message. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scheduler.domain.guard import Aggregate
+from scheduler.domain.model import Health, UserStatus
+from scheduler.payments.ledger import Counted
+from scheduler.pipeline.outcome import EFFECTIVE, Outcome, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from scheduler.domain.work import Work
+    from scheduler.messaging.contract import Event
+    from scheduler.messaging.validate import Parsed
+    from scheduler.pipeline.rules import Handling
+
+
+def decide(
+    batch: Iterable[Parsed],
+    work: Work,
+    handling: Handling,
+    processed: Mapping[str, bytes],
+    counted: Counted | None = None,
+) -> list[Outcome]:
+    """Return an outcome for every message; the changes are recorded in ``work``.
+
+    Args:
+        batch: messages of one queue, in order.
+        work: the snapshot of everything they speak of.
+        handling: contract and rule of the queue.
+        processed: body hashes of the messages whose effect is already stored, by id.
+        counted: what the payment counter said to each message.
+    """
+    known, counted = dict(processed), counted or Counted()
+    outcomes = []
+    for parsed in batch:
+        outcome = _decide_one(parsed, work, handling, known, counted)
+        if outcome.verdict in EFFECTIVE:
+            known[parsed.identity.id] = parsed.identity.sha256
+        outcomes.append(outcome)
+    return outcomes
+
+
+def _decide_one(
+    parsed: Parsed,
+    work: Work,
+    handling: Handling,
+    known: Mapping[str, bytes],
+    counted: Counted,
+) -> Outcome:
+    before = known.get(parsed.identity.id)
+    if before is not None:
+        return _seen_before(parsed, same=before == parsed.identity.sha256)
+    if parsed.key in counted.refused:
+        return Outcome(parsed.message, Verdict.FAILED, parsed, counted.refused[parsed.key])
+    if parsed.key in counted.superseded or is_outdated(parsed.event, work):
+        return Outcome(parsed.message, Verdict.OUTDATED, parsed)
+    return _apply(parsed, work, handling)
+
+
+def _seen_before(parsed: Parsed, *, same: bool) -> Outcome:
+    if same:
+        return Outcome(parsed.message, Verdict.DUPLICATE, parsed)
+    error = f"conflicting duplicate: message {parsed.identity.id} came before with another body"
+    return Outcome(parsed.message, Verdict.CONFLICT, parsed, error)
+
+
+def _apply(parsed: Parsed, work: Work, handling: Handling) -> Outcome:
+    event = parsed.event
+    released, notified = len(work.releases), len(work.notices)
+    work.begin(parsed.key)
+    try:
+        work.meet(event.aggregate, event.subject_id)
+        handling.rule(event, work)
+        work.advance(event.guard, event.aggregate, event.subject_id, event.stamp)
+    except Exception as error:  # noqa: BLE001 - whatever a rule raises is its message's failure only
+        work.undo()
+        return Outcome(parsed.message, Verdict.FAILED, parsed, f"{type(error).__name__}: {error}")
+    return Outcome(
+        parsed.message,
+        Verdict.DONE,
+        parsed,
+        remarks=tuple(work.remarks),
+        released=tuple(r.reason.code for r in list(work.releases.values())[released:]),
+        notified=len(work.notices) - notified,
+    )
+
+
+def is_outdated(event: Event, work: Work) -> bool:
+    """Tell whether an event comes too late: overtaken, or its user or device is deleted."""
+    concern = event.guard.compares
+    if concern and work.is_outdated(concern, event.aggregate, event.subject_id, event.stamp):
+        return True
+    return not event.final and _is_deleted(event, work)
+
+
+def _is_deleted(event: Event, work: Work) -> bool:
+    if event.aggregate is Aggregate.USER:
+        return work.user(event.subject_id).status is UserStatus.DELETED
+    return work.device(event.subject_id).health is Health.DELETED
