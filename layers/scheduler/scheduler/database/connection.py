@@ -28,13 +28,6 @@ _SESSION: Final = (
     " in_predicate_conversion_threshold = 0"
 )
 
-RETRYABLE: Final = frozenset({ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT, ER.DUP_ENTRY})
-"""The whole transaction may be run again: somebody else was faster.
-
-A duplicate key means that another environment inserted the same processed id, user or device
-since our snapshot; the next run sees it.
-"""
-
 _UNAVAILABLE: Final = frozenset(
     {
         CR.CR_CONN_HOST_ERROR,

@@ -7,30 +7,22 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-import pymysql
-
-from scheduler.database import load
-from scheduler.database.commit import commit
-from scheduler.database.connection import RETRYABLE, Database
-from scheduler.domain.guard import Aggregate
+from scheduler.database.connection import Database
 from scheduler.domain.model import Quota
-from scheduler.domain.work import Work
 from scheduler.ids import NewId, uuid7
 from scheduler.messaging.publisher import Publisher
 from scheduler.messaging.record import Undecodable, decode
 from scheduler.messaging.validate import InvalidBodyError, Parsed, parse
 from scheduler.observability.report import report
-from scheduler.payments.ledger import Counted, PaymentLedger
-from scheduler.pipeline.decide import decide, is_outdated
-from scheduler.pipeline.outcome import EFFECTIVE, Outcome, Verdict
+from scheduler.pipeline.outcome import Outcome, Verdict
 from scheduler.pipeline.settle import Settled, outbound, settle
+from scheduler.pipeline.transaction import BatchTransaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pymysql.cursors import Cursor
-
     from scheduler.messaging.message import Message
+    from scheduler.payments.ledger import PaymentLedger
     from scheduler.pipeline.rules import EventRules, Handling
     from scheduler.settings import ConsumerSettings
 
@@ -51,11 +43,10 @@ class Consumer:
     ) -> None:
         self._rules = rules
         self._settings = settings
-        self._ledger = ledger
         self._clock = clock
-        self._new_id = new_id
-        self._database = Database(settings)
         self._publisher = Publisher(settings)
+        quota = Quota(settings.default_max_devices)
+        self._transaction = BatchTransaction(Database(settings), ledger, quota, clock, new_id)
 
     def handle(self, event: object) -> dict[str, int]:
         """Consume an aws:rmq event and return how many messages were settled in which way.
@@ -85,57 +76,8 @@ class Consumer:
         for record in records:
             result = _validate(record, handling, self._clock())
             (parsed if isinstance(result, Parsed) else invalid).append(result)  # type: ignore[arg-type]
-        applied = self._apply(parsed, handling) if parsed and handling else []
+        applied = self._transaction.apply(parsed, handling) if parsed and handling else []
         return [*applied, *invalid]
-
-    def _apply(self, batch: Sequence[Parsed], handling: Handling) -> list[Outcome]:
-        """Run the transaction of a batch, again when somebody else was faster."""
-        for _ in range(_TRANSACTION_TRIES - 1):
-            try:
-                return self._transaction(batch, handling)
-            except load.SnapshotMovedError:
-                continue
-            except pymysql.MySQLError as error:
-                if error.args[0] not in RETRYABLE:
-                    raise
-        return self._transaction(batch, handling)
-
-    def _transaction(self, batch: Sequence[Parsed], handling: Handling) -> list[Outcome]:
-        now = self._clock()
-        with self._database.transaction() as cursor:
-            queue = batch[0].message.queue
-            processed = load.processed(cursor, queue, {parsed.identity.id for parsed in batch})
-            counted = self._count_payments(cursor, batch, processed, now)
-            subjects = {parsed.event.subject_id for parsed in batch}
-            by_user = handling.contract.aggregate is Aggregate.USER
-            snapshot = load.snapshot(
-                cursor, users=subjects if by_user else (), devices=() if by_user else subjects
-            )
-            work = Work(snapshot, now, self._default_quota, counted.counts)
-            outcomes = decide(batch, work, handling, processed, counted)
-            effective = [o.parsed for o in outcomes if o.verdict in EFFECTIVE and o.parsed]
-            commit(cursor, work, effective, self._new_id)
-        return outcomes
-
-    def _count_payments(
-        self, cursor: Cursor, batch: Sequence[Parsed], processed: dict[str, bytes], now: datetime
-    ) -> Counted:
-        """Count what is neither processed nor outdated, before any row is locked."""
-        paying = [
-            parsed
-            for parsed in batch
-            if parsed.event.payment and parsed.identity.id not in processed
-        ]
-        if not paying or self._ledger is None:
-            return Counted()
-        users = {parsed.event.subject_id for parsed in paying}
-        before = Work(load.outline(cursor, users), now, self._default_quota)
-        fresh = [parsed for parsed in paying if not is_outdated(parsed.event, before)]
-        return self._ledger.apply(fresh, now)
-
-    @property
-    def _default_quota(self) -> Quota:
-        return Quota(self._settings.default_max_devices)
 
 
 def _validate(

@@ -1,0 +1,39 @@
+"""Runs a transaction again when another one was faster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import pymysql
+from pymysql.constants import ER
+
+from scheduler.database.load import SnapshotMovedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+_TRIES: Final = 3
+
+# A duplicate key means that somebody inserted the same processed id, user, device or allocation
+# since our snapshot; the next run sees it.
+_OVERTAKEN: Final = frozenset({ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT, ER.DUP_ENTRY})
+
+
+def run_again_when_overtaken(transaction: Callable[[], T]) -> T:
+    """Return what the transaction returns, after at most three runs.
+
+    Raises:
+        pymysql.MySQLError, SnapshotMovedError: what the third run raised, or at once an error
+            that running again does not mend.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            return transaction()
+        except SnapshotMovedError:
+            continue
+        except pymysql.MySQLError as error:
+            if not error.args or error.args[0] not in _OVERTAKEN:
+                raise
+    return transaction()

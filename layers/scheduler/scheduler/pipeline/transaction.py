@@ -1,0 +1,83 @@
+"""One transaction of a batch: load, decide, commit – run again when somebody else was faster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scheduler.database import load
+from scheduler.database.commit import commit
+from scheduler.database.retry import run_again_when_overtaken
+from scheduler.domain.guard import Aggregate
+from scheduler.domain.work import Work
+from scheduler.payments.ledger import Counted
+from scheduler.pipeline.decide import decide, is_outdated
+from scheduler.pipeline.outcome import EFFECTIVE, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from pymysql.cursors import Cursor
+
+    from scheduler.database.connection import Database
+    from scheduler.domain.model import Quota
+    from scheduler.ids import NewId
+    from scheduler.messaging.validate import Parsed
+    from scheduler.payments.ledger import PaymentLedger
+    from scheduler.pipeline.rules import Handling
+
+
+class BatchTransaction:
+    """Applies messages of one queue with a constant number of statements and one commit."""
+
+    def __init__(
+        self,
+        database: Database,
+        ledger: PaymentLedger | None,
+        default_quota: Quota,
+        clock: Callable[[], datetime],
+        new_id: NewId,
+    ) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._default_quota = default_quota
+        self._clock = clock
+        self._new_id = new_id
+
+    def apply(self, batch: Sequence[Parsed], handling: Handling) -> list[Outcome]:
+        """Return an outcome for every message; all effects are committed, or none.
+
+        Raises:
+            DatabaseUnavailableError: the database is away.
+            pymysql.MySQLError: a statement was refused, or others were faster three times.
+        """
+        return run_again_when_overtaken(lambda: self._apply(batch, handling))
+
+    def _apply(self, batch: Sequence[Parsed], handling: Handling) -> list[Outcome]:
+        now = self._clock()
+        with self._database.transaction() as cursor:
+            ids = {parsed.identity.id for parsed in batch}
+            processed = load.processed(cursor, batch[0].message.queue, ids)
+            counted = self._count_payments(cursor, batch, processed, now)
+            subjects = {parsed.event.subject_id for parsed in batch}
+            by_user = handling.contract.aggregate is Aggregate.USER
+            snapshot = load.snapshot(
+                cursor, users=subjects if by_user else (), devices=() if by_user else subjects
+            )
+            work = Work(snapshot, now, self._default_quota, counted.counts)
+            outcomes = decide(batch, work, handling, processed, counted)
+            effective = [o.parsed for o in outcomes if o.verdict in EFFECTIVE and o.parsed]
+            commit(cursor, work, effective, self._new_id)
+        return outcomes
+
+    def _count_payments(
+        self, cursor: Cursor, batch: Sequence[Parsed], processed: dict[str, bytes], now: datetime
+    ) -> Counted:
+        """Count what is neither processed nor outdated, before any row is locked."""
+        paying = [p for p in batch if p.event.payment and p.identity.id not in processed]
+        if not paying or self._ledger is None:
+            return Counted()
+        users = {parsed.event.subject_id for parsed in paying}
+        before = Work(load.outline(cursor, users), now, self._default_quota)
+        fresh = [parsed for parsed in paying if not is_outdated(parsed.event, before)]
+        return self._ledger.apply(fresh, now)
