@@ -1,0 +1,1 @@
+"""The whole platform on one machine: servers, event source mappings, gateway, console."""

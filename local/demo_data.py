@@ -1,0 +1,43 @@
+"""Users and devices to try things with."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Final
+
+from scheduler.database.connection import connect
+
+if TYPE_CHECKING:
+    from scheduler.settings import DatabaseSettings
+
+_USERS: Final = (
+    ("user-123", 8, "user-123@cloudphone.example", "+8613800000123", "zh-CN"),
+    ("user-456", 10, "user-456@cloudphone.example", "+8613800000456", "en"),
+)
+# cores and memory of the device types on offer, dealt out in turn
+_SIZES: Final = ((2, 4096), (4, 4096), (4, 8192), (6, 8192), (8, 12288), (8, 16384))
+_DEVICES: Final = 20
+
+# IGNORE: what an earlier run left, used or deleted by now, stays as it is.
+_INSERT_USERS: Final = (
+    "INSERT IGNORE INTO users (id, max_devices, email, phone, locale) VALUES (%s, %s, %s, %s, %s)"
+)
+_INSERT_DEVICES: Final = (
+    "INSERT IGNORE INTO devices (id, name, cpu_cores, memory_mb, storage_mb, adb_host, adb_port)"
+    " VALUES (%s, %s, %s, %s, %s, %s, %s)"
+)
+
+
+def seed(settings: DatabaseSettings) -> None:
+    """Insert two users and twenty devices, each unless it exists already."""
+    devices = [_device(number) for number in range(1, _DEVICES + 1)]
+    with closing(connect(settings)) as connection, connection.cursor() as cursor:
+        cursor.executemany(_INSERT_USERS, _USERS)
+        cursor.executemany(_INSERT_DEVICES, devices)
+        connection.commit()
+
+
+def _device(number: int) -> tuple[str, str, int, int, int, str, int]:
+    cores, memory = _SIZES[number % len(_SIZES)]
+    name = f"Cloud phone {number:02}"
+    return f"device-{number:03}", name, cores, memory, cores * 16384, "127.0.0.1", 5554 + 2 * number

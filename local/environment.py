@@ -1,0 +1,46 @@
+"""The environment variables with which the functions run on this machine."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from local.template import function_variable
+
+_REGION: Final = "ap-southeast-1"
+_SAME_AS_DEPLOYED: Final = (
+    "PAYMENT_FAILURES_TABLE",
+    "BILLING_FAILURE_THRESHOLD",
+    "PAYMENT_FAILURE_TTL_DAYS",
+    "DEFAULT_MAX_DEVICES",
+    "ALLOCATION_STRATEGY",
+    "POWERTOOLS_LOG_LEVEL",
+    "POWERTOOLS_METRICS_NAMESPACE",
+)
+
+
+def aws_environment(aws_url: str) -> dict[str, str]:
+    """Return what boto3 needs to talk to the embedded AWS and to nothing else.
+
+    moto accepts any credentials; they are given so that boto3 never looks for real ones.
+    """
+    return {
+        "AWS_ENDPOINT_URL": aws_url,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_REGION": _REGION,
+        "AWS_DEFAULT_REGION": _REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def function_environment(database_url: str, broker_url: str, aws_url: str) -> dict[str, str]:
+    """Return the environment that all functions have in common.
+
+    What does not depend on this machine has the values of ``template.yaml``.
+    """
+    return {
+        "DATABASE_URL": database_url,
+        "BROKER_URL": broker_url,
+        **{name: function_variable(name) for name in _SAME_AS_DEPLOYED},
+        **aws_environment(aws_url),
+    }

@@ -1,0 +1,82 @@
+"""The platform from its servers up, in the order in which its parts need each other."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pika
+
+from local import aws, demo_data, ports, services
+from local.environment import function_environment
+from local.event_source_mapping import run_mappings
+from local.gateway import start_gateway
+from scheduler.database.migrate import migrate
+from scheduler.messaging import topology
+from scheduler.settings import DatabaseSettings
+
+if TYPE_CHECKING:
+    from local.context import Context
+    from local.progress import Steps
+    from local.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A platform that is up: its servers, and the content of ``endpoints.json``."""
+
+    services: Services
+    endpoints: dict[str, Any]
+
+
+def start(context: Context) -> Running:
+    """Bring everything up.
+
+    Raises:
+        LocalError: a server did not start.
+        CancelledError: the user asked to stop meanwhile.
+    """
+    steps, state = context.steps, context.state
+    api = context.ports.choose("HTTP API", ports.API)
+    console = context.ports.choose("console page", ports.CONSOLE)
+    servers = services.start(context)
+    _prepare(servers, steps)
+    environment = function_environment(servers.database_url, servers.broker_url, servers.aws_url)
+    with steps.step("Starting event source mappings"):
+        mappings = run_mappings(servers.broker_url, environment, state.logs / "functions")
+        context.on_stop("event source mappings", mappings.stop)
+    with steps.step("Starting HTTP API and console page"):
+        gateway = start_gateway(api, console, environment, state.path)
+        context.on_stop("HTTP API and console page", gateway.stop)
+    return Running(servers, _endpoints(servers, api, console, gateway.tokens))
+
+
+def _prepare(servers: Services, steps: Steps) -> None:
+    database = DatabaseSettings.model_validate({"DATABASE_URL": servers.database_url})
+    with steps.step("Bringing the database schema up to date"):
+        migrate(database)
+    with steps.step("Declaring exchanges and queues"):
+        _declare(servers.broker_url)
+    with steps.step("Creating AWS resources"):
+        aws.create_resources(servers.aws_url)
+    with steps.step("Adding demo data"):
+        demo_data.seed(database)
+
+
+def _declare(broker_url: str) -> None:
+    with closing(pika.BlockingConnection(pika.URLParameters(broker_url))) as connection:
+        topology.declare(connection.channel())
+
+
+def _endpoints(servers: Services, api: int, console: int, tokens: dict[str, str]) -> dict[str, Any]:
+    found = {
+        "api": f"http://{ports.HOST}:{api}",
+        "console": f"http://{ports.HOST}:{console}",
+        "amqp": servers.broker_url,
+        "rabbitmq_management": servers.management_url,
+        "database": servers.database_url,
+        "aws": servers.aws_url,
+        "tokens": tokens,
+    }
+    return {key: value for key, value in found.items() if value is not None}

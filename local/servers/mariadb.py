@@ -1,0 +1,159 @@
+"""A private MariaDB."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, ClassVar, Final
+
+import pymysql
+
+from local.errors import LocalError
+from local.files import write_private
+from local.ports import HOST
+from local.servers.account import account_for, give
+from local.servers.binaries import require
+from local.servers.process import Process
+from local.servers.server import OnSpawn, Server, password
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+DATABASE: Final = "cloudphone"
+USER: Final = "cloudphone"
+
+DURABLE: Final = ("--innodb-flush-log-at-trx-commit=1",)
+"""A commit survives a power failure, as on RDS."""
+
+QUICK: Final = ("--innodb-flush-log-at-trx-commit=2", "--innodb-log-file-size=32M")
+"""A commit survives SIGKILL of the server but not of the machine: enough for tests."""
+
+# The host is written as address: with skip-name-resolve "localhost" would mean the socket only.
+# The grant covers further databases of that prefix, so that tests can have their own.
+_SETUP: Final = """\
+CREATE DATABASE IF NOT EXISTS `{database}` CHARACTER SET utf8mb4;
+CREATE USER IF NOT EXISTS '{user}'@'{host}';
+ALTER USER '{user}'@'{host}' IDENTIFIED BY '{password}';
+GRANT ALL PRIVILEGES ON `{database}%`.* TO '{user}'@'{host}';
+"""
+
+
+class MariaDB(Server):
+    """A MariaDB server with the database ``cloudphone`` and a user with a generated password."""
+
+    name: ClassVar[str] = "MariaDB"
+
+    def __init__(
+        self,
+        home: Path,
+        log_dir: Path,
+        port: int,
+        options: Sequence[str] = DURABLE,
+        on_spawn: OnSpawn = lambda _pid: None,
+    ) -> None:
+        super().__init__(home, log_dir, (port,), on_spawn)
+        self.port = port
+        self._options = options
+
+    @property
+    def url(self) -> str:
+        """Return ``mysql://user:password@host:port/database``."""
+        return self.url_of(DATABASE)
+
+    def url_of(self, database: str) -> str:
+        """Return the address of another database; its name must start with ``cloudphone``."""
+        return f"mysql://{USER}:{password(self.home)}@{HOST}:{self.port}/{database}"
+
+    def connect(self) -> pymysql.Connection:
+        """Open a connection without a current database, in autocommit mode."""
+        return pymysql.connect(
+            host=HOST,
+            port=self.port,
+            user=USER,
+            password=password(self.home),
+            charset="utf8mb4",
+            autocommit=True,
+            connect_timeout=5,
+        )
+
+    def _prepare(self) -> Sequence[Process]:
+        account = account_for("mysql", self.home)
+        self._write_setup()
+        give(self.home, account)
+        if not (self._data / "mysql").exists():
+            self._install(account)
+        arguments = [
+            require("mariadbd"),
+            "--no-defaults",
+            f"--datadir={self._data}",
+            # Relative to the data folder: an absolute path may exceed the 107 bytes of a socket's.
+            "--socket=mariadb.sock",
+            f"--pid-file={self._data / 'mariadb.pid'}",
+            f"--port={self.port}",
+            f"--bind-address={HOST}",
+            f"--init-file={self._setup}",
+            "--skip-name-resolve",
+            "--skip-log-bin",
+            "--local-infile=0",
+            "--character-set-server=utf8mb4",
+            "--default-time-zone=+00:00",
+            "--max-connections=500",
+            *self._options,
+            *_as_root(account),
+        ]
+        return [Process(arguments, self.log_file, self.home, account)]
+
+    def _serves(self) -> bool:
+        try:
+            self.connect().close()
+        except pymysql.OperationalError:
+            return False
+        return True
+
+    @property
+    def _data(self) -> Path:
+        return self.home / "data"
+
+    @property
+    def _setup(self) -> Path:
+        return self.home / "setup.sql"
+
+    def _write_setup(self) -> None:
+        sql = _SETUP.format(database=DATABASE, user=USER, host=HOST, password=password(self.home))
+        write_private(self._setup, sql)
+
+    def _install(self, account: str | None) -> None:
+        """Create the system tables in a folder that takes its name only when it is complete."""
+        draft = self.home / "data.new"
+        arguments = [
+            require("mariadb-install-db"),
+            "--no-defaults",
+            f"--datadir={draft}",
+            "--auth-root-authentication-method=socket",
+            "--skip-test-db",
+            "--skip-name-resolve",
+            "--innodb-log-file-size=32M",
+            *_as_root(account),
+        ]
+        shutil.rmtree(draft, ignore_errors=True)
+        result = subprocess.run(
+            arguments,
+            cwd=self.home,
+            user=account,
+            group=account,
+            extra_groups=[] if account else None,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if result.returncode:
+            reason = (result.stderr or result.stdout).strip().splitlines()[-1:]
+            raise LocalError(f"{self.name}: mariadb-install-db failed: {' '.join(reason)}")
+        draft.rename(self._data)
+
+
+def _as_root(account: str | None) -> list[str]:
+    # MariaDB refuses to run as root unless it is told so.
+    return ["--user=root"] if account is None and os.geteuid() == 0 else []

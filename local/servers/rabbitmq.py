@@ -1,0 +1,136 @@
+"""A private RabbitMQ."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING, ClassVar, Final
+from urllib.parse import quote
+
+import httpx
+
+from local.files import write_private
+from local.ports import HOST, accepts
+from local.servers.account import account_for, give
+from local.servers.binaries import require
+from local.servers.process import Process
+from local.servers.server import OnSpawn, Server, password
+from scheduler.messaging.topology import VHOST
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+USER: Final = "cloudphone"
+
+# The data folder is named after the node, so the name must not depend on the machine's.
+_NODE: Final = "cloudphone@localhost"
+
+_CONFIGURATION: Final = """\
+listeners.tcp.1 = {host}:{amqp}
+management.tcp.ip = {host}
+management.tcp.port = {management}
+default_vhost = {vhost}
+default_user = {user}
+default_pass = {password}
+log.console = true
+log.file = false
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RabbitPorts:
+    """The ports of one node: AMQP, management, Erlang's name server and its distribution."""
+
+    amqp: int
+    management: int
+    epmd: int
+    distribution: int
+
+
+class RabbitMQ(Server):
+    """A RabbitMQ node with the management plugin, a vhost and a user with a generated password.
+
+    It brings its own epmd, Erlang's name server, so that it neither uses nor leaves behind one
+    that other Erlang programs share.
+    """
+
+    name: ClassVar[str] = "RabbitMQ"
+
+    def __init__(
+        self,
+        home: Path,
+        log_dir: Path,
+        ports: RabbitPorts,
+        on_spawn: OnSpawn = lambda _pid: None,
+    ) -> None:
+        super().__init__(home, log_dir, astuple(ports), on_spawn)
+        self.ports = ports
+
+    @property
+    def url(self) -> str:
+        """Return ``amqp://user:password@host:port/vhost`` of the default vhost."""
+        return self.url_of(VHOST)
+
+    def url_of(self, vhost: str) -> str:
+        """Return the AMQP address of a vhost."""
+        credentials = f"{USER}:{password(self.home)}"
+        return f"amqp://{credentials}@{HOST}:{self.ports.amqp}/{quote(vhost, safe='')}"
+
+    @property
+    def management_url(self) -> str:
+        """Return the address of the management page and its HTTP API, with credentials."""
+        return f"http://{USER}:{password(self.home)}@{HOST}:{self.ports.management}"
+
+    def create_vhost(self, name: str) -> str:
+        """Create an empty vhost for which the user has all rights and return its AMQP address."""
+        path = f"/api/vhosts/{quote(name, safe='')}"
+        httpx.put(self.management_url + path, timeout=30).raise_for_status()
+        return self.url_of(name)
+
+    def _prepare(self) -> Sequence[Process]:
+        self._write_configuration()
+        account = account_for("rabbitmq", self.home)
+        give(self.home, account)
+        epmd = [require("epmd"), "-address", HOST, "-port", str(self.ports.epmd)]
+        # +B i: the node ignores interrupts, it is stopped by SIGTERM.
+        node = [require("rabbitmq-server"), "-noinput", "+B", "i"]
+        log_dir = self.log_file.parent
+        return [
+            Process(epmd, log_dir / "epmd.log", self.home, account),
+            Process(node, self.log_file, self.home, account, self._environment()),
+        ]
+
+    def _serves(self) -> bool:
+        # The AMQP listener opens last, after every plugin has started.
+        return accepts(self.ports.amqp)
+
+    def _write_configuration(self) -> None:
+        (self.home / "enabled_plugins").write_text("[rabbitmq_management].\n", encoding="utf-8")
+        configuration = _CONFIGURATION.format(
+            host=HOST,
+            amqp=self.ports.amqp,
+            management=self.ports.management,
+            vhost=VHOST,
+            user=USER,
+            password=password(self.home),
+        )
+        write_private(self.home / "rabbitmq.conf", configuration)
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "HOME": str(self.home),  # the Erlang cookie is made here
+            "RABBITMQ_NODENAME": _NODE,
+            "RABBITMQ_CONF_ENV_FILE": str(self.home / "no-environment-file"),
+            "RABBITMQ_CONFIG_FILE": str(self.home / "rabbitmq.conf"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(self.home / "no-advanced.config"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.home / "enabled_plugins"),
+            "RABBITMQ_GENERATED_CONFIG_DIR": str(self.home / "generated"),
+            "RABBITMQ_MNESIA_BASE": str(self.home / "data"),
+            "RABBITMQ_LOG_BASE": str(self.home / "log"),
+            "RABBITMQ_DIST_PORT": str(self.ports.distribution),
+            # The start script becomes the node itself instead of a parent that waits for it.
+            "RABBITMQ_ALLOW_INPUT": "1",
+            "ERL_EPMD_PORT": str(self.ports.epmd),
+            "ERL_EPMD_ADDRESS": HOST,
+            "ERL_AFLAGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+        }

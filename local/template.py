@@ -1,0 +1,65 @@
+"""What the local platform reads from ``template.yaml`` instead of saying it a second time."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Final
+
+import yaml
+
+from local.paths import ROOT
+
+_TEMPLATE: Final = ROOT / "template.yaml"
+_TABLE: Final = "AWS::DynamoDB::Table"
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads CloudFormation's short forms: ``!Ref X`` becomes ``{"Ref": "X"}``."""
+
+
+def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    if isinstance(node, yaml.MappingNode):
+        return {suffix: loader.construct_mapping(node, deep=True)}
+    if isinstance(node, yaml.SequenceNode):
+        return {suffix: loader.construct_sequence(node, deep=True)}
+    return {suffix: node.value}
+
+
+_Loader.add_multi_constructor("!", _short_form)
+
+
+def dynamodb_tables() -> list[dict[str, Any]]:
+    """Return the properties of each DynamoDB table."""
+    resources = _template()["Resources"].values()
+    return [_resolved(item["Properties"]) for item in resources if item["Type"] == _TABLE]
+
+
+def function_variable(name: str) -> str:
+    """Return the value of an environment variable that all functions have.
+
+    Raises:
+        KeyError: there is no such variable, or its value depends on the deployment.
+    """
+    return str(_resolved(_template()["Globals"]["Function"]["Environment"]["Variables"][name]))
+
+
+@cache
+def _template() -> dict[str, Any]:
+    text = _TEMPLATE.read_text(encoding="utf-8")
+    template: dict[str, Any] = yaml.load(text, Loader=_Loader)  # noqa: S506 - it is a SafeLoader
+    return template
+
+
+def _resolved(value: Any) -> Any:  # noqa: ANN401 - any YAML
+    """Replace references to parameters by their defaults, and to tables by their names."""
+    match value:
+        case {"Ref": name} if name in _template()["Parameters"]:
+            return _template()["Parameters"][name]["Default"]
+        case {"Ref": name}:
+            return _resolved(_template()["Resources"][name]["Properties"]["TableName"])
+        case dict():
+            return {key: _resolved(item) for key, item in value.items()}
+        case list():
+            return [_resolved(item) for item in value]
+        case _:
+            return value
