@@ -1,0 +1,87 @@
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import pytest
+
+from tests.template.conftest import ROOT
+from tests.template.stack import Stack
+
+PROBE = ROOT / "tests" / "template" / "settings_read.py"
+POWERTOOLS = {
+    "POWERTOOLS_LOG_LEVEL": {"Ref": "LogLevel"},
+    "POWERTOOLS_METRICS_NAMESPACE": "CloudPhone/Scheduler",
+}
+# What CloudFormation makes of the expressions in the template.
+VALUES = {
+    "ALLOCATION_STRATEGY": "resource_based",
+    "BILLING_FAILURE_THRESHOLD": "3",
+    "BROKER_SECRET_ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:broker-a1b2c3",
+    "BROKER_URL": "amqps://broker.example.com:5671/cloudphone",
+    "DATABASE_AUTH": "iam",
+    "DATABASE_CA_FILE": "/opt/python/rds-ca.pem",
+    "DATABASE_SECRET_ARN": "",
+    "DATABASE_URL": "mysql://scheduler@database.example.com:3306/cloudphone",
+    "DEFAULT_MAX_DEVICES": "10",
+    "MAX_RETRIES": "3",
+    "PAYMENT_FAILURES_TABLE": "payment-failures",
+    "PAYMENT_FAILURE_TTL_DAYS": "7",
+}
+IMPORTS = [ROOT / "functions", ROOT / "layers" / "scheduler"]
+OF_LAMBDA = {
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_REGION": "us-east-1",
+    "PYTHONPATH": os.pathsep.join(map(str, IMPORTS)),
+}
+
+
+def variables(stack: Stack, function: str) -> set[str]:
+    names = stack.functions[function]["Environment"]["Variables"]
+    return {name for name in names if not name.startswith("POWERTOOLS_")}
+
+
+def read_at_cold_start(stack: Stack, function: str) -> set[str]:
+    module = stack.functions[function]["Handler"].removesuffix(".handler")
+    environment = {name: VALUES[name] for name in variables(stack, function)}
+    done = subprocess.run(
+        [sys.executable, PROBE, module],
+        env=environment | OF_LAMBDA,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout))
+
+
+@pytest.fixture(scope="module")
+def read(stack: Stack) -> dict[str, set[str]]:
+    with ThreadPoolExecutor() as pool:
+        names = pool.map(partial(read_at_cold_start, stack), stack.functions)
+        return dict(zip(stack.functions, names, strict=True))
+
+
+def test_a_function_gets_every_variable_that_its_settings_read(
+    stack: Stack, read: dict[str, set[str]]
+) -> None:
+    missing = {name: read[name] - variables(stack, name) for name in stack.functions}
+
+    assert not any(missing.values()), missing
+
+
+def test_no_variable_is_set_that_no_function_reads(stack: Stack, read: dict[str, set[str]]) -> None:
+    unread = {name: variables(stack, name) - set().union(*read.values()) for name in read}
+
+    assert not any(unread.values()), unread
+
+
+def test_logs_and_metrics_name_the_service(stack: Stack) -> None:
+    for function in stack.functions.values():
+        service = function["Handler"].partition(".")[0].replace("_", "-")
+        assert (
+            function["Environment"]["Variables"].items()
+            >= (POWERTOOLS | {"POWERTOOLS_SERVICE_NAME": service}).items()
+        )
