@@ -21,6 +21,6 @@ _consumer = Consumer(
 )
 
 
-def handler(event: object, _context: object) -> dict[str, int]:
+def handler(event: object, context: object) -> dict[str, int]:
     """Consume a batch of one queue; returning acknowledges it."""
-    return _consumer.handle(event)
+    return _consumer.handle(event, context)

@@ -9,6 +9,6 @@ from user_events.rules import events
 _consumer = Consumer(events, ConsumerSettings.from_environment())
 
 
-def handler(event: object, _context: object) -> dict[str, int]:
+def handler(event: object, context: object) -> dict[str, int]:
     """Consume a batch of one queue; returning acknowledges it."""
-    return _consumer.handle(event)
+    return _consumer.handle(event, context)

@@ -37,6 +37,14 @@ class Message:
         return self.properties.get("headers") or {}
 
     @property
+    def delivery_key(self) -> str:
+        """Return what names the message before anybody dared to look into its body."""
+        given = self.properties.get("message_id")
+        if isinstance(given, str) and given:
+            return _storable(given)
+        return f"sha256:{hashlib.sha256(self.body).hexdigest()}"
+
+    @property
     def attempt(self) -> int:
         """Return how many tries of this message have failed; 0 when the header makes no sense."""
         value = self.headers.get(ATTEMPT_HEADER)

@@ -6,11 +6,12 @@ no queue or exchange is named anywhere else.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pika.adapters.blocking_connection import BlockingChannel
 
@@ -23,6 +24,13 @@ NOTIFICATION_QUEUE: Final = "scheduler.notification-dispatch"
 RETRY_DELAY_MS: Final = 60_000
 DELIVERY_LIMIT: Final = 100
 """A backstop of the broker only; the functions count deliveries themselves."""
+
+
+_PRECONDITION_FAILED: Final = 406
+_INEQUIVALENT: Final = re.compile(
+    r"inequivalent arg '(?P<argument>[^']+)' for (?P<kind>queue|exchange) .*?: "
+    r"received (?P<wanted>.+?) but current is (?P<actual>.+)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,18 +117,52 @@ def queues(retry_delay_ms: int = RETRY_DELAY_MS) -> Iterator[Queue]:
     yield Queue(NOTIFICATION_QUEUE, {"x-queue-type": "quorum"})
 
 
+class TopologyConflictError(Exception):
+    """An exchange or queue exists with another argument than ours; the text says what to do."""
+
+
 def declare(channel: BlockingChannel, retry_delay_ms: int = RETRY_DELAY_MS) -> None:
     """Declare exchanges, queues and bindings; harmless when they exist already.
 
     Raises:
-        pika.exceptions.ChannelClosedByBroker: one exists with other arguments (code 406).
+        TopologyConflictError: one exists with another argument. The channel is closed; what
+            was declared before stays.
     """
     for exchange in (EVENTS_EXCHANGE, DEAD_LETTER_EXCHANGE):
-        channel.exchange_declare(exchange, exchange_type="topic", durable=True)
+        _declaring(channel.exchange_declare, exchange, exchange_type="topic", durable=True)
     for queue in queues(retry_delay_ms):
-        channel.queue_declare(queue.name, durable=True, arguments=queue.arguments)
+        _declaring(channel.queue_declare, queue.name, durable=True, arguments=queue.arguments)
         if queue.binding:
             channel.queue_bind(queue.name, queue.binding.exchange, queue.binding.routing_key)
+
+
+def _declaring(declare_one: Callable[..., object], name: str, **arguments: object) -> None:
+    from pika.exceptions import ChannelClosedByBroker  # noqa: PLC0415 - 100 ms no rule needs
+
+    try:
+        declare_one(name, **arguments)
+    except ChannelClosedByBroker as error:
+        if error.reply_code != _PRECONDITION_FAILED:
+            raise
+        raise TopologyConflictError(_conflict(name, error.reply_text)) from error
+
+
+def _conflict(name: str, reply: str) -> str:
+    # RabbitMQ: inequivalent arg 'x-message-ttl' for queue 'q' in vhost '/': received the value
+    # '60000' of type 'signedint' but current is the value '5000' of type 'signedint'
+    found = _INEQUIVALENT.search(reply)
+    if not found:
+        return f"{name} exists with other arguments: {reply}"
+    argument, kind, wanted, actual = found.groups()
+    remedy = (
+        "stop its publishers, drain and delete it, then declare again"
+        if kind == "queue"
+        else "agree with the service that made it, or delete it when nothing publishes to it"
+    )
+    return (
+        f"{kind} {name} exists with another {argument}: we need {wanted}, it has {actual};"
+        f" {remedy} (docs/operations.md, Upgrade)"
+    )
 
 
 def _work_arguments(queue: WorkQueue) -> dict[str, Any]:

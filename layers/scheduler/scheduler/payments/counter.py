@@ -18,9 +18,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from scheduler.payments.errors import CountRefusedError
+from scheduler.payments.errors import CountRefusedError, PaymentsUnavailableError
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.service_resource import Table
@@ -70,7 +70,7 @@ class PaymentFailures:
 
         Raises:
             CountRefusedError: other writers won every try, or the item cannot take it.
-            botocore.exceptions.BotoCoreError, ClientError: DynamoDB is away or throttles.
+            PaymentsUnavailableError: DynamoDB is away, throttles or denies access.
         """
         values = {
             ":one": 1,
@@ -103,7 +103,7 @@ class PaymentFailures:
         """Forget the failures up to ``at``; a reset older than a failure or a reset does nothing.
 
         Raises:
-            botocore.exceptions.BotoCoreError, ClientError: DynamoDB is away or throttles.
+            PaymentsUnavailableError: DynamoDB is away, throttles or denies access.
         """
         values = {
             ":zero": 0,
@@ -139,7 +139,9 @@ class PaymentFailures:
                     return False, _plain(dict(error.response).get("Item", {}))
                 case "ValidationException":
                     raise CountRefusedError(str(error)) from error
-            raise
+            raise PaymentsUnavailableError(str(error)) from error
+        except BotoCoreError as error:
+            raise PaymentsUnavailableError(str(error)) from error
         return True, response["Attributes"]
 
 

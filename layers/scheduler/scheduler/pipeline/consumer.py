@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from scheduler.database.connection import Database
 from scheduler.domain.model import Quota
@@ -14,19 +14,20 @@ from scheduler.messaging.publisher import Publisher
 from scheduler.messaging.record import Undecodable, decode
 from scheduler.messaging.validate import InvalidBodyError, Parsed, parse
 from scheduler.observability.report import report
+from scheduler.pipeline.deadline import Deadline
+from scheduler.pipeline.isolation import Isolation
 from scheduler.pipeline.outcome import Outcome, Verdict
-from scheduler.pipeline.settle import Settled, outbound, settle
+from scheduler.pipeline.redelivery import KILLED, Redeliveries, redelivered
+from scheduler.pipeline.settle import outbound, settle
 from scheduler.pipeline.transaction import BatchTransaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from scheduler.messaging.message import Message
     from scheduler.payments.ledger import PaymentLedger
     from scheduler.pipeline.rules import EventRules, Handling
     from scheduler.settings import ConsumerSettings
-
-_TRANSACTION_TRIES: Final = 3
 
 
 class Consumer:
@@ -38,46 +39,87 @@ class Consumer:
         settings: ConsumerSettings,
         *,
         ledger: PaymentLedger | None = None,
+        database: Database | None = None,
+        publisher: Publisher | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         new_id: NewId = uuid7,
     ) -> None:
         self._rules = rules
-        self._settings = settings
+        self._max_retries = settings.max_retries
         self._clock = clock
-        self._publisher = Publisher(settings)
+        self._publisher = publisher or Publisher(settings)
+        database = database or Database(settings)
         quota = Quota(settings.default_max_devices)
-        self._transaction = BatchTransaction(Database(settings), ledger, quota, clock, new_id)
+        self._transaction = BatchTransaction(database, ledger, quota, clock, new_id)
+        self._redeliveries = Redeliveries(database, clock)
 
-    def handle(self, event: object) -> dict[str, int]:
+    def handle(self, event: object, context: object = None) -> dict[str, int]:
         """Consume an aws:rmq event and return how many messages were settled in which way.
 
         Raises:
-            DatabaseUnavailableError, BrokerUnavailableError: nothing durable could be done; the
-                mapping redelivers the batch, and what was committed is recognised as done.
+            BrokerUnavailableError: a message could not be made durable elsewhere; the mapping
+                redelivers the batch, and what was committed is recognised as done.
         """
-        totals: Counter[str] = Counter()
+        invocation = _Invocation(Isolation(self._transaction, Deadline.of(context)), Counter())
         for queue, records in decode(event):
-            totals.update(settled.settlement.value for settled in self._consume(queue, records))
-        return dict(totals)
+            self._consume_queue(queue, records, invocation)
+        return dict(invocation.totals)
 
-    def _consume(self, queue: str, records: Sequence[Message | Undecodable]) -> list[Settled]:
+    def _consume_queue(
+        self, queue: str, records: Sequence[Message | Undecodable], invocation: _Invocation
+    ) -> None:
+        """Work on a batch, and on each message suspected of killing its consumer after it."""
+        batch = self._redeliveries.sort(queue, records)
+        condemned = [Outcome(m, Verdict.KILLER, error=KILLED) for m in batch.condemned]
+        self._consume(queue, batch.ordinary, condemned, invocation)
+        for suspect in batch.suspects:
+            self._redeliveries.note(queue, {suspect.delivery_key})
+            self._consume(queue, [suspect], [], invocation)
+
+    def _consume(
+        self,
+        queue: str,
+        records: Sequence[Message | Undecodable],
+        decided: list[Outcome],
+        invocation: _Invocation,
+    ) -> None:
         started = time.perf_counter()
-        outcomes = self._outcomes(queue, records)
-        batch = [settle(outcome, self._settings.max_retries) for outcome in outcomes]
+        outcomes = [*decided, *self._outcomes(queue, records, invocation.isolation)]
+        batch = [settle(outcome, self._max_retries) for outcome in outcomes]
         now = self._clock()
         self._publisher.publish(filter(None, (outbound(settled, now) for settled in batch)))
+        self._redeliveries.forget(queue, _without_transaction(outcomes))
         report(batch, time.perf_counter() - started, now)
-        return batch
+        invocation.totals.update(settled.settlement.value for settled in batch)
 
-    def _outcomes(self, queue: str, records: Sequence[Message | Undecodable]) -> list[Outcome]:
-        handling = self._rules.of_queue(queue)
+    def _outcomes(
+        self, queue: str, records: Sequence[Message | Undecodable], isolation: Isolation
+    ) -> list[Outcome]:
+        handling, now = self._rules.of_queue(queue), self._clock()
         parsed: list[Parsed] = []
         invalid: list[Outcome] = []
         for record in records:
-            result = _validate(record, handling, self._clock())
-            (parsed if isinstance(result, Parsed) else invalid).append(result)  # type: ignore[arg-type]
-        applied = self._transaction.apply(parsed, handling) if parsed and handling else []
+            match _validate(record, handling, now):
+                case Parsed() as event:
+                    parsed.append(event)
+                case outcome:
+                    invalid.append(outcome)
+        applied = isolation.apply(parsed, handling) if parsed and handling else []
         return [*applied, *invalid]
+
+
+class _Invocation:
+    """What lives as long as one call of the handler."""
+
+    def __init__(self, isolation: Isolation, totals: Counter[str]) -> None:
+        self.isolation = isolation
+        self.totals = totals
+
+
+def _without_transaction(outcomes: Iterable[Outcome]) -> set[str]:
+    """Return the notes that no commit has dropped."""
+    verdicts = {Verdict.INVALID, Verdict.KILLER, Verdict.PARKED}
+    return redelivered([outcome.message for outcome in outcomes if outcome.verdict in verdicts])
 
 
 def _validate(

@@ -20,6 +20,8 @@ class Verdict(StrEnum):
     INVALID = "invalid"
     CONFLICT = "conflict"
     FAILED = "failed"
+    PARKED = "parked"
+    KILLER = "killer"
 
 
 EFFECTIVE = frozenset({Verdict.DONE, Verdict.OUTDATED})

@@ -43,6 +43,8 @@ _BY_VERDICT: Final = {
     Verdict.OUTDATED: Settlement.OUTDATED,
     Verdict.INVALID: Settlement.INVALID,
     Verdict.CONFLICT: Settlement.DEAD_LETTERED,
+    Verdict.KILLER: Settlement.DEAD_LETTERED,
+    Verdict.PARKED: Settlement.RETRIED,
 }
 
 
@@ -72,14 +74,15 @@ def outbound(settled: Settled, now: datetime) -> Outbound | None:
     message = settled.outcome.message
     match settled.settlement:
         case Settlement.RETRIED:
-            return _retry(message, now)
+            spent = 0 if settled.outcome.verdict is Verdict.PARKED else 1
+            return _retry(message, message.attempt + spent, now)
         case Settlement.DEAD_LETTERED | Settlement.INVALID:
             return _dead_letter(message, settled.outcome.error, now)
     return None
 
 
-def _retry(message: Message, now: datetime) -> Outbound:
-    headers = {ATTEMPT_HEADER: message.attempt + 1, FIRST_FAILED_HEADER: _first(message, now)}
+def _retry(message: Message, attempt: int, now: datetime) -> Outbound:
+    headers = {ATTEMPT_HEADER: attempt, FIRST_FAILED_HEADER: _first(message, now)}
     queue = WORK_QUEUE_BY_NAME[message.queue]
     return Outbound("", queue.retry_name, message.body, _properties(message, headers))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scheduler.database import load
+from scheduler.database import deliveries, load
 from scheduler.database.commit import commit
 from scheduler.database.retry import run_again_when_overtaken
 from scheduler.domain.guard import Aggregate
@@ -12,6 +12,7 @@ from scheduler.domain.work import Work
 from scheduler.payments.ledger import Counted
 from scheduler.pipeline.decide import decide, is_outdated
 from scheduler.pipeline.outcome import EFFECTIVE, Outcome
+from scheduler.pipeline.redelivery import redelivered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -68,6 +69,8 @@ class BatchTransaction:
             outcomes = decide(batch, work, handling, processed, counted)
             effective = [o.parsed for o in outcomes if o.verdict in EFFECTIVE and o.parsed]
             commit(cursor, work, effective, self._new_id)
+            if noted := redelivered([parsed.message for parsed in batch]):
+                deliveries.forget(cursor, batch[0].message.queue, noted)
         return outcomes
 
     def _count_payments(

@@ -1,0 +1,30 @@
+"""How much of the invocation is left."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+_RESERVE_SHARE: Final = 0.1
+_LEAST_RESERVE: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """The moment (of `time.monotonic`) after which nothing new is begun, only settled."""
+
+    at: float
+
+    @classmethod
+    def of(cls, context: Any) -> Deadline:  # noqa: ANN401 - Lambda's context has no public type
+        """Return the deadline of an invocation: a tenth of its time is kept for settling."""
+        if not hasattr(context, "get_remaining_time_in_millis"):
+            return cls(float("inf"))
+        left = context.get_remaining_time_in_millis() / 1000
+        return cls(time.monotonic() + left - max(_LEAST_RESERVE, left * _RESERVE_SHARE))
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether nothing new should be begun."""
+        return time.monotonic() >= self.at

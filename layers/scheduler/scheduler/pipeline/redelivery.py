@@ -1,0 +1,104 @@
+"""Finds the message that kills its consumer, which no exception handler can.
+
+A redelivered message is noted before it is worked on:
+
+* the first redelivery runs in the batch (most crashes are nobody's fault and must stay cheap);
+* at the second it is a suspect: it runs alone, after the rest was committed, noted at its turn
+  – so that a suspect which dies takes no blame to those that wait behind it;
+* found once more (its fourth delivery) it is condemned: dead-lettered unprocessed.
+
+This holds whatever the broker's own delivery limit counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from scheduler.database import deliveries
+from scheduler.database.connection import DatabaseUnavailableError
+from scheduler.database.retry import run_again_when_overtaken
+from scheduler.messaging.record import Undecodable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from pymysql.cursors import Cursor
+
+    from scheduler.database.connection import Database
+    from scheduler.messaging.message import Message
+
+T = TypeVar("T")
+
+_SUSPECT: Final = 1
+_CONDEMNED: Final = 2
+KILLED: Final = "killed its consumer"
+
+
+@dataclass(slots=True)
+class Sorted:
+    """The messages of a batch by how they are to be worked on."""
+
+    ordinary: list[Message | Undecodable] = field(default_factory=list)
+    suspects: list[Message] = field(default_factory=list)
+    condemned: list[Message] = field(default_factory=list)
+
+
+class Redeliveries:
+    """The notes of one function."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+
+    def sort(self, queue: str, records: Sequence[Message | Undecodable]) -> Sorted:
+        """Sort a batch, and note those redelivered messages that run with it."""
+        attempts = self._attempts(queue, redelivered(records))
+        result = Sorted()
+        for record in records:
+            count = 0 if isinstance(record, Undecodable) else attempts.get(record.delivery_key, 0)
+            if isinstance(record, Undecodable) or count < _SUSPECT:
+                result.ordinary.append(record)
+            elif count < _CONDEMNED:
+                result.suspects.append(record)
+            else:
+                result.condemned.append(record)
+        self.note(queue, redelivered(result.ordinary))
+        return result
+
+    def note(self, queue: str, keys: set[str]) -> None:
+        """Count an attempt that begins now. Without a database nothing begins anyway."""
+        if keys:
+            self._quietly(
+                lambda cursor: deliveries.note(cursor, queue, sorted(keys), self._clock())
+            )
+
+    def forget(self, queue: str, keys: set[str]) -> None:
+        """Drop the notes of messages that are settled."""
+        if keys:
+            self._quietly(lambda cursor: deliveries.forget(cursor, queue, keys))
+
+    def _attempts(self, queue: str, keys: set[str]) -> dict[str, int]:
+        if not keys:
+            return {}
+        return self._quietly(lambda cursor: deliveries.attempts(cursor, queue, keys)) or {}
+
+    def _quietly(self, action: Callable[[Cursor], T]) -> T | None:
+        def run() -> T:
+            with self._database.transaction() as cursor:
+                return action(cursor)
+
+        try:
+            return run_again_when_overtaken(run)
+        except DatabaseUnavailableError:
+            return None
+
+
+def redelivered(records: Sequence[Message | Undecodable]) -> set[str]:
+    """Return the keys under which redelivered messages are noted."""
+    return {
+        record.delivery_key
+        for record in records
+        if not isinstance(record, Undecodable) and record.redelivered
+    }
