@@ -1,0 +1,49 @@
+"""Removes what is remembered about messages after a month, in small bites."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from scheduler.database.retry import run_again_when_overtaken
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from scheduler.database.connection import Database
+
+KEPT: Final = timedelta(days=30)
+"""A person may replay a dead letter weeks later; until then its neighbours must be known."""
+
+_CHUNK: Final = 1000
+"""Rows a statement: consumers wait for at most that many row locks."""
+
+_STATEMENTS: Final = (
+    "DELETE FROM processed_messages WHERE processed_at < %s ORDER BY processed_at LIMIT %s",
+    "DELETE FROM delivery_attempts WHERE last_at < %s ORDER BY last_at LIMIT %s",
+)
+
+
+def purge(database: Database, now: datetime) -> Iterator[int]:
+    """Delete processed ids and delivery notes older than `KEPT`, a chunk and commit at a time.
+
+    Yields the number of rows each chunk removed, so that the caller may stop in between.
+
+    Raises:
+        DatabaseUnavailableError: the database is away; what was deleted stays deleted.
+    """
+    before = (now - KEPT).replace(tzinfo=None)
+    for statement in _STATEMENTS:
+        removed = _CHUNK
+        while removed == _CHUNK:
+            removed = _delete(database, statement, before)
+            yield removed
+
+
+def _delete(database: Database, statement: str, before: datetime) -> int:
+    def run() -> int:
+        with database.transaction() as cursor:
+            return cursor.execute(statement, (before, _CHUNK))
+
+    return run_again_when_overtaken(run)
