@@ -1,0 +1,1 @@
+"""The six acceptance scenarios, driven only from outside: HTTP and AMQP."""

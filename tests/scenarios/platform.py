@@ -1,0 +1,83 @@
+"""A running platform as its neighbours see it: an HTTP API and a broker."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+import pika
+
+from scheduler.messaging.topology import EVENTS_EXCHANGE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_PATIENCE: Final = 30
+"""Seconds until something that was published must be visible."""
+
+
+class Platform:
+    """Publishes events and calls the API as an administrator."""
+
+    def __init__(self, endpoints: Mapping[str, Any]) -> None:
+        token = endpoints["tokens"]["admin"]
+        self._http = httpx.Client(
+            base_url=endpoints["api"],
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=_PATIENCE,
+        )
+        self._broker = pika.BlockingConnection(pika.URLParameters(endpoints["amqp"]))
+        self._channel = self._broker.channel()
+        self._channel.confirm_delivery()
+
+    def close(self) -> None:
+        """Close both connections."""
+        self._http.close()
+        self._broker.close()
+
+    def publish(self, event_type: str, **fields: object) -> None:
+        """Publish an event; the broker has confirmed it on return."""
+        body = {**fields, "timestamp": datetime.now(UTC).isoformat()}
+        properties = pika.BasicProperties(
+            content_type="application/json", delivery_mode=2, message_id=str(uuid.uuid4())
+        )
+        raw = json.dumps(body).encode()
+        self._channel.basic_publish(EVENTS_EXCHANGE, event_type, raw, properties, mandatory=True)
+
+    def get(self, path: str) -> Any:  # noqa: ANN401 - JSON
+        """Return the JSON of a page of the API."""
+        return self._http.get(path).raise_for_status().json()
+
+    def put(self, path: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON
+        """Change something."""
+        return self._http.put(path, json=body).raise_for_status().json()
+
+    def allocate(self, user_id: str, **wishes: object) -> httpx.Response:
+        """Ask for a device; the answer may be a refusal."""
+        return self._http.post("/api/allocations", json={"userId": user_id, **wishes})
+
+    def allocations(self, user_id: str, status: str) -> list[dict[str, Any]]:
+        """Return a user's allocations, newest first."""
+        path = f"/api/allocations/user/{user_id}?status={status}&limit=100"
+        return list(self.get(path)["items"])
+
+    def notifications(self, user_id: str, type_: str) -> list[dict[str, Any]]:
+        """Return a user's notifications of a type, newest first."""
+        items = self.get(f"/api/users/{user_id}/notifications?limit=100")["items"]
+        return [item for item in items if item["type"] == type_]
+
+    def wait_until(self, holds: Callable[[], bool], what: str) -> None:
+        """Return when a condition holds.
+
+        Raises:
+            AssertionError: it did not within the patience; names the condition.
+        """
+        deadline = time.monotonic() + _PATIENCE
+        while not holds():
+            if time.monotonic() > deadline:
+                raise AssertionError(f"not within {_PATIENCE} s: {what}")
+            time.sleep(0.05)

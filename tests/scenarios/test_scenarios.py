@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.scenarios.platform import Platform
+from tests.scenarios.scenarios import SCENARIOS
+from tests.scenarios.story import Story
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture(scope="module")
+def platform(local_platform: dict[str, object]) -> Iterator[Platform]:
+    with closing(Platform(local_platform)) as connected:
+        yield connected
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
+def test_scenario_ends_as_the_contract_says(
+    platform: Platform, scenario: Callable[[Story], None]
+) -> None:
+    scenario(Story(platform, print))
