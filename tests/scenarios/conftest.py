@@ -1,4 +1,4 @@
-"""The whole platform, started for the scenarios as ``make up`` starts it, in a folder of its own."""
+"""The whole platform, started as ``make up`` starts it, in a folder of its own."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -89,12 +90,7 @@ def repeated_payment_failures(story: Story) -> None:
     story.allocate(2)
     for number in (1, 2):
         story.publish("billing.payment_failed", userId=story.user, amount=100, reason="余额不足")
-        story.check(
-            f"warning {number}, the devices run on",
-            lambda number=number: (
-                len(story.notices("billing_alert")) == number and len(story.active()) == 2
-            ),
-        )
+        story.check(f"warning {number}, the devices run on", partial(_only_warned, story, number))
     story.publish("billing.payment_failed", userId=story.user, amount=100, reason="余额不足")
     story.check("both RELEASED", lambda: len(story.released()) == 2 and not story.active())
     story.check(
@@ -109,12 +105,9 @@ def payment_success(story: Story) -> None:
     story.given(devices=1)
     for number in (1, 2):
         story.publish("billing.payment_failed", userId=story.user, amount=100, reason="余额不足")
-        story.check(
-            f"failure {number} counted",
-            lambda number=number: story.account()["paymentFailures"] == number,
-        )
+        story.check(f"failure {number} counted", partial(_failures_are, story, number))
     story.publish("billing.payment_success", userId=story.user, amount=100, newBalance=250)
-    story.check("count is 0", lambda: story.account()["paymentFailures"] == 0)
+    story.check("count is 0", partial(_failures_are, story, 0))
     story.check(
         "the user reads 支付 ¥100 成功，当前余额 ¥250",
         lambda: story.told("billing_alert", "支付 ¥100 成功，当前余额 ¥250", _PUSH),
@@ -122,6 +115,14 @@ def payment_success(story: Story) -> None:
     story.check(
         "allocating works", lambda: story.platform.allocate(story.user).status_code == _CREATED
     )
+
+
+def _only_warned(story: Story, times: int) -> bool:
+    return len(story.notices("billing_alert")) == times and len(story.active()) == 2
+
+
+def _failures_are(story: Story, count: int) -> bool:
+    return bool(story.account()["paymentFailures"] == count)
 
 
 def _refused(story: Story, code: str) -> bool:
