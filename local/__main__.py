@@ -22,6 +22,7 @@ NOT_RUNNING: Final = 3
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_show_locals=False,  # they hold passwords
     help="Run the whole CloudPhone Scheduler on this machine. "
     "DATABASE_URL and RABBITMQ_URL name servers to use instead of private ones; "
     "CLOUDPHONE_STATE_DIR another folder than .local.",

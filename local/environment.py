@@ -8,6 +8,7 @@ from local.template import function_variable
 
 _REGION: Final = "ap-southeast-1"
 _SAME_AS_DEPLOYED: Final = (
+    "MAX_RETRIES",
     "PAYMENT_FAILURES_TABLE",
     "BILLING_FAILURE_THRESHOLD",
     "PAYMENT_FAILURE_TTL_DAYS",

@@ -58,14 +58,12 @@ def _check_database(url: str) -> None:
 
 
 def _check_broker(url: str) -> None:
+    if urlsplit(url).scheme not in {"amqp", "amqps"}:
+        raise LocalError("RABBITMQ_URL must look like amqp://user:password@host:port/vhost")
     try:
         pika.BlockingConnection(pika.URLParameters(url)).close()
-    except ValueError:
-        raise LocalError(
-            "RABBITMQ_URL must look like amqp://user:password@host:port/vhost"
-        ) from None
     except (AMQPError, OSError) as error:
-        reason = str(error) or type(error).__name__
+        reason = str(error) or repr(error)
         raise LocalError(f"RABBITMQ_URL: cannot log in to {_address(url)}: {reason}") from None
 
 

@@ -35,12 +35,18 @@ def dynamodb_tables() -> list[dict[str, Any]]:
 
 
 def function_variable(name: str) -> str:
-    """Return the value of an environment variable that all functions have.
+    """Return the value that an environment variable has in the functions that have it.
 
     Raises:
-        KeyError: there is no such variable, or its value depends on the deployment.
+        StopIteration: no function has it.
+        KeyError: its value depends on the deployment.
     """
-    return str(_resolved(_template()["Globals"]["Function"]["Environment"]["Variables"][name]))
+    functions = _template()["Resources"].values()
+    return next(
+        str(_resolved(variables[name]))
+        for owner in (_template()["Globals"]["Function"], *(f["Properties"] for f in functions))
+        if name in (variables := owner.get("Environment", {}).get("Variables", {}))
+    )
 
 
 @cache

@@ -1,0 +1,48 @@
+"""A platform with servers of its own, and one that uses those of the test run."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.supervisor.local_platform import LocalPlatform
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from local.servers.mariadb import MariaDB
+    from local.servers.rabbitmq import RabbitMQ
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    # Not below pytest's folder, which the accounts of the servers may not enter.
+    with tempfile.TemporaryDirectory(prefix="cloudphone-") as path:
+        Path(path).chmod(0o711)
+        yield Path(path)
+
+
+@pytest.fixture(scope="module")
+def private(folder: Path) -> Iterator[LocalPlatform]:
+    """A platform with servers of its own."""
+    platform = LocalPlatform(folder / "private")
+    yield platform
+    platform.close()
+
+
+@pytest.fixture
+def given(mariadb: MariaDB, rabbitmq: RabbitMQ, tmp_path: Path) -> Iterator[LocalPlatform]:
+    """A platform that uses servers that exist: it is up much sooner."""
+    with closing(mariadb.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE DATABASE IF NOT EXISTS cloudphone_given")
+    platform = LocalPlatform(
+        tmp_path / "given",
+        DATABASE_URL=mariadb.url_of("cloudphone_given"),
+        RABBITMQ_URL=rabbitmq.create_vhost("given"),
+    )
+    yield platform
+    platform.close()

@@ -1,0 +1,113 @@
+"""Runs ``python -m local`` as a user does, with a state folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from local.paths import ROOT, StateDir
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+READY_SECONDS = 60.0
+
+
+class LocalPlatform:
+    """One state folder and the commands that work on it."""
+
+    def __init__(self, folder: Path, **variables: str) -> None:
+        self.state = StateDir(folder)
+        self.output = folder.with_name(f"{folder.name}.out")
+        self._runs: list[subprocess.Popen[bytes]] = []
+        self._environment = {
+            **{k: v for k, v in os.environ.items() if k not in {"DATABASE_URL", "RABBITMQ_URL"}},
+            **variables,
+            "CLOUDPHONE_STATE_DIR": str(folder),
+        }
+
+    @property
+    def supervisor(self) -> subprocess.Popen[bytes]:
+        return self._runs[-1]
+
+    def command(self, name: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "local", name],
+            cwd=ROOT,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def begin(self) -> subprocess.Popen[bytes]:
+        """Begin ``run`` in a process group of its own, as a shell does."""
+        with self.output.open("wb") as output:
+            run = subprocess.Popen(
+                [sys.executable, "-m", "local", "run"],
+                cwd=ROOT,
+                env=self._environment,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        self._runs.append(run)
+        return run
+
+    def run(self) -> dict[str, Any]:
+        """Begin ``run`` and return the endpoints when it is ready."""
+        supervisor = self.begin()
+        wait_for(lambda: self.state.endpoints.exists() or supervisor.poll() is not None)
+        assert supervisor.poll() is None, self.printed()
+        return self.endpoints()
+
+    def press_ctrl_c(self) -> int:
+        """Send SIGINT to the whole process group, as a terminal does; return the exit code."""
+        os.killpg(self.supervisor.pid, signal.SIGINT)
+        return self.supervisor.wait(READY_SECONDS)
+
+    def kill(self) -> None:
+        """End the supervisor with SIGKILL."""
+        self.supervisor.kill()
+        self.supervisor.wait()
+
+    def endpoints(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads(self.state.endpoints.read_text())
+        return content
+
+    def printed(self) -> str:
+        return self.output.read_text()
+
+    def processes(self) -> list[psutil.Process]:
+        """Return all processes that belong to this platform, by the folder they work in."""
+        return [p for p in psutil.process_iter() if _works_below(p, self.state.path)]
+
+    def close(self) -> None:
+        for run in self._runs:
+            run.kill()
+            run.wait()
+        self.command("down")
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "the condition was not met in time"
+        time.sleep(0.02)
+
+
+def _works_below(process: psutil.Process, folder: Path) -> bool:
+    try:
+        return Path(process.cwd()).is_relative_to(folder)
+    except psutil.Error:
+        return False

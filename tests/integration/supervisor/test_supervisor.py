@@ -1,0 +1,219 @@
+"""``python -m local``: what a developer sees and what is left behind."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import httpx
+import pika
+import psutil
+import pymysql
+import pytest
+
+from local import ports
+from local.errors import LocalError
+from local.leftovers import ProcessList
+from local.servers.binaries import require
+from scheduler.database.url import DatabaseUrl
+from scheduler.messaging.topology import queues
+from tests.integration.supervisor.local_platform import LocalPlatform, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+KEYS = {"api", "console", "amqp", "rabbitmq_management", "database", "aws", "tokens"}
+
+
+@pytest.fixture(scope="module")
+def running(private: LocalPlatform) -> Iterator[LocalPlatform]:
+    """Started while the usual port of the API is taken, by us or by somebody else."""
+    with socket.socket() as taken:
+        if ports.is_free(ports.API):
+            taken.bind((ports.HOST, ports.API))
+            taken.listen()
+        private.run()
+        yield private
+
+
+def test_endpoints_are_complete_and_answer(running: LocalPlatform) -> None:
+    endpoints = running.endpoints()
+
+    assert set(endpoints) == KEYS
+    assert set(endpoints["tokens"]) == {"admin", "user-123"}
+    assert httpx.get(f"{endpoints['api']}/api/health").status_code == 200
+    assert httpx.get(endpoints["console"]).status_code == 200
+    assert httpx.get(f"{endpoints['rabbitmq_management']}/api/whoami").status_code == 200
+    assert httpx.get(f"{endpoints['aws']}/moto-api/").status_code == 200
+    assert urlsplit(endpoints["amqp"]).path == "/cloudphone"
+    with closing(pika.BlockingConnection(pika.URLParameters(endpoints["amqp"]))) as connection:
+        for queue in queues():
+            connection.channel().queue_declare(queue.name, passive=True)
+
+
+def test_endpoints_can_be_read_by_their_owner_only(running: LocalPlatform) -> None:
+    assert running.state.endpoints.stat().st_mode & 0o077 == 0
+
+
+def test_passwords_are_not_printed(running: LocalPlatform) -> None:
+    for key in ("amqp", "database", "rabbitmq_management"):
+        password = urlsplit(running.endpoints()[key]).password
+        assert password
+        assert password not in running.printed()
+    assert running.endpoints()["tokens"]["admin"] not in running.printed()
+
+
+def test_demo_data_is_there(running: LocalPlatform) -> None:
+    users = query(
+        running, "SELECT id, max_devices, email IS NOT NULL, phone IS NOT NULL FROM users"
+    )
+    devices = query(running, "SELECT id FROM devices ORDER BY id")
+    sizes = query(running, "SELECT DISTINCT cpu_cores, memory_mb FROM devices")
+
+    assert ("user-123", 8, 1, 1) in users
+    assert "user-456" in {user for user, *_ in users}
+    assert [device for (device,) in devices] == [f"device-{n:03}" for n in range(1, 21)]
+    assert len(sizes) > 3
+
+
+def test_a_taken_port_is_replaced_and_said(running: LocalPlatform) -> None:
+    port = urlsplit(running.endpoints()["api"]).port
+
+    assert port != ports.API
+    assert f"Port {ports.API} (HTTP API) is taken by another program: using {port}\n" in (
+        running.printed()
+    )
+
+
+@pytest.mark.parametrize("command", ["run", "up", "status"])
+def test_the_second_start_tells_where_the_first_is(running: LocalPlatform, command: str) -> None:
+    before = running.endpoints()
+
+    second = running.command(command)
+
+    assert second.returncode == 0
+    assert f"CloudPhone Scheduler is running (process {running.supervisor.pid})" in second.stdout
+    assert before["api"] in second.stdout
+    assert running.endpoints() == before
+
+
+def test_clean_refuses_while_it_runs(running: LocalPlatform) -> None:
+    cleaned = running.command("clean")
+
+    assert cleaned.returncode == 1
+    assert cleaned.stderr == "error: the platform is running; stop it first: make down\n"
+
+
+def test_up_after_a_killed_run_ends_its_servers_and_keeps_its_data(running: LocalPlatform) -> None:
+    query(running, "UPDATE devices SET health = 'failed' WHERE id = 'device-007'")
+    running.kill()
+    orphans = running.processes()
+    assert len(orphans) >= 4
+
+    up = running.command("up")
+
+    assert up.returncode == 0, up.stdout + up.stderr
+    assert "Stopping servers that an earlier run left behind" in up.stdout
+    assert running.endpoints()["api"] in up.stdout
+    assert not any(orphan.is_running() for orphan in orphans)
+    health = query(running, "SELECT health FROM devices WHERE id = 'device-007'")
+    assert health == (("failed",),)
+
+    down = running.command("down")
+
+    assert down.returncode == 0
+    assert running.processes() == []
+    assert not running.state.endpoints.exists()
+    assert running.command("status").returncode == 3
+
+
+def test_ctrl_c_leaves_no_process_and_no_endpoints(given: LocalPlatform) -> None:
+    endpoints = given.run()
+    assert "rabbitmq_management" not in endpoints
+    children = psutil.Process(given.supervisor.pid).children(recursive=True)
+    assert children
+
+    assert given.press_ctrl_c() == 0
+
+    assert not any(child.is_running() for child in children)
+    assert given.processes() == []
+    assert not given.state.endpoints.exists()
+
+
+def test_ctrl_c_while_starting_leaves_no_process(given: LocalPlatform) -> None:
+    given.begin()
+    wait_for(given.state.processes.exists)
+
+    assert given.press_ctrl_c() == 0
+
+    assert given.processes() == []
+    assert "Stopped before everything was up" in given.printed()
+
+
+def test_a_server_that_dies_ends_the_run_and_is_named(given: LocalPlatform) -> None:
+    given.run()
+    (aws,) = ProcessList(given.state.processes).alive()
+
+    aws.kill()
+
+    assert given.supervisor.wait(60) == 1
+    assert "error: AWS: " in given.printed()
+    assert "ended with code -9, see " in given.printed()
+    assert given.processes() == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "url", "message"),
+    [
+        ("DATABASE_URL", "mysql://u:secret@127.0.0.1:1/db", "DATABASE_URL: cannot log in to 127"),
+        ("DATABASE_URL", "postgres://u:secret@h/db", "DATABASE_URL must look like mysql://"),
+        ("RABBITMQ_URL", "amqp://u:secret@127.0.0.1:1/v", "RABBITMQ_URL: cannot log in to 127"),
+        ("RABBITMQ_URL", "http://u:secret@h/v", "RABBITMQ_URL must look like amqp://"),
+    ],
+)
+def test_a_given_server_that_does_not_let_us_in_is_named_in_one_line(
+    tmp_path: Path, variable: str, url: str, message: str
+) -> None:
+    run = LocalPlatform(tmp_path / "state", **{variable: url}).command("run")
+
+    assert run.returncode == 1
+    assert run.stderr.startswith(f"error: {message}")
+    assert run.stderr.count("\n") == 1
+    assert "secret" not in run.stderr
+
+
+def test_a_stranger_with_the_process_id_of_a_dead_server_is_left_alone(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stranger:
+        noted = [{"pid": stranger.pid, "started": 1.0}]
+        (tmp_path / "processes.json").write_text(json.dumps(noted))
+
+        ProcessList(tmp_path / "processes.json").stop_all()
+
+        assert stranger.poll() is None
+        stranger.kill()
+
+
+def test_a_missing_program_is_named_with_the_command_that_installs_it() -> None:
+    with pytest.raises(LocalError, match=r"no-such-server is not installed \(on Debian.*apt-get"):
+        require("no-such-server")
+
+
+def query(platform: LocalPlatform, sql: str) -> tuple[tuple[Any, ...], ...]:
+    url = DatabaseUrl.parse(platform.endpoints()["database"])
+    connection = pymysql.connect(
+        host=url.host,
+        port=url.port,
+        user=url.user,
+        password=url.password or "",
+        database=url.name,
+        autocommit=True,
+    )
+    with closing(connection), connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchall()
