@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from device_events.contracts import (
     DeviceCreated,
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from scheduler.domain.work import Work
 
 events = EventRules()
+
+_UNUSABLE: Final = frozenset({DeviceState.STOPPED, DeviceState.ERROR})
 
 
 @events.on(DeviceFailed)
@@ -44,9 +46,12 @@ def release_deleted_device(event: DeviceDeleted, work: Work) -> None:
 
 @events.on(DeviceStatusChanged)
 def follow_device_status(event: DeviceStatusChanged, work: Work) -> None:
-    """Let health follow the status; a device that stopped running is taken back."""
+    """Let health follow the status; a running device that stopped or erred is taken back.
+
+    Of one that failed or is maintained an event of its own tells, with a better reason.
+    """
     work.set_device_health(event.device_id, Health(event.new_status))
-    if event.old_status != DeviceState.RUNNING or event.new_status is DeviceState.RUNNING:
+    if event.old_status != DeviceState.RUNNING or event.new_status not in _UNUSABLE:
         return
     for allocation in work.active_allocations(device=event.device_id, until=event.occurred_at):
         reason = ReleaseReason.device_status_changed(event.old_status, event.new_status)
