@@ -1,0 +1,60 @@
+"""A counter of failed payments in memory."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+
+@dataclass(slots=True)
+class _Item:
+    expires_at: datetime
+    message_ids: set[str] = field(default_factory=set)
+    last_failure_at: datetime | None = None
+    last_reset_at: datetime | None = None
+
+
+class FakeCounter:
+    """Implements `scheduler.payments.ledger.Counter`; one contract suite runs on it and DynamoDB.
+
+    The rules are those of the contract, written as plain conditions under one lock.
+    """
+
+    def __init__(self, ttl: timedelta = timedelta(days=7)) -> None:
+        self._ttl = ttl
+        self._items: dict[str, _Item] = {}
+        self._lock = threading.Lock()
+
+    def count(self, user_id: str, message_id: str, at: datetime, now: datetime) -> int | None:
+        """Count a failure once; None if a newer reset wiped it out."""
+        with self._lock:
+            item = self._alive(user_id, now) or _Item(now)
+            if message_id in item.message_ids:
+                return len(item.message_ids)
+            if item.last_reset_at and item.last_reset_at > at:
+                return None
+            item.message_ids.add(message_id)
+            item.last_failure_at = max(filter(None, (item.last_failure_at, at)))
+            item.expires_at = now + self._ttl
+            self._items[user_id] = item
+            return len(item.message_ids)
+
+    def reset(self, user_id: str, at: datetime, now: datetime) -> None:
+        """Forget the failures up to ``at``; older than a failure or reset it does nothing."""
+        with self._lock:
+            item = self._alive(user_id, now)
+            known = filter(None, (item.last_failure_at, item.last_reset_at)) if item else ()
+            if all(at >= moment for moment in known):
+                self._items[user_id] = _Item(now + self._ttl, last_reset_at=at)
+
+    def current(self, user_id: str, now: datetime) -> int:
+        """Return a user's count; an expired one is 0."""
+        with self._lock:
+            item = self._alive(user_id, now)
+            return len(item.message_ids) if item else 0
+
+    def _alive(self, user_id: str, now: datetime) -> _Item | None:
+        item = self._items.get(user_id)
+        expired = item and int(item.expires_at.timestamp()) <= int(now.timestamp())
+        return None if expired else item

@@ -1,0 +1,295 @@
+"""The five billing events, line by line of the contract."""
+
+from typing import Any
+
+import pytest
+
+from scheduler.domain.model import User, UserStatus
+from scheduler.domain.work import Snapshot
+from scheduler.messaging.message import Message
+from scheduler.pipeline.outcome import Verdict
+from tests.support.counter import FakeCounter
+from tests.support.deciding import QUOTA, Decided, Told, run
+from tests.support.events import message
+from tests.support.world import MINUTE, NOW, held, user, world
+
+PUSH = ("websocket",)
+MAIL = ("websocket", "email")
+ALL = ("websocket", "email", "sms")
+STOPPED = "多次支付失败，账户已暂停服务"
+
+
+def devices(count: int) -> Snapshot:
+    return world(user(), *(held(f"d{n}") for n in range(1, count + 1)))
+
+
+def failures(count: int, **fields: Any) -> list[Message]:  # noqa: ANN401 - any field
+    return [message("billing.payment_failed", **fields) for _ in range(count)]
+
+
+# -- failed payments -------------------------------------------------------------
+
+
+def test_below_the_threshold_the_user_is_warned_and_keeps_everything() -> None:
+    decided = run(*failures(2), on=devices(2))
+
+    assert decided.released == {}
+    assert not decided.work.user("u1").billing_hold
+    assert decided.told == [
+        Told(
+            "u1",
+            "billing_alert",
+            MAIL,
+            f"支付 ¥100 失败：余额不足。已连续失败 {count} 次，达到 3 次后服务将暂停。",
+        )
+        for count in (1, 2)
+    ]
+
+
+def test_at_the_threshold_all_is_taken_back_and_the_service_is_suspended() -> None:
+    decided = run(*failures(3), on=devices(2))
+
+    assert decided.released == {"d1": STOPPED, "d2": STOPPED}
+    assert decided.work.user("u1").billing_hold
+    assert [told.type for told in decided.told] == [
+        *["billing_alert"] * 2,
+        *["device_released"] * 2,
+        "service_suspended",
+    ]
+    assert decided.told[-1] == Told(
+        "u1",
+        "service_suspended",
+        ALL,
+        "多次支付失败，账户已暂停服务。支付失败 3 次，已自动释放 2 台设备。",
+    )
+
+
+def test_above_the_threshold_what_was_allocated_meanwhile_is_taken_back_as_well() -> None:
+    counter = FakeCounter()
+    run(*failures(3), on=devices(1), counter=counter)
+
+    decided = run(*failures(1), on=devices(2), counter=counter)
+
+    assert list(decided.released) == ["d1", "d2"]
+    assert decided.work.user("u1").billing_hold
+
+
+def test_failures_of_different_users_are_counted_apart() -> None:
+    both = [*failures(2, userId="u1"), *failures(2, userId="u2")]
+
+    decided = run(*both, on=world(held("d1", by="u1"), held("d2", by="u2")))
+
+    assert decided.released == {}
+
+
+def test_the_same_failure_twice_counts_once() -> None:
+    once, again = failures(2, id="same")
+
+    decided = run(once, again, *failures(1), on=devices(1))
+
+    assert decided.verdicts == [Verdict.DONE, Verdict.DUPLICATE, Verdict.DONE]
+    assert decided.released == {}
+
+
+def test_two_failures_out_of_order_both_count() -> None:
+    late = [*failures(1, at=NOW - MINUTE), *failures(1, at=NOW - 2 * MINUTE)]
+
+    decided = run(*late, *failures(1, at=NOW - 3 * MINUTE), on=devices(1))
+
+    assert decided.verdicts == [Verdict.DONE] * 3
+    assert list(decided.released) == ["d1"]
+
+
+def test_failures_with_versions_out_of_order_both_count() -> None:
+    sent = [failures(1, version=version)[0] for version in (3, 1, 2)]
+
+    assert run(*sent).verdicts == [Verdict.DONE] * 3
+
+
+@pytest.mark.parametrize("success", ["billing.payment_success", "billing.recharged"])
+def test_a_success_starts_the_count_anew(success: str) -> None:
+    decided = run(*failures(2), message(success), *failures(2), on=devices(1))
+
+    assert decided.released == {}
+    assert [told.type for told in decided.told] == ["billing_alert"] * 5
+
+
+@pytest.mark.parametrize(
+    "newer", ["billing.payment_success", "billing.recharged", "billing.overdue"]
+)
+def test_a_failure_older_than_the_last_settlement_is_outdated(newer: str) -> None:
+    counter = FakeCounter()
+    first, late = message(newer, at=NOW - MINUTE), failures(1, at=NOW - 2 * MINUTE)[0]
+
+    decided = run(first, on=devices(1), counter=counter)
+    world_then = Snapshot(decided.work.users, decided.work.devices, {}, decided.work.marks)
+    after = run(late, on=world_then, counter=counter)
+
+    assert after.verdicts == [Verdict.OUTDATED]
+    assert after.told == []
+    assert counter.current("u1", NOW) == 0
+
+
+# -- overdue ---------------------------------------------------------------------
+
+
+def test_an_overdue_account_is_held_and_all_is_taken_back() -> None:
+    decided = run(message("billing.overdue"), on=devices(3))
+
+    reason = "账户欠费 ¥150.50（7天），服务已暂停"
+    assert decided.released == {"d1": reason, "d2": reason, "d3": reason}
+    assert decided.work.user("u1").billing_hold
+
+
+@pytest.mark.parametrize("count", [3, 0])
+def test_an_overdue_user_is_told_by_all_channels_even_without_devices(count: int) -> None:
+    decided = run(message("billing.overdue"), on=devices(count))
+
+    assert len(decided.told) == count + 1
+    assert decided.told_but_releases == [
+        Told("u1", "billing_alert", ALL, "账户已欠费 ¥150.50（7天），所有设备已自动释放")
+    ]
+
+
+def test_whole_amounts_carry_no_decimals() -> None:
+    decided = run(message("billing.overdue", overdueAmount=100.00, overdueDays=30))
+
+    assert decided.told[0].message == "账户已欠费 ¥100（30天），所有设备已自动释放"
+
+
+# -- success and balance -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("event_type", "text"),
+    [
+        ("billing.payment_success", "支付 ¥100 成功，当前余额 ¥250"),
+        ("billing.recharged", "充值 ¥200 成功，当前余额 ¥450"),
+    ],
+)
+def test_a_payment_lifts_the_hold_and_the_user_is_told_by_websocket(
+    event_type: str, text: str
+) -> None:
+    decided = run(message(event_type), on=world(user(billing_hold=True)))
+
+    assert not decided.work.user("u1").billing_hold
+    assert decided.told == [Told("u1", "billing_alert", PUSH, text)]
+
+
+@pytest.mark.parametrize("event_type", ["billing.payment_success", "billing.recharged"])
+def test_a_payment_leaves_a_suspension_alone(event_type: str) -> None:
+    on = world(user(status=UserStatus.SUSPENDED, billing_hold=True))
+
+    assert run(message(event_type), on=on).work.user("u1") == user(status=UserStatus.SUSPENDED)
+
+
+def test_a_low_balance_changes_nothing_and_the_user_is_told() -> None:
+    decided = run(message("billing.balance_low"), on=devices(1))
+
+    assert decided.released == {}
+    assert decided.work.changed_users == {}
+    assert decided.told == [
+        Told("u1", "billing_alert", MAIL, "当前余额 ¥8.50，低于提醒额度 ¥20，请及时充值。")
+    ]
+
+
+def test_an_overdrawn_balance_is_told_with_its_sign() -> None:
+    sent = message("billing.balance_low", currentBalance=-3.5)
+
+    assert run(sent).told[0].message.startswith("当前余额 -¥3.50，")
+
+
+# -- order -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [True, False])
+@pytest.mark.parametrize(
+    ("newest", "late", "outdated"),
+    [
+        ("billing.payment_success", "billing.overdue", True),
+        ("billing.overdue", "billing.payment_success", True),
+        ("billing.recharged", "billing.payment_success", True),
+        ("billing.overdue", "billing.balance_low", True),
+        ("billing.recharged", "billing.balance_low", True),
+        ("billing.balance_low", "billing.balance_low", False),
+        ("billing.balance_low", "billing.payment_failed", False),
+        ("billing.payment_failed", "billing.balance_low", False),
+        ("billing.payment_failed", "billing.overdue", False),
+        ("billing.payment_failed", "billing.payment_success", False),
+    ],
+)
+def test_failures_and_low_balances_compare_themselves_but_outdate_nothing(
+    newest: str, late: str, *, outdated: bool, version: bool
+) -> None:
+    versions = (9, 8) if version else (None, None)
+    first = message(newest, at=NOW - MINUTE, version=versions[0])
+    second = message(late, at=NOW - 2 * MINUTE, version=versions[1])
+
+    expected = Verdict.OUTDATED if outdated else Verdict.DONE
+    assert run(first, second).verdicts == [Verdict.DONE, expected]
+
+
+def test_an_overdue_notice_overtaken_by_the_payment_holds_nothing() -> None:
+    paid = message("billing.payment_success", at=NOW - MINUTE)
+    overdue = message("billing.overdue", at=NOW - 2 * MINUTE)
+
+    decided = run(paid, overdue, on=devices(2))
+
+    assert not decided.work.user("u1").billing_hold
+    assert decided.released == {}
+
+
+BILLING = (
+    "billing.payment_failed",
+    "billing.balance_low",
+    "billing.overdue",
+    "billing.payment_success",
+    "billing.recharged",
+)
+
+
+@pytest.mark.parametrize("event_type", BILLING)
+def test_a_deleted_user_is_beyond_billing(event_type: str) -> None:
+    counter = FakeCounter()
+
+    decided = run(message(event_type), on=world(user(status=UserStatus.DELETED)), counter=counter)
+
+    assert decided.verdicts == [Verdict.OUTDATED]
+    assert decided.work.users == {"u1": user(status=UserStatus.DELETED)}
+    assert decided.told == []
+    assert counter.current("u1", NOW) == 0
+
+
+@pytest.mark.parametrize("event_type", BILLING)
+def test_a_user_nobody_has_heard_of_gets_a_row_with_defaults(event_type: str) -> None:
+    decided = run(message(event_type))
+
+    hold = event_type == "billing.overdue"
+    assert decided.work.users == {"u1": User("u1", QUOTA, billing_hold=hold, known=False)}
+
+
+# -- what operators read -------------------------------------------------------------
+
+
+def remarks(decided: Decided) -> list[str]:
+    return [" ".join(outcome.remarks) for outcome in decided.outcomes]
+
+
+def test_the_log_counts_the_failures_and_says_when_the_service_stops() -> None:
+    assert remarks(run(*failures(3), on=devices(2))) == [
+        "payment failure count: 1/3",
+        "payment failure count: 2/3",
+        "User u1 reached payment failure threshold, releasing all devices (2)",
+    ]
+
+
+def test_the_log_says_what_an_overdue_account_cost() -> None:
+    assert remarks(run(message("billing.overdue"), on=devices(3))) == [
+        "Released 3 allocations, sent 3 notifications due to overdue account"
+    ]
+
+
+def test_the_log_says_that_the_count_was_reset() -> None:
+    assert remarks(run(message("billing.payment_success"))) == [
+        "Reset payment failure count for user u1"
+    ]

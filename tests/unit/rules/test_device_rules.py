@@ -1,0 +1,298 @@
+"""The five device events, line by line of the contract."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from scheduler.domain.guard import Concern
+from scheduler.domain.model import Device, DeviceStatus, Health
+from scheduler.pipeline.outcome import Verdict
+from tests.support.deciding import Told, run
+from tests.support.events import message
+from tests.support.world import MINUTE, NOW, SECOND, device, held, mark, user, world
+
+RELEASING: dict[str, tuple[dict[str, Any], str]] = {
+    "device.failed": ({"reason": "Docker container crashed"}, "设备故障：Docker container crashed"),
+    "device.deleted": ({}, "设备已删除"),
+    "device.status_changed": (
+        {"oldStatus": "running", "newStatus": "error"},
+        "设备状态变更：running → error",
+    ),
+    "device.maintenance": ({"maintenanceType": "系统升级"}, "设备维护：系统升级"),
+}
+HEALTH_AFTER = {
+    "device.failed": Health.FAILED,
+    "device.deleted": Health.DELETED,
+    "device.status_changed": Health.STOPPED,
+    "device.maintenance": Health.MAINTENANCE,
+    "device.created": Health.RUNNING,
+}
+NOT_FINAL = [name for name in RELEASING if name != "device.deleted"]
+
+
+@pytest.mark.parametrize("event_type", RELEASING)
+def test_the_device_is_taken_back_with_the_reason_of_the_contract(event_type: str) -> None:
+    fields, reason = RELEASING[event_type]
+
+    decided = run(message(event_type, **fields), on=world(held("d1")))
+
+    assert decided.verdicts == [Verdict.DONE]
+    assert decided.released == {"d1": reason}
+    assert decided.work.device("d1").status is DeviceStatus.AVAILABLE
+
+
+@pytest.mark.parametrize("event_type", RELEASING)
+def test_its_holder_is_told_once_by_websocket_with_reason_and_duration(event_type: str) -> None:
+    fields, reason = RELEASING[event_type]
+
+    decided = run(message(event_type, **fields), on=world(held("d1")))
+
+    text = f"设备 d1 已自动释放。原因：{reason}。使用时长：10分钟。"
+    assert decided.told == [Told("u1", "device_released", ("websocket",), text)]
+
+
+def test_the_holder_is_told_in_his_own_language_while_the_stored_reason_stays_chinese() -> None:
+    decided = run(message("device.failed"), on=world(user(locale="en"), held("d1")))
+
+    assert decided.released == {"d1": "设备故障：Docker container crashed"}
+    assert decided.told[0].message == (
+        "Device d1 was released automatically. Reason: Device failure: Docker container crashed."
+        " Time used: 10 min."
+    )
+
+
+@pytest.mark.parametrize("event_type", HEALTH_AFTER)
+def test_health_follows_the_event_even_when_nobody_holds_the_device(event_type: str) -> None:
+    decided = run(message(event_type), on=world(device("d1", health=Health.ERROR)))
+
+    assert decided.work.device("d1").health is HEALTH_AFTER[event_type]
+    assert decided.work.changed_devices == {"d1": None}
+    assert decided.released == {}
+    assert decided.told == []
+
+
+@pytest.mark.parametrize("event_type", HEALTH_AFTER)
+def test_a_device_nobody_has_heard_of_gets_a_row(event_type: str) -> None:
+    decided = run(message(event_type))
+
+    assert decided.work.devices == {
+        "d1": Device("d1", name="d1", health=HEALTH_AFTER[event_type], known=False)
+    }
+
+
+def test_only_the_named_device_is_touched() -> None:
+    decided = run(message("device.failed"), on=world(held("d1"), held("d2")))
+
+    assert list(decided.released) == ["d1"]
+    assert list(decided.work.changed_devices) == ["d1"]
+    assert decided.work.active_allocations(user="u1") == [held("d2")]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "reason"),
+    [
+        (None, "设备维护：更换电池"),
+        (30, "设备维护：更换电池，预计需要 30 分钟"),
+        (0, "设备维护：更换电池，预计需要 0 分钟"),
+    ],
+)
+def test_maintenance_names_the_estimate_only_if_it_is_known(
+    minutes: int | None, reason: str
+) -> None:
+    sent = message("device.maintenance", maintenanceType="更换电池", estimatedDuration=minutes)
+
+    assert run(sent, on=world(held("d1"))).released == {"d1": reason}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "releases"),
+    [
+        ("running", "stopped", True),
+        ("running", "error", True),
+        ("running", "running", False),
+        ("running", "failed", False),
+        ("running", "maintenance", False),
+        ("stopped", "running", False),
+        ("stopped", "error", False),
+        ("error", "stopped", False),
+        ("something-new", "stopped", False),
+    ],
+)
+def test_a_status_change_releases_only_from_running_to_stopped_or_error(
+    old: str, new: str, *, releases: bool
+) -> None:
+    sent = message("device.status_changed", oldStatus=old, newStatus=new)
+
+    decided = run(sent, on=world(held("d1")))
+
+    assert bool(decided.released) is releases
+    assert decided.work.device("d1").health is Health(new)
+
+
+@pytest.mark.parametrize("event_type", NOT_FINAL)
+@pytest.mark.parametrize(
+    ("allocated_after", "releases"),
+    [
+        (-MINUTE, True),
+        (timedelta(0), True),
+        (5 * SECOND, True),
+        (5 * SECOND + timedelta(microseconds=1), False),
+        (MINUTE, False),
+    ],
+)
+def test_who_got_the_device_more_than_five_seconds_later_keeps_it(
+    event_type: str, allocated_after: timedelta, *, releases: bool
+) -> None:
+    at = NOW - 5 * MINUTE
+    decided = run(message(event_type, at=at), on=world(held("d1", since=at + allocated_after)))
+
+    assert bool(decided.released) is releases
+    assert decided.work.device("d1").health is HEALTH_AFTER[event_type]
+
+
+def test_a_deletion_releases_whoever_got_the_device_and_when() -> None:
+    sent = message("device.deleted", at=NOW - MINUTE)
+
+    assert list(run(sent, on=world(held("d1", since=NOW))).released) == ["d1"]
+
+
+# -- joining the pool -----------------------------------------------------------
+
+
+def test_a_created_device_joins_the_pool_as_described() -> None:
+    described: dict[str, Any] = {
+        "name": "手机",
+        "cpuCores": 4,
+        "memoryMB": 8192,
+        "storageMB": 65536,
+    }
+
+    decided = run(message("device.created", **described))
+
+    assert decided.work.device("d1") == Device(
+        "d1", "手机", DeviceStatus.AVAILABLE, Health.RUNNING, 4, 8192, 65536, known=False
+    )
+
+
+def test_a_creation_that_says_little_keeps_what_is_known() -> None:
+    known = device("d1", name="old", cpu_cores=8, memory_mb=1, storage_mb=2, health=Health.ERROR)
+
+    decided = run(message("device.created", memoryMB=16), on=world(known))
+
+    created = decided.work.device("d1")
+    assert (created.name, created.cpu_cores, created.memory_mb, created.storage_mb) == (
+        *("old", 8),
+        *(16, 2),
+    )
+
+
+def test_a_creation_leaves_the_device_in_the_hands_of_its_holder() -> None:
+    decided = run(message("device.created", name="new"), on=world(held("d1")))
+
+    assert decided.released == {}
+    assert decided.work.device("d1").status is DeviceStatus.ALLOCATED
+
+
+# -- order ----------------------------------------------------------------------
+
+
+def health_after(*sent: tuple[str, int], version: bool = False) -> Health:
+    """Apply events that happened some minutes after NOW - 1 h, in the order of their arrival."""
+    messages = [
+        message(event_type, at=NOW - (60 - minute) * MINUTE, version=minute if version else None)
+        for event_type, minute in sent
+    ]
+    return run(*messages, on=world(device("d1"))).work.device("d1").health
+
+
+@pytest.mark.parametrize("version", [True, False])
+@pytest.mark.parametrize("event_type", NOT_FINAL)
+def test_after_a_deletion_no_later_event_changes_the_device(
+    event_type: str, *, version: bool
+) -> None:
+    after = health_after(("device.deleted", 1), (event_type, 9), version=version)
+
+    assert after is Health.DELETED
+
+
+@pytest.mark.parametrize("version", [True, False])
+def test_a_later_creation_revives_a_deleted_device(*, version: bool) -> None:
+    assert health_after(("device.deleted", 1), ("device.created", 2), version=version) is (
+        Health.RUNNING
+    )
+
+
+@pytest.mark.parametrize("version", [True, False])
+def test_a_creation_that_comes_late_does_not_revive(*, version: bool) -> None:
+    assert health_after(("device.deleted", 2), ("device.created", 1), version=version) is (
+        Health.DELETED
+    )
+
+
+@pytest.mark.parametrize("version", [True, False])
+def test_a_deletion_that_comes_after_its_revival_is_outdated(*, version: bool) -> None:
+    assert health_after(("device.created", 2), ("device.deleted", 1), version=version) is (
+        Health.RUNNING
+    )
+
+
+@pytest.mark.parametrize("version", [True, False])
+def test_a_deletion_weighs_more_than_a_newer_failure(*, version: bool) -> None:
+    assert health_after(("device.failed", 9), ("device.deleted", 1), version=version) is (
+        Health.DELETED
+    )
+
+
+@pytest.mark.parametrize("version", [True, False])
+def test_a_creation_that_comes_late_describes_the_device_and_leaves_it_failed(
+    *, version: bool
+) -> None:
+    assert health_after(("device.failed", 2), ("device.created", 1), version=version) is (
+        Health.FAILED
+    )
+
+
+@pytest.mark.parametrize("version", [True, False])
+@pytest.mark.parametrize("late", ["device.failed", "device.maintenance", "device.status_changed"])
+def test_a_health_event_older_than_the_last_one_is_outdated(late: str, *, version: bool) -> None:
+    assert health_after(("device.created", 5), (late, 4), version=version) is Health.RUNNING
+
+
+def test_two_health_events_of_the_same_instant_both_count() -> None:
+    assert health_after(("device.failed", 1), ("device.maintenance", 1)) is Health.MAINTENANCE
+
+
+def test_of_two_events_with_the_same_version_the_second_is_outdated() -> None:
+    both = (("device.failed", 1), ("device.maintenance", 1))
+
+    assert health_after(*both, version=True) is Health.FAILED
+
+
+def test_an_outdated_event_releases_nothing_and_tells_nobody() -> None:
+    on = world(held("d1", since=NOW - 60 * MINUTE), marks=[mark(Concern.HEALTH, NOW - MINUTE)])
+
+    decided = run(message("device.failed", at=NOW - 2 * MINUTE), on=on)
+
+    assert decided.verdicts == [Verdict.OUTDATED]
+    assert (decided.released, decided.told) == ({}, [])
+
+
+# -- what operators read ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("event_type", "cause"),
+    [
+        ("device.failed", "device failure"),
+        ("device.deleted", "device deletion"),
+        ("device.status_changed", "device status change"),
+        ("device.maintenance", "device maintenance"),
+    ],
+)
+def test_the_log_says_which_allocation_was_released_and_why(event_type: str, cause: str) -> None:
+    (outcome,) = run(message(event_type), on=world(held("d1"))).outcomes
+
+    assert outcome.remarks == (f"Auto-released allocation allocation-of-d1 due to {cause}",)
+    assert outcome.released == (event_type.replace(".", "_"),)
+    assert outcome.notified == 1

@@ -1,0 +1,348 @@
+"""The five user events, line by line of the contract."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from scheduler.domain.guard import Concern
+from scheduler.domain.model import DeviceStatus, Quota, User, UserStatus
+from scheduler.domain.work import Snapshot
+from scheduler.pipeline.outcome import Verdict
+from tests.support.deciding import QUOTA, Decided, Told, run
+from tests.support.events import message
+from tests.support.world import MINUTE, NOW, SECOND, device, held, mark, user, world
+
+MAIL = ("websocket", "email")
+STATUS_AFTER = {
+    "user.deleted": UserStatus.DELETED,
+    "user.suspended": UserStatus.SUSPENDED,
+    "user.activated": UserStatus.ACTIVE,
+}
+
+
+def fleet(size: int, by: str = "u1") -> Snapshot:
+    """Devices d1, d2, … of a user, each allocated a minute after the one before."""
+    start = NOW - 100 * MINUTE
+    return world(*(held(f"d{n}", by, start + n * MINUTE) for n in range(1, size + 1)))
+
+
+def kept(decided: Decided) -> list[str]:
+    return [allocation.device_id for allocation in decided.work.active_allocations(user="u1")]
+
+
+# -- deletion, suspension, activation --------------------------------------------
+
+
+@pytest.mark.parametrize("event_type", STATUS_AFTER)
+def test_the_account_gets_the_status_of_the_event(event_type: str) -> None:
+    decided = run(message(event_type), on=world(user(status=UserStatus.SUSPENDED)))
+
+    assert decided.work.user("u1").status is STATUS_AFTER[event_type]
+
+
+@pytest.mark.parametrize("event_type", STATUS_AFTER)
+def test_a_user_nobody_has_heard_of_gets_a_row_with_the_default_quota(event_type: str) -> None:
+    decided = run(message(event_type))
+
+    expected = User("u1", QUOTA, STATUS_AFTER[event_type], known=False)
+    assert decided.work.users == {"u1": expected}
+
+
+@pytest.mark.parametrize(
+    ("event_type", "reason"),
+    [("user.deleted", "用户账户已删除"), ("user.suspended", "账户已暂停：违反服务条款")],
+)
+def test_all_devices_are_taken_back_with_the_reason_of_the_contract(
+    event_type: str, reason: str
+) -> None:
+    decided = run(message(event_type), on=fleet(3))
+
+    assert decided.released == {"d1": reason, "d2": reason, "d3": reason}
+    assert {one.status for one in decided.work.devices.values()} == {DeviceStatus.AVAILABLE}
+
+
+def test_the_devices_of_others_stay_where_they_are() -> None:
+    decided = run(message("user.suspended"), on=world(held("d1"), held("d2", by="u2")))
+
+    assert list(decided.released) == ["d1"]
+    assert list(decided.work.changed_users) == ["u1"]
+
+
+def test_a_suspended_user_is_told_of_each_device_and_of_the_suspension() -> None:
+    decided = run(message("user.suspended"), on=fleet(3))
+
+    assert [told.type for told in decided.told] == ["device_released"] * 3 + ["account_suspended"]
+    assert decided.told_but_releases == [
+        Told(
+            "u1",
+            "account_suspended",
+            MAIL,
+            "您的账户已暂停：违反服务条款。已自动释放 3 台设备。",
+        )
+    ]
+
+
+def test_a_suspended_user_without_devices_is_told_of_the_suspension_alone() -> None:
+    assert [told.type for told in run(message("user.suspended")).told] == ["account_suspended"]
+
+
+def test_a_suspended_user_keeps_nothing_even_if_allocated_after_the_event() -> None:
+    """Nobody else got these devices, and a suspended user holds none (data contract)."""
+    sent = message("user.suspended", at=NOW - 5 * MINUTE)
+
+    assert list(run(sent, on=world(held("d1", since=NOW - MINUTE))).released) == ["d1"]
+
+
+def test_a_deleted_user_is_told_nothing_and_his_contact_data_is_erased() -> None:
+    decided = run(message("user.deleted"), on=fleet(2))
+
+    assert decided.told == []
+    assert list(decided.work.erased_users) == ["u1"]
+
+
+def test_a_deletion_releases_whatever_was_allocated_later() -> None:
+    sent = message("user.deleted", at=NOW - 5 * MINUTE)
+
+    assert list(run(sent, on=world(held("d1", since=NOW))).released) == ["d1"]
+
+
+def test_an_activated_user_is_told_nothing_and_keeps_a_billing_hold() -> None:
+    on = world(user(status=UserStatus.SUSPENDED, billing_hold=True))
+
+    decided = run(message("user.activated"), on=on)
+
+    assert decided.told == []
+    assert decided.work.user("u1") == user(status=UserStatus.ACTIVE, billing_hold=True)
+
+
+# -- quota -------------------------------------------------------------------------
+
+
+def test_of_eight_devices_a_quota_of_five_takes_back_the_oldest_three() -> None:
+    decided = run(message("user.quota_updated", newQuota={"maxDevices": 5}), on=fleet(8))
+
+    assert decided.released == dict.fromkeys(("d1", "d2", "d3"), "配额已调整为 5 台设备")
+    assert kept(decided) == ["d4", "d5", "d6", "d7", "d8"]
+    assert decided.told_but_releases == [
+        Told(
+            "u1",
+            "quota_adjusted",
+            MAIL,
+            "您的设备配额已调整为 5 台设备，已自动释放最早分配的 3 台设备。",
+        )
+    ]
+    assert len(decided.told) == 4
+
+
+def test_oldest_means_first_allocated_whatever_the_ids_say() -> None:
+    on = world(
+        held("d1", since=NOW - MINUTE),
+        held("d2", since=NOW - 3 * MINUTE),
+        held("d3", since=NOW - 2 * MINUTE),
+    )
+
+    decided = run(message("user.quota_updated", newQuota={"maxDevices": 1}), on=on)
+
+    assert list(decided.released) == ["d2", "d3"]
+
+
+@pytest.mark.parametrize("size", [5, 3, 0])
+def test_a_quota_that_suffices_is_stored_and_nobody_is_told(size: int) -> None:
+    decided = run(message("user.quota_updated", newQuota={"maxDevices": 5}), on=fleet(size))
+
+    assert decided.work.user("u1").quota == Quota(5)
+    assert (decided.released, decided.told) == ({}, [])
+
+
+def test_a_quota_of_nothing_takes_back_everything() -> None:
+    assert kept(run(message("user.quota_updated", newQuota={"maxDevices": 0}), on=fleet(2))) == []
+
+
+def test_the_quota_is_stored_with_cores_and_memory_which_release_nothing() -> None:
+    new = {"maxDevices": 8, "maxCpu": 1, "maxMemory": 1}
+
+    decided = run(message("user.quota_updated", newQuota=new), on=fleet(8))
+
+    assert decided.work.user("u1").quota == Quota(8, 1, 1)
+    assert decided.released == {}
+
+
+@pytest.mark.parametrize(
+    ("quota_type", "limit", "released"),
+    [
+        ("devices", 4, []),
+        ("devices", 3, ["d1"]),
+        ("devices", 0, ["d1", "d2", "d3", "d4"]),
+        ("cpu", 15, []),
+        ("cpu", 14, ["d1"]),
+        ("cpu", 12, ["d1", "d2"]),
+        ("cpu", 0, ["d1", "d2", "d3", "d4"]),
+        ("memory", 15 * 1024, []),
+        ("memory", 15 * 1024 - 1, ["d1"]),
+        ("memory", 8 * 1024, ["d1", "d2", "d3"]),
+    ],
+)
+def test_an_exceeded_quota_takes_back_the_oldest_until_the_real_usage_fits(
+    quota_type: str, limit: int, released: list[str]
+) -> None:
+    sizes = {f"d{n}": 2 ** (n - 1) for n in range(1, 5)}  # 1, 2, 4, 8
+    devices = [device(id_, cpu_cores=n, memory_mb=n * 1024) for id_, n in sizes.items()]
+    on = world(*devices, *fleet(4).allocations.values())
+    sent = message("user.quota_exceeded", quotaType=quota_type, current=1_000_000, limit=limit)
+
+    decided = run(sent, on=on)
+
+    assert decided.released == dict.fromkeys(released, "设备配额超限，已自动释放")
+    assert bool(decided.told_but_releases) is bool(released)
+
+
+def test_an_exceeded_quota_is_told_with_how_many_devices_went() -> None:
+    decided = run(message("user.quota_exceeded", limit=2), on=fleet(4))
+
+    assert decided.told_but_releases == [
+        Told("u1", "quota_adjusted", MAIL, "您的设备配额超限，已自动释放最早分配的 2 台设备。")
+    ]
+
+
+def test_an_exceeded_quota_told_twice_by_its_producer_releases_once() -> None:
+    twice = [message("user.quota_exceeded", id=id_, current=4, limit=3) for id_ in ("a", "b")]
+
+    decided = run(*twice, on=fleet(4))
+
+    assert decided.verdicts == [Verdict.DONE, Verdict.DONE]
+    assert list(decided.released) == ["d1"]
+    assert len(decided.told_but_releases) == 1
+
+
+def test_an_exceeded_quota_changes_no_stored_quota() -> None:
+    decided = run(message("user.quota_exceeded", limit=2), on=fleet(4))
+
+    assert decided.work.user("u1").quota == Quota(10)
+
+
+@pytest.mark.parametrize("event_type", ["user.quota_updated", "user.quota_exceeded"])
+@pytest.mark.parametrize(("after", "keeps"), [(5 * SECOND, False), (6 * SECOND, True)])
+def test_a_quota_event_counts_but_never_takes_what_was_allocated_after_it(
+    event_type: str, after: timedelta, *, keeps: bool
+) -> None:
+    at = NOW - 5 * MINUTE
+    on = world(held("d1", since=at - MINUTE), held("d2", since=at + after))
+    limits = {"user.quota_updated": {"newQuota": {"maxDevices": 0}}}
+    fields = limits.get(event_type, {"limit": 0})
+
+    decided = run(message(event_type, at=at, **fields), on=on)
+
+    assert kept(decided) == (["d2"] if keeps else [])
+
+
+def test_a_quota_event_releases_an_old_device_for_a_new_one_above_the_quota() -> None:
+    at = NOW - 5 * MINUTE
+    on = world(held("d1", since=at - MINUTE), held("d2", since=at + MINUTE))
+
+    decided = run(message("user.quota_updated", at=at, newQuota={"maxDevices": 1}), on=on)
+
+    assert list(decided.released) == ["d1"]
+
+
+# -- order -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [True, False])
+@pytest.mark.parametrize(
+    "event_type",
+    [
+        "user.activated",
+        "user.suspended",
+        "user.quota_updated",
+        "user.quota_exceeded",
+        "user.deleted",
+    ],
+)
+def test_after_a_deletion_no_event_changes_the_user(event_type: str, *, version: bool) -> None:
+    versions = (1, 2) if version else (None, None)
+    first = message("user.deleted", at=NOW - 2 * MINUTE, version=versions[0])
+    later = message(event_type, at=NOW - MINUTE, version=versions[1])
+
+    decided = run(first, later, on=fleet(1))
+
+    assert decided.verdicts == [Verdict.DONE, Verdict.OUTDATED]
+    assert decided.work.user("u1").status is UserStatus.DELETED
+    assert decided.told == []
+
+
+@pytest.mark.parametrize("version", [True, False])
+def test_a_deletion_counts_even_after_newer_events(*, version: bool) -> None:
+    versions = (2, 1) if version else (None, None)
+    newer = message("user.activated", at=NOW - MINUTE, version=versions[0])
+    deletion = message("user.deleted", at=NOW - 2 * MINUTE, version=versions[1])
+
+    decided = run(newer, deletion, on=fleet(1))
+
+    assert decided.work.user("u1").status is UserStatus.DELETED
+    assert list(decided.released) == ["d1"]
+
+
+@pytest.mark.parametrize("version", [True, False])
+@pytest.mark.parametrize(
+    ("newest", "late", "outdated"),
+    [
+        ("user.activated", "user.suspended", True),
+        ("user.suspended", "user.activated", True),
+        ("user.quota_updated", "user.quota_exceeded", True),
+        ("user.quota_exceeded", "user.quota_updated", True),
+        ("user.quota_updated", "user.suspended", False),
+        ("user.suspended", "user.quota_updated", False),
+        ("billing.overdue", "user.suspended", False),
+        ("user.suspended", "billing.overdue", False),
+        ("user.activated", "billing.recharged", False),
+        ("billing.recharged", "user.quota_exceeded", False),
+    ],
+)
+def test_an_event_is_outdated_by_newer_ones_of_its_own_concern_only(
+    newest: str, late: str, *, outdated: bool, version: bool
+) -> None:
+    versions = (9, 8) if version else (None, None)
+    first = message(newest, at=NOW - MINUTE, version=versions[0])
+    second = message(late, at=NOW - 2 * MINUTE, version=versions[1])
+
+    decided = run(first, second, on=fleet(1))
+
+    assert decided.verdicts == [Verdict.DONE, Verdict.OUTDATED if outdated else Verdict.DONE]
+
+
+def test_what_is_remembered_in_the_database_outdates_as_well() -> None:
+    on = world(user(), marks=[mark(Concern.ACCOUNT, NOW - MINUTE)])
+
+    assert run(message("user.suspended", at=NOW - 2 * MINUTE), on=on).verdicts == [Verdict.OUTDATED]
+
+
+# -- what operators read -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("event_type", "fields", "sentence"),
+    [
+        ("user.deleted", {}, "Released 8 allocations due to user deletion"),
+        ("user.suspended", {}, "Released 8 allocations due to user suspension"),
+        (
+            "user.quota_updated",
+            {"newQuota": {"maxDevices": 5}},
+            "User has 8 devices, quota reduced to 5, releasing 3 oldest devices",
+        ),
+        (
+            "user.quota_updated",
+            {"newQuota": {"maxDevices": 12}},
+            "User has 8 devices, quota raised to 12, releasing 0 oldest devices",
+        ),
+        (
+            "user.quota_exceeded",
+            {"limit": 6},
+            "User exceeded quota of 6 devices, releasing 2 oldest devices",
+        ),
+    ],
+)
+def test_the_log_says_what_was_done(event_type: str, fields: dict[str, Any], sentence: str) -> None:
+    (outcome,) = run(message(event_type, **fields), on=fleet(8)).outcomes
+
+    assert outcome.remarks == (sentence,)
