@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-from events.http_api import http_api_event
+from events.http_api import sample_event
 from events.readme import with_samples
 from events.table.api import REQUESTS
 from events.table.bad import BAD
@@ -53,7 +53,7 @@ def files() -> Iterator[tuple[Path, str]]:
     for sample in BAD:
         yield Path("bad", f"{sample.name}.json"), _pretty(mq_event(sample))
     for request in REQUESTS:
-        yield Path("api", f"{request.name}.json"), _pretty(http_api_event(request))
+        yield Path("api", f"{request.name}.json"), _pretty(sample_event(request))
     readme = Path("README.md")
     yield readme, with_samples((FOLDER / readme).read_text("utf-8"))
 

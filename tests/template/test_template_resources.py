@@ -1,3 +1,4 @@
+from local.gateway.routes import ROUTES
 from tests.template.stack import Stack
 
 
@@ -53,6 +54,15 @@ def test_only_health_answers_without_a_token(stack: Stack) -> None:
         ("/api/health", "get"): [{"NONE": []}],
         ("/api/{proxy+}", "x-amazon-apigateway-any-method"): [{"Jwt": []}],
     }
+
+
+def test_the_local_gateway_has_the_routes_of_the_api(stack: Stack) -> None:
+    (api,) = stack.of_type("AWS::ApiGatewayV2::Api").values()
+
+    deployed = {path: "get" in operations for path, operations in api["Body"]["paths"].items()}
+    local = {route.path: route.method == "GET" for route in ROUTES if "/api/" in route.path}
+
+    assert local == deployed
 
 
 def test_tokens_are_checked_for_issuer_and_audience(stack: Stack) -> None:
