@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from scheduler.messaging import amqp
 from scheduler.messaging.message import Message
 
-_PROPERTIES: Final = {
+_TEXTS: Final = {
     "contentType": "content_type",
     "contentEncoding": "content_encoding",
-    "priority": "priority",
     "correlationId": "correlation_id",
     "replyTo": "reply_to",
     "messageId": "message_id",
@@ -28,9 +28,10 @@ _PROPERTIES: Final = {
 # Left out on purpose: expiration (a dead letter must not expire), userId (the broker refuses any
 # but the publisher's own), clusterId and deliveryMode (set by whoever publishes).
 
+_FIRST_AMQP_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
 _BROKER_HEADERS: Final = frozenset({"x-delivery-count", "x-death", "x-acquired-count"})
 _BROKER_HEADER_PREFIXES: Final = ("x-first-death-", "x-last-death-")
-_MAX_DEPTH: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +51,14 @@ def decode(event: object) -> Iterator[tuple[str, list[Message | Undecodable]]]:
     if not isinstance(queues, Mapping):
         return
     for name, records in queues.items():
-        queue = str(name).partition("::")[0]
+        queue = amqp.encodable(str(name)).partition("::")[0]
         listed = records if isinstance(records, Sequence) else []
         yield queue, [_message(queue, record) for record in listed]
 
 
 def _message(queue: str, record: object) -> Message | Undecodable:
     if not isinstance(record, Mapping):
-        kept = Message(queue, repr(record).encode(), {})
+        kept = Message(queue, _written(record), {})
         return Undecodable(kept, "the record is not an object")
     properties = record.get("basicProperties")
     properties = properties if isinstance(properties, Mapping) else {}
@@ -74,46 +75,35 @@ def _message(queue: str, record: object) -> Message | Undecodable:
 
 def _body(data: object) -> tuple[bytes, str]:
     if not isinstance(data, str):
-        return repr(data).encode("utf-8", "backslashreplace"), "the record carries no data"
+        return _written(data), "the record carries no data"
     try:
         return base64.b64decode(data, validate=True), ""
     except (binascii.Error, ValueError):
         return data.encode("utf-8", "backslashreplace"), "the record's data is not base64"
 
 
+def _written(value: object) -> bytes:
+    try:
+        return repr(value).encode()
+    except RecursionError:
+        return b"(nested too deep)"
+
+
 def _decode_properties(raw: Mapping[str, Any]) -> dict[str, Any]:
-    decoded: dict[str, Any] = {
-        ours: raw[theirs] for theirs, ours in _PROPERTIES.items() if raw.get(theirs) is not None
-    }
+    texts = {ours: amqp.short_text(raw.get(theirs)) for theirs, ours in _TEXTS.items()}
+    decoded: dict[str, Any] = {name: text for name, text in texts.items() if text is not None}
+    if (priority := amqp.priority(raw.get("priority"))) is not None:
+        decoded["priority"] = priority
     headers = raw.get("headers")
     if isinstance(headers, Mapping):
-        decoded["headers"] = {
-            str(key): _header(value)
-            for key, value in headers.items()
-            if key not in _BROKER_HEADERS and not str(key).startswith(_BROKER_HEADER_PREFIXES)
-        }
+        kept = {key: value for key, value in headers.items() if not _is_the_brokers(key)}
+        decoded["headers"] = amqp.headers(kept)
     return decoded
 
 
-def _header(value: object, depth: int = 0) -> object:
-    if depth > _MAX_DEPTH:
-        return "(nested too deep)"
-    if isinstance(value, Mapping):
-        if set(value) == {"bytes"} and isinstance(value["bytes"], Sequence):
-            return _text(value["bytes"])
-        return {str(key): _header(inner, depth + 1) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_header(inner, depth + 1) for inner in value]
-    return value
-
-
-def _text(signed: Sequence[Any]) -> str | bytes:
-    # Java bytes are signed: -28 is 0xE4.
-    raw = bytes(byte & 0xFF for byte in signed if isinstance(byte, int))
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw
+def _is_the_brokers(header: object) -> bool:
+    name = str(header)
+    return name in _BROKER_HEADERS or name.startswith(_BROKER_HEADER_PREFIXES)
 
 
 def _java_date(text: object) -> datetime | None:
@@ -122,6 +112,7 @@ def _java_date(text: object) -> datetime | None:
         return None
     try:
         date = " ".join(text.split())
-        return datetime.strptime(date, "%b %d, %Y, %I:%M:%S %p").replace(tzinfo=UTC)
+        moment = datetime.strptime(date, "%b %d, %Y, %I:%M:%S %p").replace(tzinfo=UTC)
     except ValueError:
         return None
+    return moment if moment >= _FIRST_AMQP_TIME else None
