@@ -14,7 +14,7 @@ SAM_PYTHON = ROOT / ".venv-sam" / "bin" / "python"
 @pytest.fixture(scope="session")
 def stack() -> Stack:
     if not SAM_PYTHON.exists():
-        pytest.fail(".venv-sam is missing: run `make .venv-sam`")
+        pytest.fail(".venv-sam is missing: run `make validate`, which makes it")
     done = subprocess.run(
         [SAM_PYTHON, HERE / "expand.py", ROOT / "template.yaml"],
         capture_output=True,
