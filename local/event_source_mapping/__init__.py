@@ -77,10 +77,11 @@ def run_mappings(
 def _function(
     queue: WorkQueue, environment: Mapping[str, str], log_dir: Path, timeout_seconds: float
 ) -> Function:
+    name = f"{queue.family}-events"
     return Function(
-        name=f"{queue.family}-events",
+        name=name,
         handler=f"{queue.family}_events.app.handler",
-        variables=environment,
+        variables={**environment, "POWERTOOLS_SERVICE_NAME": name},
         log_dir=log_dir,
         timeout_seconds=timeout_seconds,
     )

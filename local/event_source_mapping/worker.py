@@ -3,7 +3,7 @@
 Started by `environment.py`, it imports the handler once, then serves one invocation at a time
 over an inherited socket: what the runtime API is to the deployed function
 (docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html). It runs as a script with `python -P`,
-so the function sees its own import roots and nothing of this repository's tooling; hence it
+which keeps the names of this folder's modules out of the function's import path; hence it
 imports nothing of this package.
 
 Every frame is a length and that many bytes. To the worker: request id, deadline (Unix time) and

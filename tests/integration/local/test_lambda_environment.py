@@ -46,15 +46,6 @@ def test_the_handler_sees_its_own_variables_and_none_of_the_developers(
     assert "AWS_SECRET_ACCESS_KEY" not in variables
 
 
-def test_the_handler_cannot_import_this_repositorys_tooling(
-    make_environment: MakeEnvironment,
-) -> None:
-    path = json.loads(make_environment("describe").invoke(b"{}"))["path"]
-
-    roots = {str(Path(__file__).parents[3]), str(Path(__file__).parents[3] / "local")}
-    assert not roots & set(path)
-
-
 def test_invocations_share_one_process(make_environment: MakeEnvironment) -> None:
     warm = make_environment("crash")
 

@@ -1,0 +1,1 @@
+"""The console: a page for engineers who watch the platform on their machine."""

@@ -1,0 +1,127 @@
+"""What is served on the console's port: the page, and what only the page may call."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+
+from events.table.valid import VALID
+from local.gateway.api_app import metrics_route
+from local.gateway.console.guard import LocalOnly
+from ops.body import check, fill_in
+from ops.contracts import fields
+from ops.errors import InvalidInputError, OpsError
+from ops.publishing import message_ids, publish
+from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from local.gateway.metrics import EmfCollector
+
+_PAGE: Final = Path(__file__).with_name("index.html")
+_PAGE_HEADERS: Final = {
+    # The page is one file, so its own script and style are inline; nothing comes from elsewhere.
+    "content-security-policy": "default-src 'none'; connect-src 'self'; "
+    "script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'",
+    "cache-control": "no-store",
+}
+
+
+def console_app(
+    http_api: ASGIApp, admin_token: Callable[[], str], metrics: EmfCollector, broker_url: str
+) -> Starlette:
+    """Return the application of the console's port; it calls the API as admin."""
+
+    async def page(_request: Request) -> Response:
+        return FileResponse(_PAGE, headers=_PAGE_HEADERS)
+
+    async def events(_request: Request) -> Response:
+        return JSONResponse(event_forms())
+
+    async def publish_event(request: Request) -> Response:
+        return await _publish(request, broker_url)
+
+    return Starlette(
+        routes=[
+            Route("/", page),
+            Route("/console/events", events),
+            Route("/console/publish", publish_event, methods=["POST"]),
+            metrics_route(metrics),
+            Mount("/api", app=_AsAdmin(http_api, admin_token)),
+        ],
+        middleware=[Middleware(LocalOnly)],
+    )
+
+
+class _AsAdmin:
+    """Calls the API with an admin's token, so that the page need not hold one."""
+
+    def __init__(self, http_api: ASGIApp, token: Callable[[], str]) -> None:
+        self._http_api = http_api
+        self._token = token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        MutableHeaders(scope=scope)["authorization"] = f"Bearer {self._token()}"
+        await self._http_api(scope, receive, send)
+
+
+def event_forms() -> list[dict[str, Any]]:
+    """Return what a form for each event needs: its fields, each with a value to begin with."""
+    forms = []
+    for sample in VALID:
+        event_type = WORK_QUEUE_BY_NAME[sample.queues[0]].event_type
+        body = json.loads(sample.deliveries[0].body)
+        listed = [
+            {
+                "path": field.path,
+                "required": field.required,
+                "choices": field.choices,
+                "value": _value_at(body, field.path),
+            }
+            for field in fields(event_type)
+        ]
+        forms.append({"eventType": event_type, "meaning": sample.meaning, "fields": listed})
+    return forms
+
+
+def _value_at(body: Any, path: str) -> Any:  # noqa: ANN401 - any JSON
+    for name in path.split("."):
+        body = body.get(name) if isinstance(body, dict) else None
+    return body
+
+
+async def _publish(request: Request, broker_url: str) -> Response:
+    """Publish the event of a filled-in form; empty fields are left out."""
+    form = await request.json()
+    values = {path: value for path, value in form["fields"].items() if value}
+    try:
+        message_id = await run_in_threadpool(_publish_form, broker_url, form["eventType"], values)
+    except InvalidInputError as error:
+        return JSONResponse({"error": str(error)}, 422)
+    except OpsError as error:
+        return JSONResponse({"error": str(error)}, 502)
+    return JSONResponse({"messageId": message_id})
+
+
+def _publish_form(broker_url: str, event_type: str, values: dict[str, str]) -> str:
+    now = datetime.now(UTC)
+    body: dict[str, Any] = {"timestamp": now.isoformat()}
+    fill_in(body, event_type, values)
+    raw = json.dumps(body, ensure_ascii=False).encode()
+    check(event_type, raw, now)
+    (message_id,) = ids = message_ids(1, None)
+    publish(broker_url, event_type, raw, ids, now)
+    return message_id

@@ -1,0 +1,48 @@
+"""The routes of the HTTP API, as template.yaml declares them, and those for its documentation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+_PROXY: Final = "{proxy+}"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A method and path of the HTTP API; a path may end in a greedy ``{proxy+}``."""
+
+    method: str
+    path: str
+    authorized: bool
+
+    @property
+    def key(self) -> str:
+        """Return the route key, e.g. ``GET /api/health``."""
+        return f"{self.method} {self.path}"
+
+    def parameters(self, method: str, path: str) -> dict[str, str] | None:
+        """Return the path parameters of a request that this route takes, else None."""
+        if self.method not in (method, "ANY"):
+            return None
+        prefix, greedy, _ = self.path.partition(_PROXY)
+        if not greedy:
+            return {} if path == self.path else None
+        rest = path.removeprefix(prefix)
+        return {"proxy": rest} if path.startswith(prefix) and rest else None
+
+
+ROUTES: Final = (  # the most specific first, as API Gateway prefers it
+    Route("GET", "/api/health", authorized=False),
+    Route("GET", "/openapi.json", authorized=False),
+    Route("GET", "/docs", authorized=False),
+    Route("ANY", "/api/{proxy+}", authorized=True),
+)
+
+
+def find_route(method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+    """Return the route of a request and its path parameters; None stands for 404."""
+    for route in ROUTES:
+        if (parameters := route.parameters(method, path)) is not None:
+            return route, parameters
+    return None

@@ -1,0 +1,17 @@
+"""The commands of ``scheduler-ops``."""
+
+from __future__ import annotations
+
+import typer
+
+from ops.commands import publish, token
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Operate CloudPhone Scheduler. Exit codes: 0 done, 1 not done, 2 wrong input.",
+)
+
+app.command("publish")(publish.command)
+app.command("token")(token.command)

@@ -1,0 +1,63 @@
+"""Options that several commands share, and how every command speaks and ends."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from local import endpoints
+from local.paths import StateDir
+from ops.errors import OpsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BrokerUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--broker-url",
+        metavar="URL",
+        envvar="BROKER_URL",
+        show_envvar=True,
+        help="amqp(s)://user:password@host:port/vhost. Default: the local platform's broker.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def broker_url(given: str | None) -> str:
+    """Return the broker to talk to: the given one, else that of the running local platform.
+
+    Raises:
+        OpsError: none was given and the local platform does not run.
+    """
+    if given:
+        return given
+    local = endpoints.read(StateDir.default().endpoints)
+    if local is None:
+        raise OpsError(
+            "the local platform is not running: start it (make run), or give --broker-url"
+        )
+    return str(local["amqp"])
+
+
+def say(text: str, data: dict[str, Any], *, as_json: bool) -> None:
+    """Print a result, for a person or for a program."""
+    print(json.dumps(data, ensure_ascii=False) if as_json else text)
+
+
+@contextmanager
+def outcome(*, as_json: bool) -> Iterator[None]:
+    """Turn an `OpsError` into a message on stderr and an exit code."""
+    try:
+        yield
+    except OpsError as error:
+        text = (
+            json.dumps({"error": str(error)}, ensure_ascii=False) if as_json else f"error: {error}"
+        )
+        print(text, file=sys.stderr)
+        raise typer.Exit(error.code) from None

@@ -1,0 +1,196 @@
+"""The HTTP API over real sockets, in front of a real function process."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from local.event_source_mapping.environment import Function
+from local.gateway.api_app import api_app
+from local.gateway.authorizer import JwtAuthorizer
+from local.gateway.http_api import BODY_LIMIT, HttpApi
+from local.gateway.metrics import EmfCollector
+from local.gateway.pool import EnvironmentPool
+from local.gateway.server import AsgiServer
+from local.gateway.tokens import AUDIENCE, ISSUER, TokenIssuer
+from tests.integration.local.conftest import PROBE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="module")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> TokenIssuer:
+    return TokenIssuer.of(tmp_path_factory.mktemp("issuer"))
+
+
+def serve(issuer: TokenIssuer, log_dir: Path, timeout: float) -> Iterator[httpx.Client]:
+    function = Function("api", "probe.respond", {}, log_dir, 60, import_roots=(PROBE,))
+    pool = EnvironmentPool(function, 2)
+    authorizer = JwtAuthorizer(issuer.jwks(), ISSUER, frozenset((AUDIENCE,)))
+    http_api = HttpApi(pool, authorizer, timeout)
+    server = AsgiServer(api_app(http_api, issuer.jwks(), EmfCollector(log_dir)), 0)
+    token = {"authorization": f"Bearer {issuer.issue_token('user-123')}"}
+    with httpx.Client(
+        base_url=f"http://127.0.0.1:{server.port}", headers=token, timeout=30
+    ) as client:
+        yield client
+    server.stop()
+    pool.close()
+
+
+@pytest.fixture(scope="module")
+def api(issuer: TokenIssuer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    yield from serve(issuer, tmp_path_factory.mktemp("logs"), timeout=30)
+
+
+def answer(api: httpx.Client, result: object) -> httpx.Response:
+    """Let the function return `result`."""
+    return api.post("/api/x", json={"answer": result})
+
+
+def seen(response: httpx.Response) -> dict[str, Any]:
+    event: dict[str, Any] = response.raise_for_status().json()
+    return event
+
+
+def test_the_function_receives_the_request_and_the_verified_claims(api: httpx.Client) -> None:
+    event = seen(api.get("/api/users/%E8%AE%BE%20x?tag=a%20b&tag=c", headers={"X-Thing": "1"}))
+
+    assert event["rawPath"] == "/api/users/设 x"
+    assert event["rawQueryString"] == "tag=a%20b&tag=c"
+    assert event["queryStringParameters"] == {"tag": "a b,c"}
+    assert event["headers"]["x-thing"] == "1"
+    claims = event["requestContext"]["authorizer"]["jwt"]["claims"]
+    assert claims["sub"] == "user-123"
+    assert claims["exp"].isdigit()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_every_method_reaches_the_function(api: httpx.Client, method: str) -> None:
+    event = seen(api.request(method, "/api/x"))
+
+    assert event["requestContext"]["http"]["method"] == method
+
+
+@pytest.mark.parametrize("token", ["", "Bearer x", 'Bearer e30.e30.", x="ü\n'])
+def test_without_a_valid_token_the_function_is_not_reached(api: httpx.Client, token: str) -> None:
+    headers = {"authorization": token.encode("latin-1", "replace").replace(b"\n", b"")}
+
+    response = api.get("/api/devices", headers=headers)
+
+    assert response.status_code == 401
+    assert response.json() == {"message": "Unauthorized"}
+    assert response.headers["www-authenticate"].startswith("Bearer ")
+
+
+@pytest.mark.parametrize("path", ["/api/health", "/openapi.json", "/docs"])
+def test_open_routes_need_no_token(api: httpx.Client, path: str) -> None:
+    event = seen(api.get(path, headers={"authorization": ""}))
+
+    assert event["rawPath"] == path
+    assert "authorizer" not in event["requestContext"]
+
+
+@pytest.mark.parametrize("path", ["/", "/api", "/console/publish", "/../api/devices"])
+def test_other_paths_are_not_found(api: httpx.Client, path: str) -> None:
+    response = api.get(path) if ".." not in path else api.get("/x")
+
+    assert response.status_code == 404
+    assert response.json() == {"message": "Not Found"}
+
+
+def test_status_headers_and_cookies_of_the_function_arrive(api: httpx.Client) -> None:
+    response = answer(
+        api,
+        {
+            "statusCode": 201,
+            "headers": {"Content-Type": "application/json", "X-Count": 3},
+            "cookies": ["a=1; Path=/", "b=2"],
+            "body": '{"id": 1}',
+        },
+    )
+
+    assert response.status_code == 201
+    assert response.json() == {"id": 1}
+    assert response.headers["x-count"] == "3"
+    assert response.headers.get_list("set-cookie") == ["a=1; Path=/", "b=2"]
+    assert response.headers["apigw-requestid"].endswith("=")
+
+
+def test_a_base64_body_is_decoded(api: httpx.Client) -> None:
+    raw = bytes(range(256))
+    body = base64.b64encode(raw).decode()
+
+    response = answer(api, {"statusCode": 200, "body": body, "isBase64Encoded": True})
+
+    assert response.content == raw
+
+
+def test_a_result_without_status_is_the_body_of_a_200(api: httpx.Client) -> None:
+    response = answer(api, {"message": "hello"})
+
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    assert response.json() == {"message": "hello"}
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"statusCode": "many"},
+        {"statusCode": 42},
+        {"statusCode": 200, "body": "%%%", "isBase64Encoded": True},
+        {"statusCode": 200, "headers": {"x": "a\nset-cookie: b"}},
+        {"statusCode": 200, "headers": ["x"]},
+        {"statusCode": 200, "body": {"not": "text"}},
+    ],
+)
+def test_a_malformed_result_is_an_internal_error(api: httpx.Client, result: object) -> None:
+    response = answer(api, result)
+
+    assert response.status_code == 500
+    assert response.json() == {"message": "Internal Server Error"}
+
+
+@pytest.mark.parametrize("action", ["fail", "crash"])
+def test_a_failing_function_is_an_internal_error_and_serves_again(
+    api: httpx.Client, action: str
+) -> None:
+    assert api.post("/api/x", json={"action": action}).status_code == 500
+    assert api.get("/api/x").status_code == 200
+
+
+def test_a_body_over_the_limit_is_refused(api: httpx.Client) -> None:
+    response = api.post("/api/x", content=b"x" * (BODY_LIMIT + 1))
+
+    assert response.status_code == 413
+    assert response.json() == {"message": "Request Entity Too Large"}
+
+
+def test_a_body_over_lambdas_limit_is_refused(api: httpx.Client) -> None:
+    assert api.post("/api/x", content=b"x" * 7_000_000).status_code == 413
+
+
+def test_a_slow_function_is_given_up(issuer: TokenIssuer, tmp_path: Path) -> None:
+    for client in serve(issuer, tmp_path, timeout=0.5):
+        response = client.post("/api/x", json={"action": "hang"})
+
+        assert response.status_code == 503
+        assert response.json() == {"message": "Service Unavailable"}
+
+
+def test_the_keys_of_the_tokens_are_published(api: httpx.Client, issuer: TokenIssuer) -> None:
+    assert api.get("/.well-known/jwks.json").json() == json.loads(json.dumps(issuer.jwks()))
+
+
+def test_metrics_are_published_for_prometheus(api: httpx.Client) -> None:
+    response = api.get("/metrics")
+
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("text/plain; version=")
