@@ -73,6 +73,7 @@ class PaymentLedger:
                 self._apply_one(parsed, now, counted)
             except CountRefusedError as error:
                 counted.refused[parsed.key] = str(error)
+        _number([parsed.key for parsed in messages], counted.counts)
 
     def _apply_one(self, parsed: Parsed, now: datetime, counted: Counted) -> None:
         event = parsed.event
@@ -84,3 +85,16 @@ class PaymentLedger:
             counted.superseded.add(parsed.key)
         else:
             counted.counts[parsed.key] = count
+
+
+def _number(keys: list[str], counts: dict[str, int]) -> None:
+    """Let the counts of one user rise by one, as they did when they were first counted.
+
+    After a crash between count and commit the counter answers each of them with their total, and
+    the user would be told three times that the service stops instead of being warned twice.
+    """
+    after: int | None = None
+    for key in reversed(dict.fromkeys(keys)):
+        if key in counts:
+            after = counts[key] if after is None else max(1, min(counts[key], after - 1))
+            counts[key] = after

@@ -15,7 +15,7 @@ from scheduler.pipeline.outcome import EFFECTIVE, Outcome
 from scheduler.pipeline.redelivery import redelivered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from pymysql.cursors import Cursor
@@ -82,5 +82,16 @@ class BatchTransaction:
             return Counted()
         users = {parsed.event.subject_id for parsed in paying}
         before = Work(load.outline(cursor, users), now, self._default_quota)
-        fresh = [parsed for parsed in paying if not is_outdated(parsed.event, before)]
-        return self._ledger.apply(fresh, now)
+        return self._ledger.apply(_fresh(paying, before), now)
+
+
+def _fresh(batch: Iterable[Parsed], work: Work) -> Iterator[Parsed]:
+    """Yield what `decide` will not find duplicate, conflicting or outdated, the batch included."""
+    first: dict[str, Parsed] = {}
+    for parsed in batch:
+        first.setdefault(parsed.identity.id, parsed)
+    for parsed in first.values():
+        event = parsed.event
+        if not is_outdated(event, work):
+            work.advance(event.guard, event.aggregate, event.subject_id, event.stamp)
+            yield parsed
