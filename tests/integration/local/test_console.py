@@ -1,0 +1,141 @@
+"""The console page acts as admin, publishes events, and answers no other website."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+
+from local.gateway.console.app import console_app, event_forms
+from local.gateway.console.guard import is_local
+from local.gateway.metrics import EmfCollector
+from local.gateway.server import AsgiServer
+from local.ports import free_port
+from ops.contracts import CONTRACTS
+from tests.integration.local.test_ops_commands import received
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from starlette.types import Receive, Scope, Send
+
+HOST = "127.0.0.1:30004"
+ORIGIN = f"http://{HOST}"
+
+
+async def echo_api(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with what the API would see of the caller."""
+    seen = {"path": scope["path"], "authorization": Headers(scope=scope).get("authorization")}
+    await JSONResponse(seen)(scope, receive, send)
+
+
+@contextmanager
+def console(broker_url: str, log_dir: Path) -> Iterator[httpx.Client]:
+    app = console_app(echo_api, lambda: "the-token", EmfCollector(log_dir), broker_url)
+    server = AsgiServer(app, 0)
+    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}") as client:
+        yield client
+    server.stop()
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[httpx.Client]:
+    with console(f"amqp://u:p@127.0.0.1:{free_port()}/cloudphone", tmp_path) as client:
+        yield client
+
+
+def test_the_page_loads_nothing_from_elsewhere(page: httpx.Client) -> None:
+    response = page.get("/")
+
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in response.headers["content-security-policy"]
+    assert "https://" not in response.text
+
+
+def test_the_api_is_called_as_admin_whatever_the_page_sent(page: httpx.Client) -> None:
+    response = page.get("/api/devices", headers={"authorization": "Bearer mine"})
+
+    assert response.json() == {"path": "/api/devices", "authorization": "Bearer the-token"}
+
+
+def test_every_event_has_a_form_with_values_to_begin_with() -> None:
+    forms = event_forms()
+
+    assert {form["eventType"] for form in forms} == set(CONTRACTS)
+    for form in forms:
+        assert all(field["value"] is not None for field in form["fields"] if field["required"])
+
+
+def form_of(event_type: str) -> dict[str, Any]:
+    (form,) = (form for form in event_forms() if form["eventType"] == event_type)
+    values = {field["path"]: str(field["value"] or "") for field in form["fields"]}
+    return {"eventType": event_type, "fields": values}
+
+
+@pytest.mark.parametrize("event_type", CONTRACTS)
+def test_a_form_as_offered_is_published(broker_url: str, tmp_path: Path, event_type: str) -> None:
+    with console(broker_url, tmp_path) as page:
+        response = page.post("/console/publish", json=form_of(event_type))
+
+    assert response.status_code == 200, response.text
+    queue = "scheduler." + event_type.replace(".", "-").replace("_", "-")
+    ((properties, raw),) = received(broker_url, queue)
+    assert properties.message_id == response.json()["messageId"]
+    assert "" not in json.loads(raw).values()
+
+
+def test_an_invalid_form_is_explained(page: httpx.Client) -> None:
+    form = {"eventType": "device.failed", "fields": {"deviceId": "d", "reason": ""}}
+
+    response = page.post("/console/publish", json=form)
+
+    assert response.status_code == 422
+    assert "reason" in response.json()["error"]
+
+
+def test_a_broker_that_is_away_is_said(page: httpx.Client) -> None:
+    response = page.post("/console/publish", json=form_of("device.failed"))
+
+    assert response.status_code == 502
+    assert "cannot reach the broker" in response.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"origin": ORIGIN},
+        {"origin": ORIGIN, "sec-fetch-site": "same-origin"},
+        {"sec-fetch-site": "none"},
+        {"host": "localhost:30004", "origin": "http://localhost:30004"},
+    ],
+)
+def test_the_page_itself_and_programs_may_call(headers: dict[str, str]) -> None:
+    assert is_local(Headers({"host": HOST, **headers}))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"origin": "http://127.0.0.1:8080"},
+        {"origin": "http://localhost:30004"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"host": "rebound.example:30004"},
+        {"host": "rebound.example:30004", "origin": "http://rebound.example:30004"},
+        {"host": ""},
+    ],
+)
+def test_another_website_may_not_call(page: httpx.Client, headers: dict[str, str]) -> None:
+    assert not is_local(Headers({"host": HOST, **headers}))
+    assert page.get("/api/devices", headers=headers).status_code == 403
+    assert page.post("/console/publish", headers=headers, json={}).status_code == 403

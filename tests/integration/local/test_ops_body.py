@@ -1,0 +1,115 @@
+"""What somebody typed becomes an event that its contract accepts, or a clear refusal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from ops.body import assignments, check, fill_in
+from ops.contracts import CONTRACTS, contract_of, fields
+from ops.errors import ExitCode, InvalidInputError
+from scheduler.messaging.topology import WORK_QUEUES
+from tests.support.events import LEAST, encoded
+
+NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
+
+
+def _body(event_type: str, *arguments: str) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    fill_in(body, event_type, assignments(arguments))
+    return body
+
+
+def test_there_is_a_contract_for_every_work_queue() -> None:
+    assert set(CONTRACTS) == {queue.event_type for queue in WORK_QUEUES}
+
+
+@pytest.mark.parametrize("event_type", CONTRACTS)
+def test_every_event_in_its_smallest_form_is_accepted(event_type: str) -> None:
+    check(event_type, encoded(LEAST[event_type]), NOW)
+
+
+@pytest.mark.parametrize(
+    ("event_type", "argument", "expected"),
+    [
+        ("device.failed", "reason=404", {"reason": "404"}),
+        ("device.failed", "reason=a=b", {"reason": "a=b"}),
+        ("device.failed", "reason=", {"reason": ""}),
+        ("device.failed", "version=7", {"version": 7}),
+        ("device.maintenance", "estimatedDuration=30", {"estimatedDuration": 30}),
+        ("user.suspended", "userId=true", {"userId": "true"}),
+        ("user.quota_updated", "newQuota.maxDevices=5", {"newQuota": {"maxDevices": 5}}),
+        ("user.quota_exceeded", "quotaType=devices", {"quotaType": "devices"}),
+        ("billing.overdue", "overdueAmount=150.50", {"overdueAmount": 150.5}),
+        ("billing.overdue", "overdueAmount=much", {"overdueAmount": "much"}),
+        ("device.failed", 'extra={"a":[1]}', {"extra": {"a": [1]}}),
+        ("no.event", "anything=5", {"anything": 5}),
+    ],
+)
+def test_values_have_the_type_the_contract_wants(
+    event_type: str, argument: str, expected: dict[str, Any]
+) -> None:
+    assert _body(event_type, argument) == expected
+
+
+def test_several_keys_share_a_nested_object() -> None:
+    body = _body("user.quota_updated", "newQuota.maxDevices=5", "newQuota.maxCpu=16")
+
+    assert body == {"newQuota": {"maxDevices": 5, "maxCpu": 16}}
+
+
+@pytest.mark.parametrize("argument", ["deviceId", "=x", ""])
+def test_an_argument_that_assigns_nothing_is_refused(argument: str) -> None:
+    with pytest.raises(InvalidInputError, match="key=value"):
+        assignments([argument])
+
+
+def test_a_key_cannot_lead_into_a_value() -> None:
+    with pytest.raises(InvalidInputError, match=r"a\.b: a is not an object"):
+        _body("no.event", "a=1", "a.b=2")
+
+
+@pytest.mark.parametrize(
+    ("event_type", "body", "named"),
+    [
+        ("device.failed", b"{}", "reason"),
+        (
+            "user.quota_updated",
+            b'{"userId":"u","newQuota":{"maxDevices":-1}}',
+            "newQuota.maxDevices",
+        ),
+        (
+            "billing.overdue",
+            b'{"userId":"u","overdueAmount":"much","overdueDays":1}',
+            "overdueAmount",
+        ),
+        ("device.failed", b"[]", "not a JSON object"),
+        ("device.failed", b"\xff", "not UTF-8"),
+    ],
+)
+def test_what_the_function_would_refuse_is_refused_here(
+    event_type: str, body: bytes, named: str
+) -> None:
+    with pytest.raises(InvalidInputError, match=named) as caught:
+        check(event_type, body, NOW)
+
+    assert caught.value.code is ExitCode.USAGE
+
+
+def test_a_misspelt_event_is_recognised() -> None:
+    with pytest.raises(InvalidInputError, match=r"did you mean device\.failed\?"):
+        contract_of("device.faild")
+
+
+def test_fields_tell_what_a_form_needs_to_know() -> None:
+    by_path = {field.path: field for field in fields("user.quota_exceeded")}
+
+    assert by_path["userId"].required
+    assert by_path["quotaType"].choices == ("devices", "cpu", "memory")
+    assert not by_path["version"].required
+    assert "timestamp" not in by_path
+    assert {"newQuota.maxDevices", "newQuota.maxCpu"} <= {
+        field.path for field in fields("user.quota_updated") if not field.is_text
+    }

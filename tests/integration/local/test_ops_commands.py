@@ -1,0 +1,216 @@
+"""The operators' command line, against the real broker."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import jwt
+import pika
+import pytest
+from typer.testing import CliRunner
+
+from local.endpoints import write
+from local.gateway.tokens import AUDIENCE, TokenIssuer
+from local.ports import free_port
+from ops.cli import app
+from scheduler.messaging.topology import EVENTS_EXCHANGE, VHOST
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from click.testing import Result
+
+FAILED = ("device.failed", "deviceId=device-001", "reason=Screen is dark")
+QUEUE = "scheduler.device-failed"
+
+
+@pytest.fixture(autouse=True)
+def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CLOUDPHONE_STATE_DIR", str(tmp_path))
+    monkeypatch.delenv("BROKER_URL", raising=False)
+    return tmp_path
+
+
+def run(*arguments: str, stdin: str | None = None) -> Result:
+    return CliRunner().invoke(app, arguments, input=stdin)
+
+
+def publish(broker_url: str, *arguments: str, stdin: str | None = None) -> Result:
+    return run("publish", *arguments, "--broker-url", broker_url, stdin=stdin)
+
+
+def received(broker_url: str, queue: str = QUEUE) -> list[tuple[Any, bytes]]:
+    """Return properties and body of each message in a queue, and remove them."""
+    found = []
+    with closing(pika.BlockingConnection(pika.URLParameters(broker_url))) as connection:
+        channel = connection.channel()
+        while True:
+            method, properties, body = channel.basic_get(queue, auto_ack=True)
+            if method is None:
+                return found
+            found.append((properties, body))
+
+
+def test_an_event_is_in_the_queue_of_its_type_when_publish_returns(broker_url: str) -> None:
+    result = publish(broker_url, *FAILED)
+
+    assert result.exit_code == 0, result.output
+    ((properties, raw),) = received(broker_url)
+    body = json.loads(raw)
+    assert body["deviceId"] == "device-001"
+    assert body["reason"] == "Screen is dark"
+    assert body["timestamp"].endswith("+00:00")
+    assert properties.delivery_mode == 2
+    assert properties.content_type == "application/json"
+    assert properties.type == "device.failed"
+    assert properties.timestamp
+    assert properties.message_id in result.output
+
+
+def test_several_messages_have_ids_of_their_own(broker_url: str) -> None:
+    publish(broker_url, *FAILED, "--count", "3", "--id", "batch")
+
+    ids = [properties.message_id for properties, _ in received(broker_url)]
+    assert ids == ["batch-1", "batch-2", "batch-3"]
+
+
+def test_id_and_timestamp_are_as_given(broker_url: str) -> None:
+    when = "2026-11-01T08:00:00+08:00"
+
+    publish(broker_url, *FAILED, "--id", "one", "--timestamp", when)
+
+    ((properties, raw),) = received(broker_url)
+    assert properties.message_id == "one"
+    assert json.loads(raw)["timestamp"] == when
+
+
+def test_a_body_may_come_from_a_file_and_be_amended(broker_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "body.json"
+    file.write_text('{"deviceId": "device-002", "reason": "from the file"}')
+
+    result = publish(broker_url, "device.failed", "reason=amended", "--file", str(file))
+
+    assert result.exit_code == 0, result.output
+    ((_, raw),) = received(broker_url)
+    assert json.loads(raw)["deviceId"] == "device-002"
+    assert json.loads(raw)["reason"] == "amended"
+
+
+def test_raw_sends_anything_as_it_is(broker_url: str) -> None:
+    result = publish(broker_url, "device.failed", "--raw", "--file", "-", stdin="{not json")
+
+    assert result.exit_code == 0, result.output
+    assert [raw for _, raw in received(broker_url)] == [b"{not json"]
+
+
+def test_programs_get_json(broker_url: str) -> None:
+    result = publish(broker_url, *FAILED, "--id", "one", "--json")
+
+    assert json.loads(result.stdout) == {"eventType": "device.failed", "messageIds": ["one"]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("device.failed", "deviceId=d"), "reason: Field required"),
+        (("device.faild",), "did you mean device.failed?"),
+        (("device.failed", "deviceId"), "key=value"),
+        ((*FAILED, "--timestamp", "yesterday"), "timestamp"),
+        ((*FAILED, "--timestamp", "2026-11-01T08:00:00"), "timestamp"),
+        (("device.failed", "--file", "-"), "not JSON"),
+    ],
+)
+def test_a_wrong_event_is_not_published(
+    broker_url: str, arguments: tuple[str, ...], said: str
+) -> None:
+    result = publish(broker_url, *arguments, stdin="{")
+
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert not received(broker_url)
+
+
+def test_an_event_that_no_queue_receives_is_an_error(broker_url: str) -> None:
+    result = publish(broker_url, "no.event", "--raw")
+
+    assert result.exit_code == 1
+    assert "no queue of" in result.stderr
+    assert "topology" in result.stderr
+
+
+def test_a_broker_that_is_away_is_named_without_its_password() -> None:
+    port = free_port()
+
+    result = publish(f"amqp://user:secret@127.0.0.1:{port}/{VHOST}", *FAILED)
+
+    assert result.exit_code == 1
+    assert f"cannot reach the broker at 127.0.0.1:{port}/{VHOST}" in result.stderr
+    assert "refused" in result.stderr
+    assert "secret" not in result.output + result.stderr
+
+
+def test_a_refused_login_is_said(broker_url: str) -> None:
+    url = urlsplit(broker_url)
+    wrong = url._replace(netloc=f"user:wrong@127.0.0.1:{url.port}").geturl()
+
+    result = publish(wrong, *FAILED, "--json")
+
+    assert result.exit_code == 1
+    assert "refused the user name or password" in json.loads(result.stderr)["error"]
+
+
+def test_another_url_than_amqp_is_refused() -> None:
+    result = publish("http://127.0.0.1/", *FAILED)
+
+    assert result.exit_code == 2
+    assert "amqps://" in result.stderr
+
+
+def test_the_local_platforms_broker_is_the_default(broker_url: str, state_dir: Path) -> None:
+    write(state_dir / "endpoints.json", {"amqp": broker_url})
+
+    assert run("publish", *FAILED).exit_code == 0
+    assert len(received(broker_url)) == 1
+
+
+def test_without_platform_and_url_the_fix_is_named() -> None:
+    result = run("publish", *FAILED)
+
+    assert result.exit_code == 1
+    assert "make run" in result.stderr
+    assert "--broker-url" in result.stderr
+
+
+def test_a_full_queue_is_said(broker_url: str) -> None:
+    with closing(pika.BlockingConnection(pika.URLParameters(broker_url))) as connection:
+        channel = connection.channel()
+        limits = {"x-max-length": 1, "x-overflow": "reject-publish"}
+        channel.queue_declare("full", exclusive=True, arguments=limits)
+        channel.queue_bind("full", EVENTS_EXCHANGE, "full.event")
+
+        results = [publish(broker_url, "full.event", "--raw", "--count", "1") for _ in range(2)]
+
+    assert [result.exit_code for result in results] == [0, 1]
+    assert "is full" in results[1].stderr
+
+
+@pytest.mark.parametrize("admin", [True, False])
+def test_a_token_is_one_that_the_platform_accepts(state_dir: Path, *, admin: bool) -> None:
+    result = run("token", "user-123", *(["--admin"] if admin else []), "--hours", "1")
+
+    key = TokenIssuer.of(state_dir).key.public_key()
+    claims = jwt.decode(result.stdout.strip(), key, ["RS256"], audience=AUDIENCE)
+    assert claims["sub"] == "user-123"
+    assert claims["exp"] - claims["iat"] == 3600
+    assert ("admin" in claims["scope"]) is admin
+
+
+@pytest.mark.parametrize("arguments", [[], ["publish"], ["token"]])
+def test_help_is_everywhere(arguments: list[str]) -> None:
+    result = run(*arguments, "--help")
+
+    assert result.exit_code == 0
+    assert "Usage:" in result.output
