@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from local import background, lock, supervisor
+from local import background, lock
 from local.errors import LocalError
 from local.paths import StateDir
 from local.progress import Steps
@@ -32,6 +32,8 @@ app = typer.Typer(
 @app.command()
 def run() -> None:
     """Start everything and stay in the foreground; Ctrl-C stops all of it."""
+    from local import supervisor  # noqa: PLC0415 - takes a second, and only this command needs it
+
     with _outcome() as (state, steps):
         supervisor.run(state, steps)
 

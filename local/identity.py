@@ -30,6 +30,14 @@ def find(identity: Identity) -> psutil.Process | None:
     try:
         process = psutil.Process(identity["pid"])
         same = abs(process.create_time() - identity["started"]) < _SAME_START
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.NoSuchProcess:
         return None
+    return process if same and is_alive(process) else None
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Tell whether a process still runs; a dead one whose parent has not noticed does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import threading
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import psutil
 
 from local.files import write_private
-from local.identity import Identity, find, identify
+from local.identity import Identity, find, identify, is_alive
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 STOP_SECONDS: Final = 20.0
+_POLL_SECONDS: Final = 0.05
 
 
 class ProcessList:
@@ -49,11 +52,17 @@ class ProcessList:
 
 def stop(process: psutil.Process, grace: float) -> None:
     """Ask a process to end, and kill it when it has not after ``grace`` seconds."""
-    try:
+    with suppress(psutil.NoSuchProcess):
         process.terminate()
-        process.wait(grace)
-    except psutil.TimeoutExpired:
-        process.kill()
-        process.wait(grace)
-    except psutil.NoSuchProcess:
-        return
+        if not _ended(process, grace):
+            process.kill()
+            _ended(process, grace)
+
+
+def _ended(process: psutil.Process, seconds: float) -> bool:
+    # Not psutil's wait: it waits for a zombie, and the first process of a container may never
+    # collect the zombies it inherits.
+    deadline = time.monotonic() + seconds
+    while is_alive(process) and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    return not is_alive(process)

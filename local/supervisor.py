@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import time
 from contextlib import ExitStack
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from local.progress import Steps
     from local.services import Services
 
+_LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _WATCH_SECONDS: Final = 0.5
 _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -44,10 +46,12 @@ def run(state: StateDir, steps: Steps) -> None:
 
 def _serve(state: StateDir, steps: Steps, stack: ExitStack) -> None:
     started = time.monotonic()
-    given = Given.from_environment()
-    given.check()
     processes = ProcessList(state.processes)
     _clear_away(state, processes, steps)
+    # What libraries have to say (pika on every lost connection) would bury our own lines.
+    logging.basicConfig(filename=state.logs / "platform.log", format=_LOG_FORMAT, level="INFO")
+    given = Given.from_environment()
+    given.check()
     install.ensure(given.programs(), steps, state.logs / "apt.log")
     stack.callback(processes.stop_all)
     plan = PortPlan(steps.say)

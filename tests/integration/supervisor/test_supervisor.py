@@ -18,6 +18,8 @@ import pytest
 
 from local import ports
 from local.errors import LocalError
+from local.given import Given
+from local.identity import is_alive
 from local.leftovers import ProcessList
 from local.servers.binaries import require
 from scheduler.database.url import DatabaseUrl
@@ -121,7 +123,7 @@ def test_up_after_a_killed_run_ends_its_servers_and_keeps_its_data(running: Loca
     assert up.returncode == 0, up.stdout + up.stderr
     assert "Stopping servers that an earlier run left behind" in up.stdout
     assert running.endpoints()["api"] in up.stdout
-    assert not any(orphan.is_running() for orphan in orphans)
+    assert not any(map(is_alive, orphans))
     health = query(running, "SELECT health FROM devices WHERE id = 'device-007'")
     assert health == (("failed",),)
 
@@ -141,7 +143,7 @@ def test_ctrl_c_leaves_no_process_and_no_endpoints(given: LocalPlatform) -> None
 
     assert given.press_ctrl_c() == 0
 
-    assert not any(child.is_running() for child in children)
+    assert not any(map(is_alive, children))
     assert given.processes() == []
     assert not given.state.endpoints.exists()
 
@@ -169,23 +171,34 @@ def test_a_server_that_dies_ends_the_run_and_is_named(given: LocalPlatform) -> N
 
 
 @pytest.mark.parametrize(
-    ("variable", "url", "message"),
+    ("given", "message"),
     [
-        ("DATABASE_URL", "mysql://u:secret@127.0.0.1:1/db", "DATABASE_URL: cannot log in to 127"),
-        ("DATABASE_URL", "postgres://u:secret@h/db", "DATABASE_URL must look like mysql://"),
-        ("RABBITMQ_URL", "amqp://u:secret@127.0.0.1:1/v", "RABBITMQ_URL: cannot log in to 127"),
-        ("RABBITMQ_URL", "http://u:secret@h/v", "RABBITMQ_URL must look like amqp://"),
+        (
+            Given(database_url="mysql://u:secret@127.0.0.1:1/d"),
+            "DATABASE_URL: cannot log in to 127",
+        ),
+        (Given(database_url="postgres://u:secret@h/db"), "DATABASE_URL must look like mysql://"),
+        (Given(broker_url="amqp://u:secret@127.0.0.1:1/v"), "RABBITMQ_URL: cannot log in to 127"),
+        (Given(broker_url="http://u:secret@h/v"), "RABBITMQ_URL must look like amqp://"),
     ],
 )
-def test_a_given_server_that_does_not_let_us_in_is_named_in_one_line(
-    tmp_path: Path, variable: str, url: str, message: str
+def test_a_given_server_that_does_not_let_us_in_is_named_without_the_password(
+    given: Given, message: str
 ) -> None:
-    run = LocalPlatform(tmp_path / "state", **{variable: url}).command("run")
+    with pytest.raises(LocalError, match=message) as caught:
+        given.check()
+
+    assert "secret" not in str(caught.value)
+
+
+def test_what_the_user_can_fix_is_one_line_and_an_exit_code(tmp_path: Path) -> None:
+    platform = LocalPlatform(tmp_path / "state", RABBITMQ_URL="amqp://u:secret@127.0.0.1:1/v")
+
+    run = platform.command("run")
 
     assert run.returncode == 1
-    assert run.stderr.startswith(f"error: {message}")
+    assert run.stderr.startswith("error: RABBITMQ_URL: cannot log in to 127.0.0.1:1")
     assert run.stderr.count("\n") == 1
-    assert "secret" not in run.stderr
 
 
 def test_a_stranger_with_the_process_id_of_a_dead_server_is_left_alone(tmp_path: Path) -> None:
