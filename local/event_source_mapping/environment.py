@@ -71,7 +71,7 @@ class Function:
     variables: Mapping[str, str] = field(repr=False)
     log_dir: Path
     timeout_seconds: float
-    memory_mb: int = 512
+    memory_mb: int = 1024
     import_roots: tuple[Path, ...] = _IMPORT_ROOTS
 
     def process_variables(self, log_stream: str) -> dict[str, str]:

@@ -26,7 +26,7 @@ def _kid(of: TokenIssuer) -> str:
     return kid
 
 
-def _token(signed_by: TokenIssuer = TRUSTED, kid: str | None = None, **claims: Any) -> str:
+def _token(signed_by: TokenIssuer = TRUSTED, kid: str | None = None, **claims: object) -> str:
     now = int(time.time())
     full = {"sub": "u", "iss": ISSUER, "aud": "phones", "iat": now, "exp": now + HOUR, **claims}
     present = {name: value for name, value in full.items() if value is not ...}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,6 +14,9 @@ from local.event_source_mapping.environment import (
     PayloadTooLargeError,
 )
 from tests.integration.local.conftest import PROBE, MakeEnvironment
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_the_result_of_the_handler_is_returned_as_json(make_environment: MakeEnvironment) -> None:
@@ -27,7 +30,7 @@ def test_the_context_tells_what_lambdas_tells(make_environment: MakeEnvironment)
 
     assert len(seen["id"]) == 36
     assert seen["name"] == "probe"
-    assert seen["memory"] == "512"
+    assert seen["memory"] == "1024"
     assert seen["arn"] == "arn:aws:lambda:us-east-1:000000000000:function:probe"
     assert 0 < seen["remaining"] <= 30_000
 

@@ -105,8 +105,8 @@ def enormous(_event: object, _context: object) -> str:
 
 
 def speak(_event: object, _context: object) -> None:
-    print("said on stdout")  # noqa: T201
-    print("said on stderr", file=sys.stderr)  # noqa: T201
+    print("said on stdout")
+    print("said on stderr", file=sys.stderr)
 
 
 def respond(event: dict[str, Any], _context: object) -> object:
