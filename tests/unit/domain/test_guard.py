@@ -1,0 +1,102 @@
+"""The guard against outdated events: marks only rise, versions win where both sides have them."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scheduler.domain.guard import Concern, Stamp, advanced, is_outdated
+from tests.support.deciding import handling_of
+from tests.support.events import EVENT_TYPES, QUEUE_OF
+from tests.support.world import NOW, SECOND
+
+stamps = st.builds(
+    Stamp,
+    st.integers(0, 5).map(lambda seconds: NOW + seconds * SECOND),
+    st.none() | st.integers(1, 5),
+)
+
+# What an event is compared with, and what it outdates afterwards.
+TABLE = {
+    "device.failed": ("health", {"health"}),
+    "device.deleted": ("creation", {"health"}),
+    "device.status_changed": ("health", {"health"}),
+    "device.maintenance": ("health", {"health"}),
+    "device.created": ("creation", {"creation", "health"}),
+    "user.deleted": (None, {"account"}),
+    "user.suspended": ("account", {"account"}),
+    "user.activated": ("account", {"account"}),
+    "user.quota_updated": ("quota", {"quota"}),
+    "user.quota_exceeded": ("quota", {"quota"}),
+    "billing.payment_failed": ("billing", set()),
+    "billing.balance_low": ("billing", set()),
+    "billing.overdue": ("billing", {"billing"}),
+    "billing.payment_success": ("billing", {"billing"}),
+    "billing.recharged": ("billing", {"billing"}),
+}
+
+
+@pytest.mark.parametrize("event_type", EVENT_TYPES)
+def test_each_event_compares_and_advances_as_the_contract_says(event_type: str) -> None:
+    guard = handling_of(QUEUE_OF[event_type]).contract.guard
+    compares, advances = TABLE[event_type]
+
+    assert guard.compares == (Concern(compares) if compares else None)
+    assert set(guard.advances) == advances
+
+
+@pytest.mark.parametrize(
+    ("event", "mark", "outdated"),
+    [
+        # seconds and version of the event, then of the mark
+        ((0, None), (0, None), False),
+        ((1, None), (0, None), False),
+        ((0, None), (1, None), True),
+        ((0, 2), (9, 1), False),
+        ((9, 1), (0, 2), True),
+        ((9, 2), (0, 2), True),
+        # one side without a version: times decide
+        ((0, 9), (1, None), True),
+        ((1, 1), (0, None), False),
+        ((0, None), (1, 1), True),
+        ((1, None), (0, 9), False),
+        ((0, None), (0, 1), False),
+    ],
+)
+def test_versions_decide_where_both_sides_have_one_and_times_otherwise(
+    event: tuple[int, int | None], mark: tuple[int, int | None], *, outdated: bool
+) -> None:
+    def stamp(seconds: int, version: int | None) -> Stamp:
+        return Stamp(NOW + seconds * SECOND, version)
+
+    assert is_outdated(stamp(*event), stamp(*mark)) is outdated
+
+
+def test_without_a_mark_nothing_is_outdated() -> None:
+    assert not is_outdated(Stamp(NOW - timedelta(days=9000), 1), None)
+
+
+@given(event=stamps, mark=st.none() | stamps)
+def test_a_mark_never_falls(event: Stamp, mark: Stamp | None) -> None:
+    after = advanced(event, mark)
+
+    for before in filter(None, (event, mark)):
+        assert after.occurred_at >= before.occurred_at
+        assert before.version is None or (after.version or 0) >= before.version
+
+
+@given(first=stamps, second=stamps, mark=st.none() | stamps)
+def test_the_mark_does_not_depend_on_the_order(
+    first: Stamp, second: Stamp, mark: Stamp | None
+) -> None:
+    assert advanced(second, advanced(first, mark)) == advanced(first, advanced(second, mark))
+
+
+@given(event=stamps, later=stamps)
+def test_an_event_with_a_version_is_outdated_once_it_was_applied(
+    event: Stamp, later: Stamp
+) -> None:
+    mark = advanced(later, advanced(event, None))
+
+    assert event.version is None or is_outdated(event, mark)
