@@ -9,7 +9,7 @@ from billing_events.rules import billing_rules
 from device_events.rules import events as device_rules
 from scheduler.domain.model import Quota
 from scheduler.domain.work import Snapshot, Work
-from scheduler.messaging.topology import WORK_QUEUES
+from scheduler.messaging.topology import WORK_QUEUE_BY_NAME, WORK_QUEUES
 from scheduler.messaging.validate import parse
 from scheduler.notification import catalogue
 from scheduler.notification.render import render
@@ -29,6 +29,13 @@ if TYPE_CHECKING:
     from scheduler.pipeline.rules import EventRules, Handling
 
 THRESHOLD: Final = 3
+"""How many failed payments stop the service."""
+
+FAMILIES: Final = {
+    "device": device_rules,
+    "user": user_rules,
+    "billing": billing_rules(THRESHOLD),
+}
 QUOTA: Final = Quota(10)
 """What a user gets whom nobody has heard of."""
 
@@ -82,9 +89,8 @@ class Decided:
 
 
 def rules_of(queue: str) -> EventRules:
-    """Return the rules of the family that a queue belongs to; three failures stop the service."""
-    families = {"device": device_rules, "user": user_rules, "billing": billing_rules(THRESHOLD)}
-    return families[queue.removeprefix("scheduler.").partition("-")[0]]
+    """Return the rules of the family that a queue belongs to."""
+    return FAMILIES[WORK_QUEUE_BY_NAME[queue].family]
 
 
 def handling_of(queue: str) -> Handling:

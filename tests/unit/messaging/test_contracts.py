@@ -72,7 +72,9 @@ def test_a_missing_field_is_named(event_type: str, field: str) -> None:
 @pytest.mark.parametrize(("event_type", "field"), REQUIRED)
 @pytest.mark.parametrize("value", [None, [], {}, [1]])
 def test_a_field_of_another_kind_is_named(event_type: str, field: str, value: object) -> None:
-    assert refusal(event_type, **{field: value}).startswith(field)
+    fields: dict[str, Any] = {field: value}
+
+    assert refusal(event_type, **fields).startswith(field)
 
 
 # -- bodies ------------------------------------------------------------------------

@@ -248,7 +248,10 @@ def test_a_record_nested_beyond_recursion_is_no_message_either() -> None:
     "event",
     [
         *(None, [], 5, "x", {}),
-        *({"rmqMessagesByQueue": nothing} for nothing in (None, [], {}, "x")),
+        {"rmqMessagesByQueue": None},
+        {"rmqMessagesByQueue": []},
+        {"rmqMessagesByQueue": {}},
+        {"rmqMessagesByQueue": "x"},
     ],
 )
 def test_an_event_without_queues_holds_nothing(event: object) -> None:

@@ -1,0 +1,102 @@
+"""Metrics are EMF documents that CloudWatch accepts: few, whatever was counted."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scheduler.observability.emf import Metrics, Unit
+from tests.support.world import NOW
+
+NAMES = st.sampled_from(["consumed", "released", "size"])
+LABELS = st.dictionaries(st.sampled_from(["event_type", "status", "reason"]), st.sampled_from("ab"))
+
+
+def documents(metrics: Metrics) -> list[dict[str, Any]]:
+    return list(metrics.documents(NOW))
+
+
+def figures(document: dict[str, Any]) -> list[tuple[str, tuple[tuple[str, str], ...], float]]:
+    """Read a document as CloudWatch does: value and dimensions of each metric."""
+    found = []
+    for directive in document["_aws"]["CloudWatchMetrics"]:
+        for dimensions in directive["Dimensions"]:
+            labels = tuple(sorted((name, document[name]) for name in dimensions))
+            found += [(m["Name"], labels, document[m["Name"]]) for m in directive["Metrics"]]
+    return found
+
+
+def test_a_counter_becomes_a_document_as_cloudwatch_wants_it() -> None:
+    metrics = Metrics()
+    metrics.add("consumed", 1, event_type="device.failed", status="success")
+
+    assert documents(metrics) == [
+        {
+            "_aws": {
+                "Timestamp": int(NOW.timestamp() * 1000),
+                "CloudWatchMetrics": [
+                    {
+                        "Namespace": "CloudPhone/Scheduler",
+                        "Dimensions": [["event_type", "status"]],
+                        "Metrics": [{"Name": "consumed", "Unit": "Count"}],
+                    }
+                ],
+            },
+            "event_type": "device.failed",
+            "status": "success",
+            "consumed": 1,
+        }
+    ]
+
+
+def test_values_of_the_same_labels_add_up() -> None:
+    metrics = Metrics()
+    for _ in range(3):
+        metrics.add("consumed", 2, status="success")
+
+    assert figures(documents(metrics)[0]) == [("consumed", (("status", "success"),), 6)]
+
+
+def test_what_agrees_shares_a_document_and_other_labels_get_their_own() -> None:
+    metrics = Metrics()
+    metrics.add("consumed", 97, event_type="device.failed", status="success")
+    metrics.add("consumed", 3, event_type="device.failed", status="invalid")
+    metrics.add("released", 5, reason="device_failed")
+    metrics.add("size", 100)
+    metrics.add("duration", 0.25, Unit.SECONDS, event_type="device.failed")
+
+    assert [len(figures(document)) for document in documents(metrics)] == [4, 1]
+
+
+def test_nothing_counted_is_nothing_written(capsys: pytest.CaptureFixture[str]) -> None:
+    Metrics().flush(NOW)
+
+    assert capsys.readouterr().out == ""
+
+
+def test_each_document_is_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = Metrics()
+    metrics.add("consumed", 1, status="a")
+    metrics.add("consumed", 1, status="b")
+
+    metrics.flush(NOW)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [json.loads(line)["status"] for line in lines] == ["a", "b"]
+
+
+@given(st.lists(st.tuples(NAMES, LABELS, st.integers(1, 9)), max_size=20))
+def test_every_figure_is_written_once_with_its_own_labels(
+    added: list[tuple[str, dict[str, str], int]],
+) -> None:
+    metrics, expected = Metrics(), dict[tuple[str, tuple[tuple[str, str], ...]], int]()
+    for name, labels, value in added:
+        metrics.add(name, value, Unit.COUNT, **labels)
+        key = (name, tuple(sorted(labels.items())))
+        expected[key] = expected.get(key, 0) + value
+
+    written = [figure for document in documents(metrics) for figure in figures(document)]
+
+    assert sorted(written) == sorted((*key, value) for key, value in expected.items())

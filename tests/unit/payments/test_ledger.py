@@ -1,0 +1,105 @@
+"""The payments of a batch: each counted once, in order, whatever happened before."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import pytest
+
+from scheduler.messaging.message import Message
+from scheduler.payments.errors import CountRefusedError
+from scheduler.payments.ledger import Counted, PaymentLedger
+from tests.support.counter import FakeCounter
+from tests.support.deciding import parsed
+from tests.support.events import message
+from tests.support.world import MINUTE, NOW
+
+
+def failure(id_: str, user_id: str = "u1", at: datetime | None = None) -> Message:
+    return message("billing.payment_failed", id=id_, userId=user_id, at=at)
+
+
+def apply(messages: Iterable[Message], counter: FakeCounter) -> Counted:
+    return PaymentLedger(counter).apply([parsed(one) for one in messages], NOW)
+
+
+def counts(messages: Iterable[Message], counter: FakeCounter | None = None) -> list[int]:
+    return list(apply(messages, counter or FakeCounter()).counts.values())
+
+
+def test_failures_of_a_user_are_counted_in_order() -> None:
+    counted = apply(map(failure, "abc"), FakeCounter())
+
+    assert counted.counts == {
+        "scheduler.billing-payment-failed:a": 1,
+        "scheduler.billing-payment-failed:b": 2,
+        "scheduler.billing-payment-failed:c": 3,
+    }
+
+
+def test_after_a_crash_each_failure_has_the_count_it_had_before() -> None:
+    counter = FakeCounter()
+    first = counts(map(failure, "abc"), counter)
+
+    assert counts(map(failure, "abc"), counter) == first == [1, 2, 3]
+    assert counter.current("u1", NOW) == 3
+
+
+def test_a_batch_that_was_counted_in_part_goes_on_where_it_stopped() -> None:
+    counter = FakeCounter()
+    counts(map(failure, "ab"), counter)
+
+    assert counts(map(failure, "abcd"), counter) == [1, 2, 3, 4]
+
+
+def test_earlier_failures_are_counted_in() -> None:
+    counter = FakeCounter()
+    counts([failure("earlier")], counter)
+
+    assert counts(map(failure, "ab"), counter) == [2, 3]
+    assert counts(map(failure, "ab"), counter) == [2, 3]
+
+
+def test_many_users_side_by_side_have_counts_of_their_own() -> None:
+    users = [f"u{n}" for n in range(40)]
+    batch = [failure(f"{user}-{n}", user) for n in range(3) for user in users]
+    counter = FakeCounter()
+
+    counted = apply(batch, counter)
+
+    assert {counter.current(user, NOW) for user in users} == {3}
+    assert sorted(counted.counts.values()) == [1] * 40 + [2] * 40 + [3] * 40
+
+
+@pytest.mark.parametrize("event_type", ["billing.payment_success", "billing.recharged"])
+def test_a_reset_counts_nothing_and_supersedes_what_is_older(event_type: str) -> None:
+    counter = FakeCounter()
+    counts(map(failure, "ab"), counter)
+
+    reset = apply([message(event_type)], counter)
+    late = apply([failure("late", at=NOW - MINUTE), failure("new", at=NOW + MINUTE)], counter)
+
+    assert reset == Counted()
+    assert late.superseded == {"scheduler.billing-payment-failed:late"}
+    assert list(late.counts.values()) == [1]
+
+
+def test_a_failure_that_cannot_be_counted_costs_its_neighbours_nothing() -> None:
+    class Refusing(FakeCounter):
+        def count(self, user_id: str, message_id: str, at: datetime, now: datetime) -> int | None:
+            if message_id.endswith(":b"):
+                raise CountRefusedError("no room")
+            return super().count(user_id, message_id, at, now)
+
+    counted = apply(map(failure, "abc"), Refusing())
+
+    assert counted.refused == {"scheduler.billing-payment-failed:b": "no room"}
+    assert list(counted.counts.values()) == [1, 2]
+
+
+def test_an_absent_dynamodb_is_raised_after_all() -> None:
+    class Away(FakeCounter):
+        def count(self, user_id: str, message_id: str, at: datetime, now: datetime) -> int | None:
+            raise ConnectionError(user_id, message_id, at, now)
+
+    with pytest.raises(ConnectionError):
+        apply(map(failure, "abc"), Away())

@@ -1,0 +1,173 @@
+"""Message after message: duplicates, conflicts, failures, and what the next one sees."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scheduler.domain.model import Health
+from scheduler.domain.work import Snapshot, Work
+from scheduler.messaging.message import Message
+from scheduler.payments.ledger import Counted
+from scheduler.pipeline.decide import decide
+from scheduler.pipeline.outcome import Outcome, Verdict
+from scheduler.pipeline.rules import EventRules, Handling
+from tests.support.deciding import QUOTA, handling_of, parsed, rules_of
+from tests.support.events import EVENT_TYPES, QUEUE_OF, message
+from tests.support.world import NOW, held, world
+
+FAILED = QUEUE_OF["device.failed"]
+
+
+def failed(id_: str, device_id: str = "d1", **fields: Any) -> Message:  # noqa: ANN401 - any field
+    return message("device.failed", id=id_, deviceId=device_id, **fields)
+
+
+def outcomes(
+    *messages: Message,
+    work: Work | None = None,
+    handling: Handling | None = None,
+    processed: Mapping[str, bytes] | None = None,
+    counted: Counted | None = None,
+) -> list[Outcome]:
+    batch = [parsed(one) for one in messages]
+    return decide(
+        batch,
+        work or Work(Snapshot(), NOW, QUOTA),
+        handling or handling_of(messages[0].queue),
+        processed or {},
+        counted,
+    )
+
+
+def verdicts(*messages: Message, **more: Any) -> list[Verdict]:  # noqa: ANN401 - as above
+    return [outcome.verdict for outcome in outcomes(*messages, **more)]
+
+
+def choosy(work: Work, event: Any) -> None:  # noqa: ANN401 - any event
+    work.set_device_health(event.device_id, Health.FAILED)
+    work.release_all("u1", None)  # type: ignore[arg-type]
+    if event.reason == "boom":
+        raise ZeroDivisionError("boom")
+
+
+CHOOSY = Handling(handling_of(FAILED).contract, lambda event, work: choosy(work, event))
+
+
+def test_a_message_whose_effect_is_stored_is_a_duplicate() -> None:
+    sent = failed("a")
+    stored = {"a": parsed(sent).identity.sha256}
+
+    assert verdicts(sent, processed=stored) == [Verdict.DUPLICATE]
+
+
+def test_a_message_that_comes_twice_in_a_batch_is_applied_once() -> None:
+    work = Work(world(held("d1")), NOW, QUOTA)
+
+    assert verdicts(failed("a"), failed("a"), work=work) == [Verdict.DONE, Verdict.DUPLICATE]
+    assert len(work.releases) == 1
+
+
+def test_the_same_id_with_another_body_is_a_conflict_and_says_so() -> None:
+    first, second = outcomes(failed("a"), failed("a", "d2"))
+
+    assert (first.verdict, second.verdict) == (Verdict.DONE, Verdict.CONFLICT)
+    assert second.error == "conflicting duplicate: message a came before with another body"
+
+
+def test_a_conflict_with_a_stored_message_changes_nothing() -> None:
+    work = Work(world(held("d1")), NOW, QUOTA)
+
+    assert verdicts(failed("a"), work=work, processed={"a": b"other"}) == [Verdict.CONFLICT]
+    assert not work.changed_devices
+
+
+def test_an_outdated_message_is_remembered_as_well() -> None:
+    late = {"version": 1}
+
+    assert verdicts(failed("new", version=2), failed("old", **late), failed("old", **late)) == [
+        Verdict.DONE,
+        Verdict.OUTDATED,
+        Verdict.DUPLICATE,
+    ]
+
+
+def test_a_rule_that_raises_leaves_no_trace_and_its_neighbours_whole() -> None:
+    work = Work(world(held("d1"), held("d2"), held("d3")), NOW, QUOTA)
+    batch = [failed("a", "d1"), failed("b", "d2", reason="boom"), failed("c", "d3")]
+
+    found = outcomes(*batch, work=work, handling=CHOOSY)
+
+    assert [one.verdict for one in found] == [Verdict.DONE, Verdict.FAILED, Verdict.DONE]
+    assert found[1].error == "ZeroDivisionError: boom"
+    assert list(work.changed_devices) == ["d1", "d2", "d3"]  # d2 released by its neighbour
+    assert work.device("d2").health is Health.RUNNING
+    assert len(work.changed_marks) == 2
+
+
+def test_a_message_that_failed_is_not_remembered_and_may_come_again() -> None:
+    once = failed("b", reason="boom")
+
+    assert verdicts(once, once, handling=CHOOSY) == [Verdict.FAILED, Verdict.FAILED]
+
+
+def test_a_failure_that_could_not_be_counted_fails_alone() -> None:
+    batch = [message("billing.payment_failed", id=id_) for id_ in "ab"]
+    queue = QUEUE_OF["billing.payment_failed"]
+    work = Work(Snapshot(), NOW, QUOTA, {f"{queue}:b": 1})
+    counted = Counted({f"{queue}:b": 1}, refused={f"{queue}:a": "no room"})
+
+    found = outcomes(*batch, work=work, counted=counted)
+
+    assert [one.verdict for one in found] == [Verdict.FAILED, Verdict.DONE]
+    assert found[0].error == "no room"
+
+
+def test_a_failure_that_a_newer_reset_wiped_out_is_outdated() -> None:
+    queue = QUEUE_OF["billing.payment_failed"]
+    counted = Counted(superseded={f"{queue}:a"})
+
+    assert verdicts(message("billing.payment_failed", id="a"), counted=counted) == [
+        Verdict.OUTDATED
+    ]
+
+
+@given(ids=st.lists(st.sampled_from("abcd"), min_size=1, max_size=12))
+def test_of_all_copies_of_a_message_exactly_the_first_is_done(ids: list[str]) -> None:
+    found = verdicts(*(failed(id_, f"d-{id_}") for id_ in ids))
+
+    expected = [
+        Verdict.DUPLICATE if id_ in ids[:index] else Verdict.DONE for index, id_ in enumerate(ids)
+    ]
+    assert found == expected
+
+
+# -- the table of rules ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("event_type", EVENT_TYPES)
+def test_every_queue_has_its_rule_in_its_own_family_only(event_type: str) -> None:
+    queue = QUEUE_OF[event_type]
+    handling = handling_of(queue)
+
+    assert handling.contract.event_type == event_type
+    others = {rules_of(other) for other in QUEUE_OF.values()} - {rules_of(queue)}
+    assert all(rules.of_queue(queue) is None for rules in others if rules is not rules_of(queue))
+
+
+@pytest.mark.parametrize("queue", ["", "scheduler.device-exploded", "device.failed", "x\x00"])
+def test_a_queue_of_somebody_else_has_no_rule(queue: str) -> None:
+    assert rules_of(FAILED).of_queue(queue) is None
+
+
+def test_a_registered_rule_stays_callable_by_its_name() -> None:
+    events = EventRules()
+    contract = handling_of(FAILED).contract
+
+    def rule(event: Any, work: Work) -> None:  # noqa: ANN401 - any event
+        raise NotImplementedError(event, work)
+
+    assert events.on(contract)(rule) is rule
+    assert events.contracts == {"device.failed": contract}
