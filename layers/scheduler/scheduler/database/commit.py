@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from scheduler.database import notices
 from scheduler.notification.catalogue import reason as reason_text
-from scheduler.notification.render import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -52,6 +52,9 @@ _GRANTS: Final = """
     INSERT INTO allocations (id, user_id, device_id, status, allocated_at, expires_at)
     VALUES (%s, %s, %s, %s, %s, %s)
 """
+_LAST_ALLOCATED: Final = """
+    UPDATE devices SET last_allocated_at = %s WHERE id IN %s
+"""
 _RELEASES: Final = """
     INSERT INTO allocations (id, user_id, device_id, status, allocated_at, expires_at,
         released_at, duration_seconds, release_code, release_reason)
@@ -65,22 +68,8 @@ _MARKS: Final = """
     VALUES (%s, %s, %s, %s, %s)
     ON DUPLICATE KEY UPDATE version = VALUES(version), occurred_at = VALUES(occurred_at)
 """
-_NOTIFICATIONS: Final = """
-    INSERT INTO notifications (id, user_id, type, title, message, data, dedupe_key, created_at)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
-"""
-_DELIVERIES: Final = """
-    INSERT INTO notification_deliveries (notification_id, channel, next_attempt_at)
-    VALUES (%s, %s, %s)
-"""
 _OUTGOING: Final = """
     INSERT INTO outgoing_events (routing_key, body, created_at) VALUES (%s, %s, %s)
-"""
-_ERASE_UNSENT: Final = """
-    UPDATE notifications n JOIN notification_deliveries d ON d.notification_id = n.id
-    SET d.status = 'skipped', d.last_error = 'user deleted',
-        n.title = '', n.message = '', n.data = '{}'
-    WHERE n.user_id IN %s AND d.status = 'pending'
 """
 
 
@@ -92,10 +81,10 @@ def commit(cursor: Cursor, work: Work, effective: Sequence[Parsed], new_id: NewI
     """
     _many(cursor, _PROCESSED, _processed_rows(effective, work.now))
     _write_state(cursor, work)
-    _write_notifications(cursor, work, new_id)
+    notices.write(cursor, work, new_id)
     _many(cursor, _OUTGOING, _outgoing(work))
     if work.erased_users:
-        cursor.execute(_ERASE_UNSENT, (tuple(work.erased_users),))
+        notices.erase(cursor, work.erased_users)
 
 
 def _write_state(cursor: Cursor, work: Work) -> None:
@@ -105,7 +94,7 @@ def _write_state(cursor: Cursor, work: Work) -> None:
     _many(cursor, _USERS, (_user_row(user) for user in users if user.known))
     _many(cursor, _NEW_DEVICES, (_device_row(device) for device in devices if not device.known))
     _many(cursor, _DEVICES, (_device_row(device) for device in devices if device.known))
-    _many(cursor, _GRANTS, (_grant_row(grant) for grant in work.grants.values()))
+    _write_grants(cursor, work)
     _many(cursor, _RELEASES, (_release_row(release) for release in work.releases.values()))
     marks = ((*key, work.marks[key]) for key in work.changed_marks)
     _many(
@@ -118,26 +107,11 @@ def _write_state(cursor: Cursor, work: Work) -> None:
     )
 
 
-def _write_notifications(cursor: Cursor, work: Work, new_id: NewId) -> None:
-    now = _naive(work.now)
-    notifications, deliveries = [], []
-    for notice in work.notices.values():
-        id_, rendered = new_id(), render(notice, work.user(notice.user_id).locale)
-        notifications.append(
-            (
-                id_,
-                notice.user_id,
-                notice.kind.type,
-                rendered.title,
-                rendered.message,
-                rendered.data,
-                notice.dedupe_key,
-                now,
-            )
-        )
-        deliveries += [(id_, channel, now) for channel in notice.kind.channels]
-    _many(cursor, _NOTIFICATIONS, notifications)
-    _many(cursor, _DELIVERIES, deliveries)
+def _write_grants(cursor: Cursor, work: Work) -> None:
+    granted = [grant.allocation.device_id for grant in work.grants.values()]
+    if granted:
+        cursor.executemany(_GRANTS, [_grant_row(grant) for grant in work.grants.values()])
+        cursor.execute(_LAST_ALLOCATED, (_naive(work.now), tuple(granted)))
 
 
 def _processed_rows(effective: Iterable[Parsed], now: datetime) -> Iterable[tuple[Any, ...]]:

@@ -6,6 +6,7 @@ row of its user and of its device, so allocations need no locks of their own.
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,8 +28,10 @@ _HOLDERS: Final = """
 """
 _USERS: Final = """
     SELECT u.id, u.status, u.billing_hold, u.max_devices, u.max_cpu, u.max_memory_mb, u.locale,
-           v.concern, v.version, v.occurred_at
-    FROM users u LEFT JOIN event_versions v ON v.aggregate = 'user' AND v.id = u.id
+           p.channels, v.concern, v.version, v.occurred_at
+    FROM users u
+    LEFT JOIN notification_preferences p ON p.user_id = u.id
+    LEFT JOIN event_versions v ON v.aggregate = 'user' AND v.id = u.id
     WHERE u.id IN %s ORDER BY u.id
 """
 _LOCK_USERS: Final = f"{_USERS} FOR UPDATE"
@@ -83,10 +86,16 @@ def snapshot(cursor: Cursor, users: Iterable[str], devices: Iterable[str]) -> Sn
 
 
 def _read_users(into: Snapshot, rows: Iterable[Any]) -> None:
-    for id_, status, hold, devices, cpu, memory, locale, *mark in rows:
+    for id_, status, hold, devices, cpu, memory, locale, channels, *mark in rows:
         if id_ not in into.users:
-            quota = Quota(devices, cpu, memory)
-            into.users[id_] = User(id_, quota, UserStatus(status), bool(hold), locale)
+            into.users[id_] = User(
+                id_,
+                Quota(devices, cpu, memory),
+                UserStatus(status),
+                bool(hold),
+                locale,
+                channel_choices=json.loads(channels) if channels else {},
+            )
         _read_mark(into, Aggregate.USER, id_, mark)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
 DEFAULT_LOCALE: Final = "zh-CN"
@@ -50,7 +51,11 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user of the platform. ``known`` is false until the user has a row."""
+    """A user of the platform. ``known`` is false until the user has a row.
+
+    ``channel_choices`` say where he wants to be told what, unlike the contract: see
+    `scheduler.notification.preferences`.
+    """
 
     id: str
     quota: Quota
@@ -58,6 +63,7 @@ class User:
     billing_hold: bool = False
     locale: str = DEFAULT_LOCALE
     known: bool = True
+    channel_choices: Mapping[str, Mapping[str, bool]] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,12 +61,16 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something a user is told; ``dedupe_key`` makes it unique for ever."""
+    """Something a user is told; ``dedupe_key`` makes it unique for ever.
+
+    ``cause`` names the message it comes from, empty for a request.
+    """
 
     user_id: str
     kind: NoticeKind
     dedupe_key: str
     params: dict[str, Any]
+    cause: str = ""
 
 
 _ABSENT: Final = object()
@@ -251,7 +255,8 @@ class Work:
         self, user_id: str, kind: NoticeKind, dedupe_key: str, params: dict[str, Any]
     ) -> None:
         if self.user(user_id).status is not UserStatus.DELETED:
-            self._set(self.notices, dedupe_key, Notice(user_id, kind, dedupe_key, params))
+            notice = Notice(user_id, kind, dedupe_key, params, self._message)
+            self._set(self.notices, dedupe_key, notice)
 
     def _put_user(self, user: User) -> None:
         self._set(self.users, user.id, user)

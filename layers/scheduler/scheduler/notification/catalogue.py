@@ -1,7 +1,8 @@
 """Every text a user reads: ``texts/<locale>.json``, which a translator edits without touching code.
 
 Placeholders take a kind behind the colon: ``{amount:money}``, ``{used:duration}`` (seconds),
-``{expires_at:time}`` (UTC). A parameter is never read as a template.
+``{expires_at:time}`` (UTC), ``{devices:list}`` (the first ten names). A parameter is never read as
+a template.
 """
 
 from __future__ import annotations
@@ -11,17 +12,18 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from string import Formatter
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from scheduler.domain.model import DEFAULT_LOCALE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from scheduler.domain.reasons import ReleaseReason
 
 _TEXTS = Path(__file__).parent / "texts"
+_LISTED: Final = 10
 
 
 class Text(NamedTuple):
@@ -70,9 +72,16 @@ class _Catalogue(Formatter):
                 return money(cast("Decimal", value))
             case "duration":
                 return self._duration(cast("int", value))
+            case "list":
+                return self._list(cast("Sequence[str]", value))
             case "time":
                 return f"{cast('datetime', value):%Y-%m-%d %H:%M} UTC"
         return cast("str", super().format_field(value, format_spec))
+
+    def _list(self, names: Sequence[str]) -> str:
+        texts = self.texts["list"]
+        shown: str = texts["separator"].join(names[:_LISTED])
+        return shown + texts["more"] if len(names) > _LISTED else shown
 
     def _duration(self, seconds: int) -> str:
         hours, minutes = seconds // 3600, seconds // 60 % 60

@@ -13,6 +13,7 @@ class Channel(StrEnum):
     SMS = "sms"
 
 
+_NONE: tuple[Channel, ...] = ()
 _PUSH = (Channel.WEBSOCKET,)
 _MAIL = (Channel.WEBSOCKET, Channel.EMAIL)
 _ALL = (Channel.WEBSOCKET, Channel.EMAIL, Channel.SMS)
@@ -22,6 +23,7 @@ class NoticeKind(Enum):
     """A notification: its key in the text catalogue and its channels."""
 
     DEVICE_RELEASED = ("device_released", _PUSH)
+    DEVICES_RELEASED = ("device_released.digest", _NONE)  # where device_released would repeat
     ALLOCATION_SUCCESS = ("allocation_success", _PUSH)
     ACCOUNT_SUSPENDED = ("account_suspended", _MAIL)
     QUOTA_UPDATED = ("quota_adjusted.updated", _MAIL)
@@ -41,3 +43,13 @@ class NoticeKind(Enum):
     def type(self) -> str:
         """Return the notification's type as clients know it, e.g. ``billing_alert``."""
         return self.key.partition(".")[0]
+
+    @property
+    def account_critical(self) -> bool:
+        """Return whether it reaches its user whatever he switched off, at any hour."""
+        return self in _ACCOUNT_CRITICAL
+
+
+_ACCOUNT_CRITICAL = frozenset(
+    {NoticeKind.ACCOUNT_SUSPENDED, NoticeKind.OVERDUE, NoticeKind.SERVICE_SUSPENDED}
+)
