@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final, Self
 
 from local.event_source_mapping.environment import Function, LambdaEnvironment
@@ -25,11 +26,12 @@ class Mappings:
             mapping.start()
 
     def stop(self, grace: float = STOP_SECONDS) -> None:
-        """Stop all of them together; see `EventSourceMapping.stop`."""
+        """Stop all of them together, within one grace; see `EventSourceMapping.stop`."""
+        deadline = time.monotonic() + grace
         for mapping in self._mappings:
             mapping.request_stop()
         for mapping in self._mappings:
-            mapping.stop(grace)
+            mapping.stop(max(0.0, deadline - time.monotonic()))
 
     def __enter__(self) -> Self:
         return self

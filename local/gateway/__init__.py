@@ -66,13 +66,14 @@ def start_gateway(
     def admin_token() -> str:
         return issuer.issue_token("console", admin=True, ttl_seconds=_CONSOLE_TOKEN_SECONDS)
 
-    console = console_app(http_api, admin_token, metrics, environment["BROKER_URL"])
-    return Gateway(
-        tokens=_tokens(issuer),
-        api=AsgiServer(api_app(http_api, issuer.jwks(), metrics), port),
-        console=AsgiServer(console, console_port),
-        pool=pool,
-    )
+    page = console_app(http_api, admin_token, metrics, environment["BROKER_URL"])
+    api = AsgiServer(api_app(http_api, issuer.jwks(), metrics), port)
+    try:
+        console = AsgiServer(page, console_port)
+    except OSError:
+        api.stop()
+        raise
+    return Gateway(_tokens(issuer), api, console, pool)
 
 
 def _tokens(issuer: TokenIssuer) -> dict[str, str]:

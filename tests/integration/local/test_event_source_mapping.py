@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 import pika
 import pytest
 
+from local.event_source_mapping import run_mappings
 from local.event_source_mapping.environment import PAYLOAD_LIMIT
 from local.event_source_mapping.mapping import Batching, EventSourceMapping
+from scheduler.messaging.topology import WORK_QUEUES
 from tests.integration.local.proxy import Proxy
 from tests.integration.local.waiting import eventually
 
@@ -252,3 +254,15 @@ def test_a_deleted_queue_is_consumed_again_once_it_exists(
     bench.publish("b")
 
     bench.await_done(2)
+
+
+def test_every_work_queue_has_one_consumer_until_the_mappings_stop(
+    broker_url: str, bench: Bench, tmp_path: Path
+) -> None:
+    def consumers() -> set[int]:
+        declared = (bench.channel.queue_declare(one.name, passive=True) for one in WORK_QUEUES)
+        return {result.method.consumer_count for result in declared}
+
+    with run_mappings(broker_url, {}, tmp_path):
+        eventually(lambda: consumers() == {1}, "one consumer each")
+    eventually(lambda: consumers() == {0}, "no consumer left")
