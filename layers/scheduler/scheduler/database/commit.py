@@ -152,7 +152,7 @@ def _release_row(release: Release) -> tuple[Any, ...]:
         allocation.id,
         allocation.user_id,
         allocation.device_id,
-        "RELEASED",
+        "EXPIRED" if release.expired else "RELEASED",
         _naive(allocation.allocated_at),
         released_at,  # expires_at: the column wants a value, the existing row keeps its own
         released_at,

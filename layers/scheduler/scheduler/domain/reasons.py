@@ -78,3 +78,13 @@ class ReleaseReason:
     def user_request(cls) -> Self:
         """Return the reason of a release that the user (or somebody for him) asked for."""
         return cls._of("user_request")
+
+    @classmethod
+    def allocation_expired(cls) -> Self:
+        """Return the reason of an allocation whose time is over."""
+        return cls._of("allocation_expired")
+
+    @classmethod
+    def account_blocked(cls) -> Self:
+        """Return the reason of a release that should have come with the user's suspension."""
+        return cls._of("account_blocked")

@@ -20,12 +20,11 @@ from scheduler.domain.model import (
     User,
     UserStatus,
 )
+from scheduler.domain.reasons import ReleaseReason
 from scheduler.notification.kinds import NoticeKind
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
-
-    from scheduler.domain.reasons import ReleaseReason
 
 CLOCK_TOLERANCE: Final = timedelta(seconds=5)
 """Clocks of producers differ; an allocation this much younger than an event still precedes it."""
@@ -43,12 +42,13 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """An allocation that ended. Duration in whole seconds."""
+    """An allocation that ended, or was ended. Duration in whole seconds."""
 
     allocation: Allocation
     reason: ReleaseReason
     released_at: datetime
     duration_seconds: int
+    expired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,17 +174,26 @@ class Work:
 
     def release(self, allocation: Allocation, reason: ReleaseReason) -> None:
         """End an allocation: the device is free, its user is told (unless he is deleted)."""
-        used = max(0, int((self.now - allocation.allocated_at).total_seconds()))
-        self._set(self.releases, allocation.id, Release(allocation, reason, self.now, used))
-        self._drop(self._by_user[allocation.user_id], allocation.id)
-        self._drop(self._by_device[allocation.device_id], allocation.id)
-        device = self.device(allocation.device_id)
-        self._put_device(replace(device, status=DeviceStatus.AVAILABLE))
+        release = self._end(allocation, reason)
+        self._tell_of_end(release, NoticeKind.DEVICE_RELEASED, reason=reason)
+
+    def expire(self, allocation: Allocation) -> None:
+        """End an allocation whose time is over; its user is told."""
+        release = self._end(allocation, ReleaseReason.allocation_expired(), expired=True)
+        self._tell_of_end(release, NoticeKind.ALLOCATION_EXPIRED)
+
+    def announce_expiry(self, allocation: Allocation, expires_at: datetime) -> None:
+        """Tell a user that his time is nearly over, once for each time it may end at."""
+        kind = NoticeKind.ALLOCATION_EXPIRING_SOON
         self._tell(
             allocation.user_id,
-            NoticeKind.DEVICE_RELEASED,
-            f"device_released:{allocation.id}",
-            {"allocation": allocation, "device": device.name, "reason": reason, "used": used},
+            kind,
+            f"{kind.key}:{allocation.id}:{expires_at:%Y-%m-%dT%H:%M:%S.%f}",
+            {
+                "allocation": allocation,
+                "device": self.device(allocation.device_id).name,
+                "expires_at": expires_at,
+            },
         )
 
     def release_all(self, user_id: str, reason: ReleaseReason) -> int:
@@ -214,6 +223,15 @@ class Work:
     def set_device_health(self, device_id: str, health: Health) -> None:
         """Record whether a device works."""
         self._put_device(replace(self.device(device_id), health=health))
+
+    def correct_status(self, device_id: str) -> bool:
+        """Let a device's status say whether somebody holds it; return whether it did not."""
+        device, held = self.device(device_id), bool(self._by_device.get(device_id))
+        status = DeviceStatus.ALLOCATED if held else DeviceStatus.AVAILABLE
+        if device.status is status:
+            return False
+        self._put_device(replace(device, status=status))
+        return True
 
     def describe_device(self, device: Device) -> None:
         """Record name and size of a device."""
@@ -250,6 +268,32 @@ class Work:
                 del mapping[key]
             else:
                 mapping[key] = before
+
+    def _end(
+        self, allocation: Allocation, reason: ReleaseReason, *, expired: bool = False
+    ) -> Release:
+        used = max(0, int((self.now - allocation.allocated_at).total_seconds()))
+        release = Release(allocation, reason, self.now, used, expired)
+        self._set(self.releases, allocation.id, release)
+        self._drop(self._by_user[allocation.user_id], allocation.id)
+        self._drop(self._by_device[allocation.device_id], allocation.id)
+        device = self.device(allocation.device_id)
+        self._put_device(replace(device, status=DeviceStatus.AVAILABLE))
+        return release
+
+    def _tell_of_end(self, release: Release, kind: NoticeKind, **params: object) -> None:
+        allocation = release.allocation
+        self._tell(
+            allocation.user_id,
+            kind,
+            f"{kind.key}:{allocation.id}",
+            {
+                "allocation": allocation,
+                "device": self.device(allocation.device_id).name,
+                "used": release.duration_seconds,
+                **params,
+            },
+        )
 
     def _tell(
         self, user_id: str, kind: NoticeKind, dedupe_key: str, params: dict[str, Any]

@@ -25,6 +25,8 @@ class NoticeKind(Enum):
     DEVICE_RELEASED = ("device_released", _PUSH)
     DEVICES_RELEASED = ("device_released.digest", _NONE)  # where device_released would repeat
     ALLOCATION_SUCCESS = ("allocation_success", _PUSH)
+    ALLOCATION_EXPIRING_SOON = ("allocation_expiring_soon", _PUSH)
+    ALLOCATION_EXPIRED = ("allocation_expired", _MAIL)
     ACCOUNT_SUSPENDED = ("account_suspended", _MAIL)
     QUOTA_UPDATED = ("quota_adjusted.updated", _MAIL)
     QUOTA_EXCEEDED = ("quota_adjusted.exceeded", _MAIL)
