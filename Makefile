@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.synced
+LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down status clean
+.PHONY: help run up down status clean lock
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -26,6 +27,12 @@ clean: ## Delete the local platform's data, build results and caches
 	@if [ -e .local ]; then $(BIN)/python -m local clean; fi
 	@rm -rf .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find functions layers local ops tests bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+lock: $(READY) ## Resolve the dependencies of pyproject.toml into the pinned, hashed lock files
+	@$(LOCK) --group layer -o layers/scheduler/requirements.txt
+	@$(LOCK) --group provisioning -o requirements/provisioning.txt
+	@$(LOCK) --group dev -o requirements/dev.txt
+	@$(LOCK) --group sam -o requirements/sam.txt
 
 # The environment, made again when its lock file changes. The .pth file (relative, so the checkout
 # may be moved with its environment made anew) lets every program in it import the project.

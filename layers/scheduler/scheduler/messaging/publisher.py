@@ -7,6 +7,7 @@ harmless: the second copy is recognised by its id.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -58,22 +59,25 @@ class Publisher:
             self._publish(message)
 
     def close(self) -> None:
-        """Close the connection, if there is one."""
-        if self._connection is not None and self._connection.is_open:
-            self._connection.close()
-        self._connection = self._channel = None
+        """Close the connection, if there is one, dead or alive."""
+        from pika import exceptions  # noqa: PLC0415 - 100 ms that only a failure needs
+
+        connection, self._connection, self._channel = self._connection, None, None
+        if connection is not None:
+            with suppress(exceptions.AMQPError, OSError):
+                connection.close()
 
     def _publish(self, message: Outbound) -> None:
-        from pika import exceptions  # noqa: PLC0415 - 100 ms that only a failure needs
+        from pika import exceptions  # noqa: PLC0415 - likewise
 
         try:
             try:
                 self._publish_once(message)
             except (exceptions.AMQPConnectionError, exceptions.AMQPChannelError):
-                self._connection = None
+                self.close()
                 self._publish_once(message)
         except (exceptions.AMQPError, OSError) as error:
-            self._connection = None
+            self.close()
             raise BrokerUnavailableError(
                 f"could not publish to {message.exchange or 'queue'} {message.routing_key}:"
                 f" {type(error).__name__} {error}"
