@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from typing import TYPE_CHECKING, ClassVar, Final
 
 import pymysql
@@ -138,19 +137,9 @@ class MariaDB(Server):
             *_as_root(account),
         ]
         shutil.rmtree(draft, ignore_errors=True)
-        result = subprocess.run(
-            arguments,
-            cwd=self.home,
-            user=account,
-            group=account,
-            extra_groups=[] if account else None,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if result.returncode:
-            reason = (result.stderr or result.stdout).strip().splitlines()[-1:]
-            raise LocalError(f"{self.name}: mariadb-install-db failed: {' '.join(reason)}")
+        install = Process(arguments, self.log_file, self.home, account)
+        if install.run() != 0:
+            raise LocalError(f"{self.name}: mariadb-install-db failed, see {self.log_file}")
         draft.rename(self._data)
 
 

@@ -41,6 +41,11 @@ class Process:
                 start_new_session=True,
             )
 
+    def run(self) -> int:
+        """Start the process, wait for its end and return its exit code."""
+        self.start()
+        return self._child.wait() if self._child else 0
+
     @property
     def pid(self) -> int:
         """Return the id of the process, 0 when it was never started."""
