@@ -66,6 +66,26 @@ class QuotaSettings(Settings):
     default_max_devices: int = Field(default=10, ge=0, le=1_000_000)
 
 
+class AllocationStrategy(StrEnum):
+    """Which of the suitable devices a user gets."""
+
+    RESOURCE_BASED = "resource_based"
+    """The smallest one: large devices stay free for those who need them."""
+
+    ROUND_ROBIN = "round_robin"
+    """The longest unused one: all wear alike."""
+
+    RANDOM = "random"
+    """Any: requests that arrive together do not meet at the same device."""
+
+
+class AllocationSettings(QuotaSettings):
+    """How devices are handed out; the duration is what a request gets that names none."""
+
+    allocation_strategy: AllocationStrategy = AllocationStrategy.RESOURCE_BASED
+    default_duration_minutes: int = Field(default=60, ge=1, le=1440)
+
+
 class PaymentSettings(Settings):
     """When failed payments stop the service."""
 

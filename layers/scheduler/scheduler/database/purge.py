@@ -1,4 +1,4 @@
-"""Removes what is remembered about messages after a month, in small bites."""
+"""Removes what is remembered about messages and requests after a month, in small bites."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ _CHUNK: Final = 1000
 _STATEMENTS: Final = (
     "DELETE FROM processed_messages WHERE processed_at < %s ORDER BY processed_at LIMIT %s",
     "DELETE FROM delivery_attempts WHERE last_at < %s ORDER BY last_at LIMIT %s",
+    "DELETE FROM idempotency_keys WHERE created_at < %s ORDER BY created_at LIMIT %s",
 )
 
 
 def purge(database: Database, now: datetime) -> Iterator[int]:
-    """Delete processed ids and delivery notes older than `KEPT`, a chunk and commit at a time.
+    """Delete processed ids, delivery notes and request keys older than `KEPT`, chunk by chunk.
 
     Yields the number of rows each chunk removed, so that the caller may stop in between.
 

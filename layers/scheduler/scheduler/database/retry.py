@@ -21,6 +21,11 @@ _TRIES: Final = 3
 _OVERTAKEN: Final = frozenset({ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT, ER.DUP_ENTRY})
 
 
+def is_overtaken(error: pymysql.MySQLError) -> bool:
+    """Tell whether another transaction was faster, so that running again may succeed."""
+    return bool(error.args) and error.args[0] in _OVERTAKEN
+
+
 def run_again_when_overtaken(transaction: Callable[[], T]) -> T:
     """Return what the transaction returns, after at most three runs.
 
@@ -34,6 +39,6 @@ def run_again_when_overtaken(transaction: Callable[[], T]) -> T:
         except SnapshotMovedError:
             continue
         except pymysql.MySQLError as error:
-            if not error.args or error.args[0] not in _OVERTAKEN:
+            if not is_overtaken(error):
                 raise
     return transaction()

@@ -114,8 +114,16 @@ class PaymentFailures:
         self._write(user_id, _RESET, _RESETTABLE, values)
 
     def current(self, user_id: str, now: datetime) -> int:
-        """Return a user's count; an expired one is 0."""
-        item = self._table.get_item(Key={"user_id": user_id}, ConsistentRead=True).get("Item", {})
+        """Return a user's count; an expired one is 0.
+
+        Raises:
+            PaymentsUnavailableError: DynamoDB is away, throttles or denies access.
+        """
+        try:
+            answer = self._table.get_item(Key={"user_id": user_id}, ConsistentRead=True)
+        except (BotoCoreError, ClientError) as error:
+            raise PaymentsUnavailableError(str(error)) from error
+        item = answer.get("Item", {})
         return 0 if _is_expired(item, now) else int(str(item.get("failure_count", 0)))
 
     def _write(

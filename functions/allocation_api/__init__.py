@@ -1,0 +1,1 @@
+"""The HTTP API: devices asked for, given back and looked up."""

@@ -1,0 +1,73 @@
+"""The first look at a request, before it is routed: who sends it, and can it be read at all?"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from pydantic_core import from_json
+
+from allocation_api.errors import ApiError, invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_JSON: Final = "application/json"
+
+
+def readable(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the event with a path that can be routed and a body that is text.
+
+    An HTTP API decodes the path before it invokes the function
+    (github.com/middleapi/standard-server/pull/93), and the router knows only some of the
+    characters that may then be in it. So the path is encoded again, and ids are decoded where
+    they are read (`allocation_api.wire.PathId`).
+
+    Raises:
+        ApiError: 415 for a body that is not declared as JSON, 422 for one that is no text.
+    """
+    return {**event, "rawPath": quote(event["rawPath"]), "isBase64Encoded": False} | _body(event)
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """Return the JSON object in a body.
+
+    Raises:
+        ApiError: 422, it is no JSON (RFC 8259, so neither NaN nor a lone surrogate) or no object.
+    """
+    try:
+        body = from_json(text, allow_inf_nan=False)
+    except ValueError as error:
+        raise invalid(("body", f"not JSON: {error}")) from None
+    if not isinstance(body, dict):
+        raise invalid(("body", "must be a JSON object"))
+    return body
+
+
+def _body(event: Mapping[str, Any]) -> dict[str, str]:
+    body = event.get("body")
+    if not body:
+        return {}
+    content_type = _header(event, "content-type").partition(";")[0].strip().lower()
+    if content_type not in ("", _JSON):
+        raise ApiError(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            f"the body must be {_JSON}",
+        )
+    return {"body": _text(body) if event.get("isBase64Encoded") else body}
+
+
+def _header(event: Mapping[str, Any], name: str) -> str:
+    headers = event.get("headers") or {}
+    return next((str(value) for key, value in headers.items() if key.lower() == name), "")
+
+
+def _text(encoded: str) -> str:
+    try:
+        return base64.b64decode(encoded, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise invalid(("body", "must be UTF-8")) from None

@@ -1,0 +1,1 @@
+"""Allocations: who holds which device, and until when."""

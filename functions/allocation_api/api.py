@@ -1,0 +1,78 @@
+"""The API put together: one resolver, one router per resource, one connection to the database."""
+
+from __future__ import annotations
+
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+
+from allocation_api.access import guard, is_open
+from allocation_api.admission import json_object, readable
+from allocation_api.allocations.routes import allocation_routes
+from allocation_api.caller import caller_of
+from allocation_api.devices.routes import device_routes
+from allocation_api.errors import ApiError
+from allocation_api.failures import answer_failures
+from allocation_api.health.routes import health_routes
+from allocation_api.notifications.routes import notification_routes
+from allocation_api.users.routes import user_routes
+from scheduler.allocation.allocator import Allocator
+from scheduler.database.connection import Database
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from allocation_api.caller import Caller
+    from allocation_api.settings import ApiSettings
+
+_logger: Final = Logger()
+
+
+class AllocationApi:
+    """Everything one execution environment holds. Powertools serves one request at a time."""
+
+    def __init__(self, settings: ApiSettings) -> None:
+        database = Database(settings)
+        self.resolver = APIGatewayHttpResolver(
+            enable_validation=True,
+            response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,
+            json_body_deserializer=json_object,
+        )
+        self.resolver.use([guard])
+        answer_failures(self.resolver)
+        for router in (
+            allocation_routes(database, Allocator(database, settings), settings),
+            device_routes(database),
+            user_routes(database, settings),
+            notification_routes(database),
+            health_routes(settings),
+        ):
+            self.resolver.include_router(router)
+
+    def handle(self, event: Mapping[str, Any], context: object) -> dict[str, Any]:
+        """Answer a request and log it in one line."""
+        started = time.perf_counter()
+        http = event["requestContext"]["http"]
+        caller: Caller | None = None
+        try:
+            if not is_open(http["method"], event["rawPath"]):
+                caller = caller_of(event)
+            self.resolver.context["caller"] = caller
+            answer = self.resolver.resolve(readable(event), context)  # type: ignore[arg-type]
+        except ApiError as error:
+            answer = error.gateway_response
+        _logger.info(
+            "Answered a request",
+            extra={
+                "method": http["method"],
+                "path": event["rawPath"],
+                "status": answer["statusCode"],
+                "correlation_id": event["requestContext"].get("requestId"),
+                "caller": caller.user_id if caller else None,
+                "seconds": round(time.perf_counter() - started, 4),
+            },
+        )
+        return answer

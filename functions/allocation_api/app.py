@@ -1,0 +1,15 @@
+"""Lambda handler of the HTTP API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allocation_api.api import AllocationApi
+from allocation_api.settings import ApiSettings
+
+_api = AllocationApi(ApiSettings.from_environment())
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """Answer a request of the HTTP API (payload format 2.0)."""
+    return _api.handle(event, context)

@@ -1,0 +1,97 @@
+"""Which answer each exception becomes, whatever a route or the layer raises."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from pydantic.alias_generators import to_camel
+from pymysql import MySQLError
+
+from allocation_api.errors import CONTENT_TYPE, ApiError, invalid
+from scheduler.allocation.idempotency import KeyReusedError
+from scheduler.allocation.pick import PoolContendedError
+from scheduler.allocation.refusal import Refusal, RefusedError
+from scheduler.database.connection import DatabaseUnavailableError
+from scheduler.database.load import SnapshotMovedError
+from scheduler.database.retry import is_overtaken
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+
+_logger: Final = Logger()
+
+
+def answer_failures(app: APIGatewayHttpResolver) -> None:
+    """Make the resolver answer exceptions; those of the server's side are logged."""
+
+    def fail(error: Exception) -> Response[dict[str, Any]]:
+        answer = answer_to(error)
+        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            _logger.error(answer.code, exc_info=error)
+        return Response(answer.status, CONTENT_TYPE, answer.body, answer.headers)
+
+    app.exception_handler(Exception)(fail)
+
+
+@singledispatch
+def answer_to(_: Exception) -> ApiError:
+    """Return the answer an exception becomes; what nobody foresaw is a 500 that tells nothing."""
+    message = "the request failed; the reason is logged"
+    return ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", message)
+
+
+@answer_to.register
+def _(error: ApiError) -> ApiError:
+    return error
+
+
+@answer_to.register
+def _(error: RefusedError) -> ApiError:
+    is_shortage = error.refusal is Refusal.NO_DEVICE_AVAILABLE
+    status = HTTPStatus.CONFLICT if is_shortage else HTTPStatus.FORBIDDEN
+    return ApiError(status, error.refusal.value, str(error), dict(error.details))
+
+
+@answer_to.register
+def _(error: RequestValidationError) -> ApiError:
+    return invalid(*_problems(error.errors()))
+
+
+@answer_to.register
+def _(_: KeyReusedError) -> ApiError:
+    return invalid(("header.idempotency-key", "came before with another request"))
+
+
+@answer_to.register
+def _(_: DatabaseUnavailableError) -> ApiError:
+    return _later("database_unavailable", "the database is away; try again later")
+
+
+@answer_to.register(PoolContendedError)
+@answer_to.register(SnapshotMovedError)
+def _busy(_: Exception) -> ApiError:
+    return _later("busy", "others were faster, several times; try again")
+
+
+@answer_to.register
+def _(error: MySQLError) -> ApiError:
+    return _busy(error) if is_overtaken(error) else answer_to.dispatch(Exception)(error)
+
+
+def _later(code: str, message: str) -> ApiError:
+    return ApiError(HTTPStatus.SERVICE_UNAVAILABLE, code, message, None, {"Retry-After": "1"})
+
+
+def _problems(errors: Iterable[Any]) -> Iterable[tuple[str, str]]:
+    for problem in errors:
+        place, *field = (str(part) for part in problem["loc"])
+        # Parameters are named as in Python, fields of a body as on the wire.
+        names = field if place == "body" else [to_camel(part) for part in field]
+        yield ".".join((place, *names)), problem["msg"].removeprefix("Value error, ")

@@ -1,0 +1,1 @@
+"""What the API depends on: is it there?"""

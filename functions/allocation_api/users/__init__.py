@@ -1,0 +1,1 @@
+"""Users: state, quota, contact."""

@@ -1,0 +1,1 @@
+"""Hands devices out, and takes them back when asked to."""

@@ -1,0 +1,59 @@
+"""Fixtures: the API on real servers, and a connection to look behind it."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from allocation_api.api import AllocationApi
+from allocation_api.settings import ApiSettings
+from local.environment import aws_environment
+from scheduler.database.connection import connect
+from scheduler.settings import DatabaseSettings
+from tests.integration.api.client import Client
+from tests.integration.api.rows import Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+NOWHERE = "127.0.0.1:1"
+
+
+@pytest.fixture
+def api_environment(database_url: str) -> dict[str, str]:
+    """What the function reads; broker and AWS are away."""
+    return {
+        "DATABASE_URL": database_url,
+        "BROKER_URL": f"amqp://{NOWHERE}/cloudphone",
+        "PAYMENT_FAILURES_TABLE": "payment-failures",
+    }
+
+
+@pytest.fixture
+def start_api(
+    api_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Client]:
+    """Return a function that starts the API, with further variables if given."""
+    for name, value in aws_environment(f"http://{NOWHERE}").items():
+        monkeypatch.setenv(name, value)
+
+    def start(**variables: Any) -> Client:  # noqa: ANN401 - settings of any type
+        settings = ApiSettings.model_validate(api_environment | variables)
+        return Client(AllocationApi(settings).handle)
+
+    return start
+
+
+@pytest.fixture
+def api(start_api: Callable[..., Client]) -> Client:
+    return start_api()
+
+
+@pytest.fixture
+def rows(database_url: str) -> Iterator[Rows]:
+    settings = DatabaseSettings.model_validate({"DATABASE_URL": database_url})
+    with closing(connect(settings)) as connection, connection.cursor() as cursor:
+        cursor.execute("SET autocommit = 1")
+        yield Rows(cursor)

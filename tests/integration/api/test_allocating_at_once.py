@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tests.integration.api.rows import Rows
+
+CROWD = "tests.integration.api.crowd"
+STRATEGIES = ("resource_based", "round_robin", "random")
+
+
+def at_once(environment: dict[str, str], requests: Iterable[dict[str, Any]]) -> list[Any]:
+    """Return status and code (or id) of the answers to requests sent at the same moment."""
+    done = subprocess.run(
+        [sys.executable, "-m", CROWD],
+        input=json.dumps(list(requests)),
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return list(json.loads(done.stdout.splitlines()[-1]))
+
+
+def post(user_id: str, key: str | None = None) -> dict[str, Any]:
+    headers = {"idempotency-key": key} if key else {}
+    body = {"userId": user_id}
+    return {"method": "POST", "target": "/api/allocations", "body": body, "headers": headers}
+
+
+def inconsistent_devices(rows: Rows) -> list[str]:
+    return rows.column(
+        "SELECT d.id FROM devices d LEFT JOIN allocations a ON a.active_device_id = d.id"
+        " WHERE (d.status = 'allocated') <> (a.id IS NOT NULL)"
+    )
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_two_hundred_requests_for_fifty_devices_give_exactly_fifty(
+    api_environment: dict[str, str], rows: Rows, strategy: str
+) -> None:
+    rows.devices(50)
+    environment = api_environment | {"ALLOCATION_STRATEGY": strategy}
+
+    answers = at_once(environment, (post(f"user-{number}") for number in range(200)))
+
+    assert Counter(status for status, _ in answers) == {201: 50, 409: 150}
+    assert {code for status, code in answers if status == 409} == {"no_device_available"}
+    held = rows.column("SELECT device_id FROM allocations WHERE status = 'ALLOCATED'")
+    assert len(held) == len(set(held)) == 50
+    assert not inconsistent_devices(rows)
+
+
+def test_requests_of_one_new_user_stop_at_the_quota(
+    api_environment: dict[str, str], rows: Rows
+) -> None:
+    rows.devices(20)
+
+    answers = at_once(api_environment, (post("newcomer") for _ in range(30)))
+
+    assert Counter(map(tuple, answers)).items() >= {(403, "quota_exceeded"): 20}.items()
+    assert sum(status == 201 for status, _ in answers) == 10
+    assert not inconsistent_devices(rows)
+
+
+def test_repeated_requests_with_one_key_give_one_allocation(
+    api_environment: dict[str, str], rows: Rows
+) -> None:
+    rows.devices(20)
+
+    answers = at_once(api_environment, (post("newcomer", "key-1") for _ in range(30)))
+
+    assert len({tuple(answer) for answer in answers}) == 1
+    assert answers[0][0] == 201
+    assert len(rows.all("SELECT id FROM allocations")) == 1
