@@ -25,6 +25,7 @@ VALUES = {
     "DATABASE_CA_FILE": "/opt/python/rds-ca.pem",
     "DATABASE_SECRET_ARN": "",
     "DATABASE_URL": "mysql://scheduler@database.example.com:3306/cloudphone",
+    "DEFAULT_DURATION_MINUTES": "60",
     "DEFAULT_MAX_DEVICES": "10",
     "MAX_RETRIES": "3",
     "PAYMENT_FAILURES_TABLE": "payment-failures",
