@@ -1,0 +1,124 @@
+"""The broker of a drill: publishing until confirmed, looking into queues, replaying."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+import pika
+from pika.exceptions import AMQPError
+
+from scheduler.messaging import topology
+from scheduler.messaging.topology import DEAD_LETTER_QUEUE, EVENTS_EXCHANGE, WORK_QUEUES
+
+if TYPE_CHECKING:
+    from pika import BasicProperties
+    from pika.adapters.blocking_connection import BlockingChannel
+
+    from tests.faults.workload import Published
+
+_WAITING: Final = tuple(name for queue in WORK_QUEUES for name in (queue.name, queue.retry_name))
+_PATIENCE: Final = 0.2
+BY_THE_BROKER: Final = "dead-lettered by the broker"
+
+
+class Broker:
+    """One connection that is made anew whenever the broker was away."""
+
+    def __init__(self, url: str) -> None:
+        self._parameters = pika.URLParameters(url)
+        self._parameters.heartbeat = 0
+        self._connection: pika.BlockingConnection | None = None
+        self._channel: BlockingChannel | None = None
+        self.sent = 0
+        self.confirmed: Counter[str] = Counter()
+
+    def declare(self, retry_delay_ms: int) -> None:
+        """Declare the whole topology with a short delay."""
+        topology.declare(self._open(), retry_delay_ms)
+
+    def publish(self, message: Published) -> None:
+        """Publish, again and again until a copy is confirmed, as a producer must."""
+        properties = pika.BasicProperties(
+            content_type="application/json", message_id=message.message_id, delivery_mode=2
+        )
+        while True:
+            self.sent += 1
+            try:
+                self._open().basic_publish(
+                    EVENTS_EXCHANGE, message.event_type, message.body, properties, mandatory=True
+                )
+            except (AMQPError, OSError):
+                self.close()
+                time.sleep(_PATIENCE)
+            else:
+                self.confirmed[message.key] += 1
+                return
+
+    def waiting(self) -> int | None:
+        """Return how many messages wait for the function, retries included; None: it is away."""
+        try:
+            return sum(self._ready(queue) for queue in _WAITING)
+        except (AMQPError, OSError):
+            self.close()
+            return None
+
+    def dead_letters(self) -> dict[str, str]:
+        """Return the error of each dead letter by the key of its event; they stay there."""
+        self.close()
+        letters = {
+            _key(properties, body): str((properties.headers or {}).get("x-error", BY_THE_BROKER))
+            for _, properties, body in self._letters()
+        }
+        self.close()
+        return letters
+
+    def replay(self, keys: frozenset[str]) -> None:
+        """Give the dead letters of these events back to their queues, as if they were new."""
+        self.close()
+        for tag, properties, body in self._letters():
+            if _key(properties, body) in keys:
+                queue = _source(properties)
+                properties.headers = {}
+                self._open().basic_publish("", queue, body, properties, mandatory=True)
+                self._open().basic_ack(tag)
+        self.close()
+
+    def close(self) -> None:
+        """Drop the connection."""
+        if self._connection is not None:
+            with contextlib.suppress(AMQPError, OSError):
+                self._connection.close()
+        self._connection = self._channel = None
+
+    def _letters(self) -> list[tuple[int, BasicProperties, bytes]]:
+        """Read all dead letters; what is not acknowledged returns when the connection ends."""
+        letters: list[tuple[int, BasicProperties, bytes]] = []
+        while True:
+            method, properties, body = self._open().basic_get(DEAD_LETTER_QUEUE)
+            if method is None:
+                return letters
+            letters.append((method.delivery_tag, properties, body))
+
+    def _ready(self, queue: str) -> int:
+        count: int = self._open().queue_declare(queue, passive=True).method.message_count
+        return count
+
+    def _open(self) -> BlockingChannel:
+        if self._channel is None:
+            self._connection = pika.BlockingConnection(self._parameters)
+            self._channel = self._connection.channel()
+            self._channel.confirm_delivery()
+        return self._channel
+
+
+def _key(properties: BasicProperties, body: bytes) -> str:
+    return str(properties.message_id or json.loads(body)["eventId"])
+
+
+def _source(properties: BasicProperties) -> str:
+    headers = properties.headers or {}
+    return str(headers.get("x-source-queue") or headers["x-first-death-queue"])

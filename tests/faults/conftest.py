@@ -1,0 +1,18 @@
+"""What the drills of ``make test`` share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.faults.plan import Servers
+
+if TYPE_CHECKING:
+    from local.servers.mariadb import MariaDB
+    from local.servers.rabbitmq import RabbitMQ
+
+
+@pytest.fixture
+def servers(mariadb: MariaDB, rabbitmq: RabbitMQ, aws_url: str) -> Servers:
+    return Servers(mariadb, rabbitmq, aws_url)

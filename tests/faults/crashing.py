@@ -1,0 +1,136 @@
+"""The function's own database, publisher and ledger, with crash points between their steps."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+from scheduler.database.connection import Database
+from scheduler.messaging.publisher import Publisher
+from scheduler.payments.ledger import PaymentLedger
+from tests.faults.points import CrashPoint, Fuse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from datetime import datetime
+
+    from pymysql.cursors import Cursor
+
+    from scheduler.messaging.publisher import Outbound
+    from scheduler.messaging.validate import Parsed
+    from scheduler.payments.ledger import Counted, Counter
+    from scheduler.settings import BrokerSettings, DatabaseSettings
+
+
+class StepCursor:
+    """A cursor that passes crash points; what it runs first tells what the transaction is for."""
+
+    def __init__(self, cursor: Cursor, fuse: Fuse) -> None:
+        self._cursor = cursor
+        self._fuse = fuse
+        self._started = False
+        self._writes = False
+        self.is_batch = False
+
+    def execute(self, query: str, args: object = None) -> int:
+        self._begin(query)
+        return self._cursor.execute(query, args)
+
+    def executemany(self, query: str, rows: Sequence[tuple[Any, ...]]) -> int:
+        self._begin(query)
+        if self.is_batch:
+            self._fuse.reach(CrashPoint.WHILE_WRITING if self._writes else CrashPoint.AFTER_LOAD)
+        self._writes = True
+        return self._cursor.executemany(query, rows) or 0
+
+    def fetchall(self) -> object:
+        return self._cursor.fetchall()
+
+    def _begin(self, query: str) -> None:
+        if not self._started:
+            self._started = True
+            self.is_batch = "processed_messages" in query
+            point = CrashPoint.BEFORE_LOAD if self.is_batch else CrashPoint.BEFORE_NOTE
+            self._fuse.reach(point)
+
+
+class ForgetfulCursor(StepCursor):
+    """The negative control: it never learns which messages were processed."""
+
+    def executemany(self, query: str, rows: Sequence[tuple[Any, ...]]) -> int:
+        if "INSERT INTO processed_messages" in query:
+            return 0
+        if "INSERT INTO notifications" in query:
+            # A dedupe key (the seventh column) would catch part of what the ids no longer do.
+            rows = [(*row[:6], f"{row[6]}:{row[0]}", *row[7:]) for row in rows]
+        return super().executemany(query, rows)
+
+
+class CrashingDatabase(Database):
+    """A database whose transactions pass crash points."""
+
+    def __init__(
+        self,
+        settings: DatabaseSettings,
+        fuse: Fuse,
+        cursor: type[StepCursor],
+        committed: Callable[[], None],
+    ) -> None:
+        super().__init__(settings)
+        self._fuse = fuse
+        self._cursor = cursor
+        self._committed = committed
+
+    @contextmanager
+    def transaction(self) -> Iterator[Cursor]:
+        with super().transaction() as real:
+            cursor = self._cursor(real, self._fuse)
+            yield cast("Cursor", cursor)
+            if cursor.is_batch:
+                self._fuse.reach(CrashPoint.BEFORE_COMMIT)
+        if cursor.is_batch:
+            self._committed()
+        self._fuse.reach(CrashPoint.AFTER_COMMIT if cursor.is_batch else CrashPoint.AFTER_NOTE)
+
+
+class CrashingPublisher(Publisher):
+    """A publisher with crash points around each message."""
+
+    def __init__(self, settings: BrokerSettings, fuse: Fuse) -> None:
+        super().__init__(settings)
+        self._fuse = fuse
+
+    def publish(self, messages: Iterable[Outbound]) -> None:
+        for message in messages:
+            self._fuse.reach(CrashPoint.BEFORE_PUBLISH)
+            super().publish([message])
+            self._fuse.reach(CrashPoint.AFTER_PUBLISH)
+
+
+class CrashingLedger(PaymentLedger):
+    """A ledger with crash points around and between its counts."""
+
+    def __init__(self, counter: Counter, fuse: Fuse) -> None:
+        super().__init__(_CrashingCounter(counter, fuse))
+        self._fuse = fuse
+
+    def apply(self, batch: Iterable[Parsed], now: datetime) -> Counted:
+        self._fuse.reach(CrashPoint.BEFORE_COUNT)
+        counted = super().apply(batch, now)
+        self._fuse.reach(CrashPoint.AFTER_COUNT)
+        return counted
+
+
+class _CrashingCounter:
+    def __init__(self, counter: Counter, fuse: Fuse) -> None:
+        self._counter = counter
+        self._fuse = fuse
+
+    def count(self, user_id: str, message_id: str, at: datetime, now: datetime) -> int | None:
+        count = self._counter.count(user_id, message_id, at, now)
+        self._fuse.reach(CrashPoint.WHILE_COUNTING)
+        return count
+
+    def reset(self, user_id: str, at: datetime, now: datetime) -> None:
+        self._counter.reset(user_id, at, now)
+        self._fuse.reach(CrashPoint.WHILE_COUNTING)

@@ -1,0 +1,118 @@
+"""The figures of a drill, and how they are printed."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from rich.table import Table
+
+from tests.faults.points import CrashPoint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from tests.faults.drill import Drill
+
+_LISTED: Final = 10
+
+
+def totals(drill: Drill) -> Counter[str]:
+    """Return how many deliveries the function settled in which way, as it says itself."""
+    summed: Counter[str] = Counter()
+    for invocation in drill.invocations.returned:
+        summed.update(invocation.totals)
+    return summed
+
+
+def recovery(drill: Drill) -> dict[str, list[float]]:
+    """Return the seconds from each kill until work went on, sorted, by what was killed.
+
+    Function: until an invocation of the queue returned; a process that died between two
+    invocations left nothing to recover. Database: until the first commit after the restart began.
+    Broker: until the end of the first invocation that began after the restart did.
+    """
+    returned, commits = drill.invocations.returned, drill.commits
+    at_work = [death for death in drill.deaths if death["point"] != CrashPoint.AFTER_RETURN]
+    function = [
+        _first(i.ended_at for i in returned if i.queue == d["queue"] and i.ended_at > d["at"])
+        - d["at"]
+        for d in at_work
+    ]
+    after: dict[str, Callable[[float], float]] = {
+        "MariaDB": lambda start: _first(at for at in commits if at > start),
+        "RabbitMQ": lambda start: _first(i.ended_at for i in returned if i.began_at > start),
+    }
+    return {
+        "function": sorted(function),
+        **{
+            name: sorted(
+                first(outage.started_at) - outage.killed_at
+                for outage in drill.outages
+                if outage.server == name
+            )
+            for name, first in after.items()
+        },
+    }
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the nearest-rank percentile of sorted values."""
+    return values[max(0, math.ceil(share * len(values)) - 1)]
+
+
+def table(drill: Drill) -> Table:
+    """Return the account as a table."""
+    made = Table("figure", "value", title=_title(drill), title_justify="left")
+    for name, value in rows(drill):
+        made.add_row(name, value)
+    return made
+
+
+def rows(drill: Drill) -> Iterator[tuple[str, str]]:
+    """Yield the lines of the account."""
+    said, errors = totals(drill), Counter(_kind(error) for error in drill.dead.values())
+    yield "events published", f"{drill.distinct:,} ({drill.sent:,} messages sent)"
+    yield "confirmed by the broker", f"{drill.confirmed:,} messages"
+    yield "applied", f"{len(drill.final.applied):,} events"
+    yield "duplicates absorbed", f"{said['duplicate']:,} deliveries"
+    yield "retried by delay", f"{said['retried']:,} deliveries"
+    yield "dead-lettered", f"{len(drill.dead):,} events"
+    for kind, count in errors.most_common():
+        yield f"  {kind}", f"{count:,}"
+    yield "  valid ones replayed", f"{len(drill.first.astray):,}"
+    yield "acknowledged with an error log", f"{drill.logged:,} events"
+    yield "kills of the function", f"{len(drill.deaths):,}"
+    for point, count in Counter(death["point"] for death in drill.deaths).most_common():
+        yield f"  {point}", f"{count:,}"
+    for name, seconds in recovery(drill).items():
+        if seconds:
+            yield f"recovery, {name} ({len(seconds):,} kills)", _percentiles(seconds)
+    yield "lost", f"{len(drill.final.lost):,}{_some(drill.final.lost)}"
+    yield "doubled", f"{drill.final.doubled.total():,}{_some(drill.final.doubled)}"
+    yield "took", f"{drill.seconds:,.0f} s"
+
+
+def _title(drill: Drill) -> str:
+    plan = drill.plan
+    variant = ", WITHOUT PROCESSED IDS" if plan.forgetful else ""
+    return f"Account of the drill with seed {plan.seed}{variant}"
+
+
+def _first(moments: Iterable[float]) -> float:
+    return min(moments, default=math.inf)
+
+
+def _percentiles(seconds: Sequence[float]) -> str:
+    return f"p50 {percentile(seconds, 0.5):.2f} s, p99 {percentile(seconds, 0.99):.2f} s"
+
+
+def _kind(error: str) -> str:
+    return error.partition(":")[0]
+
+
+def _some(things: Iterable[object]) -> str:
+    listed = sorted(map(str, things))
+    more = "…" if len(listed) > _LISTED else ""
+    return f": {', '.join(listed[:_LISTED])}{more}" if listed else ""

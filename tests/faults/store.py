@@ -1,0 +1,150 @@
+"""The databases of a drill: how its world comes in, and what is seen in them afterwards."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+
+from local.environment import aws_environment
+from local.template import function_variable
+from scheduler.database.connection import connect
+from scheduler.database.migrate import migrate
+from scheduler.settings import DatabaseSettings
+from tests.faults.workload import HAPPENED, REFUSED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from local.servers.mariadb import MariaDB
+    from tests.faults.account import Effect, State
+    from tests.faults.workload import World
+
+DATABASE: Final = "cloudphone_faults"
+
+_REFUSE: Final = """
+    CREATE TRIGGER refuse_{table} BEFORE INSERT ON {table} FOR EACH ROW
+    IF NEW.id LIKE '{refused}%' THEN
+        SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refused by the drill';
+    END IF
+"""
+_USERS: Final = "INSERT INTO users (id, status, billing_hold, max_devices) VALUES (%s, %s, %s, %s)"
+_DEVICES: Final = """
+    INSERT INTO devices (id, name, status, cpu_cores, memory_mb, storage_mb)
+    VALUES (%s, %s, %s, %s, %s, %s)
+"""
+_ALLOCATIONS: Final = """
+    INSERT INTO allocations (id, user_id, device_id, status, allocated_at, expires_at)
+    VALUES (%s, %s, %s, 'ALLOCATED', %s, '2026-12-31')
+"""
+_RELEASED: Final = "SELECT 'released', id, 1 FROM allocations WHERE status = 'RELEASED'"
+_ANNOUNCED: Final = """
+    SELECT 'announced', JSON_VALUE(body, '$.allocationId') AS allocation, COUNT(*)
+    FROM outgoing_events WHERE routing_key = 'device.released' GROUP BY allocation
+"""
+# Three failed payments are told as warnings and as the end of the service, in any order.
+# The data of a deleted user's notifications is erased, their key is not.
+_TOLD: Final = """
+    SELECT 'told', user_id,
+           IF(type IN ('billing_alert', 'service_suspended'), 'billing', type) AS topic,
+           IF(type = 'device_released',
+              SUBSTRING_INDEX(SUBSTRING_INDEX(dedupe_key, ':', 2), ':', -1), '') AS allocation,
+           COUNT(*)
+    FROM notifications GROUP BY user_id, topic, allocation
+"""
+_STATES: Final = (
+    "SELECT 'user', id, status FROM users",
+    "SELECT 'held back', id, IF(billing_hold, 'True', 'False') FROM users",
+    "SELECT 'quota', id, CAST(max_devices AS CHAR) FROM users",
+    "SELECT 'health', id, health FROM devices",
+    """
+    SELECT 'free', d.id FROM devices d LEFT JOIN allocations a ON a.active_device_id = d.id
+    WHERE d.status = 'available' AND a.id IS NULL
+    """,
+)
+
+
+class Store:
+    """MariaDB and DynamoDB of one drill."""
+
+    def __init__(self, mariadb: MariaDB, aws_url: str) -> None:
+        self._mariadb = mariadb
+        self.url = mariadb.url_of(DATABASE)
+        self._settings = DatabaseSettings.model_validate({"DATABASE_URL": self.url})
+        self._table = _table(aws_url)
+
+    def fill(self, world: World) -> None:
+        """Make a fresh database in which the world exists and refused ids cannot."""
+        self.drop()
+        with closing(self._mariadb.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE `{DATABASE}` CHARACTER SET utf8mb4")
+        migrate(self._settings)
+        with closing(connect(self._settings)) as connection, connection.cursor() as cursor:
+            for table in ("users", "devices"):
+                cursor.execute(_REFUSE.format(table=table, refused=REFUSED))
+            cursor.executemany(_USERS, world.users)
+            cursor.executemany(_DEVICES, world.devices)
+            cursor.executemany(_ALLOCATIONS, world.allocations)
+            connection.commit()
+        with self._table.batch_writer() as batch:
+            for user in world.payers:
+                batch.put_item(Item=_failed_twice(user))
+
+    def drop(self) -> None:
+        """Remove the database."""
+        with closing(self._mariadb.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute(f"DROP DATABASE IF EXISTS `{DATABASE}`")
+
+    def effects(self) -> Counter[Effect]:
+        """Return how often each effect is there."""
+        counted: Counter[Effect] = Counter()
+        for *effect, count in self._rows(_RELEASED, _ANNOUNCED, _TOLD):
+            counted[tuple(effect)] += count
+        for user, failures in self._failures():
+            counted["failures", user] += failures
+        return counted
+
+    def states(self) -> frozenset[State]:
+        """Return how everything was left."""
+        states = {tuple(row) for row in self._rows(*_STATES)}
+        return frozenset(states | {("failures", user, str(n)) for user, n in self._failures()})
+
+    def _rows(self, *statements: str) -> Iterator[tuple[Any, ...]]:
+        with closing(connect(self._settings)) as connection, connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+                yield from cursor.fetchall()
+
+    def _failures(self) -> Iterable[tuple[str, int]]:
+        request: dict[str, Any] = {"ConsistentRead": True}
+        while True:
+            page = self._table.scan(**request)
+            for item in page["Items"]:
+                yield str(item["user_id"]), int(str(item["failure_count"]))
+            if "LastEvaluatedKey" not in page:
+                return
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def _table(aws_url: str) -> Any:  # noqa: ANN401 - its types want every argument spelled out
+    aws = aws_environment(aws_url)
+    resource = boto3.resource(
+        "dynamodb",
+        endpoint_url=aws_url,
+        region_name=aws["AWS_REGION"],
+        aws_access_key_id=aws["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=aws["AWS_SECRET_ACCESS_KEY"],
+    )
+    return resource.Table(function_variable("PAYMENT_FAILURES_TABLE"))
+
+
+def _failed_twice(user: str) -> dict[str, Any]:
+    return {
+        "user_id": user,
+        "failure_count": 2,
+        "message_ids": {f"{user}-before-1", f"{user}-before-2"},
+        "last_failure_at": f"{HAPPENED.replace(hour=10):%Y-%m-%dT%H:%M:%S.%fZ}",
+        "expires_at": 4_000_000_000,
+    }
