@@ -14,6 +14,8 @@ _SHORT: Final = 255
 _INTEGERS: Final = range(-(1 << 63), 1 << 63)
 _PRIORITIES: Final = range(256)
 _MAX_DEPTH: Final = 16
+_ROOM: Final = 120_000
+"""Bytes for a publisher's headers: all properties of a message go in one frame of 128 KiB."""
 
 
 def short_text(value: object) -> str | None:
@@ -32,6 +34,20 @@ def priority(value: object) -> int | None:
 def headers(raw: Mapping[Any, Any]) -> dict[str, Any]:
     """Return a header table as pika can encode it; texts come as ``{"bytes": [signed, …]}``."""
     return _table(raw, 0)
+
+
+def fitting(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return headers without the longest ones if the frame would not hold ours beside them."""
+    from pika.data import encode_table  # noqa: PLC0415 - only a failure publishes
+
+    sizes = {name: encode_table([], {name: value}) for name, value in table.items()}
+    kept, excess = dict(table), sum(sizes.values()) - _ROOM
+    for name in sorted(sizes, key=sizes.__getitem__, reverse=True):
+        if excess <= 0:
+            break
+        excess -= sizes[name]
+        del kept[name]
+    return kept
 
 
 def encodable(text: str) -> str:

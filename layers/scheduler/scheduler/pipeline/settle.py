@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from scheduler.messaging.amqp import fitting
 from scheduler.messaging.message import ATTEMPT_HEADER
 from scheduler.messaging.publisher import Outbound
 from scheduler.messaging.topology import DEAD_LETTER_EXCHANGE, WORK_QUEUE_BY_NAME
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 FIRST_FAILED_HEADER: Final = "x-first-failed-at"
 _MAX_ERROR: Final = 1000
+_SHORT: Final = 255
 _UNKNOWN_QUEUE_KEY: Final = "scheduler.unknown-queue.failed"
 
 
@@ -93,19 +95,20 @@ def _dead_letter(message: Message, error: str, now: datetime) -> Outbound:
         "x-error": error[:_MAX_ERROR],
         "x-failed-at": now.isoformat(),
         FIRST_FAILED_HEADER: _first(message, now),
-        "x-source-queue": message.queue,
+        "x-source-queue": message.queue[:_SHORT],
     }
     queue = WORK_QUEUE_BY_NAME.get(message.queue)
     key = queue.dead_letter_key if queue else _UNKNOWN_QUEUE_KEY
     return Outbound(DEAD_LETTER_EXCHANGE, key, message.body, _properties(message, headers))
 
 
-def _first(message: Message, now: datetime) -> object:
-    return message.headers.get(FIRST_FAILED_HEADER) or now.isoformat()
+def _first(message: Message, now: datetime) -> str:
+    first = message.headers.get(FIRST_FAILED_HEADER)
+    return first if isinstance(first, str) and 0 < len(first) <= _SHORT else now.isoformat()
 
 
 def _properties(message: Message, headers: dict[str, Any]) -> dict[str, Any]:
-    properties = {**message.properties, "headers": {**message.headers, **headers}}
+    properties = {**message.properties, "headers": {**fitting(message.headers), **headers}}
     if message.sent_at:
         properties["timestamp"] = int(message.sent_at.timestamp())
     return properties
