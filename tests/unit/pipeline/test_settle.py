@@ -164,6 +164,23 @@ def test_a_message_is_not_changed_by_settling_it() -> None:
     assert one.outcome.message.properties == before
 
 
+@pytest.mark.parametrize("nonsense", ["", "x" * 256, 5, None, ["2026"], b"\xff"])
+def test_a_time_of_the_first_failure_that_is_none_is_replaced(nonsense: object) -> None:
+    sent = message("device.failed", headers={"x-first-failed-at": nonsense})
+
+    out = published(settle(Outcome(sent, Verdict.INVALID), RETRIES))
+
+    assert out.properties["headers"]["x-first-failed-at"] == NOW.isoformat()
+
+
+def test_headers_that_leave_no_room_for_ours_are_left_out_longest_first() -> None:
+    sent = message("device.failed", headers={"a": "x" * 60_000, "b": "x" * 70_000, "c": 1})
+
+    out = published(settle(Outcome(sent, Verdict.INVALID), RETRIES))
+
+    assert {"a", "b", "c"} & out.properties["headers"].keys() == {"a", "c"}
+
+
 def test_a_long_error_is_shortened() -> None:
     out = published(settled(Verdict.INVALID, error="x" * 9999))
 

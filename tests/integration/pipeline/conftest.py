@@ -1,0 +1,34 @@
+"""The real functions on a real database; tests that publish ask for the real broker as well."""
+
+from collections.abc import Iterator
+
+import pytest
+
+import tests.support.profile  # noqa: F401 - sets up hypothesis
+from tests.support.functions import Functions
+from tests.support.queues import Queues
+from tests.support.store import Store
+
+
+@pytest.fixture
+def store(database_url: str) -> Store:
+    return Store(database_url)
+
+
+@pytest.fixture
+def functions(database_url: str) -> Iterator[Functions]:
+    """The functions where nothing must be published: their broker is not there."""
+    with Functions(database_url) as made:
+        yield made
+
+
+@pytest.fixture
+def queues(broker_url: str) -> Queues:
+    return Queues(broker_url)
+
+
+@pytest.fixture
+def connected(database_url: str, broker_url: str) -> Iterator[Functions]:
+    """The functions with the real broker."""
+    with Functions(database_url, broker_url) as made:
+        yield made

@@ -1,0 +1,321 @@
+"""What no rule can help goes to the dead letters of the real broker, with the reason."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.support.events import encoded, message, mq_event
+from tests.support.functions import Functions
+from tests.support.queues import Queues
+from tests.support.store import Store
+from tests.support.world import NOW, held, world
+
+HUGE = "9" * 30
+
+BAD: dict[str, tuple[str, dict[str, Any], str]] = {
+    "an oversized id": (
+        "device.failed",
+        {"deviceId": "x" * 65},
+        "deviceId: String should have at most 64 characters",
+    ),
+    "a NUL byte in an id": (
+        "device.failed",
+        {"deviceId": "d\x00"},
+        "deviceId: Value error, must not contain control characters or surrounding blanks",
+    ),
+    "an empty id": ("user.activated", {"userId": ""}, "userId: String should have at least 1"),
+    "a negative amount": (
+        "billing.overdue",
+        {"overdueAmount": -1},
+        "overdueAmount: Input should be greater than or equal to 0",
+    ),
+    "an absurd amount": (
+        "billing.recharged",
+        {"amount": 1e300},
+        "amount: Input should be less than or equal to 1000000000000",
+    ),
+    "a number that is none": (
+        "billing.payment_failed",
+        {"amount": "NaN"},
+        "amount: Input should be a finite number",
+    ),
+    "a timestamp without zone": (
+        "device.failed",
+        {"timestamp": "2026-03-01T12:00:00"},
+        "timestamp: Input should have timezone info",
+    ),
+    "an impossible zone": (
+        "device.failed",
+        {"timestamp": "2026-03-01T12:00:00+99:00"},
+        "timestamp: Input should be a valid datetime",
+    ),
+    "the year 0": (
+        "user.suspended",
+        {"timestamp": "0000-01-01T00:00:00Z"},
+        "timestamp: Input should be a valid datetime, year 0 is out of range",
+    ),
+    "the year 9999": (
+        "user.suspended",
+        {"timestamp": "9999-12-31T23:59:59Z"},
+        "timestamp: Value error, lies more than a day in the future",
+    ),
+    "version 0": (
+        "device.failed",
+        {"version": 0},
+        "version: Input should be greater than or equal to 1",
+    ),
+    "version 2^63": ("device.failed", {"version": 2**63}, "version: Input should be less than"),
+    "a quota of another kind": (
+        "user.quota_updated",
+        {"newQuota": {"maxDevices": "many"}},
+        "newQuota.maxDevices: Input should be a valid integer",
+    ),
+    "an unknown status": (
+        "device.status_changed",
+        {"newStatus": "exploded"},
+        "newStatus: Input should be 'running'",
+    ),
+}
+RAW = {
+    "nothing": (b"", "body is not JSON: EOF while parsing a value"),
+    "half an object": (b'{"deviceId": "d1"', "body is not JSON: EOF while parsing an object"),
+    "a gzip stream": (b"\x1f\x8b\x08\x00", "body is not UTF-8: invalid start byte at byte 1"),
+    "a list": (b"[1, 2]", "body is not a JSON object but a list"),
+    "NaN": (b'{"deviceId": "d1", "reason": NaN}', "body is not JSON: expected value"),
+    "deep nesting": (b'{"a":' + b"[" * 9000 + b"]" * 9000 + b"}", "body is not JSON: recursion"),
+    "a lone surrogate": (b'{"deviceId": "\\ud800"}', "body is not JSON: unexpected end of hex"),
+    "an endless number": (b'{"a": ' + b"9" * 9000 + b"}", "body is not JSON: number out of range"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_field_beyond_the_contract_is_a_dead_letter_that_names_it(
+    name: str, store: Store, connected: Functions, queues: Queues
+) -> None:
+    event_type, fields, why = BAD[name]
+    before = store.state()
+    sent = message(event_type, **fields)
+
+    assert connected.handle(sent) == {"invalid": 1}
+
+    (letter,) = queues.take()
+    assert letter.body == sent.body
+    assert letter.headers["x-error"].startswith(why)
+    assert store.state() == before
+
+
+@pytest.mark.parametrize("name", RAW)
+def test_a_body_that_is_no_json_object_is_a_dead_letter_that_says_so(
+    name: str, store: Store, connected: Functions, queues: Queues
+) -> None:
+    body, why = RAW[name]
+    before = store.state()
+
+    assert connected.handle(message("device.failed", body=body)) == {"invalid": 1}
+
+    (letter,) = queues.take()
+    assert (letter.body, letter.routing_key) == (body, "scheduler.device-failed.failed")
+    assert letter.headers["x-error"].startswith(why)
+    assert store.state() == before
+
+
+def test_an_informational_body_that_does_not_parse_is_a_dead_letter_as_well(
+    store: Store, connected: Functions, queues: Queues
+) -> None:
+    assert connected.handle(message("billing.balance_low", body=b"{}")) == {"invalid": 1}
+
+    (letter,) = queues.take()
+    assert letter.headers["x-error"] == (
+        "userId: Field required; currentBalance: Field required; threshold: Field required"
+    )
+    assert store.state()["processed"] == []
+
+
+def test_a_dead_letter_keeps_what_its_publisher_set_and_says_what_happened(
+    connected: Functions, queues: Queues
+) -> None:
+    headers = {
+        "trace": "设备",
+        "hops": ["a", {"zone": "b", "n": 2**40}],
+        "raw": b"\xff\x00",
+        "sampled": True,
+        "nothing": None,
+        "x-attempt": 2,
+    }
+    sent = message("device.failed", id="m-1", body=b"{", headers=headers)
+    event = mq_event(sent)
+    (record,) = event["rmqMessagesByQueue"]["scheduler.device-failed::cloudphone"]
+    record["basicProperties"] |= {
+        "correlationId": "c-1",
+        "priority": 5,
+        "replyTo": "somebody",
+        "type": "device.failed",
+        "appId": "device-service",
+        "expiration": "60000",
+        "userId": "device-service",
+        "timestamp": "Nov 3, 2025, 12:30:07 AM",
+    }
+    record["basicProperties"]["headers"] |= {"x-death": [{"count": 3}], "x-delivery-count": 7}
+
+    connected.invoke("device", event)
+
+    (letter,) = queues.take()
+    properties = letter.properties
+    assert letter.headers == headers | {
+        "x-error": "body is not JSON: EOF while parsing an object at line 1 column 1",
+        "x-failed-at": NOW.isoformat(),
+        "x-first-failed-at": NOW.isoformat(),
+        "x-source-queue": "scheduler.device-failed",
+    }
+    assert (properties.message_id, properties.correlation_id) == ("m-1", "c-1")
+    assert (properties.priority, properties.reply_to) == (5, "somebody")
+    assert (properties.type, properties.app_id) == ("device.failed", "device-service")
+    assert properties.content_type == "application/json"
+    assert datetime.fromtimestamp(properties.timestamp, UTC) == datetime(
+        *(2025, 11, 3, 0, 30, 7), tzinfo=UTC
+    )
+    assert properties.delivery_mode == 2
+    assert (properties.expiration, properties.user_id) == (None, None)
+
+
+def test_the_same_id_with_another_body_is_not_swallowed(
+    store: Store, connected: Functions, queues: Queues
+) -> None:
+    store.seed(world(held("d1"), held("d2")))
+    first = message("device.failed", id="m-1", deviceId="d1")
+    second = message("device.failed", id="m-1", deviceId="d2")
+
+    assert connected.handle(first) == {"success": 1}
+    assert connected.handle(second, first) == {"dead_lettered": 1, "duplicate": 1}
+
+    (letter,) = queues.take()
+    assert letter.body == second.body
+    assert letter.headers["x-error"] == (
+        "conflicting duplicate: message m-1 came before with another body"
+    )
+    assert [row[3] for row in store.state()["allocations"]] == ["RELEASED", "ALLOCATED"]
+
+
+def test_a_conflict_within_a_batch_counts_no_payment(connected: Functions, queues: Queues) -> None:
+    both = [message("billing.payment_failed", id="m-1", userId=user_id) for user_id in ("u1", "u2")]
+
+    assert connected.handle(*both) == {"success": 1, "dead_lettered": 1}
+
+    assert len(queues.take()) == 1
+    counter = connected.counter
+    assert counter.count("u1", "next", NOW, NOW) == 2
+    assert counter.count("u2", "next", NOW, NOW) == 1
+
+
+def test_bad_neighbours_cost_a_good_message_nothing(
+    store: Store, connected: Functions, queues: Queues
+) -> None:
+    store.seed(world(held("d1"), held("d2")))
+    batch = [
+        message("device.failed", body=b"\xff"),
+        message("device.failed", deviceId="d1"),
+        message("device.failed", reason=None),
+        message("device.failed", deviceId="d2"),
+    ]
+
+    assert connected.handle(*batch) == {"success": 2, "invalid": 2}
+
+    assert len(queues.take()) == 2
+    assert [row[3] for row in store.state()["allocations"]] == ["RELEASED"] * 2
+
+
+def test_a_message_of_an_unknown_queue_is_a_dead_letter(
+    connected: Functions, queues: Queues
+) -> None:
+    event = mq_event(message("device.failed"))
+    (records,) = event["rmqMessagesByQueue"].values()
+    event["rmqMessagesByQueue"] = {"scheduler.device-exploded::cloudphone": records}
+
+    assert connected.invoke("device", event) == {"invalid": 1}
+
+    (letter,) = queues.take()
+    assert letter.headers["x-error"] == (
+        "no rule for queue scheduler.device-exploded: unknown event"
+    )
+    assert letter.headers["x-source-queue"] == "scheduler.device-exploded"
+
+
+def test_a_queue_of_another_family_is_a_dead_letter(connected: Functions, queues: Queues) -> None:
+    assert connected.invoke("user", mq_event(message("device.failed"))) == {"invalid": 1}
+
+    (letter,) = queues.take()
+    assert letter.routing_key == "scheduler.device-failed.failed"
+
+
+def test_two_queues_in_one_event_are_both_consumed(
+    store: Store, connected: Functions, queues: Queues
+) -> None:
+    store.seed(world(held("d1"), held("d2")))
+    batch = [
+        message("device.failed", deviceId="d1"),
+        message("device.maintenance", deviceId="d2"),
+        message("device.failed", body=b""),
+    ]
+
+    assert connected.invoke("device", mq_event(*batch)) == {"success": 2, "invalid": 1}
+
+    assert len(queues.take()) == 1
+    assert [row[3] for row in store.state()["allocations"]] == ["RELEASED"] * 2
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"rmqMessagesByQueue": {"scheduler.device-failed::cloudphone": []}},
+        {"rmqMessagesByQueue": {}},
+        {},
+        None,
+    ],
+)
+def test_an_empty_event_is_nothing_to_do(event: object, functions: Functions) -> None:
+    assert functions.invoke("device", event) == {}
+
+
+def test_headers_that_only_rabbitmq_can_carry_do_not_stop_the_queue(
+    connected: Functions, queues: Queues
+) -> None:
+    """A float in a header made pika raise, so that the batch came back for ever."""
+    sent = message("device.failed", body=b"{", headers={})
+    event = mq_event(sent)
+    (record,) = event["rmqMessagesByQueue"]["scheduler.device-failed::cloudphone"]
+    record["basicProperties"]["headers"] = {"rate": 0.25, "sum": 2**64}
+
+    assert connected.invoke("device", event) == {"invalid": 1}
+
+    (letter,) = queues.take()
+    assert letter.headers["rate"] == "0.25"
+    assert letter.headers["sum"] == str(2**64)
+
+
+@pytest.mark.parametrize("size", [100_000, 130_900])
+def test_headers_as_long_as_the_broker_takes_them_do_not_stop_the_queue(
+    size: int, connected: Functions, queues: Queues
+) -> None:
+    sent = message("device.failed", body=b"{", headers={"big": "x" * size, "small": 1})
+
+    assert connected.handle(sent) == {"invalid": 1}
+
+    (letter,) = queues.take()
+    assert letter.headers["x-source-queue"] == "scheduler.device-failed"
+    assert letter.headers["small"] == 1
+    assert ("big" in letter.headers) == (size <= 100_000)
+
+
+def test_unknown_fields_and_emoji_ids_are_accepted(
+    store: Store, connected: Functions, queues: Queues
+) -> None:
+    sent = message(
+        "device.failed",
+        body=encoded({"deviceId": "📱👩‍🔧", "reason": "x", "more": {"of": [None, HUGE]}}),
+    )
+
+    assert connected.handle(sent) == {"success": 1}
+
+    assert store.state()["devices"][0][:4] == ("📱👩‍🔧", "📱👩‍🔧", "available", "failed")
+    assert queues.take() == []

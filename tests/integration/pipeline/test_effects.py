@@ -1,0 +1,227 @@
+"""What each event leaves in the database, through the whole pipeline."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from scheduler.domain.guard import Concern
+from scheduler.domain.model import Allocation
+from tests.support.deciding import run
+from tests.support.events import EVENT_TYPES, message
+from tests.support.functions import Functions
+from tests.support.store import Store, naive
+from tests.support.world import MINUTE, NOW, held, mark, user, world
+
+
+def column(rows: list[tuple[Any, ...]], index: int) -> list[Any]:
+    return [row[index] for row in rows]
+
+
+def test_a_failed_device_is_released_and_its_holder_told(
+    store: Store, functions: Functions
+) -> None:
+    store.seed(world(held("d1", since=NOW - 90 * MINUTE)))
+
+    assert functions.handle(message("device.failed", id="m-1")) == {"success": 1}
+
+    state = store.state()
+    reason = "设备故障：Docker container crashed"
+    assert state["devices"] == [("d1", "d1", "available", "failed", 2, 4096, 0)]
+    assert state["allocations"] == [
+        (
+            *("allocation-of-d1", "u1", "d1", "RELEASED", naive(NOW)),
+            *(5400, "device_failed", reason),
+        )
+    ]
+    assert state["marks"] == [("device", "d1", "health", None, naive(NOW))]
+    assert state["processed"] == [("scheduler.device-failed", "m-1")]
+    assert column(state["notifications"], 4) == [
+        f"设备 d1 已自动释放。原因：{reason}。使用时长：1小时30分钟。"
+    ]
+    assert state["deliveries"] == [("device_released:allocation-of-d1", "websocket", "pending")]
+    assert state["outgoing"] == [
+        (
+            "device.released",
+            {
+                "allocationId": "allocation-of-d1",
+                "userId": "u1",
+                "deviceId": "d1",
+                "reason": "device_failed",
+                "durationSeconds": 5400,
+                "cpuCores": 2,
+                "memoryMB": 4096,
+                "storageMB": 0,
+                "timestamp": "2026-03-01T12:00:00+00:00",
+            },
+        )
+    ]
+
+
+def test_a_suspended_user_holds_nothing_and_is_told_by_all_channels_of_the_contract(
+    store: Store, functions: Functions
+) -> None:
+    store.seed(world(user(), held("d1"), held("d2"), held("d3"), held("d4", by="u2")))
+
+    functions.handle(message("user.suspended", id="m-1"))
+
+    state = store.state()
+    assert column(state["users"], 1) == ["suspended", "active"]
+    assert column(state["allocations"], 3) == ["RELEASED"] * 3 + ["ALLOCATED"]
+    assert column(state["devices"], 2) == ["available"] * 3 + ["allocated"]
+    key = "account_suspended:scheduler.user-suspended:m-1"
+    assert [row[1:] for row in state["deliveries"] if row[0] == key] == [
+        ("websocket", "pending"),
+        ("email", "pending"),
+    ]
+    assert len(state["notifications"]) == 4
+    assert len(state["outgoing"]) == 3
+
+
+def test_a_deleted_user_leaves_no_address_and_nothing_to_send(
+    store: Store, functions: Functions
+) -> None:
+    store.seed(world(user("u1"), user("u2"), held("d1"), held("d2"), held("d3", by="u2")))
+    functions.handle(
+        message("device.failed", deviceId="d1"), message("device.failed", deviceId="d3")
+    )
+    store.run(
+        "UPDATE notification_deliveries d JOIN notifications n ON n.id = d.notification_id"
+        " SET d.status = 'sent' WHERE n.user_id = 'u2'"
+    )
+
+    functions.handle(message("user.deleted"))
+
+    state = store.state()
+    assert [row[5:8] for row in state["users"]] == [
+        (None, None, None),
+        (None, "someone@example.com", "+8613800138000"),
+    ]
+    assert column(state["allocations"], 3) == ["RELEASED"] * 3
+    assert [row[2] for row in state["deliveries"]] == ["skipped", "sent"]
+    mine, others = state["notifications"]
+    assert (mine[3:], others[3]) == (("", "", {}), "设备已释放")
+
+
+def test_a_new_quota_takes_back_the_oldest(store: Store, functions: Functions) -> None:
+    since = {f"d{n}": NOW - timedelta(minutes=100 - n) for n in range(1, 9)}
+    store.seed(world(*(held(id_, since=at) for id_, at in since.items())))
+
+    functions.handle(message("user.quota_updated", newQuota={"maxDevices": 5, "maxCpu": 20}))
+
+    state = store.state()
+    assert state["users"][0][3:6] == (5, 20, None)
+    assert column(state["allocations"], 3) == ["RELEASED"] * 3 + ["ALLOCATED"] * 5
+    assert column(state["notifications"], 2).count("quota_adjusted") == 1
+
+
+def test_three_failed_payments_stop_the_service(store: Store, functions: Functions) -> None:
+    store.seed(world(held("d1"), held("d2")))
+
+    for expected in ("ALLOCATED", "ALLOCATED", "RELEASED"):
+        functions.handle(message("billing.payment_failed"))
+        assert column(store.state()["allocations"], 3) == [expected] * 2
+
+    state = store.state()
+    assert state["users"][0][2] == 1
+    assert sorted(column(state["notifications"], 2)) == [
+        *["billing_alert"] * 2,
+        *["device_released"] * 2,
+        "service_suspended",
+    ]
+
+
+def test_a_created_device_is_in_the_pool(store: Store, functions: Functions) -> None:
+    described = {"name": "手机 📱", "cpuCores": 4, "memoryMB": 8192, "storageMB": 65536}
+
+    functions.handle(message("device.created", **described))  # type: ignore[arg-type]
+
+    assert store.state()["devices"] == [("d1", "手机 📱", "available", "running", 4, 8192, 65536)]
+
+
+def test_a_duplicate_changes_nothing_and_an_outdated_message_is_remembered(
+    store: Store, functions: Functions
+) -> None:
+    store.seed(world(user(), held("d1"), marks=[mark(Concern.ACCOUNT, NOW)]))
+    late = message("user.suspended", at=NOW - MINUTE)
+
+    assert functions.handle(late) == {"outdated": 1}
+    before = store.state()
+    assert functions.handle(late, late) == {"duplicate": 2}
+
+    assert store.state() == before
+    assert column(before["allocations"], 3) == ["ALLOCATED"]
+    assert len(before["processed"]) == 1
+
+
+def test_the_same_id_in_another_queue_is_another_message(
+    store: Store, functions: Functions
+) -> None:
+    functions.handle(message("device.failed", id="same"), message("device.maintenance", id="same"))
+
+    assert column(store.state()["processed"], 0) == [
+        "scheduler.device-failed",
+        "scheduler.device-maintenance",
+    ]
+
+
+@pytest.mark.parametrize("event_type", EVENT_TYPES)
+def test_the_database_ends_up_as_the_rules_decided(
+    event_type: str, store: Store, functions: Functions
+) -> None:
+    on = world(
+        user("u1", locale="en", billing_hold=True),
+        *(held(f"d{n}", since=NOW - n * MINUTE) for n in (1, 2, 3)),
+        held("d4", by="u2"),
+    )
+    sent = message(event_type)
+    store.seed(on)
+
+    functions.handle(sent)
+
+    decided, state = run(sent, on=on), store.state()
+    assert {row[7] for row in state["allocations"] if row[3] == "RELEASED"} == set(
+        decided.released.values()
+    )
+    assert sorted(row[2] for row in state["allocations"] if row[3] == "RELEASED") == sorted(
+        decided.released
+    )
+    assert sorted(row[4] for row in state["notifications"]) == sorted(
+        told.message for told in decided.told
+    )
+    assert len(state["deliveries"]) == sum(len(told.channels) for told in decided.told)
+    assert {row[0]: (row[2], row[3]) for row in state["devices"]} == {
+        one.id: (one.status, one.health) for one in decided.work.devices.values()
+    }
+    assert {row[0]: (row[1], bool(row[2]), row[3]) for row in state["users"]} == {
+        one.id: (one.status, one.billing_hold, one.quota.max_devices)
+        for one in decided.work.users.values()
+    }
+    assert {(row[0], row[1], row[2]) for row in state["marks"]} == set(decided.work.changed_marks)
+
+
+@pytest.mark.parametrize("event_type", EVENT_TYPES)
+def test_somebody_nobody_has_heard_of_gets_a_row(
+    event_type: str, store: Store, functions: Functions
+) -> None:
+    assert functions.handle(message(event_type)) == {"success": 1}
+
+    state = store.state()
+    assert [len(state["users"]), len(state["devices"])] == (
+        [0, 1] if event_type.startswith("device") else [1, 0]
+    )
+    assert all(row[3] == 10 or event_type == "user.quota_updated" for row in state["users"])
+
+
+def test_texts_with_quotes_and_signs_arrive_as_they_were_sent(
+    store: Store, functions: Functions
+) -> None:
+    nasty = "'; DROP TABLE users; -- %s %(x)s {0} \\ \" 😀 设备"
+    store.seed(world(Allocation("a", nasty, nasty, NOW)))
+
+    functions.handle(message("device.failed", deviceId=nasty, reason=nasty))
+
+    state = store.state()
+    assert state["allocations"][0][7] == f"设备故障：{nasty}"
+    assert json.loads(json.dumps(state["notifications"][0][5]))["deviceId"] == nasty

@@ -1,0 +1,143 @@
+"""A batch costs a constant number of statements, whatever its size."""
+
+from typing import Any
+
+import pytest
+
+from scheduler.domain.guard import Concern
+from scheduler.domain.work import Snapshot
+from scheduler.messaging.message import Message
+from tests.support.events import EVENT_TYPES, message
+from tests.support.functions import Functions
+from tests.support.statements import Statements, counted
+from tests.support.store import Store
+from tests.support.world import MINUTE, NOW, device, held, mark, user, world
+
+SIZES = (1, 10, 100, 1000)
+LIMIT = 14
+
+# What a batch costs in which every message finds a known user or device, a device to take back
+# and a mark to advance: SELECTs and writes.
+COSTS = {
+    "device.failed": (4, 7),
+    "device.deleted": (4, 7),
+    "device.status_changed": (4, 7),
+    "device.maintenance": (4, 7),
+    "device.created": (4, 3),
+    "user.deleted": (4, 8),
+    "user.suspended": (4, 8),
+    "user.quota_updated": (4, 8),
+    "user.quota_exceeded": (4, 7),
+    "user.activated": (4, 3),
+    "billing.payment_failed": (5, 7),
+    "billing.balance_low": (4, 3),
+    "billing.overdue": (4, 8),
+    "billing.payment_success": (5, 5),
+    "billing.recharged": (5, 5),
+}
+
+
+def about(event_type: str, n: int, **fields: Any) -> Message:  # noqa: ANN401 - any field
+    """Return an event about user or device number n that takes back whatever there is."""
+    subject = {"deviceId": f"d{n}"} if event_type.startswith("device") else {"userId": f"u{n}"}
+    more: dict[str, dict[str, Any]] = {
+        "user.quota_updated": {"newQuota": {"maxDevices": 0}},
+        "user.quota_exceeded": {"limit": 0},
+    }
+    return message(event_type, **subject | more.get(event_type, {}) | fields)
+
+
+def everyone(size: int) -> Snapshot:
+    """Return users that hold a device each, all of which have been spoken of before."""
+    concerns = (Concern.ACCOUNT, Concern.QUOTA, Concern.BILLING)
+    of_users = [
+        mark(concern, NOW - MINUTE, id_=f"u{n}") for n in range(size) for concern in concerns
+    ]
+    of_devices = [mark(Concern.HEALTH, NOW - MINUTE, id_=f"d{n}") for n in range(size)]
+    holding = [held(f"d{n}", by=f"u{n}") for n in range(size)]
+    return world(*holding, marks=[*of_users, *of_devices])
+
+
+def cost(functions: Functions, messages: list[Message]) -> Statements:
+    with counted(functions.database) as statements:
+        assert functions.handle(*messages) == {"success": len(messages)}
+    return statements
+
+
+@pytest.mark.parametrize("event_type", EVENT_TYPES)
+def test_the_cost_of_a_batch_does_not_depend_on_its_size(
+    event_type: str, store: Store, functions: Functions
+) -> None:
+    spent = {}
+    for size in SIZES:
+        store.clear()
+        store.seed(everyone(size))
+        if event_type == "billing.payment_failed":
+            at_the_threshold(functions, size)
+        statements = cost(functions, [about(event_type, n) for n in range(size)])
+        spent[size] = (statements.selects, statements.writes)
+        assert (statements.commits, statements.rollbacks) == (1, 0)
+
+    assert spent == dict.fromkeys(SIZES, COSTS[event_type])
+    assert sum(COSTS[event_type]) <= LIMIT
+
+
+def at_the_threshold(functions: Functions, users: int) -> None:
+    """Let the next failed payment of each user be one too many."""
+    for n in range(users):
+        for id_ in ("first", "second"):
+            functions.counter.count(f"u{n}", f"{id_} before {users}", NOW, NOW)
+
+
+@pytest.mark.parametrize("event_type", EVENT_TYPES)
+def test_a_batch_in_which_everything_happens_stays_below_the_limit(
+    event_type: str, store: Store, functions: Functions
+) -> None:
+    """Known and unknown users and devices, outdated, duplicate and failing messages."""
+    store.seed(everyone(20))
+    late = about(event_type, 1, timestamp=(NOW - 2 * MINUTE).isoformat())
+    twice = about(event_type, 2)
+    strangers = [about(event_type, n) for n in range(100, 110)]
+    batch = [*(about(event_type, n) for n in range(3, 20)), late, twice, twice, *strangers]
+    if event_type == "billing.payment_failed":
+        at_the_threshold(functions, 20)
+
+    with counted(functions.database) as statements:
+        functions.handle(*batch)
+
+    assert statements.total <= LIMIT
+    assert statements.commits == 1
+
+
+@pytest.mark.parametrize("event_type", ["device.failed", "user.suspended"])
+def test_a_batch_of_duplicates_costs_what_reading_costs(
+    event_type: str, store: Store, functions: Functions
+) -> None:
+    batch = [about(event_type, n) for n in range(50)]
+    store.seed(everyone(50))
+    functions.handle(*batch)
+
+    with counted(functions.database) as statements:
+        functions.handle(*batch)
+
+    assert (statements.selects, statements.writes) == (3, 0)
+
+
+def test_a_user_with_many_devices_costs_no_more(store: Store, functions: Functions) -> None:
+    store.seed(world(user(), *(held(f"d{n}") for n in range(500)), device("free")))
+
+    statements = cost(functions, [message("user.suspended")])
+
+    assert (statements.selects, statements.writes) == (4, 8)
+    assert store.rows("SELECT COUNT(*) FROM allocations WHERE status = 'RELEASED'") == [(500,)]
+
+
+def test_the_longest_texts_of_a_full_batch_still_go_in_one_statement_each(
+    store: Store, functions: Functions
+) -> None:
+    store.seed(everyone(1000))
+    long = {"reason": "设" * 300}
+
+    statements = cost(functions, [about("device.failed", n, **long) for n in range(1000)])
+
+    assert (statements.selects, statements.writes) == COSTS["device.failed"]

@@ -1,0 +1,94 @@
+"""The three event functions on a real database, with a clock and a payment counter of the test."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from scheduler.database.connection import Database
+from scheduler.messaging.publisher import Publisher
+from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
+from scheduler.payments.ledger import PaymentLedger
+from scheduler.pipeline.consumer import Consumer
+from scheduler.settings import ConsumerSettings
+from tests.support.counter import FakeCounter
+from tests.support.deciding import FAMILIES
+from tests.support.events import mq_event
+from tests.support.world import NOW
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+    from types import TracebackType
+
+    from scheduler.messaging.message import Message
+    from scheduler.payments.ledger import Counter as PaymentCounter
+    from scheduler.pipeline.rules import EventRules
+
+NOWHERE: Final = "amqp://127.0.0.1:1/nowhere"
+"""A broker for tests in which nothing must be published."""
+
+
+class Functions:
+    """One execution environment of each family.
+
+    Args:
+        database_url: a migrated database.
+        broker_url: a vhost with the topology; by default a broker that is not there.
+        counter: counts failed payments; by default in memory.
+        clock: what the functions take for the present.
+        rules: other rules than the product's, by family.
+    """
+
+    def __init__(
+        self,
+        database_url: str,
+        broker_url: str = NOWHERE,
+        *,
+        counter: PaymentCounter | None = None,
+        clock: Callable[[], datetime] = lambda: NOW,
+        rules: Mapping[str, EventRules] = FAMILIES,
+    ) -> None:
+        settings = ConsumerSettings.model_validate(
+            {"DATABASE_URL": database_url, "BROKER_URL": broker_url}
+        )
+        self.counter = counter or FakeCounter()
+        self.database = Database(settings)
+        self.publisher = Publisher(settings)
+        ledger = PaymentLedger(self.counter)
+        self._consumers = {
+            family: Consumer(
+                rules[family],
+                settings,
+                ledger=ledger if family == "billing" else None,
+                database=self.database,
+                publisher=self.publisher,
+                clock=clock,
+            )
+            for family in rules
+        }
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.database.close()
+        self.publisher.close()
+
+    def handle(self, *messages: Message) -> Counter[str]:
+        """Invoke a function for each run of messages of one queue; return how they were settled."""
+        totals: Counter[str] = Counter()
+        for queue, batch in groupby(messages, key=lambda message: message.queue):
+            family = WORK_QUEUE_BY_NAME[queue].family
+            totals.update(self.invoke(family, mq_event(*batch)))
+        return totals
+
+    def invoke(self, family: str, event: Any) -> dict[str, int]:  # noqa: ANN401 - anything at all
+        """Invoke the function of a family with a whole event."""
+        return self._consumers[family].handle(event)

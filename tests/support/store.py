@@ -1,0 +1,134 @@
+"""The database as a test sees it: filled with a world, read back as plain values."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Final
+
+from scheduler.database.connection import connect
+from scheduler.settings import DatabaseSettings
+from tests.support.world import MINUTE, NOW
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from scheduler.domain.work import Snapshot
+
+_READ: Final = {
+    "users": "SELECT id, status, billing_hold, max_devices, max_cpu, max_memory_mb, email, phone,"
+    " locale FROM users ORDER BY id",
+    "devices": "SELECT id, name, status, health, cpu_cores, memory_mb, storage_mb FROM devices"
+    " ORDER BY id",
+    "allocations": "SELECT id, user_id, device_id, status, released_at, duration_seconds,"
+    " release_code, release_reason FROM allocations ORDER BY id",
+    "marks": "SELECT aggregate, id, concern, version, occurred_at FROM event_versions"
+    " ORDER BY aggregate, id, concern",
+    "processed": "SELECT queue, message_id FROM processed_messages ORDER BY queue, message_id",
+    "notifications": "SELECT dedupe_key, user_id, type, title, message, data FROM notifications"
+    " ORDER BY dedupe_key",
+    "deliveries": "SELECT n.dedupe_key, d.channel, d.status FROM notification_deliveries d"
+    " JOIN notifications n ON n.id = d.notification_id ORDER BY n.dedupe_key, d.channel",
+    "outgoing": "SELECT routing_key, body FROM outgoing_events ORDER BY routing_key, body",
+}
+
+_EMPTIED: Final = (
+    *("users", "devices", "allocations", "event_versions", "processed_messages"),
+    *("notifications", "notification_deliveries", "outgoing_events"),
+)
+
+State = dict[str, list[tuple[Any, ...]]]
+
+
+class Store:
+    """A migrated database; opens a connection for each question."""
+
+    def __init__(self, url: str) -> None:
+        self.settings = DatabaseSettings.model_validate({"DATABASE_URL": url})
+
+    def seed(self, world: Snapshot) -> None:
+        """Insert what a world holds."""
+        with closing(connect(self.settings)) as connection, connection.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO users (id, status, billing_hold, max_devices, max_cpu, max_memory_mb,"
+                " email, phone, locale) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                [
+                    (
+                        *(one.id, one.status, one.billing_hold, one.quota.max_devices),
+                        *(one.quota.max_cpu, one.quota.max_memory_mb),
+                        *("someone@example.com", "+8613800138000", one.locale),
+                    )
+                    for one in world.users.values()
+                ],
+            )
+            cursor.executemany(
+                "INSERT INTO devices (id, name, status, health, cpu_cores, memory_mb, storage_mb)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+                [
+                    (
+                        *(one.id, one.name, one.status, one.health),
+                        *(one.cpu_cores, one.memory_mb, one.storage_mb),
+                    )
+                    for one in world.devices.values()
+                ],
+            )
+            cursor.executemany(
+                "INSERT INTO allocations (id, user_id, device_id, status, allocated_at, expires_at)"
+                " VALUES (%s, %s, %s, %s, %s, %s)",
+                [
+                    (
+                        *(one.id, one.user_id, one.device_id, "ALLOCATED"),
+                        *(naive(one.allocated_at), naive(NOW + 60 * MINUTE)),
+                    )
+                    for one in world.allocations.values()
+                ],
+            )
+            cursor.executemany(
+                "INSERT INTO event_versions (aggregate, id, concern, version, occurred_at)"
+                " VALUES (%s, %s, %s, %s, %s)",
+                [
+                    (*key, stamp.version, naive(stamp.occurred_at))
+                    for key, stamp in world.marks.items()
+                ],
+            )
+            connection.commit()
+
+    def state(self) -> State:
+        """Return everything a batch may change, in an order that does not depend on chance."""
+        state = {name: self.rows(query) for name, query in _READ.items()}
+        for name, column in (("notifications", 5), ("outgoing", 1)):
+            state[name] = [
+                (*row[:column], json.loads(row[column]), *row[column + 1 :]) for row in state[name]
+            ]
+        return state
+
+    def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
+        with closing(connect(self.settings)) as connection, connection.cursor() as cursor:
+            cursor.execute(query, parameters)
+            return list(cursor.fetchall())
+
+    def run(self, *statements: str) -> None:
+        """Run statements in one transaction."""
+        with closing(connect(self.settings)) as connection, connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+            connection.commit()
+
+    def insert(self, table: str, rows: Iterable[Sequence[object]]) -> None:
+        """Insert many rows whose values are in the order of the table's columns."""
+        listed = list(rows)
+        places = ", ".join(["%s"] * len(listed[0]))
+        with closing(connect(self.settings)) as connection, connection.cursor() as cursor:
+            cursor.executemany(f"INSERT INTO {table} VALUES ({places})", listed)  # noqa: S608
+            connection.commit()
+
+    def clear(self) -> None:
+        """Delete all rows: much quicker than truncating, for examples of a property."""
+        self.run(*(f"DELETE FROM {table}" for table in _EMPTIED))  # noqa: S608 - our own tables
+
+
+def naive(moment: datetime) -> datetime:
+    """Return a moment as the database holds it."""
+    return moment.replace(tzinfo=None)
