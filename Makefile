@@ -3,10 +3,12 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.synced
+SAM_BIN   := .venv-sam/bin
+SAM_READY := .venv-sam/.synced
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down status clean lock
+.PHONY: help run up down status clean lock test lint servers scenarios faults build validate
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -28,6 +30,44 @@ clean: ## Delete the local platform's data, build results and caches
 	@rm -rf .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find functions layers local ops tests bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
+test: lint servers validate ## Everything that must pass: lint, types, template, tests on real servers
+	@$(BIN)/python -m pytest
+
+lint: $(READY) ## ruff and mypy
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+servers: $(READY) ## Install mariadbd and rabbitmq-server where they are missing
+	@$(BIN)/python -m local install
+
+scenarios: up ## Tell the six scenarios, step by step, against the running platform
+	@$(BIN)/python -m tests.scenarios
+
+KILLS ?= 1000
+SEED  ?= 1
+faults: servers ## Kill function, broker and database under load, and print the account (KILLS=, SEED=)
+	@$(BIN)/python -m tests.faults drill --kills $(KILLS) --seed $(SEED)
+
+# sam checks no hash of a wheel for another machine, so it gets only wheels that pip has checked.
+# /opt and /var/task are read-only and zip rounds times, so bytecode must not be checked by time.
+SAM          := PATH="$(CURDIR)/$(SAM_BIN):$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} sam
+ARCHITECTURE ?= arm64
+PLATFORM     := manylinux2014_$(subst arm64,aarch64,$(ARCHITECTURE))
+LAYER_LOCK   := layers/scheduler/requirements.txt
+WHEELS       := .aws-sam/wheels
+PIP_FETCH    := $(SAM_BIN)/python -m pip download --quiet --disable-pip-version-check --require-hashes --dest $(WHEELS) -r $(LAYER_LOCK)
+COMPILE      := $(SAM_BIN)/python3.13 -m compileall -q -j 0 --invalidation-mode unchecked-hash
+
+build: $(SAM_READY) ## Build what `sam deploy` uploads (ARCHITECTURE=x86_64 for `sam local invoke` on x86)
+	@$(PIP_FETCH)
+	@$(PIP_FETCH) --only-binary :all: --platform $(PLATFORM)
+	@PIP_NO_INDEX=1 PIP_FIND_LINKS=$(CURDIR)/$(WHEELS) $(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE)
+	@$(COMPILE) -s .aws-sam/build/SchedulerLayer -p /opt .aws-sam/build/SchedulerLayer
+	@for f in .aws-sam/build/*Function; do $(COMPILE) -s $$f -p /var/task $$f; done
+
+validate: $(SAM_READY) ## Check template.yaml
+	@$(SAM) validate
+	@$(SAM_BIN)/cfn-lint template.yaml
+
 lock: $(READY) ## Resolve the dependencies of pyproject.toml into the pinned, hashed lock files
 	@$(LOCK) --group layer -o layers/scheduler/requirements.txt
 	@$(LOCK) --group provisioning -o requirements/provisioning.txt
@@ -42,4 +82,10 @@ $(READY): requirements/dev.txt
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --disable-pip-version-check uv; }
 	@$(BIN)/uv pip sync --python $(BIN)/python requirements/dev.txt
 	@$(BIN)/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "cloudphone.pth").write_text("".join(f"../../../../{root}\n" for root in (".", "functions", "layers/scheduler")))'
+	@touch $@
+
+$(SAM_READY): requirements/sam.txt $(READY)
+	@echo "Installing SAM into .venv-sam (once, and when requirements/sam.txt changes)"
+	@test -x $(SAM_BIN)/python || $(BIN)/uv venv --quiet --seed --clear --no-python-downloads --python 3.13 .venv-sam 2>/dev/null || $(PYTHON) -m venv .venv-sam
+	@$(BIN)/uv pip sync --quiet --python $(SAM_BIN)/python requirements/sam.txt
 	@touch $@

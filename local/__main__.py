@@ -62,6 +62,14 @@ def status() -> None:
         background.tell_running(state, steps)
 
 
+@app.command("install")
+def install_servers() -> None:
+    """Install mariadbd and rabbitmq-server where they are missing."""
+    with _outcome() as (state, steps), steps:
+        state.create()
+        install.ensure(install.PROGRAMS, steps, state.path / "apt.log")
+
+
 @app.command()
 def clean() -> None:
     """Delete all data of the local platform."""
