@@ -94,5 +94,31 @@ class PaymentSettings(Settings):
     payment_failure_ttl_days: int = Field(default=7, ge=1, le=365)
 
 
+class RetentionSettings(Settings):
+    """How many days things are kept after they ended.
+
+    Not less than the month in which a message may come again, or a request with its key: the
+    notification and the allocation it led to must still be known then.
+    """
+
+    allocation_retention_days: int = Field(default=180, ge=31, le=36_500)
+    notification_retention_days: int = Field(default=90, ge=31, le=36_500)
+    outgoing_retention_days: int = Field(default=30, ge=1, le=36_500)
+
+
+class DispatchSettings(DatabaseSettings, BrokerSettings):
+    """How users are reached.
+
+    ``dispatch_threads`` is how many deliveries of a channel are under way at once: as many may be
+    sent twice when the dispatcher is killed.
+    """
+
+    realtime_connections_table: str
+    websocket_endpoint: str = Field(pattern=r"^https?://")
+    email_from: str = Field(pattern=r"^.+@.+$")
+    sms_sender_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]{1,11}$")
+    dispatch_threads: int = Field(default=8, ge=1, le=64)
+
+
 class ConsumerSettings(DatabaseSettings, BrokerSettings, RetrySettings, QuotaSettings):
     """What every function that consumes events needs."""

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from scheduler import credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from pika import BlockingConnection
     from pika.adapters.blocking_connection import BlockingChannel
@@ -56,7 +57,10 @@ class Publisher:
                 came before it is published.
         """
         for message in messages:
-            self._publish(message)
+            self._reliably(
+                partial(send, message=message, mandatory=True),
+                f"to {message.exchange or 'queue'} {message.routing_key}",
+            )
 
     def close(self) -> None:
         """Close the connection, if there is one, dead or alive."""
@@ -67,29 +71,21 @@ class Publisher:
             with suppress(exceptions.AMQPError, OSError):
                 connection.close()
 
-    def _publish(self, message: Outbound) -> None:
+    def _reliably(self, action: Callable[[BlockingChannel], None], what: str) -> None:
+        """Do something on the channel; on a dead connection a second time, on a new one."""
         from pika import exceptions  # noqa: PLC0415 - likewise
 
         try:
             try:
-                self._publish_once(message)
+                action(self._open_channel())
             except (exceptions.AMQPConnectionError, exceptions.AMQPChannelError):
                 self.close()
-                self._publish_once(message)
+                action(self._open_channel())
         except (exceptions.AMQPError, OSError) as error:
             self.close()
             raise BrokerUnavailableError(
-                f"could not publish to {message.exchange or 'queue'} {message.routing_key}:"
-                f" {type(error).__name__} {error}"
+                f"could not publish {what}: {type(error).__name__} {error}"
             ) from error
-
-    def _publish_once(self, message: Outbound) -> None:
-        from pika import BasicProperties, DeliveryMode  # noqa: PLC0415 - likewise
-
-        properties = BasicProperties(delivery_mode=DeliveryMode.Persistent, **message.properties)
-        self._open_channel().basic_publish(
-            message.exchange, message.routing_key, message.body, properties, mandatory=True
-        )
 
     def _open_channel(self) -> BlockingChannel:
         from pika import BlockingConnection  # noqa: PLC0415 - likewise
@@ -97,8 +93,21 @@ class Publisher:
         if self._connection is None or self._channel is None:
             self._connection = BlockingConnection(parameters(self._settings))
             self._channel = self._connection.channel()
-            self._channel.confirm_delivery()
+            self._prepare(self._channel)
         return self._channel
+
+    def _prepare(self, channel: BlockingChannel) -> None:
+        channel.confirm_delivery()
+
+
+def send(channel: BlockingChannel, message: Outbound, *, mandatory: bool) -> None:
+    """Publish one message, to be written to disk, on a channel."""
+    from pika import BasicProperties, DeliveryMode  # noqa: PLC0415 - likewise
+
+    properties = BasicProperties(delivery_mode=DeliveryMode.Persistent, **message.properties)
+    channel.basic_publish(
+        message.exchange, message.routing_key, message.body, properties, mandatory=mandatory
+    )
 
 
 def parameters(settings: BrokerSettings) -> Any:  # noqa: ANN401 - pika's type, imported lazily

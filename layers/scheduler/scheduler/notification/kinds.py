@@ -12,6 +12,11 @@ class Channel(StrEnum):
     EMAIL = "email"
     SMS = "sms"
 
+    @property
+    def intrusive(self) -> bool:
+        """Return whether it reaches people who have not opened anything of ours."""
+        return self is not Channel.WEBSOCKET
+
 
 _NONE: tuple[Channel, ...] = ()
 _PUSH = (Channel.WEBSOCKET,)

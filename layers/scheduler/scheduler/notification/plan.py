@@ -7,19 +7,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from scheduler.domain.work import Notice
 from scheduler.notification import preferences
-from scheduler.notification.kinds import Channel, NoticeKind
+from scheduler.notification.kinds import NoticeKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from scheduler.domain.model import User
+    from scheduler.notification.kinds import Channel
 
 DIGEST_ABOVE: Final = 5
 """An event that takes more devices from one user is told once by e-mail and SMS."""
-
-
-_EACH: Final = frozenset({Channel.WEBSOCKET})
-_ONCE: Final = frozenset(Channel) - _EACH
 
 
 class Planned(NamedTuple):
@@ -36,11 +33,11 @@ def plan(notices: Iterable[Notice], user: Callable[[str], User]) -> Iterator[Pla
     for notice in listed:
         wanted = preferences.channels(notice.kind, user(notice.user_id).channel_choices)
         in_digest = notice.kind is NoticeKind.DEVICE_RELEASED and _event(notice) in gathered
-        yield Planned(notice, _only(wanted, _EACH) if in_digest else wanted)
+        yield Planned(notice, _only(wanted, intrusive=False) if in_digest else wanted)
     for (user_id, _), group in gathered.items():
         choices = user(user_id).channel_choices
         wanted = preferences.channels(NoticeKind.DEVICE_RELEASED, choices)
-        if once := _only(wanted, _ONCE):
+        if once := _only(wanted, intrusive=True):
             yield Planned(_digest(group), once)
 
 
@@ -56,8 +53,8 @@ def _event(notice: Notice) -> tuple[str, str]:
     return notice.user_id, notice.cause
 
 
-def _only(channels: tuple[Channel, ...], allowed: frozenset[Channel]) -> tuple[Channel, ...]:
-    return tuple(channel for channel in channels if channel in allowed)
+def _only(channels: Iterable[Channel], *, intrusive: bool) -> tuple[Channel, ...]:
+    return tuple(channel for channel in channels if channel.intrusive is intrusive)
 
 
 def _digest(group: Sequence[Notice]) -> Notice:

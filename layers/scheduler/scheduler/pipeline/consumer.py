@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from scheduler.database.connection import Database
 from scheduler.domain.model import Quota
 from scheduler.ids import NewId, uuid7
+from scheduler.messaging.nudge import Nudge
 from scheduler.messaging.publisher import Publisher
 from scheduler.messaging.record import Undecodable, decode
 from scheduler.messaging.validate import InvalidBodyError, Parsed, parse
@@ -48,6 +49,7 @@ class Consumer:
         self._max_retries = settings.max_retries
         self._clock = clock
         self._publisher = publisher or Publisher(settings)
+        self._nudge = Nudge(self._publisher)
         database = database or Database(settings)
         quota = Quota(settings.default_max_devices)
         self._transaction = BatchTransaction(database, ledger, quota, clock, new_id)
@@ -63,6 +65,8 @@ class Consumer:
         invocation = _Invocation(Isolation(self._transaction, Deadline.of(context)), Counter())
         for queue, records in decode(event):
             self._consume_queue(queue, records, invocation)
+        if invocation.left_work:
+            self._nudge.send()
         return dict(invocation.totals)
 
     def _consume_queue(
@@ -85,6 +89,7 @@ class Consumer:
     ) -> None:
         started = time.perf_counter()
         outcomes = [*decided, *self._outcomes(queue, records, invocation.isolation)]
+        invocation.left_work |= any(one.notified or one.released for one in outcomes)
         batch = [settle(outcome, self._max_retries) for outcome in outcomes]
         now = self._clock()
         self._publisher.publish(filter(None, (outbound(settled, now) for settled in batch)))
@@ -114,6 +119,8 @@ class _Invocation:
     def __init__(self, isolation: Isolation, totals: Counter[str]) -> None:
         self.isolation = isolation
         self.totals = totals
+        self.left_work = False
+        """Whether somebody is to be told something."""
 
 
 def _without_transaction(outcomes: Iterable[Outcome]) -> set[str]:

@@ -1,0 +1,1 @@
+"""Tells users and other services what was committed."""

@@ -1,0 +1,52 @@
+"""Lambda handler of the notification dispatcher.
+
+It is started by nudges (Amazon MQ) and once a minute (EventBridge). Both say the same: there may be
+something to do.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from notification_dispatch.announcer import Announcer
+from notification_dispatch.channels.connections import Connections
+from notification_dispatch.channels.email import EmailSender
+from notification_dispatch.channels.sms import SmsSender
+from notification_dispatch.channels.websocket import WebSocketSender
+from notification_dispatch.dispatcher import Dispatcher
+from notification_dispatch.lane import Lane
+from scheduler.database.connection import Database
+from scheduler.messaging.bulk_publisher import BulkPublisher
+from scheduler.outbox.claims import Claims
+from scheduler.outbox.outgoing import OutgoingEvents
+from scheduler.pipeline.deadline import Deadline
+from scheduler.settings import DispatchSettings
+
+
+def dispatcher(settings: DispatchSettings) -> Dispatcher:
+    """Return the dispatcher; each worker has a database connection of its own."""
+    threads = settings.dispatch_threads
+    connections = Connections(settings.realtime_connections_table, threads, _now)
+    senders = (
+        WebSocketSender(connections, settings.websocket_endpoint, threads),
+        EmailSender(settings.email_from, threads),
+        SmsSender(settings.sms_sender_id, threads),
+    )
+    lanes = [
+        Lane(Claims(Database(settings), sender.channel, _now), sender, threads=threads, clock=_now)
+        for sender in senders
+    ]
+    events = OutgoingEvents(Database(settings), BulkPublisher(settings), _now)
+    return Dispatcher(lanes, Announcer(events), _now)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+_dispatcher = dispatcher(DispatchSettings.from_environment())
+
+
+def handler(_event: object, context: object) -> dict[str, int]:
+    """Tell users and other services what is due."""
+    return _dispatcher.run(Deadline.of(context))

@@ -1,0 +1,86 @@
+"""E-mail by Amazon SES v2."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Any, Final
+
+from notification_dispatch.channels import provider
+from notification_dispatch.channels.sender import Accepted, Answer, Unreachable
+from scheduler.domain.model import DEFAULT_LOCALE
+from scheduler.notification.kinds import Channel
+from scheduler.outbox.trouble import Trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from scheduler.outbox.delivery import Delivery
+
+# https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
+TROUBLES: Final[provider.Troubles] = {
+    "BadRequestException": Trouble.PERMANENT,
+    "MessageRejected": Trouble.PERMANENT,
+    "NotFoundException": Trouble.PERMANENT,
+    # These stop every e-mail until an operator has mended them.
+    "AccountSuspendedException": Trouble.TRANSIENT,
+    "MailFromDomainNotVerifiedException": Trouble.TRANSIENT,
+    "SendingPausedException": Trouble.TRANSIENT,
+    "LimitExceededException": Trouble.THROTTLED,
+    "TooManyRequestsException": Trouble.THROTTLED,
+}
+_HTML: Final = Template((Path(__file__).parent / "email.html").read_text("utf-8"))
+
+
+class EmailSender:
+    """Sends each notification as an e-mail of text and HTML."""
+
+    channel: Final = Channel.EMAIL
+
+    def __init__(self, from_address: str, threads: int) -> None:
+        self._from = from_address
+        self._threads = threads
+
+    def batches(self, deliveries: Sequence[Delivery]) -> Iterable[Sequence[Delivery]]:
+        """Divide into single e-mails."""
+        return [(delivery,) for delivery in deliveries]
+
+    def send(self, batch: Sequence[Delivery]) -> Iterator[Answer]:
+        """Send e-mails one after the other."""
+        return map(self._send, batch)
+
+    def _send(self, delivery: Delivery) -> Answer:
+        address = delivery.recipient.email
+        if not address:
+            return Unreachable("no e-mail address known")
+        try:
+            answer = self._ses.send_email(
+                FromEmailAddress=self._from,
+                Destination={"ToAddresses": [address]},
+                Content={"Simple": _content(delivery)},
+            )
+        except provider.BOTO_ERRORS as error:
+            return provider.provider_error(error, TROUBLES)
+        return Accepted(answer["MessageId"])
+
+    @cached_property
+    def _ses(self) -> Any:  # noqa: ANN401 - no types installed
+        return provider.client("sesv2", self._threads)
+
+
+def _content(delivery: Delivery) -> dict[str, Any]:
+    html = _HTML.substitute(
+        language=escape(delivery.recipient.locale or DEFAULT_LOCALE),
+        title=escape(delivery.title),
+        message=escape(delivery.message),
+    )
+    return {
+        "Subject": _utf8(delivery.title),
+        "Body": {"Text": _utf8(f"{delivery.message}\n"), "Html": _utf8(html)},
+    }
+
+
+def _utf8(text: str) -> dict[str, str]:
+    return {"Data": text, "Charset": "UTF-8"}

@@ -1,0 +1,87 @@
+"""What AWS answers, put into the terms of a delivery, and the clients that ask it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from threading import Lock
+from typing import Any, Final, TypeAlias
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+
+from scheduler.outbox.trouble import ProviderError, Trouble
+
+CONNECT_TIMEOUT: Final = 2
+READ_TIMEOUT: Final = 4
+"""Seconds. A provider that hangs is asked again later; until then others wait for the thread."""
+
+BOTO_ERRORS: Final = (BotoCoreError, ClientError)
+
+Troubles: TypeAlias = Mapping[str, Trouble]
+"""By error code, as in the service's API reference."""
+
+# Where our account or its permissions are at fault the message can wait until that is mended.
+# https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
+_COMMON: Final[Troubles] = {
+    "AccessDenied": Trouble.TRANSIENT,
+    "AccessDeniedException": Trouble.TRANSIENT,
+    "ExpiredToken": Trouble.TRANSIENT,
+    "ExpiredTokenException": Trouble.TRANSIENT,
+    "IncompleteSignature": Trouble.TRANSIENT,
+    "InvalidClientTokenId": Trouble.TRANSIENT,
+    "InvalidSignatureException": Trouble.TRANSIENT,
+    "RequestExpired": Trouble.TRANSIENT,
+    "SignatureDoesNotMatch": Trouble.TRANSIENT,
+    "UnrecognizedClientException": Trouble.TRANSIENT,
+    "RequestLimitExceeded": Trouble.THROTTLED,
+    "Throttling": Trouble.THROTTLED,
+    "ThrottlingException": Trouble.THROTTLED,
+    "TooManyRequestsException": Trouble.THROTTLED,
+}
+_BY_STATUS: Final[Mapping[int, Trouble]] = {
+    HTTPStatus.FORBIDDEN: Trouble.TRANSIENT,
+    HTTPStatus.REQUEST_TIMEOUT: Trouble.TRANSIENT,
+    HTTPStatus.TOO_MANY_REQUESTS: Trouble.THROTTLED,
+}
+_ADDRESS: Final = re.compile(r"[^\s<>\"':,;]+@[^\s<>\"':,;]+|\+?\d{7,}")
+_MAX_TEXT: Final = 500
+
+_making_client: Final = Lock()
+
+
+def client(service: str, threads: int, endpoint: str | None = None) -> Any:  # noqa: ANN401 - no types
+    """Return a client for use by several threads: short timeouts, no retries of its own."""
+    config = Config(
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=READ_TIMEOUT,
+        # Retries are ours: they are recorded, wait longer and outlive this process.
+        retries={"total_max_attempts": 1},
+        max_pool_connections=threads,
+    )
+    with _making_client:  # boto3's default session is not made for several threads
+        made: Any = boto3.client(service, config=config, endpoint_url=endpoint)  # type: ignore[call-overload]
+        return made
+
+
+def provider_error(raised: Exception, troubles: Troubles) -> ProviderError:
+    """Return what an exception of boto3 means, given the service's own error codes."""
+    if isinstance(raised, ClientError):
+        code = raised.response["Error"].get("Code", "")
+        status = raised.response["ResponseMetadata"]["HTTPStatusCode"]
+        trouble = troubles.get(code) or _COMMON.get(code) or _by_status(status)
+        text = f"{code}: {raised.response['Error'].get('Message', '')}"
+    else:
+        lasting = isinstance(raised, ParamValidationError)
+        trouble = Trouble.PERMANENT if lasting else Trouble.TRANSIENT
+        text = f"{type(raised).__name__}: {raised}"
+    return ProviderError(trouble, _ADDRESS.sub("…", text)[:_MAX_TEXT])
+
+
+def _by_status(status: int) -> Trouble:
+    if known := _BY_STATUS.get(status):
+        return known
+    refused = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
+    return Trouble.PERMANENT if refused else Trouble.TRANSIENT

@@ -1,0 +1,48 @@
+"""What a channel is to the dispatcher."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from scheduler.outbox.trouble import ProviderError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from scheduler.notification.kinds import Channel
+    from scheduler.outbox.delivery import Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The provider has it; ``provider_message_id`` if it gave one."""
+
+    provider_message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """There is nowhere to send it to; the text says why."""
+
+    reason: str
+
+
+Answer: TypeAlias = Accepted | Unreachable | ProviderError
+
+
+class Sender(Protocol):
+    """Sends over one channel; called by several threads at once."""
+
+    @property
+    def channel(self) -> Channel:
+        """Return which channel it is."""
+        ...
+
+    def batches(self, deliveries: Sequence[Delivery]) -> Iterable[Sequence[Delivery]]:
+        """Divide deliveries into those that one thread sends, in order."""
+        ...
+
+    def send(self, batch: Sequence[Delivery]) -> Iterator[Answer]:
+        """Send one delivery at each step, in order, and yield what came of it."""
+        ...
