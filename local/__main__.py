@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from local import background, install, lock, supervisor
+from local import background, install, lock
 from local.errors import LocalError
 from local.paths import StateDir
 from local.progress import Steps
