@@ -120,5 +120,11 @@ class DispatchSettings(DatabaseSettings, BrokerSettings):
     dispatch_threads: int = Field(default=8, ge=1, le=64)
 
 
+class TicketSettings(Settings):
+    """Where tickets for the WebSocket are."""
+
+    realtime_tickets_table: str
+
+
 class ConsumerSettings(DatabaseSettings, BrokerSettings, RetrySettings, QuotaSettings):
     """What every function that consumes events needs."""

@@ -1,0 +1,1 @@
+"""The WebSocket API: lets users in by ticket, and brings them what they missed."""

@@ -1,0 +1,60 @@
+"""What a user has not read and may have missed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from scheduler.notification.frame import frame
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pymysql.cursors import Cursor
+
+    from scheduler.realtime.since import Since
+
+NEWEST: Final = 100
+"""How many notifications are repeated at most; a client that gets so many asks the inbox."""
+
+# Only what goes to the WebSocket at all: a user may have switched it off for a type.
+_MISSED: Final = """
+    SELECT n.id, n.type, n.title, n.message, n.data, n.created_at
+    FROM notifications n
+    JOIN notification_deliveries d ON d.notification_id = n.id AND d.channel = 'websocket'
+    WHERE n.user_id = %(user)s AND n.id > %(floor)s AND n.read_at IS NULL
+        AND (n.id > %(after)s OR d.status <> 'sent' OR d.sent_at >= COALESCE((
+            SELECT s.sent_at FROM notification_deliveries s
+            WHERE s.notification_id = %(seen)s AND s.channel = 'websocket'), %(sent_from)s))
+    ORDER BY n.id DESC LIMIT %(newest)s
+"""
+
+
+class Missed(NamedTuple):
+    """A notification and its frame."""
+
+    id: str
+    frame: bytes
+
+
+def missed(cursor: Cursor, user_id: str, since: Since) -> list[Missed]:
+    """Return the unread notifications since a point, oldest first; of many the newest."""
+    parameters = {
+        "user": user_id,
+        "floor": since.floor,
+        "after": since.after,
+        "seen": since.seen,
+        "sent_from": since.sent_from.replace(tzinfo=None),
+        "newest": NEWEST,
+    }
+    cursor.execute(_MISSED, parameters)
+    rows = [row for row in cursor.fetchall() if row[0] != since.seen]
+    return [_missed(*row) for row in reversed(rows)]
+
+
+def _missed(
+    id_: str, type_: str, title: str, message: str, data: str, created_at: datetime
+) -> Missed:
+    text = frame(
+        id_=id_, type_=type_, title=title, message=message, data=data, created_at=created_at
+    )
+    return Missed(id_, text)
