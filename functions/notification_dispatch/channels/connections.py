@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from notification_dispatch.channels import provider
+from scheduler.realtime.connections import USER_INDEX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
-
-USER_INDEX: Final = "user_id"
 
 
 class Connections:

@@ -1,0 +1,91 @@
+"""When a provider is left alone, and for how long."""
+
+from notification_dispatch.breaker import (
+    FAILURES,
+    OUTAGE_PAUSE,
+    THROTTLE_PAUSE,
+    THROTTLES,
+    Breaker,
+)
+from scheduler.outbox.trouble import Trouble
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def failing(times: int, clock: Clock) -> Breaker:
+    breaker = Breaker(clock)
+    for _ in range(times):
+        breaker.note(Trouble.TRANSIENT)
+    return breaker
+
+
+def test_single_failures_stop_nothing() -> None:
+    assert failing(FAILURES - 1, Clock()).pause == 0
+
+
+def test_several_in_a_row_do_for_a_while() -> None:
+    breaker = failing(FAILURES, Clock())
+
+    assert breaker.pause == OUTAGE_PAUSE
+    assert breaker.doubtful
+
+
+def test_after_the_pause_one_delivery_decides() -> None:
+    clock = Clock()
+    breaker = failing(FAILURES, clock)
+
+    clock.now += OUTAGE_PAUSE
+
+    assert breaker.pause == 0
+    assert breaker.doubtful
+    breaker.note(Trouble.TRANSIENT)
+    assert breaker.pause == OUTAGE_PAUSE
+
+
+def test_what_is_accepted_ends_the_doubt() -> None:
+    clock = Clock()
+    breaker = failing(FAILURES, clock)
+    clock.now += OUTAGE_PAUSE
+
+    breaker.note(None)
+
+    assert not breaker.doubtful
+
+
+def test_a_lasting_refusal_shows_that_the_provider_works() -> None:
+    breaker = failing(FAILURES - 1, Clock())
+
+    breaker.note(Trouble.PERMANENT)
+    breaker.note(Trouble.TRANSIENT)
+
+    assert breaker.pause == 0
+
+
+def test_throttling_slows_down_for_a_second() -> None:
+    breaker = Breaker(Clock())
+
+    for _ in range(THROTTLES * 2):  # all under way at once
+        breaker.note(Trouble.THROTTLED)
+
+    assert breaker.pause == THROTTLE_PAUSE
+    assert not breaker.doubtful
+
+
+def test_a_provider_that_takes_nothing_but_throttles_is_out() -> None:
+    clock = Clock()
+    breaker = Breaker(clock)
+
+    for _ in range(THROTTLES):
+        breaker.note(Trouble.THROTTLED)
+        clock.now += THROTTLE_PAUSE
+
+    assert breaker.doubtful
+    assert breaker.pause == OUTAGE_PAUSE - THROTTLE_PAUSE

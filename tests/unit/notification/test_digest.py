@@ -1,0 +1,114 @@
+"""Many devices taken by one event: each on the WebSocket, once by e-mail and SMS."""
+
+import json
+
+import pytest
+
+from scheduler.domain.work import Snapshot
+from scheduler.notification.kinds import Channel, NoticeKind
+from scheduler.notification.plan import Planned, plan
+from scheduler.notification.render import render
+from tests.support.deciding import Decided, run
+from tests.support.events import message
+from tests.support.world import held, user, world
+
+MAILED = {"device_released": {"email": True, "sms": True}}
+
+
+def holding(devices: int, **choices: dict[str, bool]) -> Snapshot:
+    owner = user("u1", channel_choices=choices)
+    return world(owner, *(held(f"d{n}") for n in range(devices)))
+
+
+def planned(decided: Decided) -> list[Planned]:
+    return list(plan(decided.work.notices.values(), decided.work.user))
+
+
+def releases(plans: list[Planned]) -> list[Planned]:
+    return [one for one in plans if one.notice.kind is NoticeKind.DEVICE_RELEASED]
+
+
+def digests(plans: list[Planned]) -> list[Planned]:
+    return [one for one in plans if one.notice.kind is NoticeKind.DEVICES_RELEASED]
+
+
+def test_five_releases_are_told_one_by_one() -> None:
+    plans = planned(run(message("user.suspended"), on=holding(5, **MAILED)))
+
+    assert [one.channels for one in releases(plans)] == [tuple(Channel)] * 5
+    assert not digests(plans)
+
+
+def test_six_releases_are_told_once_by_mail_and_sms_and_each_on_the_websocket() -> None:
+    plans = planned(run(message("user.suspended"), on=holding(6, **MAILED)))
+
+    assert [one.channels for one in releases(plans)] == [(Channel.WEBSOCKET,)] * 6
+    assert [one.channels for one in digests(plans)] == [(Channel.EMAIL, Channel.SMS)]
+
+
+def test_who_wants_no_mail_about_devices_gets_no_digest_either() -> None:
+    plans = planned(run(message("user.suspended"), on=holding(6)))
+
+    assert [one.channels for one in releases(plans)] == [(Channel.WEBSOCKET,)] * 6
+    assert not digests(plans)
+
+
+def test_the_notice_of_the_cause_stays_as_it_is() -> None:
+    plans = planned(run(message("user.suspended"), on=holding(6, **MAILED)))
+
+    others = [one for one in plans if one.notice.kind is NoticeKind.ACCOUNT_SUSPENDED]
+    assert [one.channels for one in others] == [(Channel.WEBSOCKET, Channel.EMAIL)]
+
+
+def test_releases_by_several_events_are_not_gathered() -> None:
+    failures = [message("device.failed", deviceId=f"d{n}") for n in range(6)]
+
+    plans = planned(run(*failures, on=holding(6, **MAILED)))
+
+    assert len(releases(plans)) == 6
+    assert not digests(plans)
+
+
+def test_a_digest_is_the_same_one_when_its_event_comes_again() -> None:
+    keys = {
+        digests(planned(run(message("user.suspended", id=id_), on=holding(6, **MAILED))))[
+            0
+        ].notice.dedupe_key
+        for id_ in ("first", "replayed")
+    }
+
+    assert keys == {"device_released.digest:allocation-of-d0"}
+
+
+@pytest.mark.parametrize(
+    ("locale", "title", "message_"),
+    [
+        (
+            "en",
+            "6 devices released",
+            "6 devices were released automatically: d0, d1, d2, d3, d4, d5.",
+        ),
+        ("zh-CN", "6 台设备已释放", "已自动释放 6 台设备：d0、d1、d2、d3、d4、d5。"),
+    ],
+)
+def test_a_digest_says_how_many_which_and_why(locale: str, title: str, message_: str) -> None:
+    (digest,) = digests(planned(run(message("user.suspended"), on=holding(6, **MAILED))))
+
+    rendered = render(digest.notice, locale)
+
+    assert rendered.title == title
+    assert rendered.message.startswith(message_)
+    assert "违反服务条款" in rendered.message
+    assert json.loads(rendered.data) == {
+        "count": 6,
+        "devices": [f"d{n}" for n in range(6)],
+        "reasonCode": "user_suspended",
+        "reason": json.loads(rendered.data)["reason"],
+    }
+
+
+def test_a_digest_of_many_names_ten() -> None:
+    (digest,) = digests(planned(run(message("user.suspended"), on=holding(12, **MAILED))))
+
+    assert "d7 and more." in render(digest.notice, "en").message
+    assert len(json.loads(render(digest.notice, "en").data)["devices"]) == 12
