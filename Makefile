@@ -26,7 +26,7 @@ status: $(READY) ## Say whether the platform is running, and where
 	@$(BIN)/python -m local status
 
 clean: ## Delete the local platform's data, build results and caches
-	@if [ -e .local ]; then $(BIN)/python -m local clean; fi
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local clean; else rm -rf .local; fi
 	@rm -rf .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find functions layers local ops tests bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 

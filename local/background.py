@@ -47,7 +47,7 @@ def up(state: StateDir, steps: Steps) -> None:
             start_new_session=True,
         )
     try:
-        with steps, steps.step("Starting in the background"), state.output.open() as output:
+        with steps.console.status("Starting in the background"), state.output.open() as output:
             _relay_until_ready(supervisor, output, state, steps)
     except KeyboardInterrupt:
         supervisor.terminate()

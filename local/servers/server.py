@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from local.servers.process import Process
 
-READY_SECONDS: Final = 60.0
+READY_SECONDS: Final = 120.0
+"""Long, for machines busy with other things; a server that cannot start ends at once."""
 STOP_SECONDS: Final = 20.0
 _POLL_SECONDS: Final = 0.05
 
@@ -53,7 +54,7 @@ class Server(ABC):
 
         Raises:
             LocalError: it is not installed, a port is taken, it ended, or it was not ready
-                within a minute.
+                within two minutes.
         """
         for port in self._listens_on:
             if not is_free(port):

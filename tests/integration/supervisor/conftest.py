@@ -29,14 +29,21 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def private(folder: Path) -> Iterator[LocalPlatform]:
     """A platform with servers of its own."""
-    platform = LocalPlatform(folder / "private")
-    yield platform
-    platform.close()
+    with closing(LocalPlatform(folder / "private")) as platform:
+        yield platform
+
+
+@pytest.fixture
+def own_database(folder: Path, rabbitmq: RabbitMQ) -> Iterator[LocalPlatform]:
+    """A platform with a database of its own and the broker of the test run."""
+    broker_url = rabbitmq.create_vhost("own-database")
+    with closing(LocalPlatform(folder / "own", RABBITMQ_URL=broker_url)) as platform:
+        yield platform
 
 
 @pytest.fixture
 def given(mariadb: MariaDB, rabbitmq: RabbitMQ, tmp_path: Path) -> Iterator[LocalPlatform]:
-    """A platform that uses servers that exist: it is up much sooner."""
+    """A platform that uses the servers of the test run: it is up much sooner."""
     with closing(mariadb.connect()) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE DATABASE IF NOT EXISTS cloudphone_given")
     platform = LocalPlatform(
@@ -44,5 +51,5 @@ def given(mariadb: MariaDB, rabbitmq: RabbitMQ, tmp_path: Path) -> Iterator[Loca
         DATABASE_URL=mariadb.url_of("cloudphone_given"),
         RABBITMQ_URL=rabbitmq.create_vhost("given"),
     )
-    yield platform
-    platform.close()
+    with closing(platform):
+        yield platform

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0
 
 
 class LocalPlatform:
