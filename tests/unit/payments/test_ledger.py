@@ -51,6 +51,34 @@ def test_a_batch_that_was_counted_in_part_goes_on_where_it_stopped() -> None:
     assert counts(map(failure, "abcd"), counter) == [1, 2, 3, 4]
 
 
+def test_a_part_of_a_batch_that_runs_again_has_the_counts_it_had() -> None:
+    ledger = PaymentLedger(FakeCounter())
+    batch = [parsed(failure(id_)) for id_ in "abc"]
+    whole = ledger.apply(batch, NOW)
+
+    parts = [ledger.apply(part, NOW) for part in (batch, batch[:2], batch[2:])]
+
+    assert [part.counts[one.key] for part in parts for one in batch] == [1, 2, 3] * 3
+    assert whole == parts[0]
+
+
+def test_what_was_refused_is_asked_again() -> None:
+    class RefusingOnce(FakeCounter):
+        asked = 0
+
+        def count(self, user_id: str, message_id: str, at: datetime, now: datetime) -> int | None:
+            self.asked += 1
+            if self.asked == 1:
+                raise CountRefusedError("too many writers")
+            return super().count(user_id, message_id, at, now)
+
+    ledger = PaymentLedger(RefusingOnce())
+    batch = [parsed(failure("a"))]
+
+    assert ledger.apply(batch, NOW).refused
+    assert list(ledger.apply(batch, NOW).counts.values()) == [1]
+
+
 def test_earlier_failures_are_counted_in() -> None:
     counter = FakeCounter()
     counts([failure("earlier")], counter)

@@ -1,0 +1,289 @@
+"""A failure costs its own message only; an absent server costs nobody anything."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from threading import Thread
+from typing import Any
+
+import pymysql
+import pytest
+
+from local.servers.mariadb import MariaDB
+from scheduler.database.connection import connect
+from scheduler.domain.model import Quota
+from scheduler.domain.work import Work
+from scheduler.messaging.publisher import BrokerUnavailableError
+from scheduler.pipeline.rules import EventRules
+from tests.support.deciding import FAMILIES, handling_of
+from tests.support.events import QUEUE_OF, message
+from tests.support.functions import Functions
+from tests.support.queues import Queues
+from tests.support.statements import counted
+from tests.support.store import Store
+from tests.support.together import eventually
+from tests.support.world import held, world
+
+CRITICAL, INFORMATIONAL = "device.failed", "device.status_changed"
+RETRY = f"{QUEUE_OF[CRITICAL]}.retry"
+
+
+def spoiled(event_type: str, *, by_statement: bool) -> dict[str, EventRules]:
+    """Return the rules, one of which fails for device ``bad``: in itself, or in its statement."""
+    handling = handling_of(QUEUE_OF[event_type])
+    rules = EventRules()
+
+    def rule(event: Any, work: Work) -> None:  # noqa: ANN401 - any event
+        handling.rule(event, work)
+        if event.device_id == "bad" and by_statement:
+            work.describe_device(replace(work.device("bad"), name="x" * 200))
+        elif event.device_id == "bad":
+            raise ZeroDivisionError("bad device")
+
+    rules.on(handling.contract)(rule)
+    return {**FAMILIES, "device": rules}
+
+
+def batch(event_type: str, size: int = 20) -> list[Any]:
+    good = [message(event_type, deviceId=f"d{n}") for n in range(size)]
+    return [*good[: size // 2], message(event_type, deviceId="bad", id="bad"), *good[size // 2 :]]
+
+
+def fleet(store: Store, size: int = 20) -> None:
+    store.seed(world(held("bad", by="u-bad"), *(held(f"d{n}", by=f"u{n}") for n in range(size))))
+
+
+def still_held(store: Store) -> list[str]:
+    return [row[2] for row in store.state()["allocations"] if row[3] == "ALLOCATED"]
+
+
+@pytest.mark.parametrize("by_statement", [False, True])
+def test_a_failing_critical_message_is_retried_and_its_neighbours_are_done(
+    *, by_statement: bool, store: Store, database_url: str, broker_url: str, queues: Queues
+) -> None:
+    fleet(store)
+
+    with Functions(
+        database_url, broker_url, rules=spoiled(CRITICAL, by_statement=by_statement)
+    ) as functions:
+        totals = functions.handle(*batch(CRITICAL))
+
+    assert totals == {"success": 20, "retried": 1}
+    assert still_held(store) == ["bad"]
+    (waiting,) = queues.take(RETRY)
+    assert (waiting.properties.message_id, waiting.headers["x-attempt"]) == ("bad", 1)
+    assert queues.take() == []
+
+
+@pytest.mark.parametrize("by_statement", [False, True])
+def test_a_failing_informational_message_is_acknowledged_and_its_payload_logged(
+    *,
+    by_statement: bool,
+    store: Store,
+    database_url: str,
+    queues: Queues,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    fleet(store)
+
+    with Functions(
+        database_url, rules=spoiled(INFORMATIONAL, by_statement=by_statement)
+    ) as functions:
+        totals = functions.handle(*batch(INFORMATIONAL))
+
+    assert totals == {"success": 20, "error": 1}
+    (payload,) = [record.payload for record in caplog.records if hasattr(record, "payload")]
+    assert '"deviceId": "bad"' in payload
+    assert queues.take(f"{QUEUE_OF[INFORMATIONAL]}.retry") == []
+    assert still_held(store) == ["bad"]
+
+
+def test_after_its_last_retry_a_failing_message_is_a_dead_letter(
+    store: Store, database_url: str, broker_url: str, queues: Queues
+) -> None:
+    sent = message(CRITICAL, deviceId="bad", headers={"x-attempt": 3})
+
+    with Functions(
+        database_url, broker_url, rules=spoiled(CRITICAL, by_statement=False)
+    ) as functions:
+        assert functions.handle(sent) == {"dead_lettered": 1}
+
+    (letter,) = queues.take()
+    assert letter.headers["x-error"] == "ZeroDivisionError: bad device"
+    assert letter.headers["x-attempt"] == 3
+    assert store.state()["processed"] == []
+
+
+def test_one_bad_statement_among_many_costs_few_transactions(
+    store: Store, database_url: str, broker_url: str
+) -> None:
+    fleet(store, 128)
+
+    with (
+        Functions(
+            database_url, broker_url, rules=spoiled(CRITICAL, by_statement=True)
+        ) as functions,
+        counted(functions.database) as statements,
+    ):
+        functions.handle(*batch(CRITICAL, 128))
+
+    assert statements.commits + statements.rollbacks <= 2 * 8 + 1
+
+
+def test_while_a_bad_statement_is_searched_no_failed_payment_counts_for_more(
+    store: Store, database_url: str, broker_url: str
+) -> None:
+    """Two warnings and one suspension, though each half asks the counter again."""
+    handling = handling_of(QUEUE_OF["billing.payment_failed"])
+    rules = EventRules()
+
+    def rule(event: Any, work: Work) -> None:  # noqa: ANN401 - any event
+        handling.rule(event, work)
+        if event.user_id == "bad":
+            work.set_quota("bad", Quota(-1))
+
+    rules.on(handling.contract)(rule)
+    users = ("u1", "u1", "bad", "u1")
+    sent = [message("billing.payment_failed", userId=user_id) for user_id in users]
+
+    with Functions(database_url, broker_url, rules={**FAMILIES, "billing": rules}) as functions:
+        assert functions.handle(*sent) == {"success": 3, "retried": 1}
+
+    types = sorted(row[2] for row in store.state()["notifications"])
+    assert types == ["billing_alert", "billing_alert", "service_suspended"]
+
+
+# -- servers that are away ---------------------------------------------------------------
+
+
+def test_while_the_database_is_away_a_batch_waits_without_using_up_an_attempt(
+    broker_url: str, queues: Queues
+) -> None:
+    sent = [message(CRITICAL, headers={"x-attempt": 3}), message(CRITICAL, body=b"{")]
+
+    with Functions("mysql://nobody@127.0.0.1:1/cloudphone", broker_url) as functions:
+        assert functions.handle(*sent) == {"retried": 1, "invalid": 1}
+
+    (waiting,) = queues.take(RETRY)
+    assert waiting.headers["x-attempt"] == 3
+    (letter,) = queues.take()
+    assert letter.headers["x-error"].startswith("body is not JSON")
+
+
+def test_without_database_and_broker_the_batch_goes_back(store: Store) -> None:
+    fleet(store)
+
+    with (
+        Functions("mysql://nobody@127.0.0.1:1/cloudphone") as functions,
+        pytest.raises(BrokerUnavailableError, match=RETRY),
+    ):
+        functions.handle(message(CRITICAL))
+
+
+def test_what_was_committed_before_the_broker_failed_is_recognised_when_it_comes_again(
+    store: Store, functions: Functions, connected: Functions, queues: Queues
+) -> None:
+    fleet(store)
+    sent = [*batch(CRITICAL), message(CRITICAL, body=b"{")]
+
+    with pytest.raises(BrokerUnavailableError):
+        functions.handle(*sent)
+    again = connected.handle(*(replace(one, redelivered=True) for one in sent))
+
+    assert again == {"duplicate": 21, "invalid": 1}
+    assert len(queues.take()) == 1
+    assert len(store.state()["outgoing"]) == 21
+
+
+def test_a_connection_that_died_between_two_batches_is_replaced(
+    store: Store, functions: Functions, mariadb: MariaDB
+) -> None:
+    fleet(store)
+    functions.handle(message(CRITICAL, deviceId="d1"))
+
+    mariadb.kill()
+    mariadb.start()
+
+    assert functions.handle(message(CRITICAL, deviceId="d2")) == {"success": 1}
+    assert {"d1", "d2"}.isdisjoint(still_held(store))
+
+
+def test_a_connection_that_is_lost_within_a_batch_is_replaced_and_nothing_is_done_twice(
+    store: Store, database_url: str
+) -> None:
+    fleet(store)
+    handling = handling_of(QUEUE_OF[CRITICAL])
+    killed: list[int] = []
+
+    def rule(event: Any, work: Work) -> None:  # noqa: ANN401 - any event
+        handling.rule(event, work)
+        if not killed:
+            killed.append(connection_id(functions))
+            store.run(f"KILL {killed[0]}")
+
+    rules = EventRules()
+    rules.on(handling.contract)(rule)
+    with Functions(database_url, rules={**FAMILIES, "device": rules}) as functions:
+        assert functions.handle(*batch(CRITICAL)) == {"success": 21}
+
+    assert still_held(store) == []
+    assert len(store.state()["outgoing"]) == 21
+
+
+def connection_id(functions: Functions) -> int:
+    with_connection: Any = functions.database._connection
+    return int(with_connection.thread_id())
+
+
+# -- other transactions -------------------------------------------------------------------
+
+
+@contextmanager
+def other_transaction(store: Store) -> Iterator[pymysql.cursors.Cursor]:
+    with closing(connect(store.settings)) as connection, connection.cursor() as cursor:
+        yield cursor
+        connection.commit()
+
+
+def waits_for_devices(store: Store) -> bool:
+    """Tell whether a consumer is at the statement that locks devices."""
+    running = store.rows("SELECT info FROM information_schema.processlist WHERE info IS NOT NULL")
+    return any("FROM devices d" in info and "FOR UPDATE" in info for (info,) in running)
+
+
+def test_the_victim_of_a_deadlock_runs_again(store: Store, functions: Functions) -> None:
+    fleet(store)
+    results: list[Any] = []
+    sent = message("user.suspended", userId="u1")
+    consumer = Thread(target=lambda: results.append(functions.handle(sent)))
+
+    with other_transaction(store) as cursor, counted(functions.database) as statements:
+        # It holds the device and has written much, so that the other one is chosen as victim.
+        cursor.execute("UPDATE devices SET name = CONCAT(name, '!')")
+        consumer.start()
+        eventually(lambda: waits_for_devices(store), "the function waits for the device")
+        cursor.execute("SELECT * FROM users WHERE id = 'u1' FOR UPDATE")
+        cursor.connection.commit()
+        consumer.join()
+
+    assert results == [{"success": 1}]
+    assert statements.rollbacks == 1
+    assert "d1" not in still_held(store)
+
+
+def test_a_lock_that_nobody_gives_back_costs_a_retry(
+    store: Store, connected: Functions, queues: Queues
+) -> None:
+    fleet(store)
+    with connected.database.transaction() as cursor:
+        cursor.execute("SET SESSION innodb_lock_wait_timeout = 1")
+
+    with other_transaction(store) as cursor:
+        cursor.execute("SELECT * FROM users WHERE id = 'u1' FOR UPDATE")
+        totals = connected.handle(message("user.suspended", userId="u1"))
+
+    assert totals == {"retried": 1}
+    assert "d1" in still_held(store)
+    (waiting,) = queues.take("scheduler.user-suspended.retry")
+    assert waiting.headers["x-attempt"] == 1
+    assert connected.handle(message("user.suspended", userId="u1")) == {"success": 1}

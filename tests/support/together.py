@@ -1,0 +1,40 @@
+"""Runs things at the same time."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import TYPE_CHECKING, Final, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+_DEADLINE_SECONDS: Final = 30
+
+
+def together(*actions: Callable[[], T]) -> list[T]:
+    """Run each action in a thread of its own, all starting at once; return what they return.
+
+    Raises:
+        Exception: what the first failing one raised, after all have ended.
+    """
+    barrier = Barrier(len(actions))
+
+    def run(action: Callable[[], T]) -> T:
+        barrier.wait(_DEADLINE_SECONDS)
+        return action()
+
+    with ThreadPoolExecutor(len(actions)) as pool:
+        futures = [pool.submit(run, action) for action in actions]
+    return [future.result() for future in futures]
+
+
+def eventually(condition: Callable[[], bool], what: str) -> None:
+    """Return as soon as the condition holds; fail after half a minute."""
+    deadline = time.monotonic() + _DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"in vain: {what}"
+        time.sleep(0.005)
