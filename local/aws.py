@@ -6,11 +6,8 @@ from typing import Any, Final
 
 import boto3
 
-from local.environment import aws_environment
+from local.environment import SENDER, aws_environment
 from local.template import dynamodb_tables
-
-SENDER: Final = "no-reply@cloudphone.example"
-"""The verified sender of e-mails."""
 
 _OF_CREATION: Final = (
     "TableName",

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from local.ports import HOST
 from local.template import function_variable
+
+SENDER: Final = "no-reply@cloudphone.example"
+"""From whom e-mails are."""
 
 _REGION: Final = "ap-southeast-1"
 _SAME_AS_DEPLOYED: Final = (
@@ -12,6 +16,8 @@ _SAME_AS_DEPLOYED: Final = (
     "PAYMENT_FAILURES_TABLE",
     "BILLING_FAILURE_THRESHOLD",
     "PAYMENT_FAILURE_TTL_DAYS",
+    "REALTIME_CONNECTIONS_TABLE",
+    "REALTIME_TICKETS_TABLE",
     "DEFAULT_MAX_DEVICES",
     "ALLOCATION_STRATEGY",
     "POWERTOOLS_LOG_LEVEL",
@@ -42,6 +48,13 @@ def function_environment(database_url: str, broker_url: str, aws_url: str) -> di
     return {
         "DATABASE_URL": database_url,
         "BROKER_URL": broker_url,
+        "EMAIL_FROM": SENDER,
         **{name: function_variable(name) for name in _SAME_AS_DEPLOYED},
         **aws_environment(aws_url),
     }
+
+
+def websocket_environment(websocket_port: int) -> dict[str, str]:
+    """Return how functions reach the local WebSocket gateway, and each other through it."""
+    url = f"http://{HOST}:{websocket_port}"
+    return {"WEBSOCKET_ENDPOINT": url, "AWS_ENDPOINT_URL_LAMBDA": url}

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
 from local.paths import ROOT
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 _TEMPLATE: Final = ROOT / "template.yaml"
+_REALTIME: Final = ROOT / "local" / "realtime.template.yaml"
 _TABLE: Final = "AWS::DynamoDB::Table"
 
 
@@ -51,9 +55,23 @@ def function_variable(name: str) -> str:
 
 @cache
 def _template() -> dict[str, Any]:
-    text = _TEMPLATE.read_text(encoding="utf-8")
+    return _joined(_read(_TEMPLATE), _read(_REALTIME))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    text = path.read_text(encoding="utf-8")
     template: dict[str, Any] = yaml.load(text, Loader=_Loader)  # noqa: S506 - it is a SafeLoader
     return template
+
+
+def _joined(template: dict[str, Any], addition: dict[str, Any]) -> dict[str, Any]:
+    """Add what a template lacks; what both have is the template's."""
+    return addition | {
+        key: _joined(value, addition[key])
+        if isinstance(value, dict) and isinstance(addition.get(key), dict)
+        else value
+        for key, value in template.items()
+    }
 
 
 def _resolved(value: Any) -> Any:  # noqa: ANN401 - any YAML

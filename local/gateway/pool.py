@@ -1,4 +1,4 @@
-"""The execution environments of the function behind the HTTP API."""
+"""The execution environments of the function behind an API."""
 
 from __future__ import annotations
 

@@ -13,6 +13,9 @@ from local.ports import HOST
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+MESSAGE_LIMIT: Final = 128 * 1024
+"""Bytes of a WebSocket message (WebSocket API quota); a longer one closes its socket."""
+
 _GRACE_SECONDS: Final = 5
 _BACKLOG: Final = 1024
 
@@ -34,6 +37,9 @@ class AsgiServer:
                 server_header=False,
                 lifespan="off",
                 timeout_graceful_shutdown=_GRACE_SECONDS,
+                ws_max_size=MESSAGE_LIMIT,
+                ws_ping_interval=None,  # API Gateway leaves that to the clients
+                ws_per_message_deflate=False,  # and compresses nothing
             )
         )
         self._thread = threading.Thread(

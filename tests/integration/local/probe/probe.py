@@ -117,3 +117,14 @@ def respond(event: dict[str, Any], _context: object) -> object:
     if "answer" in wish:
         return wish["answer"]
     return {"statusCode": 200, "body": json.dumps(event)}
+
+
+def websocket(event: dict[str, Any], _context: object) -> object:
+    """Note the event, and answer as the connection's query or message says."""
+    note(**event)
+    context = event.get("requestContext", {})
+    if context.get("routeKey") == "$connect":
+        return {"statusCode": int((event.get("queryStringParameters") or {}).get("status", 200))}
+    if event.get("body") == "fail":
+        _fail()
+    return {"statusCode": 200}

@@ -1,0 +1,116 @@
+"""Open sockets, by the ids under which the functions know them."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.websockets import WebSocketDisconnect
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.websockets import WebSocket
+
+    from local.websocket.event import Peer
+
+LONGEST: Final = timedelta(hours=2)
+IDLE: Final = timedelta(minutes=10)
+"""API Gateway's quotas: how long a connection lasts at most, and without any message."""
+
+_GOING_AWAY: Final = 1001
+_NORMAL: Final = 1000
+_NO_STATUS: Final = 1005
+
+
+class ClosedError(Exception):
+    """The socket is closed.
+
+    Attributes:
+        code: the status of RFC 6455 with which it was closed.
+        reason: the text that came with it.
+    """
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(f"{code} {reason}")
+        self.code = code
+        self.reason = reason
+
+
+class Connection:
+    """One socket. To be used in the event loop that serves it."""
+
+    def __init__(
+        self, peer: Peer, socket: WebSocket, longest: timedelta = LONGEST, idle: timedelta = IDLE
+    ) -> None:
+        self.peer = peer
+        self.last_active = peer.connected_at
+        self._socket = socket
+        self._ends_at = peer.connected_at + longest
+        self._idle = idle
+
+    async def open(self) -> None:
+        """Complete the handshake.
+
+        Raises:
+            ClosedError: the client did not wait for it.
+        """
+        try:
+            await self._socket.accept()
+        except (RuntimeError, WebSocketDisconnect) as error:
+            raise ClosedError(_NO_STATUS, repr(error)) from error
+
+    async def receive(self) -> str | bytes:
+        """Return the next message of the client.
+
+        Raises:
+            ClosedError: the connection has ended, or its time was over and it was closed.
+        """
+        while (left := self._seconds_left()) > 0:
+            try:
+                async with asyncio.timeout(left):
+                    message = await self._socket.receive()
+            except TimeoutError:
+                continue  # something may have been sent meanwhile
+            if message["type"] == "websocket.disconnect":
+                raise ClosedError(message.get("code") or _NO_STATUS, message.get("reason") or "")
+            self.last_active = datetime.now(UTC)
+            return _content(message)
+        await self._close(_GOING_AWAY, "Going away")
+        raise ClosedError(_GOING_AWAY, "Going away")
+
+    async def send(self, frame: str | bytes) -> None:
+        """Send a message.
+
+        Raises:
+            ClosedError: the connection has ended.
+        """
+        try:
+            if isinstance(frame, str):
+                await self._socket.send_text(frame)
+            else:
+                await self._socket.send_bytes(frame)
+        except (RuntimeError, WebSocketDisconnect) as error:
+            raise ClosedError(_NO_STATUS, repr(error)) from error
+        self.last_active = datetime.now(UTC)
+
+    async def close(self) -> None:
+        """Close the connection, as DeleteConnection does."""
+        await self._close(_NORMAL, "Connection Closed Normally")
+
+    async def _close(self, code: int, reason: str) -> None:
+        try:
+            await self._socket.close(code, reason)
+        except (RuntimeError, WebSocketDisconnect):
+            return  # the client was faster
+
+    def _seconds_left(self) -> float:
+        ends_at = min(self._ends_at, self.last_active + self._idle)
+        return (ends_at - datetime.now(UTC)).total_seconds()
+
+
+def _content(message: Mapping[str, Any]) -> str | bytes:
+    text: str | None = message.get("text")
+    content: str | bytes = message["bytes"] if text is None else text
+    return content

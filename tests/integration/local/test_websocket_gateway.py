@@ -1,0 +1,231 @@
+"""The WebSocket gateway over real sockets, in front of a real function process, used by boto3."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import httpx
+import pytest
+from botocore.config import Config
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from local.environment import aws_environment
+from local.event_source_mapping.environment import Function
+from local.gateway.pool import EnvironmentPool
+from local.gateway.server import MESSAGE_LIMIT, AsgiServer
+from local.websocket import websocket_app
+from tests.integration.local.conftest import PROBE
+from tests.integration.local.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class Gateway:
+    """A running gateway, what its function saw, and boto3's clients for it."""
+
+    def __init__(self, port: int, file: Path) -> None:
+        self.address = f"127.0.0.1:{port}"
+        self._file = file
+        self.management = self._client("apigatewaymanagementapi")
+        self.functions = self._client("lambda")
+
+    def open(self, query: str = "") -> ClientConnection:
+        return connect(f"ws://{self.address}/{query}", compression=None)
+
+    def seen(self, route: str) -> list[dict[str, Any]]:
+        """Return the events of a route, in their order."""
+        lines = self._file.read_text().splitlines() if self._file.exists() else []
+        events = [json.loads(line) for line in lines]
+        return [e for e in events if e.get("requestContext", {}).get("routeKey") == route]
+
+    def last_id(self) -> str:
+        """Return the id of the connection that was opened last."""
+        return str(self.seen("$connect")[-1]["requestContext"]["connectionId"])
+
+    def _client(self, service: str) -> Any:  # noqa: ANN401 - no types for these services
+        variables = aws_environment(f"http://{self.address}")
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=f"http://{self.address}",
+            region_name=variables["AWS_REGION"],
+            aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+            config=Config(retries={"total_max_attempts": 1}),
+        )
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EnvironmentPool]:
+    folder = tmp_path_factory.mktemp("websocket")
+    variables = {"PROBE_FILE": str(folder / "seen")}
+    function = Function("probe", "probe.websocket", variables, folder, 30, import_roots=(PROBE,))
+    pool = EnvironmentPool(function, 2)
+    yield pool
+    pool.close()
+
+
+@pytest.fixture(scope="module")
+def gateway(pool: EnvironmentPool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    server = AsgiServer(websocket_app("probe", pool), 0)
+    folder = tmp_path_factory.getbasetemp() / "websocket0"
+    yield Gateway(server.port, folder / "seen")
+    server.stop()
+
+
+def test_connect_tells_the_function_what_api_gateway_tells(gateway: Gateway) -> None:
+    with gateway.open("?ticket=a%2Bb&many=1&many=2"):
+        event = gateway.seen("$connect")[-1]
+
+    assert event["queryStringParameters"] == {"ticket": "a+b", "many": "2"}
+    assert event["multiValueQueryStringParameters"] == {"ticket": ["a+b"], "many": ["1", "2"]}
+    assert event["headers"]["Sec-WebSocket-Version"] == "13"
+    assert event["multiValueHeaders"]["Host"] == [gateway.address]
+    assert event["isBase64Encoded"] is False
+    context = event["requestContext"]
+    assert context["eventType"] == "CONNECT"
+    assert context["domainName"] == "127.0.0.1"
+    assert context["identity"]["sourceIp"] == "127.0.0.1"
+    assert context["connectedAt"] <= context["requestTimeEpoch"]
+    assert {"apiId", "stage", "requestId", "extendedRequestId"} <= set(context)
+
+
+def test_no_query_means_no_parameters(gateway: Gateway) -> None:
+    with gateway.open():
+        assert "queryStringParameters" not in gateway.seen("$connect")[-1]
+
+
+@pytest.mark.parametrize("status", [401, 403, 500])
+def test_the_handshake_is_refused_with_the_functions_status(gateway: Gateway, status: int) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        gateway.open(f"?status={status}")
+
+    assert refused.value.response.status_code == status
+
+
+def test_a_function_that_answers_nonsense_refuses(gateway: Gateway) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        gateway.open("?status=99")
+
+    assert refused.value.response.status_code == 502
+
+
+def test_boto3_sends_text_to_the_client(gateway: Gateway) -> None:
+    with gateway.open() as socket:
+        gateway.management.post_to_connection(
+            ConnectionId=gateway.last_id(), Data="设备故障".encode()
+        )
+
+        assert socket.recv(timeout=10) == "设备故障"
+
+
+def test_boto3_learns_about_a_connection(gateway: Gateway) -> None:
+    with gateway.open():
+        found = gateway.management.get_connection(ConnectionId=gateway.last_id())
+
+    assert found["Identity"]["SourceIp"] == "127.0.0.1"
+    assert found["Identity"]["UserAgent"].startswith("Python/")
+    assert found["ConnectedAt"] <= found["LastActiveAt"]
+
+
+def test_boto3_closes_a_connection(gateway: Gateway) -> None:
+    with gateway.open() as socket:
+        connection_id = gateway.last_id()
+        gateway.management.delete_connection(ConnectionId=connection_id)
+        with pytest.raises(ConnectionClosed):
+            socket.recv(timeout=10)
+
+    eventually(lambda: ended(gateway, connection_id) is not None, "$disconnect was invoked")
+    assert (ended(gateway, connection_id) or {})["disconnectStatusCode"] == 1000
+
+
+def ended(gateway: Gateway, connection_id: str) -> dict[str, Any] | None:
+    """Return the context of a connection's $disconnect."""
+    contexts = [event["requestContext"] for event in gateway.seen("$disconnect")]
+    return next((one for one in contexts if one["connectionId"] == connection_id), None)
+
+
+def test_a_connection_that_has_ended_is_gone(gateway: Gateway) -> None:
+    with gateway.open() as socket:
+        connection_id = gateway.last_id()
+        socket.close(1000, "bye")
+    eventually(lambda: ended(gateway, connection_id) is not None, "$disconnect was invoked")
+
+    api = gateway.management
+    for operation in (api.get_connection, api.delete_connection):
+        with pytest.raises(api.exceptions.GoneException):
+            operation(ConnectionId=connection_id)
+    with pytest.raises(api.exceptions.GoneException) as gone:
+        api.post_to_connection(ConnectionId=connection_id, Data=b"late")
+    assert gone.value.response["ResponseMetadata"]["HTTPStatusCode"] == 410
+    assert (ended(gateway, connection_id) or {})["disconnectReason"] == "bye"
+
+
+def test_messages_go_to_the_default_route(gateway: Gateway) -> None:
+    with gateway.open() as socket:
+        socket.send("你好")
+        socket.send(b"\xff")
+        eventually(lambda: len(gateway.seen("$default")) >= 2, "both messages arrived")
+        text, binary = gateway.seen("$default")[-2:]
+
+    assert (text["body"], text["isBase64Encoded"]) == ("你好", False)
+    assert (binary["body"], binary["isBase64Encoded"]) == ("/w==", True)
+    assert text["requestContext"]["eventType"] == "MESSAGE"
+    assert text["requestContext"]["messageId"]
+
+
+def test_the_client_is_told_that_the_function_failed(gateway: Gateway) -> None:
+    with gateway.open() as socket:
+        socket.send("fail")
+        told = json.loads(socket.recv(timeout=10))
+
+    assert told["message"] == "Internal server error"
+    assert told["connectionId"] == gateway.last_id()
+
+
+def test_a_message_over_the_limit_closes_the_socket(gateway: Gateway) -> None:
+    with gateway.open() as socket:
+        socket.send("x" * (MESSAGE_LIMIT + 1))
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(timeout=10)
+
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1009
+
+
+def test_boto3_may_not_send_more_than_the_limit(gateway: Gateway) -> None:
+    with gateway.open() as socket:
+        connection_id, api = gateway.last_id(), gateway.management
+        api.post_to_connection(ConnectionId=connection_id, Data=b"x" * MESSAGE_LIMIT)
+        assert len(socket.recv(timeout=10)) == MESSAGE_LIMIT
+        with pytest.raises(api.exceptions.PayloadTooLargeException):
+            api.post_to_connection(ConnectionId=connection_id, Data=b"x" * (MESSAGE_LIMIT + 1))
+
+
+def test_a_function_is_invoked_asynchronously(gateway: Gateway) -> None:
+    context = {"routeKey": "by ourselves"}
+    answer = gateway.functions.invoke(
+        FunctionName="probe",
+        InvocationType="Event",
+        Payload=json.dumps({"requestContext": context}),
+    )
+
+    assert answer["StatusCode"] == 202
+    eventually(lambda: bool(gateway.seen("by ourselves")), "the function was invoked")
+
+
+def test_another_function_is_not_found(gateway: Gateway) -> None:
+    with pytest.raises(gateway.functions.exceptions.ResourceNotFoundException):
+        gateway.functions.invoke(FunctionName="other", InvocationType="Event")
+
+
+@pytest.mark.parametrize("path", ["/@connections/any", "/2015-03-31/functions/probe/invocations"])
+def test_what_no_aws_client_signed_is_refused(gateway: Gateway, path: str) -> None:
+    # As a website in the developer's browser could send it.
+    answer = httpx.post(f"http://{gateway.address}{path}", content="{}")
+
+    assert answer.status_code == 403

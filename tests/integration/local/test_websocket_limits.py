@@ -1,0 +1,70 @@
+"""How long a connection lasts, with a socket that tells when it is asked for more."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from local.websocket.connection import ClosedError, Connection
+from local.websocket.event import Peer
+
+if TYPE_CHECKING:
+    from starlette.websockets import WebSocket
+
+NEVER = timedelta(days=1)
+AT_ONCE = timedelta(milliseconds=20)
+LONG_AGO = timedelta(hours=1)
+
+
+class FakeSocket:
+    """A client that says one thing, or nothing."""
+
+    def __init__(self, says: str | None = None) -> None:
+        self.closed: tuple[int, str] | None = None
+        self._says = says
+
+    async def receive(self) -> dict[str, Any]:
+        if self._says is None:
+            await asyncio.Event().wait()
+        return {"type": "websocket.receive", "text": self._says}
+
+    async def send_text(self, text: str) -> None:
+        pass
+
+    async def close(self, code: int, reason: str) -> None:
+        self.closed = (code, reason)
+
+
+def connection(
+    socket: FakeSocket,
+    age: timedelta = timedelta(0),
+    longest: timedelta = NEVER,
+    idle: timedelta = NEVER,
+) -> Connection:
+    peer = Peer("id", datetime.now(UTC) - age, "127.0.0.1", "test", "127.0.0.1")
+    return Connection(peer, cast("WebSocket", socket), longest, idle)
+
+
+@pytest.mark.parametrize(("longest", "idle"), [(AT_ONCE, NEVER), (NEVER, AT_ONCE)])
+def test_a_connection_ends_when_its_time_is_over_or_nothing_is_said(
+    longest: timedelta, idle: timedelta
+) -> None:
+    socket = FakeSocket()
+
+    with pytest.raises(ClosedError) as end:
+        asyncio.run(connection(socket, longest=longest, idle=idle).receive())
+
+    assert end.value.code == 1001
+    assert socket.closed == (1001, "Going away")
+
+
+def test_what_is_sent_keeps_a_connection_alive() -> None:
+    async def send_and_receive() -> str | bytes:
+        one = connection(FakeSocket(says="still here"), age=LONG_AGO, idle=LONG_AGO / 2)
+        await one.send("frame")
+        return await one.receive()
+
+    assert asyncio.run(send_and_receive()) == "still here"
