@@ -96,12 +96,13 @@ def _decode_properties(raw: Mapping[str, Any]) -> dict[str, Any]:
         decoded["priority"] = priority
     headers = raw.get("headers")
     if isinstance(headers, Mapping):
-        kept = {key: value for key, value in headers.items() if not _is_the_brokers(key)}
+        kept = {key: value for key, value in headers.items() if not is_the_brokers(key)}
         decoded["headers"] = amqp.headers(kept)
     return decoded
 
 
-def _is_the_brokers(header: object) -> bool:
+def is_the_brokers(header: object) -> bool:
+    """Return whether a header is written by the broker, and so must not be published again."""
     name = str(header)
     return name in _BROKER_HEADERS or name.startswith(_BROKER_HEADER_PREFIXES)
 

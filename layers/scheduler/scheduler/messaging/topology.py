@@ -24,7 +24,12 @@ NOTIFICATION_QUEUE: Final = "scheduler.notification-dispatch"
 RETRY_DELAY_MS: Final = 60_000
 DELIVERY_LIMIT: Final = 100
 """A backstop of the broker only; the functions count deliveries themselves."""
+NO_DELIVERY_LIMIT: Final = 2**31 - 1
+"""A limit never reached: looking at dead letters delivers each, and beyond its limit it is dropped.
 
+RabbitMQ 4 takes 20 when the argument is absent. Its -1 for "unlimited" would be no better: on 3.x
+it drops a message at its first return (tried on 3.10.8; rabbitmq-server#12250).
+"""
 
 _PRECONDITION_FAILED: Final = 406
 _INEQUIVALENT: Final = re.compile(
@@ -111,7 +116,7 @@ def queues(retry_delay_ms: int = RETRY_DELAY_MS) -> Iterator[Queue]:
         yield Queue(work.retry_name, _retry_arguments(work, retry_delay_ms))
     yield Queue(
         DEAD_LETTER_QUEUE,
-        {"x-queue-type": "quorum"},
+        {"x-queue-type": "quorum", "x-delivery-limit": NO_DELIVERY_LIMIT},
         Binding(DEAD_LETTER_EXCHANGE, "scheduler.*.failed"),
     )
     yield Queue(NOTIFICATION_QUEUE, {"x-queue-type": "quorum"})

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
     from scheduler.messaging.message import Message
 
+ERROR_HEADER: Final = "x-error"
+FAILED_HEADER: Final = "x-failed-at"
 FIRST_FAILED_HEADER: Final = "x-first-failed-at"
+SOURCE_HEADER: Final = "x-source-queue"
 _MAX_ERROR: Final = 1000
 _SHORT: Final = 255
 _UNKNOWN_QUEUE_KEY: Final = "scheduler.unknown-queue.failed"
@@ -92,10 +95,10 @@ def _retry(message: Message, attempt: int, now: datetime) -> Outbound:
 def _dead_letter(message: Message, error: str, now: datetime) -> Outbound:
     headers = {
         ATTEMPT_HEADER: message.attempt,
-        "x-error": error[:_MAX_ERROR],
-        "x-failed-at": now.isoformat(),
+        ERROR_HEADER: error[:_MAX_ERROR],
+        FAILED_HEADER: now.isoformat(),
         FIRST_FAILED_HEADER: _first(message, now),
-        "x-source-queue": message.queue[:_SHORT],
+        SOURCE_HEADER: message.queue[:_SHORT],
     }
     queue = WORK_QUEUE_BY_NAME.get(message.queue)
     key = queue.dead_letter_key if queue else _UNKNOWN_QUEUE_KEY
