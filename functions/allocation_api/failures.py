@@ -92,6 +92,6 @@ def _later(code: str, message: str) -> ApiError:
 def _problems(errors: Iterable[Any]) -> Iterable[tuple[str, str]]:
     for problem in errors:
         place, *field = (str(part) for part in problem["loc"])
-        # Parameters are named as in Python, fields of a body as on the wire.
-        names = field if place == "body" else [to_camel(part) for part in field]
+        # Only what stands in a path is named as in Python.
+        names = [to_camel(part) for part in field] if place == "path" else field
         yield ".".join((place, *names)), problem["msg"].removeprefix("Value error, ")

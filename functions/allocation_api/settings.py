@@ -7,8 +7,11 @@ from scheduler.settings import (
     BrokerSettings,
     DatabaseSettings,
     PaymentSettings,
+    TicketSettings,
 )
 
 
-class ApiSettings(DatabaseSettings, BrokerSettings, PaymentSettings, AllocationSettings):
-    """Database, pool rules; broker only to say whether it is there, payments to show the count."""
+class ApiSettings(
+    DatabaseSettings, BrokerSettings, PaymentSettings, AllocationSettings, TicketSettings
+):
+    """Database, pool rules, tickets; payments to show the count, broker to say if it is there."""

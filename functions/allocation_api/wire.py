@@ -34,12 +34,18 @@ PathId = Annotated[Id, BeforeValidator(_decoded)]
 class RequestBody(BaseModel):
     """A request; an unknown field is an error, since a misspelt wish would go unheard."""
 
-    model_config = ConfigDict(alias_generator=to_wire, extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        alias_generator=to_wire, extra="forbid", frozen=True, defer_build=True
+    )
 
 
 class Answer(BaseModel):
     """An answer, made of any object with attributes of the same names."""
 
     model_config = ConfigDict(
-        alias_generator=to_wire, populate_by_name=True, from_attributes=True, frozen=True
+        alias_generator=to_wire,
+        populate_by_name=True,
+        from_attributes=True,
+        frozen=True,
+        defer_build=True,  # on first use: a cold start serves one route
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +17,7 @@ from tests.integration.api.rows import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
 NOWHERE = "127.0.0.1:1"
 
@@ -28,6 +29,7 @@ def api_environment(database_url: str) -> dict[str, str]:
         "DATABASE_URL": database_url,
         "BROKER_URL": f"amqp://{NOWHERE}/cloudphone",
         "PAYMENT_FAILURES_TABLE": "payment-failures",
+        "REALTIME_TICKETS_TABLE": "realtime-tickets",
     }
 
 
@@ -57,3 +59,17 @@ def rows(database_url: str) -> Iterator[Rows]:
     with closing(connect(settings)) as connection, connection.cursor() as cursor:
         cursor.execute("SET autocommit = 1")
         yield Rows(cursor)
+
+
+@pytest.fixture
+def locked_device(database_url: str) -> Callable[[str], AbstractContextManager[None]]:
+    """Return a context in which somebody else holds the row of a device, and then lets go."""
+    settings = DatabaseSettings.model_validate({"DATABASE_URL": database_url})
+
+    @contextmanager
+    def locked(device_id: str) -> Iterator[None]:
+        with closing(connect(settings)) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT id FROM devices WHERE id = %s FOR UPDATE", (device_id,))
+            yield
+
+    return locked

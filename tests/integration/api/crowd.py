@@ -1,8 +1,8 @@
 """Many execution environments at once: processes that send one request each at the same moment.
 
-Run with the function's environment; reads a list of requests as JSON from stdin and prints the
-statuses and codes of the answers in its last line. Processes are forked from one that has imported the function,
-which is what makes two hundred of them affordable; the parent never opens a connection.
+Run with the function's environment; reads a list of requests as JSON from stdin and prints, as its
+last line, status and code (or id) of the answers. Processes are forked from one that has imported
+the function, which is what makes two hundred of them affordable; that one never connects.
 """
 
 from __future__ import annotations

@@ -1,0 +1,114 @@
+"""Walks the table of roles: every route, called by everybody."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from allocation_api.access import ACCESS, Access
+from tests.integration.api.client import ADMIN, user
+
+if TYPE_CHECKING:
+    from tests.integration.api.client import Client
+    from tests.integration.api.rows import Rows
+
+OWNER = "u1"
+BODIES: dict[tuple[str, str], dict[str, Any]] = {
+    ("POST", "/api/allocations"): {"userId": OWNER},
+    ("PUT", "/api/users/{user_id}"): {"maxDevices": 5},
+}
+CALLERS = {"nobody": None, "owner": user(OWNER), "somebody else": user("u2"), "admin": ADMIN}
+ALLOWED = {
+    Access.ANYONE: {"nobody", "owner", "somebody else", "admin"},
+    Access.USER: {"owner", "somebody else", "admin"},
+    Access.OWNER: {"owner", "admin"},
+    Access.ADMIN: {"admin"},
+}
+# Without broker and AWS it answers 503 to everybody it lets in.
+UNHEALTHY = ("GET", "/api/health")
+
+
+@pytest.fixture
+def places(api: Client, rows: Rows) -> dict[str, str]:
+    """Ids for the parameters of the paths: things that are there and belong to the owner."""
+    rows.devices(3)
+    allocation_id = api.allocate(OWNER).body["id"]
+    (notification_id,) = rows.column("SELECT id FROM notifications")
+    return {
+        "user_id": OWNER,
+        "device_id": "d001",
+        "allocation_id": allocation_id,
+        "notification_id": notification_id,
+    }
+
+
+@pytest.mark.parametrize("route", ACCESS, ids=" ".join)
+def test_a_route_is_open_to_the_roles_of_the_table_and_to_nobody_else(
+    api: Client, places: dict[str, str], route: tuple[str, str]
+) -> None:
+    method, path = route
+
+    for caller, claims in CALLERS.items():
+        reply = api.send(method, path.format(**places), claims, BODIES.get(route))
+
+        if caller in ALLOWED[ACCESS[route]]:
+            assert reply.status in {200, 201} or route == UNHEALTHY, caller
+        elif caller == "nobody":
+            assert (reply.status, reply.code) == (401, "unauthorized")
+            assert reply.headers["WWW-Authenticate"] == "Bearer"
+        else:
+            assert (reply.status, reply.code) == (403, "forbidden"), caller
+
+
+def test_a_refused_request_changes_nothing(api: Client, rows: Rows, places: dict[str, str]) -> None:
+    counts = "SELECT (SELECT COUNT(*) FROM allocations), (SELECT COUNT(*) FROM notifications)"
+    before = rows.all(counts)
+
+    for claims in (None, user("u2")):
+        api.allocate(OWNER, claims)
+        api.send("DELETE", f"/api/allocations/{places['allocation_id']}", claims)
+        api.send("PUT", f"/api/users/{OWNER}", claims, {"maxDevices": 0})
+
+    assert rows.all(counts) == before
+    assert rows.column("SELECT status FROM allocations") == ["ALLOCATED"]
+
+
+def test_what_is_not_there_is_told_to_those_who_may_ask(api: Client, rows: Rows) -> None:
+    rows.user(OWNER)
+    missing = "01900000-0000-7000-8000-000000000000"
+
+    for target in (
+        f"/api/allocations/{missing}",
+        "/api/allocations/no-uuid",
+        "/api/devices/nothing",
+        "/api/nothing",
+        "/api/allocations/",
+        "/api/users/a/b",
+    ):
+        reply = api.get(target, user(OWNER))
+        assert (reply.status, reply.code) == (404, "not_found"), target
+    target = f"/api/users/{OWNER}/notifications/{missing}/read"
+    assert api.send("POST", target, user(OWNER)).code == "not_found"
+    assert api.get("/api/users/nobody").code == "not_found"
+    assert api.get("/api/nothing", claims=None).code == "unauthorized"
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "allowed"),
+    [
+        ("PATCH", "/api/devices", "GET"),
+        ("GET", "/api/allocations", "POST"),
+        ("PUT", "/api/allocations/x", "DELETE, GET"),
+        ("DELETE", "/api/users/u1", "GET, PUT"),
+        ("HEAD", "/api/devices", "GET"),
+        ("POST", "/api/health", "GET"),
+    ],
+)
+def test_another_method_is_answered_with_those_that_are_possible(
+    api: Client, method: str, target: str, allowed: str
+) -> None:
+    reply = api.send(method, target)
+
+    assert (reply.status, reply.code) == (405, "method_not_allowed")
+    assert reply.headers["Allow"] == allowed

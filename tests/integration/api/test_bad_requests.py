@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tests.integration.api.client import user
+
+if TYPE_CHECKING:
+    from tests.integration.api.client import Client
+
+SHARED = settings(
+    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)  # the API keeps nothing that one example could leave to the next
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+FIELDS = ("userId", "durationMinutes", "minCpuCores", "minMemoryMB")
+
+
+@given(body=st.fixed_dictionaries({}, optional=dict.fromkeys(FIELDS, JSON)))
+@SHARED
+def test_no_body_is_an_error_of_the_server(api: Client, body: dict[str, Any]) -> None:
+    reply = api.send("POST", "/api/allocations", body=body)
+
+    assert reply.status in {409, 422}
+
+
+@given(body=st.binary())
+@example(body=b'{"userId":"\\ud800"}')
+@SHARED
+def test_no_bytes_are_an_error_of_the_server(api: Client, body: bytes) -> None:
+    assert api.send("POST", "/api/allocations", body=body).status in {409, 422}
+
+
+@given(id_=st.text(min_size=1, max_size=80).filter(lambda text: "/" not in text))
+@example(id_="u" * 65)
+@example(id_="\x00")
+@example(id_="' OR 1=1 -- ")
+@example(id_="%00")
+@SHARED
+def test_no_id_in_a_path_is_an_error_of_the_server(api: Client, id_: str) -> None:
+    place = quote(id_, safe="", errors="replace")
+    for target in (
+        f"/api/users/{place}",
+        f"/api/devices/{place}",
+        f"/api/allocations/{place}",
+        f"/api/allocations/user/{place}",
+        f"/api/users/{place}/notifications",
+    ):
+        reply = api.get(target, claims=user("somebody"))
+        # Whether it is the caller's own is asked before whether it exists.
+        assert reply.status in {403, 404, 422}, target

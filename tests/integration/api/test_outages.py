@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from local.servers.mariadb import MariaDB
+    from tests.integration.api.client import Client
+    from tests.integration.api.rows import Rows
+
+
+def test_without_the_database_callers_are_told_to_come_back_and_then_served(
+    api: Client, rows: Rows, mariadb: MariaDB
+) -> None:
+    rows.device()
+    assert api.get("/api/devices").status == 200
+
+    mariadb.kill()
+    replies = [api.allocate("u1"), api.get("/api/devices"), api.get("/api/devices/d1")]
+    mariadb.start()
+
+    for reply in replies:
+        assert (reply.status, reply.code) == (503, "database_unavailable")
+        assert reply.headers["Retry-After"] == "1"
+        assert "127.0.0.1" not in str(reply.body)
+    assert api.allocate("u1").status == 201
+
+
+def test_an_error_nobody_foresaw_tells_nothing_about_itself(api: Client, rows: Rows) -> None:
+    rows.run("RENAME TABLE devices TO devices_away")
+    try:
+        reply = api.get("/api/devices")
+    finally:
+        rows.run("RENAME TABLE devices_away TO devices")
+
+    assert (reply.status, reply.code) == (500, "internal_error")
+    assert reply.body["error"].keys() == {"code", "message"}
+    assert "devices" not in reply.body["error"]["message"]

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from tests.integration.api.client import user
+
+if TYPE_CHECKING:
+    from tests.integration.api.client import Client
+    from tests.integration.api.rows import Rows
+
+
+def test_a_released_device_is_free_for_the_next(api: Client, rows: Rows) -> None:
+    rows.device()
+    allocation = api.allocate("u1").body
+
+    reply = api.send("DELETE", f"/api/allocations/{allocation['id']}", user("u1"))
+
+    assert reply.status == 200
+    assert reply.body["status"] == "RELEASED"
+    assert reply.body["releaseReason"] == "用户主动释放"
+    assert reply.body["durationSeconds"] == 0
+    assert reply.body["releasedAt"] >= allocation["allocatedAt"]
+    assert reply.body["expiresAt"] == allocation["expiresAt"]
+    assert reply.body["adbHost"] is reply.body["adbPort"] is None
+    assert api.allocate("u2").status == 201
+
+
+def test_a_release_tells_the_user_and_the_neighbours(api: Client, rows: Rows) -> None:
+    rows.device()
+    allocation = api.allocate("u1").body
+
+    api.send("DELETE", f"/api/allocations/{allocation['id']}")
+
+    types = rows.column("SELECT type FROM notifications ORDER BY id")
+    assert types == ["allocation_success", "device_released"]
+    events = rows.all("SELECT routing_key, body FROM outgoing_events ORDER BY id")
+    assert [key for key, _ in events] == ["device.allocated", "device.released"]
+    assert json.loads(events[1][1])["reason"] == "user_request"
+
+
+def test_releasing_again_changes_nothing(api: Client, rows: Rows) -> None:
+    rows.device()
+    target = f"/api/allocations/{api.allocate('u1').body['id']}"
+
+    first, second = api.send("DELETE", target), api.send("DELETE", target)
+
+    assert first.status == second.status == 200
+    assert first.body == second.body
+    assert len(rows.all("SELECT id FROM outgoing_events")) == 2
+
+
+def test_a_late_release_does_not_take_the_device_from_its_next_user(
+    api: Client, rows: Rows
+) -> None:
+    rows.device()
+    target = f"/api/allocations/{api.allocate('u1').body['id']}"
+    api.send("DELETE", target)
+    second = api.allocate("u2").body
+
+    assert api.send("DELETE", target).body["status"] == "RELEASED"
+
+    assert api.get(f"/api/allocations/{second['id']}").body["status"] == "ALLOCATED"
+    assert rows.column("SELECT status FROM devices") == ["allocated"]
+
+
+def test_an_expired_allocation_stays_expired(api: Client, rows: Rows) -> None:
+    rows.device()
+    allocation = api.allocate("u1").body
+    rows.update("allocations", allocation["id"], status="EXPIRED")
+    rows.update("devices", "d1", status="available")
+
+    reply = api.send("DELETE", f"/api/allocations/{allocation['id']}")
+
+    assert (reply.status, reply.body["status"]) == (200, "EXPIRED")
+
+
+def test_a_suspended_user_may_give_back(api: Client, rows: Rows) -> None:
+    rows.device()
+    allocation = api.allocate("u1").body
+    rows.update("users", "u1", status="suspended")
+
+    reply = api.send("DELETE", f"/api/allocations/{allocation['id']}", user("u1"))
+
+    assert reply.body["status"] == "RELEASED"
+
+
+def test_a_device_that_failed_meanwhile_is_given_back_but_not_given_out(
+    api: Client, rows: Rows
+) -> None:
+    rows.device()
+    allocation = api.allocate("u1").body
+    rows.update("devices", "d1", health="failed")
+
+    assert api.send("DELETE", f"/api/allocations/{allocation['id']}").status == 200
+
+    assert rows.all("SELECT status, health FROM devices") == [("available", "failed")]
+    assert api.allocate("u2").code == "no_device_available"

@@ -1,0 +1,76 @@
+"""Requests that are refused before anything is asked of a database, which there is none of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from allocation_api.api import AllocationApi
+from allocation_api.settings import ApiSettings
+from tests.integration.api.client import Client
+from tests.unit.api.test_routes_of_the_api import ENVIRONMENT
+
+FIELDS = ("userId", "durationMinutes", "minCpuCores", "minMemoryMB")
+
+
+@pytest.fixture(scope="module")
+def api() -> Client:
+    return Client(AllocationApi(ApiSettings.model_validate(ENVIRONMENT)).handle)
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({}, ["body.userId"]),
+        ({"userId": None}, ["body.userId"]),
+        ({"userId": ""}, ["body.userId"]),
+        ({"userId": "u" * 65}, ["body.userId"]),
+        ({"userId": "u1\x00"}, ["body.userId"]),
+        ({"userId": " u1"}, ["body.userId"]),
+        ({"userId": 1}, ["body.userId"]),
+        ({"userId": ["u1"]}, ["body.userId"]),
+        *(
+            ({"userId": "u1", "durationMinutes": minutes}, ["body.durationMinutes"])
+            for minutes in (0, -1, 1441, 1.5, "60", True, 2**63, [], {})
+        ),
+        *(
+            ({"userId": "u1", wish: value}, [f"body.{wish}"])
+            for wish in ("minCpuCores", "minMemoryMB")
+            for value in (-1, 1_000_000_001, 0.5, "4")
+        ),
+        ({"userId": "u1", "minCpu": 4}, ["body.minCpu"]),
+        ({"user_id": "u1"}, ["body.userId", "body.user_id"]),
+        ({"durationMinutes": 0, "minCpuCores": "x"}, [f"body.{name}" for name in FIELDS[:3]]),
+    ],
+)
+def test_a_body_that_breaks_the_contract_names_its_fields(
+    api: Client, body: dict[str, Any], fields: list[str]
+) -> None:
+    reply = api.send("POST", "/api/allocations", body=body)
+
+    assert (reply.status, reply.code, reply.fields) == (422, "invalid_request", fields)
+
+
+@pytest.mark.parametrize(
+    ("raw", "content_type", "status"),
+    [
+        (b"", "application/json", 422),
+        (b"{", "application/json", 422),
+        (b"null", "application/json", 422),
+        (b'[{"userId": "u1"}]', "application/json", 422),
+        (b'{"userId": "u1", "durationMinutes": NaN}', "application/json", 422),
+        (b'{"userId": "\xff"}', "application/json", 422),
+        (b"[" * 100_000, "application/json", 422),
+        (b'{"userId": "u1"}', "text/plain", 415),
+        (b"userId=u1", "application/x-www-form-urlencoded", 415),
+        (b"--x\r\n\r\n--x--", "multipart/form-data; boundary=x", 415),
+        (b"\x00\xff", "application/octet-stream", 415),
+    ],
+)
+def test_what_cannot_be_read_is_no_error_of_the_server(
+    api: Client, raw: bytes, content_type: str, status: int
+) -> None:
+    reply = api.send("POST", "/api/allocations", body=raw, headers={"content-type": content_type})
+
+    assert reply.status == status

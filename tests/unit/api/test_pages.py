@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from allocation_api.errors import ApiError
+from allocation_api.pages import page, read_cursor
+
+
+def test_the_last_page_has_no_next() -> None:
+    assert page(["a", "b"], 2, lambda row: (row,)) == (["a", "b"], None)
+    assert page([], 2, lambda row: (row,)) == ([], None)
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=3))
+def test_a_cursor_leads_back_to_the_last_row(position: list[str]) -> None:
+    rows, cursor = page([position, ["beyond"]], 1, lambda row: row)
+
+    assert rows == [position]
+    assert cursor
+    assert read_cursor(cursor, len(position)) == position
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "x",
+        "not base64",
+        "用户",
+        base64.urlsafe_b64encode(b"\xff").decode(),
+        *(
+            base64.urlsafe_b64encode(json.dumps(content).encode()).decode()
+            for content in ({}, "a", [], ["a", "b"], [1], [None], [["a"]], None)
+        ),
+    ],
+)
+def test_a_cursor_of_something_else_is_refused(cursor: str) -> None:
+    with pytest.raises(ApiError) as refused:
+        read_cursor(cursor, parts=1)
+
+    assert refused.value.status == 422
+    assert refused.value.details[0]["field"] == "query.cursor"
+
+
+@given(st.text(max_size=50))
+def test_no_text_breaks_the_reading(cursor: str) -> None:
+    try:
+        read_cursor(cursor, parts=1)
+    except ApiError as refused:
+        assert refused.status == 422  # noqa: PT017 - a readable cursor is no failure

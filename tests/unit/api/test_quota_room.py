@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from scheduler.allocation.quota import ANY_ROOM, Room, Wish, room_for, take_back_above
+from scheduler.allocation.refusal import (
+    Refusal,
+    RefusedError,
+    require_existing,
+    require_may_allocate,
+)
+from scheduler.domain.model import Quota, UserStatus
+from scheduler.domain.work import Work
+from scheduler.notification import catalogue
+from tests.support.world import MINUTE, NOW, device, held, user, world
+
+DEFAULT = Quota(3)
+
+
+def work(quota: Quota | None = None, devices: int = 0) -> Work:
+    allocations = [held(f"d{n}", since=NOW - n * MINUTE) for n in range(1, devices + 1)]
+    things: list[Any] = [user(quota=quota)] if quota else []
+    return Work(world(*things, *allocations), NOW, DEFAULT)
+
+
+def test_without_limits_any_device_fits() -> None:
+    assert room_for(work(Quota(10), 9), "u1", Wish()) == ANY_ROOM
+
+
+def test_a_user_nobody_has_heard_of_has_the_default_quota() -> None:
+    assert room_for(work(), "stranger", Wish()) == ANY_ROOM
+    with pytest.raises(RefusedError):
+        room_for(Work(world(), NOW, Quota(0)), "stranger", Wish())
+
+
+def test_the_room_is_what_the_held_devices_leave() -> None:
+    # Each held device has 2 cores and 4096 MB.
+    found = room_for(work(Quota(10, 16, 10_000), 2), "u1", Wish(2, 1024))
+
+    assert found == Room(12, 1808)
+
+
+@pytest.mark.parametrize(
+    ("quota", "wish", "details"),
+    [
+        (Quota(2), Wish(), {"quota": "devices", "limit": 2, "used": 2, "requested": 1}),
+        (Quota(1), Wish(), {"quota": "devices", "limit": 1, "used": 2, "requested": 1}),
+        (Quota(9, 5), Wish(2), {"quota": "cpu", "limit": 5, "used": 4, "requested": 2}),
+        (Quota(9, 3), Wish(), {"quota": "cpu", "limit": 3, "used": 4, "requested": 0}),
+        (
+            Quota(9, None, 9000),
+            Wish(0, 1000),
+            {"quota": "memory", "limit": 9000, "used": 8192, "requested": 1000},
+        ),
+    ],
+)
+def test_a_full_quota_is_named_with_its_figures(
+    quota: Quota, wish: Wish, details: dict[str, object]
+) -> None:
+    with pytest.raises(RefusedError) as refused:
+        room_for(work(quota, 2), "u1", wish)
+
+    assert refused.value.refusal is Refusal.QUOTA_EXCEEDED
+    assert refused.value.details == details
+
+
+@pytest.mark.parametrize(
+    ("fields", "refusal"),
+    [
+        ({"status": UserStatus.DELETED, "billing_hold": True}, Refusal.USER_DELETED),
+        ({"status": UserStatus.SUSPENDED, "billing_hold": True}, Refusal.USER_SUSPENDED),
+        ({"billing_hold": True}, Refusal.BILLING_HOLD),
+    ],
+)
+def test_the_state_of_the_account_forbids_allocating(
+    fields: dict[str, Any], refusal: Refusal
+) -> None:
+    with pytest.raises(RefusedError) as refused:
+        require_may_allocate(user(**fields))
+
+    assert refused.value.refusal is refusal
+    assert str(refused.value)
+
+
+def test_only_a_deleted_user_cannot_be_changed() -> None:
+    require_existing(user(status=UserStatus.SUSPENDED, billing_hold=True))
+    with pytest.raises(RefusedError):
+        require_existing(user(status=UserStatus.DELETED))
+
+
+def test_a_smaller_quota_takes_back_the_oldest_and_tells_the_user_once() -> None:
+    found = work(Quota(10), 5)
+    found.begin("api:1")
+
+    assert take_back_above(found, "u1", 3) == 2
+
+    assert [r.allocation.device_id for r in found.releases.values()] == ["d5", "d4"]
+    reasons = {catalogue.reason(release.reason) for release in found.releases.values()}
+    assert reasons == {"配额已调整为 3 台设备"}
+    kinds = [notice.kind.type for notice in found.notices.values()]
+    assert kinds == ["device_released", "device_released", "quota_adjusted"]
+
+
+def test_a_quota_with_room_takes_nothing_and_tells_nothing() -> None:
+    found = work(Quota(10), 3)
+
+    assert take_back_above(found, "u1", 3) == 0
+    assert not found.releases
+    assert not found.notices
+
+
+def test_an_unknown_size_counts_as_nothing() -> None:
+    snapshot = world(user(quota=Quota(9, 4, 4096)), device(cpu_cores=0, memory_mb=0), held())
+
+    assert room_for(Work(snapshot, NOW, DEFAULT), "u1", Wish()) == Room(4, 4096)
