@@ -1,0 +1,1 @@
+"""Runs every minute: ends what is over, warns, puts right, measures, throws away."""

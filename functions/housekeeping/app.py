@@ -1,0 +1,18 @@
+"""Lambda handler of the housekeeping, invoked every minute."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from housekeeping.jobs import JOBS
+from housekeeping.runner import Housekeeper, requested
+from housekeeping.settings import HousekeepingSettings
+from housekeeping.tools import Tools
+from scheduler.pipeline.deadline import Deadline
+
+_housekeeper = Housekeeper(JOBS, Tools.of(HousekeepingSettings.from_environment()))
+
+
+def handler(event: object, context: object) -> dict[str, dict[str, Any]]:
+    """Run all jobs, or those of ``{"jobs": ["expire", …]}``; return what became of each."""
+    return _housekeeper.run(requested(event, JOBS), Deadline.of(context))

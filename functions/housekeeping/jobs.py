@@ -1,0 +1,31 @@
+"""The jobs, in the order in which they run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from housekeeping.expiry import expire, warn
+from housekeeping.measure import measure
+from housekeeping.purge import purge
+from housekeeping.reconcile.deliveries import reconcile_deliveries
+from housekeeping.reconcile.devices import reconcile_devices
+from housekeeping.reconcile.notifications import reconcile_notifications
+from housekeeping.reconcile.users import reconcile_users
+from housekeeping.sweep import sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from housekeeping.runner import Job
+
+JOBS: Final[Mapping[str, Job]] = {
+    "expire": expire,
+    "warn": warn,
+    "sweep": sweep,
+    "reconcile-users": reconcile_users,
+    "reconcile-devices": reconcile_devices,
+    "reconcile-deliveries": reconcile_deliveries,
+    "reconcile-notifications": reconcile_notifications,
+    "measure": measure,
+    "purge": purge,
+}

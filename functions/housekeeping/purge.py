@@ -1,0 +1,89 @@
+"""Throws away what is too old, in chunks found by an index, each with a commit of its own.
+
+===========================================  ============================  ===================
+what                                         kept                          index
+===========================================  ============================  ===================
+ids of messages, notes, keys of requests     30 days                       ``due_purge``
+allocations that ended                       ALLOCATION_RETENTION_DAYS     ``due_purge``
+notifications with their deliveries          NOTIFICATION_RETENTION_DAYS   ``due_purge``
+outgoing events that were published          OUTGOING_RETENTION_DAYS       ``unpublished``
+===========================================  ============================  ===================
+
+All else has a row for each user or device ever known, which must stay: the mark of a deleted one
+is what keeps a late event from bringing it back.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from housekeeping.tools import naive
+from scheduler.database.purge import purge as purge_messages
+from scheduler.database.retry import run_again_when_overtaken
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from pymysql.cursors import Cursor
+
+    from housekeeping.tools import Tools
+    from scheduler.observability.emf import Metrics
+
+CHUNK: Final = 1000
+"""Rows a statement; others wait for at most that many row locks."""
+
+_ALLOCATIONS: Final = """
+    DELETE FROM allocations WHERE released_at < %s ORDER BY released_at LIMIT %s
+"""
+_OUTGOING: Final = """
+    DELETE FROM outgoing_events WHERE published_at < %s ORDER BY published_at LIMIT %s
+"""
+_OLD_NOTIFICATIONS: Final = """
+    SELECT id FROM notifications WHERE created_at < %s ORDER BY created_at LIMIT %s
+"""
+_DELIVERIES: Final = """
+    DELETE FROM notification_deliveries WHERE notification_id IN %s
+"""
+_NOTIFICATIONS: Final = """
+    DELETE FROM notifications WHERE id IN %s
+"""
+
+Deletion: TypeAlias = "Callable[[Cursor, datetime], int]"
+"""Deletes at most a chunk of what is older, and returns how much."""
+
+
+def purge(tools: Tools, metrics: Metrics) -> Iterator[int]:  # noqa: ARG001 - a job's signature
+    """Delete what is past its retention."""
+    now, kept = tools.clock(), tools.settings
+    yield from purge_messages(tools.database, now)
+    yield from _chunks(tools, _delete(_ALLOCATIONS), now, kept.allocation_retention_days)
+    yield from _chunks(tools, _delete_notifications, now, kept.notification_retention_days)
+    yield from _chunks(tools, _delete(_OUTGOING), now, kept.outgoing_retention_days)
+
+
+def _chunks(tools: Tools, delete: Deletion, now: datetime, days: int) -> Iterator[int]:
+    before = naive(now - timedelta(days=days))
+
+    def run() -> int:
+        with tools.database.transaction() as cursor:
+            return delete(cursor, before)
+
+    removed = CHUNK
+    while removed == CHUNK:
+        removed = run_again_when_overtaken(run)
+        yield removed
+
+
+def _delete(statement: str) -> Deletion:
+    return lambda cursor, before: cursor.execute(statement, (before, CHUNK))
+
+
+def _delete_notifications(cursor: Cursor, before: datetime) -> int:
+    cursor.execute(_OLD_NOTIFICATIONS, (before, CHUNK))
+    ids = tuple(id_ for (id_,) in cursor.fetchall())
+    if ids:
+        cursor.execute(_DELIVERIES, (ids,))
+        cursor.execute(_NOTIFICATIONS, (ids,))
+    return len(ids)

@@ -1,0 +1,91 @@
+"""Runs jobs one after the other, none of which can stop or starve another."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from aws_lambda_powertools import Logger
+
+from scheduler.observability.emf import Metrics, Unit
+from scheduler.pipeline.deadline import Deadline
+
+if TYPE_CHECKING:
+    from housekeeping.tools import Tools
+
+_logger: Final = Logger()
+
+Job: TypeAlias = Callable[["Tools", Metrics], Iterator[int]]
+"""Works in chunks, each committed, and yields after each how many things it handled.
+
+It may be left at any yield, and be run by several processes at once.
+"""
+
+
+class Status(StrEnum):
+    """How a job ended; the value is its label in metrics."""
+
+    DONE = "done"
+    UNFINISHED = "unfinished"
+    """Its time was over; the next run goes on."""
+    FAILED = "failed"
+
+
+def requested(event: object, known: Mapping[str, Job]) -> Sequence[str]:
+    """Return the jobs that an event names; all of them for one that names none, as a schedule's.
+
+    Raises:
+        ValueError: ``jobs`` is no list, or names a job that does not exist.
+    """
+    if not isinstance(event, Mapping) or "jobs" not in event:
+        return list(known)
+    names = event["jobs"]
+    if not isinstance(names, list) or any(name not in list(known) for name in names):
+        raise ValueError(f"jobs must be a list of some of {', '.join(known)}; it is {names!r}")
+    return list(dict.fromkeys(names))
+
+
+class Housekeeper:
+    """The jobs and what they work with."""
+
+    def __init__(self, jobs: Mapping[str, Job], tools: Tools) -> None:
+        self._jobs = jobs
+        self._tools = tools
+
+    def run(self, names: Sequence[str], deadline: Deadline) -> dict[str, dict[str, Any]]:
+        """Run jobs and return status and number of things handled of each.
+
+        Each may take an equal share of the time that those before it left.
+        """
+        results = {}
+        for done, name in enumerate(names):
+            results[name] = self._run(name, _share(deadline, len(names) - done))
+        return results
+
+    def _run(self, name: str, deadline: Deadline) -> dict[str, Any]:
+        started, metrics = time.perf_counter(), Metrics()
+        status, handled = Status.DONE, 0
+        try:
+            for count in self._jobs[name](self._tools, metrics):
+                handled += count
+                if deadline.passed:
+                    status = Status.UNFINISHED
+                    break
+        except Exception:  # whatever it is, it must not stop the other jobs
+            status = Status.FAILED
+            _logger.exception("Housekeeping job failed", extra={"job": name})
+        seconds = time.perf_counter() - started
+        metrics.add("scheduler_housekeeping_runs_total", 1, job=name, status=status)
+        metrics.add("scheduler_housekeeping_handled_total", handled, job=name)
+        metrics.add("scheduler_housekeeping_duration_seconds", seconds, Unit.SECONDS, job=name)
+        metrics.flush(self._tools.clock())
+        result = {"status": status.value, "handled": handled}
+        _logger.info("Housekeeping job ended", extra={"job": name, "seconds": seconds, **result})
+        return result
+
+
+def _share(deadline: Deadline, jobs: int) -> Deadline:
+    now = time.monotonic()
+    return Deadline(now + (deadline.at - now) / jobs)
