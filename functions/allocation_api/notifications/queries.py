@@ -47,7 +47,8 @@ _ONE: Final = f"{_SELECT} AND id = %s"
 _INBOX: Final = f"{_SELECT} {{filters}} ORDER BY id DESC LIMIT %s"
 _DELIVERIES: Final = """
     SELECT notification_id, channel, status, attempts, last_error, sent_at
-    FROM notification_deliveries WHERE notification_id IN %s ORDER BY id
+    FROM notification_deliveries WHERE notification_id IN %s
+    ORDER BY notification_id, channel
 """
 # The first reading counts.
 _MARK: Final = """

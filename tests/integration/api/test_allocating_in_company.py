@@ -1,0 +1,88 @@
+"""Allocations that meet somebody else's transaction."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scheduler.database.connection import connect
+from scheduler.settings import DatabaseSettings
+from tests.integration.local.waiting import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pymysql.cursors import Cursor
+
+    from tests.integration.api.client import Client
+    from tests.integration.api.rows import Rows
+
+WAITING = """
+    SELECT 1 FROM information_schema.processlist
+    WHERE info LIKE '%%FROM users u%%FOR UPDATE%%' AND id <> CONNECTION_ID()
+"""
+LOCKABLE = "SELECT 1 FROM users WHERE id = 'u1' FOR UPDATE SKIP LOCKED"
+
+
+@pytest.fixture
+def other(database_url: str) -> Iterator[Cursor]:
+    """A transaction of somebody else."""
+    settings = DatabaseSettings.model_validate({"DATABASE_URL": database_url})
+    with closing(connect(settings)) as connection, connection.cursor() as cursor:
+        yield cursor
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ("status = 'suspended'", 403),
+        ("billing_hold = TRUE", 403),
+        ("max_devices = 0", 403),
+        ("max_devices = 1", 201),
+    ],
+)
+def test_what_happens_to_the_user_first_counts(
+    api: Client, rows: Rows, other: Cursor, change: str, status: int
+) -> None:
+    rows.user()
+    rows.device()
+    other.execute(f"UPDATE users SET {change} WHERE id = 'u1'")  # noqa: S608 - the table above
+
+    with ThreadPoolExecutor(1) as pool:
+        reply = pool.submit(api.allocate, "u1")
+        eventually(lambda: bool(rows.all(WAITING)), "the request waits for the user's row")
+        other.connection.commit()
+
+    assert reply.result().status == status
+    assert len(rows.all("SELECT id FROM allocations")) == (status == 201)
+
+
+def test_a_device_that_fails_while_it_looks_free_is_not_given(
+    api: Client, rows: Rows, other: Cursor
+) -> None:
+    rows.user()
+    rows.device()
+    other.execute("UPDATE devices SET health = 'failed' WHERE id = 'd1'")
+
+    with ThreadPoolExecutor(1) as pool:
+        reply = pool.submit(api.allocate, "u1")
+        eventually(lambda: not rows.all(LOCKABLE), "the request looks for a device")
+        other.connection.commit()
+
+    assert reply.result().code == "no_device_available"
+
+
+def test_a_device_somebody_lets_go_again_is_given(api: Client, rows: Rows, other: Cursor) -> None:
+    rows.user()
+    rows.device()
+    other.execute("UPDATE devices SET status = 'allocated' WHERE id = 'd1'")
+
+    with ThreadPoolExecutor(1) as pool:
+        reply = pool.submit(api.allocate, "u1")
+        eventually(lambda: not rows.all(LOCKABLE), "the request looks for a device")
+        other.connection.rollback()
+
+    assert reply.result().status == 201

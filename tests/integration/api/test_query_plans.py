@@ -1,0 +1,137 @@
+"""Hot queries reach their rows by an index, however much has piled up."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from allocation_api.devices import queries as devices
+from allocation_api.notifications import queries as notifications
+from allocation_api.users import queries as users
+from scheduler.allocation import idempotency, pick, record
+from scheduler.allocation.quota import ANY_ROOM, Wish
+from scheduler.allocation.record import AllocationStatus, Position
+from scheduler.settings import AllocationStrategy
+
+if TYPE_CHECKING:
+    from pymysql.cursors import Cursor
+
+    from tests.integration.api.rows import Rows
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+UUID = "01900000-0000-7000-8000-{}"
+# Half of everything belongs to one user.
+PILE = """
+    INSERT INTO users (id, max_devices) SELECT CONCAT('u', seq), 10 FROM seq_1_to_1000;
+
+    INSERT INTO devices (id, name, cpu_cores, memory_mb, status, last_allocated_at)
+    SELECT CONCAT('d', seq), 'x', 1 + seq % 8, 1024 * (1 + seq % 16),
+           IF(seq <= 500, 'allocated', 'available'), '2026-01-01' + INTERVAL seq SECOND
+    FROM seq_1_to_2000;
+
+    INSERT INTO allocations (id, user_id, device_id, status, allocated_at, expires_at)
+    SELECT CONCAT('01900000-0000-7000-8000-', LPAD(seq, 12, '0')),
+           CONCAT('u', IF(seq % 2, 1, seq % 1000)), CONCAT('d', IF(seq <= 500, seq, seq % 2000)),
+           IF(seq <= 500, 'ALLOCATED', 'RELEASED'), '2026-01-01' + INTERVAL seq SECOND, NOW()
+    FROM seq_1_to_8000;
+
+    INSERT INTO notifications (id, user_id, type, title, message, data, dedupe_key, created_at)
+    SELECT id, user_id, 'x', 'x', 'x', '{}', id, allocated_at FROM allocations;
+
+    INSERT INTO notification_deliveries (notification_id, channel, next_attempt_at)
+    SELECT id, 'websocket', created_at FROM notifications;
+
+    INSERT INTO idempotency_keys
+    SELECT user_id, id, REPEAT('x', 32), id, allocated_at FROM allocations;
+
+    ANALYZE TABLE users, devices, allocations, notifications, notification_deliveries,
+        idempotency_keys
+"""
+
+
+class Step(NamedTuple):
+    """How one table is read."""
+
+    table: str
+    index: str | None
+    extra: str
+
+
+class Explaining:
+    """A cursor that explains the statements it is given instead of executing them."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self.steps: list[Step] = []
+
+    def execute(self, statement: str, parameters: tuple[object, ...]) -> int:
+        for row in self._rows.all(f"EXPLAIN {statement}", *parameters):
+            self.steps.append(Step(row[2], row[5], row[9] or ""))
+        return 0
+
+    def fetchone(self) -> None:
+        return None
+
+    def fetchall(self) -> list[tuple[object, ...]]:
+        return []
+
+
+@pytest.fixture
+def cursor(rows: Rows) -> Explaining:
+    for statement in PILE.split(";"):
+        rows.run(statement.replace("%", "%%"))
+    return Explaining(rows)
+
+
+def used(cursor: Explaining) -> list[tuple[str, str | None]]:
+    """Return the index by which each table is read; nothing may be sorted afterwards."""
+    assert not [step for step in cursor.steps if "filesort" in step.extra or "temp" in step.extra]
+    found = [(step.table, step.index) for step in cursor.steps]
+    cursor.steps.clear()
+    return found
+
+
+def test_every_hot_query_uses_its_index(cursor: Explaining) -> None:
+    sql: Cursor = cursor  # type: ignore[assignment]  # as far as these queries go
+
+    indexes = {
+        AllocationStrategy.RESOURCE_BASED: ["best_fit"],
+        AllocationStrategy.ROUND_ROBIN: ["longest_unused"],
+        AllocationStrategy.RANDOM: ["lottery", "lottery"],
+    }
+    for strategy, expected in indexes.items():
+        for wish in (Wish(), Wish(4, 8192)):
+            pick._lock_one(sql, strategy, wish, ANY_ROOM)
+            assert used(cursor) == [("devices", index) for index in expected]
+    pick._is_free(sql, Wish(4, 8192), ANY_ROOM)
+    assert used(cursor) == [("devices", "best_fit")]
+
+    record.find(sql, UUID.format("000000000001"))
+    # Constant tables: both rows are found by their primary keys before the query runs.
+    assert used(cursor) == [("a", "PRIMARY"), ("d", "PRIMARY")]
+    last = Position(AT, UUID.format("000000007999"))
+    for before in (None, last):
+        record.of_user(sql, "u1", None, before, 50)
+        assert used(cursor) == [("a", "by_user"), ("d", "PRIMARY")]
+        for status in (AllocationStatus.ALLOCATED, AllocationStatus.RELEASED):
+            record.of_user(sql, "u1", status, before, 50)
+            assert used(cursor) == [("a", "active_by_user"), ("d", "PRIMARY")]
+    idempotency.recall(sql, "u1", last.id, {})
+    assert used(cursor) == [("idempotency_keys", "PRIMARY")]
+
+    users.find(sql, "u1")
+    assert used(cursor) == [("u", "PRIMARY"), ("a", "active_by_user")]
+    devices.find(sql, "d1")
+    assert used(cursor) == [("d", "PRIMARY"), ("a", "one_holder_per_device")]
+    devices.in_pool(sql, None, None, "d2", 100)
+    assert used(cursor) == [("d", "PRIMARY"), ("a", "one_holder_per_device")]
+    for before_id in (None, last.id):
+        for unread in (True, False):
+            notifications.inbox(sql, "u1", before_id, 50, unread=unread)
+            assert used(cursor) == [("notifications", "inbox")]
+    notifications._deliveries(sql, (last.id,))
+    assert used(cursor) == [("notification_deliveries", "one_per_channel")]
+    notifications.mark_read(sql, "u1", last.id, AT)
+    assert used(cursor) == [("notifications", "PRIMARY")]
