@@ -1,0 +1,89 @@
+"""The outbox in a real database, and providers that answer as a test wishes."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+
+from local.environment import aws_environment
+from scheduler.database.connection import Database
+from tests.support.outbox import Outbox
+from tests.support.provider import Provider
+from tests.support.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from types_boto3_dynamodb import DynamoDBClient
+
+CONNECTIONS_TABLE = "realtime-connections"
+
+
+@pytest.fixture
+def store(database_url: str) -> Store:
+    return Store(database_url)
+
+
+@pytest.fixture
+def outbox(store: Store) -> Outbox:
+    return Outbox(store)
+
+
+@pytest.fixture
+def database(store: Store) -> Iterator[Database]:
+    made = Database(store.settings)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    with Provider() as running:
+        yield running
+
+
+@pytest.fixture
+def moto_clients(aws_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Let boto3 talk to moto and nothing else."""
+    for name, value in aws_environment(aws_url).items():
+        monkeypatch.setenv(name, value)
+    return aws_url
+
+
+@pytest.fixture
+def provider_clients(
+    moto_clients: str, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> Provider:
+    """Let boto3 talk to the provider for e-mail and SMS, to moto for DynamoDB."""
+    assert moto_clients
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SESV2", provider.url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SNS", provider.url)
+    return provider
+
+
+@pytest.fixture
+def dynamodb(moto_clients: str) -> DynamoDBClient:
+    """DynamoDB with the table of connections."""
+    assert moto_clients
+    client = boto3.client("dynamodb")
+    with suppress(client.exceptions.ResourceInUseException):
+        client.create_table(
+            TableName=CONNECTIONS_TABLE,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[
+                {"AttributeName": "connection_id", "AttributeType": "S"},
+                {"AttributeName": "user_id", "AttributeType": "S"},
+            ],
+            KeySchema=[{"AttributeName": "connection_id", "KeyType": "HASH"}],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": "user_id",
+                    "KeySchema": [{"AttributeName": "user_id", "KeyType": "HASH"}],
+                    "Projection": {"ProjectionType": "KEYS_ONLY"},
+                }
+            ],
+        )
+    return client

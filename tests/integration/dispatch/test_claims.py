@@ -1,0 +1,294 @@
+"""Taking due deliveries and recording their end, on a real database."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from pymysql.cursors import DictCursor
+
+from scheduler.database.connection import Database, connect
+from scheduler.notification.kinds import Channel
+from scheduler.notification.quiet_hours import QuietHours
+from scheduler.outbox.claims import _CONTENTS, _DUE, _RECORD, Claims, _row
+from scheduler.outbox.delivery import Delivery, Fate, Recipient, Result
+from tests.support.events import message
+from tests.support.functions import Functions
+from tests.support.outbox import Outbox, Told
+from tests.support.statements import counted
+from tests.support.store import Store, naive
+from tests.support.together import together
+from tests.support.world import MINUTE, NOW, SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LEASE = MINUTE
+MAIL = (Channel.EMAIL,)
+
+
+class Clock:
+    """The present of a test."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def claims(database: Database, clock: Clock) -> Claims:
+    return Claims(database, Channel.EMAIL, clock)
+
+
+def test_a_claimed_delivery_brings_what_sending_needs(
+    claims: Claims, outbox: Outbox, store: Store
+) -> None:
+    outbox.users(("u1", "someone@example.com", "+8613800138000"))
+    store.insert(
+        "notification_preferences",
+        [("u1", "{}", timedelta(hours=22), timedelta(hours=7, minutes=30), "Asia/Shanghai")],
+    )
+    (id_,) = outbox.tell(Told(title="标题", message="文本", urgent=True, channels=MAIL))
+
+    (claimed,) = claims.claim(10, LEASE)
+
+    assert claimed == Delivery(
+        id=outbox.rows()[0].id,
+        channel=Channel.EMAIL,
+        attempts=0,
+        claimed_until=naive(NOW + LEASE),
+        notification_id=id_,
+        type="device_released",
+        title="标题",
+        message="文本",
+        data='{"deviceId": "d1"}',
+        created_at=NOW,
+        urgent=True,
+        recipient=Recipient(
+            "u1",
+            "someone@example.com",
+            "+8613800138000",
+            "en",
+            QuietHours(time(22), time(7, 30), "Asia/Shanghai"),
+        ),
+    )
+
+
+def test_a_user_nobody_knows_is_claimed_without_address(claims: Claims, outbox: Outbox) -> None:
+    outbox.tell(Told("stranger", MAIL))
+
+    (claimed,) = claims.claim(10, LEASE)
+
+    assert claimed.recipient == Recipient("stranger")
+
+
+def test_only_what_is_due_on_the_channel_is_claimed_longest_due_first(
+    claims: Claims, outbox: Outbox, store: Store
+) -> None:
+    later, sooner, _, _ = outbox.tell(
+        Told(channels=MAIL, at=NOW - SECOND),
+        Told(channels=MAIL, at=NOW - MINUTE),
+        Told(channels=MAIL, at=NOW + MINUTE),
+        Told(channels=(Channel.SMS,), at=NOW - MINUTE),
+    )
+    outbox.tell(Told(id="sent", channels=MAIL))
+    store.run("UPDATE notification_deliveries SET status = 'sent' WHERE notification_id = 'sent'")
+
+    assert {one.notification_id for one in claims.claim(1, LEASE)} == {sooner}
+    assert {one.notification_id for one in claims.claim(9, LEASE)} == {later}
+
+
+def test_a_writers_clock_may_be_a_second_ahead(claims: Claims, outbox: Outbox) -> None:
+    outbox.tell(Told(channels=MAIL, at=NOW + SECOND))
+
+    assert len(claims.claim(10, LEASE)) == 1
+
+
+def test_no_more_than_wanted_are_claimed(claims: Claims, outbox: Outbox) -> None:
+    outbox.tell(*[Told(channels=MAIL) for _ in range(5)])
+
+    assert [len(claims.claim(3, LEASE)) for _ in range(3)] == [3, 2, 0]
+
+
+def test_what_is_claimed_is_nobody_elses_until_the_lease_ends(
+    claims: Claims, outbox: Outbox, clock: Clock
+) -> None:
+    outbox.tell(Told(channels=MAIL))
+    (first,) = claims.claim(10, LEASE)
+
+    clock.now += LEASE - SECOND
+    assert claims.claim(10, LEASE) == []
+
+    clock.now += SECOND
+    (second,) = claims.claim(10, LEASE)
+    assert second.id == first.id
+    assert second.attempts == 0
+
+
+def test_a_locked_delivery_is_passed_over(claims: Claims, outbox: Outbox, store: Store) -> None:
+    outbox.tell(*[Told(channels=MAIL) for _ in range(2)])
+    locked, free = (row.id for row in outbox.rows())
+
+    with closing(connect(store.settings)) as other, other.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM notification_deliveries WHERE id = %s FOR UPDATE", (locked,))
+        assert [one.id for one in claims.claim(10, LEASE)] == [free]
+
+
+def test_claimers_at_the_same_time_share_the_work(store: Store, outbox: Outbox) -> None:
+    outbox.tell(*[Told(channels=MAIL) for _ in range(200)])
+
+    def take_all() -> list[int]:
+        with closing(Database(store.settings)) as database:
+            claims, taken = Claims(database, Channel.EMAIL, lambda: NOW), []
+            while claimed := claims.claim(7, LEASE):
+                taken += [one.id for one in claimed]
+            return taken
+
+    taken = [id_ for ids in together(*[take_all] * 4) for id_ in ids]
+
+    assert sorted(taken) == [row.id for row in outbox.rows()]
+
+
+LATER = NOW + 5 * MINUTE
+
+
+def _result(fate: Fate) -> Callable[[Delivery], Result]:
+    results = {
+        Fate.SENT: lambda one: Result(one, Fate.SENT, provider_message_id="mail-1"),
+        Fate.SKIPPED: lambda one: Result(one, Fate.SKIPPED, "no e-mail address known"),
+        Fate.FAILED: lambda one: Result(one, Fate.FAILED, "MessageRejected: no"),
+        Fate.RETRIED: lambda one: Result(one, Fate.RETRIED, "away", due_at=LATER),
+        Fate.POSTPONED: lambda one: Result(one, Fate.POSTPONED, "quiet hours", due_at=LATER),
+    }
+    return results[fate]
+
+
+@pytest.mark.parametrize(
+    ("fate", "expected"),
+    [
+        (Fate.SENT, ("sent", 1, NOW, None, "mail-1", NOW)),
+        (Fate.SKIPPED, ("skipped", 0, NOW, "no e-mail address known", None, None)),
+        (Fate.FAILED, ("failed", 1, NOW, "MessageRejected: no", None, None)),
+        (Fate.RETRIED, ("pending", 1, LATER, "away", None, None)),
+        (Fate.POSTPONED, ("pending", 0, LATER, "quiet hours", None, None)),
+    ],
+)
+def test_each_end_is_recorded_and_its_claim_given_up(
+    claims: Claims, outbox: Outbox, fate: Fate, expected: tuple[object, ...]
+) -> None:
+    outbox.tell(Told(channels=MAIL))
+
+    claims.record([_result(fate)(one) for one in claims.claim(10, LEASE)])
+
+    (row,) = outbox.rows()
+    sent_at = row.sent_at and row.sent_at.replace(tzinfo=UTC)
+    due = row.next_attempt_at.replace(tzinfo=UTC)
+    found = (row.status, row.attempts, due, row.last_error, row.provider_message_id, sent_at)
+    assert found == expected
+    assert row.claimed_until is None
+
+
+def test_a_longer_text_than_the_column_holds_is_cut(claims: Claims, outbox: Outbox) -> None:
+    outbox.tell(Told(channels=MAIL))
+
+    claims.record([Result(one, Fate.FAILED, "失" * 600) for one in claims.claim(10, LEASE)])
+
+    assert outbox.rows()[0].last_error == "失" * 500
+
+
+def test_who_lost_a_claim_records_nothing(claims: Claims, outbox: Outbox, clock: Clock) -> None:
+    outbox.tell(Told(channels=MAIL))
+    (stalled,) = claims.claim(10, LEASE)
+    clock.now += LEASE
+    (successor,) = claims.claim(10, LEASE)
+
+    claims.record([Result(stalled, Fate.FAILED, "too late")])
+    assert outbox.statuses() == {"pending": 1}
+
+    claims.record([Result(successor, Fate.SENT)])
+    assert outbox.statuses() == {"sent": 1}
+
+
+def test_what_is_given_back_is_due_again(claims: Claims, outbox: Outbox) -> None:
+    outbox.tell(*[Told(channels=MAIL) for _ in range(3)])
+    first = claims.claim(2, LEASE)
+    second = claims.claim(2, 2 * LEASE)
+
+    claims.release([*first, *second])
+
+    assert len(claims.claim(10, LEASE)) == 3
+
+
+@pytest.mark.parametrize("end", [Fate.SENT, Fate.FAILED, Fate.RETRIED])
+def test_erasing_a_user_wins_against_a_delivery_under_way(
+    claims: Claims, outbox: Outbox, store: Store, end: Fate
+) -> None:
+    outbox.users(("u1", "someone@example.com", "+8613800138000"))
+    store.insert(
+        "notification_preferences",
+        [("u1", "{}", timedelta(hours=22), timedelta(hours=7), "Asia/Shanghai")],
+    )
+    outbox.tell(Told(channels=MAIL))
+    under_way = claims.claim(10, LEASE)
+
+    with Functions(store.settings.database_url.get_secret_value()) as functions:
+        functions.handle(message("user.deleted"))
+    claims.record([_result(end)(one) for one in under_way])
+    claims.release(under_way)
+
+    (row,) = outbox.rows()
+    assert (row.status, row.last_error) == ("skipped", "user deleted")
+    assert row.provider_message_id is None
+    assert store.rows("SELECT title, message, data FROM notifications") == [("", "", "{}")]
+    assert store.rows("SELECT email, phone FROM users") == [(None, None)]
+    assert store.rows("SELECT * FROM notification_preferences") == []
+
+
+def test_a_hundred_deliveries_cost_four_statements(
+    claims: Claims, database: Database, outbox: Outbox
+) -> None:
+    outbox.tell(*[Told(channels=MAIL) for _ in range(100)])
+
+    with counted(database) as statements:
+        claims.record([Result(one, Fate.SENT) for one in claims.claim(100, LEASE)])
+
+    assert (statements.selects, statements.writes) == (2, 2)
+    assert outbox.statuses() == {"sent": 100}
+
+
+def test_hot_queries_use_their_indices(claims: Claims, store: Store, outbox: Outbox) -> None:
+    outbox.users(("u1", None, None))
+    outbox.tell(*[Told(channels=MAIL, at=NOW - 100 * MINUTE) for _ in range(3000)])
+    store.run("UPDATE notification_deliveries SET status = 'sent'")
+    outbox.tell(*[Told(channels=MAIL) for _ in range(20)])
+    store.run("ANALYZE TABLE notification_deliveries, notifications, users")
+    claimed = claims.claim(10, LEASE)
+    ids, now = tuple(one.id for one in claimed), naive(NOW)
+    results = json.dumps([_row(Result(one, Fate.SENT), now) for one in claimed])
+
+    due = _plan(store, _DUE, Channel.EMAIL, now, now, 10)
+    contents = _plan(store, _CONTENTS, ids)
+    record = _plan(store, _RECORD, results)
+
+    assert due == {"notification_deliveries": "due"}
+    assert set(contents.values()) == {"PRIMARY"}
+    assert record["d"] == "PRIMARY"
+
+
+def _plan(store: Store, statement: str, *parameters: object) -> dict[str, str]:
+    """Return by table which index the server uses."""
+    with closing(connect(store.settings)) as connection, connection.cursor(DictCursor) as cursor:
+        cursor.execute(f"EXPLAIN {statement}", parameters)
+        rows = cursor.fetchall()
+    assert not any("filesort" in row["Extra"] for row in rows)
+    return {row["table"]: row["key"] for row in rows if row["table"] != "p"}
