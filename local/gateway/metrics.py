@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-GAUGES: Final = frozenset(("scheduler_queue_depth", "scheduler_dead_letters"))
+GAUGES: Final = frozenset(
+    (
+        "scheduler_queue_depth",
+        "scheduler_dead_letters",
+        "scheduler_oldest_pending_notification_seconds",
+        "scheduler_oldest_unpublished_event_seconds",
+    )
+)
 """Metrics whose last value counts; the others add up."""
 _MARK: Final = b'"_aws"'
 # Powertools adds the dimension `service`; operators know the metrics without it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 from typing import TYPE_CHECKING, Final
@@ -17,6 +18,7 @@ MESSAGE_LIMIT: Final = 128 * 1024
 """Bytes of a WebSocket message (WebSocket API quota); a longer one closes its socket."""
 
 _GRACE_SECONDS: Final = 5
+_REFUSED_HANDSHAKE: Final = "ASGI callable returned without completing handshake."
 _BACKLOG: Final = 1024
 
 
@@ -42,6 +44,7 @@ class AsgiServer:
                 ws_per_message_deflate=False,  # and compresses nothing
             )
         )
+        logging.getLogger("uvicorn.error").addFilter(_is_no_refusal)
         self._thread = threading.Thread(
             target=self._server.run, args=([self._socket],), name=f"http-{self.port}", daemon=True
         )
@@ -58,3 +61,8 @@ class AsgiServer:
         self._server.should_exit = True
         self._thread.join()
         self._socket.close()
+
+
+def _is_no_refusal(record: logging.LogRecord) -> bool:
+    # uvicorn logs an error for each WebSocket that is refused by a response of the application.
+    return record.msg != _REFUSED_HANDSHAKE

@@ -23,6 +23,9 @@ _GOING_AWAY: Final = 1001
 _NORMAL: Final = 1000
 _NO_STATUS: Final = 1005
 
+# What Starlette and uvicorn raise for a client that is not there any more.
+_CLOSED: Final = (WebSocketDisconnect, RuntimeError, OSError)
+
 
 class ClosedError(Exception):
     """The socket is closed.
@@ -58,7 +61,7 @@ class Connection:
         """
         try:
             await self._socket.accept()
-        except (RuntimeError, WebSocketDisconnect) as error:
+        except _CLOSED as error:
             raise ClosedError(_NO_STATUS, repr(error)) from error
 
     async def receive(self) -> str | bytes:
@@ -91,7 +94,7 @@ class Connection:
                 await self._socket.send_text(frame)
             else:
                 await self._socket.send_bytes(frame)
-        except (RuntimeError, WebSocketDisconnect) as error:
+        except _CLOSED as error:
             raise ClosedError(_NO_STATUS, repr(error)) from error
         self.last_active = datetime.now(UTC)
 
@@ -102,7 +105,7 @@ class Connection:
     async def _close(self, code: int, reason: str) -> None:
         try:
             await self._socket.close(code, reason)
-        except (RuntimeError, WebSocketDisconnect):
+        except _CLOSED:
             return  # the client was faster
 
     def _seconds_left(self) -> float:

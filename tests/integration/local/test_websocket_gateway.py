@@ -101,15 +101,15 @@ def test_no_query_means_no_parameters(gateway: Gateway) -> None:
 
 @pytest.mark.parametrize("status", [401, 403, 500])
 def test_the_handshake_is_refused_with_the_functions_status(gateway: Gateway, status: int) -> None:
-    with pytest.raises(InvalidStatus) as refused:
-        gateway.open(f"?status={status}")
+    with pytest.raises(InvalidStatus) as refused, gateway.open(f"?status={status}"):
+        pass
 
     assert refused.value.response.status_code == status
 
 
 def test_a_function_that_answers_nonsense_refuses(gateway: Gateway) -> None:
-    with pytest.raises(InvalidStatus) as refused:
-        gateway.open("?status=99")
+    with pytest.raises(InvalidStatus) as refused, gateway.open("?status=99"):
+        pass
 
     assert refused.value.response.status_code == 502
 

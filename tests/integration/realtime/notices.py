@@ -1,0 +1,75 @@
+"""Notifications in the database, as a commit leaves them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from scheduler.realtime.since import first_id
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pymysql.cursors import Cursor
+
+NOTIFICATION = """
+    INSERT INTO notifications
+        (id, user_id, type, title, message, data, dedupe_key, created_at, read_at)
+    VALUES (%s, %s, 'device_released', '设备已释放', %s, '{"deviceId": "d1"}', %s, %s, %s)
+"""
+DELIVERY = """
+    INSERT INTO notification_deliveries
+        (notification_id, channel, status, next_attempt_at, sent_at) VALUES (%s, %s, %s, %s, %s)
+"""
+
+
+class Notices:
+    """Writes notifications through a cursor."""
+
+    def __init__(self, cursor: Cursor) -> None:
+        self._cursor = cursor
+
+    def add(
+        self,
+        user_id: str,
+        message: str,
+        *,
+        made: datetime | None = None,
+        status: str = "skipped",
+        sent_at: datetime | None = None,
+        read: bool = False,
+        channels: Sequence[str] = ("websocket",),
+    ) -> str:
+        """Write a notification and return its id.
+
+        Args:
+            user_id: whose.
+            message: its text, which tells it from others.
+            made: when its id was made; by default now.
+            status: what became of its delivery on the WebSocket.
+            sent_at: when that was sent.
+            read: whether its user has read it.
+            channels: where it goes to.
+        """
+        made = made or datetime.now(UTC)
+        id_, at = first_id(made)[:-12] + f"{abs(hash(message)):012x}"[-12:], _naive(made)
+        self._cursor.execute(
+            NOTIFICATION, (id_, user_id, message, f"test:{id_}", at, at if read else None)
+        )
+        sent = _naive(sent_at) if sent_at else None
+        for channel in channels:
+            self._cursor.execute(DELIVERY, (id_, channel, status, at, sent))
+        return id_
+
+    def add_many(self, user_id: str, count: int, made: datetime) -> list[str]:
+        """Write notifications one millisecond apart; return their ids, oldest first."""
+        moments = [made + timedelta(milliseconds=number) for number in range(count)]
+        rows = [(first_id(at), user_id, "many", first_id(at), _naive(at), None) for at in moments]
+        self._cursor.executemany(NOTIFICATION, rows)
+        deliveries = [(row[0], "websocket", "skipped", row[4], None) for row in rows]
+        self._cursor.executemany(DELIVERY, deliveries)
+        return [row[0] for row in rows]
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=None)

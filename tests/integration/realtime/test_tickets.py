@@ -1,0 +1,103 @@
+"""Tickets in DynamoDB, and how the API hands them out."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from allocation_api.api import AllocationApi
+from allocation_api.settings import ApiSettings
+from local.environment import aws_environment, function_environment
+from scheduler.realtime.tickets import LIFETIME, Tickets
+from tests.integration.api.client import ADMIN, Client, user
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.service_resource import Table
+
+NOW = datetime(2025, 1, 1, 12, 0, 0, 500_000, tzinfo=UTC)
+
+
+@pytest.fixture
+def api(aws_url: str, monkeypatch: pytest.MonkeyPatch) -> Client:
+    for name, value in aws_environment(aws_url).items():
+        monkeypatch.setenv(name, value)
+    nowhere = "127.0.0.1:1/nowhere"
+    variables = function_environment(f"mysql://u@{nowhere}", f"amqp://{nowhere}", aws_url)
+    return Client(AllocationApi(ApiSettings.model_validate(variables)).handle)
+
+
+def test_a_ticket_lets_its_user_in_once(tickets: Tickets) -> None:
+    ticket = tickets.issue("u1", NOW)
+
+    admission = tickets.consume(ticket.secret, NOW)
+
+    assert admission is not None
+    assert admission == ("u1", NOW)
+    assert tickets.consume(ticket.secret, NOW) is None
+
+
+def test_an_expired_ticket_is_refused_though_dynamodb_still_has_it(
+    tickets: Tickets, tickets_table: Table
+) -> None:
+    ticket = tickets.issue("u1", NOW)
+
+    assert tickets.consume(ticket.secret, ticket.expires_at) is None
+    assert "Item" in tickets_table.get_item(Key={"ticket": ticket.secret})
+
+
+def test_a_ticket_is_good_for_its_whole_lifetime(tickets: Tickets) -> None:
+    ticket = tickets.issue("u1", NOW)
+
+    assert tickets.consume(ticket.secret, NOW + LIFETIME) is not None
+    assert ticket.expires_at - NOW <= LIFETIME + timedelta(seconds=1)
+
+
+def test_of_many_who_come_with_the_same_ticket_one_gets_in(tickets: Tickets) -> None:
+    ticket = tickets.issue("u1", NOW)
+
+    with ThreadPoolExecutor(16) as pool:
+        admitted = pool.map(lambda _: tickets.consume(ticket.secret, NOW), range(16))
+
+    assert sum(one is not None for one in admitted) == 1
+
+
+@pytest.mark.parametrize("nonsense", ["", "x", "x" * 43, "x" * 4000, "票" * 43])
+def test_what_is_no_ticket_is_refused(tickets: Tickets, nonsense: str) -> None:
+    assert tickets.consume(nonsense, NOW) is None
+
+
+def test_the_api_gives_the_caller_a_ticket_of_his_own(api: Client, tickets: Tickets) -> None:
+    reply = api.send("POST", "/api/realtime/ticket", user("u1"))
+
+    assert reply.status == 201
+    assert set(reply.body) == {"ticket", "expiresAt"}
+    assert reply.headers["Cache-Control"] == "no-store"
+    now = datetime.now(UTC)
+    assert now < datetime.fromisoformat(reply.body["expiresAt"]) <= now + timedelta(seconds=61)
+    assert (tickets.consume(reply.body["ticket"], now) or ("",))[0] == "u1"
+
+
+def test_an_administrator_gets_one_for_himself_too(api: Client, tickets: Tickets) -> None:
+    ticket = api.send("POST", "/api/realtime/ticket", ADMIN).body["ticket"]
+
+    assert (tickets.consume(ticket, datetime.now(UTC)) or ("",))[0] == ADMIN["sub"]
+
+
+def test_no_ticket_is_the_same(api: Client) -> None:
+    replies = [api.send("POST", "/api/realtime/ticket", user("u1")) for _ in range(20)]
+
+    assert len({reply.body["ticket"] for reply in replies}) == 20
+    assert min(len(reply.body["ticket"]) for reply in replies) * 6 > 128
+
+
+def test_without_dynamodb_the_api_says_to_come_back_later(
+    api: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+
+    reply = api.send("POST", "/api/realtime/ticket", user("u1"))
+
+    assert (reply.status, reply.code) == (503, "tickets_unavailable")
