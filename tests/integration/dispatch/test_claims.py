@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, time, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +15,7 @@ from scheduler.notification.kinds import Channel
 from scheduler.notification.quiet_hours import QuietHours
 from scheduler.outbox.claims import _CONTENTS, _DUE, _RECORD, Claims, _row
 from scheduler.outbox.delivery import Delivery, Fate, Recipient, Result
+from tests.support.clock import Clock
 from tests.support.events import message
 from tests.support.functions import Functions
 from tests.support.outbox import Outbox, Told
@@ -28,16 +29,6 @@ if TYPE_CHECKING:
 
 LEASE = MINUTE
 MAIL = (Channel.EMAIL,)
-
-
-class Clock:
-    """The present of a test."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 @pytest.fixture
@@ -126,10 +117,10 @@ def test_what_is_claimed_is_nobody_elses_until_the_lease_ends(
     outbox.tell(Told(channels=MAIL))
     (first,) = claims.claim(10, LEASE)
 
-    clock.now += LEASE - SECOND
+    clock.wait(LEASE - SECOND)
     assert claims.claim(10, LEASE) == []
 
-    clock.now += SECOND
+    clock.wait(SECOND)
     (second,) = claims.claim(10, LEASE)
     assert second.id == first.id
     assert second.attempts == 0
@@ -209,7 +200,7 @@ def test_a_longer_text_than_the_column_holds_is_cut(claims: Claims, outbox: Outb
 def test_who_lost_a_claim_records_nothing(claims: Claims, outbox: Outbox, clock: Clock) -> None:
     outbox.tell(Told(channels=MAIL))
     (stalled,) = claims.claim(10, LEASE)
-    clock.now += LEASE
+    clock.wait(LEASE)
     (successor,) = claims.claim(10, LEASE)
 
     claims.record([Result(stalled, Fate.FAILED, "too late")])

@@ -1,5 +1,7 @@
 """When a provider is left alone, and for how long."""
 
+from datetime import timedelta
+
 from notification_dispatch.breaker import (
     FAILURES,
     OUTAGE_PAUSE,
@@ -8,20 +10,11 @@ from notification_dispatch.breaker import (
     Breaker,
 )
 from scheduler.outbox.trouble import Trouble
-
-
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.clock import Clock
 
 
 def failing(times: int, clock: Clock) -> Breaker:
-    breaker = Breaker(clock)
+    breaker = Breaker(clock.monotonic)
     for _ in range(times):
         breaker.note(Trouble.TRANSIENT)
     return breaker
@@ -42,7 +35,7 @@ def test_after_the_pause_one_delivery_decides() -> None:
     clock = Clock()
     breaker = failing(FAILURES, clock)
 
-    clock.now += OUTAGE_PAUSE
+    clock.wait(timedelta(seconds=OUTAGE_PAUSE))
 
     assert breaker.pause == 0
     assert breaker.doubtful
@@ -53,7 +46,7 @@ def test_after_the_pause_one_delivery_decides() -> None:
 def test_what_is_accepted_ends_the_doubt() -> None:
     clock = Clock()
     breaker = failing(FAILURES, clock)
-    clock.now += OUTAGE_PAUSE
+    clock.wait(timedelta(seconds=OUTAGE_PAUSE))
 
     breaker.note(None)
 
@@ -70,7 +63,7 @@ def test_a_lasting_refusal_shows_that_the_provider_works() -> None:
 
 
 def test_throttling_slows_down_for_a_second() -> None:
-    breaker = Breaker(Clock())
+    breaker = Breaker(Clock().monotonic)
 
     for _ in range(THROTTLES * 2):  # all under way at once
         breaker.note(Trouble.THROTTLED)
@@ -81,11 +74,11 @@ def test_throttling_slows_down_for_a_second() -> None:
 
 def test_a_provider_that_takes_nothing_but_throttles_is_out() -> None:
     clock = Clock()
-    breaker = Breaker(clock)
+    breaker = Breaker(clock.monotonic)
 
     for _ in range(THROTTLES):
         breaker.note(Trouble.THROTTLED)
-        clock.now += THROTTLE_PAUSE
+        clock.wait(timedelta(seconds=THROTTLE_PAUSE))
 
     assert breaker.doubtful
     assert breaker.pause == OUTAGE_PAUSE - THROTTLE_PAUSE
