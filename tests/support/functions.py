@@ -39,6 +39,7 @@ class Functions:
         counter: counts failed payments; by default in memory.
         clock: what the functions take for the present.
         rules: other rules than the product's, by family.
+        database: an open connection to use (and leave open) instead of a new one.
     """
 
     def __init__(
@@ -49,12 +50,14 @@ class Functions:
         counter: PaymentCounter | None = None,
         clock: Callable[[], datetime] = lambda: NOW,
         rules: Mapping[str, EventRules] = FAMILIES,
+        database: Database | None = None,
     ) -> None:
         settings = ConsumerSettings.model_validate(
             {"DATABASE_URL": database_url, "BROKER_URL": broker_url}
         )
         self.counter = counter or FakeCounter()
-        self.database = Database(settings)
+        self.database = database or Database(settings)
+        self._shares_database = database is not None
         self.publisher = Publisher(settings)
         ledger = PaymentLedger(self.counter)
         self._consumers = {
@@ -78,7 +81,8 @@ class Functions:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.database.close()
+        if not self._shares_database:
+            self.database.close()
         self.publisher.close()
 
     def handle(self, *messages: Message) -> Counter[str]:

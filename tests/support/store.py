@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
-from scheduler.database.connection import connect
+from scheduler.database.connection import Database
 from scheduler.settings import DatabaseSettings
 from tests.support.world import MINUTE, NOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
+
+    from pymysql.cursors import Cursor
 
     from scheduler.domain.work import Snapshot
 
@@ -42,14 +43,15 @@ State = dict[str, list[tuple[Any, ...]]]
 
 
 class Store:
-    """A migrated database; opens a connection for each question."""
+    """A migrated database, asked over one connection. Not for use by several threads."""
 
     def __init__(self, url: str) -> None:
         self.settings = DatabaseSettings.model_validate({"DATABASE_URL": url})
+        self.database = Database(self.settings)
 
     def seed(self, world: Snapshot) -> None:
         """Insert what a world holds."""
-        with closing(connect(self.settings)) as connection, connection.cursor() as cursor:
+        with self.database.transaction() as cursor:
             cursor.executemany(
                 "INSERT INTO users (id, status, billing_hold, max_devices, max_cpu, max_memory_mb,"
                 " email, phone, locale) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
@@ -92,11 +94,11 @@ class Store:
                     for key, stamp in world.marks.items()
                 ],
             )
-            connection.commit()
 
     def state(self) -> State:
         """Return everything a batch may change, in an order that does not depend on chance."""
-        state = {name: self.rows(query) for name, query in _READ.items()}
+        with self.database.transaction() as cursor:
+            state = {name: _rows(cursor, query) for name, query in _READ.items()}
         for name, column in (("notifications", 5), ("outgoing", 1)):
             state[name] = [
                 (*row[:column], json.loads(row[column]), *row[column + 1 :]) for row in state[name]
@@ -105,28 +107,30 @@ class Store:
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
-        with closing(connect(self.settings)) as connection, connection.cursor() as cursor:
-            cursor.execute(query, parameters)
-            return list(cursor.fetchall())
+        with self.database.transaction() as cursor:
+            return _rows(cursor, query, *parameters)
 
     def run(self, *statements: str) -> None:
         """Run statements in one transaction."""
-        with closing(connect(self.settings)) as connection, connection.cursor() as cursor:
+        with self.database.transaction() as cursor:
             for statement in statements:
                 cursor.execute(statement)
-            connection.commit()
 
     def insert(self, table: str, rows: Iterable[Sequence[object]]) -> None:
         """Insert many rows whose values are in the order of the table's columns."""
         listed = list(rows)
         places = ", ".join(["%s"] * len(listed[0]))
-        with closing(connect(self.settings)) as connection, connection.cursor() as cursor:
+        with self.database.transaction() as cursor:
             cursor.executemany(f"INSERT INTO {table} VALUES ({places})", listed)  # noqa: S608
-            connection.commit()
 
     def clear(self) -> None:
         """Delete all rows: much quicker than truncating, for examples of a property."""
         self.run(*(f"DELETE FROM {table}" for table in _EMPTIED))  # noqa: S608 - our own tables
+
+
+def _rows(cursor: Cursor, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+    cursor.execute(query, parameters)
+    return list(cursor.fetchall())
 
 
 def naive(moment: datetime) -> datetime:
