@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scheduler.database.connection import connect
+from allocation_api.settings import ApiSettings
+from scheduler.allocation.allocator import Allocator, Wanted
+from scheduler.allocation.pick import PoolContendedError
+from scheduler.allocation.quota import Wish
+from scheduler.database.connection import Database, connect
 from scheduler.settings import DatabaseSettings
 from tests.integration.local.waiting import eventually
+from tests.unit.api.test_routes_of_the_api import ENVIRONMENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,3 +91,18 @@ def test_a_device_somebody_lets_go_again_is_given(api: Client, rows: Rows, other
         other.connection.rollback()
 
     assert reply.result().status == 201
+
+
+def test_a_device_that_nobody_lets_go_is_not_reported_as_taken(
+    database_url: str, rows: Rows, other: Cursor
+) -> None:
+    rows.device()
+    other.execute("SELECT id FROM devices FOR UPDATE")
+    pauses: list[float] = []
+    settings = ApiSettings.model_validate(ENVIRONMENT | {"DATABASE_URL": database_url})
+    allocator = Allocator(Database(settings), settings, sleep=pauses.append)
+
+    with pytest.raises(PoolContendedError):
+        allocator.allocate(Wanted("u1", 60, Wish()))
+
+    assert 5 < sum(pauses) < 15, "seconds: longer than a batch of events, shorter than a request"

@@ -55,7 +55,7 @@ class Step(NamedTuple):
     """How one table is read."""
 
     table: str
-    index: str | None
+    key: str | None
     extra: str
 
 
@@ -88,7 +88,7 @@ def cursor(rows: Rows) -> Explaining:
 def used(cursor: Explaining) -> list[tuple[str, str | None]]:
     """Return the index by which each table is read; nothing may be sorted afterwards."""
     assert not [step for step in cursor.steps if "filesort" in step.extra or "temp" in step.extra]
-    found = [(step.table, step.index) for step in cursor.steps]
+    found = [(step.table, step.key) for step in cursor.steps]
     cursor.steps.clear()
     return found
 

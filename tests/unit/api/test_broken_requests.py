@@ -11,6 +11,7 @@ from allocation_api.settings import ApiSettings
 from tests.integration.api.client import Client
 from tests.unit.api.test_routes_of_the_api import ENVIRONMENT
 
+NO_MINUTES: tuple[object, ...] = (0, -1, 1441, 1.5, "60", True, 2**63, [], {})
 FIELDS = ("userId", "durationMinutes", "minCpuCores", "minMemoryMB")
 
 
@@ -32,7 +33,7 @@ def api() -> Client:
         ({"userId": ["u1"]}, ["body.userId"]),
         *(
             ({"userId": "u1", "durationMinutes": minutes}, ["body.durationMinutes"])
-            for minutes in (0, -1, 1441, 1.5, "60", True, 2**63, [], {})
+            for minutes in NO_MINUTES
         ),
         *(
             ({"userId": "u1", wish: value}, [f"body.{wish}"])

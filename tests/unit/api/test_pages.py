@@ -25,6 +25,9 @@ def test_a_cursor_leads_back_to_the_last_row(position: list[str]) -> None:
     assert read_cursor(cursor, len(position)) == position
 
 
+OTHERS: tuple[object, ...] = ({}, "a", [], ["a", "b"], [1], [None], [["a"]], None)
+
+
 @pytest.mark.parametrize(
     "cursor",
     [
@@ -32,10 +35,7 @@ def test_a_cursor_leads_back_to_the_last_row(position: list[str]) -> None:
         "not base64",
         "用户",
         base64.urlsafe_b64encode(b"\xff").decode(),
-        *(
-            base64.urlsafe_b64encode(json.dumps(content).encode()).decode()
-            for content in ({}, "a", [], ["a", "b"], [1], [None], [["a"]], None)
-        ),
+        *(base64.urlsafe_b64encode(json.dumps(content).encode()).decode() for content in OTHERS),
     ],
 )
 def test_a_cursor_of_something_else_is_refused(cursor: str) -> None:
@@ -43,7 +43,7 @@ def test_a_cursor_of_something_else_is_refused(cursor: str) -> None:
         read_cursor(cursor, parts=1)
 
     assert refused.value.status == 422
-    assert refused.value.details[0]["field"] == "query.cursor"
+    assert "query.cursor" in str(refused.value.details)
 
 
 @given(st.text(max_size=50))

@@ -78,7 +78,7 @@ def test_what_is_no_json_object_is_refused(text: str) -> None:
         json_object(text)
 
     assert refused.value.status == 422
-    assert refused.value.details[0]["field"] == "body"
+    assert "body" in str(refused.value.details)
 
 
 @given(st.dictionaries(st.text(), st.text() | st.integers(-(2**63), 2**63) | st.none()))

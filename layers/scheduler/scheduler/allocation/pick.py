@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 from scheduler.allocation.quota import ANY_ROOM, UNLIMITED, Room, Wish
@@ -44,13 +43,9 @@ _IS_FREE: Final = f"""
 
 _LOTS: Final = 1 << 32
 
-_PAUSES: Final = tuple(0.01 * 2**n for n in range(8))
-"""Seconds between the tries, 2.5 in all: longer than a batch of events holds its devices. Waiting
-for their row locks instead would make everybody queue up at the same row."""
-
 
 class PoolContendedError(Exception):
-    """Suitable devices look free, but others were faster at each of them, several times."""
+    """Others hold the rows of all devices that look free: soon they are taken, or free again."""
 
 
 def pick(cursor: Cursor, strategy: AllocationStrategy, wish: Wish, room: Room) -> Device:
@@ -61,16 +56,13 @@ def pick(cursor: Cursor, strategy: AllocationStrategy, wish: Wish, room: Room) -
 
     Raises:
         RefusedError: there is none.
-        PoolContendedError: there may be one; ask again later.
-        pymysql.MySQLError: deadlock or lock timeout; run the transaction again.
+        PoolContendedError: there may be one; end this transaction and try again a little later.
     """
-    for pause in _PAUSES:
-        if device := _lock_one(cursor, strategy, wish, room):
-            return device
-        if not _is_free(cursor, wish, room):
-            raise RefusedError(*_why_not(cursor, wish, room))
-        time.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - only spreads the tries
-    raise PoolContendedError
+    if device := _lock_one(cursor, strategy, wish, room):
+        return device
+    if _is_free(cursor, wish, room):
+        raise PoolContendedError
+    raise RefusedError(*_why_not(cursor, wish, room))
 
 
 def _lock_one(

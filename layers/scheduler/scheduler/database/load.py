@@ -70,7 +70,8 @@ def snapshot(cursor: Cursor, users: Iterable[str], devices: Iterable[str]) -> Sn
     Raises:
         SnapshotMovedError: a device got another holder before it was locked.
     """
-    subjects, device_ids, user_ids = set(users), set(devices), set(users)
+    subjects, device_ids = set(users), set(devices)
+    user_ids = set(subjects)
     if device_ids:
         user_ids |= {user for (user,) in _rows(cursor, _HOLDERS, tuple(device_ids))}
     loaded = Snapshot()
