@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections import Counter
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from scheduler.database.connection import Database
 from scheduler.domain.model import Quota
 from scheduler.ids import NewId, uuid7
 from scheduler.messaging.nudge import Nudge
-from scheduler.messaging.publisher import Publisher
+from scheduler.messaging.publisher import BrokerUnavailableError, Publisher
 from scheduler.messaging.record import Undecodable, decode
 from scheduler.messaging.validate import InvalidBodyError, Parsed, parse
 from scheduler.observability.report import report
@@ -23,7 +23,7 @@ from scheduler.pipeline.settle import outbound, settle
 from scheduler.pipeline.transaction import BatchTransaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from scheduler.messaging.message import Message
     from scheduler.payments.ledger import PaymentLedger
@@ -92,8 +92,13 @@ class Consumer:
         invocation.left_work |= any(one.notified or one.released for one in outcomes)
         batch = [settle(outcome, self._max_retries) for outcome in outcomes]
         now = self._clock()
-        self._publisher.publish(filter(None, (outbound(settled, now) for settled in batch)))
-        self._redeliveries.forget(queue, _without_transaction(outcomes))
+        try:
+            self._publisher.publish(filter(None, (outbound(settled, now) for settled in batch)))
+        except BrokerUnavailableError:
+            # They come again for want of a broker, which must not make them look like killers.
+            self._redeliveries.forget(queue, _still_noted(outcomes, _SURVIVED))
+            raise
+        self._redeliveries.forget(queue, _still_noted(outcomes, _SURVIVED | {Verdict.KILLER}))
         report(batch, time.perf_counter() - started, now)
         invocation.totals.update(settled.settlement.value for settled in batch)
 
@@ -123,9 +128,11 @@ class _Invocation:
         """Whether somebody is to be told something."""
 
 
-def _without_transaction(outcomes: Iterable[Outcome]) -> set[str]:
-    """Return the notes that no commit has dropped."""
-    verdicts = {Verdict.INVALID, Verdict.KILLER, Verdict.PARKED}
+_SURVIVED: Final = {Verdict.INVALID, Verdict.FAILED, Verdict.PARKED}
+"""Verdicts on messages that were worked on to the end without a commit that drops their notes."""
+
+
+def _still_noted(outcomes: Iterable[Outcome], verdicts: Collection[Verdict]) -> set[str]:
     return redelivered([outcome.message for outcome in outcomes if outcome.verdict in verdicts])
 
 
