@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ops.commands import publish, token
+from ops.commands import dead_letters, publish, token
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -15,3 +15,4 @@ app = typer.Typer(
 
 app.command("publish")(publish.command)
 app.command("token")(token.command)
+app.add_typer(dead_letters.app, name="dead-letters")

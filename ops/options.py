@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
+from rich.console import Console, RenderableType
+from rich.progress import Progress
 
 from local import endpoints
 from local.paths import StateDir
 from ops.errors import OpsError
+from scheduler.messaging.amqp import encodable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+T = TypeVar("T")
+_PIPE_WIDTH: Final = 200
 
 BrokerUrl = Annotated[
     str | None,
@@ -45,9 +51,30 @@ def broker_url(given: str | None) -> str:
     return str(local["amqp"])
 
 
-def say(text: str, data: dict[str, Any], *, as_json: bool) -> None:
-    """Print a result, for a person or for a program."""
-    print(json.dumps(data, ensure_ascii=False) if as_json else text)
+def say(text: RenderableType, data: dict[str, Any], *, as_json: bool) -> None:
+    """Print a result, for a person or for a program; a text must be `ops.text.printable`."""
+    if as_json:
+        print(encodable(json.dumps(data, ensure_ascii=False)))
+    elif isinstance(text, str):
+        print(text)
+    else:
+        console().print(text)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return where rich output goes; in a pipe, lines may be longer than on a terminal."""
+    made = Console(stderr=stderr, highlight=False)
+    if not made.is_terminal:
+        made.width = _PIPE_WIDTH
+    return made
+
+
+@contextmanager
+def progress(items: Iterable[T], doing: str, total: int) -> Iterator[Iterable[T]]:
+    """Pass items on; a bar on the terminal shows how many of all there were."""
+    bar = console(stderr=True)
+    with Progress(console=bar, transient=True, disable=not bar.is_terminal) as shown:
+        yield shown.track(items, total, description=doing)
 
 
 @contextmanager
