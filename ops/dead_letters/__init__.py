@@ -1,0 +1,1 @@
+"""Dead letters: looking at them, sending them back to work, discarding them."""

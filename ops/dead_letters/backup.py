@@ -1,0 +1,115 @@
+"""Keeps discarded letters in a file: one JSON object a line, readable and exact.
+
+``raw`` holds the letter byte for byte, for `read`; the rest is for people and their tools.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import struct
+from typing import TYPE_CHECKING, Any, Self
+
+from pika import BasicProperties
+from pika.exceptions import AMQPError
+
+from ops.dead_letters.describe import describe
+from ops.dead_letters.letter import DeadLetter
+from ops.errors import InvalidInputError, OpsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+    from types import TracebackType
+
+
+class Backup:
+    """A new file, for its owner only; it is made when the first letter is written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: int | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._file is not None:
+            os.close(self._file)
+
+    def write(self, letters: Iterable[DeadLetter]) -> None:
+        """Write letters and return when they are on the disk.
+
+        Raises:
+            OpsError: the file exists already, or cannot be written.
+        """
+        lines = "".join(f"{json.dumps(_line(one), ensure_ascii=False)}\n" for one in letters)
+        try:
+            if self._file is None:
+                self._file = self._create()
+            _write_all(self._file, lines.encode("utf-8", "replace"))
+            os.fsync(self._file)
+        except FileExistsError:
+            raise InvalidInputError(f"{self.path} exists: name another file") from None
+        except OSError as error:
+            raise OpsError(f"cannot write {self.path}: {error.strerror}") from error
+
+    def _create(self) -> int:
+        file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        os.fsync(folder)  # else the file might have no name after a power cut
+        os.close(folder)
+        return file
+
+
+def read(path: Path) -> Iterator[DeadLetter]:
+    """Yield the letters of a file that `Backup` wrote.
+
+    A last line without an end was cut off by a kill; its letter is still in the queue.
+
+    Raises:
+        InvalidInputError: not such a file; names the line.
+    """
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if line.endswith(b"\n"):
+                    yield _letter(line, f"{path}, line {number}")
+    except OSError as error:
+        raise InvalidInputError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _line(letter: DeadLetter) -> dict[str, Any]:
+    raw = {
+        "routingKey": letter.routing_key,
+        "properties": _base64(b"".join(letter.properties.encode())),
+        "body": _base64(letter.body),
+    }
+    return {**describe(letter), "raw": raw}
+
+
+def _letter(line: bytes, where: str) -> DeadLetter:
+    try:
+        raw = json.loads(line)["raw"]
+        properties = BasicProperties()
+        properties.decode(base64.b64decode(raw["properties"], validate=True))
+        body = base64.b64decode(raw["body"], validate=True)
+        return DeadLetter(str(raw["routingKey"]), properties, body)
+    except (ValueError, KeyError, TypeError, struct.error, AMQPError) as error:
+        raise InvalidInputError(f"{where} is not a dead letter: {error!r}") from None
+
+
+def _base64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode("ascii")
+
+
+def _write_all(file: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(file, view) :]

@@ -1,0 +1,118 @@
+"""What a dead letter tells about itself.
+
+A function writes its reasons into headers (`scheduler.pipeline.settle`). A letter that the broker
+put aside itself, at a queue's delivery limit for instance, has only ``x-death``: a list with the
+newest event first (https://www.rabbitmq.com/docs/dlx#effects).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from scheduler.messaging.message import ATTEMPT_HEADER
+from scheduler.messaging.topology import WORK_QUEUE_BY_NAME, WORK_QUEUES
+from scheduler.pipeline.settle import (
+    ERROR_HEADER,
+    FAILED_HEADER,
+    FIRST_FAILED_HEADER,
+    SOURCE_HEADER,
+)
+
+if TYPE_CHECKING:
+    from pika import BasicProperties
+
+REPLAYS_HEADER: Final = "x-replays"
+FAILURE_HEADERS: Final = frozenset(
+    (ATTEMPT_HEADER, ERROR_HEADER, FAILED_HEADER, FIRST_FAILED_HEADER, SOURCE_HEADER)
+)
+"""What the functions add to a message that failed."""
+_DEATHS_HEADER: Final = "x-death"
+_QUEUE_OF_KEY: Final = {queue.dead_letter_key: queue.name for queue in WORK_QUEUES}
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message of the dead-letter queue; ``routing_key`` is the one that led it there."""
+
+    routing_key: str
+    properties: BasicProperties
+    body: bytes
+
+    @property
+    def headers(self) -> dict[str, Any]:
+        """Return its AMQP headers; never None."""
+        return self.properties.headers or {}
+
+    @property
+    def id(self) -> str:
+        """Return its message id, or what stands for one that has none."""
+        given = self.properties.message_id
+        return _text(given) or f"sha256:{hashlib.sha256(self.body).hexdigest()[:16]}"
+
+    @property
+    def source_queue(self) -> str:
+        """Return the name of the queue in which it failed."""
+        return (
+            _text(self.headers.get(SOURCE_HEADER))
+            or _text(self._death.get("queue"))
+            or _QUEUE_OF_KEY.get(self.routing_key, self.routing_key)
+        )
+
+    @property
+    def error(self) -> str:
+        """Return why it is here."""
+        if error := _text(self.headers.get(ERROR_HEADER)):
+            return error
+        if reason := _text(self._death.get("reason")):
+            return f"put aside by the broker: {reason}"
+        return "no reason given"
+
+    @property
+    def failed_at(self) -> datetime | None:
+        """Return when it became a dead letter, in UTC; None if that is unknown."""
+        return _moment(self.headers.get(FAILED_HEADER)) or _moment(self._death.get("time"))
+
+    @property
+    def attempt(self) -> int:
+        """Return how many tries failed before the last one."""
+        return _count(self.headers.get(ATTEMPT_HEADER))
+
+    @property
+    def replays(self) -> int:
+        """Return how often it was replayed."""
+        return _count(self.headers.get(REPLAYS_HEADER))
+
+    @property
+    def fingerprint(self) -> bytes:
+        """Return what tells this letter from every other one, also from its own later failures."""
+        about = (self.id, self.source_queue, self.headers.get(FAILED_HEADER), self.replays)
+        return hashlib.sha256(repr(about).encode() + b"\0" + self.body).digest()
+
+    @property
+    def _death(self) -> dict[str, Any]:
+        """Return the newest entry of x-death about a work queue: retry queues write some too."""
+        listed = self.headers.get(_DEATHS_HEADER)
+        deaths = [one for one in listed if isinstance(one, dict)] if listed else []
+        ours = (one for one in deaths if one.get("queue") in WORK_QUEUE_BY_NAME)
+        return next(ours, deaths[0] if deaths else {})
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    return value if isinstance(value, str) else ""
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+def _moment(value: object) -> datetime | None:
+    try:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(_text(value))
+    except ValueError:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

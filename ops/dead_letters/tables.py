@@ -1,0 +1,76 @@
+"""Dead letters as people read them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group as Lines
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from ops.dead_letters.describe import describe
+from ops.dead_letters.letter import FAILURE_HEADERS
+from ops.text import age, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from ops.dead_letters.groups import Group
+    from ops.dead_letters.letter import DeadLetter
+
+
+def overview(groups: Iterable[Group], now: datetime) -> Table:
+    """Return a table of groups."""
+    table = Table("Queue", "Error", box=None, pad_edge=False)
+    for name in ("Letters", "Oldest", "Replays"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("Oldest id", overflow="fold")
+    for one in groups:
+        table.add_row(
+            Text(printable(one.queue)),
+            Text(printable(one.error)),
+            str(one.count),
+            age(one.oldest, now),
+            str(one.replays or ""),
+            Text(printable(one.oldest_id)),
+        )
+    return table
+
+
+def page(letter: DeadLetter, now: datetime) -> Lines:
+    """Return all about a letter."""
+    about = describe(letter)
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in {
+        "queue": letter.source_queue,
+        "error": letter.error,
+        "failed": f"{about['failedAt'] or '?'} ({age(letter.failed_at, now)} ago)",
+        "first failed": about["firstFailedAt"],
+        "attempt": letter.attempt or None,
+        "replays": letter.replays or None,
+        **about["properties"],
+    }.items():
+        if value is not None:
+            table.add_row(name, Text(printable(str(value))))
+    for name, value in about["headers"].items():
+        if name not in FAILURE_HEADERS:
+            table.add_row("header", Text(printable(f"{name}: {_pretty(value)}")))
+    heading = Rule(Text(printable(letter.id)), align="left")
+    return Lines(heading, table, Text(), Text(printable(_body(about))), Text())
+
+
+def _body(about: dict[str, Any]) -> str:
+    if "body" in about:
+        return _pretty(about["body"])
+    if "bodyText" in about:
+        return f"(not JSON)\n{about['bodyText']}"
+    return f"(not UTF-8; base64)\n{about['bodyBase64']}"
+
+
+def _pretty(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
