@@ -26,6 +26,6 @@ JOBS: Final[Mapping[str, Job]] = {
     "reconcile-devices": reconcile_devices,
     "reconcile-deliveries": reconcile_deliveries,
     "reconcile-notifications": reconcile_notifications,
-    "measure": measure,
     "purge": purge,
+    "measure": measure,  # last: only this one may have to wait for a broker that hangs
 }

@@ -60,8 +60,10 @@ def keeper(database_url: str) -> Iterator[Keeper]:
 
 
 @pytest.fixture
-def store(database_url: str) -> Store:
-    return Store(database_url)
+def store(database_url: str) -> Iterator[Store]:
+    made = Store(database_url)
+    yield made
+    made.database.close()
 
 
 def ends(store: Store, at: datetime, device_id: str = "d1") -> None:

@@ -1,0 +1,97 @@
+"""The deployed handler, in a Lambda environment of its own, on the real database and broker."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pytest
+
+from housekeeping.jobs import JOBS
+from local.event_source_mapping.environment import Function, FunctionError, LambdaEnvironment
+from scheduler.messaging.topology import NOTIFICATION_QUEUE
+from tests.integration.housekeeping.conftest import ends
+from tests.support.functions import NOWHERE
+from tests.support.queues import Queues
+from tests.support.world import MINUTE, SECOND, held, world
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.support.store import Store
+
+SCHEDULED = {"source": "aws.scheduler", "detail-type": "Scheduled Event", "detail": {}}
+NO_DATABASE = "mysql://nobody@127.0.0.1:1/nothing"
+
+Invoke: TypeAlias = "Callable[[object], dict[str, Any]]"
+Start: TypeAlias = "Callable[[str, str], Invoke]"
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Return a function that starts an environment on a database and a broker."""
+    started: list[LambdaEnvironment] = []
+
+    def start(database_url: str, broker_url: str) -> Invoke:
+        variables = {"DATABASE_URL": database_url, "BROKER_URL": broker_url}
+        function = Function("housekeeping", "housekeeping.app.handler", variables, tmp_path, 60)
+        started.append(environment := LambdaEnvironment(function, "housekeeping"))
+        return lambda event: json.loads(environment.invoke(json.dumps(event).encode()))
+
+    yield start
+    for environment in started:
+        environment.close()
+
+
+def test_the_schedule_runs_every_job_and_wakes_the_dispatcher(
+    start: Start, store: Store, database_url: str, broker_url: str
+) -> None:
+    now = datetime.now(UTC)
+    store.seed(world(held("d1", since=now - 60 * MINUTE), held("d2", since=now - 56 * MINUTE)))
+    ends(store, now - SECOND, "d1")
+    ends(store, now + 4 * MINUTE, "d2")
+    invoke = start(database_url, broker_url)
+
+    results = invoke(SCHEDULED)
+
+    assert list(results) == list(JOBS)
+    assert {result["status"] for result in results.values()} == {"done"}
+    assert results["expire"]["handled"] == results["warn"]["handled"] == 1
+    types = store.rows("SELECT type FROM notifications ORDER BY type")
+    assert types == [("allocation_expired",), ("allocation_expiring_soon",)]
+    assert Queues(broker_url).take(NOTIFICATION_QUEUE)
+    assert invoke(SCHEDULED)["expire"]["handled"] == 0
+
+
+def test_an_operator_runs_the_jobs_he_names(start: Start, database_url: str) -> None:
+    results = start(database_url, NOWHERE)({"jobs": ["purge", "expire"]})
+
+    assert results == {
+        "purge": {"status": "done", "handled": 0},
+        "expire": {"status": "done", "handled": 0},
+    }
+
+
+def test_a_misspelled_job_is_answered_with_those_there_are(start: Start, database_url: str) -> None:
+    with pytest.raises(FunctionError, match=r"some of expire, warn, .* it is \['exprie'\]"):
+        start(database_url, NOWHERE)({"jobs": ["exprie"]})
+
+
+def test_a_database_that_is_away_leaves_the_queues_measured(start: Start, broker_url: str) -> None:
+    results = start(NO_DATABASE, broker_url)(SCHEDULED)
+
+    status = {job: result["status"] for job, result in results.items()}
+    assert status == {**dict.fromkeys(JOBS, "failed"), "measure": "done"}
+
+
+def test_a_broker_that_is_away_delays_no_expiry(
+    start: Start, store: Store, database_url: str
+) -> None:
+    store.seed(world(held("d1")))
+
+    results = start(database_url, NOWHERE)({"jobs": ["expire", "measure"]})
+
+    assert results["expire"] == {"status": "done", "handled": 1}
+    assert results["measure"]["status"] == "failed"

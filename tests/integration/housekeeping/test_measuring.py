@@ -1,0 +1,105 @@
+"""The broker is asked how full each queue of the product is."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pika
+import pytest
+
+from housekeeping.jobs import JOBS
+from housekeeping.runner import Housekeeper
+from scheduler.messaging import topology
+from scheduler.pipeline.deadline import Deadline
+from tests.integration.housekeeping.conftest import Keeper
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from local.servers.rabbitmq import RabbitMQ
+
+MEASURED = {queue.name for queue in topology.queues()} - {topology.DEAD_LETTER_QUEUE}
+
+
+@contextmanager
+def channel(url: str) -> Iterator[Any]:
+    with closing(pika.BlockingConnection(pika.URLParameters(url))) as connection:
+        opened = connection.channel()
+        opened.confirm_delivery()
+        yield opened
+
+
+def put(url: str, queue: str, count: int) -> None:
+    with channel(url) as on:
+        for _ in range(count):
+            on.basic_publish("", queue, b"{}")
+
+
+@pytest.fixture
+def keeper(database_url: str, broker_url: str) -> Keeper:
+    return Keeper(database_url, broker_url)
+
+
+def measured(capsys: pytest.CaptureFixture[str], name: str) -> dict[str, float]:
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    return {line["queue"]: line[name] for line in lines if name in line}
+
+
+def test_every_queue_has_its_depth(
+    keeper: Keeper, broker_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(broker_url, "scheduler.device-failed", 3)
+    put(broker_url, "scheduler.user-suspended.retry", 2)
+
+    assert keeper.run("measure") == len(MEASURED) + 1
+
+    depths = measured(capsys, "scheduler_queue_depth")
+    assert set(depths) == MEASURED
+    assert {queue: depth for queue, depth in depths.items() if depth} == {
+        "scheduler.device-failed": 3,
+        "scheduler.user-suspended.retry": 2,
+    }
+
+
+def test_dead_letters_are_counted_and_left_as_they_are(
+    keeper: Keeper, broker_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(broker_url, topology.DEAD_LETTER_QUEUE, 4)
+
+    keeper.run("measure")
+    keeper.run("measure")
+
+    assert measured(capsys, "scheduler_dead_letters") == {topology.DEAD_LETTER_QUEUE: 4}
+    with channel(broker_url) as on:
+        method, properties, _ = on.basic_get(topology.DEAD_LETTER_QUEUE)
+    assert not method.redelivered
+    assert properties.headers == {"x-delivery-count": 0}
+
+
+def test_a_missing_queue_is_named_and_hides_no_other(
+    rabbitmq: RabbitMQ,
+    database_url: str,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    missing = "scheduler.user-suspended"
+    url = rabbitmq.create_vhost("measuring")
+    with channel(url) as on:
+        topology.declare(on)
+        on.queue_delete(missing)
+
+    assert Keeper(database_url, url).run("measure") == len(MEASURED)
+
+    assert set(measured(capsys, "scheduler_queue_depth")) == MEASURED - {missing}
+    assert [r.__dict__["queue"] for r in caplog.records if r.levelname == "ERROR"] == [missing]
+
+
+def test_a_broker_that_is_away_fails_this_job_only(database_url: str) -> None:
+    keeper = Keeper(database_url)
+
+    results = Housekeeper(JOBS, keeper.tools).run(["measure", "expire"], Deadline(float("inf")))
+
+    assert results["measure"]["status"] == "failed"
+    assert results["expire"]["status"] == "done"
