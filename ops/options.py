@@ -51,6 +51,12 @@ def broker_url(given: str | None) -> str:
     return str(local["amqp"])
 
 
+def endpoints_of(broker: str) -> dict[str, Any]:
+    """Return where the rest of a broker's platform is; empty if it is not the local one's."""
+    local = endpoints.read(StateDir.default().endpoints) or {}
+    return local if local.get("amqp") == broker else {}
+
+
 def say(text: RenderableType, data: dict[str, Any], *, as_json: bool) -> None:
     """Print a result, for a person or for a program; a text must be `ops.text.printable`."""
     if as_json:
