@@ -1,0 +1,48 @@
+"""A deployed function with a message in it that no exception handler can survive.
+
+``POISON_FILE`` receives a line for each time the rule sees the poison.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from device_events.contracts import DeviceFailed
+from device_events.rules import release_failed_device
+from scheduler.pipeline.consumer import Consumer
+from scheduler.pipeline.rules import EventRules
+from scheduler.settings import ConsumerSettings
+
+if TYPE_CHECKING:
+    from scheduler.domain.work import Work
+
+EXITS: Final = "exits"
+"""The reason with which the process ends itself, as one that runs out of memory is ended."""
+HANGS: Final = "hangs"
+"""The reason with which the function runs into its timeout."""
+
+events: Final = EventRules()
+
+
+@events.on(DeviceFailed)
+def die_or_release(event: DeviceFailed, work: Work) -> None:
+    if event.reason in {EXITS, HANGS}:
+        with Path(os.environ["POISON_FILE"]).open("a") as file:
+            file.write(f"{event.device_id}\n")
+    if event.reason == EXITS:
+        os._exit(137)
+    if event.reason == HANGS:
+        time.sleep(600)
+    release_failed_device(event, work)
+
+
+_consumer: Consumer | None = None
+
+
+def handler(event: object, context: object) -> dict[str, int]:
+    global _consumer  # noqa: PLW0603 - made at first use: tests import this module for its names
+    _consumer = _consumer or Consumer(events, ConsumerSettings.from_environment())
+    return _consumer.handle(event, context)

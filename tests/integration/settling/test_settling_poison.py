@@ -1,0 +1,86 @@
+"""A message that kills its consumer is found and set aside; its neighbours do not notice."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.event_source_mapping import Mappings
+from local.event_source_mapping.environment import Function, LambdaEnvironment
+from local.event_source_mapping.mapping import Batching, EventSourceMapping
+from local.paths import ROOT
+from scheduler.messaging.topology import DEAD_LETTER_QUEUE, DELIVERY_LIMIT
+from tests.integration.local.waiting import eventually
+from tests.integration.settling.hops import QUEUES
+from tests.integration.settling.poisonous import EXITS, HANGS
+from tests.support.world import held, world
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.integration.settling.hops import Hops
+    from tests.support.store import Store
+
+FAILED = "device.failed"
+DEVICES = ("d1", "d2", "d3", "d4", "d5")
+ROOTS = (ROOT / "functions", ROOT / "layers" / "scheduler", ROOT)
+
+
+@pytest.fixture
+def poison_file(tmp_path: Path) -> Path:
+    return tmp_path / "poison"
+
+
+@contextmanager
+def _running(store: Store, vhost_url: str, folder: Path, poison_file: Path) -> Iterator[None]:
+    function = Function(
+        name="device-events",
+        handler="tests.integration.settling.poisonous.handler",
+        variables={
+            "DATABASE_URL": store.settings.database_url.get_secret_value(),
+            "BROKER_URL": vhost_url,
+            "POISON_FILE": str(poison_file),
+        },
+        log_dir=folder,
+        timeout_seconds=3,
+        import_roots=ROOTS,
+    )
+    mapping = EventSourceMapping(
+        vhost_url, QUEUES[FAILED].name, LambdaEnvironment(function, "log"), Batching(100, 0.2)
+    )
+    with Mappings([mapping]):
+        yield
+
+
+@pytest.mark.parametrize("deed", [EXITS, HANGS])
+def test_after_its_fourth_delivery_a_killer_is_a_dead_letter_and_the_queue_moves_on(
+    hops: Hops, store: Store, vhost_url: str, tmp_path: Path, poison_file: Path, deed: str
+) -> None:
+    store.seed(world(*(held(device, by=f"u-{device}") for device in (*DEVICES, "later"))))
+    for device in DEVICES:
+        hops.publish(FAILED, deviceId=device)
+        if device == "d3":
+            hops.publish(FAILED, deviceId="killer", reason=deed, properties={"message_id": "bad"})
+
+    with _running(store, vhost_url, tmp_path, poison_file):
+        eventually(lambda: hops.depth(DEAD_LETTER_QUEUE) == 1, "the killer is a dead letter")
+        hops.publish(FAILED, deviceId="later")
+        eventually(lambda: len(store.rows(_RELEASED)) == 6, "all neighbours are released")
+
+    # Worked on three times; the fourth delivery was settled unprocessed.
+    assert poison_file.read_text().splitlines() == ["killer"] * 3
+    assert DELIVERY_LIMIT > 4, "the broker's own limit had no part in it"
+    (letter,) = hops.dead_letters()
+    assert letter.headers["x-error"] == "killed its consumer"
+    assert letter.properties.message_id == "bad"
+    assert letter.headers["x-source-queue"] == QUEUES[FAILED].name
+    assert store.rows("SELECT COUNT(*), COUNT(DISTINCT user_id) FROM notifications") == [(6, 6)]
+    assert store.rows("SELECT COUNT(*) FROM outgoing_events") == [(6,)]
+    assert store.rows("SELECT COUNT(*) FROM delivery_attempts") == [(0,)]
+    assert hops.unsettled() == 0
+
+
+_RELEASED = "SELECT id FROM allocations WHERE status = 'RELEASED'"

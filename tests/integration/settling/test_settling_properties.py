@@ -1,0 +1,86 @@
+"""What a publisher set survives every hop; what the broker set does not come back to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.integration.settling.marked import RAISES
+
+if TYPE_CHECKING:
+    from scheduler.pipeline.consumer import Consumer
+    from tests.integration.settling.hops import Hops
+
+FAILED = "device.failed"
+PROPERTIES = {
+    "message_id": "消息-1",
+    "correlation_id": "c-1",
+    "content_type": "application/json; charset=utf-8",
+    "content_encoding": "identity",
+    "type": "device.failed",
+    "app_id": "device-service",
+    "reply_to": "answers",
+    "priority": 3,
+    "timestamp": 1_795_500_000,
+}
+HEADERS = {
+    "trace": "设备",
+    "number": 2**40,
+    "flag": True,
+    "nothing": None,
+    "nested": {"list": ["a", 1, {"deep": b"\xff"}]},
+}
+OURS = {"x-attempt", "x-first-failed-at"}
+OURS_ON_DEAD_LETTERS = OURS | {"x-error", "x-failed-at", "x-source-queue"}
+
+
+def test_properties_and_headers_survive_three_retries_and_the_dead_letter(
+    hops: Hops, consumer: Consumer
+) -> None:
+    hops.publish(FAILED, deviceId=f"{RAISES}1", properties={**PROPERTIES, "headers": HEADERS})
+
+    first_failed = set()
+    for _ in range(3):
+        hops.deliver(consumer, {FAILED: 1})
+        again = hops.look(FAILED)
+        assert {name: getattr(again.properties, name) for name in PROPERTIES} == PROPERTIES
+        assert again.properties.delivery_mode == 2
+        assert again.properties.expiration is None
+        assert HEADERS.items() <= again.headers.items()
+        # One death only: those of the hops before were not republished.
+        assert [death["count"] for death in again.headers["x-death"]] == [1]
+        first_failed.add(again.headers["x-first-failed-at"])
+    hops.deliver(consumer, {FAILED: 1})
+
+    (letter,) = hops.dead_letters()
+    assert {name: getattr(letter.properties, name) for name in PROPERTIES} == PROPERTIES
+    assert {n: v for n, v in letter.headers.items() if n not in OURS_ON_DEAD_LETTERS} == HEADERS
+    assert first_failed == {letter.headers["x-first-failed-at"]}
+
+
+def test_a_message_without_any_property_survives_as_well(hops: Hops, consumer: Consumer) -> None:
+    hops.publish(FAILED, deviceId=f"{RAISES}1", properties={"message_id": None})
+
+    for _ in range(4):
+        hops.deliver(consumer, {FAILED: 1})
+
+    (letter,) = hops.dead_letters()
+    assert letter.headers.keys() == OURS_ON_DEAD_LETTERS
+    assert letter.properties.message_id is None
+
+
+def test_headers_that_only_a_broker_may_write_are_dropped(hops: Hops, consumer: Consumer) -> None:
+    forged = {"x-death": [{"count": 9}], "x-delivery-count": 99, "x-first-death-queue": "elsewhere"}
+    hops.publish(FAILED, body=b"{", properties={"headers": {**forged, "mine": 1}})
+
+    hops.deliver(consumer, {FAILED: 1})
+
+    (letter,) = hops.dead_letters()
+    assert letter.headers.keys() == OURS_ON_DEAD_LETTERS | {"mine"}
+
+
+def test_an_attempt_that_makes_no_sense_counts_as_none(hops: Hops, consumer: Consumer) -> None:
+    for nonsense in ("many", -1, 2**40):
+        hops.publish(FAILED, deviceId=f"{RAISES}1", properties={"headers": {"x-attempt": nonsense}})
+
+    assert hops.deliver(consumer, {FAILED: 3}) == {"retried": 3}
+    assert hops.look(FAILED).headers["x-attempt"] == 1

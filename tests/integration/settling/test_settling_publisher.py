@@ -1,0 +1,109 @@
+"""What cannot be made durable elsewhere makes the function raise, and nothing is lost by that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+
+from scheduler.messaging import topology
+from scheduler.messaging.publisher import BrokerUnavailableError
+from tests.integration.local.proxy import Proxy
+from tests.integration.settling.conftest import RETRY_DELAY_MS
+from tests.integration.settling.hops import QUEUES
+from tests.integration.settling.marked import RAISES
+from tests.support.functions import NOWHERE
+from tests.support.world import held, world
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from scheduler.pipeline.consumer import Consumer
+    from tests.integration.settling.conftest import MakeConsumer
+    from tests.integration.settling.hops import Hops
+    from tests.support.store import Store
+
+FAILED = "device.failed"
+RETRY_QUEUE = QUEUES[FAILED].retry_name
+
+
+@pytest.fixture
+def proxy(vhost_url: str) -> Iterator[Proxy]:
+    port = urlsplit(vhost_url).port
+    assert port
+    made = Proxy(port)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def without_retry_queue(hops: Hops) -> Iterator[None]:
+    hops.channel.queue_delete(RETRY_QUEUE)
+    yield
+    hops.channel.queue_delete(RETRY_QUEUE)
+    topology.declare(hops.channel, RETRY_DELAY_MS)
+
+
+def test_a_connection_that_died_between_invocations_is_rebuilt(
+    hops: Hops, make_consumer: MakeConsumer, proxy: Proxy, vhost_url: str
+) -> None:
+    url = urlsplit(vhost_url)
+    login = url.netloc.rpartition("@")[0]
+    consumer = make_consumer(broker=url._replace(netloc=f"{login}@127.0.0.1:{proxy.port}").geturl())
+    for _ in range(3):
+        hops.publish(FAILED, deviceId=f"{RAISES}1")
+        assert hops.deliver(consumer, {FAILED: 1}) == {"retried": 1}
+        hops.look(FAILED)
+        hops.channel.queue_purge(QUEUES[FAILED].name)
+        proxy.cut()
+
+
+def test_without_a_broker_the_function_raises_and_the_redelivery_finds_what_was_done(
+    hops: Hops, consumer: Consumer, make_consumer: MakeConsumer, store: Store
+) -> None:
+    store.seed(world(held("d1")))
+    hops.publish(FAILED, deviceId="d1")
+    hops.publish(FAILED, deviceId=f"{RAISES}1")
+
+    with pytest.raises(BrokerUnavailableError, match="could not publish"):
+        hops.deliver(make_consumer(broker=NOWHERE), {FAILED: 2})
+    assert store.rows("SELECT status FROM allocations") == [("RELEASED",)]
+
+    assert hops.deliver(consumer, {FAILED: 2}) == {"duplicate": 1, "retried": 1}
+    assert store.rows("SELECT COUNT(*) FROM notifications") == [(1,)]
+    assert hops.look(FAILED).headers["x-attempt"] == 1
+
+
+@pytest.mark.usefixtures("without_retry_queue")
+def test_a_message_that_no_queue_takes_makes_the_function_raise(
+    hops: Hops, consumer: Consumer
+) -> None:
+    hops.publish(FAILED, deviceId=f"{RAISES}1")
+
+    with pytest.raises(BrokerUnavailableError, match=f"{RETRY_QUEUE}: UnroutableError"):
+        hops.deliver(consumer, {FAILED: 1})
+
+    assert hops.look(FAILED).redelivered
+
+
+@pytest.mark.usefixtures("without_retry_queue")
+def test_a_message_that_its_queue_refuses_makes_the_function_raise(
+    hops: Hops, consumer: Consumer
+) -> None:
+    full = {"x-max-length": 0, "x-overflow": "reject-publish"}
+    hops.channel.queue_declare(RETRY_QUEUE, durable=True, arguments=full)
+    hops.publish(FAILED, deviceId=f"{RAISES}1")
+
+    with pytest.raises(BrokerUnavailableError, match=f"{RETRY_QUEUE}: NackError"):
+        hops.deliver(consumer, {FAILED: 1})
+
+    assert hops.look(FAILED).redelivered
+
+
+def test_a_function_with_nothing_to_publish_needs_no_broker(
+    hops: Hops, make_consumer: MakeConsumer
+) -> None:
+    hops.publish(FAILED)
+
+    assert hops.deliver(make_consumer(broker=NOWHERE), {FAILED: 1}) == {"success": 1}

@@ -1,0 +1,97 @@
+"""What is remembered about messages goes after a month, in bites of at most a thousand rows."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from scheduler.database import purge as purging
+from scheduler.database.connection import Database, connect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.store import Store
+
+NOW: Final = datetime(2026, 11, 24, tzinfo=UTC)
+OLD: Final = 2500
+YOUNG: Final = 300
+COUNTS: Final = (
+    "SELECT (SELECT COUNT(*) FROM processed_messages), (SELECT COUNT(*) FROM delivery_attempts)"
+)
+
+
+@pytest.fixture
+def database(store: Store) -> Iterator[Database]:
+    with closing(Database(store.settings)) as made:
+        yield made
+
+
+def _remember(store: Store, prefix: str, count: int, at: datetime) -> None:
+    moment, ids = at.replace(tzinfo=None), [f"{prefix}{number}" for number in range(count)]
+    store.insert("processed_messages", (("q", id_, b"\0" * 32, moment) for id_ in ids))
+    store.insert("delivery_attempts", (("q", id_, 1, moment) for id_ in ids))
+
+
+def test_only_what_is_older_than_thirty_days_goes_and_never_more_than_a_thousand_rows_at_once(
+    store: Store, database: Database
+) -> None:
+    _remember(store, "old", OLD, NOW - timedelta(days=30, seconds=1))
+    _remember(store, "young", YOUNG, NOW - timedelta(days=30))
+
+    chunks = list(purging.purge(database, NOW))
+
+    assert sum(chunks) == 2 * OLD
+    assert max(chunks) <= 1000
+    assert store.rows(COUNTS) == [(YOUNG, YOUNG)]
+
+
+def test_a_purge_that_is_stopped_keeps_what_it_has_done_and_is_finished_by_the_next(
+    store: Store, database: Database
+) -> None:
+    _remember(store, "old", OLD, NOW - timedelta(days=31))
+
+    next(purging.purge(database, NOW))
+    assert store.rows(COUNTS) == [(OLD - 1000, OLD)]
+
+    list(purging.purge(database, NOW))
+    assert store.rows(COUNTS) == [(0, 0)]
+
+
+@pytest.mark.parametrize(("old", "young"), [(OLD, YOUNG), (YOUNG, OLD)])
+def test_a_purge_finds_rows_by_the_index_of_their_age_and_deletes_them_by_key(
+    store: Store, old: int, young: int
+) -> None:
+    _remember(store, "old", old, NOW - timedelta(days=31))
+    _remember(store, "young", young, NOW)
+    store.run("ANALYZE TABLE processed_messages, delivery_attempts")
+
+    for statement in purging._STATEMENTS[:2]:
+        plan = _explain(store, statement, NOW - timedelta(days=30), 1000)
+        by_table = {row["table"]: row for row in plan}
+        assert by_table.pop("kept")["key"] == "PRIMARY", plan
+        by_table.pop("<derived2>")
+        (found,) = by_table.values()
+        assert (found["key"], found["type"]) == ("due_purge", "range"), plan
+        assert "filesort" not in found["Extra"], plan
+
+
+def _explain(store: Store, statement: str, *parameters: object) -> list[dict[str, Any]]:
+    with closing(connect(store.settings)) as connection, connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {statement}", parameters)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def test_a_purge_does_not_wait_for_what_consumers_insert(store: Store, database: Database) -> None:
+    _remember(store, "old", OLD, NOW - timedelta(days=31))
+    _remember(store, "young", YOUNG, NOW - timedelta(days=1))
+    with closing(connect(store.settings)) as consumer, consumer.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO processed_messages VALUES ('q', 'new', REPEAT('\\0', 32), %s)", (NOW,)
+        )
+
+        assert sum(purging.purge(database, NOW)) == 2 * OLD
