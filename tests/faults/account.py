@@ -70,25 +70,26 @@ class Balance:
     lost: frozenset[str]
     doubled: Counter[Effect]
     astray: frozenset[str]
-    """Valid events that are dead letters or were given up, and not lost: they can be replayed."""
+    """Events that are dead letters or given up and should not be: not lost, to be replayed."""
 
 
 def balance(expected: Expected, confirmed: frozenset[str], seen: Seen) -> Balance:
     """Settle the account of the confirmed events."""
     ended = seen.logged | seen.dead.keys()
     lost = {key for key in confirmed & expected.doomed.keys() if not _met_fate(key, expected, seen)}
+    loggable = {key for key, fate in expected.doomed.items() if fate is Fate.LOGGED}
     live = (confirmed & expected.events) - ended
     lost |= set(_unkept(expected, live, seen))
     return Balance(
         applied=frozenset(live - lost),
         lost=frozenset(lost),
         doubled=seen.effects - expected.limits,
-        astray=frozenset(expected.events & ended),
+        astray=frozenset((expected.events & ended) | (loggable & seen.dead.keys())),
     )
 
 
 def _met_fate(key: str, expected: Expected, seen: Seen) -> bool:
-    return key in (seen.dead if expected.doomed[key] is Fate.DEAD_LETTER else seen.logged)
+    return key in seen.dead or (expected.doomed[key] is Fate.LOGGED and key in seen.logged)
 
 
 def _unkept(expected: Expected, live: frozenset[str] | set[str], seen: Seen) -> Iterator[str]:

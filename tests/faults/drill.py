@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from tests.faults.account import Balance, Seen, balance
 from tests.faults.errorlog import logged_errors
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tests.faults.account import Expected
     from tests.faults.invocations import Invocations
     from tests.faults.plan import Plan, Servers
+    from tests.faults.records import Death, Moment
     from tests.faults.sabotage import Outage
     from tests.faults.workload import Published, Workload
 
@@ -42,9 +43,9 @@ class Drill:
     dead: dict[str, str]
     """As found first: the error of each dead letter, by event."""
     logged: int
-    deaths: list[dict[str, Any]]
+    deaths: list[Death]
     outages: list[Outage]
-    commits: list[float]
+    commits: list[Moment]
     invocations: Invocations
     seconds: float
 

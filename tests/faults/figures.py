@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from rich.table import Table
 
 from tests.faults.points import CrashPoint
+from tests.faults.records import Moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -29,19 +30,19 @@ def totals(drill: Drill) -> Counter[str]:
 def recovery(drill: Drill) -> dict[str, list[float]]:
     """Return the seconds from each kill until work went on, sorted, by what was killed.
 
-    Function: until an invocation of the queue returned; a process that died between two
-    invocations left nothing to recover. Database: until the first commit after the restart began.
-    Broker: until the end of the first invocation that began after the restart did.
+    Function: until the queue's function committed or returned again; a process that died between
+    two invocations left nothing to recover. Database: until the first commit after the restart
+    began. Broker: until the end of the first invocation that began after the restart did.
     """
     returned, commits = drill.invocations.returned, drill.commits
-    at_work = [death for death in drill.deaths if death["point"] != CrashPoint.AFTER_RETURN]
+    progress = [*commits, *(Moment(one.ended_at, one.queue) for one in returned)]
+    at_work = [death for death in drill.deaths if death.point != CrashPoint.AFTER_RETURN]
     function = [
-        _first(i.ended_at for i in returned if i.queue == d["queue"] and i.ended_at > d["at"])
-        - d["at"]
-        for d in at_work
+        _first(m.at for m in progress if m.queue == death.queue and m.at > death.at) - death.at
+        for death in at_work
     ]
     after: dict[str, Callable[[float], float]] = {
-        "MariaDB": lambda start: _first(at for at in commits if at > start),
+        "MariaDB": lambda start: _first(c.at for c in commits if c.at > start),
         "RabbitMQ": lambda start: _first(i.ended_at for i in returned if i.began_at > start),
     }
     return {
@@ -84,7 +85,7 @@ def rows(drill: Drill) -> Iterator[tuple[str, str]]:
     yield "  valid ones replayed", f"{len(drill.first.astray):,}"
     yield "acknowledged with an error log", f"{drill.logged:,} events"
     yield "kills of the function", f"{len(drill.deaths):,}"
-    for point, count in Counter(death["point"] for death in drill.deaths).most_common():
+    for point, count in Counter(death.point for death in drill.deaths).most_common():
         yield f"  {point}", f"{count:,}"
     for name, seconds in recovery(drill).items():
         if seconds:

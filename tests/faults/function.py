@@ -7,6 +7,7 @@ FAULTS_KILLS (how many in the whole drill) and FAULTS_FORGETFUL (the negative co
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING, Final
@@ -38,7 +39,7 @@ _commits = Commits(_folder)
 
 def _fuse() -> Fuse:
     points = [p for p in CrashPoint if _FAMILY == "billing" or p not in PAYMENT_POINTS]
-    generation = sum(death["queue"] == _QUEUE for death in _deaths.all())
+    generation = sum(death.queue == _QUEUE for death in _deaths.all())
     plan = DeathPlan.of(points, int(os.environ["FAULTS_SEED"]), _QUEUE, generation)
     return Fuse(plan, lambda point: _deaths.die(_QUEUE, point))
 
@@ -69,7 +70,7 @@ def _consumer(fuse: Fuse) -> Consumer:
         rules,
         settings,
         ledger=ledger,
-        database=CrashingDatabase(settings, fuse, cursor, _commits.note),
+        database=CrashingDatabase(settings, fuse, cursor, partial(_commits.note, _QUEUE)),
         publisher=CrashingPublisher(settings, fuse),
     )
 

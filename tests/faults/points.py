@@ -37,10 +37,10 @@ PAYMENT_POINTS: Final = frozenset(
 )
 
 _RARE: Final = frozenset({CrashPoint.BEFORE_PUBLISH, CrashPoint.AFTER_PUBLISH})
-_MOST_VISITS: Final = 4
-_STEPS: Final = (15, 60)
+_MOST_VISITS: Final = 6
+_STEPS: Final = (30, 150)
 """An uneventful invocation has about twelve steps."""
-_PATIENCE: Final = 5
+_PATIENCE: Final = 3
 """How many times longer a process may live that is to die at a rare point, at its first visit."""
 
 

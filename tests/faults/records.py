@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +38,21 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, path.read_text(encoding="utf-8").splitlines())
 
 
+class Moment(NamedTuple):
+    """When something happened (Unix seconds) in the function of which queue."""
+
+    at: float
+    queue: str
+
+
+class Death(NamedTuple):
+    """When the function of which queue was killed, and at which point."""
+
+    at: float
+    queue: str
+    point: str
+
+
 class Deaths:
     """The shared list of all kills of the function, never longer than the drill wants."""
 
@@ -57,9 +72,9 @@ class Deaths:
         """Return how often the function was killed."""
         return len(self.all())
 
-    def all(self) -> list[dict[str, Any]]:
-        """Return ``at``, ``queue`` and ``point`` of each kill, in order."""
-        return list(read_lines(self._path))
+    def all(self) -> list[Death]:
+        """Return the kills, in order."""
+        return [Death(**line) for line in read_lines(self._path)]
 
 
 class Commits:
@@ -68,10 +83,10 @@ class Commits:
     def __init__(self, folder: Path) -> None:
         self._path = folder / _COMMITS
 
-    def note(self) -> None:
-        """Write down a commit that has just been confirmed."""
-        write_line(self._path)
+    def note(self, queue: str) -> None:
+        """Write down a commit of a queue's function that has just been confirmed."""
+        write_line(self._path, queue=queue)
 
-    def all(self) -> list[float]:
-        """Return the times of all commits (Unix seconds), in order."""
-        return [line["at"] for line in read_lines(self._path)]
+    def all(self) -> list[Moment]:
+        """Return when which queue's function committed, in order."""
+        return [Moment(line["at"], line["queue"]) for line in read_lines(self._path)]

@@ -82,6 +82,13 @@ def test_an_informational_failure_that_nobody_logged_is_lost() -> None:
     assert _settled(logged=frozenset()).lost == {"i1"}
 
 
+def test_an_informational_failure_among_the_dead_letters_is_astray_and_not_lost() -> None:
+    settled = _settled(dead={"m1": "", "i1": "killed its consumer"}, logged=frozenset())
+
+    assert settled.lost == frozenset()
+    assert settled.astray == {"i1"}
+
+
 def test_a_valid_event_among_the_dead_letters_is_astray_and_not_lost() -> None:
     settled = _settled({RELEASED: 1, TOLD: 1}, dead={"m1": "", "p2": "killed its consumer"})
 

@@ -14,6 +14,7 @@ from tests.faults.figures import percentile, recovery, rows
 from tests.faults.invocations import Invocation, Invocations
 from tests.faults.plan import Plan
 from tests.faults.points import CrashPoint
+from tests.faults.records import Death, Moment
 from tests.faults.sabotage import Outage
 
 if TYPE_CHECKING:
@@ -45,15 +46,22 @@ def _returned(*moments: tuple[str, float, float]) -> Invocations:
     return Invocations([Invocation(queue, began, ended, {}) for queue, began, ended in moments])
 
 
+def test_the_function_has_recovered_when_its_queue_commits_again() -> None:
+    death = Death(10.0, "q", CrashPoint.BEFORE_LOAD)
+    commits = [Moment(9.9, "q"), Moment(10.1, "other"), Moment(11.0, "q")]
+
+    assert recovery(_drill(deaths=[death], commits=commits))["function"] == [1.0]
+
+
 def test_the_function_has_recovered_when_an_invocation_of_its_queue_returns() -> None:
-    death = {"queue": "q", "at": 10.0, "point": CrashPoint.BEFORE_LOAD}
+    death = Death(10.0, "q", CrashPoint.BEFORE_LOAD)
     invocations = _returned(("q", 8.0, 9.0), ("other", 10.0, 10.5), ("q", 11.0, 12.0))
 
     assert recovery(_drill(deaths=[death], invocations=invocations))["function"] == [2.0]
 
 
 def test_a_process_that_dies_between_invocations_leaves_nothing_to_recover() -> None:
-    death = {"queue": "q", "at": 10.0, "point": CrashPoint.AFTER_RETURN}
+    death = Death(10.0, "q", CrashPoint.AFTER_RETURN)
 
     assert recovery(_drill(deaths=[death]))["function"] == []
 
@@ -61,7 +69,9 @@ def test_a_process_that_dies_between_invocations_leaves_nothing_to_recover() -> 
 def test_the_database_has_recovered_at_the_first_commit_after_its_restart() -> None:
     outage = Outage("MariaDB", killed_at=10.0, started_at=11.0)
 
-    found = recovery(_drill(outages=[outage], commits=[9.0, 10.01, 13.0, 14.0]))
+    found = recovery(
+        _drill(outages=[outage], commits=[Moment(at, "q") for at in (9.0, 10.01, 13.0, 14.0)])
+    )
 
     assert found["MariaDB"] == [3.0]
 
