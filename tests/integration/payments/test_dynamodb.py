@@ -1,0 +1,213 @@
+"""The counter on DynamoDB: the item it keeps, writers at the same time, and when it is away."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import count
+from threading import Lock
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from scheduler.payments.counter import PaymentFailures, payment_failures
+from scheduler.payments.errors import CountRefusedError, PaymentsUnavailableError
+from scheduler.settings import PaymentSettings
+from tests.support.counter import FakeCounter
+from tests.support.together import together
+from tests.support.world import MINUTE, NOW
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb.service_resource import Table
+
+TTL = timedelta(days=7)
+_users = count()
+
+
+def item(counter: PaymentFailures, user_id: str = "u1") -> dict[str, Any]:
+    return counter._table.get_item(Key={"user_id": user_id})["Item"]
+
+
+def test_the_item_is_that_of_the_contract(dynamodb: PaymentFailures) -> None:
+    dynamodb.count("u1", "a", NOW - MINUTE, NOW)
+    dynamodb.count("u1", "b", NOW - 2 * MINUTE, NOW)
+
+    assert item(dynamodb) == {
+        "user_id": "u1",
+        "failure_count": 2,
+        "message_ids": {"a", "b"},
+        "last_failure_at": "2026-03-01T11:59:00.000000Z",
+        "expires_at": int((NOW + TTL).timestamp()),
+    }
+
+
+def test_a_reset_leaves_a_marker_that_expires(dynamodb: PaymentFailures) -> None:
+    dynamodb.count("u1", "a", NOW - MINUTE, NOW)
+    dynamodb.reset("u1", NOW, NOW + MINUTE)
+
+    assert item(dynamodb) == {
+        "user_id": "u1",
+        "failure_count": 0,
+        "last_reset_at": "2026-03-01T12:00:00.000000Z",
+        "expires_at": int((NOW + MINUTE + TTL).timestamp()),
+    }
+
+
+# -- at the same time ----------------------------------------------------------------
+
+
+class Atomic:
+    """A table whose writes happen one at a time, as DynamoDB promises for an item.
+
+    moto's server checks the condition and writes in two steps that other threads come between.
+    """
+
+    def __init__(self, table: Any) -> None:  # noqa: ANN401 - only its own types are installed
+        self._table = table
+        self._lock = Lock()
+
+    def update_item(self, **request: Any) -> Any:  # noqa: ANN401 - as above
+        with self._lock:
+            return self._table.update_item(**request)
+
+    def get_item(self, **request: Any) -> Any:  # noqa: ANN401 - as above
+        return self._table.get_item(**request)
+
+
+@pytest.fixture
+def shared(dynamodb: PaymentFailures) -> PaymentFailures:
+    return PaymentFailures(cast("Table", Atomic(dynamodb._table)), TTL)
+
+
+def counting(
+    counter: PaymentFailures, id_: str, at: datetime, now: datetime = NOW
+) -> Callable[[], int | None]:
+    return lambda: counter.count("u1", id_, at, now)
+
+
+@pytest.mark.parametrize("spread", [timedelta(0), MINUTE, -MINUTE])
+def test_writers_at_the_same_time_are_all_counted(
+    shared: PaymentFailures, spread: timedelta
+) -> None:
+    writers = [counting(shared, str(n), NOW + n * spread) for n in range(8)]
+
+    counts = together(*writers)
+
+    assert sorted(filter(None, counts)) == list(range(1, 9))
+    assert shared.current("u1", NOW) == 8
+
+
+def test_the_same_failure_by_writers_at_the_same_time_counts_once(
+    shared: PaymentFailures,
+) -> None:
+    assert together(*[counting(shared, "same", NOW)] * 8) == [1] * 8
+
+
+def test_writers_at_the_same_time_restart_an_expired_count_once(
+    shared: PaymentFailures,
+) -> None:
+    for id_ in "abc":
+        shared.count("u1", id_, NOW, NOW)
+    later = NOW + TTL
+
+    together(*(counting(shared, str(n), later, later) for n in range(6)))
+
+    assert shared.current("u1", later) == 6
+    assert item(shared)["message_ids"] == set("012345")
+
+
+def test_a_reset_among_writers_leaves_exactly_what_is_newer(shared: PaymentFailures) -> None:
+    """Whoever comes first: what is older than the reset never counts in the end."""
+    older = [counting(shared, f"old {n}", NOW - MINUTE) for n in range(4)]
+
+    together(*older, lambda: shared.reset("u1", NOW, NOW))
+
+    assert shared.current("u1", NOW) == 0
+    assert shared.count("u1", "new", NOW + MINUTE, NOW) == 1
+
+
+# -- the one in memory is a model of it ------------------------------------------------
+
+steps = st.one_of(
+    st.tuples(st.just("count"), st.sampled_from("abcd"), st.integers(0, 4)),
+    st.tuples(st.just("reset"), st.just(""), st.integers(0, 4)),
+    st.tuples(st.just("wait"), st.just(""), st.integers(1, 8)),
+)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(history=st.lists(steps, max_size=12))
+def test_any_history_is_counted_as_the_model_counts_it(
+    dynamodb: PaymentFailures, history: list[tuple[str, str, int]]
+) -> None:
+    model, now, user_id = FakeCounter(), NOW, f"u-{next(_users)}"
+
+    for step, id_, amount in history:
+        at = now + amount * MINUTE
+        match step:
+            case "count":
+                expected = model.count(user_id, id_, at, now)
+                assert dynamodb.count(user_id, id_, at, now) == expected
+            case "reset":
+                model.reset(user_id, at, now)
+                dynamodb.reset(user_id, at, now)
+            case _:
+                now += timedelta(days=amount)
+        assert dynamodb.current(user_id, now) == model.current(user_id, now)
+
+
+# -- when it does not work ---------------------------------------------------------------
+
+
+def test_an_absent_dynamodb_is_nobodys_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "x")
+    counter = payment_failures(
+        PaymentSettings.model_validate({"PAYMENT_FAILURES_TABLE": "payment-failures"})
+    )
+
+    with pytest.raises(PaymentsUnavailableError):
+        counter.count("u1", "a", NOW, NOW)
+    with pytest.raises(PaymentsUnavailableError):
+        counter.reset("u1", NOW, NOW)
+    with pytest.raises(PaymentsUnavailableError):
+        counter.current("u1", NOW)
+
+
+class Answering:
+    """A table that answers every write with an error."""
+
+    def __init__(self, code: str) -> None:
+        self._code = code
+
+    def update_item(self, **_: object) -> None:
+        raise ClientError({"Error": {"Code": self._code, "Message": "m"}}, "UpdateItem")
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("ValidationException", CountRefusedError),
+        ("ProvisionedThroughputExceededException", PaymentsUnavailableError),
+        ("AccessDeniedException", PaymentsUnavailableError),
+        ("ResourceNotFoundException", PaymentsUnavailableError),
+        ("InternalServerError", PaymentsUnavailableError),
+    ],
+)
+def test_only_what_is_wrong_with_the_item_is_the_messages_fault(
+    code: str, error: type[Exception]
+) -> None:
+    counter = PaymentFailures(Answering(code), TTL)  # type: ignore[arg-type]
+
+    with pytest.raises(error):
+        counter.count("u1", "a", NOW, NOW)
+
+
+def test_a_write_that_never_succeeds_is_given_up() -> None:
+    counter = PaymentFailures(Answering("ConditionalCheckFailedException"), TTL)  # type: ignore[arg-type]
+
+    with pytest.raises(CountRefusedError, match="other writers"):
+        counter.count("u1", "a", NOW, NOW)
