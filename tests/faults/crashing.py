@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from scheduler.database.connection import Database
 from scheduler.messaging.publisher import Publisher
+from scheduler.messaging.topology import NOTIFICATION_QUEUE
 from scheduler.payments.ledger import PaymentLedger
 from tests.faults.points import CrashPoint, Fuse
 
@@ -94,7 +95,7 @@ class CrashingDatabase(Database):
 
 
 class CrashingPublisher(Publisher):
-    """A publisher with crash points around each message."""
+    """A publisher with crash points around each message, nudges of the dispatcher apart."""
 
     def __init__(self, settings: BrokerSettings, fuse: Fuse) -> None:
         super().__init__(settings)
@@ -102,9 +103,10 @@ class CrashingPublisher(Publisher):
 
     def publish(self, messages: Iterable[Outbound]) -> None:
         for message in messages:
-            self._fuse.reach(CrashPoint.BEFORE_PUBLISH)
+            nudge = message.routing_key == NOTIFICATION_QUEUE
+            self._fuse.reach(CrashPoint.BEFORE_NUDGE if nudge else CrashPoint.BEFORE_PUBLISH)
             super().publish([message])
-            self._fuse.reach(CrashPoint.AFTER_PUBLISH)
+            self._fuse.reach(CrashPoint.AFTER_NUDGE if nudge else CrashPoint.AFTER_PUBLISH)
 
 
 class CrashingLedger(PaymentLedger):

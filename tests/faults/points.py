@@ -28,6 +28,8 @@ class CrashPoint(StrEnum):
     AFTER_COMMIT = "after commit"
     BEFORE_PUBLISH = "before publish"
     AFTER_PUBLISH = "after publish"
+    BEFORE_NUDGE = "before nudge"
+    AFTER_NUDGE = "after nudge"
     BEFORE_RETURN = "before return"
     AFTER_RETURN = "after return"
 
