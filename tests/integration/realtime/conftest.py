@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from contextlib import closing
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
 
 from local.environment import aws_environment, function_environment, websocket_environment
+from local.event_source_mapping.environment import Function, LambdaEnvironment
 from local.ports import free_port
 from local.template import function_variable
 from local.websocket import start_websocket
@@ -21,9 +23,12 @@ from tests.integration.realtime.platform import Platform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from types_boto3_dynamodb.service_resource import DynamoDBServiceResource, Table
+
+    from local.servers.mariadb import MariaDB
+    from local.servers.moto import Moto
+    from local.servers.rabbitmq import RabbitMQ
 
 
 @pytest.fixture
@@ -66,13 +71,39 @@ def notices(database_url: str) -> Iterator[Notices]:
         yield Notices(cursor)
 
 
-@pytest.fixture
-def realtime(
-    database_url: str, aws_url: str, tickets: Tickets, connections: Connections, tmp_path: Path
-) -> Iterator[Platform]:
-    """The WebSocket API, served by the real handler in Lambda environments."""
+@pytest.fixture(scope="module")
+def environment(mariadb: MariaDB, rabbitmq: RabbitMQ, moto: Moto) -> dict[str, str]:
+    """The environment of the functions; the servers keep their addresses when they are emptied."""
     port = free_port()
-    environment = function_environment(database_url, "amqp://127.0.0.1:1/nowhere", aws_url)
-    gateway = start_websocket(port, environment | websocket_environment(port), tmp_path)
-    yield Platform(port, tickets, connections)
+    return function_environment(mariadb.url, rabbitmq.url, moto.url) | websocket_environment(port)
+
+
+@pytest.fixture(scope="module")
+def port(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of the WebSocket API, served by the real handler in Lambda environments."""
+    port = urlsplit(environment["WEBSOCKET_ENDPOINT"]).port or 0
+    gateway = start_websocket(port, environment, tmp_path_factory.mktemp("realtime"))
+    yield port
     gateway.stop()
+
+
+@pytest.fixture
+def realtime(port: int, database_url: str, tickets: Tickets, connections: Connections) -> Platform:
+    del database_url  # the function has its address; asked for, so that it is empty
+    return Platform(port, tickets, connections)
+
+
+@pytest.fixture(scope="module")
+def dispatcher(
+    environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LambdaEnvironment]:
+    """The real dispatcher, which a test invokes as nudges do."""
+    function = Function(
+        "notification-dispatch",
+        "notification_dispatch.app.handler",
+        environment | {"POWERTOOLS_SERVICE_NAME": "notification-dispatch"},
+        tmp_path_factory.mktemp("dispatch"),
+        60,
+    )
+    with closing(LambdaEnvironment(function, "dispatch")) as started:
+        yield started

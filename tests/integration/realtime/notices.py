@@ -19,7 +19,7 @@ NOTIFICATION = """
 """
 DELIVERY = """
     INSERT INTO notification_deliveries
-        (notification_id, channel, status, next_attempt_at, sent_at) VALUES (%s, %s, %s, %s, %s)
+        (notification_id, channel, status, next_attempt_at) VALUES (%s, %s, %s, %s)
 """
 
 
@@ -36,7 +36,6 @@ class Notices:
         *,
         made: datetime | None = None,
         status: str = "skipped",
-        sent_at: datetime | None = None,
         read: bool = False,
         channels: Sequence[str] = ("websocket",),
     ) -> str:
@@ -47,7 +46,6 @@ class Notices:
             message: its text, which tells it from others.
             made: when its id was made; by default now.
             status: what became of its delivery on the WebSocket.
-            sent_at: when that was sent.
             read: whether its user has read it.
             channels: where it goes to.
         """
@@ -56,9 +54,8 @@ class Notices:
         self._cursor.execute(
             NOTIFICATION, (id_, user_id, message, f"test:{id_}", at, at if read else None)
         )
-        sent = _naive(sent_at) if sent_at else None
         for channel in channels:
-            self._cursor.execute(DELIVERY, (id_, channel, status, at, sent))
+            self._cursor.execute(DELIVERY, (id_, channel, status, at))
         return id_
 
     def add_many(self, user_id: str, count: int, made: datetime) -> list[str]:
@@ -66,7 +63,7 @@ class Notices:
         moments = [made + timedelta(milliseconds=number) for number in range(count)]
         rows = [(first_id(at), user_id, "many", first_id(at), _naive(at), None) for at in moments]
         self._cursor.executemany(NOTIFICATION, rows)
-        deliveries = [(row[0], "websocket", "skipped", row[4], None) for row in rows]
+        deliveries = [(row[0], "websocket", "skipped", row[4]) for row in rows]
         self._cursor.executemany(DELIVERY, deliveries)
         return [row[0] for row in rows]
 

@@ -1,9 +1,9 @@
 """Where a client left off: what it may have missed, in terms of notification ids.
 
-Notification ids are made in the order of time (UUID version 7), but within a transaction, before
-its commit; and several are sent at once. So one older than the last that a client saw may have
-become visible, or been on its way, later than that one. Therefore what is asked for reaches back
-a little, for everything that was not sent earlier.
+Notification ids are made in the order of time (UUID version 7), but they need not arrive in it: an
+id is made before its commit, and what is repeated to a client mixes with what comes live. So one
+older than the last that a client saw may still be missing. Therefore what is asked for reaches
+back a little, and clients drop what they have seen.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Final
 from uuid import RFC_4122, UUID
 
 OVERLAP: Final = timedelta(seconds=30)
-"""From making an id to its commit are a few inserts, of which none waits longer than 10 s for a
-lock."""
+"""Longer than it takes from making an id to its commit (a few inserts, of which one may wait 10 s
+for a lock) and from there to the client."""
 
 _VERSION: Final = 7
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -29,15 +29,12 @@ class InvalidSinceError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """A point in a user's notifications.
+    """A point in a user's notifications: those with ids from ``first`` on may be missing.
 
-    What comes after ``after`` is missing, and what comes after ``floor`` unless it was sent before
-    ``sent_from``. ``seen`` names the last notification that the client has, if it told.
+    ``seen`` is the last one that the client has, if it told.
     """
 
-    after: str
-    floor: str
-    sent_from: datetime
+    first: str
     seen: str | None = None
 
     @classmethod
@@ -53,15 +50,13 @@ class Since:
         try:
             id_ = UUID(text)
         except ValueError:
-            moment = _moment(text)
-            return cls(first_id(moment), first_id(moment - OVERLAP), moment)
-        made = _made_at(id_)
-        return cls(str(id_), first_id(made - OVERLAP), made, seen=str(id_))
+            return cls(first_id(_moment(text) - OVERLAP))
+        return cls(first_id(_made_at(id_) - OVERLAP), seen=str(id_))
 
     @classmethod
     def exactly(cls, moment: datetime) -> Since:
         """Return a point before which nothing is missing, e.g. when a client set out to connect."""
-        return cls(first_id(moment), first_id(moment), moment)
+        return cls(first_id(moment))
 
 
 def first_id(moment: datetime) -> str:
@@ -78,7 +73,10 @@ def _moment(text: str) -> datetime:
         raise InvalidSinceError("neither a notification's id nor an ISO 8601 time") from None
     if moment.tzinfo is None:
         raise InvalidSinceError("a time without zone")
-    return max(moment, _EPOCH).astimezone(UTC)
+    try:
+        return max(moment, _EPOCH).astimezone(UTC)
+    except OverflowError:
+        raise InvalidSinceError("no notification is of that time") from None
 
 
 def _made_at(id_: UUID) -> datetime:
