@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from pika.exceptions import ChannelClosedByBroker
+from pika.exceptions import AMQPError, ChannelClosedByBroker
 
 from ops.dead_letters.letter import DeadLetter
 from ops.errors import OpsError
@@ -55,8 +55,11 @@ def dead_letter_queue(
         OpsError: there is no such queue.
     """
     queue = DeadLetterQueue(connection, prefetch)
-    yield queue
-    queue.give_back()
+    try:
+        yield queue
+    finally:
+        with suppress(AMQPError):  # without a connection the broker has taken them back already
+            queue.give_back()
 
 
 class DeadLetterQueue:
@@ -92,7 +95,10 @@ class DeadLetterQueue:
 
     def give_back(self) -> None:
         """Return what was not removed, and wait until it can be taken again."""
-        self._channel.close()
+        # Not BlockingChannel.close(): that nacks what it has received but not yet passed on.
+        self._channel._impl.close()  # noqa: SLF001
+        while self._channel.is_open:
+            self._connection.process_data_events(time_limit=_PAUSE)
         kept, deadline = self.taken - self._removed, time.monotonic() + _PATIENCE
         channel = self._connection.channel()
         while _declared(channel).message_count < kept and time.monotonic() < deadline:

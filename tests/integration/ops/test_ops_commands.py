@@ -10,32 +10,20 @@ from urllib.parse import urlsplit
 import jwt
 import pika
 import pytest
-from typer.testing import CliRunner
 
 from local.endpoints import write
 from local.gateway.tokens import AUDIENCE, TokenIssuer
 from local.ports import free_port
-from ops.cli import app
 from scheduler.messaging.topology import EVENTS_EXCHANGE, VHOST
+from tests.integration.ops.running import run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from click.testing import Result
+    from typer.testing import Result
 
 FAILED = ("device.failed", "deviceId=device-001", "reason=Screen is dark")
 QUEUE = "scheduler.device-failed"
-
-
-@pytest.fixture(autouse=True)
-def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("CLOUDPHONE_STATE_DIR", str(tmp_path))
-    monkeypatch.delenv("BROKER_URL", raising=False)
-    return tmp_path
-
-
-def run(*arguments: str, stdin: str | None = None) -> Result:
-    return CliRunner().invoke(app, arguments, input=stdin)
 
 
 def publish(broker_url: str, *arguments: str, stdin: str | None = None) -> Result:
@@ -44,7 +32,7 @@ def publish(broker_url: str, *arguments: str, stdin: str | None = None) -> Resul
 
 def received(broker_url: str, queue: str = QUEUE) -> list[tuple[Any, bytes]]:
     """Return properties and body of each message in a queue, and remove them."""
-    found = []
+    found: list[tuple[Any, bytes]] = []
     with closing(pika.BlockingConnection(pika.URLParameters(broker_url))) as connection:
         channel = connection.channel()
         while True:

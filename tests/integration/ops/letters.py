@@ -1,0 +1,102 @@
+"""Dead letters as the functions and the broker make them."""
+
+from __future__ import annotations
+
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pika
+
+from ops.dead_letters.letter import REPLAYS_HEADER
+from scheduler.messaging.bulk_publisher import BulkPublisher
+from scheduler.messaging.topology import DELIVERY_LIMIT
+from scheduler.pipeline.outcome import Outcome, Verdict
+from scheduler.pipeline.settle import Settled, Settlement, outbound
+from scheduler.settings import BrokerSettings
+from tests.integration.local.waiting import eventually
+from tests.support.events import message
+from tests.support.queues import Queues
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pika.adapters.blocking_connection import BlockingChannel
+
+    from scheduler.messaging.message import Message
+    from scheduler.messaging.publisher import Outbound
+
+
+def letter(
+    event_type: str = "device.failed",
+    *,
+    error: str = "LookupError: a bug",
+    failed_at: datetime | None = None,
+    replays: int = 0,
+    **about: Any,  # noqa: ANN401 - as the function it is for
+) -> Outbound:
+    """Return what a function publishes when it gives a message up.
+
+    Args:
+        event_type: of the message.
+        error: why it failed.
+        failed_at: when; now if not given.
+        replays: how often an operator has replayed it.
+        **about: as for `tests.support.events.message`.
+    """
+    headers = about.pop("headers", {}) | ({REPLAYS_HEADER: replays} if replays else {})
+    return of_message(message(event_type, headers=headers, **about), error, failed_at)
+
+
+def of_message(failed: Message, error: str, failed_at: datetime | None = None) -> Outbound:
+    """Return a message's dead letter."""
+    outcome = Outcome(failed, Verdict.FAILED, error=error)
+    made = outbound(Settled(outcome, Settlement.DEAD_LETTERED), failed_at or datetime.now(UTC))
+    assert made
+    return made
+
+
+class Broker(Queues):
+    """The queues of a broker into which a test puts messages, too."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.url = url
+
+    def publish(self, *messages: Outbound) -> None:
+        """Publish messages and return when they are in their queues."""
+        publisher = BulkPublisher(BrokerSettings.model_validate({"BROKER_URL": self.url}))
+        with closing(publisher):
+            publisher.publish(messages)
+
+    def ids(self, *queues: str) -> list[str]:
+        """Remove and return the message ids in queues, in their order."""
+        return [found.properties.message_id for queue in queues for found in self.take(queue)]
+
+    def reject(self, queue: str) -> None:
+        """Let a consumer reject the first message of a queue for good."""
+        with self._channel() as channel:
+            method, _, _ = channel.basic_get(queue)
+            channel.basic_reject(method.delivery_tag, requeue=False)
+
+    def wear_out(self, queue: str) -> None:
+        """Let consumers take and return the first message until the queue gives it up."""
+        with self._channel() as channel:
+            for _ in range(DELIVERY_LIMIT + 1):
+                while (method := channel.basic_get(queue)[0]) is None:
+                    pass  # a message that was returned is there again after a moment
+                channel.basic_reject(method.delivery_tag, requeue=True)
+
+    @contextmanager
+    def _channel(self) -> Iterator[BlockingChannel]:
+        with closing(pika.BlockingConnection(pika.URLParameters(self.url))) as connection:
+            yield connection.channel()
+
+    def eventually_holds(self, count: int, queue: str) -> None:
+        """Wait until so many messages are ready in a queue."""
+        eventually(lambda: self.depth(queue) == count, f"{count} messages in {queue}")
+
+
+def numbered(ids: Iterable[int]) -> list[str]:
+    """Return message ids that sort as their numbers."""
+    return [f"m-{number:04}" for number in ids]

@@ -1,0 +1,46 @@
+"""Runs the command line as an operator does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+from typer.testing import CliRunner, Result
+
+from ops.cli import app
+
+
+def run(*arguments: str, stdin: str | None = None, **environment: str) -> Result:
+    """Run a command within this process."""
+    return CliRunner().invoke(app, arguments, input=stdin, env=environment)
+
+
+class DeadLetters:
+    """``scheduler-ops dead-letters`` for a broker."""
+
+    def __init__(self, broker_url: str) -> None:
+        self.broker_url = broker_url
+
+    def run(self, *arguments: str, stdin: str | None = None, **environment: str) -> Result:
+        """Run a command and return how it ended."""
+        where = ("--broker-url", self.broker_url)
+        return run("dead-letters", *arguments, *where, stdin=stdin, **environment)
+
+    def json(self, *arguments: str) -> Any:  # noqa: ANN401 - any JSON
+        """Run a command that must succeed and return what it tells programs."""
+        result = self.run(*arguments, "--json")
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command as a process of its own, to be killed."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "ops", "dead-letters", *arguments],
+            env={**os.environ, "BROKER_URL": self.broker_url},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )

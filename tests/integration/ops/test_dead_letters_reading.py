@@ -1,0 +1,90 @@
+"""Looking at dead letters changes nothing: none is lost, moved or taken twice."""
+
+from __future__ import annotations
+
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+import pika
+import pytest
+
+from ops.dead_letters.queue import DeadLetterQueue, dead_letter_queue
+from scheduler.messaging.topology import DEAD_LETTER_QUEUE, queues
+from tests.integration.ops.letters import Broker, letter, numbered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.integration.ops.running import DeadLetters
+
+EVENTS = ("device.failed", "user.suspended", "billing.overdue")
+
+
+@contextmanager
+def opened(broker: Broker, prefetch: int = 1000) -> Iterator[DeadLetterQueue]:
+    with (
+        closing(pika.BlockingConnection(pika.URLParameters(broker.url))) as connection,
+        dead_letter_queue(connection, prefetch) as queue,
+    ):
+        yield queue
+
+
+def test_looking_again_and_again_keeps_every_letter_in_its_place(
+    broker: Broker, dead_letters: DeadLetters
+) -> None:
+    ids = numbered(range(300))
+    broker.publish(*(letter(EVENTS[n % 3], id=id_) for n, id_ in enumerate(ids)))
+
+    for _ in range(8):
+        assert dead_letters.json("list")["total"] == 300
+        assert dead_letters.json("show", "--limit", "7")["letters"][6]["id"] == ids[6]
+        assert dead_letters.json("replay", "--queue", EVENTS[1], "--dry-run")["replayed"] == 100
+
+    assert broker.ids(DEAD_LETTER_QUEUE) == ids
+
+
+def test_no_broker_drops_a_letter_for_being_looked_at() -> None:
+    """RabbitMQ 4 would after 20 times; 3.x takes a negative limit for "not even once"."""
+    (queue,) = (one for one in queues() if one.name == DEAD_LETTER_QUEUE)
+
+    assert queue.arguments["x-delivery-limit"] > 1_000_000
+
+
+@pytest.mark.parametrize("removed", [0, 20])
+def test_more_letters_than_one_consumer_may_hold_are_all_seen(broker: Broker, removed: int) -> None:
+    ids = numbered(range(35))
+    broker.publish(*(letter(id=id_) for id_ in ids))
+
+    with opened(broker, prefetch=10) as queue:
+        seen = []
+        for one in queue.letters():
+            seen.append(one.letter.id)
+            if len(seen) <= removed:
+                one.remove()
+
+    assert sorted(seen) == ids
+    assert broker.depth(DEAD_LETTER_QUEUE) == 35 - removed
+
+
+def test_what_arrives_while_somebody_looks_is_left_for_the_next_time(broker: Broker) -> None:
+    broker.publish(letter(id="first"), letter(id="second"))
+
+    with opened(broker) as queue:
+        broker.publish(letter(id="third"))
+        seen = [one.letter.id for one in queue.letters()]
+
+    assert seen == ["first", "second"]
+    assert broker.ids(DEAD_LETTER_QUEUE) == ["first", "second", "third"]
+
+
+def test_letters_that_another_reader_holds_are_mentioned(
+    broker: Broker, dead_letters: DeadLetters
+) -> None:
+    broker.publish(letter(), letter())
+
+    with opened(broker) as queue:
+        assert len(list(queue.letters())) == 2
+        result = dead_letters.run("list")
+
+    assert result.stdout == "0 dead letters.\n"
+    assert "somebody else reads dead letters now" in result.stderr
