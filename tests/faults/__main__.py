@@ -8,7 +8,7 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
@@ -30,15 +30,24 @@ if TYPE_CHECKING:
 
     from tests.faults.drill import Drill
 
+_EVENTS_PER_KILL: Final = 20
+_KILLS_PER_OUTAGE: Final = 50
+
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 
 
 @app.command()
 def drill(
     kills: Annotated[int, typer.Option(help="SIGKILLs of the function.")] = 50,
-    events: Annotated[int | None, typer.Option(help="Different events; default 20 a kill.")] = None,
-    broker_kills: Annotated[int, typer.Option(help="SIGKILLs of RabbitMQ.")] = 1,
-    database_kills: Annotated[int, typer.Option(help="SIGKILLs of MariaDB.")] = 1,
+    events: Annotated[
+        int | None, typer.Option(help="Different events; default 20 for each kill.")
+    ] = None,
+    broker_kills: Annotated[
+        int | None, typer.Option(help="SIGKILLs of RabbitMQ; default one for 50 kills.")
+    ] = None,
+    database_kills: Annotated[
+        int | None, typer.Option(help="SIGKILLs of MariaDB; default one for 50 kills.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Decides everything.")] = 1,
     without_processed_ids: Annotated[  # noqa: FBT002 - a flag of the command line
         bool, typer.Option("--without-processed-ids", help="The negative control.")
@@ -47,10 +56,10 @@ def drill(
     """Publish events while function, broker and database are killed; print what came of it."""
     plan = Plan(
         seed=seed,
-        events=events or 20 * kills,
+        events=_EVENTS_PER_KILL * kills if events is None else events,
         kills=kills,
-        broker_kills=broker_kills,
-        database_kills=database_kills,
+        broker_kills=kills // _KILLS_PER_OUTAGE if broker_kills is None else broker_kills,
+        database_kills=kills // _KILLS_PER_OUTAGE if database_kills is None else database_kills,
         forgetful=without_processed_ids,
     )
     with _folder() as folder, _servers(folder) as servers:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tests.faults.workload import Published, Workload
 
 _BURSTS: Final = (10, 40, 200)
+_ENCORE: Final = 40
 _POLL_SECONDS: Final = 0.05
 
 
@@ -123,19 +124,29 @@ def _publish(
 ) -> None:
     """Publish in bursts, and between them no faster than the function dies.
 
-    So the deaths spread over the whole load: the next burst waits for its share of them, unless
-    everything is done and nothing is left to die over.
+    So the deaths spread over the whole load. If it was not enough to die over, some of it is
+    published once more, as at-least-once producers do.
     """
     published = 0
     for burst in _bursts(messages, plan.seed):
-        for message in burst:
-            stage.broker.publish(message)
         published += len(burst)
         share = published / len(messages)
+        _publish_burst(burst, stage, share * plan.kills)
         saboteur.published(share)
-        while stage.deaths.count() < share * plan.kills and stage.broker.waiting() != 0:
-            time.sleep(_POLL_SECONDS)
         progress(share, stage.deaths.count())
+    encore = seeded(plan.seed, "encore")
+    while stage.deaths.count() < plan.kills:
+        burst = encore.sample(messages, min(_ENCORE, len(messages)))
+        _publish_burst(burst, stage, plan.kills)
+        progress(1.0, stage.deaths.count())
+
+
+def _publish_burst(burst: Sequence[Published], stage: Stage, deaths: float) -> None:
+    """Publish, and return when there were so many deaths or nothing is left to die over."""
+    for message in burst:
+        stage.broker.publish(message)
+    while stage.deaths.count() < deaths and stage.broker.waiting() != 0:
+        time.sleep(_POLL_SECONDS)
 
 
 def _bursts(messages: Sequence[Published], seed: int) -> Iterator[Sequence[Published]]:
