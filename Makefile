@@ -70,7 +70,7 @@ validate: $(SAM_READY) ## Check template.yaml
 
 lock: $(READY) ## Resolve the dependencies of pyproject.toml into the pinned, hashed lock files
 	@$(LOCK) --group layer -o layers/scheduler/requirements.txt
-	@$(LOCK) --group provisioning -o requirements/provisioning.txt
+	@$(LOCK) --group provisioning -o layers/provisioning/requirements.txt
 	@$(LOCK) --group dev -o requirements/dev.txt
 	@$(LOCK) --group sam -o requirements/sam.txt
 

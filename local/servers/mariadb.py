@@ -30,12 +30,14 @@ QUICK: Final = ("--innodb-flush-log-at-trx-commit=2", "--innodb-log-file-size=32
 """A commit survives SIGKILL of the server but not of the machine: enough for tests."""
 
 # The host is written as address: with skip-name-resolve "localhost" would mean the socket only.
-# The grant covers further databases of that prefix, so that tests can have their own.
+# The grant covers further databases of that prefix, so that tests can have their own. Like the
+# master user of RDS, the account may make others.
 _SETUP: Final = """\
 CREATE DATABASE IF NOT EXISTS `{database}` CHARACTER SET utf8mb4;
 CREATE USER IF NOT EXISTS '{user}'@'{host}';
 ALTER USER '{user}'@'{host}' IDENTIFIED BY '{password}';
-GRANT ALL PRIVILEGES ON `{database}%`.* TO '{user}'@'{host}';
+GRANT ALL PRIVILEGES ON `{database}%`.* TO '{user}'@'{host}' WITH GRANT OPTION;
+GRANT CREATE USER ON *.* TO '{user}'@'{host}';
 """
 
 

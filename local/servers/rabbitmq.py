@@ -87,6 +87,11 @@ class RabbitMQ(Server):
         httpx.put(self.management_url + path, timeout=30).raise_for_status()
         return self.url_of(name)
 
+    def delete_vhost(self, name: str) -> None:
+        """Delete a vhost and what is in it, if it exists."""
+        path = f"/api/vhosts/{quote(name, safe='')}"
+        httpx.delete(self.management_url + path, timeout=30)
+
     def _prepare(self) -> Sequence[Process]:
         self._write_configuration()
         account = account_for("rabbitmq", self.home)

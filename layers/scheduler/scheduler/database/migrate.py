@@ -32,8 +32,7 @@ def migrate(settings: DatabaseSettings) -> list[str]:
         TimeoutError: another migration has held the lock for two minutes.
         pymysql.MySQLError: a statement failed; the migrations before it stay applied.
     """
-    with _alone(settings):
-        backend = _backend(settings)
+    with _alone(settings), _backend(settings) as backend:
         # A run that was killed leaves yoyo's own lock behind; ours dies with its connection.
         backend.break_lock()
         pending = backend.to_apply(read_migrations(str(_MIGRATIONS)))
@@ -50,8 +49,9 @@ def _alone(settings: DatabaseSettings) -> Iterator[None]:
         yield
 
 
-def _backend(settings: DatabaseSettings) -> MySQLBackend:
-    """Return yoyo on our own connections, which verify TLS and know the account."""
+@contextmanager
+def _backend(settings: DatabaseSettings) -> Iterator[MySQLBackend]:
+    """Give yoyo on our own connections, which verify TLS and know the account."""
 
     class Backend(MySQLBackend):  # type: ignore[misc]  # yoyo publishes no types
         def connect(self, dburi: object) -> Connection[Any]:  # noqa: ARG002 - yoyo's signature
@@ -60,4 +60,6 @@ def _backend(settings: DatabaseSettings) -> MySQLBackend:
     name = settings.database_url.get_secret_value().rpartition("/")[2]
     backend = Backend(parse_uri(f"mysql+pymysql://elsewhere/{name}"), "_yoyo_migration")
     backend.init_database()
-    return backend
+    # It has read in a transaction of its own: left open, that would lock the tables it read.
+    with closing(backend.connection):
+        yield backend

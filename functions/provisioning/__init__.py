@@ -1,0 +1,1 @@
+"""The custom resource that makes database and broker ready for the functions."""

@@ -1,0 +1,211 @@
+"""The custom resource, against the real servers."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pika
+import pymysql
+import pytest
+
+from provisioning.app import handler, provision
+from scheduler.messaging import topology
+from tests.integration.provisioning.cloudformation import CloudFormation, Invocation
+from tests.integration.provisioning.conftest import ACCOUNT, DATABASE, VHOST
+
+if TYPE_CHECKING:
+    from local.servers.mariadb import MariaDB
+    from local.servers.rabbitmq import RabbitMQ
+
+
+def invoke(event: dict[str, Any], seconds: float = 300) -> None:
+    handler(event, Invocation(seconds))  # type: ignore[arg-type]
+
+
+def application(database: MariaDB) -> pymysql.Connection:
+    user, password = ACCOUNT
+    return pymysql.connect(
+        host="127.0.0.1", port=database.port, user=user, password=password, database=DATABASE
+    )
+
+
+def depth(rabbitmq: RabbitMQ, queue: str) -> int:
+    parameters = pika.URLParameters(rabbitmq.url_of(VHOST))
+    with closing(pika.BlockingConnection(parameters)) as connection:
+        declared = connection.channel().queue_declare(queue, passive=True)
+        return int(declared.method.message_count)
+
+
+@pytest.mark.parametrize("kind", ["Create", "Update"])
+def test_everything_is_there_afterwards(
+    kind: str, cloudformation: CloudFormation, database: MariaDB, rabbitmq: RabbitMQ
+) -> None:
+    invoke(cloudformation.request(kind))
+
+    assert cloudformation.answer == {
+        "Status": "SUCCESS",
+        "Reason": "",
+        "PhysicalResourceId": "provisioning",
+        "StackId": "arn:aws:cloudformation:us-east-1:123456789012:stack/cloudphone/1",
+        "RequestId": f"{kind}-1",
+        "LogicalResourceId": "Provisioning",
+    }
+    for queue in topology.queues():
+        assert depth(rabbitmq, queue.name) == 0
+    with closing(application(database)) as connection, connection.cursor() as cursor:
+        cursor.execute("INSERT INTO users SET id = 'user-1', max_devices = 1")
+        cursor.execute("SELECT id FROM users")
+        assert cursor.fetchall() == (("user-1",),)
+
+
+def test_the_application_may_not_change_the_schema(database: MariaDB) -> None:
+    provision()
+
+    with closing(application(database)) as connection, connection.cursor() as cursor:
+        for statement in ("DROP TABLE users", "CREATE TABLE mine (id INT)", "CREATE USER other"):
+            with pytest.raises(pymysql.OperationalError, match="denied"):
+                cursor.execute(statement)
+
+
+def test_the_second_time_changes_nothing(cloudformation: CloudFormation, database: MariaDB) -> None:
+    invoke(cloudformation.request("Create"))
+    with closing(application(database)) as connection, connection.cursor() as cursor:
+        cursor.execute("INSERT INTO users SET id = 'user-1', max_devices = 1")
+        connection.commit()
+
+    invoke(cloudformation.request("Update", PhysicalResourceId="from-before"))
+
+    assert cloudformation.answers[1]["Status"] == "SUCCESS"
+    assert cloudformation.answers[1]["PhysicalResourceId"] == "from-before"
+    with closing(application(database)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM users")
+        assert cursor.fetchone() == (1,)
+
+
+def test_two_at_once_both_succeed() -> None:
+    # Only a main thread can have a time limit, so these two have none.
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            provision()
+        except BaseException as error:  # noqa: BLE001 - whatever it was, the test must know
+            failures.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failures == []
+
+
+def test_a_changed_password_is_the_one_that_counts(database: MariaDB) -> None:
+    with closing(database.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE USER '{ACCOUNT[0]}'@'%' IDENTIFIED BY 'former'")
+
+    provision()
+
+    application(database).close()
+
+
+def test_delete_leaves_everything(
+    cloudformation: CloudFormation, database: MariaDB, rabbitmq: RabbitMQ
+) -> None:
+    provision()
+
+    invoke(cloudformation.request("Delete", PhysicalResourceId="provisioning"))
+
+    assert cloudformation.answer["Status"] == "SUCCESS"
+    assert depth(rabbitmq, topology.DEAD_LETTER_QUEUE) == 0
+    application(database).close()
+
+
+def test_delete_needs_no_server_and_no_setting(
+    cloudformation: CloudFormation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DATABASE_URL")
+    monkeypatch.setenv("BROKER_URL", "amqp://127.0.0.1:1/nowhere")
+
+    invoke(cloudformation.request("Delete", PhysicalResourceId="provisioning"))
+
+    assert cloudformation.answer["Status"] == "SUCCESS"
+
+
+def failure(cloudformation: CloudFormation, seconds: float = 300) -> str:
+    invoke(cloudformation.request("Create"), seconds)
+    assert cloudformation.answer["Status"] == "FAILED"
+    return str(cloudformation.answer["Reason"])
+
+
+def test_a_queue_with_another_argument_is_named(
+    cloudformation: CloudFormation, rabbitmq: RabbitMQ
+) -> None:
+    parameters = pika.URLParameters(rabbitmq.create_vhost(VHOST))
+    with closing(pika.BlockingConnection(parameters)) as connection:
+        arguments = {"x-queue-type": "quorum", "x-message-ttl": 5}
+        connection.channel().queue_declare(
+            "scheduler.device-failed.retry", durable=True, arguments=arguments
+        )
+
+    reason = failure(cloudformation)
+
+    assert "scheduler.device-failed.retry exists with another" in reason
+    assert "docs/operations.md, Upgrade" in reason
+
+
+def test_a_server_without_iam_authentication_is_the_reason(
+    cloudformation: CloudFormation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("APPLICATION_SECRET_ARN")
+
+    assert "Plugin 'AWSAuthenticationPlugin' is not loaded" in failure(cloudformation)
+
+
+def test_an_absent_setting_is_the_reason(
+    cloudformation: CloudFormation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BROKER_URL")
+
+    assert "BROKER_URL" in failure(cloudformation)
+
+
+def test_an_absent_broker_is_the_reason_and_the_database_is_ready_for_the_next_time(
+    cloudformation: CloudFormation, database: MariaDB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BROKER_URL", "amqp://someone:hush@127.0.0.1:1/nowhere")
+
+    reason = failure(cloudformation)
+
+    assert "AMQPConnectionError" in reason
+    assert "hush" not in reason
+    application(database).close()
+
+
+def test_a_wrong_password_is_the_reason(
+    cloudformation: CloudFormation, rabbitmq: RabbitMQ, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = rabbitmq.ports.amqp
+    monkeypatch.setenv("BROKER_URL", f"amqp://cloudphone:wrong@127.0.0.1:{port}/{VHOST}")
+
+    assert "ACCESS_REFUSED" in failure(cloudformation)
+
+
+def test_it_answers_before_its_time_is_over(
+    cloudformation: CloudFormation, database: MariaDB
+) -> None:
+    with closing(database.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT GET_LOCK('scheduler-migrations', 0)")
+
+        assert "not done after" in failure(cloudformation, seconds=21)
+
+
+def test_an_answer_that_is_refused_is_given_again(cloudformation: CloudFormation) -> None:
+    cloudformation.refusals = 2
+
+    invoke(cloudformation.request("Delete", PhysicalResourceId="provisioning"))
+
+    assert cloudformation.answer["Status"] == "SUCCESS"
