@@ -19,6 +19,7 @@ from scheduler.database import deliveries
 from scheduler.database.connection import DatabaseUnavailableError
 from scheduler.database.retry import run_again_when_overtaken
 from scheduler.messaging.record import Undecodable
+from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -69,22 +70,23 @@ class Redeliveries:
 
     def note(self, queue: str, keys: set[str]) -> None:
         """Count an attempt that begins now. Without a database nothing begins anyway."""
-        if keys:
-            self._quietly(
-                lambda cursor: deliveries.note(cursor, queue, sorted(keys), self._clock())
-            )
+        self._quietly(
+            queue, keys, lambda cursor: deliveries.note(cursor, queue, sorted(keys), self._clock())
+        )
 
     def forget(self, queue: str, keys: set[str]) -> None:
         """Drop the notes of messages that are settled."""
-        if keys:
-            self._quietly(lambda cursor: deliveries.forget(cursor, queue, keys))
+        self._quietly(queue, keys, lambda cursor: deliveries.forget(cursor, queue, keys))
 
     def _attempts(self, queue: str, keys: set[str]) -> dict[str, int]:
-        if not keys:
-            return {}
-        return self._quietly(lambda cursor: deliveries.attempts(cursor, queue, keys)) or {}
+        noted = self._quietly(queue, keys, lambda cursor: deliveries.attempts(cursor, queue, keys))
+        return noted or {}
 
-    def _quietly(self, action: Callable[[Cursor], T]) -> T | None:
+    def _quietly(self, queue: str, keys: set[str], action: Callable[[Cursor], T]) -> T | None:
+        # What lies in a queue that is not ours is dead-lettered unread, and its name may be any.
+        if not keys or queue not in WORK_QUEUE_BY_NAME:
+            return None
+
         def run() -> T:
             with self._database.transaction() as cursor:
                 return action(cursor)
