@@ -241,6 +241,21 @@ def test_a_message_of_an_unknown_queue_is_a_dead_letter(
     assert letter.headers["x-source-queue"] == "scheduler.device-exploded"
 
 
+@pytest.mark.parametrize("queue", ["队列", "scheduler.device-exploded", "q" * 70])
+def test_a_redelivered_message_of_an_unknown_queue_is_a_dead_letter_at_once(
+    queue: str, connected: Functions, queues: Queues
+) -> None:
+    """Its name fits no column of the notes about redelivered messages."""
+    event = mq_event(message("device.failed", redelivered=True))
+    (records,) = event["rmqMessagesByQueue"].values()
+
+    answer = connected.invoke("device", {"rmqMessagesByQueue": {f"{queue}::v": records}})
+
+    assert answer == {"invalid": 1}
+    (letter,) = queues.take()
+    assert letter.headers["x-source-queue"] == queue
+
+
 def test_a_queue_of_another_family_is_a_dead_letter(connected: Functions, queues: Queues) -> None:
     assert connected.invoke("user", mq_event(message("device.failed"))) == {"invalid": 1}
 

@@ -1,0 +1,142 @@
+"""However much lies in the past, a batch reads only what it speaks of."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from scheduler.database.connection import BulkCursor, Database
+from scheduler.messaging.message import Message
+from tests.integration.housekeeping.past import live_through
+from tests.support.events import EVENT_TYPES, message
+from tests.support.functions import Functions
+from tests.support.store import Store
+from tests.support.world import NOW, held, world
+
+PAST = 10_000
+PRESENT = 3000
+SEARCHING = ("SELECT", "UPDATE", "DELETE")
+CHOICES = """
+    INSERT INTO notification_preferences (user_id, channels)
+    SELECT CONCAT('u', seq), '{}' FROM seq_0_to_2999
+"""
+MARKS = """
+    INSERT INTO event_versions (aggregate, id, concern, version, occurred_at)
+    SELECT ELT(1 + seq % 2, 'user', 'device'), CONCAT('old-', seq), 'creation', NULL, NOW(6)
+    FROM seq_1_to_10000
+"""
+MORE = (
+    """
+    INSERT INTO allocations (id, user_id, device_id, status, allocated_at, expires_at)
+    SELECT CONCAT('more-', seq), 'u-old', 'd-old', 'RELEASED', NOW(6), NOW(6) FROM seq_1_to_20000
+    """,
+    """
+    INSERT INTO processed_messages (queue, message_id, body_sha256, processed_at)
+    SELECT ELT(1 + seq % 2, 'scheduler.user-suspended', 'scheduler.user-deleted'), seq,
+        REPEAT('x', 32), NOW(6) FROM seq_1_to_20000
+    """,
+)
+ANALYZE = """
+    ANALYZE TABLE users, devices, allocations, event_versions, processed_messages, notifications,
+    notification_deliveries, notification_preferences
+"""
+
+# Which index each table is searched by, under the name it has in the statements.
+INDICES = {
+    "processed_messages": "PRIMARY",
+    "u": "PRIMARY",
+    "p": "PRIMARY",
+    "d": "PRIMARY",
+    "v": "PRIMARY",
+    "a": "one_holder_per_device",
+    "notification_preferences": "PRIMARY",
+}
+
+
+@pytest.fixture
+def past(store: Store) -> None:
+    """A long past, and many users that hold a device each."""
+    live_through(store, PAST, NOW - timedelta(days=20))
+    store.seed(world(*(held(f"d{n}", by=f"u{n}") for n in range(PRESENT))))
+    store.run(MARKS, CHOICES)
+    store.rows(ANALYZE)
+
+
+def explain(database: Database) -> list[dict[str, Any]]:
+    """Have every searching statement of a connection explained before it runs."""
+    plans: list[dict[str, Any]] = []
+
+    class Explaining(BulkCursor):
+        def execute(self, query: str, args: object = None) -> int:
+            if isinstance(query, str) and query.lstrip().startswith(SEARCHING):
+                super().execute(f"EXPLAIN {self.mogrify(query, args)}")
+                names = [column[0] for column in self.description or ()]
+                rows = [dict(zip(names, row, strict=True)) for row in self.fetchall()]
+                plans.extend({**row, "statement": query} for row in rows)
+            return super().execute(query, args)
+
+    with database.transaction() as cursor:
+        cursor.connection.cursorclass = Explaining
+    return plans
+
+
+def batch(event_type: str, size: int) -> list[Message]:
+    if event_type.startswith("device"):
+        return [message(event_type, deviceId=f"d{n}") for n in range(size)]
+    return [message(event_type, userId=f"u{n}") for n in range(size)]
+
+
+@pytest.mark.usefixtures("past")
+def test_every_statement_of_every_event_finds_its_rows_by_the_right_index(
+    functions: Functions,
+) -> None:
+    plans = explain(functions.database)
+
+    for size in (100, 10, 1, 1000):
+        for event_type in EVENT_TYPES:
+            functions.handle(*batch(event_type, size))
+
+    assert len(plans) > 15 * 4 * 3
+    searched = [plan for plan in plans if plan["table"]]
+    for plan in searched:
+        assert plan["key"] == index_for(plan["statement"], plan["table"]), plan
+        assert plan["type"] in {"const", "eq_ref", "ref", "range"}, plan
+        assert "filesort" not in (plan["Extra"] or ""), plan
+        assert "temporary" not in (plan["Extra"] or ""), plan
+
+
+def index_for(statement: str, table: str) -> str:
+    if table == "allocations":
+        by_device = "active_device_id IN" in statement
+        return "one_holder_per_device" if by_device else "active_by_user"
+    if "JOIN notification_deliveries d" in statement:
+        return {"n": "inbox", "d": "one_per_channel"}[table]
+    return INDICES[table]
+
+
+@pytest.mark.usefixtures("past")
+@pytest.mark.parametrize("event_type", ["device.failed", "user.suspended", "user.deleted"])
+def test_a_batch_reads_as_many_rows_with_twice_the_past(
+    event_type: str, store: Store, functions: Functions
+) -> None:
+    messages = batch(event_type, 100)
+    first = rows_read(functions, messages[:50])
+    store.run(*MORE)
+    store.rows(ANALYZE)
+
+    second = rows_read(functions, messages[50:])
+
+    assert second <= first + 50
+    assert first < 50 * 50
+
+
+def rows_read(functions: Functions, messages: list[Message]) -> int:
+    before = _reads(functions.database)
+    assert functions.handle(*messages) == {"success": len(messages)}
+    return _reads(functions.database) - before
+
+
+def _reads(database: Database) -> int:
+    with database.transaction() as cursor:
+        cursor.execute("SHOW SESSION STATUS LIKE 'Handler\\_read\\_%'")
+        return sum(int(value) for _, value in cursor.fetchall())
