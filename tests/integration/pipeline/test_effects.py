@@ -38,7 +38,7 @@ def test_a_failed_device_is_released_and_its_holder_told(
     assert state["marks"] == [("device", "d1", "health", None, naive(NOW))]
     assert state["processed"] == [("scheduler.device-failed", "m-1")]
     assert column(state["notifications"], 4) == [
-        f"设备 d1 已自动释放。原因：{reason}。使用时长：1小时30分钟。"
+        f"设备 d1 已释放。原因：{reason}。使用时长：1小时30分钟。"
     ]
     assert state["deliveries"] == [("device_released:allocation-of-d1", "websocket", "pending")]
     assert state["outgoing"] == [

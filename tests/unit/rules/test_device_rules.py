@@ -48,7 +48,7 @@ def test_its_holder_is_told_once_by_websocket_with_reason_and_duration(event_typ
 
     decided = run(message(event_type, **fields), on=world(held("d1")))
 
-    text = f"设备 d1 已自动释放。原因：{reason}。使用时长：10分钟。"
+    text = f"设备 d1 已释放。原因：{reason}。使用时长：10分钟。"
     assert decided.told == [Told("u1", "device_released", ("websocket",), text)]
 
 
@@ -57,7 +57,7 @@ def test_the_holder_is_told_in_his_own_language_while_the_stored_reason_stays_ch
 
     assert decided.released == {"d1": "设备故障：Docker container crashed"}
     assert decided.told[0].message == (
-        "Device d1 was released automatically. Reason: Device failure: Docker container crashed."
+        "Device d1 was released. Reason: Device failure: Docker container crashed."
         " Time used: 10 min."
     )
 
