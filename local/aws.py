@@ -20,17 +20,18 @@ _OF_CREATION: Final = (
 
 def create_resources(aws_url: str) -> None:
     """Create the DynamoDB tables of ``template.yaml`` and the e-mail identity in a fresh moto."""
-    dynamodb = _client("dynamodb", aws_url)
+    dynamodb = client("dynamodb", aws_url)
     for table in dynamodb_tables():
         dynamodb.create_table(**{name: table[name] for name in _OF_CREATION if name in table})
         dynamodb.update_time_to_live(
             TableName=table["TableName"],
             TimeToLiveSpecification=table["TimeToLiveSpecification"],
         )
-    _client("sesv2", aws_url).create_email_identity(EmailIdentity=SENDER)
+    client("sesv2", aws_url).create_email_identity(EmailIdentity=SENDER)
 
 
-def _client(service: str, aws_url: str) -> Any:  # noqa: ANN401 - only DynamoDB's types are installed
+def client(service: str, aws_url: str) -> Any:  # noqa: ANN401 - only DynamoDB's types are installed
+    """Return boto3's client of a service of the embedded AWS."""
     environment = aws_environment(aws_url)
     return boto3.client(
         service,  # type: ignore[call-overload]

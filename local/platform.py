@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pika
 
 from local import aws, demo_data, ports, services
-from local.environment import function_environment
+from local.environment import function_environment, websocket_environment
 from local.event_source_mapping import run_mappings
 from local.gateway import start_gateway
+from local.schedules import run_schedules
+from local.websocket import start_websocket
 from scheduler.database.migrate import migrate
 from scheduler.messaging import topology
 from scheduler.settings import DatabaseSettings
@@ -39,17 +41,25 @@ def start(context: Context) -> Running:
     """
     steps, state = context.steps, context.state
     api = context.ports.choose("HTTP API", ports.API)
+    websocket = context.ports.choose("WebSocket", ports.WEBSOCKET)
     console = context.ports.choose("console page", ports.CONSOLE)
     servers = services.start(context)
     _prepare(servers, steps)
-    environment = function_environment(servers.database_url, servers.broker_url, servers.aws_url)
-    with steps.step("Starting event source mappings"):
-        mappings = run_mappings(servers.broker_url, environment, state.logs / "functions")
+    environment = {
+        **function_environment(servers.database_url, servers.broker_url, servers.aws_url),
+        **websocket_environment(websocket),
+    }
+    logs = state.logs / "functions"
+    with steps.step("Starting WebSocket API"):
+        context.on_stop("WebSocket API", start_websocket(websocket, environment, logs).stop)
+    with steps.step("Starting event source mappings and schedules"):
+        context.on_stop("schedules", run_schedules(environment, logs).stop)
+        mappings = run_mappings(servers.broker_url, environment, logs)
         context.on_stop("event source mappings", mappings.stop)
     with steps.step("Starting HTTP API and console page"):
         gateway = start_gateway(api, console, environment, state.path)
         context.on_stop("HTTP API and console page", gateway.stop)
-    return Running(servers, _endpoints(servers, api, console, gateway.tokens))
+    return Running(servers, _endpoints(servers, api, websocket, console, gateway.tokens))
 
 
 def _prepare(servers: Services, steps: Steps) -> None:
@@ -69,9 +79,12 @@ def _declare(broker_url: str) -> None:
         topology.declare(connection.channel())
 
 
-def _endpoints(servers: Services, api: int, console: int, tokens: dict[str, str]) -> dict[str, Any]:
+def _endpoints(
+    servers: Services, api: int, websocket: int, console: int, tokens: dict[str, str]
+) -> dict[str, Any]:
     found = {
         "api": f"http://{ports.HOST}:{api}",
+        "websocket": f"ws://{ports.HOST}:{websocket}",
         "console": f"http://{ports.HOST}:{console}",
         "amqp": servers.broker_url,
         "rabbitmq_management": servers.management_url,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _TEMPLATE: Final = ROOT / "template.yaml"
 _REALTIME: Final = ROOT / "local" / "realtime.template.yaml"
 _TABLE: Final = "AWS::DynamoDB::Table"
+_FUNCTION: Final = "AWS::Serverless::Function"
 
 
 class _Loader(yaml.SafeLoader):
@@ -51,6 +52,25 @@ def function_variable(name: str) -> str:
         for owner in (_template()["Globals"]["Function"], *(f["Properties"] for f in functions))
         if name in (variables := owner.get("Environment", {}).get("Variables", {}))
     )
+
+
+def deployed_function(service: str) -> dict[str, Any]:
+    """Return the properties of the function of a service name, and of all functions.
+
+    Raises:
+        StopIteration: the stack has no such function.
+    """
+    template = _template()
+    resources = template["Resources"].values()
+    own = next(item for item in resources if _service(item) == service)
+    return {**template["Globals"]["Function"], **own["Properties"]}
+
+
+def _service(resource: dict[str, Any]) -> str | None:
+    if resource["Type"] != _FUNCTION:
+        return None
+    name: str = resource["Properties"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+    return name
 
 
 @cache

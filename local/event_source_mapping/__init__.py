@@ -5,16 +5,18 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final, Self
 
-from local.event_source_mapping.environment import Function, LambdaEnvironment
+from local.event_source_mapping.environment import LambdaEnvironment
+from local.event_source_mapping.functions import DISPATCHER, deployed
 from local.event_source_mapping.mapping import STOP_SECONDS, Batching, EventSourceMapping
-from scheduler.messaging.topology import WORK_QUEUES, WorkQueue
+from scheduler.messaging.topology import NOTIFICATION_QUEUE, WORK_QUEUES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
     from types import TracebackType
 
-EVENT_FUNCTION_TIMEOUT: Final = 120.0
+AT_ONCE: Final = Batching(window=0.0)
+"""For the dispatcher: a nudge says only that there is work, so it need not wait for others."""
 
 
 class Mappings:
@@ -51,9 +53,8 @@ def run_mappings(
     log_dir: Path,
     *,
     batching: Batching = Batching(),  # noqa: B008 - frozen
-    timeout_seconds: float = EVENT_FUNCTION_TIMEOUT,
 ) -> Mappings:
-    """Start one mapping per work queue and return when their threads run.
+    """Start a mapping for each queue of the stack and return when their threads run.
 
     A broker that is away is waited for; functions start cold at their first batch. Each mapping
     has an execution environment of its own, logging to ``<log_dir>/<queue>.log``.
@@ -62,28 +63,15 @@ def run_mappings(
         broker_url: of the broker, e.g. ``amqp://user:password@127.0.0.1:30007/cloudphone``.
         environment: all environment variables of the functions.
         log_dir: receives the functions' logs.
-        batching: records per batch and window.
-        timeout_seconds: the functions' timeout.
+        batching: of the work queues: records per batch and window.
     """
+    wanted = [(queue.name, f"{queue.family}-events", batching) for queue in WORK_QUEUES]
     return Mappings(
         EventSourceMapping(
             broker_url,
-            queue.name,
-            LambdaEnvironment(_function(queue, environment, log_dir, timeout_seconds), queue.name),
-            batching,
+            queue,
+            LambdaEnvironment(deployed(name, environment, log_dir), queue),
+            each,
         )
-        for queue in WORK_QUEUES
-    )
-
-
-def _function(
-    queue: WorkQueue, environment: Mapping[str, str], log_dir: Path, timeout_seconds: float
-) -> Function:
-    name = f"{queue.family}-events"
-    return Function(
-        name=name,
-        handler=f"{queue.family}_events.app.handler",
-        variables={**environment, "POWERTOOLS_SERVICE_NAME": name},
-        log_dir=log_dir,
-        timeout_seconds=timeout_seconds,
+        for queue, name, each in [*wanted, (NOTIFICATION_QUEUE, DISPATCHER, AT_ONCE)]
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from local.event_source_mapping.environment import Function
+from local.event_source_mapping.functions import ALLOCATION_API, deployed
 from local.gateway.api_app import api_app
 from local.gateway.authorizer import JwtAuthorizer
 from local.gateway.console.app import console_app
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-API_FUNCTION_TIMEOUT: Final = 29.0
 POOL_SIZE: Final = 8
 _TOKEN_SECONDS: Final = 30 * DAY_SECONDS
 _CONSOLE_TOKEN_SECONDS: Final = 60
@@ -50,8 +49,8 @@ def start_gateway(
     Args:
         port: of the API; also serves /metrics and /.well-known/jwks.json.
         console_port: of the console page.
-        environment: all environment variables of the functions; BROKER_URL is where the
-            console publishes.
+        environment: all environment variables of the functions; the console publishes to
+            BROKER_URL and shows what AWS_ENDPOINT_URL has sent.
         state_dir: keeps the key of the tokens; the functions' logs are below it.
 
     Raises:
@@ -59,14 +58,14 @@ def start_gateway(
     """
     issuer = TokenIssuer.of(state_dir)
     log_dir = StateDir(state_dir).logs / "functions"
-    pool = EnvironmentPool(_function(environment, log_dir), POOL_SIZE)
+    pool = EnvironmentPool(deployed(ALLOCATION_API, environment, log_dir), POOL_SIZE)
     http_api = HttpApi(pool, JwtAuthorizer(issuer.jwks(), ISSUER, frozenset((AUDIENCE,))))
     metrics = EmfCollector(log_dir)
 
     def admin_token() -> str:
         return issuer.issue_token("console", admin=True, ttl_seconds=_CONSOLE_TOKEN_SECONDS)
 
-    page = console_app(http_api, admin_token, metrics, environment["BROKER_URL"])
+    page = console_app(http_api, admin_token, metrics, environment)
     api = AsgiServer(api_app(http_api, issuer.jwks(), metrics), port)
     try:
         console = AsgiServer(page, console_port)
@@ -81,14 +80,3 @@ def _tokens(issuer: TokenIssuer) -> dict[str, str]:
         "admin": issuer.issue_token("admin", admin=True, ttl_seconds=_TOKEN_SECONDS),
         "user-123": issuer.issue_token("user-123", ttl_seconds=_TOKEN_SECONDS),
     }
-
-
-def _function(environment: Mapping[str, str], log_dir: Path) -> Function:
-    name = "allocation-api"
-    return Function(
-        name=name,
-        handler="allocation_api.app.handler",
-        variables={**environment, "POWERTOOLS_SERVICE_NAME": name},
-        log_dir=log_dir,
-        timeout_seconds=API_FUNCTION_TIMEOUT,
-    )

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route, WebSocketRoute
 
-from local.event_source_mapping.environment import Function
+from local.event_source_mapping.functions import REALTIME, deployed
 from local.gateway.pool import EnvironmentPool
 from local.gateway.server import AsgiServer
 from local.websocket.api import WebSocketApi
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-REALTIME_FUNCTION_TIMEOUT: Final = 29.0
 POOL_SIZE: Final = 4
 
 
@@ -53,7 +52,7 @@ def start_websocket(port: int, environment: Mapping[str, str], log_dir: Path) ->
     Raises:
         OSError: the port is taken.
     """
-    function = _function(environment, log_dir)
+    function = deployed(REALTIME, environment, log_dir)
     pool = EnvironmentPool(function, POOL_SIZE)
     return WebSocketGateway(AsgiServer(websocket_app(function.name, pool), port), pool)
 
@@ -72,15 +71,4 @@ def websocket_app(function_name: str, pool: EnvironmentPool) -> Starlette:
             Route("/2015-03-31/functions/{name}/invocations", invocations.accept, methods=["POST"]),
         ],
         middleware=[Middleware(SignedOnly)],
-    )
-
-
-def _function(environment: Mapping[str, str], log_dir: Path) -> Function:
-    name = "realtime"
-    return Function(
-        name=name,
-        handler="realtime.app.handler",
-        variables={**environment, "POWERTOOLS_SERVICE_NAME": name},
-        log_dir=log_dir,
-        timeout_seconds=REALTIME_FUNCTION_TIMEOUT,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +18,7 @@ from starlette.routing import Mount, Route
 from events.table.valid import VALID
 from local.gateway.api_app import metrics_route
 from local.gateway.console.guard import LocalOnly
+from local.sent import sent
 from ops.body import check, fill_in
 from ops.contracts import fields
 from ops.errors import InvalidInputError, OpsError
@@ -24,13 +26,14 @@ from ops.publishing import message_ids, publish
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from local.gateway.metrics import EmfCollector
 
+_SHOWN: Final = 20
 _PAGE: Final = Path(__file__).with_name("index.html")
 _PAGE_HEADERS: Final = {
     # The page is one file, so its own script and style are inline; nothing comes from elsewhere.
@@ -41,9 +44,13 @@ _PAGE_HEADERS: Final = {
 
 
 def console_app(
-    http_api: ASGIApp, admin_token: Callable[[], str], metrics: EmfCollector, broker_url: str
+    http_api: ASGIApp,
+    admin_token: Callable[[], str],
+    metrics: EmfCollector,
+    environment: Mapping[str, str],
 ) -> Starlette:
     """Return the application of the console's port; it calls the API as admin."""
+    broker_url = environment["BROKER_URL"]
 
     async def page(_request: Request) -> Response:
         return FileResponse(_PAGE, headers=_PAGE_HEADERS)
@@ -54,9 +61,13 @@ def console_app(
     async def publish_event(request: Request) -> Response:
         return await _publish(request, broker_url)
 
+    def messages(_request: Request) -> Response:  # not async: it waits for AWS
+        return JSONResponse(newest_messages(environment["AWS_ENDPOINT_URL"]))
+
     return Starlette(
         routes=[
             Route("/", page),
+            Route("/console/messages", messages),
             Route("/console/events", events),
             Route("/console/publish", publish_event, methods=["POST"]),
             metrics_route(metrics),
@@ -76,6 +87,15 @@ class _AsAdmin:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         MutableHeaders(scope=scope)["authorization"] = f"Bearer {self._token()}"
         await self._http_api(scope, receive, send)
+
+
+def newest_messages(aws_url: str) -> dict[str, list[dict[str, str]]]:
+    """Return the e-mails and text messages that were sent last, newest first."""
+    all_of_them = sent(aws_url)
+    return {
+        "mails": [asdict(mail) for mail in all_of_them.mails[: -_SHOWN - 1 : -1]],
+        "sms": [asdict(sms) for sms in all_of_them.sms[: -_SHOWN - 1 : -1]],
+    }
 
 
 def event_forms() -> list[dict[str, Any]]:

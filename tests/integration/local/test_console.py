@@ -11,13 +11,15 @@ import pytest
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 
+from local.aws import client as aws_client
+from local.environment import SENDER
 from local.gateway.console.app import console_app, event_forms
 from local.gateway.console.guard import is_local
 from local.gateway.metrics import EmfCollector
 from local.gateway.server import AsgiServer
 from local.ports import free_port
 from ops.contracts import CONTRACTS
-from tests.integration.local.test_ops_commands import received
+from tests.integration.ops.test_ops_commands import received
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,8 +38,11 @@ async def echo_api(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @contextmanager
-def console(broker_url: str, log_dir: Path) -> Iterator[httpx.Client]:
-    app = console_app(echo_api, lambda: "the-token", EmfCollector(log_dir), broker_url)
+def console(
+    broker_url: str, log_dir: Path, aws_url: str = "http://127.0.0.1:1"
+) -> Iterator[httpx.Client]:
+    environment = {"BROKER_URL": broker_url, "AWS_ENDPOINT_URL": aws_url}
+    app = console_app(echo_api, lambda: "the-token", EmfCollector(log_dir), environment)
     server = AsgiServer(app, 0)
     with httpx.Client(base_url=f"http://127.0.0.1:{server.port}") as client:
         yield client
@@ -139,3 +144,27 @@ def test_another_website_may_not_call(page: httpx.Client, headers: dict[str, str
     assert not is_local(Headers({"host": HOST, **headers}))
     assert page.get("/api/devices", headers=headers).status_code == 403
     assert page.post("/console/publish", headers=headers, json={}).status_code == 403
+
+
+def test_the_page_shows_mail_and_text_messages_newest_first(aws_url: str, tmp_path: Path) -> None:
+    ses, sns = aws_client("sesv2", aws_url), aws_client("sns", aws_url)
+    for number in ("1", "2"):
+        ses.send_email(
+            FromEmailAddress=SENDER,
+            Destination={"ToAddresses": [f"user-{number}@example.com"]},
+            Content={
+                "Simple": {"Subject": {"Data": f"题 {number}"}, "Body": {"Html": {"Data": "<p>x"}}}
+            },
+        )
+        sns.publish(PhoneNumber="+8613800138000", Message=f"文 {number}")
+
+    with console("amqp://127.0.0.1:1/x", tmp_path, aws_url) as client:
+        shown = client.get("/console/messages").json()
+
+    assert shown == {
+        "mails": [
+            {"to": f"user-{number}@example.com", "subject": f"题 {number}", "html": "<p>x"}
+            for number in ("2", "1")
+        ],
+        "sms": [{"to": "+8613800138000", "text": f"文 {number}"} for number in ("2", "1")],
+    }

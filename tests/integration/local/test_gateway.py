@@ -14,7 +14,10 @@ from local.ports import accepts, free_port
 if TYPE_CHECKING:
     from pathlib import Path
 
-VARIABLES = {"BROKER_URL": "amqp://u:p@127.0.0.1:1/cloudphone"}
+VARIABLES = {
+    "BROKER_URL": "amqp://u:p@127.0.0.1:1/cloudphone",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+}
 
 
 def test_api_and_console_listen_on_their_ports_until_stopped(tmp_path: Path) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from local import event_source_mapping, gateway, template
+from local import template
+from local.event_source_mapping.functions import (
+    ALLOCATION_API,
+    DISPATCHER,
+    HOUSEKEEPING,
+    REALTIME,
+    deployed,
+)
 from local.event_source_mapping.mapping import Batching
 from scheduler.messaging.topology import WORK_QUEUES
-
-if TYPE_CHECKING:
-    from local.event_source_mapping.environment import Function
 
 TEMPLATE: dict[str, Any] = template._template()
 FUNCTIONS = {
@@ -20,25 +24,22 @@ FUNCTIONS = {
     for resource in TEMPLATE["Resources"].values()
     if resource["Type"] == "AWS::Serverless::Function"
 }
-
-LOCAL = [
-    *(
-        event_source_mapping._function(
-            queue, {}, Path(), event_source_mapping.EVENT_FUNCTION_TIMEOUT
-        )
-        for queue in WORK_QUEUES[::5]
-    ),
-    gateway._function({}, Path()),
-]
+SERVICES = {f"{queue.family}-events" for queue in WORK_QUEUES} | {
+    ALLOCATION_API,
+    DISPATCHER,
+    HOUSEKEEPING,
+    REALTIME,
+}
 
 
-@pytest.mark.parametrize("local", LOCAL, ids=lambda function: function.name)
-def test_a_local_function_has_the_settings_of_the_deployed_one(local: Function) -> None:
-    deployed = FUNCTIONS[local.handler]
+@pytest.mark.parametrize("service", sorted(SERVICES))
+def test_a_local_function_has_the_settings_of_the_deployed_one(service: str) -> None:
+    local = deployed(service, {}, Path())
+    properties = FUNCTIONS[f"{service.replace('-', '_')}.app.handler"]
 
-    assert local.timeout_seconds == deployed["Timeout"]
+    assert local.handler == properties["Handler"]
+    assert local.timeout_seconds == properties["Timeout"]
     assert local.memory_mb == TEMPLATE["Globals"]["Function"]["MemorySize"]
-    service = deployed["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
     assert local.variables["POWERTOOLS_SERVICE_NAME"] == service
 
 
