@@ -158,7 +158,12 @@ def payment_failures(settings: PaymentSettings) -> PaymentFailures:
     import boto3  # noqa: PLC0415 - heavy; type checkers and tests do without
     from botocore.config import Config  # noqa: PLC0415 - likewise
 
-    config = Config(max_pool_connections=32, connect_timeout=2, read_timeout=5, retries=retries)
+    config = Config(
+        max_pool_connections=32,
+        connect_timeout=2,
+        read_timeout=5,
+        retries={"mode": "standard", "total_max_attempts": 3},
+    )
     table = boto3.resource("dynamodb", config=config).Table(settings.payment_failures_table)
     return PaymentFailures(table, timedelta(days=settings.payment_failure_ttl_days))
 
