@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from contextlib import closing
 
@@ -15,12 +14,12 @@ from tests.scenarios.story import Story
 def main() -> int:
     """Run all scenarios and return the number that failed."""
     failed = 0
-    endpoints = json.loads(StateDir.default().endpoints.read_text("utf-8"))
-    with closing(Platform(endpoints)) as platform:
+    with closing(Platform(StateDir.default())) as platform:
         for number, scenario in enumerate(SCENARIOS, 1):
             print(f"\n{number}. {(scenario.__doc__ or '').strip()}")
             try:
-                scenario(Story(platform, print))
+                with closing(Story(platform, print)) as story:
+                    scenario(story)
             except AssertionError as error:
                 failed += 1
                 print(f"  ✗ {error}")

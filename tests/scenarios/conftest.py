@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,8 +18,14 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def local_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, object]]:
-    state = StateDir(tmp_path_factory.mktemp("platform"))
+def local_platform() -> Iterator[StateDir]:
+    # Not below pytest's folder, which the accounts of the servers may not enter.
+    with tempfile.TemporaryDirectory(prefix="cloudphone-") as folder:
+        Path(folder).chmod(0o711)
+        yield from _running(StateDir(Path(folder) / "state"))
+
+
+def _running(state: StateDir) -> Iterator[StateDir]:
     environment = {**os.environ, STATE_VARIABLE: str(state.path)}
 
     def local(command: str) -> None:
@@ -28,6 +35,6 @@ def local_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[st
 
     local("up")
     try:
-        yield json.loads(state.endpoints.read_text("utf-8"))
+        yield state
     finally:
         local("down")

@@ -1,4 +1,4 @@
-"""A running platform as its neighbours see it: an HTTP API and a broker."""
+"""A running platform as its neighbours and users see it: API, broker, WebSocket, mail, SMS."""
 
 from __future__ import annotations
 
@@ -11,20 +11,27 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 import pika
 
+from local.gateway.tokens import TokenIssuer
+from local.sent import Sent, sent
 from scheduler.messaging.topology import EVENTS_EXCHANGE
+from tests.scenarios.listener import Listener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from local.paths import StateDir
 
 _PATIENCE: Final = 30
 """Seconds until something that was published must be visible."""
 
 
 class Platform:
-    """Publishes events and calls the API as an administrator."""
+    """Publishes events, calls the API as an administrator, and listens as a user."""
 
-    def __init__(self, endpoints: Mapping[str, Any]) -> None:
-        token = endpoints["tokens"]["admin"]
+    def __init__(self, state: StateDir) -> None:
+        self._endpoints: dict[str, Any] = json.loads(state.endpoints.read_text("utf-8"))
+        self._issuer = TokenIssuer.of(state.path)
+        endpoints, token = self._endpoints, self._endpoints["tokens"]["admin"]
         self._http = httpx.Client(
             base_url=endpoints["api"],
             headers={"Authorization": f"Bearer {token}"},
@@ -60,15 +67,24 @@ class Platform:
         """Ask for a device; the answer may be a refusal."""
         return self._http.post("/api/allocations", json={"userId": user_id, **wishes})
 
+    def listen(self, user_id: str) -> Listener:
+        """Connect a user's client to the WebSocket."""
+        token = {"Authorization": f"Bearer {self._issuer.issue_token(user_id)}"}
+        answer = self._http.post("/api/realtime/ticket", headers=token).raise_for_status()
+        return Listener(f"{self._endpoints['websocket']}/?ticket={answer.json()['ticket']}")
+
+    def sent(self) -> Sent:
+        """Return all e-mails and text messages that were sent."""
+        return sent(self._endpoints["aws"])
+
     def allocations(self, user_id: str, status: str) -> list[dict[str, Any]]:
         """Return a user's allocations, newest first."""
         path = f"/api/allocations/user/{user_id}?status={status}&limit=100"
         return list(self.get(path)["items"])
 
-    def notifications(self, user_id: str, type_: str) -> list[dict[str, Any]]:
-        """Return a user's notifications of a type, newest first."""
-        items = self.get(f"/api/users/{user_id}/notifications?limit=100")["items"]
-        return [item for item in items if item["type"] == type_]
+    def notifications(self, user_id: str) -> list[dict[str, Any]]:
+        """Return a user's inbox."""
+        return list(self.get(f"/api/users/{user_id}/notifications?limit=100")["items"])
 
     def wait_until(self, holds: Callable[[], bool], what: str) -> None:
         """Return when a condition holds.

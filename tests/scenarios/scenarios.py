@@ -38,6 +38,7 @@ def failed_device(story: Story) -> None:
         "the user reads 设备故障：Docker container crashed",
         lambda: story.told("device_released", "设备故障：Docker container crashed", _PUSH),
     )
+    story.check_nothing_more(mails=0, texts=0)
 
 
 def suspended_user(story: Story) -> None:
@@ -46,12 +47,13 @@ def suspended_user(story: Story) -> None:
     story.allocate(3)
     story.publish("user.suspended", userId=story.user, reason="违规使用")
     story.check("all three RELEASED", lambda: len(story.released()) == 3 and not story.active())
-    story.check("three device_released", lambda: len(story.notices("device_released")) == 3)
+    story.check("three device_released", lambda: len(story.frames("device_released")) == 3)
     story.check(
         "account_suspended by websocket and e-mail",
         lambda: story.told("account_suspended", "违规使用", _MAIL),
     )
     story.check("a new allocation is refused", lambda: _refused(story, "user_suspended"))
+    story.check_nothing_more(mails=1, texts=0)
 
 
 def reduced_quota(story: Story) -> None:
@@ -68,7 +70,12 @@ def reduced_quota(story: Story) -> None:
         "the oldest three RELEASED", lambda: {a["id"] for a in story.released()} == set(given[:3])
     )
     story.check("the newest five kept", lambda: {a["id"] for a in story.active()} == set(given[3:]))
-    story.check("one quota notice", lambda: len(story.notices("quota_adjusted")) == 1)
+    story.check("three device_released", lambda: len(story.frames("device_released")) == 3)
+    story.check(
+        "one quota notice by websocket and e-mail",
+        lambda: len(story.frames("quota_adjusted")) == 1,
+    )
+    story.check_nothing_more(mails=1, texts=0)
 
 
 def overdue_account(story: Story) -> None:
@@ -81,7 +88,9 @@ def overdue_account(story: Story) -> None:
     story.check(
         f"{text} by websocket, e-mail and SMS", lambda: story.told("billing_alert", text, _ALL)
     )
+    story.check("three device_released", lambda: len(story.frames("device_released")) == 3)
     story.check("a new allocation is refused", lambda: _refused(story, "billing_hold"))
+    story.check_nothing_more(mails=1, texts=1)
 
 
 def repeated_payment_failures(story: Story) -> None:
@@ -98,6 +107,7 @@ def repeated_payment_failures(story: Story) -> None:
         lambda: story.told("service_suspended", "多次支付失败，账户已暂停服务", _ALL),
     )
     story.check("a new allocation is refused", lambda: _refused(story, "billing_hold"))
+    story.check_nothing_more(mails=3, texts=1)
 
 
 def payment_success(story: Story) -> None:
@@ -115,10 +125,12 @@ def payment_success(story: Story) -> None:
     story.check(
         "allocating works", lambda: story.platform.allocate(story.user).status_code == _CREATED
     )
+    story.check_nothing_more(mails=2, texts=0)
 
 
 def _only_warned(story: Story, times: int) -> bool:
-    return len(story.notices("billing_alert")) == times and len(story.active()) == 2
+    warnings = (len(story.frames("billing_alert")), len(story.mails()))
+    return warnings == (times, times) and len(story.active()) == 2
 
 
 def _failures_are(story: Story, count: int) -> bool:

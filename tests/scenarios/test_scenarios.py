@@ -12,9 +12,11 @@ from tests.scenarios.story import Story
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from local.paths import StateDir
+
 
 @pytest.fixture(scope="module")
-def platform(local_platform: dict[str, object]) -> Iterator[Platform]:
+def platform(local_platform: StateDir) -> Iterator[Platform]:
     with closing(Platform(local_platform)) as connected:
         yield connected
 
@@ -23,4 +25,5 @@ def platform(local_platform: dict[str, object]) -> Iterator[Platform]:
 def test_scenario_ends_as_the_contract_says(
     platform: Platform, scenario: Callable[[Story], None]
 ) -> None:
-    scenario(Story(platform, print))
+    with closing(Story(platform, print)) as story:
+        scenario(story)
