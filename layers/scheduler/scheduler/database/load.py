@@ -35,8 +35,10 @@ _USERS: Final = """
     WHERE u.id IN %s ORDER BY u.id
 """
 _LOCK_USERS: Final = f"{_USERS} FOR UPDATE"
+# Forced: for many users the optimizer would rather walk over everything that is allocated.
 _HELD_DEVICES: Final = """
-    SELECT device_id FROM allocations WHERE user_id IN %s AND status = 'ALLOCATED'
+    SELECT device_id FROM allocations FORCE INDEX (active_by_user)
+    WHERE user_id IN %s AND status = 'ALLOCATED'
 """
 _LOCK_DEVICES: Final = """
     SELECT d.id, d.name, d.status, d.health, d.cpu_cores, d.memory_mb, d.storage_mb,

@@ -25,9 +25,11 @@ _DELIVERIES: Final = """
     VALUES (%s, %s, %s)
 """
 # A dispatcher that is sending one of these records its result only while it is pending, so
-# nothing of it comes back. STRAIGHT_JOIN: from the user, never from all that is pending.
+# nothing of it comes back. The plan is given: an UPDATE locks what it walks over, and from the
+# user that is little, from everything pending it is the dispatcher's work.
 _ERASE_UNSENT: Final = """
-    UPDATE notifications n STRAIGHT_JOIN notification_deliveries d ON d.notification_id = n.id
+    UPDATE notifications n FORCE INDEX (inbox)
+    STRAIGHT_JOIN notification_deliveries d ON d.notification_id = n.id
     SET d.status = 'skipped', d.last_error = 'user deleted',
         n.title = '', n.message = '', n.data = '{}'
     WHERE n.user_id IN %s AND d.status = 'pending'
