@@ -18,7 +18,7 @@ PRESENT = 3000
 SEARCHING = ("SELECT", "UPDATE", "DELETE")
 CHOICES = """
     INSERT INTO notification_preferences (user_id, channels)
-    SELECT CONCAT('u', seq), '{}' FROM seq_0_to_2999
+    SELECT CONCAT('u', seq), '{}' FROM seq_0_to_29999
 """
 MARKS = """
     INSERT INTO event_versions (aggregate, id, concern, version, occurred_at)
@@ -109,7 +109,7 @@ def index_for(statement: str, table: str) -> str:
     if table == "allocations":
         by_device = "active_device_id IN" in statement
         return "one_holder_per_device" if by_device else "active_by_user"
-    if "JOIN notification_deliveries d" in statement:
+    if "notification_deliveries d" in statement:
         return {"n": "inbox", "d": "one_per_channel"}[table]
     return INDICES[table]
 
