@@ -22,12 +22,17 @@ from allocation_api.realtime.routes import realtime_routes
 from allocation_api.users.routes import user_routes
 from scheduler.allocation.allocator import Allocator
 from scheduler.database.connection import Database
+from scheduler.messaging.nudge import Nudge
+from scheduler.messaging.publisher import Publisher
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from allocation_api.caller import Caller
     from allocation_api.settings import ApiSettings
+
+_NUDGE_SECONDS: Final = 1.0
+"""A caller does not wait longer for a broker that is away."""
 
 _logger: Final = Logger()
 
@@ -37,6 +42,7 @@ class AllocationApi:
 
     def __init__(self, settings: ApiSettings) -> None:
         database = Database(settings)
+        nudge = Nudge(Publisher(settings, _NUDGE_SECONDS)).send
         self.resolver = APIGatewayHttpResolver(
             enable_validation=True,
             response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -45,9 +51,9 @@ class AllocationApi:
         self.resolver.use([guard])
         answer_failures(self.resolver)
         for router in (
-            allocation_routes(database, Allocator(database, settings), settings),
+            allocation_routes(database, Allocator(database, settings, nudge), settings),
             device_routes(database),
-            user_routes(database, settings),
+            user_routes(database, settings, nudge),
             notification_routes(database),
             realtime_routes(settings),
             health_routes(settings),

@@ -35,10 +35,7 @@ def broker_check(settings: BrokerSettings) -> Callable[[], None]:
     from pika import BlockingConnection  # noqa: PLC0415 - 100 ms that only this route needs
 
     def check() -> None:
-        quick = parameters(settings)
-        quick.socket_timeout = quick.stack_timeout = _BROKER_SECONDS
-        quick.blocked_connection_timeout = _BROKER_SECONDS
-        BlockingConnection(quick).close()
+        BlockingConnection(parameters(settings, _BROKER_SECONDS)).close()
 
     return check
 

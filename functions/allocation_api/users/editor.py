@@ -18,7 +18,7 @@ from scheduler.domain.work import Work
 from scheduler.ids import uuid7
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from scheduler.database.connection import Database
     from scheduler.settings import QuotaSettings
@@ -27,10 +27,19 @@ _QUOTA: Final = ("max_devices", "max_cpu", "max_memory_mb")
 
 
 class UserEditor:
-    """Changes users, and makes those who are not there yet."""
+    """Changes users, and makes those who are not there yet.
 
-    def __init__(self, database: Database, settings: QuotaSettings) -> None:
+    Args:
+        database: its own transactions' connection.
+        settings: what a user nobody has heard of may hold.
+        nudge: tells the dispatcher after a commit that there may be something to tell.
+    """
+
+    def __init__(
+        self, database: Database, settings: QuotaSettings, nudge: Callable[[], None]
+    ) -> None:
         self._database = database
+        self._nudge = nudge
         self._default_quota = Quota(settings.default_max_devices)
 
     def change(self, user_id: str, change: Mapping[str, Any]) -> None:
@@ -42,6 +51,7 @@ class UserEditor:
             DatabaseUnavailableError: the database is away.
         """
         run_again_when_overtaken(lambda: self._change(user_id, change))
+        self._nudge()
 
     def _change(self, user_id: str, change: Mapping[str, Any]) -> None:
         with self._database.transaction() as cursor:

@@ -1,5 +1,7 @@
 """Routes of users."""
 
+from collections.abc import Callable
+
 from allocation_api.errors import not_found
 from allocation_api.routing import Router
 from allocation_api.settings import ApiSettings
@@ -11,10 +13,10 @@ from allocation_api.wire import PathId
 from scheduler.database.connection import Database
 
 
-def user_routes(database: Database, settings: ApiSettings) -> Router:
+def user_routes(database: Database, settings: ApiSettings, nudge: Callable[[], None]) -> Router:
     """Return the routes, which show users and change them."""
     router = Router()
-    editor = UserEditor(database, settings)
+    editor = UserEditor(database, settings, nudge)
     payments = PaymentCount(settings)
 
     @router.get("/api/users/<user_id>")

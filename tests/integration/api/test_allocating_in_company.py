@@ -100,7 +100,7 @@ def test_a_device_that_nobody_lets_go_is_not_reported_as_taken(
     other.execute("SELECT id FROM devices FOR UPDATE")
     pauses: list[float] = []
     settings = ApiSettings.model_validate(ENVIRONMENT | {"DATABASE_URL": database_url})
-    allocator = Allocator(Database(settings), settings, sleep=pauses.append)
+    allocator = Allocator(Database(settings), settings, lambda: None, sleep=pauses.append)
 
     with pytest.raises(PoolContendedError):
         allocator.allocate(Wanted("u1", 60, Wish()))

@@ -52,12 +52,16 @@ class Wanted:
 
 
 class Allocator:
-    """Gives devices to users and takes them back. Not for use by several threads."""
+    """Gives devices to users and takes them back. Not for use by several threads.
+
+    ``nudge`` tells the dispatcher after a commit that there is something to tell.
+    """
 
     def __init__(
         self,
         database: Database,
         settings: AllocationSettings,
+        nudge: Callable[[], None],
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         new_id: NewId = uuid7,
         sleep: Callable[[float], None] = time.sleep,
@@ -65,6 +69,7 @@ class Allocator:
         self._database = database
         self._strategy = settings.allocation_strategy
         self._default_quota = Quota(settings.default_max_devices)
+        self._nudge = nudge
         self._clock = clock
         self._new_id = new_id
         self._sleep = sleep
@@ -79,13 +84,9 @@ class Allocator:
                 and again.
             DatabaseUnavailableError: the database is away.
         """
-        for pause in _PAUSES:
-            try:
-                return run_again_when_overtaken(lambda: self._allocate(wanted))
-            except PoolContendedError:
-                # Without any lock, and not in step with the others.
-                self._sleep(random.uniform(pause / 2, pause))  # noqa: S311 - no secret
-        return run_again_when_overtaken(lambda: self._allocate(wanted))
+        allocation = self._allocate_patiently(wanted)
+        self._nudge()
+        return allocation
 
     def release(self, allocation: AllocationRecord) -> AllocationRecord:
         """End an allocation because its user asked for it; one that has ended stays as it is.
@@ -94,7 +95,18 @@ class Allocator:
             SnapshotMovedError, pymysql.MySQLError: others were faster, again and again.
             DatabaseUnavailableError: the database is away.
         """
-        return run_again_when_overtaken(lambda: self._release(allocation))
+        released = run_again_when_overtaken(lambda: self._release(allocation))
+        self._nudge()
+        return released
+
+    def _allocate_patiently(self, wanted: Wanted) -> AllocationRecord:
+        for pause in _PAUSES:
+            try:
+                return run_again_when_overtaken(lambda: self._allocate(wanted))
+            except PoolContendedError:
+                # Without any lock, and not in step with the others.
+                self._sleep(random.uniform(pause / 2, pause))  # noqa: S311 - no secret
+        return run_again_when_overtaken(lambda: self._allocate(wanted))
 
     def _allocate(self, wanted: Wanted) -> AllocationRecord:
         with self._database.transaction() as cursor:

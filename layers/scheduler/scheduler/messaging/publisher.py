@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
     from scheduler.settings import BrokerSettings
 
-_TIMEOUT: Final = 10
-"""Seconds to connect, and to wait for a broker that blocks publishers."""
+TIMEOUT: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +43,9 @@ class BrokerUnavailableError(Exception):
 class Publisher:
     """One lazily opened connection with confirms. Not for use by several threads."""
 
-    def __init__(self, settings: BrokerSettings) -> None:
+    def __init__(self, settings: BrokerSettings, timeout: float = TIMEOUT) -> None:
         self._settings = settings
+        self._timeout = timeout
         self._connection: BlockingConnection | None = None
         self._channel: BlockingChannel | None = None
 
@@ -91,7 +91,7 @@ class Publisher:
         from pika import BlockingConnection  # noqa: PLC0415 - likewise
 
         if self._connection is None or self._channel is None:
-            self._connection = BlockingConnection(parameters(self._settings))
+            self._connection = BlockingConnection(parameters(self._settings, self._timeout))
             self._channel = self._connection.channel()
             self._prepare(self._channel)
         return self._channel
@@ -110,16 +110,21 @@ def send(channel: BlockingChannel, message: Outbound, *, mandatory: bool) -> Non
     )
 
 
-def parameters(settings: BrokerSettings) -> Any:  # noqa: ANN401 - pika's type, imported lazily
-    """Return pika's connection parameters; amqps verifies the certificate and the host name."""
+def parameters(settings: BrokerSettings, timeout: float = TIMEOUT) -> Any:  # noqa: ANN401 - pika's type, imported lazily
+    """Return pika's connection parameters; amqps verifies the certificate and the host name.
+
+    Args:
+        settings: where the broker is.
+        timeout: seconds to connect, and to wait for a broker that blocks publishers.
+    """
     from pika import URLParameters  # noqa: PLC0415 - likewise
 
     url = settings.broker_url.get_secret_value()
     if settings.broker_secret_arn:
         url = _with_account(url, credentials.from_secret(settings.broker_secret_arn))
     connection = URLParameters(url)
-    connection.socket_timeout = connection.stack_timeout = _TIMEOUT
-    connection.blocked_connection_timeout = _TIMEOUT
+    connection.socket_timeout = connection.stack_timeout = timeout
+    connection.blocked_connection_timeout = timeout
     connection.connection_attempts = 1
     return connection
 

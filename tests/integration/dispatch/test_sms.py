@@ -1,0 +1,105 @@
+"""SMS as SNS gets them."""
+
+from __future__ import annotations
+
+import pytest
+
+from notification_dispatch.channels.sender import Accepted, Answer, Unreachable
+from notification_dispatch.channels.sms import MAX_LENGTH, SmsSender
+from scheduler.notification.kinds import Channel
+from scheduler.outbox.delivery import Delivery, Recipient
+from scheduler.outbox.trouble import ProviderError, Trouble
+from tests.support.deliveries import delivery
+from tests.support.mailbox import Sms, texts
+from tests.support.provider import SMS, Provider, Refusal
+
+
+def send(one: Delivery, sender_id: str | None = None) -> Answer:
+    (answer,) = SmsSender(sender_id, threads=2).send([one])
+    return answer
+
+
+def sms(
+    message: str = "账户已欠费 ¥150.50（7天）", phone: str | None = "+8613800138000"
+) -> Delivery:
+    return delivery(Channel.SMS, message=message, recipient=Recipient("u1", phone=phone))
+
+
+def test_an_sms_is_transactional_and_names_its_sender(provider_clients: Provider) -> None:
+    answer = send(sms(), "CloudPhone")
+
+    assert answer == Accepted("sms-1")
+    (request,) = provider_clients.requests(SMS)
+    fields = request.body
+    assert fields["Action"] == "Publish"
+    assert fields["PhoneNumber"] == "+8613800138000"
+    assert fields["Message"] == "账户已欠费 ¥150.50（7天）"
+    attributes = {
+        fields[f"MessageAttributes.entry.{n}.Name"]: fields[
+            f"MessageAttributes.entry.{n}.Value.StringValue"
+        ]
+        for n in (1, 2)
+    }
+    assert attributes == {
+        "AWS.SNS.SMS.SMSType": "Transactional",
+        "AWS.SNS.SMS.SenderID": "CloudPhone",
+    }
+
+
+def test_without_sender_id_none_is_named(provider_clients: Provider) -> None:
+    send(sms())
+
+    (request,) = provider_clients.requests(SMS)
+    assert b"SenderID" not in request.raw
+
+
+def test_sns_takes_it(moto_clients: str) -> None:
+    assert isinstance(send(sms()), Accepted)
+    assert texts(moto_clients) == [Sms("+8613800138000", "账户已欠费 ¥150.50（7天）")]
+
+
+@pytest.mark.parametrize(
+    ("phone", "reason"),
+    [
+        (None, "no phone number known"),
+        ("", "no phone number known"),
+        ("13800138000", "the phone number is not in E.164 form"),
+        ("+0123456789", "the phone number is not in E.164 form"),
+        ("+86138001380001234", "the phone number is not in E.164 form"),
+        ("+86 138 0013 8000", "the phone number is not in E.164 form"),
+        ("+8613800138000\n", "the phone number is not in E.164 form"),
+    ],
+)
+def test_what_is_no_phone_number_is_not_tried(
+    provider_clients: Provider, phone: str | None, reason: str
+) -> None:
+    assert send(sms(phone=phone)) == Unreachable(reason)
+    assert provider_clients.requests(SMS) == []
+
+
+def test_a_long_text_is_cut_to_what_sns_takes(provider_clients: Provider) -> None:
+    send(sms("长" * 2000))
+
+    (request,) = provider_clients.requests(SMS)
+    assert request.body["Message"] == "长" * MAX_LENGTH
+
+
+@pytest.mark.parametrize(
+    ("refusal", "trouble"),
+    [
+        (Refusal(429, "Throttled"), Trouble.THROTTLED),
+        (Refusal(400, "InvalidParameter", "+8613800138000 is not valid"), Trouble.PERMANENT),
+        (Refusal(500, "InternalError"), Trouble.TRANSIENT),
+    ],
+)
+def test_a_refusal_is_understood_and_not_repeated_at_once(
+    provider_clients: Provider, refusal: Refusal, trouble: Trouble
+) -> None:
+    provider_clients.refuse(SMS, refusal)
+
+    answer = send(sms())
+
+    assert isinstance(answer, ProviderError)
+    assert answer.trouble is trouble
+    assert "13800138000" not in str(answer)
+    assert len(provider_clients.requests(SMS)) == 1

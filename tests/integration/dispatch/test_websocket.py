@@ -1,0 +1,174 @@
+"""Frames as the connections of a user get them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from notification_dispatch.channels.connections import Connections
+from notification_dispatch.channels.sender import Accepted, Answer
+from notification_dispatch.channels.websocket import NOT_CONNECTED, WebSocketSender
+from scheduler.notification.kinds import Channel
+from scheduler.outbox.delivery import Delivery, Recipient
+from scheduler.outbox.trouble import ProviderError, Trouble
+from tests.integration.dispatch.conftest import CONNECTIONS_TABLE
+from tests.support.deliveries import delivery
+from tests.support.provider import CONNECTIONS, Provider, Refusal
+from tests.support.world import MINUTE, NOW
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+
+@pytest.fixture
+def sender(dynamodb: DynamoDBClient, provider: Provider) -> WebSocketSender:
+    assert dynamodb
+    connections = Connections(CONNECTIONS_TABLE, 2, lambda: NOW)
+    return WebSocketSender(connections, provider.url, threads=2)
+
+
+def connect(dynamodb: DynamoDBClient, *ids: str, user: str = "u1", left: int = 60) -> None:
+    for id_ in ids:
+        dynamodb.put_item(
+            TableName=CONNECTIONS_TABLE,
+            Item={
+                "connection_id": {"S": id_},
+                "user_id": {"S": user},
+                "expires_at": {"N": str(int(NOW.timestamp()) + left)},
+            },
+        )
+
+
+def known(dynamodb: DynamoDBClient) -> set[str]:
+    items = dynamodb.scan(TableName=CONNECTIONS_TABLE)["Items"]
+    return {item["connection_id"]["S"] for item in items}
+
+
+def frames(*numbers: int, user: str = "u1") -> list[Delivery]:
+    return [
+        delivery(Channel.WEBSOCKET, id=n, notification_id=f"n{n}", recipient=Recipient(user))
+        for n in numbers
+    ]
+
+
+def send(sender: WebSocketSender, *deliveries: Delivery) -> list[Answer]:
+    return [answer for batch in sender.batches(deliveries) for answer in sender.send(batch)]
+
+
+def received(provider: Provider, connection_id: str) -> list[str]:
+    return [one.body["id"] for one in provider.requests(f"{CONNECTIONS}{connection_id}")]
+
+
+def test_every_connection_of_a_user_gets_the_frame(
+    sender: WebSocketSender, dynamodb: DynamoDBClient, provider: Provider
+) -> None:
+    connect(dynamodb, "phone", "laptop")
+    connect(dynamodb, "somebody else", user="u2")
+
+    assert send(sender, *frames(1)) == [Accepted()]
+
+    assert received(provider, "phone") == received(provider, "laptop") == ["n1"]
+    assert received(provider, "somebody") == []
+    assert json.loads(provider.requests(CONNECTIONS)[0].raw) == {
+        "type": "device_released",
+        "id": "n1",
+        "title": "设备已释放",
+        "message": "设备故障：Docker container crashed",
+        "data": {"deviceId": "d1"},
+        "createdAt": "2026-03-01T12:00:00+00:00",
+    }
+
+
+def test_the_frames_of_a_user_come_in_order(
+    sender: WebSocketSender, dynamodb: DynamoDBClient, provider: Provider
+) -> None:
+    connect(dynamodb, "phone")
+    connect(dynamodb, "other", user="u2")
+
+    batches = sender.batches([*frames(1, 2), *frames(3, user="u2"), *frames(4, 5)])
+    assert [[one.id for one in batch] for batch in batches] == [[1, 2, 4, 5], [3]]
+    for batch in batches:
+        list(sender.send(batch))
+
+    assert received(provider, "phone") == ["n1", "n2", "n4", "n5"]
+    assert received(provider, "other") == ["n3"]
+
+
+def test_who_is_not_connected_finds_it_in_the_inbox(
+    sender: WebSocketSender, dynamodb: DynamoDBClient, provider: Provider
+) -> None:
+    connect(dynamodb, "expired", left=0)
+
+    assert send(sender, *frames(1)) == [NOT_CONNECTED]
+    assert provider.requests(CONNECTIONS) == []
+
+
+def test_a_connection_that_is_gone_is_forgotten(
+    sender: WebSocketSender, dynamodb: DynamoDBClient, provider: Provider
+) -> None:
+    connect(dynamodb, "gone", "open")
+    provider.refuse(f"{CONNECTIONS}gone", Refusal(410, "GoneException"))
+
+    assert send(sender, *frames(1, 2)) == [Accepted(), Accepted()]
+
+    assert known(dynamodb) == {"open"}
+    assert received(provider, "gone") == ["n1"]
+    assert received(provider, "open") == ["n1", "n2"]
+
+
+def test_when_all_are_gone_nobody_is_connected(
+    sender: WebSocketSender, dynamodb: DynamoDBClient, provider: Provider
+) -> None:
+    connect(dynamodb, "a", "b")
+    provider.refuse(CONNECTIONS, Refusal(410, "GoneException"))
+
+    assert send(sender, *frames(1, 2)) == [NOT_CONNECTED, NOT_CONNECTED]
+    assert known(dynamodb) == set()
+
+
+def test_one_connection_that_got_it_is_enough(
+    sender: WebSocketSender, dynamodb: DynamoDBClient, provider: Provider
+) -> None:
+    connect(dynamodb, "broken", "open")
+    provider.refuse(f"{CONNECTIONS}broken", Refusal(500, "InternalFailure"))
+
+    assert send(sender, *frames(1)) == [Accepted()]
+    assert known(dynamodb) == {"broken", "open"}
+
+
+@pytest.mark.parametrize(
+    ("refusal", "trouble"),
+    [
+        (Refusal(429, "LimitExceededException"), Trouble.THROTTLED),
+        (Refusal(413, "PayloadTooLargeException"), Trouble.PERMANENT),
+        (Refusal(500, "InternalFailure"), Trouble.TRANSIENT),
+    ],
+)
+def test_a_refusal_is_understood(
+    sender: WebSocketSender,
+    dynamodb: DynamoDBClient,
+    provider: Provider,
+    refusal: Refusal,
+    trouble: Trouble,
+) -> None:
+    connect(dynamodb, "phone")
+    provider.refuse(CONNECTIONS, refusal)
+
+    (answer,) = send(sender, *frames(1))
+
+    assert isinstance(answer, ProviderError)
+    assert answer.trouble is trouble
+    assert len(provider.requests(CONNECTIONS)) == 1
+
+
+def test_without_the_table_it_is_tried_again_later(
+    dynamodb: DynamoDBClient, provider: Provider
+) -> None:
+    assert dynamodb
+    sender = WebSocketSender(Connections("no such table", 2, lambda: NOW + MINUTE), provider.url, 2)
+
+    answers = send(sender, *frames(1, 2))
+
+    assert [type(answer) for answer in answers] == [ProviderError, ProviderError]
