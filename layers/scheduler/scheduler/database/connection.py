@@ -116,8 +116,12 @@ def is_unavailable(error: pymysql.MySQLError) -> bool:
     return bool(error.args) and error.args[0] in _UNAVAILABLE
 
 
-def connect(settings: DatabaseSettings) -> Connection[Cursor]:
+def connect(settings: DatabaseSettings, patience: int = _READ_TIMEOUT) -> Connection[Cursor]:
     """Open a connection: READ COMMITTED, UTC, strict, with timeouts, TLS verified where asked.
+
+    Args:
+        settings: where the database is, and the account.
+        patience: seconds a statement may take before the connection counts as dead.
 
     Raises:
         pymysql.OperationalError: the server cannot be reached or refuses the account.
@@ -132,8 +136,8 @@ def connect(settings: DatabaseSettings) -> Connection[Cursor]:
         database=url.name,
         charset="utf8mb4",
         connect_timeout=_CONNECT_TIMEOUT,
-        read_timeout=_READ_TIMEOUT,
-        write_timeout=_READ_TIMEOUT,
+        read_timeout=patience,
+        write_timeout=patience,
         init_command=_SESSION,
         cursorclass=BulkCursor,
         **_tls(settings),

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _LOCK: Final = "scheduler-migrations"
 _LOCK_TIMEOUT: Final = 120
-"""Seconds; a migration of a large table is still far shorter."""
+"""Seconds to wait for another migration."""
+_PATIENCE: Final = 800
+"""Seconds a statement may take: an index on a large table, within Lambda's 15 minutes."""
 
 
 def migrate(settings: DatabaseSettings) -> list[str]:
@@ -42,7 +44,7 @@ def migrate(settings: DatabaseSettings) -> list[str]:
 
 @contextmanager
 def _alone(settings: DatabaseSettings) -> Iterator[None]:
-    with closing(connect(settings)) as connection, connection.cursor() as cursor:
+    with closing(connect(settings, _PATIENCE)) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT GET_LOCK(%s, %s)", (_LOCK, _LOCK_TIMEOUT))
         if cursor.fetchone() != (1,):
             raise TimeoutError("another migration is running; try again when it has ended")
@@ -55,7 +57,7 @@ def _backend(settings: DatabaseSettings) -> Iterator[MySQLBackend]:
 
     class Backend(MySQLBackend):  # type: ignore[misc]  # yoyo publishes no types
         def connect(self, dburi: object) -> Connection[Any]:  # noqa: ARG002 - yoyo's signature
-            return connect(settings)
+            return connect(settings, _PATIENCE)
 
     name = settings.database_url.get_secret_value().rpartition("/")[2]
     backend = Backend(parse_uri(f"mysql+pymysql://elsewhere/{name}"), "_yoyo_migration")
