@@ -1,0 +1,226 @@
+"""The one connection of an environment: its session, its bulk statements, its deaths."""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+
+import boto3
+import pymysql
+import pytest
+
+from local.environment import aws_environment
+from local.servers.mariadb import MariaDB
+from scheduler.database.connection import (
+    BulkCursor,
+    Database,
+    DatabaseUnavailableError,
+    connect,
+    is_unavailable,
+)
+from scheduler.database.url import DatabaseUrl
+from scheduler.settings import DatabaseSettings
+from tests.support.statements import counted
+from tests.support.store import Store
+
+
+def settings(url: str, **more: str) -> DatabaseSettings:
+    return DatabaseSettings.model_validate({"DATABASE_URL": url, **more})
+
+
+@pytest.fixture
+def database(store: Store) -> Iterator[Database]:
+    made = Database(store.settings)
+    yield made
+    made.close()
+
+
+def one(database: Database, query: str) -> object:
+    with database.transaction() as cursor:
+        cursor.execute(query)
+        (value,) = cursor.fetchone() or (None,)
+        return value
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("tx_isolation", "READ-COMMITTED"),
+        ("time_zone", "+00:00"),
+        ("character_set_client", "utf8mb4"),
+        ("innodb_lock_wait_timeout", 10),
+        ("autocommit", 0),
+    ],
+)
+def test_the_session_is_set_up(database: Database, variable: str, value: object) -> None:
+    assert one(database, f"SELECT @@{variable}") == value
+
+
+@pytest.mark.parametrize("name", ["x" * 129, None])
+def test_values_that_do_not_fit_are_refused_instead_of_cut(
+    database: Database, name: str | None
+) -> None:
+    with pytest.raises(pymysql.MySQLError), database.transaction() as cursor:
+        cursor.execute("INSERT INTO devices (id, name) VALUES ('d', %s)", (name,))
+
+
+def test_a_block_that_raises_leaves_nothing_behind(database: Database) -> None:
+    def insert_and_fail() -> None:
+        with database.transaction() as cursor:
+            cursor.execute("INSERT INTO devices (id, name) VALUES ('d', 'd')")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        insert_and_fail()
+    assert one(database, "SELECT COUNT(*) FROM devices") == 0
+
+
+@pytest.mark.parametrize("size", [1, 1000, 20_000])
+def test_many_rows_go_in_one_statement(database: Database, size: int) -> None:
+    rows = [(f"d{n}", "设" * 100) for n in range(size)]
+
+    with counted(database) as statements, database.transaction() as cursor:
+        cursor.executemany("INSERT INTO devices (id, name) VALUES (%s, %s)", rows)
+
+    assert statements.writes == 1
+    assert one(database, "SELECT COUNT(*) FROM devices") == size
+
+
+def test_an_upsert_of_many_rows_goes_in_one_statement(database: Database) -> None:
+    statement = (
+        "INSERT INTO devices (id, name) VALUES (%s, %s) ON DUPLICATE KEY UPDATE name = VALUES(name)"
+    )
+    for name in ("old", "new"):
+        with counted(database) as statements, database.transaction() as cursor:
+            cursor.executemany(statement, [(f"d{n}", name) for n in range(1000)])
+        assert statements.writes == 1
+
+    assert one(database, "SELECT GROUP_CONCAT(DISTINCT name) FROM devices") == "new"
+
+
+def test_only_what_a_packet_cannot_hold_is_split(database: Database) -> None:
+    size = BulkCursor.max_stmt_length // 400
+    rows = [(f"d{n}", "x" * 128) for n in range(size * 4)]
+
+    with counted(database) as statements, database.transaction() as cursor:
+        cursor.executemany("INSERT INTO devices (id, name) VALUES (%s, %s)", rows)
+
+    assert 1 < statements.writes <= 3
+
+
+# -- deaths ------------------------------------------------------------------------
+
+
+def test_a_connection_killed_in_between_is_replaced(database: Database, store: Store) -> None:
+    killed = one(database, "SELECT CONNECTION_ID()")
+    store.run(f"KILL {killed}")
+
+    assert one(database, "SELECT CONNECTION_ID()") != killed
+
+
+def test_a_connection_killed_within_a_block_is_the_databases_absence(
+    database: Database, store: Store
+) -> None:
+    killed = one(database, "SELECT CONNECTION_ID()")
+
+    def lose_it() -> None:
+        with database.transaction() as cursor:
+            store.run(f"KILL {killed}")
+            cursor.execute("SELECT 1")
+
+    with pytest.raises(DatabaseUnavailableError):
+        lose_it()
+    assert one(database, "SELECT 1") == 1
+
+
+def test_a_server_that_comes_back_is_used_again(database: Database, mariadb: MariaDB) -> None:
+    assert one(database, "SELECT 1") == 1
+    mariadb.kill()
+    with pytest.raises(DatabaseUnavailableError), database.transaction():
+        pytest.fail("there is no server")
+
+    mariadb.start()
+
+    assert one(database, "SELECT 1") == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://x@127.0.0.1:1/cloudphone",
+        "mysql://x@nowhere.invalid/cloudphone",
+    ],
+)
+def test_a_server_that_is_not_there_is_the_databases_absence(url: str) -> None:
+    with pytest.raises(DatabaseUnavailableError), Database(settings(url)).transaction():
+        pytest.fail("there is no server")
+
+
+def test_a_server_that_refuses_writes_after_a_failover_is_absent() -> None:
+    assert is_unavailable(pymysql.OperationalError(1290, "running with the --read-only option"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pymysql.DataError(1406, "Data too long"),
+        pymysql.IntegrityError(1062, "Duplicate entry"),
+        pymysql.OperationalError(1213, "Deadlock found"),
+        pymysql.OperationalError(1205, "Lock wait timeout exceeded"),
+        pymysql.ProgrammingError(1064, "syntax"),
+        pymysql.MySQLError(),
+    ],
+)
+def test_a_refused_statement_is_no_absence(error: pymysql.MySQLError) -> None:
+    assert not is_unavailable(error)
+
+
+def test_no_message_about_a_failed_connection_shows_the_password(store: Store) -> None:
+    parts = DatabaseUrl.parse(store.settings.database_url.get_secret_value())
+    url = f"mysql://{parts.user}:wrong-secret@{parts.host}:{parts.port}/{parts.name}"
+
+    with pytest.raises(DatabaseUnavailableError) as caught, Database(settings(url)).transaction():
+        pytest.fail("the password is wrong")
+
+    assert "wrong-secret" not in str(caught.value)
+    assert "wrong-secret" not in repr(settings(url))
+
+
+# -- addresses and accounts --------------------------------------------------------------
+
+
+def test_a_url_is_split_and_decoded() -> None:
+    assert DatabaseUrl.parse("mysql://us%40er:p%2Fw%3A@db.example:3307/cloud%2Dphone") == (
+        DatabaseUrl("db.example", 3307, "cloud-phone", "us@er", "p/w:")
+    )
+    assert DatabaseUrl.parse("mysql://db/x") == DatabaseUrl("db", 3306, "x", None, None)
+
+
+@pytest.mark.parametrize("url", ["", "x", "mysql://", "mysql://db", "postgres://u:secret@db/x"])
+def test_a_url_of_another_kind_is_refused_without_repeating_it(url: str) -> None:
+    with pytest.raises(ValueError, match="must look like mysql://") as caught:
+        DatabaseUrl.parse(url)
+
+    assert "secret" not in str(caught.value)
+
+
+def test_a_secret_without_its_arn_is_refused() -> None:
+    wanting = settings("mysql://db/x", DATABASE_AUTH="secret")
+
+    with pytest.raises(ValueError, match="DATABASE_SECRET_ARN"):
+        connect(wanting)
+
+
+def test_a_password_comes_from_the_secret(
+    store: Store, aws_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in aws_environment(aws_url).items():
+        monkeypatch.setenv(name, value)
+    parts = DatabaseUrl.parse(store.settings.database_url.get_secret_value())
+    secret = json.dumps({"username": parts.user, "password": parts.password})
+    arn = boto3.client("secretsmanager").create_secret(Name="db", SecretString=secret)["ARN"]
+    url = f"mysql://{parts.host}:{parts.port}/{parts.name}"
+
+    opened = connect(settings(url, DATABASE_AUTH="secret", DATABASE_SECRET_ARN=arn))
+
+    with closing(opened) as connection, connection.cursor() as cursor:
+        assert cursor.execute("SELECT 1") == 1
