@@ -1,0 +1,136 @@
+"""What operators see of a batch: a line per message, and figures for the whole."""
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from scheduler.observability.report import logger
+from tests.support.events import message
+from tests.support.functions import Functions
+from tests.support.store import Store
+from tests.support.world import held, user, world
+
+
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    """What the functions log, as CloudWatch Logs gets it."""
+    written = io.StringIO()
+    handler = logger.registered_handler
+    before = handler.setStream(written)  # type: ignore[attr-defined]
+    yield written
+    handler.setStream(before)  # type: ignore[attr-defined]
+
+
+def logged(lines: io.StringIO) -> list[dict[str, Any]]:
+    """Return the lines about messages; without a broker there is one about the nudge as well."""
+    listed = [json.loads(line) for line in lines.getvalue().splitlines()]
+    return [line for line in listed if "event_type" in line]
+
+
+def figures(output: str) -> dict[str, dict[str, float]]:
+    """Return the metrics by name and labels, read from EMF documents as CloudWatch does."""
+    found: dict[str, dict[str, float]] = {}
+    for document in map(json.loads, output.splitlines()):
+        for directive in document["_aws"]["CloudWatchMetrics"]:
+            (dimensions,) = directive["Dimensions"]
+            labels = ",".join(document[name] for name in sorted(dimensions))
+            for metric in directive["Metrics"]:
+                found.setdefault(metric["Name"], {})[labels] = document[metric["Name"]]
+    return found
+
+
+def test_each_message_is_one_line_that_says_what_was_done(
+    store: Store, functions: Functions, lines: io.StringIO
+) -> None:
+    store.seed(world(held("d1")))
+    sent = message("device.failed", id="m-1")
+    sent.properties["correlation_id"] = "c-1"  # type: ignore[index]
+
+    functions.handle(sent, sent)
+
+    done, duplicate = logged(lines)
+    assert done["message"] == (
+        "Received device.failed; Auto-released allocation allocation-of-d1 due to device failure"
+    )
+    expected = {
+        "level": "INFO",
+        "event_type": "device.failed",
+        "outcome": "success",
+        "message_id": "m-1",
+        "correlation_id": "c-1",
+        "device_id": "d1",
+        "attempt": 0,
+        "released": 1,
+        "notifications": 1,
+    }
+    assert {name: done[name] for name in expected} == expected
+    assert (duplicate["outcome"], duplicate["released"]) == ("duplicate", 0)
+
+
+def test_a_line_of_a_user_names_the_user_and_no_address(
+    store: Store, functions: Functions, lines: io.StringIO
+) -> None:
+    store.seed(world(user(), *(held(f"d{n}") for n in range(8))))
+
+    functions.handle(
+        message("user.quota_updated", newQuota={"maxDevices": 5}), message("user.suspended")
+    )
+
+    quota, suspended = logged(lines)
+    assert quota["message"] == (
+        "Received user.quota_updated; User has 8 devices, quota reduced to 5,"
+        " releasing 3 oldest devices"
+    )
+    assert (quota["user_id"], quota["released"], quota["notifications"]) == ("u1", 3, 4)
+    assert suspended["released"] == 5
+    assert "someone@example.com" not in lines.getvalue()
+    assert "+8613800138000" not in lines.getvalue()
+
+
+def test_a_refused_message_is_an_error_with_its_reason_and_without_its_body(
+    connected: Functions, lines: io.StringIO
+) -> None:
+    connected.handle(message("device.failed", deviceId="very secret\x00"))
+
+    (line,) = logged(lines)
+    assert (line["level"], line["outcome"]) == ("ERROR", "invalid")
+    assert "deviceId: Value error" in line["message"]
+    assert "secret" not in lines.getvalue()
+
+
+def test_figures_of_a_batch_carry_names_and_labels_operators_know(
+    store: Store, functions: Functions, capsys: pytest.CaptureFixture[str], lines: io.StringIO
+) -> None:
+    assert lines is not None
+    store.seed(world(held("d1"), held("d2"), held("d3", by="u2")))
+    twice = message("user.suspended", userId="u1")
+
+    functions.handle(twice, twice, message("user.suspended", userId="u2"))
+
+    output = capsys.readouterr().out
+    found = figures(output)
+    durations = found.pop("scheduler_event_processing_duration_seconds")
+    assert found == {
+        "scheduler_event_consumed_total": {
+            "user.suspended,success": 2,
+            "user.suspended,duplicate": 1,
+        },
+        "scheduler_auto_release_total": {"user_suspended": 3},
+        "scheduler_batch_size": {"": 3},
+    }
+    assert list(durations) == ["user.suspended"]
+    assert len(output.splitlines()) == 2
+
+
+def test_a_large_batch_writes_no_more_documents_than_a_small_one(
+    store: Store, functions: Functions, capsys: pytest.CaptureFixture[str], lines: io.StringIO
+) -> None:
+    store.seed(world(*(held(f"d{n}", by=f"u{n}") for n in range(200))))
+
+    functions.handle(*(message("device.failed", deviceId=f"d{n}") for n in range(200)))
+
+    assert len(capsys.readouterr().out.splitlines()) == 1
+    assert len(logged(lines)) == 200
