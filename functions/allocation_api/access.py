@@ -40,6 +40,8 @@ ACCESS: Final = {
     ("PUT", "/api/users/{user_id}"): Access.ADMIN,
     ("GET", "/api/users/{user_id}/notifications"): Access.OWNER,
     ("POST", "/api/users/{user_id}/notifications/{notification_id}/read"): Access.OWNER,
+    ("GET", "/api/users/{user_id}/preferences"): Access.OWNER,
+    ("PUT", "/api/users/{user_id}/preferences"): Access.OWNER,
     ("POST", "/api/realtime/ticket"): Access.USER,
     ("GET", "/api/health"): Access.ANYONE,
 }

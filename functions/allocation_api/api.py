@@ -18,6 +18,7 @@ from allocation_api.errors import ApiError
 from allocation_api.failures import answer_failures
 from allocation_api.health.routes import health_routes
 from allocation_api.notifications.routes import notification_routes
+from allocation_api.preferences.routes import preference_routes
 from allocation_api.realtime.routes import realtime_routes
 from allocation_api.users.routes import user_routes
 from scheduler.allocation.allocator import Allocator
@@ -55,6 +56,7 @@ class AllocationApi:
             device_routes(database),
             user_routes(database, settings, nudge),
             notification_routes(database),
+            preference_routes(database),
             realtime_routes(settings),
             health_routes(settings),
         ):

@@ -17,6 +17,7 @@ OWNER = "u1"
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/allocations"): {"userId": OWNER},
     ("PUT", "/api/users/{user_id}"): {"maxDevices": 5},
+    ("PUT", "/api/users/{user_id}/preferences"): {},
 }
 CALLERS = {"nobody": None, "owner": user(OWNER), "somebody else": user("u2"), "admin": ADMIN}
 ALLOWED = {

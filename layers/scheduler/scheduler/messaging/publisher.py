@@ -7,6 +7,7 @@ harmless: the second copy is recognised by its id.
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -91,6 +92,8 @@ class Publisher:
         from pika import BlockingConnection  # noqa: PLC0415 - likewise
 
         if self._connection is None or self._channel is None:
+            # It logs each failure ten times over; ours are raised, and reported once.
+            logging.getLogger("pika").setLevel(logging.CRITICAL)
             self._connection = BlockingConnection(parameters(self._settings, self._timeout))
             self._channel = self._connection.channel()
             self._prepare(self._channel)

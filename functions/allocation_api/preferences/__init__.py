@@ -1,0 +1,1 @@
+"""Where and when a user wants to be told what."""
