@@ -8,7 +8,7 @@ SAM_READY := .venv-sam/.synced
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down status clean lock test lint servers scenarios faults build validate
+.PHONY: help run up down status clean lock test lint servers scenarios faults build validate deploy
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -52,21 +52,24 @@ faults: servers ## Kill function, broker and database under load, and print the 
 SAM          := PATH="$(CURDIR)/$(SAM_BIN):$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} sam
 ARCHITECTURE ?= arm64
 PLATFORM     := manylinux2014_$(subst arm64,aarch64,$(ARCHITECTURE))
-LAYER_LOCK   := layers/scheduler/requirements.txt
 WHEELS       := .aws-sam/wheels
-PIP_FETCH    := $(SAM_BIN)/python -m pip download --quiet --disable-pip-version-check --require-hashes --dest $(WHEELS) -r $(LAYER_LOCK)
+PIP_FETCH    := $(SAM_BIN)/python -m pip download --quiet --disable-pip-version-check --require-hashes --dest $(WHEELS) $(patsubst %,-r %,$(wildcard layers/*/requirements.txt))
 COMPILE      := $(SAM_BIN)/python3.13 -m compileall -q -j 0 --invalidation-mode unchecked-hash
 
 build: $(SAM_READY) ## Build what `sam deploy` uploads (ARCHITECTURE=x86_64 for `sam local invoke` on x86)
 	@$(PIP_FETCH)
 	@$(PIP_FETCH) --only-binary :all: --platform $(PLATFORM)
 	@PIP_NO_INDEX=1 PIP_FIND_LINKS=$(CURDIR)/$(WHEELS) $(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE)
-	@$(COMPILE) -s .aws-sam/build/SchedulerLayer -p /opt .aws-sam/build/SchedulerLayer
+	@for l in .aws-sam/build/*Layer; do $(COMPILE) -s $$l -p /opt $$l; done
 	@for f in .aws-sam/build/*Function; do $(COMPILE) -s $$f -p /var/task $$f; done
 
-validate: $(SAM_READY) ## Check template.yaml
+validate: $(SAM_READY) ## Check template.yaml and what it nests
 	@$(SAM) validate
-	@$(SAM_BIN)/cfn-lint template.yaml
+	@$(SAM_BIN)/cfn-lint template.yaml infrastructure/*.yaml
+
+ENVIRONMENT ?= dev
+deploy: validate build ## Deploy to AWS (ENVIRONMENT=dev or prod, see samconfig.toml)
+	@$(SAM) deploy --config-env $(ENVIRONMENT)
 
 lock: $(READY) ## Resolve the dependencies of pyproject.toml into the pinned, hashed lock files
 	@$(LOCK) --group layer -o layers/scheduler/requirements.txt

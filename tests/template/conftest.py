@@ -1,6 +1,7 @@
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,17 +10,36 @@ from tests.template.stack import Stack
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 SAM_PYTHON = ROOT / ".venv-sam" / "bin" / "python"
+TEMPLATES = ("template", *(f"infrastructure/{p.stem}" for p in ROOT.glob("infrastructure/*.yaml")))
 
 
 @pytest.fixture(scope="session")
-def stack() -> Stack:
+def expanded() -> dict[str, dict[str, Any]]:
+    """All templates after the transforms, by their paths without suffix."""
     if not SAM_PYTHON.exists():
         pytest.fail(".venv-sam is missing: run `make validate`, which makes it")
     done = subprocess.run(
-        [SAM_PYTHON, HERE / "expand.py", ROOT / "template.yaml"],
+        [SAM_PYTHON, HERE / "expand.py", *(f"{name}.yaml" for name in TEMPLATES)],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return Stack(json.loads(done.stdout)["Resources"])
+    return {path.removesuffix(".yaml"): found for path, found in json.loads(done.stdout).items()}
+
+
+@pytest.fixture(scope="session")
+def stack(expanded: dict[str, dict[str, Any]]) -> Stack:
+    """The main stack."""
+    return Stack(expanded["template"]["Resources"])
+
+
+@pytest.fixture(scope="session")
+def nested(expanded: dict[str, dict[str, Any]]) -> dict[str, Stack]:
+    """The nested stacks by the names of their files."""
+    return {
+        name.removeprefix("infrastructure/"): Stack(template["Resources"])
+        for name, template in expanded.items()
+        if name != "template"
+    }

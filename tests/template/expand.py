@@ -1,4 +1,4 @@
-"""Print template.yaml as the SAM transform of CloudFormation leaves it, as JSON.
+"""Print a template as the transforms of CloudFormation leave it, as JSON.
 
 Run by the Python of .venv-sam: the translator's pins do not fit the other environment.
 """
@@ -9,17 +9,27 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from samcli.lib.cfn_language_extensions.api import process_template
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
 UPLOADED = "s3://bucket/key"  # the transform runs after the upload and accepts nothing else
+LAYER = "AWS::Serverless::LayerVersion"
 
 
 def expand(template: dict[str, Any]) -> dict[str, Any]:
     """Return the CloudFormation template. Raises InvalidDocumentException with every mistake."""
+    if template.get("Transform") == "AWS::LanguageExtensions":
+        # A parameter's value is its name: unknown ones would be left as text of a Fn::Sub.
+        names = {name: name for name in template["Parameters"]}
+        return dict(process_template(template, parameter_values=names))
+    if "Transform" not in template:
+        return template
     template["Globals"]["Function"]["CodeUri"] = UPLOADED
-    template["Resources"]["SchedulerLayer"]["Properties"]["ContentUri"] = UPLOADED
+    for resource in template["Resources"].values():
+        if resource["Type"] == LAYER:
+            resource["Properties"]["ContentUri"] = UPLOADED
     session = SimpleNamespace(region_name="us-east-1")
     translator = Translator({}, Parser(), boto_session=session)
     expanded: dict[str, Any] = translator.translate(template, parameter_values={})
@@ -27,4 +37,5 @@ def expand(template: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    json.dump(expand(yaml_parse(Path(sys.argv[1]).read_text())), sys.stdout)
+    paths = sys.argv[1:]
+    json.dump({path: expand(yaml_parse(Path(path).read_text())) for path in paths}, sys.stdout)

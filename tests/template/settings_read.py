@@ -10,11 +10,13 @@ import sys
 
 from scheduler.settings import Settings
 
-importlib.import_module(sys.argv[1])
-read = {
-    field
-    for thing in gc.get_objects()
-    if isinstance(thing, Settings)
-    for field in type(thing).model_fields
+handler = importlib.import_module(sys.argv[1])
+read = {type(thing) for thing in gc.get_objects() if isinstance(thing, Settings)}
+# Provisioning reads its settings when it is invoked, to answer why they are wrong.
+read |= {
+    thing
+    for thing in vars(handler).values()
+    if isinstance(thing, type) and issubclass(thing, Settings)
 }
-json.dump(sorted(field.upper() for field in read), sys.stdout)
+fields = {field for kind in read for field in kind.model_fields}
+json.dump(sorted(field.upper() for field in fields), sys.stdout)

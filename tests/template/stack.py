@@ -18,7 +18,7 @@ class Stack:
     def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
         """Return the properties of each resource of a type."""
         return {
-            name: resource["Properties"]
+            name: resource.get("Properties", {})
             for name, resource in self.resources.items()
             if resource["Type"] == kind
         }
@@ -41,8 +41,9 @@ class Stack:
                     yield name, branch
 
     def _policies(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        for name, policy in self.of_type("AWS::IAM::ManagedPolicy").items():
-            yield name, policy["PolicyDocument"]
+        for kind in ("AWS::IAM::ManagedPolicy", "AWS::IAM::Policy"):
+            for name, policy in self.of_type(kind).items():
+                yield name, policy["PolicyDocument"]
         for name, role in self.roles.items():
             for policy in role["Policies"]:
                 yield name, policy["PolicyDocument"]

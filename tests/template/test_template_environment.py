@@ -17,8 +17,12 @@ POWERTOOLS = {
 }
 # What CloudFormation makes of the expressions in the template.
 VALUES = {
+    "ALLOCATION_RETENTION_DAYS": "180",
+    "APPLICATION_SECRET_ARN": "",
+    "APPLICATION_USER": "scheduler",
     "ALLOCATION_STRATEGY": "resource_based",
     "BILLING_FAILURE_THRESHOLD": "3",
+    "BROKER_MANAGEMENT_URL": "https://broker.example.com",
     "BROKER_SECRET_ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:broker-a1b2c3",
     "BROKER_URL": "amqps://broker.example.com:5671/cloudphone",
     "DATABASE_AUTH": "iam",
@@ -27,12 +31,21 @@ VALUES = {
     "DATABASE_URL": "mysql://scheduler@database.example.com:3306/cloudphone",
     "DEFAULT_DURATION_MINUTES": "60",
     "DEFAULT_MAX_DEVICES": "10",
+    "DISPATCH_THREADS": "8",
+    "EMAIL_FROM": "no-reply@example.com",
     "MAX_RETRIES": "3",
+    "NOTIFICATION_RETENTION_DAYS": "90",
+    "OUTGOING_RETENTION_DAYS": "30",
     "PAYMENT_FAILURES_TABLE": "payment-failures",
     "PAYMENT_FAILURE_TTL_DAYS": "7",
+    "REALTIME_CONNECTIONS_TABLE": "realtime-connections",
+    "REALTIME_TICKETS_TABLE": "realtime-tickets",
+    "SMS_SENDER_ID": "",
+    "WEBSOCKET_ENDPOINT": "https://abc.execute-api.us-east-1.amazonaws.com/live",
 }
 IMPORTS = [ROOT / "functions", ROOT / "layers" / "scheduler"]
 OF_LAMBDA = {
+    "AWS_LAMBDA_FUNCTION_NAME": "function",
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_REGION": "us-east-1",
     "PYTHONPATH": os.pathsep.join(map(str, IMPORTS)),

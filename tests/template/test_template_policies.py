@@ -5,6 +5,9 @@ WILDCARDS = {
     ("FunctionPolicy", "NetworkInterfaces"),
     ("FunctionPolicy", "Traces"),
     ("EventSourcePolicy", "BrokerNetwork"),
+    ("NotificationDispatchRole", "Frames"),
+    ("NotificationDispatchRole", "TextMessages"),
+    ("RealtimeRole", "Frames"),
 }
 
 
@@ -24,6 +27,12 @@ def test_actions_are_named_one_by_one(stack: Stack) -> None:
         assert not {"NotAction", "NotResource"} & statement.keys(), name
 
 
+def test_nested_stacks_allow_nothing_on_any_resource(nested: dict[str, Stack]) -> None:
+    for stack in nested.values():
+        for name, statement in stack.statements():
+            assert "*" not in str(statement["Resource"]), name
+
+
 def test_every_function_has_a_role_of_its_own_that_only_lambda_assumes(stack: Stack) -> None:
     functions = stack.functions
     roles = stack.roles
@@ -39,6 +48,16 @@ def test_no_role_carries_a_policy_of_aws(stack: Stack) -> None:
 
     for role in stack.roles.values():
         assert {arn["Ref"] for arn in role["ManagedPolicyArns"]} <= own
+
+
+def test_only_provisioning_reads_the_administrators_secret(stack: Stack) -> None:
+    readers = {
+        name
+        for name, statement in stack.statements()
+        if "DatabaseAdminSecretArn" in str(statement["Resource"])
+    }
+
+    assert readers == {"ProvisioningRole"}
 
 
 def test_a_function_writes_only_its_own_log_group(stack: Stack) -> None:

@@ -1,3 +1,5 @@
+from collections import Counter
+
 from local.gateway.routes import ROUTES
 from tests.template.stack import Stack
 
@@ -12,27 +14,64 @@ def test_log_groups_expire(stack: Stack) -> None:
 
 
 def test_functions_run_traced_python_313_with_the_layer_inside_the_network(stack: Stack) -> None:
-    (layer,) = stack.of_type("AWS::Lambda::LayerVersion")
+    (layer,) = (n for n in stack.of_type("AWS::Lambda::LayerVersion") if "Scheduler" in n)
 
     for function in stack.functions.values():
         assert function["Runtime"] == "python3.13"
         assert function["TracingConfig"] == {"Mode": "Active"}
-        assert function["Layers"] == [{"Ref": layer}]
-        assert function["VpcConfig"]["SubnetIds"] == {"Ref": "SubnetIds"}
+        assert function["Layers"][0] == {"Ref": layer}
+        assert "Infrastructure" in str(function["VpcConfig"]["SubnetIds"])
+
+
+def test_only_provisioning_carries_what_migrates(stack: Stack) -> None:
+    carriers = {f["Handler"] for f in stack.functions.values() if len(f["Layers"]) > 1}
+
+    assert carriers == {"provisioning.app.handler"}
 
 
 def test_event_functions_stay_below_what_amazon_mq_allows(stack: Stack) -> None:
-    for function in stack.functions.values():
+    for mapping in stack.of_type("AWS::Lambda::EventSourceMapping").values():
+        function = stack.functions[mapping["FunctionName"]["Ref"]]
         assert function["Timeout"] <= 14 * 60
 
 
+def test_a_function_may_run_as_often_as_its_queues_need_and_no_further(stack: Stack) -> None:
+    mappings = stack.of_type("AWS::Lambda::EventSourceMapping").values()
+    queues = Counter(mapping["FunctionName"]["Ref"] for mapping in mappings)
+
+    for name, function in stack.functions.items():
+        assert queues[name] <= function["ReservedConcurrentExecutions"] <= 50
+
+
+def test_dispatcher_and_housekeeping_come_every_minute(stack: Stack) -> None:
+    rules = stack.of_type("AWS::Events::Rule").values()
+
+    assert {rule["ScheduleExpression"] for rule in rules} == {"rate(1 minute)"}
+    assert {target["Arn"]["Fn::GetAtt"][0] for rule in rules for target in rule["Targets"]} == {
+        "HousekeepingFunction",
+        "NotificationDispatchFunction",
+    }
+
+
+def test_provisioning_runs_again_when_what_it_provisions_changed(stack: Stack) -> None:
+    (layer,) = (n for n in stack.of_type("AWS::Lambda::LayerVersion") if "Scheduler" in n)
+
+    assert stack.resources["Provisioning"]["Properties"]["Layer"] == {"Ref": layer}
+
+
 def test_payment_failures_expire_and_can_be_restored(stack: Stack) -> None:
-    (table,) = stack.of_type("AWS::DynamoDB::Table").values()
+    table = stack.of_type("AWS::DynamoDB::Table")["PaymentFailuresTable"]
 
     assert table["KeySchema"] == [{"AttributeName": "user_id", "KeyType": "HASH"}]
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["SSESpecification"] == {"SSEEnabled": True}
+
+
+def test_items_of_every_table_expire_encrypted(stack: Stack) -> None:
+    for table in stack.of_type("AWS::DynamoDB::Table").values():
+        assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+        assert table["SSESpecification"] == {"SSEEnabled": True}
 
 
 def test_payment_failures_outlive_the_stack(stack: Stack) -> None:
@@ -42,7 +81,7 @@ def test_payment_failures_outlive_the_stack(stack: Stack) -> None:
 
 
 def test_only_health_answers_without_a_token(stack: Stack) -> None:
-    (api,) = stack.of_type("AWS::ApiGatewayV2::Api").values()
+    api = stack.of_type("AWS::ApiGatewayV2::Api")["HttpApi"]
 
     guards = {
         (path, method): operation["security"]
@@ -57,7 +96,7 @@ def test_only_health_answers_without_a_token(stack: Stack) -> None:
 
 
 def test_the_local_gateway_has_the_routes_of_the_api(stack: Stack) -> None:
-    (api,) = stack.of_type("AWS::ApiGatewayV2::Api").values()
+    api = stack.of_type("AWS::ApiGatewayV2::Api")["HttpApi"]
 
     deployed = {path: "get" in operations for path, operations in api["Body"]["paths"].items()}
     local = {route.path: route.method == "GET" for route in ROUTES if "/api/" in route.path}
@@ -66,7 +105,7 @@ def test_the_local_gateway_has_the_routes_of_the_api(stack: Stack) -> None:
 
 
 def test_tokens_are_checked_for_issuer_and_audience(stack: Stack) -> None:
-    (api,) = stack.of_type("AWS::ApiGatewayV2::Api").values()
+    api = stack.of_type("AWS::ApiGatewayV2::Api")["HttpApi"]
 
     scheme = api["Body"]["components"]["securitySchemes"]["Jwt"]
     authorizer = scheme["x-amazon-apigateway-authorizer"]
@@ -74,6 +113,6 @@ def test_tokens_are_checked_for_issuer_and_audience(stack: Stack) -> None:
     assert authorizer["type"] == "jwt"
     assert authorizer["identitySource"] == "$request.header.Authorization"
     assert authorizer["jwtConfiguration"] == {
-        "issuer": {"Ref": "JwtIssuer"},
-        "audience": {"Ref": "JwtAudience"},
+        "issuer": {"Fn::GetAtt": ["Infrastructure", "Outputs.JwtIssuer"]},
+        "audience": {"Fn::Split": [",", {"Fn::GetAtt": ["Infrastructure", "Outputs.JwtAudience"]}]},
     }

@@ -1,0 +1,97 @@
+"""Alarms: each function and queue has its own, and each alarm its runbook."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from housekeeping.reconcile.findings import Finding
+from scheduler.messaging.topology import DEAD_LETTER_QUEUE, WORK_QUEUES, WorkQueue
+from scheduler.observability.emf import NAMESPACE
+from tests.template.conftest import ROOT
+from tests.template.stack import Stack
+
+RUNBOOK = (ROOT / "docs" / "operations.md").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def alarms(nested: dict[str, Stack]) -> dict[str, dict[str, Any]]:
+    return nested["operations"].of_type("AWS::CloudWatch::Alarm")
+
+
+def on_function(alarms: dict[str, dict[str, Any]], service: str) -> dict[str, dict[str, Any]]:
+    name = {"Name": "FunctionName", "Value": f"Stack-{service}"}
+    return {
+        alarm["MetricName"]: alarm for alarm in alarms.values() if alarm.get("Dimensions") == [name]
+    }
+
+
+def test_a_function_that_fails_is_throttled_or_slow_alarms(
+    stack: Stack, alarms: dict[str, dict[str, Any]]
+) -> None:
+    for name, function in stack.functions.items():
+        if name == "ProvisioningFunction":
+            continue  # the stack itself fails
+        service = function["FunctionName"]["Fn::Sub"].removeprefix("${AWS::StackName}-")
+        own = on_function(alarms, service)
+
+        assert own.keys() == {"Errors", "Throttles", "Duration"}, name
+        assert own["Duration"]["Threshold"] == function["Timeout"] * 800
+
+
+@pytest.mark.parametrize("queue", WORK_QUEUES, ids=lambda queue: queue.name)
+def test_a_queue_without_progress_alarms(
+    queue: WorkQueue, alarms: dict[str, dict[str, Any]]
+) -> None:
+    (metrics,) = (
+        alarm["Metrics"]
+        for name, alarm in alarms.items()
+        if name.startswith("Stuck") and measured(alarm, "depth") == ("queue", queue.name)
+    )
+
+    assert measured({"Metrics": metrics}, "batches") == ("event_type", queue.event_type)
+
+
+def measured(alarm: dict[str, Any], metric_id: str) -> tuple[str, str]:
+    (metric,) = (m["MetricStat"]["Metric"] for m in alarm["Metrics"] if m["Id"] == metric_id)
+    assert metric["Namespace"] == NAMESPACE
+    (dimension,) = metric["Dimensions"]
+    return dimension["Name"], dimension["Value"]
+
+
+def test_dead_letters_alarm(alarms: dict[str, dict[str, Any]]) -> None:
+    alarm = alarms["DeadLetters"]
+
+    assert alarm["Dimensions"] == [{"Name": "queue", "Value": DEAD_LETTER_QUEUE}]
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
+
+
+def test_every_finding_of_the_reconciler_alarms(alarms: dict[str, dict[str, Any]]) -> None:
+    kinds = {
+        alarm["Dimensions"][0]["Value"]
+        for alarm in alarms.values()
+        if alarm.get("MetricName") == "scheduler_reconciler_findings_total"
+    }
+
+    assert kinds == set(Finding)
+
+
+def test_every_alarm_tells_somebody_and_names_a_section_of_the_runbook(
+    alarms: dict[str, dict[str, Any]],
+) -> None:
+    headings = set(re.findall(r"^#+ (.+)$", RUNBOOK, re.MULTILINE))
+
+    for name, alarm in alarms.items():
+        section = re.search(r'docs/operations\.md, "(.+?)"', json.dumps(alarm).replace('\\"', '"'))
+        assert section, name
+        assert section[1] in headings, name
+        assert alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+
+
+def test_the_dashboard_is_json(nested: dict[str, Stack]) -> None:
+    (dashboard,) = nested["operations"].of_type("AWS::CloudWatch::Dashboard").values()
+
+    body = dashboard["DashboardBody"]
+    widgets = json.loads(body["Fn::Sub"] if isinstance(body, dict) else body)["widgets"]
+    assert widgets[0]["properties"]["title"] == "Events by type and outcome"

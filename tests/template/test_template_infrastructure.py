@@ -1,0 +1,50 @@
+"""What the stack makes when nothing is brought along."""
+
+from tests.template.stack import Stack
+
+
+def test_database_is_encrypted_private_backed_up_and_demands_tls(nested: dict[str, Stack]) -> None:
+    database = nested["database"]
+    (instance,) = database.of_type("AWS::RDS::DBInstance").values()
+    (parameters,) = database.of_type("AWS::RDS::DBParameterGroup").values()
+
+    assert instance["StorageEncrypted"]
+    assert not instance["PubliclyAccessible"]
+    assert instance["BackupRetentionPeriod"] >= 7
+    assert instance["EnableIAMDatabaseAuthentication"]
+    assert instance["ManageMasterUserPassword"]
+    assert parameters["Parameters"]["require_secure_transport"] == "1"
+
+
+def test_broker_is_private_and_its_password_is_generated(nested: dict[str, Stack]) -> None:
+    (broker,) = nested["broker"].of_type("AWS::AmazonMQ::Broker").values()
+
+    assert not broker["PubliclyAccessible"]
+    assert broker["Logs"] == {"General": True}
+    assert "{{resolve:secretsmanager:" in str(broker["Users"][0]["Password"])
+
+
+def test_nothing_is_open_to_the_internet(nested: dict[str, Stack]) -> None:
+    for stack in nested.values():
+        for name, group in stack.of_type("AWS::EC2::SecurityGroup").items():
+            for rule in group.get("SecurityGroupIngress", ()):
+                assert "SourceSecurityGroupId" in rule, name
+
+
+def test_messages_and_rows_outlive_the_stack(nested: dict[str, Stack]) -> None:
+    infrastructure = nested["stack"].resources
+
+    assert infrastructure["Broker"]["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert nested["database"].resources["Instance"]["DeletionPolicy"] == "Snapshot"
+    assert nested["identity"].resources["UserPool"]["DeletionPolicy"] == "RetainExceptOnCreate"
+
+
+def test_each_part_is_made_unless_it_is_brought_along(nested: dict[str, Stack]) -> None:
+    conditions = {n: r["Condition"] for n, r in nested["stack"].resources.items()}
+
+    assert conditions == {
+        "Network": "MakesNetwork",
+        "Broker": "MakesBroker",
+        "Database": "MakesDatabase",
+        "Identity": "MakesIdentity",
+    }
