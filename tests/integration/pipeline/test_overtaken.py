@@ -1,0 +1,96 @@
+"""What others commit between the snapshot of a batch and its own commit."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from scheduler.database.connection import BulkCursor
+from scheduler.domain.work import Snapshot, Work
+from scheduler.pipeline.rules import EventRules
+from tests.support.deciding import FAMILIES, handling_of
+from tests.support.events import QUEUE_OF, message
+from tests.support.functions import Functions
+from tests.support.statements import counted
+from tests.support.store import Store
+from tests.support.world import device, held, user, world
+
+
+def interrupted(event_type: str, once: Callable[[], object]) -> dict[str, EventRules]:
+    """Return the rules; the first time that one decides, something else happens meanwhile."""
+    handling = handling_of(QUEUE_OF[event_type])
+    rules, waiting = EventRules(), [once]
+
+    def rule(event: Any, work: Work) -> None:  # noqa: ANN401 - any event
+        if waiting:
+            waiting.pop()()
+        handling.rule(event, work)
+
+    rules.on(handling.contract)(rule)
+    return {**FAMILIES, event_type.partition(".")[0]: rules}
+
+
+@pytest.mark.parametrize(
+    ("event_type", "meanwhile"),
+    [
+        ("user.suspended", world(user("u1", billing_hold=True))),
+        ("device.failed", world(device("d1", cpu_cores=7))),
+    ],
+)
+def test_somebody_unknown_who_gets_a_row_meanwhile_is_not_overwritten(
+    event_type: str, meanwhile: Snapshot, store: Store, database_url: str
+) -> None:
+    rules = interrupted(event_type, lambda: store.seed(meanwhile))
+
+    with Functions(database_url, rules=rules) as functions:
+        assert functions.handle(message(event_type)) == {"success": 1}
+
+    state = store.state()
+    assert [row[1:3] for row in state["users"]] in ([], [("suspended", 1)])
+    assert [row[3:5] for row in state["devices"]] in ([], [("failed", 7)])
+
+
+def test_a_message_that_another_environment_finishes_meanwhile_is_a_duplicate(
+    store: Store, database_url: str
+) -> None:
+    sent = message("device.created")
+
+    with Functions(database_url) as other:
+        rules = interrupted("device.created", lambda: other.handle(sent))
+        with Functions(database_url, rules=rules) as functions:
+            assert functions.handle(sent) == {"duplicate": 1}
+
+    assert len(store.state()["processed"]) == 1
+
+
+def test_a_device_that_changes_hands_while_it_is_being_locked_is_taken_from_its_new_holder(
+    store: Store, database_url: str
+) -> None:
+    store.seed(world(user("u2"), held("d1", by="u1")))
+    waiting = [
+        lambda: store.run(
+            "UPDATE allocations SET status = 'RELEASED' WHERE device_id = 'd1'",
+            "INSERT INTO allocations (id, user_id, device_id, status, allocated_at, expires_at)"
+            " VALUES ('new', 'u2', 'd1', 'ALLOCATED', '2026-03-01 11:59:00', NOW(6))",
+        )
+    ]
+
+    class Interrupted(BulkCursor):
+        def execute(self, query: str, args: object = None) -> int:
+            if waiting and "FROM devices d" in query:
+                waiting.pop()()
+            return super().execute(query, args)
+
+    with Functions(database_url) as functions:
+        with functions.database.transaction() as cursor:
+            cursor.connection.cursorclass = Interrupted
+        with counted(functions.database) as statements:
+            assert functions.handle(message("device.failed")) == {"success": 1}
+
+    assert statements.rollbacks == 1
+    state = store.state()
+    assert {row[0]: row[6] for row in state["allocations"]} == {
+        "allocation-of-d1": None,
+        "new": "device_failed",
+    }
+    assert [row[1] for row in state["notifications"]] == ["u2"]
