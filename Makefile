@@ -5,6 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.synced
 SAM_BIN   := .venv-sam/bin
 SAM_READY := .venv-sam/.synced
+CHECKOV_READY := .venv-checkov/.synced
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
 .DEFAULT_GOAL := help
@@ -63,9 +64,10 @@ build: $(SAM_READY) ## Build what `sam deploy` uploads (ARCHITECTURE=x86_64 for 
 	@for l in .aws-sam/build/*Layer; do $(COMPILE) -s $$l -p /opt $$l; done
 	@for f in .aws-sam/build/*Function; do $(COMPILE) -s $$f -p /var/task $$f; done
 
-validate: $(SAM_READY) ## Check template.yaml and what it nests
+validate: $(SAM_READY) $(CHECKOV_READY) ## Check template.yaml and what it nests: sam, cfn-lint, checkov
 	@$(SAM) validate
-	@$(SAM_BIN)/cfn-lint template.yaml infrastructure/*.yaml
+	@$(SAM_BIN)/cfn-lint template.yaml infrastructure/*.yaml && echo "cfn-lint: nothing found"
+	@.venv-checkov/bin/checkov --config-file .checkov.yaml $(patsubst %,-f %,template.yaml $(wildcard infrastructure/*.yaml)) && echo "checkov: nothing found"
 
 ENVIRONMENT ?= dev
 deploy: validate build ## Deploy to AWS (ENVIRONMENT=dev or prod, see samconfig.toml)
@@ -76,6 +78,7 @@ lock: $(READY) ## Resolve the dependencies of pyproject.toml into the pinned, ha
 	@$(LOCK) --group provisioning -o layers/provisioning/requirements.txt
 	@$(LOCK) --group dev -o requirements/dev.txt
 	@$(LOCK) --group sam -o requirements/sam.txt
+	@$(LOCK) --group checkov -o requirements/checkov.txt
 
 # The environment, made again when its lock file changes. The .pth file (relative, so the checkout
 # may be moved with its environment made anew) lets every program in it import the project.
@@ -91,4 +94,10 @@ $(SAM_READY): requirements/sam.txt $(READY)
 	@echo "Installing SAM into .venv-sam (once, and when requirements/sam.txt changes)"
 	@test -x $(SAM_BIN)/python || $(BIN)/uv venv --quiet --seed --clear --no-python-downloads --python 3.13 .venv-sam 2>/dev/null || $(PYTHON) -m venv .venv-sam
 	@$(BIN)/uv pip sync --quiet --python $(SAM_BIN)/python requirements/sam.txt
+	@touch $@
+
+$(CHECKOV_READY): requirements/checkov.txt $(READY)
+	@echo "Installing checkov into .venv-checkov (once, and when requirements/checkov.txt changes)"
+	@test -x .venv-checkov/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-checkov
+	@$(BIN)/uv pip sync --quiet --python .venv-checkov/bin/python requirements/checkov.txt
 	@touch $@
