@@ -23,6 +23,8 @@ class Plan:
     database_kills: int = 0
     forgetful: bool = False
     """The negative control: the function does not remember what it processed."""
+    preloaded: bool = False
+    """Fork the function's processes instead of starting them cold."""
     retry_delay_ms: int = 1000
     batching: Batching = field(default_factory=lambda: Batching(size=25, window=0.05))
 

@@ -15,6 +15,7 @@ from local.paths import ROOT
 from scheduler.messaging.topology import WORK_QUEUES, WorkQueue
 from tests.faults.broker import Broker
 from tests.faults.invocations import Invocations, WatchedEnvironment
+from tests.faults.preloaded import PreloadedEnvironment
 from tests.faults.records import Commits, Deaths
 from tests.faults.store import Store
 
@@ -55,11 +56,12 @@ class Stage:
 
     def function(self, kills: int) -> Mappings:
         """Start the function on all queues; it dies until there were so many deaths in all."""
+        environment = PreloadedEnvironment if self._plan.preloaded else WatchedEnvironment
         return Mappings(
             EventSourceMapping(
                 self._url,
                 queue.name,
-                WatchedEnvironment(self._deployed(queue, kills), queue.name, self.invocations),
+                environment(self._deployed(queue, kills), queue.name, self.invocations),
                 self._plan.batching,
             )
             for queue in WORK_QUEUES
