@@ -148,8 +148,6 @@ def _handler(
     answer: Callable[[Request], tuple[int, dict[str, str], bytes]],
 ) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             status, headers, body = answer(Request(self.path, raw))

@@ -1,0 +1,227 @@
+"""The function as deployed: from a committed event to mailbox, phone, socket and exchange."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from local.environment import SENDER, aws_environment
+from local.event_source_mapping.environment import Function, LambdaEnvironment
+from local.schedules import scheduled_event
+from scheduler.messaging.topology import NOTIFICATION_QUEUE, VHOST
+from scheduler.notification.kinds import Channel
+from tests.integration.dispatch.conftest import CONNECTIONS_TABLE
+from tests.support.events import message
+from tests.support.functions import NOWHERE, Functions
+from tests.support.mailbox import mails, texts
+from tests.support.outbox import Outbox, Told
+from tests.support.provider import CONNECTIONS, EMAIL, SMS, Provider, Refusal
+from tests.support.world import NOW, held, user, world
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from types_boto3_dynamodb import DynamoDBClient
+
+    from tests.support.store import Store
+
+NUDGE: dict[str, Any] = {
+    "eventSource": "aws:rmq",
+    "eventSourceArn": "arn:aws:mq:us-east-1:000000000000:broker:b:b-1",
+    "rmqMessagesByQueue": {
+        f"{NOTIFICATION_QUEUE}::{VHOST}": [{"basicProperties": {}, "data": "e30="}]
+    },
+}
+SCHEDULE = scheduled_event("every-minute", NOW)
+FAR_AHEAD = 4_000_000_000
+
+
+class Dispatching:
+    """An execution environment of the deployed function."""
+
+    def __init__(self, environment: LambdaEnvironment) -> None:
+        self._environment = environment
+
+    def __call__(self, event: object = NUDGE) -> dict[str, int]:
+        """Invoke it."""
+        result: dict[str, int] = json.loads(self._environment.invoke(json.dumps(event).encode()))
+        return result
+
+    @property
+    def log(self) -> str:
+        """Return what it wrote."""
+        return self._environment.log_file.read_text("utf-8")
+
+
+@pytest.fixture
+def start(
+    database_url: str,
+    broker_url: str,
+    aws_url: str,
+    dynamodb: DynamoDBClient,
+    provider: Provider,
+    tmp_path: Path,
+) -> Iterator[Callable[..., Dispatching]]:
+    """Return a function that starts the dispatcher, with other variables if given."""
+    assert dynamodb
+    variables = {
+        "DATABASE_URL": database_url,
+        "BROKER_URL": broker_url,
+        "REALTIME_CONNECTIONS_TABLE": CONNECTIONS_TABLE,
+        "WEBSOCKET_ENDPOINT": provider.url,
+        "EMAIL_FROM": SENDER,
+        "DISPATCH_THREADS": "4",
+        **aws_environment(aws_url),
+    }
+    with ExitStack() as stack:
+
+        def start_one(**other: str) -> Dispatching:
+            function = Function(
+                "dispatch", "notification_dispatch.app.handler", variables | other, tmp_path, 60
+            )
+            return Dispatching(stack.enter_context(closing(LambdaEnvironment(function, "log"))))
+
+        yield start_one
+
+
+@pytest.fixture
+def dispatch(start: Callable[..., Dispatching]) -> Dispatching:
+    return start()
+
+
+def present() -> datetime:
+    """The clock of the deployed function: what is told must not be a day old."""
+    return datetime.now(UTC)
+
+
+def connect(dynamodb: DynamoDBClient, connection_id: str, user_id: str = "u1") -> None:
+    item = {"connection_id": {"S": connection_id}, "user_id": {"S": user_id}}
+    expiry = {"expires_at": {"N": str(FAR_AHEAD)}}
+    dynamodb.put_item(TableName=CONNECTIONS_TABLE, Item={**item, **expiry})
+
+
+@pytest.mark.parametrize("event", [NUDGE, SCHEDULE], ids=["nudge", "schedule"])
+def test_an_overdue_account_is_told_on_every_channel(
+    dispatch: Dispatching,
+    event: object,
+    store: Store,
+    dynamodb: DynamoDBClient,
+    provider: Provider,
+    aws_url: str,
+) -> None:
+    store.seed(world(user(), held("d1")))
+    connect(dynamodb, "phone")
+    with Functions(store.settings.database_url.get_secret_value(), clock=present) as functions:
+        functions.handle(message("billing.overdue"))
+
+    counts = dispatch(event)
+
+    text = "账户已欠费 ¥150.50（7天），所有设备已自动释放"
+    frames = [one.body for one in provider.requests(f"{CONNECTIONS}phone")]
+    assert [frame["type"] for frame in frames] == ["device_released", "billing_alert"]
+    assert frames[1]["message"] == text
+    assert [(mail.to, mail.subject) for mail in mails(aws_url)] == [
+        ("someone@example.com", "账户欠费")
+    ]
+    assert text in mails(aws_url)[0].html
+    assert [sms.message for sms in texts(aws_url)] == [text]
+    assert counts == {"published": 1, "websocket_sent": 2, "email_sent": 1, "sms_sent": 1}
+    assert dispatch(event) == {"published": 0}
+
+
+def test_a_user_of_six_devices_gets_six_frames_and_one_mail(
+    dispatch: Dispatching,
+    store: Store,
+    dynamodb: DynamoDBClient,
+    provider: Provider,
+    aws_url: str,
+) -> None:
+    store.seed(world(user(locale="en"), *(held(f"d{n}") for n in range(6))))
+    wanted = '{"device_released": {"email": true, "sms": true}}'
+    store.insert("notification_preferences", [("u1", wanted, None, None, None)])
+    connect(dynamodb, "phone")
+    with Functions(store.settings.database_url.get_secret_value(), clock=present) as functions:
+        functions.handle(message("user.suspended"))
+
+    dispatch()
+
+    frames = [one.body["type"] for one in provider.requests(CONNECTIONS)]
+    assert sorted(frames) == ["account_suspended", *["device_released"] * 6]
+    assert sorted(mail.subject for mail in mails(aws_url)) == [
+        "6 devices released",
+        "Account suspended",
+    ]
+    assert [sms.message.partition(":")[0] for sms in texts(aws_url)] == [
+        "6 devices were released automatically"
+    ]
+
+
+def test_mail_that_cannot_be_sent_delays_nothing_else(
+    start: Callable[..., Dispatching],
+    outbox: Outbox,
+    dynamodb: DynamoDBClient,
+    provider: Provider,
+) -> None:
+    provider.refuse(EMAIL, Refusal(503, "ServiceUnavailable"))
+    outbox.users(("u1", "someone@example.com", None))
+    outbox.tell(Told(channels=(Channel.WEBSOCKET, Channel.EMAIL), at=present()))
+    connect(dynamodb, "phone")
+
+    counts = start(AWS_ENDPOINT_URL_SESV2=provider.url)()
+
+    assert counts == {"published": 0, "websocket_sent": 1, "email_retried": 1}
+
+
+def test_metrics_and_logs_name_no_address(
+    start: Callable[..., Dispatching], outbox: Outbox, provider: Provider
+) -> None:
+    provider.refuse(EMAIL, Refusal(400, "MessageRejected", "someone@example.com is not verified"))
+    provider.refuse(SMS, Refusal(400, "InvalidParameter", "+8613800138000 is not reachable"))
+    outbox.users(("u1", "someone@example.com", "+8613800138000"))
+    outbox.tell(Told(at=present()))
+    dispatch = start(AWS_ENDPOINT_URL_SESV2=provider.url, AWS_ENDPOINT_URL_SNS=provider.url)
+
+    dispatch()
+
+    assert "example.com" not in dispatch.log
+    assert "13800138000" not in dispatch.log
+    documents = [json.loads(line) for line in dispatch.log.splitlines() if line.startswith("{")]
+    counted = {
+        (one["channel"], one["status"]): one["scheduler_notifications_total"]
+        for one in documents
+        if "_aws" in one
+    }
+    assert counted == {
+        ("websocket", "skipped"): 1,
+        ("email", "failed"): 1,
+        ("sms", "failed"): 1,
+    }
+    assert {one["error"] for one in documents if one.get("message") == "Delivery failed"} == {
+        "MessageRejected: … is not verified",
+        "InvalidParameter: … is not reachable",
+    }
+
+
+def test_without_database_the_nudge_is_not_thrown_back(start: Callable[..., Dispatching]) -> None:
+    dispatch = start(DATABASE_URL="mysql://nobody@127.0.0.1:1/nothing")
+
+    assert dispatch() == {"published": 0}
+    assert "Database unavailable" in dispatch.log
+
+
+def test_without_broker_users_are_told_all_the_same(
+    start: Callable[..., Dispatching], outbox: Outbox, store: Store
+) -> None:
+    outbox.users(("u1", "someone@example.com", None))
+    outbox.tell(Told(channels=(Channel.EMAIL,), at=present()))
+    outbox.happened(("device.released", "{}"))
+
+    counts = start(BROKER_URL=NOWHERE)()
+
+    assert counts == {"published": 0, "email_sent": 1}
+    assert store.rows("SELECT COUNT(*) FROM outgoing_events WHERE published_at IS NULL") == [(1,)]

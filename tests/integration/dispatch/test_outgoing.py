@@ -1,0 +1,237 @@
+"""Events for other services: at least once, in order, whoever else publishes or dies."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+import pika
+import pytest
+
+from scheduler.database.connection import Database
+from scheduler.messaging.bulk_publisher import BulkPublisher
+from scheduler.messaging.publisher import BrokerUnavailableError, Outbound
+from scheduler.messaging.topology import EVENTS_EXCHANGE
+from scheduler.outbox.outgoing import AT_ONCE, OutgoingEvents
+from scheduler.settings import BrokerSettings
+from tests.support.queues import Queues
+from tests.support.together import together
+from tests.support.world import NOW
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from tests.support.outbox import Outbox
+    from tests.support.store import Store
+
+DEVICES = "abcd"
+SUBSCRIBER = "billing.device-events"
+UNPUBLISHED = "SELECT COUNT(*) FROM outgoing_events WHERE published_at IS NULL"
+
+
+def broker(url: str) -> BrokerSettings:
+    return BrokerSettings.model_validate({"BROKER_URL": url})
+
+
+@pytest.fixture
+def subscriber(broker_url: str) -> Iterator[str]:
+    """A queue of another service, bound to what the product tells."""
+    with closing(pika.BlockingConnection(pika.URLParameters(broker_url))) as connection:
+        channel = connection.channel()
+        channel.queue_declare(SUBSCRIBER, durable=True, arguments={"x-queue-type": "quorum"})
+        channel.queue_bind(SUBSCRIBER, EVENTS_EXCHANGE, "device.allocated")
+        channel.queue_bind(SUBSCRIBER, EVENTS_EXCHANGE, "device.released")
+        yield SUBSCRIBER
+        channel.queue_delete(SUBSCRIBER)
+
+
+@pytest.fixture
+def publisher(broker_url: str) -> Iterator[BulkPublisher]:
+    with closing(BulkPublisher(broker(broker_url))) as made:
+        yield made
+
+
+@pytest.fixture
+def events(database: Database, publisher: BulkPublisher) -> OutgoingEvents:
+    return OutgoingEvents(database, publisher, lambda: NOW)
+
+
+def publish_all(events: OutgoingEvents) -> int:
+    total = 0
+    while published := events.publish_next():
+        total += published
+    return total
+
+
+def test_an_event_is_published_with_its_row_as_id(
+    events: OutgoingEvents, outbox: Outbox, store: Store, broker_url: str, subscriber: str
+) -> None:
+    outbox.happened(("device.released", '{"deviceId": "d1", "reason": "设备"}'))
+
+    assert publish_all(events) == 1
+
+    (found,) = Queues(broker_url).take(subscriber)
+    ((id_, published_at),) = store.rows("SELECT id, published_at FROM outgoing_events")
+    assert found.routing_key == "device.released"
+    assert found.body.decode() == '{"deviceId": "d1", "reason": "设备"}'
+    properties = found.properties
+    assert properties.message_id == str(id_)
+    assert (properties.content_type, properties.type) == ("application/json", "device.released")
+    assert (properties.timestamp, properties.delivery_mode) == (int(NOW.timestamp()), 2)
+    assert published_at == NOW.replace(tzinfo=None)
+
+
+def test_many_events_come_in_their_order(
+    events: OutgoingEvents, outbox: Outbox, broker_url: str, subscriber: str
+) -> None:
+    outbox.happened(*[("device.released", f'{{"n": {n}}}') for n in range(AT_ONCE + 50)])
+
+    assert publish_all(events) == AT_ONCE + 50
+
+    ids = [int(one.properties.message_id) for one in Queues(broker_url).take(subscriber)]
+    assert ids == sorted(set(ids))
+    assert len(ids) == AT_ONCE + 50
+
+
+def test_an_event_nobody_wants_is_published_all_the_same(
+    events: OutgoingEvents, outbox: Outbox, store: Store
+) -> None:
+    outbox.happened(("device.allocated", "{}"))
+
+    assert publish_all(events) == 1
+    assert store.rows(UNPUBLISHED) == [(0,)]
+
+
+def test_while_one_publishes_another_stands_back(
+    events: OutgoingEvents, outbox: Outbox, store: Store
+) -> None:
+    outbox.happened(("device.released", "{}"))
+
+    with (
+        closing(Database(store.settings)) as other,
+        OutgoingEvents(other, _Nowhere(), lambda: NOW)._alone() as alone,
+    ):
+        assert alone
+        assert events.publish_next() == 0
+
+    assert events.publish_next() == 1
+
+
+def test_without_broker_events_wait(
+    database: Database, outbox: Outbox, store: Store, events: OutgoingEvents
+) -> None:
+    outbox.happened(("device.released", "{}"), ("device.allocated", "{}"))
+    cut_off = OutgoingEvents(
+        database, BulkPublisher(broker("amqp://127.0.0.1:1/nowhere")), lambda: NOW
+    )
+
+    with pytest.raises(BrokerUnavailableError):
+        cut_off.publish_next()
+
+    assert store.rows(UNPUBLISHED) == [(2,)]
+    assert publish_all(events) == 2
+
+
+def test_who_dies_between_publishing_and_noting_it_leaves_a_repetition_not_a_gap(
+    database: Database, publisher: BulkPublisher, outbox: Outbox, broker_url: str, subscriber: str
+) -> None:
+    outbox.happened(*[("device.released", f'{{"n": {n}}}') for n in range(3)])
+    dying = OutgoingEvents(database, _DiesAfter(publisher), lambda: NOW)
+
+    with pytest.raises(_DiedError):
+        dying.publish_next()
+    publish_all(OutgoingEvents(database, publisher, lambda: NOW))
+
+    bodies = [one.body.decode() for one in Queues(broker_url).take(subscriber)]
+    assert bodies == ['{"n": 0}', '{"n": 1}', '{"n": 2}'] * 2
+
+
+def test_a_connection_that_died_in_a_freeze_is_rebuilt(
+    events: OutgoingEvents,
+    publisher: BulkPublisher,
+    outbox: Outbox,
+    broker_url: str,
+    subscriber: str,
+) -> None:
+    outbox.happened(("device.released", '{"n": 1}'))
+    publish_all(events)
+    assert publisher._connection
+    publisher._connection.close()
+
+    outbox.happened(("device.released", '{"n": 2}'))
+    publish_all(events)
+
+    bodies = [one.body.decode() for one in Queues(broker_url).take(subscriber)]
+    assert bodies == ['{"n": 1}', '{"n": 2}']
+
+
+def test_several_dispatchers_keep_the_order_of_each_device(
+    store: Store, outbox: Outbox, broker_url: str, subscriber: str
+) -> None:
+    """Publishers race with the transactions that write; each device's lock orders those."""
+    rounds = 40
+
+    def publish() -> None:
+        with (
+            closing(Database(store.settings)) as database,
+            closing(BulkPublisher(broker(broker_url))) as publisher,
+        ):
+            events = OutgoingEvents(database, publisher, lambda: NOW)
+            while _written(database) < len(DEVICES) * rounds:
+                events.publish_next()
+            publish_all(events)
+
+    def write(device: str) -> None:
+        for n in range(rounds):
+            outbox.happened(("device.released", f'{{"device": "{device}", "n": {n}}}'))
+
+    writers = [lambda device=device: write(device) for device in DEVICES]
+    together(publish, publish, *writers)
+    with (
+        closing(Database(store.settings)) as database,
+        closing(BulkPublisher(broker(broker_url))) as last,
+    ):
+        publish_all(OutgoingEvents(database, last, lambda: NOW))
+
+    assert store.rows(UNPUBLISHED) == [(0,)]
+    for device, numbers in _by_device(Queues(broker_url).take(subscriber)).items():
+        assert numbers == list(range(rounds)), device
+
+
+def _written(database: Database) -> int:
+    with database.transaction() as cursor:
+        return cursor.execute("SELECT 1 FROM outgoing_events")
+
+
+def _by_device(found: Sequence[Any]) -> dict[str, list[int]]:
+    """Return the numbers of each device in the order in which they came first."""
+    numbers: dict[str, list[int]] = defaultdict(list)
+    for one in found:
+        body = json.loads(one.body)
+        if body["n"] not in numbers[body["device"]]:
+            numbers[body["device"]].append(body["n"])
+    return numbers
+
+
+class _Nowhere(BulkPublisher):
+    """A publisher that is never asked."""
+
+    def __init__(self) -> None:
+        super().__init__(broker("amqp://127.0.0.1:1/nowhere"))
+
+
+class _DiedError(Exception):
+    """The process would be dead here."""
+
+
+class _DiesAfter(BulkPublisher):
+    """Publishes and dies before it can be noted."""
+
+    def __init__(self, inner: BulkPublisher) -> None:
+        self._inner = inner
+
+    def publish(self, messages: Iterable[Outbound]) -> None:
+        self._inner.publish(messages)
+        raise _DiedError
