@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -30,12 +30,21 @@ app = typer.Typer(
 
 
 @app.command()
-def run() -> None:
+def run(
+    window: Annotated[
+        float,
+        typer.Option(
+            envvar="CLOUDPHONE_BATCH_WINDOW",
+            min=0,
+            help="Seconds for which a mapping collects messages before it invokes.",
+        ),
+    ] = 0.5,
+) -> None:
     """Start everything and stay in the foreground; Ctrl-C stops all of it."""
     from local import supervisor  # noqa: PLC0415 - takes a second, and only this command needs it
 
     with _outcome() as (state, steps):
-        supervisor.run(state, steps)
+        supervisor.run(state, steps, window)
 
 
 @app.command()

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import ExitStack
 
+    from local.event_source_mapping.mapping import Batching
     from local.given import Given
     from local.paths import StateDir
     from local.ports import PortPlan
@@ -26,6 +27,7 @@ class Context:
     on_spawn: OnSpawn
     steps: Steps
     stack: ExitStack
+    batching: Batching
 
     def on_stop(self, what: str, stop: Callable[[], object]) -> None:
         """Have ``stop`` called, as a visible step, when the platform goes down."""

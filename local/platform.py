@@ -54,7 +54,7 @@ def start(context: Context) -> Running:
         context.on_stop("WebSocket API", start_websocket(websocket, environment, logs).stop)
     with steps.step("Starting event source mappings and schedules"):
         context.on_stop("schedules", run_schedules(environment, logs).stop)
-        mappings = run_mappings(servers.broker_url, environment, logs)
+        mappings = run_mappings(servers.broker_url, environment, logs, batching=context.batching)
         context.on_stop("event source mappings", mappings.stop)
     with steps.step("Starting HTTP API and console page"):
         gateway = start_gateway(api, console, environment, state.path)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from local import endpoints, install, lock, platform
 from local.context import Context
 from local.errors import LocalError
+from local.event_source_mapping.mapping import Batching
 from local.given import Given
 from local.leftovers import ProcessList
 from local.ports import PortPlan
@@ -28,8 +29,13 @@ _WATCH_SECONDS: Final = 0.5
 _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def run(state: StateDir, steps: Steps) -> None:
+def run(state: StateDir, steps: Steps, window: float) -> None:
     """Run the platform until Ctrl-C, SIGTERM or SIGHUP.
+
+    Args:
+        state: the folder of this platform.
+        steps: shows what is done.
+        window: seconds for which mappings collect messages.
 
     Raises:
         LocalError: it could not start, or one of its servers ended by itself.
@@ -39,12 +45,12 @@ def run(state: StateDir, steps: Steps) -> None:
     with lock.hold(state.lock), steps, ExitStack() as stack:
         _listen_to_signals(steps)
         try:
-            _serve(state, steps, stack)
+            _serve(state, steps, stack, window)
         except CancelledError:
             steps.say("Stopped before everything was up")
 
 
-def _serve(state: StateDir, steps: Steps, stack: ExitStack) -> None:
+def _serve(state: StateDir, steps: Steps, stack: ExitStack, window: float) -> None:
     started = time.monotonic()
     processes = ProcessList(state.processes)
     _clear_away(state, processes, steps)
@@ -55,7 +61,8 @@ def _serve(state: StateDir, steps: Steps, stack: ExitStack) -> None:
     install.ensure(given.programs(), steps, state.logs / "apt.log")
     stack.callback(processes.stop_all)
     plan = PortPlan(steps.say)
-    running = platform.start(Context(given, state, plan, processes.add, steps, stack))
+    context = Context(given, state, plan, processes.add, steps, stack, Batching(window=window))
+    running = platform.start(context)
     steps.say(f"\nCloudPhone Scheduler is ready after {time.monotonic() - started:.1f} s")
     endpoints.show(steps.console, state, running.endpoints)
     # Written after the last line is printed: `up` stops relaying when it sees the file.

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import yaml
 
 from local.paths import ROOT
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 _TEMPLATE: Final = ROOT / "template.yaml"
-_REALTIME: Final = ROOT / "local" / "realtime.template.yaml"
 _TABLE: Final = "AWS::DynamoDB::Table"
 _FUNCTION: Final = "AWS::Serverless::Function"
 
@@ -75,23 +71,9 @@ def _service(resource: dict[str, Any]) -> str | None:
 
 @cache
 def _template() -> dict[str, Any]:
-    return _joined(_read(_TEMPLATE), _read(_REALTIME))
-
-
-def _read(path: Path) -> dict[str, Any]:
-    text = path.read_text(encoding="utf-8")
+    text = _TEMPLATE.read_text(encoding="utf-8")
     template: dict[str, Any] = yaml.load(text, Loader=_Loader)  # noqa: S506 - it is a SafeLoader
     return template
-
-
-def _joined(template: dict[str, Any], addition: dict[str, Any]) -> dict[str, Any]:
-    """Add what a template lacks; what both have is the template's."""
-    return addition | {
-        key: _joined(value, addition[key])
-        if isinstance(value, dict) and isinstance(addition.get(key), dict)
-        else value
-        for key, value in template.items()
-    }
 
 
 def _resolved(value: Any) -> Any:  # noqa: ANN401 - any YAML
