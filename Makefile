@@ -9,7 +9,7 @@ CHECKOV_READY := .venv-checkov/.synced
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down status clean lock test lint servers scenarios faults build validate deploy
+.PHONY: help run up down status clean lock test lint servers scenarios faults bench-latency build build-here validate deploy
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -31,7 +31,7 @@ clean: ## Delete the local platform's data, build results and caches
 	@rm -rf .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find functions layers local ops tests bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
-test: lint servers validate ## Everything that must pass: lint, types, template, tests on real servers
+test: lint servers validate build-here ## Everything that must pass: lint, types, template, tests on real servers
 	@$(BIN)/python -m pytest
 
 lint: $(READY) ## ruff and mypy
@@ -48,6 +48,9 @@ SEED  ?= 1
 faults: servers ## Kill function, broker and database under load, and print the account (KILLS=, SEED=)
 	@$(BIN)/python -m tests.faults drill --kills $(KILLS) --seed $(SEED)
 
+bench-latency: servers ## Measure publish to WebSocket frame, p50 and p99 at 1/s and 100/s
+	@$(BIN)/python -m bench.latency
+
 # sam checks no hash of a wheel for another machine, so it gets only wheels that pip has checked.
 # /opt and /var/task are read-only and zip rounds times, so bytecode must not be checked by time.
 SAM          := PATH="$(CURDIR)/$(SAM_BIN):$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} sam
@@ -63,6 +66,9 @@ build: $(SAM_READY) ## Build what `sam deploy` uploads (ARCHITECTURE=x86_64 for 
 	@PIP_NO_INDEX=1 PIP_FIND_LINKS=$(CURDIR)/$(WHEELS) $(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE)
 	@for l in .aws-sam/build/*Layer; do $(COMPILE) -s $$l -p /opt $$l; done
 	@for f in .aws-sam/build/*Function; do $(COMPILE) -s $$f -p /var/task $$f; done
+
+build-here: ## Build for this machine, to run without or with Docker
+	@$(MAKE) --no-print-directory build ARCHITECTURE=$(subst aarch64,arm64,$(shell uname -m))
 
 validate: $(SAM_READY) $(CHECKOV_READY) ## Check template.yaml and what it nests: sam, cfn-lint, checkov
 	@$(SAM) validate
