@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.console import Console, RenderableType
@@ -17,9 +17,7 @@ from ops.errors import OpsError
 from scheduler.messaging.amqp import encodable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-T = TypeVar("T")
+    from collections.abc import Iterator
 _PIPE_WIDTH: Final = 200
 
 BrokerUrl = Annotated[
@@ -60,11 +58,16 @@ def endpoints_of(broker: str) -> dict[str, Any]:
 def say(text: RenderableType, data: dict[str, Any], *, as_json: bool) -> None:
     """Print a result, for a person or for a program; a text must be `ops.text.printable`."""
     if as_json:
-        print(encodable(json.dumps(data, ensure_ascii=False)))
+        print(as_text(data))
     elif isinstance(text, str):
         print(text)
     else:
         console().print(text)
+
+
+def as_text(data: object) -> str:
+    """Return JSON that any terminal and pipe can carry."""
+    return encodable(json.dumps(data, ensure_ascii=False))
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -75,12 +78,10 @@ def console(*, stderr: bool = False) -> Console:
     return made
 
 
-@contextmanager
-def progress(items: Iterable[T], doing: str, total: int) -> Iterator[Iterable[T]]:
-    """Pass items on; a bar on the terminal shows how many of all there were."""
-    bar = console(stderr=True)
-    with Progress(console=bar, transient=True, disable=not bar.is_terminal) as shown:
-        yield shown.track(items, total, description=doing)
+def progress() -> Progress:
+    """Return bars that are shown on a terminal, below the output, until their block ends."""
+    below = console(stderr=True)
+    return Progress(console=below, transient=True, disable=not below.is_terminal)
 
 
 @contextmanager

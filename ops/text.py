@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
+_UNUSUAL: Final = re.compile(r"[^ -~\n\t]")
 _STEPS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -17,7 +19,7 @@ def printable(text: str) -> str:
     Messages come from strangers: an escape sequence in one could recolour or retitle the
     operator's terminal, or hide the rest of the line.
     """
-    return "".join(_escaped(one) if _steers(one) else one for one in text)
+    return _UNUSUAL.sub(lambda found: _harmless(found[0]), text)
 
 
 def age(since: datetime | None, now: datetime) -> str:
@@ -31,10 +33,8 @@ def _rounded(span: timedelta) -> str:
     return f"{seconds // size} {unit}"
 
 
-def _steers(character: str) -> bool:
-    """Tell control, format (such as right-to-left) and surrogate characters."""
-    return unicodedata.category(character).startswith("C") and character not in "\n\t"
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
+def _harmless(character: str) -> str:
+    """Escape control, format (such as right-to-left) and surrogate characters."""
+    if unicodedata.category(character).startswith("C"):
+        return character.encode("unicode_escape").decode("ascii")
+    return character

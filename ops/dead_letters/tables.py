@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Group as Lines
 from rich.rule import Rule
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from ops.dead_letters.groups import Group
     from ops.dead_letters.letter import DeadLetter
+
+_INDENTED_DEPTH: Final = 50
 
 
 def overview(groups: Iterable[Group], now: datetime) -> Table:
@@ -41,7 +43,7 @@ def overview(groups: Iterable[Group], now: datetime) -> Table:
 
 
 def page(letter: DeadLetter, now: datetime) -> Lines:
-    """Return all about a letter."""
+    """Return all about a letter but its body."""
     about = describe(letter)
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
@@ -61,16 +63,33 @@ def page(letter: DeadLetter, now: datetime) -> Lines:
         if name not in FAILURE_HEADERS:
             table.add_row("header", Text(printable(f"{name}: {_pretty(value)}")))
     heading = Rule(Text(printable(letter.id)), align="left")
-    return Lines(heading, table, Text(), Text(printable(_body(about))), Text())
+    return Lines(heading, table)
 
 
-def _body(about: dict[str, Any]) -> str:
+def body(letter: DeadLetter) -> str:
+    """Return a letter's body over several lines; plain, for rich is slow with long texts."""
+    about = describe(letter)
     if "body" in about:
-        return _pretty(about["body"])
+        return printable(_pretty(about["body"]))
     if "bodyText" in about:
-        return f"(not JSON)\n{about['bodyText']}"
+        return printable(f"(not JSON)\n{about['bodyText']}")
     return f"(not UTF-8; base64)\n{about['bodyBase64']}"
 
 
 def _pretty(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+    if isinstance(value, str):
+        return value
+    # Indented, 18 KB of brackets would be 160 MB.
+    indent = None if _is_deep(value, _INDENTED_DEPTH) else 2
+    return json.dumps(value, ensure_ascii=False, indent=indent)
+
+
+def _is_deep(value: object, limit: int) -> bool:
+    match value:
+        case dict():
+            children = list(value.values())
+        case list():
+            children = value
+        case _:
+            return False
+    return limit == 0 or any(_is_deep(child, limit - 1) for child in children)

@@ -13,6 +13,7 @@ from scheduler.messaging import topology
 
 if TYPE_CHECKING:
     from pika import BlockingConnection
+    from pika.adapters.blocking_connection import BlockingChannel
 
 _NOT_FOUND: Final = 404
 _TIMEOUT: Final = 2.0
@@ -31,10 +32,15 @@ def depths(
     connection: BlockingConnection, unacknowledged: dict[str, int]
 ) -> dict[str, Depth | None]:
     """Return the depth of every queue; None for one that does not exist."""
-    return {
-        queue.name: _depth(connection, queue.name, unacknowledged.get(queue.name))
-        for queue in topology.queues()
-    }
+    channel = connection.channel()
+    found: dict[str, Depth | None] = {}
+    for queue in topology.queues():
+        if channel.is_closed:  # the broker does that when a queue does not exist
+            channel = connection.channel()
+        found[queue.name] = _depth(channel, queue.name, unacknowledged.get(queue.name))
+    if channel.is_open:
+        channel.close()
+    return found
 
 
 def unacknowledged(management_url: str, vhost: str) -> dict[str, int]:
@@ -51,14 +57,11 @@ def unacknowledged(management_url: str, vhost: str) -> dict[str, int]:
     return {one["name"]: one.get("messages_unacknowledged", 0) for one in answer}
 
 
-def _depth(connection: BlockingConnection, name: str, unacked: int | None) -> Depth | None:
-    # A channel of its own: the broker closes it when the queue does not exist.
-    channel = connection.channel()
+def _depth(channel: BlockingChannel, name: str, unacked: int | None) -> Depth | None:
     try:
         found = channel.queue_declare(name, passive=True).method
     except ChannelClosedByBroker as error:
         if error.reply_code != _NOT_FOUND:
             raise
         return None
-    channel.close()
     return Depth(found.message_count, unacked, found.consumer_count)

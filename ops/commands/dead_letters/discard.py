@@ -83,7 +83,7 @@ def _look(url: str, sieve: Sieve) -> tuple[set[bytes], list[Group]]:
             seen.add(one.letter.fingerprint)
             yield one.letter
 
-    with letters_of(url, "Reading") as letters:
+    with letters_of(url) as letters:
         return seen, grouped(noted(sieve.sift(letters)))
 
 

@@ -1,4 +1,4 @@
-"""The dead letters of a broker, with a progress bar while they are read."""
+"""The dead letters of a broker, with progress bars."""
 
 from __future__ import annotations
 
@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def letters_of(broker_url: str, doing: str) -> Iterator[Iterable[Taken]]:
+def letters_of(broker_url: str, doing: str = "") -> Iterator[Iterable[Taken]]:
     """Give the letters that are there now, the oldest first; what is not removed stays.
+
+    Args:
+        broker_url: of the broker.
+        doing: what is done to each letter, if that takes longer than reading it.
 
     Raises:
         InvalidInputError: the URL is no AMQP URL.
@@ -27,8 +31,11 @@ def letters_of(broker_url: str, doing: str) -> Iterator[Iterable[Taken]]:
     with (
         connected(broker_url) as connection,
         dead_letter_queue(connection) as queue,
-        options.progress(queue.letters(), doing, queue.count) as letters,
+        options.progress() as bars,
     ):
         if queue.readers:
             print("note: somebody else reads dead letters now; theirs are missing", file=sys.stderr)
-        yield letters
+        reading = bars.add_task("Reading", total=queue.count)
+        queue.arrived = lambda: bars.advance(reading)
+        letters = queue.letters()
+        yield bars.track(letters, queue.count, description=doing) if doing else letters

@@ -31,7 +31,7 @@ def command(
     now = datetime.now(UTC)
     with options.outcome(as_json=as_json):
         sieve = Sieve(filters.selection(queue, error, ids, older_than, newer_than, now))
-        with letters_of(options.broker_url(broker), "Reading") as letters:
+        with letters_of(options.broker_url(broker)) as letters:
             groups = grouped(one.letter for one in sieve.sift(letters))
         data = {
             "total": sieve.total,

@@ -79,8 +79,8 @@ def command(  # noqa: PLR0913 - each is an option
 @contextmanager
 def _stored(file: Path) -> Iterator[Iterable[Taken]]:
     letters = [Taken(letter, lambda: None) for letter in backup.read(file)]
-    with options.progress(letters, "Replaying", len(letters)) as shown:
-        yield shown
+    with options.progress() as bars:
+        yield bars.track(letters, len(letters), description="Replaying")
 
 
 def _kept(one: Taken) -> Taken:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Group as Lines
 
 from ops import options
 from ops.commands.dead_letters import filters
 from ops.commands.dead_letters.letters import letters_of
 from ops.dead_letters.describe import describe
 from ops.dead_letters.selection import Sieve
-from ops.dead_letters.tables import page
+from ops.dead_letters.tables import body, page
+
+if TYPE_CHECKING:
+    from ops.dead_letters.letter import DeadLetter
 
 
 def command(  # noqa: PLR0913 - each is an option
@@ -34,10 +36,20 @@ def command(  # noqa: PLR0913 - each is an option
     now = datetime.now(UTC)
     with options.outcome(as_json=as_json):
         sieve = Sieve(filters.selection(queue, error, ids, older_than, newer_than, now))
-        with letters_of(options.broker_url(broker), "Reading") as letters:
+        with letters_of(options.broker_url(broker)) as letters:
             found = [one.letter for one in islice(sieve.sift(letters), limit)]
         sieve.require_match()
-        data = {"letters": [describe(letter) for letter in found]}
-        more = f"Stopped at {limit} (--limit)." if len(found) == limit else ""
-        pages = Lines(*(page(letter, now) for letter in found), more)
-        options.say(pages if found else "No dead letters.", data, as_json=as_json)
+        if as_json:
+            print(options.as_text({"letters": [describe(letter) for letter in found]}))
+        else:
+            _print(found, now, limit)
+
+
+def _print(found: list[DeadLetter], now: datetime, limit: int) -> None:
+    for letter in found:
+        options.console().print(page(letter, now))
+        print(f"\n{body(letter)}\n")
+    if not found:
+        print("No dead letters.")
+    if len(found) == limit:
+        print(f"Stopped at {limit} (--limit).")

@@ -6,16 +6,36 @@ import json
 import os
 import subprocess
 import sys
-from typing import Any
+from typing import Any, Final, TextIO
 
 from typer.testing import CliRunner, Result
 
 from ops.cli import app
 
+# Python ignores SIGINT when it is started by a shell in the background, as the tests may be.
+_INTERRUPTIBLE: Final = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("ops", run_name="__main__")
+"""
+
 
 def run(*arguments: str, stdin: str | None = None, **environment: str) -> Result:
     """Run a command within this process."""
     return CliRunner().invoke(app, arguments, input=stdin, env=environment)
+
+
+def start(
+    *arguments: str, stdout: TextIO | int = subprocess.PIPE, **environment: str
+) -> subprocess.Popen[str]:
+    """Start a command as a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-c", _INTERRUPTIBLE, *arguments],
+        env={**os.environ, **environment},
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 class DeadLetters:
@@ -37,10 +57,4 @@ class DeadLetters:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command as a process of its own, to be killed."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "ops", "dead-letters", *arguments],
-            env={**os.environ, "BROKER_URL": self.broker_url},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        return start("dead-letters", *arguments, BROKER_URL=self.broker_url)

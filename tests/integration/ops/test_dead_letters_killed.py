@@ -1,0 +1,84 @@
+"""A command that is killed half way has lost nothing, and is simply run again."""
+
+from __future__ import annotations
+
+import json
+import signal
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pika
+import pytest
+
+from scheduler.messaging.topology import DEAD_LETTER_QUEUE
+from tests.integration.local.waiting import eventually
+from tests.integration.ops.letters import Broker, letter, numbered
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.integration.ops.running import DeadLetters
+
+FAILED = "scheduler.device-failed"
+LETTERS = 400
+IDS = numbered(range(LETTERS))
+
+
+@pytest.fixture(autouse=True)
+def many(broker: Broker) -> None:
+    broker.publish(*(letter(id=id_) for id_ in IDS))
+
+
+@pytest.mark.parametrize("killer", [signal.SIGKILL, signal.SIGINT])
+def test_a_replay_that_is_killed_half_way_loses_nothing(
+    broker: Broker, dead_letters: DeadLetters, killer: signal.Signals
+) -> None:
+    with dead_letters.start("replay") as process:
+        with closing(pika.BlockingConnection(pika.URLParameters(broker.url))) as connection:
+            channel = connection.channel()
+            eventually(
+                lambda: channel.queue_declare(FAILED, passive=True).method.message_count > 20,
+                "the replay under way",
+            )
+        process.send_signal(killer)
+        _, said = process.communicate()
+
+    assert process.returncode != 0
+    if killer is signal.SIGINT:
+        assert "stopped (" in said
+        assert "replayed before; nothing is lost, run it again" in said
+    eventually(
+        lambda: broker.depth(FAILED) + broker.depth(DEAD_LETTER_QUEUE) >= LETTERS,
+        "what the killed process held back in the queue",
+    )
+    left = broker.depth(DEAD_LETTER_QUEUE)
+    assert 0 < left < LETTERS
+
+    assert dead_letters.json("replay")["replayed"] == left
+
+    came = broker.ids(FAILED)
+    assert sorted(set(came)) == IDS
+    assert len(came) <= LETTERS + 1
+    assert broker.depth(DEAD_LETTER_QUEUE) == 0
+
+
+def test_a_discard_that_is_killed_half_way_has_in_the_file_what_is_not_in_the_queue(
+    broker: Broker, dead_letters: DeadLetters, tmp_path: Path
+) -> None:
+    file = tmp_path / "backup.jsonl"
+
+    with dead_letters.start("discard", "--yes", "--backup", str(file)) as process:
+        eventually(lambda: file.exists() and file.stat().st_size > 0, "the first letters kept")
+        process.kill()
+
+    eventually(
+        lambda: len(kept(file)) + broker.depth(DEAD_LETTER_QUEUE) >= LETTERS,
+        "what the killed process held back in the queue",
+    )
+    assert set(kept(file)) | set(broker.ids(DEAD_LETTER_QUEUE)) == set(IDS)
+
+
+def kept(file: Path) -> list[str]:
+    """Return the ids in a backup whose last line may be cut off."""
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    return [json.loads(line)["id"] for line in lines if line.endswith("\n")]

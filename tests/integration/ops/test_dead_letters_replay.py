@@ -1,0 +1,209 @@
+"""``dead-letters replay``: back to the work queue as new, once, in order, and in no loop."""
+
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pika
+import pytest
+
+from scheduler.messaging.publisher import Outbound
+from scheduler.messaging.topology import DEAD_LETTER_EXCHANGE, DEAD_LETTER_QUEUE, declare
+from tests.integration.ops.letters import Broker, letter, numbered
+from tests.integration.ops.running import DeadLetters
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from local.servers.rabbitmq import RabbitMQ
+
+FAILED = "scheduler.device-failed"
+SUSPENDED = "scheduler.user-suspended"
+
+
+def test_a_letter_comes_back_to_its_queue_as_it_was_published_first(
+    broker: Broker, dead_letters: DeadLetters
+) -> None:
+    headers: dict[str, Any] = {"trace": "设备", "n": 2**40, "raw": b"\xff", "deep": [{"a": None}]}
+    properties = {
+        "message_id": "消息-1",
+        "correlation_id": "c-1",
+        "content_type": "application/json",
+        "content_encoding": "identity",
+        "type": "device.failed",
+        "app_id": "device-service",
+        "reply_to": "answers",
+        "priority": 3,
+        "timestamp": 1_795_500_000,
+    }
+    sent = letter(headers={**headers, "x-attempt": 3}, body=b"\xff\x00")
+    all_headers = sent.properties["headers"]
+    broker.publish(
+        Outbound(sent.exchange, sent.routing_key, sent.body, {**properties, "headers": all_headers})
+    )
+
+    assert dead_letters.json("replay") == {
+        "dryRun": False,
+        "total": 1,
+        "matched": 1,
+        "replayed": 1,
+        "refused": [],
+    }
+
+    (found,) = broker.take(FAILED)
+    assert found.body == b"\xff\x00"
+    assert found.headers == {**headers, "x-replays": 1}
+    assert {name: getattr(found.properties, name) for name in properties} == properties
+    assert found.properties.delivery_mode == 2
+    assert broker.depth(DEAD_LETTER_QUEUE) == 0
+
+
+def test_a_message_that_the_broker_gave_up_can_be_replayed(
+    broker: Broker, dead_letters: DeadLetters
+) -> None:
+    given: dict[str, Any] = {"message_id": "m-1", "headers": {"trace": "t"}, "expiration": "90000"}
+    broker.publish(Outbound("", FAILED, b"{}", given))
+    broker.reject(FAILED)
+    broker.eventually_holds(1, DEAD_LETTER_QUEUE)
+
+    assert dead_letters.json("replay")["replayed"] == 1
+
+    (found,) = broker.take(FAILED)
+    assert found.headers == {"trace": "t", "x-replays": 1}
+    assert found.properties.expiration is None
+
+
+def test_letters_come_back_in_the_order_in_which_they_failed(
+    broker: Broker, dead_letters: DeadLetters
+) -> None:
+    ids = numbered(range(60))
+    broker.publish(
+        *(letter(("device.failed", "user.suspended")[n % 2], id=id_) for n, id_ in enumerate(ids))
+    )
+
+    assert dead_letters.json("replay", "--queue", "device.failed")["replayed"] == 30
+
+    assert broker.ids(FAILED) == ids[::2]
+    assert broker.ids(DEAD_LETTER_QUEUE) == ids[1::2]
+
+
+def test_replaying_twice_changes_nothing(broker: Broker, dead_letters: DeadLetters) -> None:
+    broker.publish(letter(id="m-1"), letter("user.suspended", id="m-2"))
+
+    assert dead_letters.run("replay").stdout == "Replayed 2 of 2 dead letters.\n"
+    assert dead_letters.run("replay").stdout == "Replayed 0 of 0 dead letters.\n"
+
+    assert broker.ids(FAILED, SUSPENDED) == ["m-1", "m-2"]
+
+
+def test_a_dry_run_tells_what_would_be_done_and_does_nothing(
+    broker: Broker, dead_letters: DeadLetters
+) -> None:
+    broker.publish(letter(id="m-1"), letter(id="m-2"), letter(id="often", replays=3))
+
+    result = dead_letters.run("replay", "--dry-run", "--json")
+
+    told = json.loads(result.stdout)
+    assert (told["dryRun"], told["replayed"], told["refused"][0]["count"]) == (True, 2, 1)
+    assert broker.depth(FAILED) == 0
+    assert broker.ids(DEAD_LETTER_QUEUE) == ["m-1", "m-2", "often"]
+
+
+def test_what_was_replayed_too_often_stays_unless_forced(
+    broker: Broker, dead_letters: DeadLetters
+) -> None:
+    broker.publish(letter(id="often", replays=3), letter(id="twice", replays=2))
+
+    result = dead_letters.run("replay")
+    assert result.exit_code == 1
+    assert result.stdout == "Replayed 1 of 2 dead letters.\n"
+    assert "not replayed: 1 × replayed 3 times already (--force" in result.stderr
+
+    assert dead_letters.run("replay", "--force").exit_code == 0
+    replayed = {one.properties.message_id: one.headers["x-replays"] for one in broker.take(FAILED)}
+    assert replayed == {"twice": 3, "often": 4}
+
+
+@pytest.mark.parametrize("replays", [-1, "many", None, 2.5])
+def test_a_count_that_makes_no_sense_counts_as_none(
+    broker: Broker, dead_letters: DeadLetters, replays: object
+) -> None:
+    made = letter(headers={"x-replays": replays if not isinstance(replays, float) else b"\xff"})
+    broker.publish(made)
+
+    assert dead_letters.json("list")["groups"][0]["replays"] == 0
+    assert dead_letters.json("replay")["replayed"] == 1
+    assert broker.take(FAILED)[0].headers["x-replays"] == 1
+
+
+def test_what_has_no_work_queue_stays_and_is_named(
+    broker: Broker, dead_letters: DeadLetters
+) -> None:
+    unknown = letter(id="unknown")
+    headers = unknown.properties["headers"] | {"x-source-queue": "scheduler.device-exploded"}
+    broker.publish(
+        Outbound(DEAD_LETTER_EXCHANGE, "scheduler.x.failed", b"{}", {"headers": headers}),
+        letter(id="known"),
+    )
+
+    result = dead_letters.run("replay")
+
+    assert result.exit_code == 1
+    assert "1 × scheduler.device-exploded is no work queue" in result.stderr
+    assert broker.ids(FAILED) == ["known"]
+    assert broker.depth(DEAD_LETTER_QUEUE) == 1
+
+
+def test_nothing_is_removed_when_the_work_queue_is_missing(rabbitmq: RabbitMQ) -> None:
+    broker = Broker(rabbitmq.create_vhost("half"))
+    with closing(pika.BlockingConnection(pika.URLParameters(broker.url))) as connection:
+        channel = connection.channel()
+        declare(channel)
+        channel.queue_delete(SUSPENDED)
+    broker.publish(letter(id="m-1"), letter("user.suspended", id="m-2"), letter(id="m-3"))
+
+    result = DeadLetters(broker.url).run("replay")
+
+    assert result.exit_code == 1
+    assert f"no queue of the virtual host receives {SUSPENDED}" in result.stderr
+    assert "(1 replayed before; nothing is lost, run it again)" in result.stderr
+    assert broker.ids(FAILED) == ["m-1"]
+    assert broker.ids(DEAD_LETTER_QUEUE) == ["m-2", "m-3"]
+
+
+@contextmanager
+def consumer_that_rejects(broker: Broker, queue: str) -> Iterator[None]:
+    """Make every message of a queue a dead letter again as soon as it arrives."""
+    with closing(pika.BlockingConnection(pika.URLParameters(broker.url))) as connection:
+        channel = connection.channel()
+        channel.basic_consume(
+            queue,
+            lambda channel, method, _properties, _body: channel.basic_reject(
+                method.delivery_tag, requeue=False
+            ),
+        )
+        thread = threading.Thread(target=channel.start_consuming)
+        thread.start()
+        yield
+        connection.add_callback_threadsafe(channel.stop_consuming)
+        thread.join()
+
+
+def test_what_fails_again_meanwhile_is_not_replayed_again_in_the_same_run(
+    broker: Broker, dead_letters: DeadLetters
+) -> None:
+    ids = numbered(range(40))
+    broker.publish(*(letter(id=id_) for id_ in ids))
+
+    with consumer_that_rejects(broker, FAILED):
+        for _ in range(3):
+            assert dead_letters.json("replay")["replayed"] == 40
+            broker.eventually_holds(40, DEAD_LETTER_QUEUE)
+        assert dead_letters.run("replay").exit_code == 1
+
+    (group,) = dead_letters.json("list")["groups"]
+    assert (group["count"], group["replays"]) == (40, 3)
+    assert broker.ids(DEAD_LETTER_QUEUE) == ids

@@ -1,0 +1,169 @@
+"""``dead-letters show``: everything about a letter, readable and harmless."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from scheduler.messaging.topology import DEAD_LETTER_EXCHANGE
+from tests.integration.ops.letters import Broker, letter
+
+if TYPE_CHECKING:
+    from tests.integration.ops.running import DeadLetters
+
+FAILED_AT = datetime(2026, 11, 3, 0, 30, 7, tzinfo=UTC)
+
+
+def test_programs_get_headers_properties_and_the_decoded_body(
+    broker: Broker, dead_letters: DeadLetters
+) -> None:
+    headers: dict[str, Any] = {
+        "trace": "设备",
+        "raw": b"\xff",
+        "list": [1, {"deep": None}],
+        "at": FAILED_AT,
+        "x-attempt": 3,
+    }
+    broker.publish(
+        letter(
+            id="m-1",
+            headers=headers,
+            error="LookupError: 错误",
+            failed_at=FAILED_AT,
+            replays=2,
+            body='{"deviceId": "d1", "reason": "屏幕"}'.encode(),
+        )
+    )
+
+    (shown,) = dead_letters.json("show", "m-1")["letters"]
+
+    failed_at = FAILED_AT.isoformat()
+    assert shown == {
+        "id": "m-1",
+        "queue": "scheduler.device-failed",
+        "error": "LookupError: 错误",
+        "failedAt": failed_at,
+        "firstFailedAt": failed_at,
+        "attempt": 3,
+        "replays": 2,
+        "properties": {
+            "message_id": "m-1",
+            "content_type": "application/json",
+            "delivery_mode": 2,
+        },
+        "headers": {
+            "trace": "设备",
+            "raw": "\\xff",
+            "list": [1, {"deep": None}],
+            "at": failed_at,
+            "x-attempt": 3,
+            "x-replays": 2,
+            "x-error": "LookupError: 错误",
+            "x-failed-at": failed_at,
+            "x-first-failed-at": failed_at,
+            "x-source-queue": "scheduler.device-failed",
+        },
+        "body": {"deviceId": "d1", "reason": "屏幕"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (b"{half", {"bodyText": "{half"}),
+        (b"", {"bodyText": ""}),
+        (b'{"rate": NaN}', {"bodyText": '{"rate": NaN}'}),
+        (b"\xff\x00", {"bodyBase64": "/wA="}),
+        (b'"\\ud800"', {"body": "?"}),
+    ],
+)
+def test_a_body_that_is_no_json_is_shown_as_far_as_it_goes(
+    broker: Broker, dead_letters: DeadLetters, body: bytes, shown: dict[str, str]
+) -> None:
+    broker.publish(letter(body=body))
+
+    (found,) = dead_letters.json("show")["letters"]
+    assert {name: value for name, value in found.items() if name.startswith("body")} == shown
+    assert dead_letters.run("show").exit_code == 0
+
+
+@pytest.mark.parametrize("depth", [900, 9_000, 90_000])
+def test_a_body_of_any_depth_is_shown(
+    broker: Broker, dead_letters: DeadLetters, depth: int
+) -> None:
+    broker.publish(letter(body=b"[" * depth + b"]" * depth))
+
+    for options in ((), ("--json",)):
+        result = dead_letters.run("show", *options)
+        assert result.exit_code == 0
+        assert result.stdout.count("[") >= depth
+
+
+def test_people_get_the_body_over_several_lines(broker: Broker, dead_letters: DeadLetters) -> None:
+    broker.publish(letter(id="m-1", headers={"trace": "t"}, body=b'{"deviceId":"d1","n":[1]}'))
+
+    said = dead_letters.run("show", "m-1").stdout
+
+    assert '{\n  "deviceId": "d1",\n  "n": [\n    1\n  ]\n}' in said
+    assert "trace: t" in said
+    assert "LookupError: a bug" in said
+
+
+def test_a_letter_cannot_steer_the_terminal(broker: Broker, dead_letters: DeadLetters) -> None:
+    evil = "\x1b[2J\x9b31m\u202e"
+    broker.publish(
+        letter(
+            id=f"id{evil}", error=f"e{evil}[red]", headers={f"h{evil}": evil}, body=evil.encode()
+        )
+    )
+
+    for said in (dead_letters.run("show").stdout, dead_letters.run("list").stdout):
+        assert not {"\x1b", "\x9b", "\u202e"}.intersection(said)
+        assert "\\x1b[2J" in said
+        assert "[red]" in said
+
+
+def test_the_oldest_are_shown_first_and_no_more_than_wanted(
+    broker: Broker, dead_letters: DeadLetters
+) -> None:
+    broker.publish(*(letter(id=f"m-{number}") for number in range(12)))
+
+    assert [one["id"] for one in dead_letters.json("show", "--limit", "2")["letters"]] == [
+        "m-0",
+        "m-1",
+    ]
+    assert "Stopped at 10 (--limit)" in dead_letters.run("show").stdout
+
+
+def test_without_dead_letters_nothing_is_wrong(broker: Broker, dead_letters: DeadLetters) -> None:
+    assert broker.take() == []
+
+    for command in ("show", "replay", "discard"):
+        result = dead_letters.run(command)
+        assert (result.exit_code, result.stderr) == (0, "")
+    assert dead_letters.json("show") == {"letters": []}
+
+
+@pytest.mark.parametrize(
+    "command", [("show", "nobody"), ("replay", "--id", "nobody"), ("discard", "--id", "nobody")]
+)
+def test_when_nothing_matches_what_is_there_is_said(
+    broker: Broker, dead_letters: DeadLetters, command: tuple[str, ...]
+) -> None:
+    broker.publish(letter(), letter(), letter("user.deleted"))
+
+    result = dead_letters.run(*command)
+
+    assert result.exit_code == 1
+    assert "scheduler.device-failed (2), scheduler.user-deleted (1)" in result.stderr
+    assert len(broker.take()) == 3
+
+
+def test_letters_of_the_same_id_are_all_shown(broker: Broker, dead_letters: DeadLetters) -> None:
+    first = letter(id="m-1")
+    broker.publish(first, first, letter("user.deleted", id="m-1"))
+
+    assert len(dead_letters.json("show", "m-1")["letters"]) == 3
+    assert first.exchange == DEAD_LETTER_EXCHANGE

@@ -1,0 +1,137 @@
+"""``watch``: how many messages wait where, and how many ended in which way."""
+
+from __future__ import annotations
+
+import json
+import signal
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pika
+import pytest
+from starlette.applications import Starlette
+
+from local.endpoints import write
+from local.gateway.api_app import metrics_route
+from local.gateway.metrics import EmfCollector
+from local.gateway.server import AsgiServer
+from local.ports import free_port
+from scheduler.messaging.publisher import Outbound
+from scheduler.messaging.topology import DEAD_LETTER_QUEUE, queues
+from scheduler.observability.emf import Metrics
+from tests.integration.local.proxy import Proxy
+from tests.integration.local.waiting import eventually
+from tests.integration.ops.letters import Broker, letter
+from tests.integration.ops.running import run, start
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from local.servers.rabbitmq import RabbitMQ
+
+FAILED = "scheduler.device-failed"
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[str]:
+    """The metrics of the local platform, served where its API is."""
+    metrics = Metrics()
+    metrics.add("scheduler_event_consumed_total", 7, event_type="device.failed", status="success")
+    (document,) = metrics.documents(datetime.now(UTC))
+    (tmp_path / "device.log").write_text(f"{json.dumps(document)}\n", encoding="utf-8")
+    port = free_port()
+    server = AsgiServer(Starlette(routes=[metrics_route(EmfCollector(tmp_path))]), port)
+    yield f"http://127.0.0.1:{port}"
+    server.stop()
+
+
+def look(*options: str) -> Any:  # noqa: ANN401 - any JSON
+    result = run("watch", "--once", "--json", *options)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_every_queue_is_counted(broker: Broker) -> None:
+    broker.publish(letter(), letter(), Outbound("", FAILED, b"{}", {}))
+
+    seen = look("--broker-url", broker.url)
+
+    assert set(seen["queues"]) == {queue.name for queue in queues()}
+    assert seen["queues"][DEAD_LETTER_QUEUE] == {"ready": 2, "unacked": None, "consumers": 0}
+    assert seen["queues"][FAILED]["ready"] == 1
+    assert seen["outcomes"] is None
+
+
+def test_of_the_local_platform_work_under_way_and_outcomes_are_known(
+    broker: Broker, rabbitmq: RabbitMQ, api: str, state_dir: Path
+) -> None:
+    management = rabbitmq.management_url
+    places = {"amqp": broker.url, "rabbitmq_management": management, "api": api}
+    write(state_dir / "endpoints.json", places)
+    broker.publish(Outbound("", FAILED, b"{}", {}))
+
+    with closing(pika.BlockingConnection(pika.URLParameters(broker.url))) as connection:
+        connection.channel().basic_get(FAILED)
+        eventually(lambda: look()["queues"][FAILED]["unacked"] == 1, "one message in work")
+        seen = look()
+
+    assert seen["queues"][FAILED]["ready"] == 0
+    assert seen["outcomes"] == {"device.failed": {"success": 7}}
+    (row,) = [
+        line for line in run("watch", "--once").stdout.splitlines() if "device.failed" in line
+    ]
+    assert row.split()[-7:] == ["7", *"000000"]
+
+
+def test_what_does_not_answer_is_left_out(broker: Broker, state_dir: Path) -> None:
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    places = {"amqp": broker.url, "rabbitmq_management": nowhere, "api": nowhere}
+    write(state_dir / "endpoints.json", places)
+
+    seen = look()
+
+    assert seen["outcomes"] is None
+    assert seen["queues"][FAILED] == {"ready": 0, "unacked": None, "consumers": 0}
+
+
+def test_a_missing_queue_is_seen(rabbitmq: RabbitMQ) -> None:
+    url = rabbitmq.create_vhost("bare")
+
+    assert set(look("--broker-url", url)["queues"].values()) == {None}
+    assert "missing" in run("watch", "--once", "--broker-url", url).stdout
+
+
+@pytest.mark.parametrize("options", [("--once",), ("--once", "--json"), ("--json",)])
+def test_programs_are_told_that_the_broker_is_away(options: tuple[str, ...]) -> None:
+    result = run("watch", *options, "--broker-url", f"amqp://127.0.0.1:{free_port()}/x")
+
+    assert result.exit_code == 1
+    assert "cannot reach the broker" in result.stderr
+
+
+def test_a_person_sees_the_connection_break_and_come_back(broker: Broker, tmp_path: Path) -> None:
+    parts = urlsplit(broker.url)
+    assert parts.port
+    screen = tmp_path / "screen"
+    with closing(Proxy(parts.port)) as proxy, screen.open("w") as terminal:
+        through = parts._replace(netloc=f"{parts.netloc.rpartition(':')[0]}:{proxy.port}").geturl()
+        watching = ("watch", "--interval", "0.1", "--broker-url", through)
+        with start(*watching, stdout=terminal, FORCE_COLOR="1") as process:
+            eventually(lambda: "Dead letters" in screen.read_text(), "the first table")
+            proxy.cut()
+            eventually(lambda: "trying again" in screen.read_text(), "what is wrong")
+            broken = len(screen.read_text())
+            eventually(lambda: "Dead letters" in screen.read_text()[broken:], "a table again")
+            process.send_signal(signal.SIGINT)
+
+    assert process.returncode == 0
+
+
+def test_a_wrong_url_is_not_tried_again() -> None:
+    result = run("watch", "--broker-url", "http://127.0.0.1/")
+
+    assert result.exit_code == 2
+    assert "amqps://" in result.stderr
