@@ -23,8 +23,10 @@ CONNECTIONS_TABLE = "realtime-connections"
 
 
 @pytest.fixture
-def store(database_url: str) -> Store:
-    return Store(database_url)
+def store(database_url: str) -> Iterator[Store]:
+    made = Store(database_url)
+    yield made
+    made.database.close()
 
 
 @pytest.fixture
