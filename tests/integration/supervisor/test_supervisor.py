@@ -15,6 +15,8 @@ import pika
 import psutil
 import pymysql
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from local import ports
 from local.errors import LocalError
@@ -30,7 +32,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-KEYS = {"api", "console", "amqp", "rabbitmq_management", "database", "aws", "tokens"}
+KEYS = {
+    *("api", "websocket", "console", "amqp", "rabbitmq_management", "database", "aws"),
+    "tokens",
+}
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +56,8 @@ def test_endpoints_are_complete_and_answer(running: LocalPlatform) -> None:
     assert set(endpoints["tokens"]) == {"admin", "user-123"}
     assert httpx.get(f"{endpoints['api']}/api/health").status_code == 200
     assert httpx.get(endpoints["console"]).status_code == 200
+    with pytest.raises(InvalidStatus, match="401"), connect(endpoints["websocket"]):
+        pass
     assert httpx.get(f"{endpoints['rabbitmq_management']}/api/whoami").status_code == 200
     assert httpx.get(f"{endpoints['aws']}/moto-api/").status_code == 200
     assert urlsplit(endpoints["amqp"]).path == "/cloudphone"

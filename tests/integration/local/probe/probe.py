@@ -128,3 +128,8 @@ def websocket(event: dict[str, Any], _context: object) -> object:
     if event.get("body") == "fail":
         _fail()
     return {"statusCode": 200}
+
+
+def scheduled(event: dict[str, Any], _context: object) -> None:
+    """Note the event."""
+    note(**event)
