@@ -15,6 +15,7 @@ from notification_dispatch.channels.sms import SmsSender
 from notification_dispatch.channels.websocket import WebSocketSender
 from notification_dispatch.dispatcher import Dispatcher
 from notification_dispatch.lane import Lane
+from notification_dispatch.shift import LONGEST_SEND
 from scheduler.database.connection import Database
 from scheduler.messaging.bulk_publisher import BulkPublisher
 from scheduler.outbox.claims import Claims
@@ -23,8 +24,13 @@ from scheduler.pipeline.deadline import Deadline
 from scheduler.settings import DispatchSettings
 
 
-def dispatcher(settings: DispatchSettings) -> Dispatcher:
-    """Return the dispatcher; each worker has a database connection of its own."""
+def dispatcher(settings: DispatchSettings, longest_send: float = LONGEST_SEND) -> Dispatcher:
+    """Return the dispatcher; each worker has a database connection of its own.
+
+    Args:
+        settings: where everything is.
+        longest_send: seconds that sending one delivery may take, which claims outlive.
+    """
     threads = settings.dispatch_threads
     connections = Connections(settings.realtime_connections_table, threads, _now)
     senders = (
@@ -37,7 +43,7 @@ def dispatcher(settings: DispatchSettings) -> Dispatcher:
         for sender in senders
     ]
     events = OutgoingEvents(Database(settings), BulkPublisher(settings), _now)
-    return Dispatcher(lanes, Announcer(events), _now)
+    return Dispatcher(lanes, Announcer(events), _now, longest_send)
 
 
 def _now() -> datetime:

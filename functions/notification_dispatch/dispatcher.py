@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aws_lambda_powertools import Logger
 
 from notification_dispatch.report import report_shift
-from notification_dispatch.shift import Shift
+from notification_dispatch.shift import LONGEST_SEND, Shift
 from scheduler.database.connection import DatabaseUnavailableError
 
 if TYPE_CHECKING:
@@ -30,10 +30,12 @@ class Dispatcher:
         lanes: Sequence[Lane],
         announcer: Announcer,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        longest_send: float = LONGEST_SEND,
     ) -> None:
         self._lanes = lanes
         self._announcer = announcer
         self._clock = clock
+        self._longest_send = longest_send
         self._threads = ThreadPoolExecutor(len(lanes) + 1, thread_name_prefix="lane")
 
     def run(self, deadline: Deadline) -> dict[str, int]:
@@ -42,7 +44,7 @@ class Dispatcher:
         An absent database is logged, not raised: a nudge would only be redelivered at once, and
         the next minute tries again.
         """
-        shift = Shift(deadline, workers=len(self._lanes) + 1)
+        shift = Shift(deadline, len(self._lanes) + 1, self._longest_send)
         announcing = self._threads.submit(self._announcer.work, shift)
         telling = {lane.channel: self._threads.submit(lane.work, shift) for lane in self._lanes}
         futures: list[Future[Any]] = [announcing, *telling.values()]

@@ -24,8 +24,11 @@ meanwhile waits behind this invocation."""
 class Shift:
     """What the workers of one invocation share."""
 
-    def __init__(self, deadline: Deadline, workers: int) -> None:
+    def __init__(
+        self, deadline: Deadline, workers: int, longest_send: float = LONGEST_SEND
+    ) -> None:
         self._ends_at = min(deadline.at, time.monotonic() + LONGEST)
+        self._longest_send = longest_send
         self._changed = Condition()
         self._busy = workers
 
@@ -38,7 +41,7 @@ class Shift:
     def lease(self) -> timedelta:
         """Return how long a claim must last so that it outlives everything sent in this shift."""
         left = max(0.0, self._ends_at - time.monotonic())
-        return timedelta(seconds=left + LONGEST_SEND)
+        return timedelta(seconds=left + self._longest_send)
 
     def rest(self) -> bool:
         """Wait a moment for new work; return False when there is none for anybody, or no time."""

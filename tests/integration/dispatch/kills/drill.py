@@ -1,0 +1,171 @@
+"""Writes notifications, kills the dispatcher again and again, and lets the last one finish."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Final
+
+import boto3
+
+from local.environment import SENDER, aws_environment
+from scheduler.notification.kinds import Channel
+from tests.integration.dispatch.kills.account import Account
+from tests.support.mailbox import mails, texts
+from tests.support.outbox import Outbox, Told
+from tests.support.provider import CONNECTIONS, Provider
+from tests.support.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+TABLE: Final = "realtime-connections"
+USERS: Final = 10
+FINISH_SECONDS: Final = 120
+
+_FAR_AHEAD: Final = "4000000000"
+_STEP: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A drill: how often to kill, and how many notifications are told per second meanwhile."""
+
+    kills: int
+    rate: float
+    seed: int = 1
+    shortest_life: float = 0.2
+    longest_life: float = 0.8
+
+
+def run(
+    plan: Plan,
+    database_url: str,
+    aws_url: str,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Account:
+    """Run a drill on an empty database and an empty moto with the table of connections."""
+    store = Store(database_url)
+    outbox = Outbox(store)
+    outbox.users(*[(f"u{n}", f"u{n}@example.com", f"+861380000000{n}") for n in range(USERS)])
+    _connect(aws_url)
+    with Provider() as provider:
+        with _nursery(_environment(database_url, aws_url, provider.url)) as new_dispatcher:
+            with _telling(outbox, plan.rate):
+                _kill(plan, new_dispatcher, progress)
+            new_dispatcher()
+            _await_end(store)
+        account = Account.of(plan.kills, outbox.rows(), _accepted(provider, aws_url))
+    store.database.close()
+    return account
+
+
+def _kill(plan: Plan, new_dispatcher: Callable[[], int], progress: Callable[[int], None]) -> None:
+    dice = random.Random(plan.seed)  # noqa: S311 - a drill, no secret
+    for number in range(plan.kills):
+        pid = new_dispatcher()
+        time.sleep(dice.uniform(plan.shortest_life, plan.longest_life))
+        os.kill(pid, signal.SIGKILL)
+        progress(number + 1)
+
+
+@contextmanager
+def _telling(outbox: Outbox, rate: float) -> Iterator[None]:
+    """Write notifications of all channels in the background, so many a second."""
+    stop = Event()
+
+    def tell() -> None:
+        begun, told = time.monotonic(), 0
+        while not stop.wait(_STEP):
+            due = int((time.monotonic() - begun) * rate) - told
+            now = datetime.now(UTC)
+            outbox.tell(*[_told((told + n) % USERS, now) for n in range(due)])
+            told += due
+
+    teller = Thread(target=tell)
+    teller.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        teller.join()
+
+
+def _told(user: int, now: datetime) -> Told:
+    one = Told(f"u{user}", at=now)
+    # The id is what it is recognised by at its providers.
+    return Told(one.user_id, id=one.id, message=one.id, title=one.id, at=now)
+
+
+@contextmanager
+def _nursery(environment: Mapping[str, str]) -> Iterator[Callable[[], int]]:
+    """Give a function that starts a dispatcher and returns its process id."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.integration.dispatch.kills.nursery"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**environment, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert process.stdin
+    assert process.stdout
+    orders, pids = process.stdin, process.stdout
+
+    def new_dispatcher() -> int:
+        orders.write("\n")
+        orders.flush()
+        return int(pids.readline())
+
+    with process:
+        yield new_dispatcher
+        orders.close()
+
+
+def _environment(database_url: str, aws_url: str, provider_url: str) -> dict[str, str]:
+    return {
+        "DATABASE_URL": database_url,
+        "BROKER_URL": "amqp://127.0.0.1:1/nowhere",  # no events go out
+        "REALTIME_CONNECTIONS_TABLE": TABLE,
+        "WEBSOCKET_ENDPOINT": provider_url,
+        "EMAIL_FROM": SENDER,
+        "POWERTOOLS_LOG_LEVEL": "CRITICAL",
+        **aws_environment(aws_url),
+    }
+
+
+def _connect(aws_url: str) -> None:
+    environment = aws_environment(aws_url)
+    client = boto3.client(
+        "dynamodb",
+        endpoint_url=aws_url,
+        region_name=environment["AWS_REGION"],
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+    )
+    for n in range(USERS):
+        item = {"connection_id": {"S": f"c{n}"}, "user_id": {"S": f"u{n}"}}
+        client.put_item(TableName=TABLE, Item={**item, "expires_at": {"N": _FAR_AHEAD}})
+
+
+def _await_end(store: Store) -> None:
+    deadline = time.monotonic() + FINISH_SECONDS
+    pending = "SELECT COUNT(*) FROM notification_deliveries WHERE status = 'pending'"
+    while store.rows(pending) != [(0,)] and time.monotonic() < deadline:
+        time.sleep(_STEP)
+
+
+def _accepted(provider: Provider, aws_url: str) -> Counter[tuple[str, str]]:
+    accepted: Counter[tuple[str, str]] = Counter()
+    accepted.update((Channel.WEBSOCKET, one.body["id"]) for one in provider.requests(CONNECTIONS))
+    accepted.update((Channel.EMAIL, mail.subject) for mail in mails(aws_url))
+    accepted.update((Channel.SMS, sms.message) for sms in texts(aws_url))
+    return accepted
