@@ -20,7 +20,7 @@ from scheduler.observability.report import logger
 from scheduler.pipeline.consumer import Consumer
 from scheduler.settings import ConsumerSettings
 from tests.integration.settling import marked
-from tests.integration.settling.hops import Hops
+from tests.integration.settling.hops import QUEUES, Hops
 from tests.support.store import Store
 
 if TYPE_CHECKING:
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from local.servers.rabbitmq import RabbitMQ
 
 RETRY_DELAY_MS = 100
+RETRIED = {
+    QUEUES[event_type].retry_name
+    for event_type in ("device.failed", "device.status_changed", "billing.payment_failed")
+}
+"""The retry queues that these tests use."""
 
 
 class MakeConsumer(Protocol):
@@ -51,8 +56,15 @@ def vhost_url(rabbitmq: RabbitMQ, _settling_vhost: str) -> str:
     if rabbitmq.failure():
         rabbitmq.start()
     with closing(pika.BlockingConnection(pika.URLParameters(_settling_vhost))) as connection:
-        for queue in topology.queues():
-            connection.channel().queue_purge(queue.name)
+        channel = connection.channel()
+        # Purged, a retry queue could still be handing over a message of the test before.
+        for retry in RETRIED:
+            channel.queue_delete(retry)
+        for queue in topology.queues(RETRY_DELAY_MS):
+            if queue.name in RETRIED:
+                channel.queue_declare(queue.name, durable=True, arguments=queue.arguments)
+            else:
+                channel.queue_purge(queue.name)
     return _settling_vhost
 
 

@@ -5,58 +5,28 @@ from __future__ import annotations
 import math
 import threading
 from collections import Counter
-from contextlib import closing, contextmanager
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scheduler.database.connection import Database, connect
+from scheduler.database.connection import connect
 from scheduler.messaging.publisher import Publisher
 from scheduler.pipeline.consumer import Consumer
 from scheduler.settings import ConsumerSettings
 from tests.integration.local.waiting import eventually
 from tests.integration.settling import marked
 from tests.integration.settling.marked import REFUSED
+from tests.integration.settling.watched import WatchedDatabase
 from tests.support.functions import NOWHERE
 from tests.support.world import held, world
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from pymysql.cursors import Cursor
-
     from tests.integration.settling.hops import Hops
     from tests.support.store import Store
 
 FAILED = "device.failed"
 UNLOCKED = "SELECT id FROM users WHERE id = 'u1' FOR UPDATE SKIP LOCKED"
-
-
-class WatchedDatabase(Database):
-    """Counts transactions; ``failing`` is called with the error of each that fails."""
-
-    begun = 0
-
-    def __init__(
-        self,
-        settings: ConsumerSettings,
-        failing: Callable[[Exception], None] = lambda _: None,
-        lock_seconds: int = 10,
-    ) -> None:
-        super().__init__(settings)
-        self._failing = failing
-        self._lock_seconds = lock_seconds
-
-    @contextmanager
-    def transaction(self) -> Iterator[Cursor]:
-        self.begun += 1
-        try:
-            with super().transaction() as cursor:
-                cursor.execute("SET SESSION innodb_lock_wait_timeout = %s", (self._lock_seconds,))
-                yield cursor
-        except Exception as error:
-            self._failing(error)
-            raise
 
 
 def _settings(store: Store, broker: str = NOWHERE) -> ConsumerSettings:

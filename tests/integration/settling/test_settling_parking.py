@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from contextlib import closing
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
@@ -14,7 +15,10 @@ from scheduler.payments.errors import PaymentsUnavailableError
 from scheduler.payments.ledger import PaymentLedger
 from scheduler.pipeline.consumer import Consumer
 from scheduler.settings import ConsumerSettings
-from tests.integration.settling.marked import RAISES
+from tests.integration.local.waiting import eventually
+from tests.integration.settling import marked
+from tests.integration.settling.marked import RAISES, REFUSED
+from tests.integration.settling.watched import WatchedDatabase
 from tests.support.world import held, world
 
 if TYPE_CHECKING:
@@ -27,14 +31,14 @@ PAYMENT = "billing.payment_failed"
 NO_DATABASE = "mysql://nobody@127.0.0.1:1/nowhere"
 
 
-@dataclass
 class Context:
-    """The context of an invocation that has so many milliseconds left."""
+    """The context of an invocation whose function has so many seconds left."""
 
-    left: int
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
 
     def get_remaining_time_in_millis(self) -> int:
-        return self.left
+        return max(0, int((self._end - time.monotonic()) * 1000))
 
 
 def test_an_outage_parks_the_whole_batch_again_and_again_without_using_up_attempts(
@@ -73,20 +77,47 @@ def test_a_malformed_message_needs_no_database_to_be_a_dead_letter(
     assert hops.deliver(make_consumer(database=NO_DATABASE), {FAILED: 1}) == {"invalid": 1}
 
 
-@pytest.mark.parametrize("left", [0, 900])
+@pytest.mark.parametrize("seconds", [0, 0.9])
 def test_what_finds_no_time_left_is_parked_and_done_by_the_next_invocation(
-    hops: Hops, make_consumer: MakeConsumer, store: Store, left: int
+    hops: Hops, make_consumer: MakeConsumer, store: Store, seconds: float
 ) -> None:
     store.seed(world(held("d1")))
     consumer = make_consumer()
     hops.publish(FAILED, deviceId="d1")
 
-    assert hops.deliver(consumer, {FAILED: 1}, Context(left)) == {"retried": 1}
+    assert hops.deliver(consumer, {FAILED: 1}, Context(seconds)) == {"retried": 1}
     assert store.rows("SELECT status FROM allocations") == [("ALLOCATED",)]
     assert hops.look(FAILED).headers["x-attempt"] == 0
 
-    assert hops.deliver(consumer, {FAILED: 1}, Context(60_000)) == {"success": 1}
+    assert hops.deliver(consumer, {FAILED: 1}, Context(60)) == {"success": 1}
     assert store.rows("SELECT status FROM allocations") == [("RELEASED",)]
+
+
+def test_when_time_runs_out_on_the_way_the_rest_is_parked_and_nothing_happens_twice(
+    hops: Hops, consumer: Consumer, store: Store, vhost_url: str
+) -> None:
+    """Finding the bad one of four takes several transactions; the first uses up the time."""
+    store.seed(world(held("d1", by="u1"), held("d2", by="u2"), held("d3", by="u3")))
+    for device in ("d1", f"{REFUSED}1", "d2", "d3"):
+        hops.publish(FAILED, deviceId=device)
+    context = Context(1.5)
+
+    def until_time_is_over(_: Exception) -> None:
+        # Nothing new is begun in the last second.
+        eventually(lambda: context.get_remaining_time_in_millis() < 990, "time runs out")
+
+    settings = _settings(store, vhost_url)
+    database, publisher = WatchedDatabase(settings, until_time_is_over), Publisher(settings)
+    with closing(database), closing(publisher):
+        hasty = Consumer(marked.events, settings, database=database, publisher=publisher)
+        assert hops.deliver(hasty, {FAILED: 4}, context) == {"retried": 4}
+
+    assert database.begun == 1
+    assert store.rows("SELECT DISTINCT status FROM allocations") == [("ALLOCATED",)]
+    assert hops.look(FAILED).headers["x-attempt"] == 0
+
+    assert hops.deliver(consumer, {FAILED: 4}, Context(60)) == {"success": 3, "retried": 1}
+    assert store.rows("SELECT COUNT(*), COUNT(DISTINCT user_id) FROM notifications") == [(3, 3)]
 
 
 class _AwayCounter:
@@ -101,9 +132,7 @@ class _AwayCounter:
 def test_an_outage_of_dynamodb_parks_payments_as_well(
     hops: Hops, store: Store, vhost_url: str
 ) -> None:
-    settings = ConsumerSettings.model_validate(
-        {"DATABASE_URL": store.settings.database_url, "BROKER_URL": vhost_url}
-    )
+    settings = _settings(store, vhost_url)
     database, publisher = Database(settings), Publisher(settings)
     consumer = Consumer(
         billing_rules(3),
@@ -120,3 +149,9 @@ def test_an_outage_of_dynamodb_parks_payments_as_well(
     assert store.rows("SELECT COUNT(*) FROM processed_messages") == [(0,)]
     database.close()
     publisher.close()
+
+
+def _settings(store: Store, vhost_url: str) -> ConsumerSettings:
+    return ConsumerSettings.model_validate(
+        {"DATABASE_URL": store.settings.database_url, "BROKER_URL": vhost_url}
+    )

@@ -83,4 +83,24 @@ def test_after_its_fourth_delivery_a_killer_is_a_dead_letter_and_the_queue_moves
     assert hops.unsettled() == 0
 
 
+def test_several_killers_in_one_batch_are_all_set_aside_and_the_rest_is_done(
+    hops: Hops, store: Store, vhost_url: str, tmp_path: Path, poison_file: Path
+) -> None:
+    store.seed(world(*(held(device, by=f"u-{device}") for device in DEVICES)))
+    for number in (1, 2, 3):
+        properties = {"message_id": f"bad-{number}"}
+        hops.publish(FAILED, deviceId=f"killer-{number}", reason=EXITS, properties=properties)
+    for device in DEVICES:
+        hops.publish(FAILED, deviceId=device)
+
+    with _running(store, vhost_url, tmp_path, poison_file):
+        eventually(lambda: len(store.rows(_RELEASED)) == 5, "all neighbours are released")
+        eventually(lambda: hops.depth(DEAD_LETTER_QUEUE) == 3, "all killers are dead letters")
+
+    ids = sorted(letter.properties.message_id for letter in hops.dead_letters())
+    assert ids == ["bad-1", "bad-2", "bad-3"]
+    assert store.rows("SELECT COUNT(*) FROM delivery_attempts") == [(0,)]
+    assert hops.unsettled() == 0
+
+
 _RELEASED = "SELECT id FROM allocations WHERE status = 'RELEASED'"
