@@ -13,7 +13,7 @@ from tests.support.store import Store
 from tests.support.world import NOW
 
 FEW = settings(
-    max_examples=60,
+    max_examples=40,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

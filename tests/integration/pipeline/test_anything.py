@@ -14,7 +14,7 @@ from tests.support.functions import Functions
 from tests.support.queues import Queues
 from tests.support.store import Store
 
-FEW = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 SETTLED = {"success", "duplicate", "outdated", "invalid", "retried", "dead_lettered", "error"}
 
 bodies = st.one_of(

@@ -97,7 +97,7 @@ def test_a_refused_message_is_an_error_with_its_reason_and_without_its_body(
 
     (line,) = logged(lines)
     assert (line["level"], line["outcome"]) == ("ERROR", "invalid")
-    assert "deviceId: Value error" in line["message"]
+    assert "deviceId: must not contain" in line["message"]
     assert "secret" not in lines.getvalue()
 
 

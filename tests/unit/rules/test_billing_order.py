@@ -1,0 +1,81 @@
+"""Billing events that come late, or after a deletion."""
+
+import pytest
+
+from scheduler.domain.model import User, UserStatus
+from scheduler.domain.work import Snapshot
+from scheduler.pipeline.outcome import Verdict
+from tests.support.counter import FakeCounter
+from tests.support.deciding import QUOTA, run
+from tests.support.events import message
+from tests.support.world import MINUTE, NOW, held, user, world
+
+
+def devices(count: int) -> Snapshot:
+    return world(user(), *(held(f"d{n}") for n in range(1, count + 1)))
+
+
+@pytest.mark.parametrize("version", [True, False])
+@pytest.mark.parametrize(
+    ("newest", "late", "outdated"),
+    [
+        ("billing.payment_success", "billing.overdue", True),
+        ("billing.overdue", "billing.payment_success", True),
+        ("billing.recharged", "billing.payment_success", True),
+        ("billing.overdue", "billing.balance_low", True),
+        ("billing.recharged", "billing.balance_low", True),
+        ("billing.balance_low", "billing.balance_low", False),
+        ("billing.balance_low", "billing.payment_failed", False),
+        ("billing.payment_failed", "billing.balance_low", False),
+        ("billing.payment_failed", "billing.overdue", False),
+        ("billing.payment_failed", "billing.payment_success", False),
+    ],
+)
+def test_failures_and_low_balances_compare_themselves_but_outdate_nothing(
+    newest: str, late: str, *, outdated: bool, version: bool
+) -> None:
+    versions = (9, 8) if version else (None, None)
+    first = message(newest, at=NOW - MINUTE, version=versions[0])
+    second = message(late, at=NOW - 2 * MINUTE, version=versions[1])
+
+    expected = Verdict.OUTDATED if outdated else Verdict.DONE
+    assert run(first, second).verdicts == [Verdict.DONE, expected]
+
+
+def test_an_overdue_notice_overtaken_by_the_payment_holds_nothing() -> None:
+    paid = message("billing.payment_success", at=NOW - MINUTE)
+    overdue = message("billing.overdue", at=NOW - 2 * MINUTE)
+
+    decided = run(paid, overdue, on=devices(2))
+
+    assert not decided.work.user("u1").billing_hold
+    assert decided.released == {}
+
+
+BILLING = (
+    "billing.payment_failed",
+    "billing.balance_low",
+    "billing.overdue",
+    "billing.payment_success",
+    "billing.recharged",
+)
+
+
+@pytest.mark.parametrize("event_type", BILLING)
+def test_a_deleted_user_is_beyond_billing(event_type: str) -> None:
+    counter = FakeCounter()
+
+    decided = run(message(event_type), on=world(user(status=UserStatus.DELETED)), counter=counter)
+
+    assert decided.verdicts == [Verdict.OUTDATED]
+    assert decided.work.users == {"u1": user(status=UserStatus.DELETED)}
+    assert decided.told == []
+    assert counter.current("u1", NOW) == 0
+
+
+@pytest.mark.parametrize("event_type", BILLING)
+def test_a_user_nobody_has_heard_of_gets_a_row_with_defaults(event_type: str) -> None:
+    decided = run(message(event_type))
+
+    hold = event_type == "billing.overdue"
+    assert decided.work.users == {"u1": User("u1", QUOTA, billing_hold=hold, known=False)}
