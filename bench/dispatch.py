@@ -1,0 +1,157 @@
+"""How fast due deliveries go out: real sockets, the embedded SES and SNS, a durable database.
+
+    python -m bench.dispatch [--deliveries 10000] [--users 100] [--email 20] [--sms 5]
+
+Starts the local platform in a folder of its own, connects a WebSocket for each user, writes the
+deliveries as commits leave them and nudges the deployed dispatcher once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from contextlib import AsyncExitStack, closing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import httpx
+import typer
+from websockets.asyncio.client import connect
+
+from bench import cpu
+from bench.platform import running_platform
+from local.gateway.tokens import TokenIssuer
+from scheduler.database.connection import connect as connect_database
+from scheduler.ids import uuid7
+from scheduler.messaging.nudge import Nudge
+from scheduler.messaging.publisher import Publisher
+from scheduler.notification.kinds import Channel
+from scheduler.settings import BrokerSettings, DatabaseSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pymysql.cursors import Cursor
+
+    from local.paths import StateDir
+
+PATIENCE: Final = 300
+"""Seconds for the last delivery to end."""
+AT_ONCE: Final = 5
+"""Notifications that a user gets together."""
+
+_USERS: Final = "INSERT INTO users (id, max_devices, email, phone) VALUES (%s, 10, %s, %s)"
+_NOTIFICATIONS: Final = """
+    INSERT INTO notifications (id, user_id, type, title, message, data, dedupe_key, created_at)
+    VALUES (%s, %s, 'device_released', '设备已释放', '设备故障：Docker crashed', %s, %s, %s)
+"""
+_DELIVERIES: Final = """
+    INSERT INTO notification_deliveries (notification_id, channel, next_attempt_at)
+    VALUES (%s, %s, %s)
+"""
+_PENDING: Final = "SELECT COUNT(*) FROM notification_deliveries WHERE status = 'pending'"
+_ENDS: Final = """
+    SELECT channel, status, COUNT(*), MIN(sent_at), MAX(sent_at) FROM notification_deliveries
+    GROUP BY channel, status
+"""
+_STATEMENTS: Final = "SHOW GLOBAL STATUS LIKE 'Questions'"
+
+
+def main(
+    deliveries: Annotated[int, typer.Option(help="How many are due.")] = 10_000,
+    users: Annotated[int, typer.Option(help="To how many users, each with a WebSocket.")] = 100,
+    email: Annotated[int, typer.Option(help="Percent of them by e-mail.")] = 20,
+    sms: Annotated[int, typer.Option(help="Percent of them by SMS.")] = 5,
+) -> None:
+    """Dispatch what is due and print how long it took and what it cost."""
+    with running_platform(window=0.05) as state:
+        endpoints = json.loads(state.endpoints.read_text("utf-8"))
+        asyncio.run(_measure(state, endpoints, deliveries, users, _mix(email, sms)))
+
+
+def _mix(email: int, sms: int) -> list[Channel]:
+    mix = [Channel.EMAIL] * email + [Channel.SMS] * sms
+    return mix + [Channel.WEBSOCKET] * (100 - len(mix))
+
+
+async def _measure(
+    state: StateDir, endpoints: dict[str, Any], deliveries: int, users: int, mix: list[Channel]
+) -> None:
+    settings = DatabaseSettings.model_validate({"DATABASE_URL": endpoints["database"]})
+    async with AsyncExitStack() as stack:
+        with closing(connect_database(settings)) as connection, connection.cursor() as cursor:
+            cursor.execute("SET autocommit = 1")
+            _write_users(cursor, users)
+            for number in range(users):
+                url = await _address(state, endpoints, f"user-{number}")
+                await stack.enter_async_context(connect(url, compression=None, max_queue=None))
+            _write_deliveries(cursor, deliveries, users, mix)
+            before, spent = _statements(cursor), cpu.used(state)
+            seconds = await _dispatch(cursor, endpoints["amqp"])
+            statements = _statements(cursor) - before
+            costs = {name: now - spent.get(name, 0) for name, now in cpu.used(state).items()}
+            cursor.execute(_ENDS)
+            ends = cursor.fetchall()
+    for channel, status, count, *_ in ends:
+        print(f"{channel:<10} {status:<8} {count:6}")
+    print(f"{deliveries} deliveries in {seconds:.1f} s: {deliveries / seconds:.0f}/s")
+    print(f"{statements / deliveries * 100:.0f} SQL statements per hundred (commits included)")
+    for name, used in sorted(costs.items(), key=lambda item: -item[1]):
+        print(f"  CPU of {name:<33} {1000 * used / deliveries:6.2f} ms per delivery")
+    print(f"load {os.getloadavg()[0]:.1f}")
+
+
+def _write_users(cursor: Cursor, users: int) -> None:
+    contacts = [(f"user-{n}", f"user-{n}@example.com", f"+86138{n:08}") for n in range(users)]
+    cursor.executemany(_USERS, contacts)
+
+
+def _write_deliveries(cursor: Cursor, count: int, users: int, mix: list[Channel]) -> None:
+    now = datetime.now(UTC).replace(tzinfo=None)
+    notifications, deliveries = [], []
+    for number, channel in enumerate(_spread(count, mix)):
+        id_ = uuid7()
+        user = f"user-{number // AT_ONCE % users}"
+        notifications.append((id_, user, '{"deviceId": "d1"}', f"bench:{id_}", now))
+        deliveries.append((id_, channel, now))
+    cursor.executemany(_NOTIFICATIONS, notifications)
+    cursor.executemany(_DELIVERIES, deliveries)
+
+
+def _spread(count: int, mix: list[Channel]) -> Iterator[Channel]:
+    # 37 has no divisor in common with 100: every stretch of the queue has the whole mix.
+    return (mix[number * 37 % len(mix)] for number in range(count))
+
+
+async def _dispatch(cursor: Cursor, amqp: str) -> float:
+    """Nudge the dispatcher and return after how many seconds nothing was pending."""
+    with closing(Publisher(BrokerSettings.model_validate({"BROKER_URL": amqp}))) as publisher:
+        started = time.perf_counter()
+        Nudge(publisher).send()
+    while _pending(cursor) and time.perf_counter() < started + PATIENCE:  # noqa: ASYNC110 - the database tells nobody
+        await asyncio.sleep(0.2)
+    return time.perf_counter() - started
+
+
+def _pending(cursor: Cursor) -> int:
+    cursor.execute(_PENDING)
+    return int(cursor.fetchall()[0][0])
+
+
+def _statements(cursor: Cursor) -> int:
+    cursor.execute(_STATEMENTS)
+    return int(cursor.fetchall()[0][1])
+
+
+async def _address(state: StateDir, endpoints: dict[str, Any], user: str) -> str:
+    token = TokenIssuer.of(state.path).issue_token(user)
+    async with httpx.AsyncClient(base_url=endpoints["api"], timeout=60) as api:
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = (await api.post("/api/realtime/ticket", headers=headers)).raise_for_status()
+    return f"{endpoints['websocket']}/?ticket={answer.json()['ticket']}"
+
+
+if __name__ == "__main__":
+    typer.run(main)
