@@ -47,7 +47,8 @@ def one(database: Database, query: str) -> object:
         ("tx_isolation", "READ-COMMITTED"),
         ("time_zone", "+00:00"),
         ("character_set_client", "utf8mb4"),
-        ("innodb_lock_wait_timeout", 10),
+        ("innodb_lock_wait_timeout", 3),
+        ("lock_wait_timeout", 3),
         ("autocommit", 0),
     ],
 )
