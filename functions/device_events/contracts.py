@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from scheduler.domain.guard import Concern, Guard
-from scheduler.messaging.contract import DeviceEvent, Id, Text, Word
+from scheduler.messaging.contract import DeviceEvent, Text, Word
 
 Size = Annotated[int, Field(ge=0, le=1_000_000_000)]
 """A number of cores or megabytes."""
@@ -37,7 +37,6 @@ class DeviceDeleted(DeviceEvent):
 
     event_type: ClassVar = "device.deleted"
     guard: ClassVar = Guard(Concern.CREATION, (Concern.HEALTH,))
-    user_id: Id | None = None
 
 
 class DeviceStatusChanged(DeviceEvent):
@@ -65,9 +64,7 @@ class DeviceCreated(DeviceEvent):
     event_type: ClassVar = "device.created"
     guard: ClassVar = Guard(Concern.CREATION, (Concern.CREATION, Concern.HEALTH))
     final: ClassVar = True
-    user_id: Id | None = None
-    device_type: Word | None = None
-    name: Annotated[str, Field(max_length=128)] | None = None
+    name: Annotated[Text, Field(max_length=128)] | None = None
     cpu_cores: Size | None = None
     memory_mb: Annotated[Size | None, Field(alias="memoryMB")] = None
     storage_mb: Annotated[Size | None, Field(alias="storageMB")] = None

@@ -51,7 +51,6 @@ class UserQuotaUpdated(UserEvent):
 
     event_type: ClassVar = "user.quota_updated"
     guard: ClassVar = Guard(Concern.QUOTA, (Concern.QUOTA,))
-    old_quota: WireQuota | None = None
     new_quota: WireQuota
 
 

@@ -1,4 +1,4 @@
-"""The routes of the HTTP API, as template.yaml declares them, and those for its documentation."""
+"""The routes of the HTTP API, as template.yaml declares them."""
 
 from __future__ import annotations
 
@@ -34,8 +34,6 @@ class Route:
 
 ROUTES: Final = (  # the most specific first, as API Gateway prefers it
     Route("GET", "/api/health", authorized=False),
-    Route("GET", "/openapi.json", authorized=False),
-    Route("GET", "/docs", authorized=False),
     Route("ANY", "/api/{proxy+}", authorized=True),
 )
 

@@ -15,6 +15,7 @@ from scheduler.allocation.allocator import Allocator, Wanted
 from scheduler.allocation.quota import Wish
 from scheduler.allocation.record import AllocationRecord, AllocationStatus, Position
 from scheduler.database.connection import Database
+from scheduler.ids import is_uuid
 from scheduler.settings import AllocationSettings
 
 IdempotencyKey = Annotated[
@@ -85,6 +86,6 @@ def _position(cursor: str) -> Position:
         allocated_at = datetime.fromisoformat(moment)
     except ValueError:
         raise foreign_cursor() from None
-    if allocated_at.tzinfo:
+    if allocated_at.tzinfo or not is_uuid(id_):
         raise foreign_cursor()
     return Position(allocated_at.replace(tzinfo=UTC), id_)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from scheduler.ids import is_uuid
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -76,6 +78,8 @@ def inbox(
 
 def find(cursor: Cursor, user_id: str, notification_id: str) -> NotificationRow | None:
     """Return one notification of a user; None if he has none of that id."""
+    if not is_uuid(notification_id):
+        return None
     cursor.execute(_ONE, (user_id, notification_id))
     found = _with_deliveries(cursor, cursor.fetchall())
     return found[0] if found else None
@@ -83,6 +87,8 @@ def find(cursor: Cursor, user_id: str, notification_id: str) -> NotificationRow 
 
 def mark_read(cursor: Cursor, user_id: str, notification_id: str, now: datetime) -> None:
     """Note when a notification was read first."""
+    if not is_uuid(notification_id):
+        return
     cursor.execute(_MARK, (now.replace(tzinfo=None), notification_id, user_id))
 
 

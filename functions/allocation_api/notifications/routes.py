@@ -5,10 +5,18 @@ from datetime import UTC, datetime
 from allocation_api.errors import not_found
 from allocation_api.notifications import queries
 from allocation_api.notifications.models import Notification, NotificationPage
-from allocation_api.pages import DEFAULT_LIMIT, Cursor, Limit, page, read_cursor
+from allocation_api.pages import (
+    DEFAULT_LIMIT,
+    Cursor,
+    Limit,
+    foreign_cursor,
+    page,
+    read_cursor,
+)
 from allocation_api.routing import Router
 from allocation_api.wire import PathId
 from scheduler.database.connection import Database
+from scheduler.ids import is_uuid
 
 
 def notification_routes(database: Database) -> Router:
@@ -22,7 +30,7 @@ def notification_routes(database: Database) -> Router:
         limit: Limit = DEFAULT_LIMIT,
         cursor: Cursor = None,
     ) -> NotificationPage:
-        (before,) = read_cursor(cursor, parts=1) if cursor else [None]
+        before = _position(cursor) if cursor else None
         with database.transaction() as sql:
             rows = queries.inbox(sql, user_id, before, limit + 1, unread=unread)
         items, next_cursor = page(rows, limit, lambda row: (row.id,))
@@ -39,3 +47,10 @@ def notification_routes(database: Database) -> Router:
         return Notification.model_validate(found)
 
     return router
+
+
+def _position(cursor: str) -> str:
+    (id_,) = read_cursor(cursor, parts=1)
+    if not is_uuid(id_):
+        raise foreign_cursor()
+    return id_

@@ -6,6 +6,10 @@ import json
 from typing import NamedTuple
 
 
+class CredentialsUnavailableError(Exception):
+    """The account cannot be read just now: as good as the server being away."""
+
+
 class Credentials(NamedTuple):
     """An account."""
 
@@ -17,23 +21,38 @@ def from_secret(arn: str) -> Credentials:
     """Read ``{"username", "password"}`` from Secrets Manager.
 
     Raises:
-        botocore.exceptions.ClientError: the secret is missing or must not be read.
-        KeyError: it holds something else.
+        CredentialsUnavailableError: Secrets Manager is away, the secret is missing, must not be
+            read or holds something else.
     """
     import boto3  # noqa: PLC0415 - 300 ms of cold start that only a secret needs
+    from botocore.config import Config  # noqa: PLC0415 - likewise
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - likewise
 
-    client = boto3.client("secretsmanager")
-    secret = json.loads(client.get_secret_value(SecretId=arn)["SecretString"])
-    return Credentials(secret["username"], secret["password"])
+    quick = Config(
+        connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2}
+    )
+    try:
+        client = boto3.client("secretsmanager", config=quick)
+        secret = json.loads(client.get_secret_value(SecretId=arn)["SecretString"])
+        return Credentials(secret["username"], secret["password"])
+    except (BotoCoreError, ClientError, KeyError, TypeError, ValueError) as error:
+        raise CredentialsUnavailableError(f"{arn}: {type(error).__name__} {error}") from error
 
 
 def iam_token(host: str, port: int, user: str) -> str:
     """Return an RDS authentication token, signed locally, valid for 15 minutes.
 
     See https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html.
+
+    Raises:
+        CredentialsUnavailableError: the function has no credentials of its own to sign with.
     """
     import boto3  # noqa: PLC0415 - likewise
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - likewise
 
-    client = boto3.client("rds")
-    token: str = client.generate_db_auth_token(DBHostname=host, Port=port, DBUsername=user)
+    try:
+        client = boto3.client("rds")
+        token: str = client.generate_db_auth_token(DBHostname=host, Port=port, DBUsername=user)
+    except (BotoCoreError, ClientError) as error:
+        raise CredentialsUnavailableError(f"IAM token: {type(error).__name__} {error}") from error
     return token

@@ -21,3 +21,14 @@ def uuid7() -> str:
     fraction = rest * 4096 // 1_000_000
     tail = int.from_bytes(os.urandom(8)) & ((1 << 62) - 1)
     return str(UUID(int=milliseconds << 80 | 7 << 76 | fraction << 64 | 2 << 62 | tail))
+
+
+def is_uuid(text: str) -> bool:
+    """Tell whether a text is a UUID as we write it; no other can be compared with our id columns.
+
+    They hold plain ASCII: MariaDB refuses to compare them with an emoji.
+    """
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False

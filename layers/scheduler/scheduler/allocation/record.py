@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from uuid import UUID
+
+from scheduler.ids import is_uuid
 
 if TYPE_CHECKING:
     from pymysql.cursors import Cursor
@@ -59,7 +60,7 @@ _OF_USER: Final = f"{_SELECT} WHERE a.user_id = %s {{status}} {{position}} {_NEW
 
 def find(cursor: Cursor, allocation_id: str) -> AllocationRecord | None:
     """Return one allocation; None if there is none of that id."""
-    if not _is_uuid(allocation_id):
+    if not is_uuid(allocation_id):
         return None
     cursor.execute(_ONE, (allocation_id,))
     row = cursor.fetchone()
@@ -108,11 +109,3 @@ def _record(row: tuple[Any, ...]) -> AllocationRecord:
         released.replace(tzinfo=UTC) if released else None,
         *rest,
     )
-
-
-def _is_uuid(text: str) -> bool:
-    # Anything else cannot be compared with a column of plain ASCII by its index.
-    try:
-        return str(UUID(text)) == text
-    except ValueError:
-        return False

@@ -10,6 +10,7 @@ from pymysql.constants import CR, ER
 from pymysql.cursors import Cursor
 
 from scheduler import credentials
+from scheduler.credentials import CredentialsUnavailableError
 from scheduler.database.url import DatabaseUrl
 from scheduler.settings import DatabaseAuth, DatabaseSettings
 
@@ -18,12 +19,17 @@ if TYPE_CHECKING:
 
     from pymysql.connections import Connection
 _CONNECT_TIMEOUT: Final = 5
-_READ_TIMEOUT: Final = 60
-"""Seconds; longer than any statement takes, far shorter than a function's timeout."""
+_ANSWER_TIMEOUT: Final = 5
+"""Seconds for a greeting or a ping: a server that hangs is found by these, not by a statement."""
+_READ_TIMEOUT: Final = 15
+"""Seconds; longer than any statement takes. All tries of `scheduler.pipeline.isolation` together
+must end before the function's timeout: an invocation killed by it blames its messages."""
 
 _SESSION: Final = (
     "SET SESSION tx_isolation = 'READ-COMMITTED', time_zone = '+00:00',"
-    " sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 10,"
+    " sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',"
+    # Rows, and tables under a migration: both end as error 1205 before the read times out.
+    " innodb_lock_wait_timeout = 3, lock_wait_timeout = 3,"
     # A long IN list stays a range scan in key order instead of becoming a hashed subquery.
     " in_predicate_conversion_threshold = 0"
 )
@@ -39,7 +45,15 @@ _UNAVAILABLE: Final = frozenset(
         ER.SERVER_SHUTDOWN,
         ER.OPTION_PREVENTS_STATEMENT,  # read-only after a failover
         ER.NORMAL_SHUTDOWN,
+        ER.QUERY_INTERRUPTED,
+        ER.TOO_MANY_USER_CONNECTIONS,
+        ER.USER_LIMIT_REACHED,
+        ER.DISK_FULL,
+        ER.RECORD_FILE_FULL,
+        1792,  # ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION
+        1836,  # ER_READ_ONLY_MODE
         1927,  # ER_CONNECTION_KILLED
+        1969,  # ER_STATEMENT_TIMEOUT
     }
 )
 
@@ -91,14 +105,15 @@ class Database:
     def _alive(self) -> Connection[Cursor]:
         if self._connection is not None:
             try:
-                self._connection.ping()
+                with _answering_within(self._connection, _ANSWER_TIMEOUT):
+                    self._connection.ping()
             except pymysql.MySQLError:
                 self._connection = None
             else:
                 return self._connection
         try:
             self._connection = connect(self._settings)
-        except pymysql.MySQLError as error:
+        except (pymysql.MySQLError, CredentialsUnavailableError) as error:
             raise DatabaseUnavailableError(str(error)) from error
         return self._connection
 
@@ -125,10 +140,11 @@ def connect(settings: DatabaseSettings, patience: int = _READ_TIMEOUT) -> Connec
 
     Raises:
         pymysql.OperationalError: the server cannot be reached or refuses the account.
+        CredentialsUnavailableError: the account cannot be read.
     """
     url = DatabaseUrl.parse(settings.database_url.get_secret_value())
     user, password = _account(settings, url)
-    return pymysql.connect(
+    connection: Connection[Any] = pymysql.connect(
         host=url.host,
         port=url.port,
         user=user,
@@ -136,12 +152,27 @@ def connect(settings: DatabaseSettings, patience: int = _READ_TIMEOUT) -> Connec
         database=url.name,
         charset="utf8mb4",
         connect_timeout=_CONNECT_TIMEOUT,
-        read_timeout=patience,
+        read_timeout=_ANSWER_TIMEOUT,
         write_timeout=patience,
         init_command=_SESSION,
         cursorclass=BulkCursor,
         **_tls(settings),
     )
+    _let_statements_take(connection, patience)
+    return connection
+
+
+@contextmanager
+def _answering_within(connection: Connection[Any], seconds: int) -> Iterator[None]:
+    patience: int = connection._read_timeout  # type: ignore[attr-defined]  # noqa: SLF001
+    _let_statements_take(connection, seconds)
+    yield
+    _let_statements_take(connection, patience)
+
+
+def _let_statements_take(connection: Connection[Any], seconds: int) -> None:
+    # pymysql has one read timeout for greeting, ping and statements, and no way to change it.
+    connection._read_timeout = seconds  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _account(settings: DatabaseSettings, url: DatabaseUrl) -> credentials.Credentials:

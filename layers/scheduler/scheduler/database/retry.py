@@ -18,12 +18,21 @@ _TRIES: Final = 3
 
 # A duplicate key means that somebody inserted the same processed id, user, device or allocation
 # since our snapshot; the next run sees it.
-_OVERTAKEN: Final = frozenset({ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT, ER.DUP_ENTRY})
+_WAITING: Final = frozenset({ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT})
+_OVERTAKEN: Final = _WAITING | {ER.DUP_ENTRY}
 
 
 def is_overtaken(error: pymysql.MySQLError) -> bool:
     """Tell whether another transaction was faster, so that running again may succeed."""
     return bool(error.args) and error.args[0] in _OVERTAKEN
+
+
+def is_waiting(error: Exception) -> bool:
+    """Tell whether somebody else holds the rows (or, in a migration, the table)."""
+    if isinstance(error, SnapshotMovedError):
+        return True
+    is_sql = isinstance(error, pymysql.MySQLError) and bool(error.args)
+    return is_sql and error.args[0] in _WAITING
 
 
 def run_again_when_overtaken(transaction: Callable[[], T]) -> T:

@@ -82,7 +82,7 @@ class Publisher:
             except (exceptions.AMQPConnectionError, exceptions.AMQPChannelError):
                 self.close()
                 action(self._open_channel())
-        except (exceptions.AMQPError, OSError) as error:
+        except (exceptions.AMQPError, credentials.CredentialsUnavailableError, OSError) as error:
             self.close()
             raise BrokerUnavailableError(
                 f"could not publish {what}: {type(error).__name__} {error}"

@@ -30,7 +30,10 @@ _TEXTS: Final = {
 
 _FIRST_AMQP_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-_BROKER_HEADERS: Final = frozenset({"x-delivery-count", "x-death", "x-acquired-count"})
+# CC and BCC would make the broker route every hop to those queues as well.
+_BROKER_HEADERS: Final = frozenset({"x-delivery-count", "x-death", "x-acquired-count", "CC", "BCC"})
+# Only the connection that asked may publish with it; the broker refuses it from anybody else.
+_DIRECT_REPLY: Final = "amq.rabbitmq.reply-to"
 _BROKER_HEADER_PREFIXES: Final = ("x-first-death-", "x-last-death-")
 
 
@@ -94,6 +97,8 @@ def _decode_properties(raw: Mapping[str, Any]) -> dict[str, Any]:
     decoded: dict[str, Any] = {name: text for name, text in texts.items() if text is not None}
     if (priority := amqp.priority(raw.get("priority"))) is not None:
         decoded["priority"] = priority
+    if decoded.get("reply_to", "").startswith(_DIRECT_REPLY):
+        del decoded["reply_to"]
     headers = raw.get("headers")
     if isinstance(headers, Mapping):
         kept = {key: value for key, value in headers.items() if not is_the_brokers(key)}

@@ -72,23 +72,31 @@ class Consumer:
     def _consume_queue(
         self, queue: str, records: Sequence[Message | Undecodable], invocation: _Invocation
     ) -> None:
-        """Work on a batch, and on each message suspected of killing its consumer after it."""
+        """Work on a batch, then on each message suspected of killing its consumer.
+
+        The condemned come last: as long as a suspect may still kill this run, their notes must
+        stay, or two killers in one batch would take turns for ever.
+        """
         batch = self._redeliveries.sort(queue, records)
-        condemned = [Outcome(m, Verdict.KILLER, error=KILLED) for m in batch.condemned]
-        self._consume(queue, batch.ordinary, condemned, invocation)
+        if batch.ordinary:
+            self._work(queue, batch.ordinary, invocation)
         for suspect in batch.suspects:
             self._redeliveries.note(queue, {suspect.delivery_key})
-            self._consume(queue, [suspect], [], invocation)
+            self._work(queue, [suspect], invocation)
+        if batch.condemned:
+            killers = [Outcome(m, Verdict.KILLER, error=KILLED) for m in batch.condemned]
+            self._settle(queue, killers, time.perf_counter(), invocation)
 
-    def _consume(
-        self,
-        queue: str,
-        records: Sequence[Message | Undecodable],
-        decided: list[Outcome],
-        invocation: _Invocation,
+    def _work(
+        self, queue: str, records: Sequence[Message | Undecodable], invocation: _Invocation
     ) -> None:
         started = time.perf_counter()
-        outcomes = [*decided, *self._outcomes(queue, records, invocation.isolation)]
+        outcomes = self._outcomes(queue, records, invocation.isolation)
+        self._settle(queue, outcomes, started, invocation)
+
+    def _settle(
+        self, queue: str, outcomes: Sequence[Outcome], started: float, invocation: _Invocation
+    ) -> None:
         invocation.left_work |= any(one.notified or one.released for one in outcomes)
         batch = [settle(outcome, self._max_retries) for outcome in outcomes]
         now = self._clock()

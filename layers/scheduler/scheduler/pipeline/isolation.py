@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from scheduler.database.connection import DatabaseUnavailableError
+from scheduler.database.retry import is_waiting
 from scheduler.payments.errors import PaymentsUnavailableError
 from scheduler.pipeline.outcome import Outcome, Verdict
 
@@ -64,6 +65,8 @@ class Isolation:
     ) -> list[Outcome]:
         if len(batch) == 1:
             (parsed,) = batch
+            if is_waiting(error):
+                return _parked(batch, f"others hold its rows: {error}")
             text = f"{type(error).__name__}: {error}"
             return [Outcome(parsed.message, Verdict.FAILED, parsed, text)]
         middle = len(batch) // 2

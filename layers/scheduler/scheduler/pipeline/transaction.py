@@ -65,7 +65,8 @@ class BatchTransaction:
             snapshot = load.snapshot(
                 cursor, users=subjects if by_user else (), devices=() if by_user else subjects
             )
-            work = Work(snapshot, now, self._default_quota, counted.counts)
+            # Read again: whatever we waited for was allocated before this moment.
+            work = Work(snapshot, self._clock(), self._default_quota, counted.counts)
             outcomes = decide(batch, work, handling, processed, counted)
             effective = [o.parsed for o in outcomes if o.verdict in EFFECTIVE and o.parsed]
             commit(cursor, work, effective, self._new_id)
