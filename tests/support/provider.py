@@ -6,6 +6,7 @@ moto takes everything; this one can refuse, throttle, hang and tell exactly what
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Lock, Thread
@@ -27,10 +28,11 @@ _SNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the endpoint was asked; ``body`` as the service means it."""
+    """What the endpoint was asked, and when (Unix time); ``body`` as the service means it."""
 
     path: str
     raw: bytes
+    at: float = field(default_factory=time.time)
 
     @property
     def body(self) -> Any:  # noqa: ANN401 - JSON, or a form
