@@ -15,7 +15,7 @@ def test_the_same_seed_publishes_the_same_messages_in_the_same_order() -> None:
 
 
 def test_the_load_holds_its_share_of_duplicates_malformed_and_failing_messages() -> None:
-    load = workload(1, 5000)
+    load = workload(1, 2000)
 
     copies = Counter(message.key for message in load.messages)
     assert set(copies.values()) == {1, 2}
