@@ -1,13 +1,15 @@
 """Reads the dead-letter queue without losing anything or changing its order.
 
-A quorum queue cannot be browsed: letters are taken unacknowledged and given back. Two things keep
-their order (rabbit_fifo, ``return`` and ``return_all``; tried with 5,000 letters on 3.10.8):
+A quorum queue cannot be browsed: letters are taken unacknowledged and given back. Three things keep
+their order (rabbit_fifo, ``return`` and ``return_all``; tried with 40,000 letters on 3.10.8):
 
-* They are given back by closing the channel. Then RabbitMQ, in all versions, returns them to the
-  head of the queue in the order of their delivery. What a nack names returns on 3.x in the order of
-  a hash map, and while the consumer lives it gets each letter again at once.
+* They are given back by closing the channel. Then RabbitMQ, in all versions, returns them in the
+  order of their delivery. What a nack names returns on 3.x in the order of a hash map, and while
+  the consumer lives it gets each letter again at once.
 * A consumer may hold exactly as many as it waits for, and is cancelled when it has them, before one
   is acknowledged. So none is on its way at that moment: pika would nack it.
+* All letters are taken, even if few are wanted: those that return stand before new ones, but behind
+  those that returned earlier.
 
 Each look raises the delivery count by one, which
 `scheduler.messaging.topology.NO_DELIVERY_LIMIT` makes harmless.
@@ -34,13 +36,13 @@ if TYPE_CHECKING:
     from pika import BlockingConnection
     from pika.adapters.blocking_connection import BlockingChannel
 
-MOST_AT_ONCE: Final = 65_535
-"""As many as AMQP lets a consumer hold (prefetch is a 16-bit number)."""
+BLOCK: Final = 5_000
+"""How many letters a consumer is for: the broker reads them all before it sends the first."""
 _NOT_FOUND: Final = 404
-_PATIENCE: Final = 5.0
+_PATIENCE: Final = 30.0
 """Seconds to wait for a letter that was counted, and for letters to be back in the queue."""
 _PAUSE: Final = 0.01
-_ROUNDS: Final = 3
+_ROUNDS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +55,17 @@ class Taken:
 
 @contextmanager
 def dead_letter_queue(
-    connection: BlockingConnection, at_once: int = MOST_AT_ONCE
+    connection: BlockingConnection, block: int = BLOCK
 ) -> Iterator[DeadLetterQueue]:
     """Open the queue; at the end of the block all letters that were not removed are back in it.
 
     Raises:
         OpsError: there is no such queue.
     """
-    queue = DeadLetterQueue(connection, at_once)
+    queue = DeadLetterQueue(connection, block)
     try:
         yield queue
+        queue.take_the_rest()
     finally:
         with suppress(AMQPError):  # without a connection the broker has taken them back already
             queue.give_back()
@@ -77,10 +80,10 @@ class DeadLetterQueue:
         arrived: is called for each letter that has come from the broker.
     """
 
-    def __init__(self, connection: BlockingConnection, at_once: int) -> None:
+    def __init__(self, connection: BlockingConnection, block: int) -> None:
         self._connection = connection
         self._channel = connection.channel()
-        self._at_once = at_once
+        self._block = block
         self._taken = 0
         self._removed = 0
         self._waiting: deque[Taken] = deque()
@@ -90,16 +93,26 @@ class DeadLetterQueue:
         self.arrived: Callable[[], None] = lambda: None
 
     def letters(self) -> Iterator[Taken]:
-        """Yield the letters, the oldest first; fewer than ``count`` if another reader takes some.
+        """Yield the letters, the oldest first; each block is fetched when the last one is done.
 
-        Beyond 65,535 the next ones are fetched when these have been dealt with.
+        Raises:
+            OpsError: not all of them came.
         """
         while self._taken < self.count:
-            self._fetch(min(self._at_once, self.count - self._taken))
-            if not self._waiting:
-                return
+            if not self._fetch():
+                raise OpsError(
+                    f"of {self.count} dead letters only {self._taken} came: the broker is too busy,"
+                    " or somebody else reads them; run it again"
+                )
             while self._waiting:
                 yield self._waiting.popleft()
+
+    def take_the_rest(self) -> None:
+        """Let those that were not yielded keep their place behind those that were and stay."""
+        some_stay = self._taken > self._removed
+        self._waiting.clear()
+        while some_stay and self._taken < self.count and self._fetch():
+            self._waiting.clear()
 
     def give_back(self) -> None:
         """Return what was not removed, and wait until it can be taken again."""
@@ -111,16 +124,20 @@ class DeadLetterQueue:
         while _declared(channel).message_count < kept and time.monotonic() < deadline:
             self._connection.sleep(_PAUSE)
 
-    def _fetch(self, wanted: int) -> None:
-        """Wait for so many letters, or until no more come."""
+    def _fetch(self) -> bool:
+        """Wait until the next block is here; return whether it came."""
+        wanted = min(self._block, self.count - self._taken)
+        # Blocks are given back in the order of their names.
+        name = f"dead-letters-{self._taken:09}"
         self._channel.basic_qos(prefetch_count=wanted)
-        consumer = self._channel.basic_consume(DEAD_LETTER_QUEUE, self._arrive)
+        self._channel.basic_consume(DEAD_LETTER_QUEUE, self._arrive, consumer_tag=name)
         there, deadline = 0, time.monotonic() + _PATIENCE
         while there < wanted and time.monotonic() < deadline:
             self._connection.process_data_events(time_limit=_PATIENCE)
             if len(self._waiting) > there:
                 there, deadline = len(self._waiting), time.monotonic() + _PATIENCE
-        self._channel.basic_cancel(consumer)
+        self._channel.basic_cancel(name)
+        return there == wanted
 
     def _await_removal(self) -> None:
         """Wait until the queue has seen all acknowledgements.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing, contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import pika
@@ -21,10 +22,10 @@ EVENTS = ("device.failed", "user.suspended", "billing.overdue")
 
 
 @contextmanager
-def opened(broker: Broker, at_once: int = 1000) -> Iterator[DeadLetterQueue]:
+def opened(broker: Broker, block: int = 1000) -> Iterator[DeadLetterQueue]:
     with (
         closing(pika.BlockingConnection(pika.URLParameters(broker.url))) as connection,
-        dead_letter_queue(connection, at_once) as queue,
+        dead_letter_queue(connection, block) as queue,
     ):
         yield queue
 
@@ -51,19 +52,32 @@ def test_no_broker_drops_a_letter_for_being_looked_at() -> None:
 
 
 @pytest.mark.parametrize("removed", [0, 20])
-def test_more_letters_than_one_consumer_may_hold_are_all_seen(broker: Broker, removed: int) -> None:
+def test_letters_of_several_blocks_are_seen_and_stay_in_order(broker: Broker, removed: int) -> None:
     ids = numbered(range(35))
     broker.publish(*(letter(id=id_) for id_ in ids))
 
-    with opened(broker, at_once=10) as queue:
+    with opened(broker, block=10) as queue:
         seen = []
         for one in queue.letters():
             seen.append(one.letter.id)
             if len(seen) <= removed:
                 one.remove()
 
-    assert sorted(seen) == ids
-    assert broker.depth(DEAD_LETTER_QUEUE) == 35 - removed
+    assert seen == ids
+    assert broker.ids(DEAD_LETTER_QUEUE) == ids[removed:]
+
+
+@pytest.mark.parametrize("wanted", [0, 1, 10, 15, 35])
+def test_letters_stay_in_order_when_only_some_were_wanted(broker: Broker, wanted: int) -> None:
+    ids = numbered(range(35))
+    broker.publish(*(letter(id=id_) for id_ in ids))
+
+    for _ in range(3):
+        with opened(broker, block=10) as queue:
+            seen = [one.letter.id for one in islice(queue.letters(), wanted)]
+        assert seen == ids[:wanted]
+
+    assert broker.ids(DEAD_LETTER_QUEUE) == ids
 
 
 def test_what_arrives_while_somebody_looks_is_left_for_the_next_time(broker: Broker) -> None:
