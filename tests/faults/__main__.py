@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import signal
 import sys
 import tempfile
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from local.ports import free_port
 from local.servers.mariadb import QUICK, MariaDB
 from local.servers.moto import Moto
 from local.servers.rabbitmq import RabbitMQ, RabbitPorts
+from scheduler.pipeline.redelivery import KILLED
 from tests.faults.drill import run
 from tests.faults.figures import table
 from tests.faults.outage import run_outage
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 _EVENTS_PER_KILL: Final = 20
 _KILLS_PER_OUTAGE: Final = 50
 
+# Ended like by Ctrl-C, so that the servers go too.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 
 
@@ -43,10 +48,12 @@ def drill(
         int | None, typer.Option(help="Different events; default 20 for each kill.")
     ] = None,
     broker_kills: Annotated[
-        int | None, typer.Option(help="SIGKILLs of RabbitMQ; default one for 50 kills.")
+        int | None,
+        typer.Option(help="SIGKILLs of RabbitMQ; default one for 50 kills, at least one."),
     ] = None,
     database_kills: Annotated[
-        int | None, typer.Option(help="SIGKILLs of MariaDB; default one for 50 kills.")
+        int | None,
+        typer.Option(help="SIGKILLs of MariaDB; default one for 50 kills, at least one."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides everything.")] = 1,
     without_processed_ids: Annotated[  # noqa: FBT002 - a flag of the command line
@@ -58,14 +65,16 @@ def drill(
         seed=seed,
         events=_EVENTS_PER_KILL * kills if events is None else events,
         kills=kills,
-        broker_kills=kills // _KILLS_PER_OUTAGE if broker_kills is None else broker_kills,
-        database_kills=kills // _KILLS_PER_OUTAGE if database_kills is None else database_kills,
+        broker_kills=_outages(kills) if broker_kills is None else broker_kills,
+        database_kills=_outages(kills) if database_kills is None else database_kills,
         forgetful=without_processed_ids,
     )
     with _folder() as folder, _servers(folder) as servers:
         done = _run(plan, servers, folder)
     Console(width=120).print(table(done))
-    if done.final.lost or done.final.doubled:
+    # A valid event may only be given up as one whose consumer was killed again and again.
+    given_up = {done.dead[key] for key in done.first.astray if key in done.dead} - {KILLED}
+    if done.final.lost or done.final.doubled or done.final.astray or given_up:
         sys.exit(1)
 
 
@@ -83,6 +92,10 @@ def outage(
     Console(width=120).print(outage_table(done))
     if done.balance.lost or done.balance.doubled or done.dead:
         sys.exit(1)
+
+
+def _outages(kills: int) -> int:
+    return max(1, kills // _KILLS_PER_OUTAGE)
 
 
 def _run(plan: Plan, servers: Servers, folder: Path) -> Drill:
