@@ -46,6 +46,7 @@ class TlsRabbitMQ(RabbitMQ):
         (self.home / "authority.pem").write_bytes(authority.certificate)
         (self.home / "server.pem").write_bytes(authority.certify(key, HOST))
         (self.home / "server.key").write_bytes(pem(key))
+        (self.home / "enabled_plugins").write_text("[].\n")  # nobody asks for management here
         with (self.home / "rabbitmq.conf").open("a") as file:
             file.write(_CONFIGURATION.format(host=HOST, port=self.tls_port, home=self.home))
 

@@ -18,8 +18,9 @@ from local.gateway.api_app import metrics_route
 from local.gateway.metrics import EmfCollector
 from local.gateway.server import AsgiServer
 from local.ports import free_port
+from ops.watching.queues import unacknowledged
 from scheduler.messaging.publisher import Outbound
-from scheduler.messaging.topology import DEAD_LETTER_QUEUE, queues
+from scheduler.messaging.topology import DEAD_LETTER_QUEUE, VHOST, queues
 from scheduler.observability.emf import Metrics
 from tests.integration.local.proxy import Proxy
 from tests.integration.local.waiting import eventually
@@ -75,7 +76,7 @@ def test_of_the_local_platform_work_under_way_and_outcomes_are_known(
 
     with closing(pika.BlockingConnection(pika.URLParameters(broker.url))) as connection:
         connection.channel().basic_get(FAILED)
-        eventually(lambda: look()["queues"][FAILED]["unacked"] == 1, "one message in work")
+        eventually(lambda: unacknowledged(management, VHOST)[FAILED] == 1, "one message in work")
         seen = look()
 
     assert seen["queues"][FAILED]["ready"] == 0
