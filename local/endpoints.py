@@ -26,7 +26,7 @@ _LABELS: Final = {
     "aws": "AWS (moto)",
 }
 _EXAMPLE: Final = (
-    '.venv/bin/python -m ops publish device.failed deviceId=device-001 reason="Screen is dark"'
+    'bin/scheduler-ops publish device.failed deviceId=device-001 reason="Screen is dark"'
 )
 
 

@@ -34,7 +34,11 @@ def connected(broker_url: str) -> Iterator[pika.BlockingConnection]:
     """
     settings = _settings(broker_url)
     try:
-        connection = pika.BlockingConnection(parameters(settings))
+        where = parameters(settings)
+    except ValueError as error:
+        raise InvalidInputError(f"the broker URL makes no sense: {error}") from None
+    try:
+        connection = pika.BlockingConnection(where)
         try:
             yield connection
         finally:
@@ -77,7 +81,12 @@ def location(broker_url: str) -> str:
 
 
 def _settings(broker_url: str) -> BrokerSettings:
-    if urlsplit(broker_url).scheme not in ("amqp", "amqps"):
+    try:
+        url = urlsplit(broker_url)
+        fits = url.scheme in ("amqp", "amqps") and (url.port is None or url.port > 0)
+    except ValueError:
+        fits = False
+    if not fits:
         raise InvalidInputError(
             "the broker URL must look like amqps://user:password@host:5671/vhost"
         )

@@ -30,6 +30,8 @@ FAILURE_HEADERS: Final = frozenset(
 )
 """What the functions add to a message that failed."""
 _DEATHS_HEADER: Final = "x-death"
+_ABSURD: Final = 1 << 31
+"""A count that only a hostile producer writes."""
 _QUEUE_OF_KEY: Final = {queue.dead_letter_key: queue.name for queue in WORK_QUEUES}
 
 
@@ -54,11 +56,16 @@ class DeadLetter:
 
     @property
     def source_queue(self) -> str:
-        """Return the name of the queue in which it failed."""
+        """Return the name of the queue in which it failed.
+
+        The routing key says so, which only the functions and the broker write; a producer could
+        have set the header.
+        """
         return (
-            _text(self.headers.get(SOURCE_HEADER))
+            _QUEUE_OF_KEY.get(self.routing_key)
+            or _text(self.headers.get(SOURCE_HEADER))
             or _text(self._death.get("queue"))
-            or _QUEUE_OF_KEY.get(self.routing_key, self.routing_key)
+            or self.routing_key
         )
 
     @property
@@ -107,12 +114,12 @@ def _text(value: object) -> str:
 
 
 def _count(value: object) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
+    return value if isinstance(value, int) and 0 < value < _ABSURD else 0
 
 
 def _moment(value: object) -> datetime | None:
     try:
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(_text(value))
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ops.dead_letters.queue import Taken
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_AGE: Final = re.compile(r"(\d{1,6})([smhd])")
+_AGE: Final = re.compile(r"(\d{1,5})([smhd])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,13 @@ class Sieve:
             OpsError: names the queues of which there are letters.
         """
         if self.total and not self.matched:
-            there = ", ".join(f"{queue} ({count})" for queue, count in self.sources.most_common())
-            raise OpsError(f"no dead letter matches; there are letters of {there}")
+            raise OpsError(self.nothing)
+
+    @property
+    def nothing(self) -> str:
+        """Return what to say when nothing was selected: the queues of which there are letters."""
+        there = ", ".join(f"{queue} ({count})" for queue, count in self.sources.most_common())
+        return f"no dead letter matches; there are letters of {there}"
 
 
 def queue_name(given: str) -> str:

@@ -45,6 +45,8 @@ def command(
 
 
 def _summary(sieve: Sieve) -> str:
+    if sieve.total and not sieve.matched:
+        return f"{sieve.nothing}."
     total = f"{sieve.total} dead letter{'' if sieve.total == 1 else 's'}"
     shown = "" if sieve.matched == sieve.total else f", {sieve.matched} of them selected"
     return f"{total}{shown}."

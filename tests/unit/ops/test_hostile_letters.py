@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pika import BasicProperties
+
+from ops.dead_letters.letter import DeadLetter
+from ops.dead_letters.selection import duration
+from ops.errors import InvalidInputError
+
+KEY = "scheduler.device-failed.failed"
+
+
+def letter(routing_key: str = KEY, **headers: Any) -> DeadLetter:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return DeadLetter(routing_key, BasicProperties(headers=named), b"{}")
+
+
+def test_a_forged_source_is_not_believed() -> None:
+    forged = letter(x_source_queue="scheduler.user-deleted")
+
+    assert forged.source_queue == "scheduler.device-failed"
+
+
+def test_the_source_of_an_unknown_queue_is_in_its_header() -> None:
+    unknown = letter("scheduler.unknown-queue.failed", x_source_queue="orders")
+
+    assert unknown.source_queue == "orders"
+
+
+@pytest.mark.parametrize("when", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "soon"])
+def test_a_time_nobody_can_convert_is_unknown(when: str) -> None:
+    assert letter(x_failed_at=when).failed_at is None
+
+
+@pytest.mark.parametrize("replays", [(1 << 63) - 1, -1, "many", None])
+def test_an_absurd_count_of_replays_is_none(replays: object) -> None:
+    assert letter(x_replays=replays).replays == 0
+
+
+def test_an_age_beyond_the_calendar_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="is not an age"):
+        duration("999999d")
