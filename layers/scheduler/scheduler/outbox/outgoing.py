@@ -30,9 +30,9 @@ _UNPUBLISHED: Final = """
 _PUBLISHED: Final = """
     UPDATE outgoing_events SET published_at = %s WHERE id IN %s
 """
-# Names of locks are shared by all databases of a server.
-_LOCK: Final = "SELECT GET_LOCK(CONCAT(DATABASE(), '.outgoing-events'), 0)"
-_UNLOCK: Final = "SELECT RELEASE_LOCK(CONCAT(DATABASE(), '.outgoing-events'))"
+# Names of locks are shared by all databases of a server, and no longer than 64 characters.
+_LOCK: Final = "SELECT GET_LOCK(CONCAT('outgoing-events.', MD5(DATABASE())), 0)"
+_UNLOCK: Final = "SELECT RELEASE_LOCK(CONCAT('outgoing-events.', MD5(DATABASE())))"
 
 
 class OutgoingEvents:
