@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from pika import BasicProperties
 
@@ -12,7 +10,7 @@ from ops.errors import InvalidInputError
 KEY = "scheduler.device-failed.failed"
 
 
-def letter(routing_key: str = KEY, **headers: Any) -> DeadLetter:
+def letter(routing_key: str = KEY, **headers: object) -> DeadLetter:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return DeadLetter(routing_key, BasicProperties(headers=named), b"{}")
 
