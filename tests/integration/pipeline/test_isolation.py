@@ -271,7 +271,7 @@ def test_the_victim_of_a_deadlock_runs_again(store: Store, functions: Functions)
     assert "d1" not in still_held(store)
 
 
-def test_a_lock_that_nobody_gives_back_costs_a_retry(
+def test_a_lock_that_nobody_gives_back_makes_a_message_wait_without_using_up_an_attempt(
     store: Store, connected: Functions, queues: Queues
 ) -> None:
     fleet(store)
@@ -285,5 +285,5 @@ def test_a_lock_that_nobody_gives_back_costs_a_retry(
     assert totals == {"retried": 1}
     assert "d1" in still_held(store)
     (waiting,) = queues.take("scheduler.user-suspended.retry")
-    assert waiting.headers["x-attempt"] == 1
+    assert waiting.headers["x-attempt"] == 0
     assert connected.handle(message("user.suspended", userId="u1")) == {"success": 1}
