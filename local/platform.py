@@ -40,11 +40,12 @@ def start(context: Context) -> Running:
         CancelledError: the user asked to stop meanwhile.
     """
     steps, state = context.steps, context.state
+    servers = services.start(context)
+    _prepare(servers, steps)
+    # Chosen only now: until a port is bound another program may take it.
     api = context.ports.choose("HTTP API", ports.API)
     websocket = context.ports.choose("WebSocket", ports.WEBSOCKET)
     console = context.ports.choose("console page", ports.CONSOLE)
-    servers = services.start(context)
-    _prepare(servers, steps)
     environment = {
         **function_environment(servers.database_url, servers.broker_url, servers.aws_url),
         **websocket_environment(websocket),
