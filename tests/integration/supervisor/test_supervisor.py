@@ -89,6 +89,8 @@ def test_demo_data_is_there(running: LocalPlatform) -> None:
     assert "user-456" in {user for user, *_ in users}
     assert [device for (device,) in devices] == [f"device-{n:03}" for n in range(1, 21)]
     assert len(sizes) > 3
+    held = query(running, "SELECT user_id, device_id FROM allocations WHERE status = 'ALLOCATED'")
+    assert held == (("user-123", "device-001"),), "so that the first command releases something"
 
 
 def test_a_taken_port_is_replaced_and_said(running: LocalPlatform) -> None:
