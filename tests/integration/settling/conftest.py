@@ -15,7 +15,7 @@ from local.servers.mariadb import DATABASE, MariaDB
 from scheduler.database.connection import Database
 from scheduler.database.migrate import migrate
 from scheduler.messaging import topology
-from scheduler.messaging.publisher import Publisher
+from scheduler.messaging.publisher import TIMEOUT, Publisher
 from scheduler.observability.report import logger
 from scheduler.pipeline.consumer import Consumer
 from scheduler.settings import ConsumerSettings
@@ -39,7 +39,14 @@ RETRIED = {
 class MakeConsumer(Protocol):
     """Makes a consumer of the marked rules, by default on the test's database and broker."""
 
-    def __call__(self, *, database: str = "", broker: str = "", **variables: str) -> Consumer: ...
+    def __call__(
+        self,
+        *,
+        database: str = "",
+        broker: str = "",
+        timeout: float = TIMEOUT,
+        **variables: str,
+    ) -> Consumer: ...
 
 
 @pytest.fixture(scope="session")
@@ -100,7 +107,9 @@ def store(mariadb: MariaDB, _settling_database: Store) -> Store:
 def make_consumer(store: Store, vhost_url: str) -> Iterator[MakeConsumer]:
     made: list[Callable[[], None]] = []
 
-    def make(*, database: str = "", broker: str = "", **variables: str) -> Consumer:
+    def make(
+        *, database: str = "", broker: str = "", timeout: float = TIMEOUT, **variables: str
+    ) -> Consumer:
         settings = ConsumerSettings.model_validate(
             {
                 "DATABASE_URL": database or store.settings.database_url,
@@ -108,7 +117,7 @@ def make_consumer(store: Store, vhost_url: str) -> Iterator[MakeConsumer]:
                 **variables,
             }
         )
-        own_database, publisher = Database(settings), Publisher(settings)
+        own_database, publisher = Database(settings), Publisher(settings, timeout)
         made.extend((own_database.close, publisher.close))
         return Consumer(marked.events, settings, database=own_database, publisher=publisher)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ from tests.support.functions import NOWHERE
 from tests.support.world import held, world
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from scheduler.pipeline.consumer import Consumer
     from tests.integration.settling.conftest import MakeConsumer
@@ -45,18 +46,43 @@ def without_retry_queue(hops: Hops) -> Iterator[None]:
     topology.declare(hops.channel, RETRY_DELAY_MS)
 
 
-def test_a_connection_that_died_between_invocations_is_rebuilt(
-    hops: Hops, make_consumer: MakeConsumer, proxy: Proxy, vhost_url: str
-) -> None:
+def _through(proxy: Proxy, vhost_url: str) -> str:
     url = urlsplit(vhost_url)
     login = url.netloc.rpartition("@")[0]
-    consumer = make_consumer(broker=url._replace(netloc=f"{login}@127.0.0.1:{proxy.port}").geturl())
+    return url._replace(netloc=f"{login}@127.0.0.1:{proxy.port}").geturl()
+
+
+@pytest.mark.parametrize("fate", [Proxy.cut, Proxy.forget])
+def test_a_connection_that_died_between_invocations_is_rebuilt(
+    hops: Hops,
+    make_consumer: MakeConsumer,
+    proxy: Proxy,
+    vhost_url: str,
+    fate: Callable[[Proxy], None],
+) -> None:
+    """A network that forgets a connection says nothing: the publish would wait for ever."""
+    consumer = make_consumer(broker=_through(proxy, vhost_url), timeout=1)
     for _ in range(3):
         hops.publish(FAILED, deviceId=f"{RAISES}1")
         assert hops.deliver(consumer, {FAILED: 1}) == {"retried": 1}
         hops.look(FAILED)
         hops.channel.queue_purge(QUEUES[FAILED].name)
-        proxy.cut()
+        fate(proxy)
+
+
+def test_a_broker_that_accepts_and_never_answers_makes_the_function_raise(
+    hops: Hops, make_consumer: MakeConsumer
+) -> None:
+    hops.publish(FAILED, deviceId=f"{RAISES}1")
+
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        consumer = make_consumer(
+            broker=f"amqp://127.0.0.1:{deaf.getsockname()[1]}/nowhere", timeout=0.5
+        )
+        with pytest.raises(BrokerUnavailableError):
+            hops.deliver(consumer, {FAILED: 1})
+
+    assert hops.look(FAILED).redelivered
 
 
 def test_without_a_broker_the_function_raises_and_the_redelivery_finds_what_was_done(

@@ -1,14 +1,14 @@
 """Publishes with confirms and ``mandatory``: what returns is in a queue.
 
 A frozen Lambda environment loses its connection without noticing (``is_open`` stays true), so a
-publish that meets a dead connection rebuilds it once and tries again. Publishing twice is
-harmless: the second copy is recognised by its id.
+publish that meets a dead connection – or one that does not answer – rebuilds it once and tries
+again. Publishing twice is harmless: the second copy is recognised by its id.
 """
 
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +17,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from scheduler import credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pika import BlockingConnection
     from pika.adapters.blocking_connection import BlockingChannel
@@ -69,7 +69,7 @@ class Publisher:
 
         connection, self._connection, self._channel = self._connection, None, None
         if connection is not None:
-            with suppress(exceptions.AMQPError, OSError):
+            with suppress(exceptions.AMQPError, OSError), _answering(connection, self._timeout):
                 connection.close()
 
     def _reliably(self, action: Callable[[BlockingChannel], None], what: str) -> None:
@@ -78,29 +78,69 @@ class Publisher:
 
         try:
             try:
-                action(self._open_channel())
+                self._act(action)
             except (exceptions.AMQPConnectionError, exceptions.AMQPChannelError):
                 self.close()
-                action(self._open_channel())
-        except (exceptions.AMQPError, credentials.CredentialsUnavailableError, OSError) as error:
+                self._act(action)
+        except _unavailable() as error:
             self.close()
             raise BrokerUnavailableError(
                 f"could not publish {what}: {type(error).__name__} {error}"
             ) from error
 
-    def _open_channel(self) -> BlockingChannel:
+    def _act(self, action: Callable[[BlockingChannel], None]) -> None:
         from pika import BlockingConnection  # noqa: PLC0415 - likewise
 
-        if self._connection is None or self._channel is None:
+        if self._connection is None:
             # It logs each failure ten times over; ours are raised, and reported once.
             logging.getLogger("pika").setLevel(logging.CRITICAL)
             self._connection = BlockingConnection(parameters(self._settings, self._timeout))
-            self._channel = self._connection.channel()
-            self._prepare(self._channel)
-        return self._channel
+        with _answering(self._connection, self._timeout):
+            if self._channel is None:
+                self._channel = self._connection.channel()
+                self._prepare(self._channel)
+            action(self._channel)
 
     def _prepare(self, channel: BlockingChannel) -> None:
         channel.confirm_delivery()
+
+
+def _unavailable() -> tuple[type[Exception], ...]:
+    from pika import exceptions  # noqa: PLC0415 - likewise
+    from pika.adapters.utils.connection_workflow import (  # noqa: PLC0415 - likewise
+        AMQPConnectorException,
+    )
+
+    # The third is raised when a server accepts the connection and then says nothing.
+    return (
+        exceptions.AMQPError,
+        credentials.CredentialsUnavailableError,
+        AMQPConnectorException,
+        OSError,
+    )
+
+
+@contextmanager
+def _answering(connection: BlockingConnection, seconds: float) -> Iterator[None]:
+    """Hang up when the block takes longer; it then raises AMQPConnectionError.
+
+    pika awaits an answer for ever. A queue without a leader never gives one
+    (https://github.com/rabbitmq/rabbitmq-server/issues/10070), nor does a network that forgot the
+    connection while the environment was frozen – and a function that its timeout kills blames the
+    messages. The timer is the one pika has for connections that the broker blocks.
+    """
+    from pika.exceptions import AMQPConnectionError  # noqa: PLC0415 - likewise
+
+    if connection.is_closed:
+        yield  # and raise at once
+        return
+    impl = connection._impl  # noqa: SLF001 - pika offers no other way
+    late = AMQPConnectionError(f"no answer within {seconds:g} s")
+    timer = impl._adapter_call_later(seconds, partial(impl._terminate_stream, late))  # noqa: SLF001
+    try:
+        yield
+    finally:
+        impl._adapter_remove_timeout(timer)  # noqa: SLF001
 
 
 def send(channel: BlockingChannel, message: Outbound, *, mandatory: bool) -> None:
