@@ -82,6 +82,7 @@ class MariaDB(Server):
     def _prepare(self) -> Sequence[Process]:
         account = account_for("mysql", self.home)
         self._write_setup()
+        self._temporary.mkdir(parents=True, exist_ok=True)
         give(self.home, account)
         if not (self._data / "mysql").exists():
             self._install(account)
@@ -95,6 +96,8 @@ class MariaDB(Server):
             f"--port={self.port}",
             f"--bind-address={HOST}",
             f"--init-file={self._setup}",
+            # Of its own: servers that share one delete each other's temporary tables.
+            f"--tmpdir={self._temporary}",
             "--skip-name-resolve",
             "--skip-log-bin",
             "--local-infile=0",
@@ -118,6 +121,10 @@ class MariaDB(Server):
         return self.home / "data"
 
     @property
+    def _temporary(self) -> Path:
+        return self.home / "tmp"
+
+    @property
     def _setup(self) -> Path:
         return self.home / "setup.sql"
 
@@ -132,6 +139,7 @@ class MariaDB(Server):
             require("mariadb-install-db"),
             "--no-defaults",
             f"--datadir={draft}",
+            f"--tmpdir={self._temporary}",
             "--auth-root-authentication-method=socket",
             "--skip-test-db",
             "--skip-name-resolve",

@@ -23,6 +23,8 @@ _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _LOCK: Final = "scheduler-migrations"
 _LOCK_TIMEOUT: Final = 120
 """Seconds to wait for another migration."""
+_TABLE_LOCK_TIMEOUT: Final = 60
+"""Seconds to wait for the transactions on a table; consumers that queue behind are parked."""
 _PATIENCE: Final = 800
 """Seconds a statement may take: an index on a large table, within Lambda's 15 minutes."""
 
@@ -57,7 +59,10 @@ def _backend(settings: DatabaseSettings) -> Iterator[MySQLBackend]:
 
     class Backend(MySQLBackend):  # type: ignore[misc]  # yoyo publishes no types
         def connect(self, dburi: object) -> Connection[Any]:  # noqa: ARG002 - yoyo's signature
-            return connect(settings, _PATIENCE)
+            connection = connect(settings, _PATIENCE)
+            with connection.cursor() as cursor:
+                cursor.execute("SET SESSION lock_wait_timeout = %s", (_TABLE_LOCK_TIMEOUT,))
+            return connection
 
     name = settings.database_url.get_secret_value().rpartition("/")[2]
     backend = Backend(parse_uri(f"mysql+pymysql://elsewhere/{name}"), "_yoyo_migration")
