@@ -1,0 +1,48 @@
+"""A dispatcher that is killed again and again loses nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.integration.dispatch.kills.account import Account
+from tests.integration.dispatch.kills.drill import Plan, run
+from tests.support.outbox import Row
+from tests.support.world import NOW
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+
+def row(number: int, status: str = "sent", attempts: int = 1) -> Row:
+    return Row(number, f"n{number}", "email", status, attempts, NOW, None, None, None, None)
+
+
+def test_an_account_finds_what_is_lost_doubled_and_unfinished() -> None:
+    rows = [row(1), row(2), row(3), row(4, "pending", 0), row(5, "failed"), row(6, attempts=2)]
+    accepted = {("email", "n1"): 1, ("email", "n3"): 3, ("email", "n6"): 2, ("sms", "n2"): 1}
+
+    account = Account.of(7, rows, accepted)
+
+    assert account == Account(
+        kills=7,
+        deliveries=6,
+        statuses={"sent": 4, "pending": 1, "failed": 1},
+        accepted=6,
+        lost=1,
+        unfinished=1,
+        doubled=3,
+        unexplained=1,
+    )
+
+
+def test_ten_kills_lose_nothing_and_double_only_what_was_accepted_and_not_recorded(
+    database_url: str, aws_url: str, dynamodb: DynamoDBClient
+) -> None:
+    assert dynamodb
+
+    account = run(Plan(kills=10, rate=8), database_url, aws_url)
+
+    assert account.deliveries > 0
+    assert account.statuses == {"sent": account.deliveries}
+    assert (account.lost, account.unfinished, account.unexplained) == (0, 0, 0)
+    assert account.accepted == account.deliveries + account.doubled
