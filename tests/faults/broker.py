@@ -9,6 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 import pika
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import AMQPError
 
 from scheduler.messaging import topology
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _WAITING: Final = tuple(name for queue in WORK_QUEUES for name in (queue.name, queue.retry_name))
 _PATIENCE: Final = 0.2
+_AWAY: Final = (AMQPError, AMQPConnectorException, OSError)
 BY_THE_BROKER: Final = "dead-lettered by the broker"
 
 
@@ -51,7 +53,7 @@ class Broker:
                 self._open().basic_publish(
                     EVENTS_EXCHANGE, message.event_type, message.body, properties, mandatory=True
                 )
-            except (AMQPError, OSError):
+            except _AWAY:
                 self.close()
                 time.sleep(_PATIENCE)
             else:
@@ -62,7 +64,7 @@ class Broker:
         """Return how many messages wait for the function, retries included; None: it is away."""
         try:
             return sum(self._ready(queue) for queue in _WAITING)
-        except (AMQPError, OSError):
+        except _AWAY:
             self.close()
             return None
 
@@ -90,7 +92,7 @@ class Broker:
     def close(self) -> None:
         """Drop the connection."""
         if self._connection is not None:
-            with contextlib.suppress(AMQPError, OSError):
+            with contextlib.suppress(*_AWAY):
                 self._connection.close()
         self._connection = self._channel = None
 

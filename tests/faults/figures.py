@@ -87,6 +87,9 @@ def rows(drill: Drill) -> Iterator[tuple[str, str]]:
     yield "kills of the function", f"{len(drill.deaths):,}"
     for point, count in Counter(death.point for death in drill.deaths).most_common():
         yield f"  {point}", f"{count:,}"
+    yield "invocations", f"{drill.invocations.count():,}"
+    for error, count in Counter(drill.invocations.failed).most_common():
+        yield f"  failed: {error}", f"{count:,}"
     for name, seconds in recovery(drill).items():
         if seconds:
             yield f"recovery, {name} ({len(seconds):,} kills)", _percentiles(seconds)

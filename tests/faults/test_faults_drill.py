@@ -27,6 +27,7 @@ def test_nothing_is_lost_and_nothing_doubled_while_everything_is_killed(
     assert len(drill.deaths) == 50, account
     assert len({death.point for death in drill.deaths}) >= 8, account
     assert {outage.server for outage in drill.outages} == {"RabbitMQ", "MariaDB"}
+    assert "Sandbox.Timedout" not in drill.invocations.failed, "an invocation hung"
     assert not drill.final.lost, account
     assert not drill.final.doubled, account
     assert {drill.dead[key] for key in drill.first.astray} <= {KILLED}, account
