@@ -6,7 +6,6 @@ from typing import Protocol, cast
 
 import pytest
 
-import tests.support.profile  # noqa: F401 - sets up hypothesis
 from local.environment import aws_environment
 from local.servers.moto import Moto
 from local.template import function_variable

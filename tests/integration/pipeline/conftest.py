@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 
-import tests.support.profile  # noqa: F401 - sets up hypothesis
 from tests.support.functions import Functions
 from tests.support.queues import Queues
 from tests.support.store import Store

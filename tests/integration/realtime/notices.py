@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import TYPE_CHECKING
 
 from scheduler.realtime.since import first_id
@@ -28,6 +29,7 @@ class Notices:
 
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
+        self._number = count()
 
     def add(
         self,
@@ -50,7 +52,7 @@ class Notices:
             channels: where it goes to.
         """
         made = made or datetime.now(UTC)
-        id_, at = first_id(made)[:-12] + f"{abs(hash(message)):012x}"[-12:], _naive(made)
+        id_, at = first_id(made)[:-12] + f"{next(self._number):012x}", _naive(made)
         self._cursor.execute(
             NOTIFICATION, (id_, user_id, message, f"test:{id_}", at, at if read else None)
         )
