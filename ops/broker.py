@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pika
 from pika import exceptions
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pydantic import ValidationError
 
 from ops.errors import InvalidInputError, OpsError
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 @contextmanager
 def connected(broker_url: str) -> Iterator[pika.BlockingConnection]:
     """Give a connection for the time of a block.
+
+    At Ctrl-C it is left as it is: pika may be in the middle of anything, and closing could wait for
+    ever. The broker closes it when the process is gone.
 
     A certificate of an amqps broker is verified with the machine's authorities, or those in the
     file that the environment variable SSL_CERT_FILE names.
@@ -41,10 +45,12 @@ def connected(broker_url: str) -> Iterator[pika.BlockingConnection]:
         connection = pika.BlockingConnection(where)
         try:
             yield connection
-        finally:
-            with suppress(exceptions.AMQPError):  # it may be the error that leads here
+        except Exception:
+            with suppress(exceptions.AMQPError):  # it may be what led here
                 connection.close()
-    except (exceptions.AMQPError, OSError) as error:
+            raise
+        connection.close()
+    except (exceptions.AMQPError, AMQPConnectorException, OSError) as error:
         raise OpsError(_explain(error, broker_url)) from error
 
 

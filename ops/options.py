@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 from rich.console import Console, RenderableType
@@ -17,7 +17,9 @@ from ops.errors import OpsError
 from scheduler.messaging.amqp import encodable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+T = TypeVar("T")
 _PIPE_WIDTH: Final = 200
 
 BrokerUrl = Annotated[
@@ -82,6 +84,17 @@ def progress() -> Progress:
     """Return bars that are shown on a terminal, below the output, until their block ends."""
     below = console(stderr=True)
     return Progress(console=below, transient=True, disable=not below.is_terminal)
+
+
+def tracked(items: Iterable[T], bars: Progress, doing: str, total: int) -> Iterator[T]:
+    """Yield items, and show in a bar how many were dealt with.
+
+    Not rich's own ``track``: its thread keeps the program from ending after Ctrl-C.
+    """
+    task = bars.add_task(doing, total=total)
+    for item in items:
+        yield item
+        bars.advance(task)
 
 
 @contextmanager

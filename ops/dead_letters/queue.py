@@ -59,6 +59,8 @@ def dead_letter_queue(
 ) -> Iterator[DeadLetterQueue]:
     """Open the queue; at the end of the block all letters that were not removed are back in it.
 
+    At Ctrl-C, as at a kill, the broker takes them back when the connection is gone.
+
     Raises:
         OpsError: there is no such queue.
     """
@@ -66,9 +68,11 @@ def dead_letter_queue(
     try:
         yield queue
         queue.take_the_rest()
-    finally:
+    except Exception:
         with suppress(AMQPError):  # without a connection the broker has taken them back already
             queue.give_back()
+        raise
+    queue.give_back()
 
 
 class DeadLetterQueue:

@@ -38,4 +38,4 @@ def letters_of(broker_url: str, doing: str = "") -> Iterator[Iterable[Taken]]:
         reading = bars.add_task("Reading", total=queue.count)
         queue.arrived = lambda: bars.advance(reading)
         letters = queue.letters()
-        yield bars.track(letters, queue.count, description=doing) if doing else letters
+        yield options.tracked(letters, bars, doing, queue.count) if doing else letters

@@ -80,7 +80,7 @@ def command(  # noqa: PLR0913 - each is an option
 def _stored(file: Path) -> Iterator[Iterable[Taken]]:
     letters = [Taken(letter, lambda: None) for letter in backup.read(file)]
     with options.progress() as bars:
-        yield bars.track(letters, len(letters), description="Replaying")
+        yield options.tracked(letters, bars, "Replaying", len(letters))
 
 
 def _kept(one: Taken) -> Taken:

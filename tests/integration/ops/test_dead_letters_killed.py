@@ -11,10 +11,11 @@ import pika
 import pytest
 
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE
-from tests.integration.local.waiting import eventually
+from tests.integration.local.waiting import DEADLINE_SECONDS, eventually
 from tests.integration.ops.letters import Broker, letter, numbered
 
 if TYPE_CHECKING:
+    import subprocess
     from pathlib import Path
 
     from tests.integration.ops.running import DeadLetters
@@ -41,7 +42,7 @@ def test_a_replay_that_is_killed_half_way_loses_nothing(
                 "the replay under way",
             )
         process.send_signal(killer)
-        _, said = process.communicate()
+        said = ended(process)
 
     assert process.returncode != 0
     if killer is signal.SIGINT:
@@ -76,6 +77,14 @@ def test_a_discard_that_is_killed_half_way_has_in_the_file_what_is_not_in_the_qu
         "what the killed process held back in the queue",
     )
     assert set(kept(file)) | set(broker.ids(DEAD_LETTER_QUEUE)) == set(IDS)
+
+
+def ended(process: subprocess.Popen[str]) -> str:
+    """Wait for the end of a process; return what it wrote to stderr."""
+    try:
+        return process.communicate(timeout=DEADLINE_SECONDS)[1]
+    finally:
+        process.kill()
 
 
 def kept(file: Path) -> list[str]:

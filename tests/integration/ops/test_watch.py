@@ -23,7 +23,7 @@ from scheduler.messaging.publisher import Outbound
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE, VHOST, queues
 from scheduler.observability.emf import Metrics
 from tests.integration.local.proxy import Proxy
-from tests.integration.local.waiting import eventually
+from tests.integration.local.waiting import DEADLINE_SECONDS, eventually
 from tests.integration.ops.letters import Broker, letter
 from tests.integration.ops.running import run, start
 
@@ -127,8 +127,10 @@ def test_a_person_sees_the_connection_break_and_come_back(broker: Broker, tmp_pa
             broken = len(screen.read_text())
             eventually(lambda: "Dead letters" in screen.read_text()[broken:], "a table again")
             process.send_signal(signal.SIGINT)
-
-    assert process.returncode == 0
+            try:
+                assert process.wait(DEADLINE_SECONDS) == 0
+            finally:
+                process.kill()
 
 
 def test_a_wrong_url_is_not_tried_again() -> None:
