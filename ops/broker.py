@@ -13,7 +13,7 @@ from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pydantic import ValidationError
 
 from ops.errors import InvalidInputError, OpsError
-from scheduler.messaging.publisher import Outbound, parameters, send
+from scheduler.messaging.publisher import TIMEOUT, Outbound, answering, parameters, send
 from scheduler.settings import BrokerSettings
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ def publish(channel: BlockingChannel, message: Outbound) -> None:
         OpsError: no queue took it.
     """
     try:
-        send(channel, message, mandatory=True)
+        with answering(channel.connection, TIMEOUT):
+            send(channel, message, mandatory=True)
     except exceptions.UnroutableError:
         raise OpsError(
             f"no queue of the virtual host receives {message.routing_key}:"

@@ -69,7 +69,7 @@ class Publisher:
 
         connection, self._connection, self._channel = self._connection, None, None
         if connection is not None:
-            with suppress(exceptions.AMQPError, OSError), _answering(connection, self._timeout):
+            with suppress(exceptions.AMQPError, OSError), answering(connection, self._timeout):
                 connection.close()
 
     def _reliably(self, action: Callable[[BlockingChannel], None], what: str) -> None:
@@ -95,7 +95,7 @@ class Publisher:
             # It logs each failure ten times over; ours are raised, and reported once.
             logging.getLogger("pika").setLevel(logging.CRITICAL)
             self._connection = BlockingConnection(parameters(self._settings, self._timeout))
-        with _answering(self._connection, self._timeout):
+        with answering(self._connection, self._timeout):
             if self._channel is None:
                 self._channel = self._connection.channel()
                 self._prepare(self._channel)
@@ -121,7 +121,7 @@ def _unavailable() -> tuple[type[Exception], ...]:
 
 
 @contextmanager
-def _answering(connection: BlockingConnection, seconds: float) -> Iterator[None]:
+def answering(connection: BlockingConnection, seconds: float) -> Iterator[None]:
     """Hang up when the block takes longer; it then raises AMQPConnectionError.
 
     pika awaits an answer for ever. A queue without a leader never gives one
