@@ -1,9 +1,10 @@
 """How fast due deliveries go out: real sockets, the embedded SES and SNS, a durable database.
 
-    python -m bench.dispatch [--deliveries 10000] [--users 100] [--email 20] [--sms 5]
+    python -m bench.dispatch [--deliveries 10000] [--users 100] [--devices 10]
 
-Starts the local platform in a folder of its own, connects a WebSocket for each user, writes the
-deliveries as commits leave them and nudges the deployed dispatcher once.
+Starts the local platform in a folder of its own, connects a WebSocket for each user, writes
+deliveries as commits of ``billing.overdue`` leave them – a frame for each device, then a frame, an
+e-mail and an SMS – and nudges the deployed dispatcher once.
 """
 
 from __future__ import annotations
@@ -31,16 +32,12 @@ from scheduler.notification.kinds import Channel
 from scheduler.settings import BrokerSettings, DatabaseSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pymysql.cursors import Cursor
 
     from local.paths import StateDir
 
 PATIENCE: Final = 300
 """Seconds for the last delivery to end."""
-AT_ONCE: Final = 5
-"""Notifications that a user gets together."""
 
 _USERS: Final = "INSERT INTO users (id, max_devices, email, phone) VALUES (%s, 10, %s, %s)"
 _NOTIFICATIONS: Final = """
@@ -62,22 +59,16 @@ _STATEMENTS: Final = "SHOW GLOBAL STATUS LIKE 'Questions'"
 def main(
     deliveries: Annotated[int, typer.Option(help="How many are due.")] = 10_000,
     users: Annotated[int, typer.Option(help="To how many users, each with a WebSocket.")] = 100,
-    email: Annotated[int, typer.Option(help="Percent of them by e-mail.")] = 20,
-    sms: Annotated[int, typer.Option(help="Percent of them by SMS.")] = 5,
+    devices: Annotated[int, typer.Option(help="Released from a user by one event.")] = 10,
 ) -> None:
     """Dispatch what is due and print how long it took and what it cost."""
     with running_platform(window=0.05) as state:
         endpoints = json.loads(state.endpoints.read_text("utf-8"))
-        asyncio.run(_measure(state, endpoints, deliveries, users, _mix(email, sms)))
-
-
-def _mix(email: int, sms: int) -> list[Channel]:
-    mix = [Channel.EMAIL] * email + [Channel.SMS] * sms
-    return mix + [Channel.WEBSOCKET] * (100 - len(mix))
+        asyncio.run(_measure(state, endpoints, deliveries, users, devices))
 
 
 async def _measure(
-    state: StateDir, endpoints: dict[str, Any], deliveries: int, users: int, mix: list[Channel]
+    state: StateDir, endpoints: dict[str, Any], deliveries: int, users: int, devices: int
 ) -> None:
     settings = DatabaseSettings.model_validate({"DATABASE_URL": endpoints["database"]})
     async with AsyncExitStack() as stack:
@@ -87,7 +78,7 @@ async def _measure(
             for number in range(users):
                 url = await _address(state, endpoints, f"user-{number}")
                 await stack.enter_async_context(connect(url, compression=None, max_queue=None))
-            _write_deliveries(cursor, deliveries, users, mix)
+            _write_deliveries(cursor, deliveries, users, devices)
             before, spent = _statements(cursor), cpu.used(state)
             seconds = await _dispatch(cursor, endpoints["amqp"])
             statements = _statements(cursor) - before
@@ -96,6 +87,7 @@ async def _measure(
             ends = cursor.fetchall()
     for channel, status, count, *_ in ends:
         print(f"{channel:<10} {status:<8} {count:6}")
+    deliveries = sum(count for _, _, count, *_ in ends)
     print(f"{deliveries} deliveries in {seconds:.1f} s: {deliveries / seconds:.0f}/s")
     print(f"{statements / deliveries * 100:.0f} SQL statements per hundred (commits included)")
     for name, used in sorted(costs.items(), key=lambda item: -item[1]):
@@ -108,21 +100,17 @@ def _write_users(cursor: Cursor, users: int) -> None:
     cursor.executemany(_USERS, contacts)
 
 
-def _write_deliveries(cursor: Cursor, count: int, users: int, mix: list[Channel]) -> None:
+def _write_deliveries(cursor: Cursor, count: int, users: int, devices: int) -> None:
     now = datetime.now(UTC).replace(tzinfo=None)
     notifications, deliveries = [], []
-    for number, channel in enumerate(_spread(count, mix)):
-        id_ = uuid7()
-        user = f"user-{number // AT_ONCE % users}"
-        notifications.append((id_, user, '{"deviceId": "d1"}', f"bench:{id_}", now))
-        deliveries.append((id_, channel, now))
+    for number in range(count // (devices + 3)):
+        for channels in [(Channel.WEBSOCKET,)] * devices + [tuple(Channel)]:
+            id_ = uuid7()
+            user = f"user-{number % users}"
+            notifications.append((id_, user, '{"deviceId": "d1"}', f"bench:{id_}", now))
+            deliveries += [(id_, channel, now) for channel in channels]
     cursor.executemany(_NOTIFICATIONS, notifications)
     cursor.executemany(_DELIVERIES, deliveries)
-
-
-def _spread(count: int, mix: list[Channel]) -> Iterator[Channel]:
-    # 37 has no divisor in common with 100: every stretch of the queue has the whole mix.
-    return (mix[number * 37 % len(mix)] for number in range(count))
 
 
 async def _dispatch(cursor: Cursor, amqp: str) -> float:
