@@ -45,7 +45,9 @@ def connected(broker_url: str) -> Iterator[pika.BlockingConnection]:
         connection = pika.BlockingConnection(where)
         try:
             yield connection
-        except Exception:
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
             with suppress(exceptions.AMQPError):  # it may be what led here
                 connection.close()
             raise
