@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from scheduler.outbox.trouble import ProviderError, Trouble
 
@@ -60,6 +60,10 @@ def client(service: str, threads: int, endpoint: str | None = None) -> Any:  # n
         # Retries are ours: they are recorded, wait longer and outlive this process.
         retries={"total_max_attempts": 1},
         max_pool_connections=threads,
+        # A fifth of what a call costs: botocore writes a long name anew for each, and checks the
+        # types of what our own code passes.
+        user_agent="cloudphone-scheduler",
+        parameter_validation=False,
     )
     with _making_client:  # boto3's default session is not made for several threads
         made: Any = boto3.client(service, config=config, endpoint_url=endpoint)  # type: ignore[call-overload]
@@ -74,8 +78,7 @@ def provider_error(raised: Exception, troubles: Troubles) -> ProviderError:
         trouble = troubles.get(code) or _COMMON.get(code) or _by_status(status)
         text = f"{code}: {raised.response['Error'].get('Message', '')}"
     else:
-        lasting = isinstance(raised, ParamValidationError)
-        trouble = Trouble.PERMANENT if lasting else Trouble.TRANSIENT
+        trouble = Trouble.TRANSIENT
         text = f"{type(raised).__name__}: {raised}"
     return ProviderError(trouble, _ADDRESS.sub("…", text)[:_MAX_TEXT])
 

@@ -5,7 +5,6 @@ from botocore.exceptions import (
     ClientError,
     ConnectTimeoutError,
     EndpointConnectionError,
-    ParamValidationError,
     ReadTimeoutError,
 )
 
@@ -75,10 +74,6 @@ def test_an_error_code_says_what_to_do(
 )
 def test_a_provider_that_cannot_be_reached_may_be_back_later(raised: Exception) -> None:
     assert provider_error(raised, {}).trouble is Trouble.TRANSIENT
-
-
-def test_what_boto3_itself_refuses_will_not_get_better() -> None:
-    assert provider_error(ParamValidationError(report="bad"), {}).trouble is Trouble.PERMANENT
 
 
 @pytest.mark.parametrize("address", ["someone@example.com", "+8613800138000", "13800138000"])
