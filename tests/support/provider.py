@@ -151,7 +151,10 @@ def _handler(
 ) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            length = int(self.headers.get("Content-Length", 0))
+            raw = self.rfile.read(length)
+            if len(raw) < length:
+                return  # the client died in the middle of it
             status, headers, body = answer(Request(self.path, raw))
             try:
                 self.send_response(status)
