@@ -34,8 +34,14 @@ if TYPE_CHECKING:
 CHUNK: Final = 1000
 """Rows a statement; others wait for at most that many row locks."""
 
+_OLD_ALLOCATIONS: Final = """
+    SELECT id FROM allocations WHERE released_at < %s ORDER BY released_at LIMIT %s
+"""
+_EXTENSIONS: Final = """
+    DELETE FROM allocation_extensions WHERE allocation_id IN %s
+"""
 _ALLOCATIONS: Final = """
-    DELETE FROM allocations WHERE released_at < %s ORDER BY released_at LIMIT %s
+    DELETE FROM allocations WHERE id IN %s
 """
 _OUTGOING: Final = """
     DELETE FROM outgoing_events WHERE published_at < %s ORDER BY published_at LIMIT %s
@@ -58,7 +64,7 @@ def purge(tools: Tools, metrics: Metrics) -> Iterator[int]:  # noqa: ARG001 - a 
     """Delete what is past its retention."""
     now, kept = tools.clock(), tools.settings
     yield from purge_messages(tools.database, now)
-    yield from _chunks(tools, _delete(_ALLOCATIONS), now, kept.allocation_retention_days)
+    yield from _chunks(tools, _delete_allocations, now, kept.allocation_retention_days)
     yield from _chunks(tools, _delete_notifications, now, kept.notification_retention_days)
     yield from _chunks(tools, _delete(_OUTGOING), now, kept.outgoing_retention_days)
 
@@ -80,10 +86,18 @@ def _delete(statement: str) -> Deletion:
     return lambda cursor, before: cursor.execute(statement, (before, CHUNK))
 
 
+def _delete_allocations(cursor: Cursor, before: datetime) -> int:
+    return _delete_found(cursor, before, _OLD_ALLOCATIONS, _EXTENSIONS, _ALLOCATIONS)
+
+
 def _delete_notifications(cursor: Cursor, before: datetime) -> int:
-    cursor.execute(_OLD_NOTIFICATIONS, (before, CHUNK))
+    return _delete_found(cursor, before, _OLD_NOTIFICATIONS, _DELIVERIES, _NOTIFICATIONS)
+
+
+def _delete_found(cursor: Cursor, before: datetime, search: str, *deletions: str) -> int:
+    cursor.execute(search, (before, CHUNK))
     ids = tuple(id_ for (id_,) in cursor.fetchall())
     if ids:
-        cursor.execute(_DELIVERIES, (ids,))
-        cursor.execute(_NOTIFICATIONS, (ids,))
+        for deletion in deletions:
+            cursor.execute(deletion, (ids,))
     return len(ids)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from scheduler.database import notices
+from scheduler.database import extensions, notices
 from scheduler.notification.catalogue import reason as reason_text
 
 if TYPE_CHECKING:
@@ -49,19 +49,20 @@ _DEVICES: Final = f"""{_NEW_DEVICES}
         memory_mb = VALUES(memory_mb), storage_mb = VALUES(storage_mb)
 """
 _GRANTS: Final = """
-    INSERT INTO allocations (id, user_id, device_id, status, allocated_at, expires_at)
-    VALUES (%s, %s, %s, %s, %s, %s)
+    INSERT INTO allocations
+        (id, user_id, device_id, status, allocated_at, expires_at, allocated_by)
+    VALUES (%s, %s, %s, %s, %s, %s, %s)
 """
 _LAST_ALLOCATED: Final = """
     UPDATE devices SET last_allocated_at = %s WHERE id IN %s
 """
 _RELEASES: Final = """
     INSERT INTO allocations (id, user_id, device_id, status, allocated_at, expires_at,
-        released_at, duration_seconds, release_code, release_reason)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        released_at, duration_seconds, release_code, release_reason, released_by)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
     ON DUPLICATE KEY UPDATE status = VALUES(status), released_at = VALUES(released_at),
         duration_seconds = VALUES(duration_seconds), release_code = VALUES(release_code),
-        release_reason = VALUES(release_reason)
+        release_reason = VALUES(release_reason), released_by = VALUES(released_by)
 """
 _MARKS: Final = """
     INSERT INTO event_versions (aggregate, id, concern, version, occurred_at)
@@ -95,6 +96,8 @@ def _write_state(cursor: Cursor, work: Work) -> None:
     _many(cursor, _NEW_DEVICES, (_device_row(device) for device in devices if not device.known))
     _many(cursor, _DEVICES, (_device_row(device) for device in devices if device.known))
     _write_grants(cursor, work)
+    if work.extensions:
+        extensions.write(cursor, work)
     _many(cursor, _RELEASES, (_release_row(release) for release in work.releases.values()))
     marks = ((*key, work.marks[key]) for key in work.changed_marks)
     _many(
@@ -159,6 +162,7 @@ def _release_row(release: Release) -> tuple[Any, ...]:
         release.duration_seconds,
         release.reason.code,
         reason_text(release.reason),
+        release.cause or None,
     )
 
 
@@ -171,6 +175,7 @@ def _grant_row(grant: Grant) -> tuple[Any, ...]:
         "ALLOCATED",
         _naive(allocation.allocated_at),
         _naive(grant.expires_at),
+        grant.cause or None,
     )
 
 
@@ -179,9 +184,13 @@ def _outgoing(work: Work) -> Iterable[tuple[str, str, datetime]]:
     for release in work.releases.values():
         extra = {"reason": release.reason.code, "durationSeconds": release.duration_seconds}
         yield "device.released", _event_body(work, release.allocation, extra), at
-    for grant in work.grants.values():
-        extra = {"expiresAt": grant.expires_at.isoformat()}
-        yield "device.allocated", _event_body(work, grant.allocation, extra), at
+    for routing_key, grants in (
+        ("device.allocated", work.grants),
+        ("device.extended", work.extensions),
+    ):
+        for grant in grants.values():
+            extra = {"expiresAt": grant.expires_at.isoformat()}
+            yield routing_key, _event_body(work, grant.allocation, extra), at
 
 
 def _event_body(work: Work, allocation: Allocation, extra: dict[str, Any]) -> str:

@@ -49,14 +49,16 @@ class Release:
     released_at: datetime
     duration_seconds: int
     expired: bool = False
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """An allocation that begins."""
+    """An allocation that begins, or goes on until a later time."""
 
     allocation: Allocation
     expires_at: datetime
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,10 @@ _ABSENT: Final = object()
 
 
 class Work:
-    """Snapshot and recorded changes of one batch."""
+    """Snapshot and recorded changes of one batch.
+
+    ``actor`` names who asked for them, e.g. ``user:u1``; empty where messages or a schedule did.
+    """
 
     def __init__(
         self,
@@ -85,8 +90,10 @@ class Work:
         now: datetime,
         default_quota: Quota,
         payment_failures: dict[str, int] | None = None,
+        actor: str = "",
     ) -> None:
         self.now = now
+        self._actor = actor
         self.users = dict(snapshot.users)
         self.devices = dict(snapshot.devices)
         self.marks = dict(snapshot.marks)
@@ -95,6 +102,7 @@ class Work:
         self.changed_marks: dict[MarkKey, None] = {}
         self.erased_users: dict[str, None] = {}
         self.grants: dict[str, Grant] = {}
+        self.extensions: dict[str, Grant] = {}
         self.releases: dict[str, Release] = {}
         self.notices: dict[str, Notice] = {}
         self.remarks: list[str] = []
@@ -149,6 +157,11 @@ class Work:
         """Tell whether something newer about this concern was already applied."""
         return is_outdated(stamp, self.marks.get(MarkKey(aggregate, id_, concern)))
 
+    @property
+    def cause(self) -> str:
+        """Return who or which message changes things now; empty for a schedule."""
+        return self._actor or (f"event:{self._message}" if self._message else "")
+
     # -- recording -------------------------------------------------------------
 
     def meet(self, aggregate: Aggregate, id_: str) -> None:
@@ -161,7 +174,7 @@ class Work:
     def allocate(self, allocation_id: str, user_id: str, device: Device, until: datetime) -> None:
         """Give a free device (its row is locked) to a user, who is told."""
         allocation = Allocation(allocation_id, user_id, device.id, self.now)
-        self._set(self.grants, allocation.id, Grant(allocation, until))
+        self._set(self.grants, allocation.id, Grant(allocation, until, self.cause))
         self._set(self._by_user.setdefault(user_id, {}), allocation.id, allocation)
         self._set(self._by_device.setdefault(device.id, {}), allocation.id, allocation)
         self._put_device(replace(device, status=DeviceStatus.ALLOCATED))
@@ -171,6 +184,10 @@ class Work:
             f"allocation_success:{allocation.id}",
             {"allocation": allocation, "device": device.name, "expires_at": until},
         )
+
+    def extend(self, allocation: Allocation, until: datetime) -> None:
+        """Let an active allocation last longer."""
+        self._set(self.extensions, allocation.id, Grant(allocation, until, self.cause))
 
     def release(self, allocation: Allocation, reason: ReleaseReason) -> None:
         """End an allocation: the device is free, its user is told (unless he is deleted)."""
@@ -273,7 +290,7 @@ class Work:
         self, allocation: Allocation, reason: ReleaseReason, *, expired: bool = False
     ) -> Release:
         used = max(0, int((self.now - allocation.allocated_at).total_seconds()))
-        release = Release(allocation, reason, self.now, used, expired)
+        release = Release(allocation, reason, self.now, used, expired, self.cause)
         self._set(self.releases, allocation.id, release)
         self._drop(self._by_user[allocation.user_id], allocation.id)
         self._drop(self._by_device[allocation.device_id], allocation.id)
