@@ -10,8 +10,7 @@ from datetime import datetime, timedelta
 @dataclass(slots=True)
 class _Item:
     expires_at: datetime
-    message_ids: set[str] = field(default_factory=set)
-    last_failure_at: datetime | None = None
+    failures: dict[str, datetime] = field(default_factory=dict)
     last_reset_at: datetime | None = None
 
 
@@ -30,29 +29,30 @@ class FakeCounter:
         """Count a failure once; None if a newer reset wiped it out."""
         with self._lock:
             item = self._alive(user_id, now) or _Item(now)
-            if message_id in item.message_ids:
-                return len(item.message_ids)
+            if message_id in item.failures:
+                return len(item.failures)
             if item.last_reset_at and item.last_reset_at > at:
                 return None
-            item.message_ids.add(message_id)
-            item.last_failure_at = max(filter(None, (item.last_failure_at, at)))
+            item.failures[message_id] = at
             item.expires_at = now + self._ttl
             self._items[user_id] = item
-            return len(item.message_ids)
+            return len(item.failures)
 
     def reset(self, user_id: str, at: datetime, now: datetime) -> None:
-        """Forget the failures up to ``at``; older than a failure or reset it does nothing."""
+        """Forget the failures up to ``at``; those after it stay. Older than a reset: nothing."""
         with self._lock:
-            item = self._alive(user_id, now)
-            known = filter(None, (item.last_failure_at, item.last_reset_at)) if item else ()
-            if all(at >= moment for moment in known):
-                self._items[user_id] = _Item(now + self._ttl, last_reset_at=at)
+            item = self._alive(user_id, now) or _Item(now + self._ttl)
+            if item.last_reset_at and item.last_reset_at > at:
+                return
+            kept = {id_: failed for id_, failed in item.failures.items() if failed > at}
+            expires_at = item.expires_at if kept else now + self._ttl
+            self._items[user_id] = _Item(expires_at, kept, at)
 
     def current(self, user_id: str, now: datetime) -> int:
         """Return a user's count; an expired one is 0."""
         with self._lock:
             item = self._alive(user_id, now)
-            return len(item.message_ids) if item else 0
+            return len(item.failures) if item else 0
 
     def _alive(self, user_id: str, now: datetime) -> _Item | None:
         item = self._items.get(user_id)

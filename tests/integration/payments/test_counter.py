@@ -78,16 +78,31 @@ def test_a_failure_that_a_reset_forgot_does_not_come_back(counter: Readable) -> 
     assert counter.current("u1", NOW) == 0
 
 
-def test_a_reset_older_than_a_failure_undoes_nothing(counter: Readable) -> None:
+def test_a_reset_between_two_failures_forgets_the_first_whenever_it_comes(
+    counter: Readable,
+) -> None:
     fail(counter, "a", NOW - 2 * MINUTE)
     fail(counter, "b", NOW)
+
+    counter.reset("u1", NOW - MINUTE, NOW)
+    counter.reset("u1", NOW - MINUTE, NOW)
+
+    assert counter.current("u1", NOW) == 1
+    assert fail(counter, "a", NOW - 2 * MINUTE) is None
+    assert fail(counter, "b", NOW) == 1
+    assert fail(counter, "c", NOW + MINUTE) == 2
+
+
+def test_a_reset_older_than_all_failures_undoes_nothing(counter: Readable) -> None:
+    fail(counter, "a", NOW)
+    fail(counter, "b", NOW + MINUTE)
 
     counter.reset("u1", NOW - MINUTE, NOW)
 
     assert counter.current("u1", NOW) == 2
 
 
-def test_an_older_failure_that_comes_late_does_not_open_the_door_to_an_older_reset(
+def test_the_order_in_which_failures_were_counted_does_not_matter_to_a_reset(
     counter: Readable,
 ) -> None:
     fail(counter, "new", NOW)
@@ -95,7 +110,7 @@ def test_an_older_failure_that_comes_late_does_not_open_the_door_to_an_older_res
 
     counter.reset("u1", NOW - MINUTE, NOW)
 
-    assert counter.current("u1", NOW) == 2
+    assert counter.current("u1", NOW) == 1
 
 
 def test_an_older_reset_after_a_newer_one_changes_nothing(counter: Readable) -> None:

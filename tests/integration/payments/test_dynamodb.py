@@ -37,6 +37,7 @@ def test_the_item_is_that_of_the_contract(dynamodb: PaymentFailures) -> None:
         "user_id": "u1",
         "failure_count": 2,
         "message_ids": {"a", "b"},
+        "failures": {"2026-03-01T11:59:00.000000Z a", "2026-03-01T11:58:00.000000Z b"},
         "last_failure_at": "2026-03-01T11:59:00.000000Z",
         "expires_at": int((NOW + TTL).timestamp()),
     }

@@ -2,7 +2,8 @@
 
 The item of a user::
 
-    user_id, failure_count, message_ids {set}, last_failure_at, last_reset_at, expires_at
+    user_id, failure_count, message_ids {set}, failures {set of "time message-id"},
+    last_failure_at, last_reset_at, expires_at
 
 Every write is decided by its condition alone, so concurrent writers cannot disagree. When a
 condition fails, the item it met (ALL_OLD) tells why:
@@ -11,6 +12,7 @@ condition fails, the item it met (ALL_OLD) tells why:
 * a reset is newer than the failure    → superseded; nothing to count
 * expires_at has passed                → the item counts as absent (TTL deletes days late)
 * a failure is newer than this one     → count without moving last_failure_at back
+* a failure is newer than the reset    → forget only the older ones, if the set is still as met
 """
 
 from __future__ import annotations
@@ -29,8 +31,11 @@ if TYPE_CHECKING:
 
 _TRIES: Final = 5
 """Each failed try means that another writer succeeded in between."""
+_OVERTAKEN: Final = f"other writers changed the user's failures {_TRIES} times meanwhile"
 
-_COUNT: Final = "SET expires_at = :expires ADD failure_count :one, message_ids :message_ids"
+_COUNT: Final = (
+    "SET expires_at = :expires ADD failure_count :one, message_ids :message_ids, failures :failures"
+)
 _COUNT_NEWEST: Final = _COUNT.replace("SET ", "SET last_failure_at = :at, ")
 _NOT_EXPIRED: Final = "(attribute_not_exists(expires_at) OR expires_at > :now)"
 _NOT_COUNTED: Final = "NOT contains(message_ids, :message_id)"
@@ -40,16 +45,19 @@ _OLDER: Final = "last_failure_at > :at"
 _COUNTABLE: Final = f"{_NOT_EXPIRED} AND {_NOT_COUNTED} AND {_NOT_RESET}"
 
 _RESTART: Final = (
-    "SET failure_count = :one, message_ids = :message_ids, last_failure_at = :at,"
-    " expires_at = :expires REMOVE last_reset_at"
+    "SET failure_count = :one, message_ids = :message_ids, failures = :failures,"
+    " last_failure_at = :at, expires_at = :expires REMOVE last_reset_at"
 )
 _EXPIRED: Final = "expires_at <= :now"
 
 _RESET: Final = (
     "SET failure_count = :zero, last_reset_at = :at, expires_at = :expires"
-    " REMOVE message_ids, last_failure_at"
+    " REMOVE message_ids, failures, last_failure_at"
 )
 _RESETTABLE: Final = f"(expires_at <= :now) OR ({_NEWEST} AND {_NOT_RESET})"
+
+_FORGET: Final = "SET failure_count = :kept_count, message_ids = :kept_ids, failures = :kept, last_reset_at = :at"
+_AS_MET: Final = f"failures = :met AND {_NOT_RESET}"
 
 
 class PaymentFailures:
@@ -76,6 +84,7 @@ class PaymentFailures:
             ":one": 1,
             ":message_id": message_id,
             ":message_ids": {message_id},
+            ":failures": {f"{_iso(at)} {message_id}"},
             ":at": _iso(at),
             ":now": int(now.timestamp()),
             ":expires": int((now + self._ttl).timestamp()),
@@ -95,14 +104,13 @@ class PaymentFailures:
                 update, condition = _COUNT, f"{_COUNTABLE} AND {_OLDER}"
             else:
                 update, condition = _COUNT_NEWEST, f"{_COUNTABLE} AND {_NEWEST}"
-        raise CountRefusedError(
-            f"other writers changed the user's failures {_TRIES} times meanwhile"
-        )
+        raise CountRefusedError(_OVERTAKEN)
 
     def reset(self, user_id: str, at: datetime, now: datetime) -> None:
-        """Forget the failures up to ``at``; a reset older than a failure or a reset does nothing.
+        """Forget the failures up to ``at``; those after it stay. Older than a reset: nothing.
 
         Raises:
+            CountRefusedError: other writers won every try.
             PaymentsUnavailableError: DynamoDB is away, throttles or denies access.
         """
         values = {
@@ -111,7 +119,17 @@ class PaymentFailures:
             ":now": int(now.timestamp()),
             ":expires": int((now + self._ttl).timestamp()),
         }
-        self._write(user_id, _RESET, _RESETTABLE, values)
+        update, condition = _RESET, _RESETTABLE
+        for _ in range(_TRIES):
+            written, item = self._write(user_id, update, condition, values)
+            if written or item.get("last_reset_at", "") > _iso(at):
+                return
+            if item.get("last_failure_at", "") > _iso(at):
+                update, condition = _FORGET, _AS_MET
+                values |= _kept(item["failures"], at)
+            else:
+                update, condition = _RESET, _RESETTABLE
+        raise CountRefusedError(_OVERTAKEN)
 
     def current(self, user_id: str, now: datetime) -> int:
         """Return a user's count; an expired one is 0.
@@ -166,6 +184,12 @@ def payment_failures(settings: PaymentSettings) -> PaymentFailures:
     )
     table = boto3.resource("dynamodb", config=config).Table(settings.payment_failures_table)
     return PaymentFailures(table, timedelta(days=settings.payment_failure_ttl_days))
+
+
+def _kept(met: set[str], at: datetime) -> dict[str, Any]:
+    kept = {failure for failure in met if failure.partition(" ")[0] > _iso(at)}
+    ids = {failure.partition(" ")[2] for failure in kept}
+    return {":met": met, ":kept": kept, ":kept_ids": ids, ":kept_count": len(kept)}
 
 
 def _mentions(expression: str, name: str) -> bool:
