@@ -56,7 +56,9 @@ _RESET: Final = (
 )
 _RESETTABLE: Final = f"(expires_at <= :now) OR ({_NEWEST} AND {_NOT_RESET})"
 
-_FORGET: Final = "SET failure_count = :kept_count, message_ids = :kept_ids, failures = :kept, last_reset_at = :at"
+_FORGET: Final = (
+    "SET failure_count = :count, message_ids = :ids, failures = :kept, last_reset_at = :at"
+)
 _AS_MET: Final = f"failures = :met AND {_NOT_RESET}"
 
 
@@ -189,7 +191,7 @@ def payment_failures(settings: PaymentSettings) -> PaymentFailures:
 def _kept(met: set[str], at: datetime) -> dict[str, Any]:
     kept = {failure for failure in met if failure.partition(" ")[0] > _iso(at)}
     ids = {failure.partition(" ")[2] for failure in kept}
-    return {":met": met, ":kept": kept, ":kept_ids": ids, ":kept_count": len(kept)}
+    return {":met": met, ":kept": kept, ":ids": ids, ":count": len(kept)}
 
 
 def _mentions(expression: str, name: str) -> bool:
