@@ -95,10 +95,11 @@ def _write_state(cursor: Cursor, work: Work) -> None:
     _many(cursor, _USERS, (_user_row(user) for user in users if user.known))
     _many(cursor, _NEW_DEVICES, (_device_row(device) for device in devices if not device.known))
     _many(cursor, _DEVICES, (_device_row(device) for device in devices if device.known))
+    # Before the grants: a device may pass from one to the next, and has one holder at a time.
+    _many(cursor, _RELEASES, (_release_row(release) for release in work.releases.values()))
     _write_grants(cursor, work)
     if work.extensions:
         extensions.write(cursor, work)
-    _many(cursor, _RELEASES, (_release_row(release) for release in work.releases.values()))
     marks = ((*key, work.marks[key]) for key in work.changed_marks)
     _many(
         cursor,

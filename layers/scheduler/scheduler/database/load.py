@@ -35,6 +35,7 @@ _USERS: Final = """
     WHERE u.id IN %s ORDER BY u.id
 """
 _LOCK_USERS: Final = f"{_USERS} FOR UPDATE"
+_LOCK_FREE_USERS: Final = f"{_LOCK_USERS} SKIP LOCKED"
 # Forced: for many users the optimizer would rather walk over everything that is allocated.
 _HELD_DEVICES: Final = """
     SELECT device_id FROM allocations FORCE INDEX (active_by_user)
@@ -63,6 +64,13 @@ def outline(cursor: Cursor, users: Collection[str]) -> Snapshot:
     """Read users and their marks without locking anything."""
     loaded = Snapshot()
     _read_users(loaded, _rows(cursor, _USERS, tuple(users)))
+    return loaded
+
+
+def free_users(cursor: Cursor, users: Collection[str]) -> Snapshot:
+    """Lock those users that nobody else holds, without waiting, and return them."""
+    loaded = Snapshot()
+    _read_users(loaded, _rows(cursor, _LOCK_FREE_USERS, tuple(sorted(users))))
     return loaded
 
 

@@ -65,6 +65,11 @@ class User:
     known: bool = True
     channel_choices: Mapping[str, Mapping[str, bool]] = field(default_factory=dict, hash=False)
 
+    @property
+    def blocked(self) -> bool:
+        """Return whether the user may not hold devices at all."""
+        return self.status is not UserStatus.ACTIVE or self.billing_hold
+
 
 @dataclass(frozen=True, slots=True)
 class Device:

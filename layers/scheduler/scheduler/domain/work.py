@@ -110,11 +110,15 @@ class Work:
         self._payment_failures = payment_failures or {}
         self._by_user: dict[str, dict[str, Allocation]] = {}
         self._by_device: dict[str, dict[str, Allocation]] = {}
-        for allocation in snapshot.allocations.values():
-            self._by_user.setdefault(allocation.user_id, {})[allocation.id] = allocation
-            self._by_device.setdefault(allocation.device_id, {})[allocation.id] = allocation
+        self._index(snapshot.allocations.values())
         self._message = ""
         self._undo: list[tuple[dict[Any, Any], Hashable, object]] = []
+
+    def adopt(self, more: Snapshot) -> None:
+        """Add what was locked later; what is known already, or ended in this work, stays so."""
+        self.users = {**more.users, **self.users}
+        self.devices = {**more.devices, **self.devices}
+        self._index(one for one in more.allocations.values() if one.id not in self.releases)
 
     # -- reading ---------------------------------------------------------------
 
@@ -149,6 +153,20 @@ class Work:
             key=lambda allocation: (allocation.allocated_at, allocation.id),
         )
 
+    def freed_devices(self) -> list[Device]:
+        """Return the devices that can be allocated after this work."""
+        changed = (self.devices[id_] for id_ in self.changed_devices)
+        return [
+            device
+            for device in changed
+            if device.status is DeviceStatus.AVAILABLE and device.health is Health.RUNNING
+        ]
+
+    def blocked_users(self) -> list[str]:
+        """Return the users who may not hold devices after this work."""
+        changed = (self.users[id_] for id_ in self.changed_users)
+        return [user.id for user in changed if user.blocked]
+
     def payment_failures(self) -> int:
         """Return how many payments of the current message's user failed, this one included."""
         return self._payment_failures[self._message]
@@ -171,10 +189,21 @@ class Work:
         if aggregate is Aggregate.DEVICE and id_ not in self.devices:
             self._put_device(self.device(id_))
 
-    def allocate(self, allocation_id: str, user_id: str, device: Device, until: datetime) -> None:
-        """Give a free device (its row is locked) to a user, who is told."""
+    def allocate(
+        self,
+        allocation_id: str,
+        user_id: str,
+        device: Device,
+        until: datetime,
+        cause: str | None = None,
+    ) -> None:
+        """Give a free device (its row is locked) to a user, who is told.
+
+        ``cause`` is who gave it if not whoever changes things now: that may be another user.
+        """
         allocation = Allocation(allocation_id, user_id, device.id, self.now)
-        self._set(self.grants, allocation.id, Grant(allocation, until, self.cause))
+        why = self.cause if cause is None else cause
+        self._set(self.grants, allocation.id, Grant(allocation, until, why))
         self._set(self._by_user.setdefault(user_id, {}), allocation.id, allocation)
         self._set(self._by_device.setdefault(device.id, {}), allocation.id, allocation)
         self._put_device(replace(device, status=DeviceStatus.ALLOCATED))
@@ -285,6 +314,11 @@ class Work:
                 del mapping[key]
             else:
                 mapping[key] = before
+
+    def _index(self, allocations: Iterable[Allocation]) -> None:
+        for allocation in allocations:
+            self._by_user.setdefault(allocation.user_id, {})[allocation.id] = allocation
+            self._by_device.setdefault(allocation.device_id, {})[allocation.id] = allocation
 
     def _end(
         self, allocation: Allocation, reason: ReleaseReason, *, expired: bool = False

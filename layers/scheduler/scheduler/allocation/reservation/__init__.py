@@ -1,0 +1,1 @@
+"""Devices promised for a time to come."""
