@@ -12,6 +12,7 @@ from local import background, install, lock
 from local.errors import LocalError
 from local.paths import StateDir
 from local.progress import Steps
+from scheduler.messaging.topology import MAX_SHARDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,12 +40,15 @@ def run(
             help="Seconds for which a mapping collects messages before it invokes.",
         ),
     ] = 0.5,
+    shards: Annotated[
+        int, typer.Option(envvar="SHARDS", min=1, max=MAX_SHARDS, help="Queues per event.")
+    ] = 1,
 ) -> None:
     """Start everything and stay in the foreground; Ctrl-C stops all of it."""
     from local import supervisor  # noqa: PLC0415 - takes a second, and only this command needs it
 
     with _outcome() as (state, steps):
-        supervisor.run(state, steps, window)
+        supervisor.run(state, steps, window, shards)
 
 
 @app.command()

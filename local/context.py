@@ -28,6 +28,7 @@ class Context:
     steps: Steps
     stack: ExitStack
     batching: Batching
+    shards: int
 
     def on_stop(self, what: str, stop: Callable[[], object]) -> None:
         """Have ``stop`` called, as a visible step, when the platform goes down."""

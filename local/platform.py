@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +40,7 @@ def start(context: Context) -> Running:
     """
     steps, state = context.steps, context.state
     servers = services.start(context)
-    _prepare(servers, steps)
+    _prepare(servers, steps, context.shards)
     # Chosen only now: until a port is bound another program may take it.
     api = context.ports.choose("HTTP API", ports.API)
     websocket = context.ports.choose("WebSocket", ports.WEBSOCKET)
@@ -49,35 +48,43 @@ def start(context: Context) -> Running:
     environment = {
         **function_environment(servers.database_url, servers.broker_url, servers.aws_url),
         **websocket_environment(websocket),
+        "SHARDS": str(context.shards),
     }
     logs = state.logs / "functions"
     with steps.step("Starting WebSocket API"):
         context.on_stop("WebSocket API", start_websocket(websocket, environment, logs).stop)
     with steps.step("Starting event source mappings and schedules"):
         context.on_stop("schedules", run_schedules(environment, logs).stop)
-        mappings = run_mappings(servers.broker_url, environment, logs, batching=context.batching)
+        mappings = run_mappings(
+            servers.broker_url,
+            environment,
+            logs,
+            batching=context.batching,
+            shards=context.shards,
+        )
         context.on_stop("event source mappings", mappings.stop)
     with steps.step("Starting HTTP API and console page"):
         gateway = start_gateway(api, console, environment, state.path)
         context.on_stop("HTTP API and console page", gateway.stop)
-    return Running(servers, _endpoints(servers, api, websocket, console, gateway.tokens))
+    addresses = _endpoints(servers, api, websocket, console, gateway.tokens)
+    return Running(servers, {**addresses, "shards": context.shards})
 
 
-def _prepare(servers: Services, steps: Steps) -> None:
+def _prepare(servers: Services, steps: Steps, shards: int) -> None:
     database = DatabaseSettings.model_validate({"DATABASE_URL": servers.database_url})
     with steps.step("Bringing the database schema up to date"):
         migrate(database)
     with steps.step("Declaring exchanges and queues"):
-        _declare(servers.broker_url)
+        _declare(servers.broker_url, shards)
     with steps.step("Creating AWS resources"):
         aws.create_resources(servers.aws_url)
     with steps.step("Adding demo data"):
         demo_data.seed(database)
 
 
-def _declare(broker_url: str) -> None:
-    with closing(pika.BlockingConnection(pika.URLParameters(broker_url))) as connection:
-        topology.declare(connection.channel())
+def _declare(broker_url: str, shards: int) -> None:
+    with pika.BlockingConnection(pika.URLParameters(broker_url)) as connection:
+        topology.declare(connection.channel(), shards=shards)
 
 
 def _endpoints(

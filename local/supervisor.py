@@ -29,13 +29,14 @@ _WATCH_SECONDS: Final = 0.5
 _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def run(state: StateDir, steps: Steps, window: float) -> None:
+def run(state: StateDir, steps: Steps, window: float, shards: int) -> None:
     """Run the platform until Ctrl-C, SIGTERM or SIGHUP.
 
     Args:
         state: the folder of this platform.
         steps: shows what is done.
         window: seconds for which mappings collect messages.
+        shards: queues per event.
 
     Raises:
         LocalError: it could not start, or one of its servers ended by itself.
@@ -45,12 +46,14 @@ def run(state: StateDir, steps: Steps, window: float) -> None:
     with lock.hold(state.lock), steps, ExitStack() as stack:
         _listen_to_signals(steps)
         try:
-            _serve(state, steps, stack, window)
+            _serve(state, steps, stack, Batching(window=window), shards)
         except CancelledError:
             steps.say("Stopped before everything was up")
 
 
-def _serve(state: StateDir, steps: Steps, stack: ExitStack, window: float) -> None:
+def _serve(
+    state: StateDir, steps: Steps, stack: ExitStack, batching: Batching, shards: int
+) -> None:
     started = time.monotonic()
     processes = ProcessList(state.processes)
     _clear_away(state, processes, steps)
@@ -61,7 +64,7 @@ def _serve(state: StateDir, steps: Steps, stack: ExitStack, window: float) -> No
     install.ensure(given.programs(), steps, state.logs / "apt.log")
     stack.callback(processes.stop_all)
     plan = PortPlan(steps.say)
-    context = Context(given, state, plan, processes.add, steps, stack, Batching(window=window))
+    context = Context(given, state, plan, processes.add, steps, stack, batching, shards)
     running = platform.start(context)
     steps.say(f"\nCloudPhone Scheduler is ready after {time.monotonic() - started:.1f} s")
     endpoints.show(steps.console, state, running.endpoints)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import TYPE_CHECKING, Any
 
 from ops import broker
 from ops.errors import telling_what_was_done
 from scheduler.messaging.publisher import Outbound
-from scheduler.messaging.topology import EVENTS_EXCHANGE
+from scheduler.messaging.topology import EVENTS_EXCHANGE, SHARD_KEY_HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,9 +39,22 @@ def publish(
     ):
         channel = broker.confirming_channel(connection)
         for message_id in ids:
-            properties = _properties(event_type, message_id, sent_at)
+            properties = _properties(event_type, message_id, sent_at) | shard_key(event_type, body)
             broker.publish(channel, Outbound(EVENTS_EXCHANGE, event_type, body, properties))
             done += 1
+
+
+def shard_key(event_type: str, body: bytes) -> dict[str, Any]:
+    """Return the header by which an event's messages are dealt out to its shards.
+
+    Empty when the body names no user or device: the functions have to say what is wrong with it.
+    """
+    field = "deviceId" if event_type.startswith("device.") else "userId"
+    try:
+        subject = json.loads(body)[field]
+    except (ValueError, TypeError, LookupError):
+        return {}
+    return {"headers": {SHARD_KEY_HEADER: subject}} if isinstance(subject, str) else {}
 
 
 def _properties(event_type: str, message_id: str, sent_at: datetime) -> dict[str, Any]:

@@ -32,7 +32,7 @@ _logger: Final = Logger()
 def measure(tools: Tools, metrics: Metrics) -> Iterator[int]:
     """Measure the depth of every queue of the product, and how many dead letters there are."""
     with closing(BlockingConnection(parameters(tools.settings))) as connection:
-        for queue in queues():
+        for queue in queues(shards=tools.settings.shards):
             depth = _depth(connection, queue.name)
             if depth is None:
                 _logger.error("Queue is missing: declare the topology", extra={"queue": queue.name})

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from scheduler.settings import BrokerSettings, DatabaseSettings, QuotaSettings, RetentionSettings
+from scheduler.settings import (
+    BrokerSettings,
+    DatabaseSettings,
+    QuotaSettings,
+    RetentionSettings,
+    ShardSettings,
+)
 
 
-class HousekeepingSettings(DatabaseSettings, BrokerSettings, QuotaSettings, RetentionSettings):
-    """Database and broker, and how long things are kept."""
+class HousekeepingSettings(
+    DatabaseSettings, BrokerSettings, ShardSettings, QuotaSettings, RetentionSettings
+):
+    """Database, broker and its queues, and how long things are kept."""

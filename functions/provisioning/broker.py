@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from base64 import b64encode
-from contextlib import closing, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 from urllib.request import Request, urlopen
@@ -33,8 +33,8 @@ def declare_topology(settings: ProvisioningSettings) -> None:
         pika.exceptions.AMQPError, OSError: the broker cannot be reached or refuses the account.
     """
     account = parameters(settings)
-    with closing(_connect(settings, account)) as connection:
-        topology.declare(connection.channel())
+    with _connect(settings, account) as connection:
+        topology.declare(connection.channel(), shards=settings.shards)
 
 
 def _connect(settings: ProvisioningSettings, account: Any) -> BlockingConnection:  # noqa: ANN401 - pika has no types

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from scheduler.settings import BrokerSettings, DatabaseSettings
+from scheduler.settings import BrokerSettings, DatabaseSettings, ShardSettings
 
 
-class ProvisioningSettings(DatabaseSettings, BrokerSettings):
+class ProvisioningSettings(DatabaseSettings, BrokerSettings, ShardSettings):
     """An administrator's account of the database, and what the functions log in with."""
 
     broker_management_url: str

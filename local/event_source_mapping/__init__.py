@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Self
 from local.event_source_mapping.environment import LambdaEnvironment
 from local.event_source_mapping.functions import DISPATCHER, deployed
 from local.event_source_mapping.mapping import STOP_SECONDS, Batching, EventSourceMapping
-from scheduler.messaging.topology import NOTIFICATION_QUEUE, WORK_QUEUES
+from scheduler.messaging.topology import NOTIFICATION_QUEUE, work_queues
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -53,6 +53,7 @@ def run_mappings(
     log_dir: Path,
     *,
     batching: Batching = Batching(),  # noqa: B008 - frozen
+    shards: int = 1,
 ) -> Mappings:
     """Start a mapping for each queue of the stack and return when their threads run.
 
@@ -64,8 +65,9 @@ def run_mappings(
         environment: all environment variables of the functions.
         log_dir: receives the functions' logs.
         batching: of the work queues: records per batch and window.
+        shards: queues per event.
     """
-    wanted = [(queue.name, f"{queue.family}-events", batching) for queue in WORK_QUEUES]
+    wanted = [(queue.name, f"{queue.family}-events", batching) for queue in work_queues(shards)]
     return Mappings(
         EventSourceMapping(
             broker_url,

@@ -25,6 +25,9 @@ USER: Final = "cloudphone"
 # The data folder is named after the node, so the name must not depend on the machine's.
 _NODE: Final = "cloudphone@localhost"
 
+_PLUGINS: Final = "[rabbitmq_management,rabbitmq_consistent_hash_exchange].\n"
+"""Amazon MQ has both."""
+
 _CONFIGURATION: Final = """\
 listeners.tcp.1 = {host}:{amqp}
 management.tcp.ip = {host}
@@ -110,7 +113,7 @@ class RabbitMQ(Server):
         return accepts(self.ports.amqp)
 
     def _write_configuration(self) -> None:
-        (self.home / "enabled_plugins").write_text("[rabbitmq_management].\n", encoding="utf-8")
+        (self.home / "enabled_plugins").write_text(_PLUGINS, encoding="utf-8")
         configuration = _CONFIGURATION.format(
             host=HOST,
             amqp=self.ports.amqp,

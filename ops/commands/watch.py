@@ -14,6 +14,7 @@ from ops import options
 from ops.broker import connected
 from ops.errors import InvalidInputError, OpsError
 from ops.watching.snapshot import Snapshot
+from scheduler.messaging.topology import MAX_SHARDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,15 @@ def command(
     *,
     once: Annotated[bool, typer.Option("--once", help="Print the figures once and end.")] = False,
     interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 2.0,
+    shards: Annotated[
+        int | None,
+        typer.Option(
+            envvar="SHARDS",
+            min=1,
+            max=MAX_SHARDS,
+            help="Queues per event. Default: as many as the local platform has, else 1.",
+        ),
+    ] = None,
     broker: options.BrokerUrl = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -34,27 +44,27 @@ def command(
     with options.outcome(as_json=as_json), suppress(KeyboardInterrupt):
         url = options.broker_url(broker)
         if once or as_json:
-            for snapshot in _snapshots(url, interval):
+            for snapshot in _snapshots(url, interval, shards):
                 options.say(snapshot.table(), snapshot.to_json(), as_json=as_json)
                 if once:
                     return
-        _show(url, interval)
+        _show(url, interval, shards)
 
 
-def _snapshots(url: str, interval: float) -> Iterator[Snapshot]:
+def _snapshots(url: str, interval: float, shards: int | None) -> Iterator[Snapshot]:
     endpoints = options.endpoints_of(url)
     with connected(url) as connection:
         while True:
-            yield Snapshot.take(connection, endpoints)
+            yield Snapshot.take(connection, endpoints, shards)
             connection.sleep(interval)
 
 
-def _show(url: str, interval: float) -> None:
+def _show(url: str, interval: float, shards: int | None) -> None:
     """Keep a table up to date; a broker that is away is waited for."""
     with Live(console=options.console(), auto_refresh=False) as live:
         while True:
             try:
-                for snapshot in _snapshots(url, interval):
+                for snapshot in _snapshots(url, interval, shards):
                     live.update(snapshot.table(), refresh=True)
             except InvalidInputError:
                 raise

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from scheduler.messaging.message import ATTEMPT_HEADER
-from scheduler.messaging.topology import WORK_QUEUE_BY_NAME, WORK_QUEUES
+from scheduler.messaging.topology import WORK_QUEUE_BY_NAME, WORK_QUEUES, event_queue
 from scheduler.pipeline.settle import (
     ERROR_HEADER,
     FAILED_HEADER,
@@ -64,7 +64,7 @@ class DeadLetter:
         return (
             _QUEUE_OF_KEY.get(self.routing_key)
             or _text(self.headers.get(SOURCE_HEADER))
-            or _text(self._death.get("queue"))
+            or _source(self._death)
             or self.routing_key
         )
 
@@ -103,8 +103,12 @@ class DeadLetter:
         """Return the newest entry of x-death about a work queue: retry queues write some too."""
         listed = self.headers.get(_DEATHS_HEADER)
         deaths = [one for one in listed if isinstance(one, dict)] if listed else []
-        ours = (one for one in deaths if one.get("queue") in WORK_QUEUE_BY_NAME)
+        ours = (one for one in deaths if _source(one) in WORK_QUEUE_BY_NAME)
         return next(ours, deaths[0] if deaths else {})
+
+
+def _source(death: dict[str, Any]) -> str:
+    return event_queue(_text(death.get("queue")))[0]
 
 
 def _text(value: object) -> str:

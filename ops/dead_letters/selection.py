@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from ops.errors import InvalidInputError, OpsError
-from scheduler.messaging.topology import WorkQueue
+from scheduler.messaging.topology import WorkQueue, event_queue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -87,8 +87,8 @@ class Sieve:
 
 
 def queue_name(given: str) -> str:
-    """Return the queue that is meant by its name or by an event type."""
-    return given if given.startswith("scheduler.") else WorkQueue(given).name
+    """Return the event's queue that is meant by its name, a shard's name or an event type."""
+    return event_queue(given)[0] if given.startswith("scheduler.") else WorkQueue(given).name
 
 
 def error_pattern(given: str) -> re.Pattern[str]:

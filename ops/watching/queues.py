@@ -29,12 +29,12 @@ class Depth:
 
 
 def depths(
-    connection: BlockingConnection, unacknowledged: dict[str, int]
+    connection: BlockingConnection, unacknowledged: dict[str, int], shards: int = 1
 ) -> dict[str, Depth | None]:
     """Return the depth of every queue; None for one that does not exist."""
     channel = connection.channel()
     found: dict[str, Depth | None] = {}
-    for queue in topology.queues():
+    for queue in topology.queues(shards=shards):
         if channel.is_closed:  # the broker does that when a queue does not exist
             channel = connection.channel()
         found[queue.name] = _depth(channel, queue.name, unacknowledged.get(queue.name))

@@ -32,14 +32,18 @@ def expanded() -> dict[str, dict[str, Any]]:
 @pytest.fixture(scope="session")
 def stack(expanded: dict[str, dict[str, Any]]) -> Stack:
     """The main stack."""
-    return Stack(expanded["template"]["Resources"])
+    return _stack(expanded["template"])
 
 
 @pytest.fixture(scope="session")
 def nested(expanded: dict[str, dict[str, Any]]) -> dict[str, Stack]:
     """The nested stacks by the names of their files."""
     return {
-        name.removeprefix("infrastructure/"): Stack(template["Resources"])
+        name.removeprefix("infrastructure/"): _stack(template)
         for name, template in expanded.items()
         if name != "template"
     }
+
+
+def _stack(template: dict[str, Any]) -> Stack:
+    return Stack(template["Resources"], template.get("Mappings", {}))

@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Stack:
-    """Resources by logical id, after the SAM transform."""
+    """Resources by logical id, after the SAM transform, and the mappings they look things up in."""
 
     resources: dict[str, dict[str, Any]]
+    mappings: dict[str, Any]
 
     def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
         """Return the properties of each resource of a type."""

@@ -50,7 +50,7 @@ def test_a_queue_without_progress_alarms(
         if name.startswith("Stuck") and measured(alarm, "depth") == ("queue", queue.name)
     )
 
-    assert measured({"Metrics": metrics}, "batches") == ("event_type", queue.event_type)
+    assert measured({"Metrics": metrics}, "batches") == ("queue", queue.name)
 
 
 def measured(alarm: dict[str, Any], metric_id: str) -> tuple[str, str]:

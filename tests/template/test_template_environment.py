@@ -42,6 +42,7 @@ VALUES = {
     "REALTIME_TICKETS_TABLE": "realtime-tickets",
     "SMS_SENDER_ID": "",
     "WEBSOCKET_ENDPOINT": "https://abc.execute-api.us-east-1.amazonaws.com/live",
+    "SHARDS": "1",
 }
 IMPORTS = [ROOT / "functions", ROOT / "layers" / "scheduler"]
 OF_LAMBDA = {

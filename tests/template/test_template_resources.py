@@ -1,7 +1,10 @@
 from collections import Counter
 
 from local.gateway.routes import ROUTES
+from scheduler.messaging.topology import MAX_SHARDS
 from tests.template.stack import Stack
+
+SHARDS = range(1, MAX_SHARDS + 1)
 
 
 def test_log_groups_expire(stack: Stack) -> None:
@@ -40,7 +43,14 @@ def test_a_function_may_run_as_often_as_its_queues_need_and_no_further(stack: St
     queues = Counter(mapping["FunctionName"]["Ref"] for mapping in mappings)
 
     for name, function in stack.functions.items():
-        assert queues[name] <= function["ReservedConcurrentExecutions"] <= 50
+        match function["ReservedConcurrentExecutions"]:
+            case {"Fn::FindInMap": [mapping, {"Ref": "Shards"}, column]}:
+                by_shards = stack.mappings[mapping]
+                assert [by_shards[str(n)][column] for n in SHARDS] == [
+                    queues[name] * n for n in SHARDS
+                ]
+            case reserved:
+                assert queues[name] <= reserved <= 50
 
 
 def test_dispatcher_and_housekeeping_come_every_minute(stack: Stack) -> None:

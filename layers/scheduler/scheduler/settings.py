@@ -12,6 +12,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from scheduler.messaging.topology import MAX_SHARDS
+
 
 class Settings(BaseModel):
     """Base of all settings: a field ``database_url`` is the variable ``DATABASE_URL``."""
@@ -52,6 +54,12 @@ class BrokerSettings(Settings):
 
     broker_url: SecretStr
     broker_secret_arn: str | None = None
+
+
+class ShardSettings(Settings):
+    """How many queues an event has, each with a consumer of its own."""
+
+    shards: int = Field(default=1, ge=1, le=MAX_SHARDS)
 
 
 class RetrySettings(Settings):

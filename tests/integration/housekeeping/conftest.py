@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 class Keeper:
     """One execution environment of the function."""
 
-    def __init__(self, database_url: str, broker_url: str = NOWHERE) -> None:
+    def __init__(self, database_url: str, broker_url: str = NOWHERE, **variables: str) -> None:
         self.now = NOW
         self.nudges = 0
-        self.variables = {"DATABASE_URL": database_url, "BROKER_URL": broker_url}
+        self.variables = {"DATABASE_URL": database_url, "BROKER_URL": broker_url, **variables}
         self.settings = HousekeepingSettings.model_validate(self.variables)
         self.database = Database(self.settings)
 

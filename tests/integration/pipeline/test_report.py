@@ -120,6 +120,7 @@ def test_figures_of_a_batch_carry_names_and_labels_operators_know(
         },
         "scheduler_auto_release_total": {"user_suspended": 3},
         "scheduler_batch_size": {"": 3},
+        "scheduler_batches_total": {"scheduler.user-suspended": 1},
     }
     assert list(durations) == ["user.suspended"]
     assert len(output.splitlines()) == 2

@@ -19,7 +19,7 @@ _PLAIN_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of a queue.
+    """One message of an event's queue, whichever of its shards it came through.
 
     ``properties`` are the AMQP properties that survive every hop, headers decoded; absent ones
     are left out. ``attempt`` counts the tries that failed so far.
@@ -30,6 +30,7 @@ class Message:
     properties: Mapping[str, Any]
     sent_at: datetime | None = None
     redelivered: bool = False
+    shard: int = 0
 
     @property
     def headers(self) -> Mapping[str, Any]:

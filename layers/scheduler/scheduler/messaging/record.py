@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from scheduler.messaging import amqp
 from scheduler.messaging.message import Message
+from scheduler.messaging.topology import event_queue
 
 _TEXTS: Final = {
     "contentType": "content_type",
@@ -46,7 +47,7 @@ class Undecodable:
 
 
 def decode(event: object) -> Iterator[tuple[str, list[Message | Undecodable]]]:
-    """Yield each queue of an aws:rmq event with its messages, in order.
+    """Yield each queue of an aws:rmq event with its messages, in order; of a shard, its event's.
 
     Never raises: what is not a message comes out as `Undecodable`.
     """
@@ -54,14 +55,14 @@ def decode(event: object) -> Iterator[tuple[str, list[Message | Undecodable]]]:
     if not isinstance(queues, Mapping):
         return
     for name, records in queues.items():
-        queue = amqp.encodable(str(name)).partition("::")[0]
+        queue, shard = event_queue(amqp.encodable(str(name)).partition("::")[0])
         listed = records if isinstance(records, Sequence) else []
-        yield queue, [_message(queue, record) for record in listed]
+        yield queue, [_message(queue, shard, record) for record in listed]
 
 
-def _message(queue: str, record: object) -> Message | Undecodable:
+def _message(queue: str, shard: int, record: object) -> Message | Undecodable:
     if not isinstance(record, Mapping):
-        kept = Message(queue, _written(record), {})
+        kept = Message(queue, _written(record), {}, shard=shard)
         return Undecodable(kept, "the record is not an object")
     properties = record.get("basicProperties")
     properties = properties if isinstance(properties, Mapping) else {}
@@ -72,6 +73,7 @@ def _message(queue: str, record: object) -> Message | Undecodable:
         _decode_properties(properties),
         _java_date(properties.get("timestamp")),
         record.get("redelivered") is True,
+        shard,
     )
     return Undecodable(message, reason) if reason else message
 

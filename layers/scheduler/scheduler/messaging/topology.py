@@ -31,7 +31,15 @@ RabbitMQ 4 takes 20 when the argument is absent. Its -1 for "unlimited" would be
 it drops a message at its first return (tried on 3.10.8; rabbitmq-server#12250).
 """
 
+MAX_SHARDS: Final = 4
+"""As many queues of an event as template.yaml can map."""
+SHARD_KEY_HEADER: Final = "x-shard-key"
+"""Header with the id of the user or device; all that lack it share one shard."""
+_ANY_WEIGHT: Final = "1"
+"""Routing key of a binding to a consistent-hash exchange: its share, the same for all."""
+
 _PRECONDITION_FAILED: Final = 406
+_COMMAND_INVALID: Final = 503
 _INEQUIVALENT: Final = re.compile(
     r"inequivalent arg '(?P<argument>[^']+)' for (?P<kind>queue|exchange) .*?: "
     r"received (?P<wanted>.+?) but current is (?P<actual>.+)"
@@ -40,9 +48,14 @@ _INEQUIVALENT: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class WorkQueue:
-    """The queue of one event type and the function family that consumes it."""
+    """A queue of one event type and the function family that consumes it.
+
+    An event that needs more than one consumer at a time has several, its shards. The first keeps
+    the name without a number, which so exists whatever their count is.
+    """
 
     event_type: str
+    shard: int = 0
 
     @property
     def family(self) -> str:
@@ -51,8 +64,8 @@ class WorkQueue:
 
     @property
     def name(self) -> str:
-        """Return the queue's name, e.g. ``scheduler.device-status-changed``."""
-        return "scheduler." + self.event_type.replace(".", "-").replace("_", "-")
+        """Return the queue's name, e.g. ``scheduler.device-status-changed`` or ``….2``."""
+        return f"{self._event_name}.{self.shard}" if self.shard else self._event_name
 
     @property
     def retry_name(self) -> str:
@@ -61,8 +74,17 @@ class WorkQueue:
 
     @property
     def dead_letter_key(self) -> str:
-        """Return the routing key under which this queue's dead letters are published."""
-        return f"{self.name}.failed"
+        """Return the routing key under which the event's dead letters are published."""
+        return f"{self._event_name}.failed"
+
+    @property
+    def shards_exchange(self) -> str:
+        """Return the name of the exchange that deals the event's messages out to its shards."""
+        return f"{self._event_name}.shards"
+
+    @property
+    def _event_name(self) -> str:
+        return "scheduler." + self.event_type.replace(".", "-").replace("_", "-")
 
 
 WORK_QUEUES: Final = tuple(
@@ -86,6 +108,27 @@ WORK_QUEUES: Final = tuple(
     )
 )
 WORK_QUEUE_BY_NAME: Final = {queue.name: queue for queue in WORK_QUEUES}
+_BY_ANY_NAME: Final = {
+    queue.name: queue
+    for shard in range(MAX_SHARDS)
+    for queue in (WorkQueue(work.event_type, shard) for work in WORK_QUEUES)
+}
+
+
+def event_queue(name: str) -> tuple[str, int]:
+    """Return the name of the event's queue, and the number of its shard, that a name means.
+
+    A message is the same one whichever shard it comes through. A name that is not ours stays.
+    """
+    queue = _BY_ANY_NAME.get(name)
+    return (WorkQueue(queue.event_type).name, queue.shard) if queue else (name, 0)
+
+
+def work_queues(shards: int = 1) -> Iterator[WorkQueue]:
+    """Yield every work queue when each event has this many."""
+    for work in WORK_QUEUES:
+        for shard in range(shards):
+            yield WorkQueue(work.event_type, shard)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +148,15 @@ class Queue:
     binding: Binding | None = None
 
 
-def queues(retry_delay_ms: int = RETRY_DELAY_MS) -> Iterator[Queue]:
+def queues(retry_delay_ms: int = RETRY_DELAY_MS, shards: int = 1) -> Iterator[Queue]:
     """Yield every queue of the product with its arguments and its binding.
 
     Args:
         retry_delay_ms: how long a failed message waits before its next attempt, in milliseconds.
+        shards: queues per event.
     """
-    for work in WORK_QUEUES:
-        yield Queue(work.name, _work_arguments(work), Binding(EVENTS_EXCHANGE, work.event_type))
+    for work in work_queues(shards):
+        yield Queue(work.name, _work_arguments(work), _work_binding(work, shards))
         yield Queue(work.retry_name, _retry_arguments(work, retry_delay_ms))
     yield Queue(
         DEAD_LETTER_QUEUE,
@@ -123,33 +167,80 @@ def queues(retry_delay_ms: int = RETRY_DELAY_MS) -> Iterator[Queue]:
 
 
 class TopologyConflictError(Exception):
-    """An exchange or queue exists with another argument than ours; the text says what to do."""
+    """The broker has, or lacks, something that forbids a declaration; the text says what to do."""
 
 
-def declare(channel: BlockingChannel, retry_delay_ms: int = RETRY_DELAY_MS) -> None:
+def declare(
+    channel: BlockingChannel, retry_delay_ms: int = RETRY_DELAY_MS, shards: int = 1
+) -> None:
     """Declare exchanges, queues and bindings; harmless when they exist already.
 
+    Another number of shards than before changes the bindings only: queues that receive nothing
+    any more stay, with what is in them.
+
     Raises:
-        TopologyConflictError: one exists with another argument. The channel is closed; what
-            was declared before stays.
+        TopologyConflictError: one exists with another argument, or shards are wanted of a broker
+            without the plugin. The channel is closed; what was declared before stays.
     """
     for exchange in (EVENTS_EXCHANGE, DEAD_LETTER_EXCHANGE):
         _declaring(channel.exchange_declare, exchange, exchange_type="topic", durable=True)
-    for queue in queues(retry_delay_ms):
+    if shards > 1:
+        _declare_shards_exchanges(channel)
+    for queue in queues(retry_delay_ms, shards):
         _declaring(channel.queue_declare, queue.name, durable=True, arguments=queue.arguments)
         if queue.binding:
             channel.queue_bind(queue.name, queue.binding.exchange, queue.binding.routing_key)
+    for work in WORK_QUEUES:
+        _lead_into_shards(channel, work, shards)
+
+
+def _declare_shards_exchanges(channel: BlockingChannel) -> None:
+    for work in WORK_QUEUES:
+        _declaring(
+            channel.exchange_declare,
+            work.shards_exchange,
+            exchange_type="x-consistent-hash",
+            durable=True,
+            arguments={"hash-header": SHARD_KEY_HEADER},
+        )
+
+
+def _lead_into_shards(channel: BlockingChannel, work: WorkQueue, shards: int) -> None:
+    """Make the new way the only one, after it is open: what goes both ways is applied once."""
+    if shards == 1:
+        channel.exchange_delete(work.shards_exchange)
+        return
+    channel.exchange_bind(work.shards_exchange, EVENTS_EXCHANGE, work.event_type)
+    channel.queue_unbind(work.name, EVENTS_EXCHANGE, work.event_type)
+    for number in range(shards, MAX_SHARDS):
+        surplus = WorkQueue(work.event_type, number).name
+        channel.queue_unbind(surplus, work.shards_exchange, _ANY_WEIGHT)
 
 
 def _declaring(declare_one: Callable[..., object], name: str, **arguments: object) -> None:
-    from pika.exceptions import ChannelClosedByBroker  # noqa: PLC0415 - 100 ms no rule needs
+    # 100 ms no rule needs
+    from pika.exceptions import (  # noqa: PLC0415
+        ChannelClosedByBroker,
+        ConnectionClosedByBroker,
+    )
 
     try:
         declare_one(name, **arguments)
+    except ConnectionClosedByBroker as error:
+        if error.reply_code != _COMMAND_INVALID:
+            raise
+        raise TopologyConflictError(_missing_plugin(name, error.reply_text)) from error
     except ChannelClosedByBroker as error:
         if error.reply_code != _PRECONDITION_FAILED:
             raise
         raise TopologyConflictError(_conflict(name, error.reply_text)) from error
+
+
+def _missing_plugin(name: str, reply: str) -> str:
+    return (
+        f"exchange {name} cannot be declared: {reply}; enable the broker's plugin"
+        " rabbitmq_consistent_hash_exchange, or do without shards (docs/operations.md, Scaling)"
+    )
 
 
 def _conflict(name: str, reply: str) -> str:
@@ -168,6 +259,12 @@ def _conflict(name: str, reply: str) -> str:
         f"{kind} {name} exists with another {argument}: we need {wanted}, it has {actual};"
         f" {remedy} (docs/operations.md, Upgrade)"
     )
+
+
+def _work_binding(queue: WorkQueue, shards: int) -> Binding:
+    if shards == 1:
+        return Binding(EVENTS_EXCHANGE, queue.event_type)
+    return Binding(queue.shards_exchange, _ANY_WEIGHT)
 
 
 def _work_arguments(queue: WorkQueue) -> dict[str, Any]:

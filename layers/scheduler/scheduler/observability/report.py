@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools import Logger
 
-from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
+from scheduler.messaging.topology import WORK_QUEUE_BY_NAME, WorkQueue
 from scheduler.observability.emf import Metrics, Unit
 from scheduler.pipeline.settle import Settled, Settlement
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 logger: Final = Logger()
+    from scheduler.messaging.message import Message
+
 
 _LEVELS: Final = {
     Settlement.RETRIED: logger.warning,
@@ -49,6 +51,7 @@ def report(batch: Sequence[Settled], seconds: float, now: datetime) -> None:
         metrics.add(
             "scheduler_event_processing_duration_seconds",
             seconds,
+        metrics.add("scheduler_batches_total", 1, queue=_queue(batch[0].outcome.message))
             Unit.SECONDS,
             event_type=_event_type(batch[0].outcome.message.queue),
         )
@@ -80,3 +83,9 @@ def _log(settled: Settled) -> None:
 def _event_type(queue: str) -> str:
     work_queue = WORK_QUEUE_BY_NAME.get(queue)
     return work_queue.event_type if work_queue else "unknown"
+def _queue(message: Message) -> str:
+    event_type = _event_type(message.queue)
+    known = message.queue in WORK_QUEUE_BY_NAME
+    return WorkQueue(event_type, message.shard).name if known else event_type
+
+

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from scheduler.messaging.amqp import fitting
 from scheduler.messaging.message import ATTEMPT_HEADER
 from scheduler.messaging.publisher import Outbound
-from scheduler.messaging.topology import DEAD_LETTER_EXCHANGE, WORK_QUEUE_BY_NAME
+from scheduler.messaging.topology import DEAD_LETTER_EXCHANGE, WORK_QUEUE_BY_NAME, WorkQueue
 from scheduler.pipeline.outcome import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def outbound(settled: Settled, now: datetime) -> Outbound | None:
 
 def _retry(message: Message, attempt: int, now: datetime) -> Outbound:
     headers = {ATTEMPT_HEADER: attempt, FIRST_FAILED_HEADER: _first(message, now)}
-    queue = WORK_QUEUE_BY_NAME[message.queue]
+    queue = WorkQueue(WORK_QUEUE_BY_NAME[message.queue].event_type, message.shard)
     return Outbound("", queue.retry_name, message.body, _properties(message, headers))
 
 

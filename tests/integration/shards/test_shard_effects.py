@@ -1,0 +1,114 @@
+"""A message is the same one in every shard; consumers of shards do not disturb each other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.environment import function_environment
+from local.event_source_mapping import run_mappings
+from local.event_source_mapping.mapping import Batching
+from scheduler.messaging.topology import MAX_SHARDS, WORK_QUEUE_BY_NAME, WorkQueue, event_queue
+from tests.integration.local.waiting import eventually
+from tests.support.events import EVENT_TYPES, message, mq_event
+from tests.support.functions import Functions
+from tests.support.store import Store
+from tests.support.world import held, user, world
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from scheduler.messaging.message import Message
+    from tests.integration.shards.broker import Broker
+
+DEVICES = 40
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    made = Store(database_url)
+    yield made
+    made.database.close()
+
+
+@pytest.fixture
+def functions(database_url: str) -> Iterator[Functions]:
+    with Functions(database_url) as made:
+        yield made
+
+
+def through(shard: int, sent: Message) -> Message:
+    """Return the message as it lies in a shard."""
+    return replace(sent, queue=WorkQueue(WORK_QUEUE_BY_NAME[sent.queue].event_type, shard).name)
+
+
+def consume(functions: Functions, *messages: Message) -> dict[str, int]:
+    family = event_queue(messages[0].queue)[0].removeprefix("scheduler.").partition("-")[0]
+    return functions.invoke(family, mq_event(*messages))
+
+
+@pytest.mark.parametrize("event_type", EVENT_TYPES)
+def test_every_event_is_done_in_any_shard_and_a_duplicate_in_any_other(
+    event_type: str, store: Store, functions: Functions
+) -> None:
+    store.seed(world(user("u1"), held("d1")))
+    sent = message(event_type, id="once")
+
+    assert consume(functions, through(2, sent)) == {"success": 1}
+    assert consume(functions, through(3, sent)) == {"duplicate": 1}
+    assert consume(functions, through(0, sent)) == {"duplicate": 1}
+    assert store.state()["processed"] == [(sent.queue, "once")]
+
+
+def test_a_message_without_an_id_is_known_by_its_content_in_any_shard(
+    store: Store, functions: Functions
+) -> None:
+    store.seed(world(held("d1")))
+    sent = message("device.failed", id=None)
+
+    assert consume(functions, through(1, sent)) == {"success": 1}
+    assert consume(functions, through(2, sent)) == {"duplicate": 1}
+
+
+def test_four_consumers_of_each_event_at_once_apply_every_message_once(
+    store: Store, four: Broker, database_url: str, aws_url: str, tmp_path: Path
+) -> None:
+    """Every message is there twice, in two shards that are consumed at the same time."""
+    names = [f"d{number:02}" for number in range(DEVICES)]
+    store.seed(world(*(held(name, by=f"u{name}") for name in names)))
+    for name in names:
+        for copy in ("", " again"):
+            four.publish("device.failed", f"failed {name}", name + copy, deviceId=name)
+            four.publish("user.suspended", f"suspended {name}", name + copy, userId=f"u{name}")
+    environment = function_environment(database_url, four.url, aws_url)
+
+    with run_mappings(
+        four.url, environment, tmp_path, batching=Batching(window=0.1), shards=MAX_SHARDS
+    ):
+        eventually(lambda: processed(store) == 2 * DEVICES, "every message is done")
+        eventually(lambda: waiting(four) == 0, "every copy is acknowledged")
+
+    state = store.state()
+    assert len(state["processed"]) == 2 * DEVICES
+    assert {row[3] for row in state["allocations"]} == {"RELEASED"}
+    released = [row for row in state["notifications"] if row[2] == "device_released"]
+    assert len(released) == DEVICES
+    consumed = {path.name for path in tmp_path.glob("*.log") if path.stat().st_size}
+    assert len([name for name in consumed if "device-failed" in name]) == MAX_SHARDS
+
+
+def processed(store: Store) -> int:
+    ((count,),) = store.rows("SELECT count(*) FROM processed_messages")
+    return int(count)
+
+
+def waiting(broker: Broker) -> int:
+    return sum(
+        broker.channel.queue_declare(name, passive=True).method.message_count
+        for event_type in ("device.failed", "user.suspended")
+        for shard in range(MAX_SHARDS)
+        for name in (WorkQueue(event_type, shard).name, WorkQueue(event_type, shard).retry_name)
+    )

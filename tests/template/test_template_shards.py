@@ -1,0 +1,87 @@
+"""Further queues of each event: mapped like the first, and known to whoever counts them."""
+
+from typing import Any
+
+import pytest
+
+from scheduler.messaging.topology import MAX_SHARDS, VHOST, WORK_QUEUES, WorkQueue
+from tests.template.stack import Stack
+
+FURTHER = range(1, MAX_SHARDS)
+SHARDS = {"Ref": "Shards"}
+
+
+@pytest.fixture(scope="module")
+def shard(nested: dict[str, Stack]) -> Stack:
+    return nested["shard"]
+
+
+def queue_of(event_type: str) -> str:
+    """Return the name of a queue in the template, where parameters stand for themselves."""
+    return f"{WorkQueue(event_type).name}.Shard"
+
+
+def queues_of(shard: Stack) -> dict[str, dict[str, Any]]:
+    mappings = shard.of_type("AWS::Lambda::EventSourceMapping").values()
+    return {mapping["Queues"][0]: mapping for mapping in mappings}
+
+
+def test_every_further_shard_is_a_stack_if_there_are_so_many(stack: Stack) -> None:
+    stacks = {name: one for name, one in stack.resources.items() if name.startswith("Shard")}
+
+    assert set(stacks) == {f"Shard{number}" for number in FURTHER}
+    for number in FURTHER:
+        one = stacks[f"Shard{number}"]
+        assert one["Condition"] == f"HasShard{number}"
+        assert one["Properties"]["Parameters"]["Shard"] == str(number)
+        assert "Provisioning" in one["DependsOn"]
+
+
+def test_each_event_has_exactly_one_mapping_in_a_shard(shard: Stack) -> None:
+    expected = [queue_of(event.event_type) for event in WORK_QUEUES]
+
+    assert sorted(queues_of(shard)) == sorted(expected)
+    assert len(shard.of_type("AWS::Lambda::EventSourceMapping")) == len(expected)
+
+
+@pytest.mark.parametrize("event", WORK_QUEUES, ids=lambda queue: queue.name)
+def test_a_shard_is_consumed_as_the_first_queue_is(shard: Stack, event: WorkQueue) -> None:
+    mapping = queues_of(shard)[queue_of(event.event_type)]
+
+    assert mapping["FunctionName"] == f"Stack-{event.family}-events"
+    assert mapping["BatchSize"] == "BatchSize"
+    assert mapping["SourceAccessConfigurations"] == [
+        {"Type": "BASIC_AUTH", "URI": "BrokerSecretArn"},
+        {"Type": "VIRTUAL_HOST", "URI": VHOST},
+    ]
+
+
+def test_provisioning_fills_as_many_as_housekeeping_measures_unless_told_otherwise(
+    stack: Stack,
+) -> None:
+    def variable(function: str) -> Any:  # noqa: ANN401 - likewise
+        return stack.functions[function]["Environment"]["Variables"]["SHARDS"]
+
+    assert variable("HousekeepingFunction") == SHARDS
+    filled = variable("ProvisioningFunction")
+    assert filled == {"Fn::If": ["FillsAllShards", SHARDS, {"Ref": "FilledShards"}]}
+    assert stack.resources["Provisioning"]["Properties"]["Shards"] == filled
+
+
+def test_a_shard_without_progress_alarms(shard: Stack) -> None:
+    alarms = shard.of_type("AWS::CloudWatch::Alarm").values()
+    measured = [
+        {
+            metric["Id"]: metric["MetricStat"]["Metric"]["Dimensions"]
+            for metric in alarm["Metrics"]
+            if "MetricStat" in metric
+        }
+        for alarm in alarms
+    ]
+
+    for event in WORK_QUEUES:
+        dimension = [{"Name": "queue", "Value": queue_of(event.event_type)}]
+        assert {"depth": dimension, "batches": dimension} in measured
+    for alarm in alarms:
+        assert 'docs/operations.md, "Queue without progress"' in alarm["AlarmDescription"]
+        assert alarm["AlarmActions"] == ["AlarmTopicArn"]
