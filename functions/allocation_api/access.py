@@ -26,6 +26,8 @@ class Access(Enum):
     OWNER = auto()
     """The user whose things these are, or an administrator. Where the path does not name him as
     ``user_id``, the route finds him out and calls `Caller.require`."""
+    EACH = auto()
+    """Every authenticated user; each item of the batch must be his own, or he an administrator."""
     ADMIN = auto()
 
 
@@ -34,6 +36,10 @@ ACCESS: Final = {
     ("GET", "/api/allocations/{allocation_id}"): Access.OWNER,
     ("GET", "/api/allocations/user/{user_id}"): Access.OWNER,
     ("DELETE", "/api/allocations/{allocation_id}"): Access.OWNER,
+    ("POST", "/api/allocations/{allocation_id}/extend"): Access.OWNER,
+    ("POST", "/api/allocations/batch"): Access.EACH,
+    ("POST", "/api/allocations/batch/release"): Access.EACH,
+    ("POST", "/api/allocations/batch/extend"): Access.EACH,
     ("GET", "/api/devices"): Access.USER,
     ("GET", "/api/devices/{device_id}"): Access.USER,
     ("GET", "/api/users/{user_id}"): Access.OWNER,

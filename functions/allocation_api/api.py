@@ -11,6 +11,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 from allocation_api.access import guard, is_open
 from allocation_api.admission import json_object, readable
+from allocation_api.allocations.batches import batch_routes
 from allocation_api.allocations.routes import allocation_routes
 from allocation_api.caller import caller_of
 from allocation_api.devices.routes import device_routes
@@ -22,7 +23,10 @@ from allocation_api.preferences.routes import preference_routes
 from allocation_api.realtime.routes import realtime_routes
 from allocation_api.users.routes import user_routes
 from scheduler.allocation.allocator import Allocator
+from scheduler.allocation.leases import Leases
+from scheduler.allocation.transactions import Transactions
 from scheduler.database.connection import Database
+from scheduler.domain.model import Quota
 from scheduler.messaging.nudge import Nudge
 from scheduler.messaging.publisher import Publisher
 
@@ -44,6 +48,10 @@ class AllocationApi:
     def __init__(self, settings: ApiSettings) -> None:
         database = Database(settings)
         nudge = Nudge(Publisher(settings, _NUDGE_SECONDS)).send
+        transactions = Transactions(database, Quota(settings.default_max_devices))
+        allocator = Allocator(transactions, settings.allocation_strategy, nudge)
+        leases = Leases(transactions, settings.max_duration_minutes, nudge)
+        minutes = settings.default_duration_minutes
         self.resolver = APIGatewayHttpResolver(
             enable_validation=True,
             response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -52,7 +60,8 @@ class AllocationApi:
         self.resolver.use([guard])
         answer_failures(self.resolver)
         for router in (
-            allocation_routes(database, Allocator(database, settings, nudge), settings),
+            allocation_routes(database, allocator, leases, minutes),
+            batch_routes(database, allocator, leases, minutes),
             device_routes(database),
             user_routes(database, settings, nudge),
             notification_routes(database),

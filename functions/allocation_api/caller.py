@@ -30,6 +30,11 @@ class Caller:
     user_id: str
     is_admin: bool
 
+    @property
+    def actor(self) -> str:
+        """Return who it is in the history of what he does."""
+        return f"user:{self.user_id}"
+
     def may_act_for(self, user_id: str) -> bool:
         """Tell whether what belongs to a user is open to the caller."""
         return self.is_admin or self.user_id == user_id

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
+_CONFLICTS: Final = frozenset(
+    {Refusal.NO_DEVICE_AVAILABLE, Refusal.NOT_ACTIVE, Refusal.DURATION_EXCEEDED}
+)
+
 _logger: Final = Logger()
 
 
@@ -54,8 +58,7 @@ def _(error: ApiError) -> ApiError:
 
 @answer_to.register
 def _(error: RefusedError) -> ApiError:
-    is_shortage = error.refusal is Refusal.NO_DEVICE_AVAILABLE
-    status = HTTPStatus.CONFLICT if is_shortage else HTTPStatus.FORBIDDEN
+    status = HTTPStatus.CONFLICT if error.refusal in _CONFLICTS else HTTPStatus.FORBIDDEN
     return ApiError(status, error.refusal.value, str(error), dict(error.details))
 
 
@@ -65,8 +68,8 @@ def _(error: RequestValidationError) -> ApiError:
 
 
 @answer_to.register
-def _(_: KeyReusedError) -> ApiError:
-    return invalid(("header.idempotency-key", "came before with another request"))
+def _(error: KeyReusedError) -> ApiError:
+    return invalid(("header.idempotency-key", str(error)))
 
 
 @answer_to.register

@@ -49,3 +49,15 @@ class Answer(BaseModel):
         frozen=True,
         defer_build=True,  # on first use: a cold start serves one route
     )
+
+
+def _is_absent(value: object) -> bool:
+    return value is None
+
+
+class Problem(Answer):
+    """Why not: a code for machines, a message for people."""
+
+    code: str
+    message: str
+    details: Any = Field(default=None, exclude_if=_is_absent)

@@ -2,24 +2,63 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
-from allocation_api.wire import Amount, Answer, Moment, RequestBody
+from allocation_api.wire import Amount, Answer, Moment, Problem, RequestBody
 from scheduler.allocation.record import AllocationStatus
 from scheduler.messaging.contract import Id
 
+MOST_ITEMS: Final = 100
+"""Of one batch."""
+
 Minutes = Annotated[int, Field(strict=True, ge=1, le=1440)]
+Key = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")]
+Ids = Annotated[list[Id], Field(min_length=1, max_length=MOST_ITEMS)]
 
 
-class NewAllocation(RequestBody):
-    """A request for a device; the wishes are minima."""
+class Wishes(RequestBody):
+    """Who wants a device, for how long, and what it must have at least."""
 
     user_id: Id
     duration_minutes: Minutes | None = None
     min_cpu_cores: Amount | None = None
     min_memory_mb: Amount | None = None
+
+
+class NewAllocation(Wishes):
+    """A request for a device."""
+
+
+class BatchRequest(Wishes):
+    """One of several requests for a device; with a key it may be repeated without effect."""
+
+    idempotency_key: Key | None = None
+
+
+class NewAllocations(RequestBody):
+    """Several requests for a device each, answered in their order."""
+
+    requests: Annotated[list[BatchRequest], Field(min_length=1, max_length=MOST_ITEMS)]
+
+
+class Extension(RequestBody):
+    """By how much an allocation is to last longer."""
+
+    additional_minutes: Minutes
+
+
+class Releases(RequestBody):
+    """Allocations to end; one named twice is ended once."""
+
+    allocation_ids: Ids
+
+
+class Extensions(Extension):
+    """Allocations to let last longer; one named twice lasts longer once."""
+
+    allocation_ids: Ids
 
 
 class Allocation(Answer):
@@ -44,3 +83,34 @@ class AllocationPage(Answer):
 
     items: list[Allocation]
     next_cursor: str | None
+
+
+class RefusedRequest(Answer):
+    """A request for a device that led to none."""
+
+    user_id: str
+    error: Problem
+
+
+class RefusedChange(Answer):
+    """An allocation that stays as it is, or is not there."""
+
+    id: str
+    error: Problem
+
+
+class _Batch(Answer):
+    success: int
+    failed: int
+
+
+class AllocatedBatch(_Batch):
+    """What became of each request, in their order."""
+
+    results: list[Allocation | RefusedRequest]
+
+
+class ChangedBatch(_Batch):
+    """What became of each allocation, in the order in which they were named."""
+
+    results: list[Allocation | RefusedChange]

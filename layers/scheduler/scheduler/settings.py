@@ -88,10 +88,15 @@ class AllocationStrategy(StrEnum):
 
 
 class AllocationSettings(QuotaSettings):
-    """How devices are handed out; the duration is what a request gets that names none."""
+    """How devices are handed out.
+
+    The default duration is what a request gets that names none; the longest is what an allocation
+    lasts in all, however often it is extended.
+    """
 
     allocation_strategy: AllocationStrategy = AllocationStrategy.RESOURCE_BASED
     default_duration_minutes: int = Field(default=60, ge=1, le=1440)
+    max_duration_minutes: int = Field(default=10_080, ge=1440, le=525_600)
 
 
 class PaymentSettings(Settings):

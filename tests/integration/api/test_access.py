@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
 OWNER = "u1"
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/allocations"): {"userId": OWNER},
+    ("POST", "/api/allocations/{allocation_id}/extend"): {"additionalMinutes": 1},
+    ("POST", "/api/allocations/batch"): {"requests": [{"userId": OWNER}]},
+    ("POST", "/api/allocations/batch/release"): {"allocationIds": ["{allocation_id}"]},
+    ("POST", "/api/allocations/batch/extend"): {
+        "allocationIds": ["{allocation_id}"],
+        "additionalMinutes": 1,
+    },
     ("PUT", "/api/users/{user_id}"): {"maxDevices": 5},
     ("PUT", "/api/users/{user_id}/preferences"): {},
 }
@@ -24,6 +32,7 @@ ALLOWED = {
     Access.ANYONE: {"nobody", "owner", "somebody else", "admin"},
     Access.USER: {"owner", "somebody else", "admin"},
     Access.OWNER: {"owner", "admin"},
+    Access.EACH: {"owner", "admin"},
     Access.ADMIN: {"admin"},
 }
 # Without broker and AWS they answer 503 to everybody they let in.
@@ -33,7 +42,7 @@ UNHEALTHY = {("GET", "/api/health"), ("POST", "/api/realtime/ticket")}
 @pytest.fixture
 def places(api: Client, rows: Rows) -> dict[str, str]:
     """Ids for the parameters of the paths: things that are there and belong to the owner."""
-    rows.devices(3)
+    rows.devices(5)
     allocation_id = api.allocate(OWNER).body["id"]
     (notification_id,) = rows.column("SELECT id FROM notifications")
     return {
@@ -44,6 +53,13 @@ def places(api: Client, rows: Rows) -> dict[str, str]:
     }
 
 
+def body(route: tuple[str, str], places: dict[str, str]) -> Any:  # noqa: ANN401 - any JSON
+    if route not in BODIES:
+        return None
+    text = json.dumps(BODIES[route])
+    return json.loads(text.replace("{allocation_id}", places["allocation_id"]))
+
+
 @pytest.mark.parametrize("route", ACCESS, ids=" ".join)
 def test_a_route_is_open_to_the_roles_of_the_table_and_to_nobody_else(
     api: Client, places: dict[str, str], route: tuple[str, str]
@@ -51,10 +67,14 @@ def test_a_route_is_open_to_the_roles_of_the_table_and_to_nobody_else(
     method, path = route
 
     for caller, claims in CALLERS.items():
-        reply = api.send(method, path.format(**places), claims, BODIES.get(route))
+        reply = api.send(method, path.format(**places), claims, body(route, places))
 
-        if caller in ALLOWED[ACCESS[route]]:
+        if caller == "somebody else" and ACCESS[route] is Access.EACH:
+            assert (reply.status, reply.body["success"], reply.body["failed"]) == (200, 0, 1)
+            assert reply.body["results"][0]["error"]["code"] == "forbidden"
+        elif caller in ALLOWED[ACCESS[route]]:
             assert reply.status in {200, 201} or route in UNHEALTHY, caller
+            assert ACCESS[route] is not Access.EACH or reply.body["failed"] == 0, caller
         elif caller == "nobody":
             assert (reply.status, reply.code) == (401, "unauthorized")
             assert reply.headers["WWW-Authenticate"] == "Bearer"
@@ -63,12 +83,19 @@ def test_a_route_is_open_to_the_roles_of_the_table_and_to_nobody_else(
 
 
 def test_a_refused_request_changes_nothing(api: Client, rows: Rows, places: dict[str, str]) -> None:
-    counts = "SELECT (SELECT COUNT(*) FROM allocations), (SELECT COUNT(*) FROM notifications)"
+    counts = (
+        "SELECT COUNT(*), MAX(expires_at), (SELECT COUNT(*) FROM notifications) FROM allocations"
+    )
     before = rows.all(counts)
 
     for claims in (None, user("u2")):
         api.allocate(OWNER, claims)
-        api.send("DELETE", f"/api/allocations/{places['allocation_id']}", claims)
+        target = f"/api/allocations/{places['allocation_id']}"
+        api.send("DELETE", target, claims)
+        api.send("POST", f"{target}/extend", claims, {"additionalMinutes": 1})
+        for route, access in ACCESS.items():
+            if access is Access.EACH:
+                api.send(*route, claims, body(route, places))
         api.send("PUT", f"/api/users/{OWNER}", claims, {"maxDevices": 0})
 
     assert rows.all(counts) == before

@@ -12,8 +12,10 @@ from allocation_api.settings import ApiSettings
 from scheduler.allocation.allocator import Allocator, Wanted
 from scheduler.allocation.pick import PoolContendedError
 from scheduler.allocation.quota import Wish
+from scheduler.allocation.transactions import Transactions
 from scheduler.database.connection import Database, connect
-from scheduler.settings import DatabaseSettings
+from scheduler.domain.model import Quota
+from scheduler.settings import AllocationStrategy, DatabaseSettings
 from tests.integration.local.waiting import eventually
 from tests.unit.api.test_routes_of_the_api import ENVIRONMENT
 
@@ -100,9 +102,11 @@ def test_a_device_that_nobody_lets_go_is_not_reported_as_taken(
     other.execute("SELECT id FROM devices FOR UPDATE")
     pauses: list[float] = []
     settings = ApiSettings.model_validate(ENVIRONMENT | {"DATABASE_URL": database_url})
-    allocator = Allocator(Database(settings), settings, lambda: None, sleep=pauses.append)
+    transactions = Transactions(Database(settings), Quota(10))
+    strategy = AllocationStrategy.RESOURCE_BASED
+    allocator = Allocator(transactions, strategy, lambda: None, sleep=pauses.append)
 
     with pytest.raises(PoolContendedError):
-        allocator.allocate(Wanted("u1", 60, Wish()))
+        allocator.allocate(Wanted("u1", 60, Wish()), "user:u1")
 
     assert 5 < sum(pauses) < 15, "seconds: longer than a batch of events, shorter than a request"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,7 +11,9 @@ import pytest
 from allocation_api.devices import queries as devices
 from allocation_api.notifications import queries as notifications
 from allocation_api.users import queries as users
-from scheduler.allocation import idempotency, pick, record
+from scheduler.allocation import record
+from scheduler.allocation.idempotency import Key, Keys
+from scheduler.allocation.pick import Stock
 from scheduler.allocation.quota import ANY_ROOM, Wish
 from scheduler.allocation.record import AllocationStatus, Position
 from scheduler.settings import AllocationStrategy
@@ -103,9 +106,9 @@ def test_every_hot_query_uses_its_index(cursor: Explaining) -> None:
     }
     for strategy, expected in indexes.items():
         for wish in (Wish(), Wish(4, 8192)):
-            pick._lock_one(sql, strategy, wish, ANY_ROOM)
+            Stock(sql, strategy, Counter([wish]))._lock(wish, ANY_ROOM, 1)
             assert used(cursor) == [("devices", index) for index in expected]
-    pick._is_free(sql, Wish(4, 8192), ANY_ROOM)
+    Stock(sql, AllocationStrategy.RANDOM, Counter())._is_free(Wish(4, 8192), ANY_ROOM)
     assert used(cursor) == [("devices", "best_fit")]
 
     record.find(sql, UUID.format("000000000001"))
@@ -118,7 +121,7 @@ def test_every_hot_query_uses_its_index(cursor: Explaining) -> None:
         for status in (AllocationStatus.ALLOCATED, AllocationStatus.RELEASED):
             record.of_user(sql, "u1", status, before, 50)
             assert used(cursor) == [("a", "active_by_user"), ("d", "PRIMARY")]
-    idempotency.recall(sql, "u1", last.id, {})
+    Keys(sql, [Key("u1", last.id), Key("u2", last.id)])
     assert used(cursor) == [("idempotency_keys", "PRIMARY")]
 
     users.find(sql, "u1")

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
     from pymysql.cursors import Cursor
 
 _RECALL: Final = """
-    SELECT allocation_id, request_sha256 FROM idempotency_keys
-    WHERE user_id = %s AND idempotency_key = %s
+    SELECT user_id, idempotency_key, allocation_id, request_sha256 FROM idempotency_keys
+    WHERE (user_id, idempotency_key) IN %s
 """
 _REMEMBER: Final = """
     INSERT INTO idempotency_keys
@@ -30,34 +30,54 @@ _REMEMBER: Final = """
 class KeyReusedError(Exception):
     """The key came before with another request."""
 
-
-def recall(cursor: Cursor, user_id: str, key: str, request: Mapping[str, object]) -> str | None:
-    """Return the id of the allocation that a request with this key led to, if there was one.
-
-    Raises:
-        KeyReusedError: that was another request.
-    """
-    cursor.execute(_RECALL, (user_id, key))
-    row = cursor.fetchone()
-    if row is None:
-        return None
-    allocation_id, sha256 = row
-    if sha256 != _sha256(request):
-        raise KeyReusedError
-    return str(allocation_id)
+    def __str__(self) -> str:
+        return "came before with another request"
 
 
-def remember(
-    cursor: Cursor,
-    user_id: str,
-    key: str,
-    request: Mapping[str, object],
-    allocation_id: str,
-    now: datetime,
-) -> None:
-    """Note which allocation a request led to; part of the allocation's transaction."""
-    row = (user_id, key, _sha256(request), allocation_id, now.replace(tzinfo=None))
-    cursor.execute(_REMEMBER, row)
+class Key(NamedTuple):
+    """What a client calls a request of a user."""
+
+    user_id: str
+    name: str
+
+
+class Keys:
+    """The requests of a transaction that were made before, and those made in it."""
+
+    def __init__(self, cursor: Cursor, keys: Collection[Key]) -> None:
+        self._cursor = cursor
+        self._known: dict[Key, tuple[str, bytes]] = {}
+        self._new: list[Key] = []
+        if keys:
+            cursor.execute(_RECALL, (tuple(map(tuple, keys)),))
+            for user_id, name, allocation_id, sha256 in cursor.fetchall():
+                self._known[Key(user_id, name)] = (allocation_id, sha256)
+
+    def recall(self, key: Key | None, request: Mapping[str, object]) -> str | None:
+        """Return the id of the allocation that a request with this key led to, if there was one.
+
+        Raises:
+            KeyReusedError: that was another request.
+        """
+        if key is None or key not in self._known:
+            return None
+        allocation_id, sha256 = self._known[key]
+        if sha256 != _sha256(request):
+            raise KeyReusedError
+        return allocation_id
+
+    def remember(self, key: Key | None, request: Mapping[str, object], allocation_id: str) -> None:
+        """Note which allocation a request led to."""
+        if key is not None:
+            self._known[key] = (allocation_id, _sha256(request))
+            self._new.append(key)
+
+    def write(self, now: datetime) -> None:
+        """Store what was noted; part of the allocations' transaction."""
+        at = now.replace(tzinfo=None)
+        rows = [(*key, sha256, id_, at) for key in self._new for id_, sha256 in [self._known[key]]]
+        if rows:
+            self._cursor.executemany(_REMEMBER, rows)
 
 
 def _sha256(request: Mapping[str, object]) -> bytes:

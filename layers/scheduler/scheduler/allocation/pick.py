@@ -1,4 +1,4 @@
-"""Takes a free device out of the pool: its row is locked until the transaction ends."""
+"""Takes free devices out of the pool: their rows are locked until the transaction ends."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from scheduler.domain.model import Device, DeviceStatus, Health
 from scheduler.settings import AllocationStrategy
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterator
 
     from pymysql.cursors import Cursor
 
+# The devices of this transaction look free to it until it writes.
 _FREE: Final = """
     status = 'available' AND health = 'running'
-    AND cpu_cores BETWEEN %s AND %s AND memory_mb BETWEEN %s AND %s
+    AND cpu_cores BETWEEN %s AND %s AND memory_mb BETWEEN %s AND %s AND id NOT IN %s
 """
 # The index is forced because a small table tempts the optimizer to read, and thereby lock, all.
 _SELECT: Final = """
     SELECT id, name, status, health, cpu_cores, memory_mb, storage_mb
-    FROM devices FORCE INDEX ({index}) WHERE {free} {more} ORDER BY {order} LIMIT 1
+    FROM devices FORCE INDEX ({index}) WHERE {free} {more} ORDER BY {order} LIMIT %s
     FOR UPDATE SKIP LOCKED
 """
 _BEST_FIT: Final = _SELECT.format(
@@ -42,68 +44,107 @@ _IS_FREE: Final = f"""
 """  # noqa: S608 - both are constants
 
 _LOTS: Final = 1 << 32
+_NO_IDS: Final = ("",)
+"""What an IN list holds that would otherwise be empty, which SQL does not allow."""
 
 
 class PoolContendedError(Exception):
     """Others hold the rows of all devices that look free: soon they are taken, or free again."""
 
 
-def pick(cursor: Cursor, strategy: AllocationStrategy, wish: Wish, room: Room) -> Device:
-    """Lock and return a free, running device that meets the wish and fits into the room.
+class Stock:
+    """The devices a transaction has locked, each given once.
 
-    A device that another transaction holds is skipped, and that one may still roll back: so a
-    refusal wants a plain read, which sees what is committed, to find nothing either.
-
-    Raises:
-        RefusedError: there is none.
-        PoolContendedError: there may be one; end this transaction and try again a little later.
+    Args:
+        cursor: of the transaction.
+        strategy: which of the suitable devices come first.
+        wishes: how many devices will be asked for by each wish at most: as many are locked at
+            once, so that a batch of equal wishes costs one statement.
     """
-    if device := _lock_one(cursor, strategy, wish, room):
+
+    def __init__(self, cursor: Cursor, strategy: AllocationStrategy, wishes: Counter[Wish]) -> None:
+        self._cursor = cursor
+        self._strategy = strategy
+        self._expected = wishes.copy()
+        self._on_hand: dict[Wish, list[Device]] = {wish: [] for wish in wishes}
+        self._locked: list[str] = []
+        self._refusals: dict[tuple[Wish, Room], RefusedError] = {}
+
+    def take(self, wish: Wish, room: Room) -> Device:
+        """Return a free, running device that meets the wish and fits into the room.
+
+        A device that another transaction holds is skipped, and that one may still roll back: so a
+        refusal wants a plain read, which sees what is committed, to find nothing either.
+
+        Raises:
+            RefusedError: there is none.
+            PoolContendedError: there may be one; end this transaction and try again a little later.
+        """
+        if refusal := self._refusals.get((wish, room)):
+            raise refusal
+        on_hand = self._on_hand[wish]
+        device = _first(on_hand, room)
+        if device is None:
+            on_hand += self._lock(wish, room, max(1, self._expected[wish] - len(on_hand)))
+            device = _first(on_hand, room)
+        self._expected[wish] -= 1
+        if device is None:
+            raise self._none(wish, room)
+        on_hand.remove(device)
         return device
-    if _is_free(cursor, wish, room):
-        raise PoolContendedError
-    raise RefusedError(*_why_not(cursor, wish, room))
+
+    def _lock(self, wish: Wish, room: Room, count: int) -> list[Device]:
+        found: list[Device] = []
+        for statement, more in self._statements():
+            parameters = (*self._bounds(wish, room), *more, count - len(found))
+            self._cursor.execute(statement, parameters)
+            found += [_device(*row) for row in self._cursor.fetchall()]
+            self._locked += [device.id for device in found]
+            if len(found) == count:
+                break
+        return found
+
+    def _statements(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+        match self._strategy:
+            case AllocationStrategy.RESOURCE_BASED:
+                yield _BEST_FIT, ()
+            case AllocationStrategy.ROUND_ROBIN:
+                yield _LONGEST_UNUSED, ()
+            case AllocationStrategy.RANDOM:
+                lot = random.randrange(_LOTS)  # noqa: S311 - a fair draw, no secret
+                yield _LOT_FROM, (lot,)
+                yield _LOT_BEFORE, (lot,)
+
+    def _none(self, wish: Wish, room: Room) -> Exception:
+        if self._is_free(wish, room):
+            return PoolContendedError()
+        refusal = RefusedError(*self._why_not(wish, room))
+        self._refusals[wish, room] = refusal
+        return refusal
+
+    def _why_not(self, wish: Wish, room: Room) -> tuple[Refusal, dict[str, Any]]:
+        too_large = self._on_hand[wish] or self._is_free(wish, ANY_ROOM)
+        if room == ANY_ROOM or not too_large:
+            return Refusal.NO_DEVICE_AVAILABLE, {}
+        left = {"cpuCores": room.cpu_cores, "memoryMB": room.memory_mb}
+        limited = {name: value for name, value in left.items() if value != UNLIMITED}
+        return Refusal.QUOTA_EXCEEDED, {"left": limited}
+
+    def _is_free(self, wish: Wish, room: Room) -> bool:
+        return bool(self._cursor.execute(_IS_FREE, self._bounds(wish, room)))
+
+    def _bounds(self, wish: Wish, room: Room) -> tuple[object, ...]:
+        sizes = (wish.cpu_cores, room.cpu_cores, wish.memory_mb, room.memory_mb)
+        return (*sizes, tuple(self._locked) or _NO_IDS)
 
 
-def _lock_one(
-    cursor: Cursor, strategy: AllocationStrategy, wish: Wish, room: Room
-) -> Device | None:
-    for statement, parameters in _statements(strategy, wish, room):
-        cursor.execute(statement, parameters)
-        if row := cursor.fetchone():
-            return _device(*row)
-    return None
-
-
-def _statements(
-    strategy: AllocationStrategy, wish: Wish, room: Room
-) -> Iterator[tuple[str, tuple[int, ...]]]:
-    bounds = _bounds(wish, room)
-    match strategy:
-        case AllocationStrategy.RESOURCE_BASED:
-            yield _BEST_FIT, bounds
-        case AllocationStrategy.ROUND_ROBIN:
-            yield _LONGEST_UNUSED, bounds
-        case AllocationStrategy.RANDOM:
-            lot = random.randrange(_LOTS)  # noqa: S311 - a fair draw, no secret
-            yield _LOT_FROM, (*bounds, lot)
-            yield _LOT_BEFORE, (*bounds, lot)
-
-
-def _is_free(cursor: Cursor, wish: Wish, room: Room) -> bool:
-    return bool(cursor.execute(_IS_FREE, _bounds(wish, room)))
-
-
-def _why_not(cursor: Cursor, wish: Wish, room: Room) -> tuple[Refusal, dict[str, Any]]:
-    if room == ANY_ROOM or not _is_free(cursor, wish, ANY_ROOM):
-        return Refusal.NO_DEVICE_AVAILABLE, {}
-    left = {"cpuCores": room.cpu_cores, "memoryMB": room.memory_mb}
-    limited = {name: value for name, value in left.items() if value != UNLIMITED}
-    return Refusal.QUOTA_EXCEEDED, {"left": limited}
-
-
-def _bounds(wish: Wish, room: Room) -> tuple[int, int, int, int]:
-    return wish.cpu_cores, room.cpu_cores, wish.memory_mb, room.memory_mb
+def _first(devices: list[Device], room: Room) -> Device | None:
+    fits = (
+        device
+        for device in devices
+        if device.cpu_cores <= room.cpu_cores and device.memory_mb <= room.memory_mb
+    )
+    return next(fits, None)
 
 
 def _device(

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from scheduler.ids import is_uuid
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pymysql.cursors import Cursor
 
 
@@ -51,7 +53,7 @@ _SELECT: Final = """
            a.released_at, a.duration_seconds, a.release_reason, d.adb_host, d.adb_port
     FROM allocations a LEFT JOIN devices d ON d.id = a.device_id
 """
-_ONE: Final = f"{_SELECT} WHERE a.id = %s"
+_BY_ID: Final = f"{_SELECT} WHERE a.id IN %s"
 _NEWEST: Final = "ORDER BY a.allocated_at DESC, a.id DESC LIMIT %s"
 # Written out because MariaDB makes no range of (allocated_at, id) < (…).
 _BEFORE: Final = "AND a.allocated_at <= %s AND (a.allocated_at < %s OR a.id < %s)"
@@ -60,11 +62,16 @@ _OF_USER: Final = f"{_SELECT} WHERE a.user_id = %s {{status}} {{position}} {_NEW
 
 def find(cursor: Cursor, allocation_id: str) -> AllocationRecord | None:
     """Return one allocation; None if there is none of that id."""
-    if not is_uuid(allocation_id):
-        return None
-    cursor.execute(_ONE, (allocation_id,))
-    row = cursor.fetchone()
-    return _record(row) if row else None
+    return by_id(cursor, [allocation_id]).get(allocation_id)
+
+
+def by_id(cursor: Cursor, allocation_ids: Iterable[str]) -> dict[str, AllocationRecord]:
+    """Return those of some allocations that there are."""
+    wanted = tuple(filter(is_uuid, allocation_ids))
+    if not wanted:
+        return {}
+    cursor.execute(_BY_ID, (wanted,))
+    return {row[0]: _record(row) for row in cursor.fetchall()}
 
 
 def of_user(

@@ -1,4 +1,4 @@
-"""Why a user does not get a device."""
+"""Why a user does not get a device, or does not keep it longer."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ class Refusal(StrEnum):
     BILLING_HOLD = "billing_hold"
     QUOTA_EXCEEDED = "quota_exceeded"
     NO_DEVICE_AVAILABLE = "no_device_available"
+    NOT_ACTIVE = "not_active"
+    DURATION_EXCEEDED = "duration_exceeded"
 
 
 _SENTENCES: Final = {
@@ -28,12 +30,14 @@ _SENTENCES: Final = {
     Refusal.BILLING_HOLD: "the account is on hold until a payment arrives",
     Refusal.QUOTA_EXCEEDED: "the quota leaves no room for this device",
     Refusal.NO_DEVICE_AVAILABLE: "no device that meets the wishes is free",
+    Refusal.NOT_ACTIVE: "the allocation has ended",
+    Refusal.DURATION_EXCEEDED: "no allocation may last that long",
 }
 
 
 @dataclass
 class RefusedError(Exception):
-    """A user does not get a device; ``details`` says what stood against it."""
+    """A user does not get a device, or not for longer; ``details`` says what stood against it."""
 
     refusal: Refusal
     details: Mapping[str, Any] = field(default_factory=dict)
