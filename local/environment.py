@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Final
 
 from local.ports import HOST
@@ -13,6 +14,8 @@ SENDER: Final = "no-reply@cloudphone.example"
 _REGION: Final = "ap-southeast-1"
 _SAME_AS_DEPLOYED: Final = (
     "MAX_RETRIES",
+    "MASS_FAILURE_SHARE",
+    "MASS_FAILURE_DEVICES",
     "PAYMENT_FAILURES_TABLE",
     "BILLING_FAILURE_THRESHOLD",
     "PAYMENT_FAILURE_TTL_DAYS",
@@ -48,13 +51,14 @@ def aws_environment(aws_url: str) -> dict[str, str]:
 def function_environment(database_url: str, broker_url: str, aws_url: str) -> dict[str, str]:
     """Return the environment that all functions have in common.
 
-    What does not depend on this machine has the values of ``template.yaml``.
+    What does not depend on this machine has the values of ``template.yaml``, unless a variable of
+    its name says otherwise here.
     """
     return {
         "DATABASE_URL": database_url,
         "BROKER_URL": broker_url,
         "EMAIL_FROM": SENDER,
-        **{name: function_variable(name) for name in _SAME_AS_DEPLOYED},
+        **{name: os.environ.get(name) or function_variable(name) for name in _SAME_AS_DEPLOYED},
         **aws_environment(aws_url),
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from ops.commands import dead_letters, publish, token, watch
+from ops.commands import brake, dead_letters, publish, token, watch
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -16,4 +16,5 @@ app = typer.Typer(
 app.command("publish")(publish.command)
 app.command("token")(token.command)
 app.command("watch")(watch.command)
+app.add_typer(brake.app, name="brake")
 app.add_typer(dead_letters.app, name="dead-letters")

@@ -32,6 +32,16 @@ BrokerUrl = Annotated[
         help="amqp(s)://user:password@host:port/vhost. Default: the local platform's broker.",
     ),
 ]
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--database-url",
+        metavar="URL",
+        envvar="DATABASE_URL",
+        show_envvar=True,
+        help="mysql://user:password@host:port/name. Default: the local platform's database.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
@@ -41,14 +51,23 @@ def broker_url(given: str | None) -> str:
     Raises:
         OpsError: none was given and the local platform does not run.
     """
-    if given:
-        return given
+    return given or _local("amqp", "--broker-url")
+
+
+def database_url(given: str | None) -> str:
+    """Return the database to talk to, likewise.
+
+    Raises:
+        OpsError: none was given and the local platform does not run.
+    """
+    return given or _local("database", "--database-url")
+
+
+def _local(endpoint: str, option: str) -> str:
     local = endpoints.read(StateDir.default().endpoints)
     if local is None:
-        raise OpsError(
-            "the local platform is not running: start it (make run), or give --broker-url"
-        )
-    return str(local["amqp"])
+        raise OpsError(f"the local platform is not running: start it (make run), or give {option}")
+    return str(local[endpoint])
 
 
 def endpoints_of(broker: str) -> dict[str, Any]:

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from device_events.rules import events
+from scheduler.domain.brake import BrakeLimits
 from scheduler.pipeline.consumer import Consumer
-from scheduler.settings import ConsumerSettings
+from scheduler.settings import BrakeSettings, ConsumerSettings
 
-_consumer = Consumer(events, ConsumerSettings.from_environment())
+
+class DeviceSettings(ConsumerSettings, BrakeSettings):
+    """What this function reads from its environment."""
+
+
+_settings = DeviceSettings.from_environment()
+_consumer = Consumer(
+    events,
+    _settings,
+    brake=BrakeLimits(_settings.mass_failure_share, _settings.mass_failure_devices),
+)
 
 
 def handler(event: object, context: object) -> dict[str, int]:

@@ -29,6 +29,7 @@ class DeviceFailed(DeviceEvent):
 
     event_type: ClassVar = "device.failed"
     guard: ClassVar = Guard(Concern.HEALTH, (Concern.HEALTH,))
+    braked: ClassVar = True
     reason: Text
 
 
@@ -45,6 +46,7 @@ class DeviceStatusChanged(DeviceEvent):
     event_type: ClassVar = "device.status_changed"
     guard: ClassVar = Guard(Concern.HEALTH, (Concern.HEALTH,))
     critical: ClassVar = False
+    braked: ClassVar = True
     old_status: Word
     new_status: DeviceState
 

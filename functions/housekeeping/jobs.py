@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from housekeeping.brake import watch_brake
 from housekeeping.expiry import expire, warn
 from housekeeping.measure import measure
 from housekeeping.purge import purge
@@ -26,6 +27,7 @@ JOBS: Final[Mapping[str, Job]] = {
     "reconcile-devices": reconcile_devices,
     "reconcile-deliveries": reconcile_deliveries,
     "reconcile-notifications": reconcile_notifications,
+    "brake": watch_brake,
     "purge": purge,
     "measure": measure,  # last: only this one may have to wait for a broker that hangs
 }

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from types import TracebackType
 
+    from scheduler.domain.brake import BrakeLimits
     from scheduler.messaging.message import Message
     from scheduler.payments.ledger import Counter as PaymentCounter
     from scheduler.pipeline.rules import EventRules
@@ -40,6 +41,7 @@ class Functions:
         clock: what the functions take for the present.
         rules: other rules than the product's, by family.
         database: an open connection to use (and leave open) instead of a new one.
+        brake: when too many failing devices are not believed; by default they are.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Functions:
         clock: Callable[[], datetime] = lambda: NOW,
         rules: Mapping[str, EventRules] = FAMILIES,
         database: Database | None = None,
+        brake: BrakeLimits | None = None,
     ) -> None:
         settings = ConsumerSettings.model_validate(
             {"DATABASE_URL": database_url, "BROKER_URL": broker_url}
@@ -65,6 +68,7 @@ class Functions:
                 rules[family],
                 settings,
                 ledger=ledger if family == "billing" else None,
+                brake=brake if family == "device" else None,
                 database=self.database,
                 publisher=self.publisher,
                 clock=clock,

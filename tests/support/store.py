@@ -36,7 +36,8 @@ _READ: Final = {
 
 _EMPTIED: Final = (
     *("users", "devices", "allocations", "event_versions", "processed_messages"),
-    *("notifications", "notification_deliveries", "outgoing_events"),
+    *("notifications", "notification_deliveries", "outgoing_events", "waiting", "reservations"),
+    *("mass_failure_brake", "mass_failure_seconds"),
 )
 
 State = dict[str, list[tuple[Any, ...]]]

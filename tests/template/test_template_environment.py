@@ -33,6 +33,8 @@ VALUES = {
     "DEFAULT_MAX_DEVICES": "10",
     "DISPATCH_THREADS": "8",
     "EMAIL_FROM": "no-reply@example.com",
+    "MASS_FAILURE_DEVICES": "20",
+    "MASS_FAILURE_SHARE": "0.2",
     "MAX_RETRIES": "3",
     "NOTIFICATION_RETENTION_DAYS": "90",
     "OUTGOING_RETENTION_DAYS": "30",

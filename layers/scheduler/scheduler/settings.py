@@ -139,5 +139,12 @@ class TicketSettings(Settings):
     realtime_tickets_table: str
 
 
+class BrakeSettings(Settings):
+    """When failing devices are too many to be believed (`scheduler.domain.brake`)."""
+
+    mass_failure_share: float = Field(default=0.2, gt=0, le=1)
+    mass_failure_devices: int = Field(default=20, ge=1, le=1_000_000)
+
+
 class ConsumerSettings(DatabaseSettings, BrokerSettings, RetrySettings, QuotaSettings):
     """What every function that consumes events needs."""

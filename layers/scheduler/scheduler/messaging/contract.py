@@ -95,6 +95,8 @@ class Event(BaseModel):
     final: ClassVar[bool] = False
     """Whether it still counts after its user or device was deleted."""
     payment: ClassVar[PaymentEffect | None] = None
+    braked: ClassVar[bool] = False
+    """Whether too many releases by such events at once are doubted (`scheduler.domain.brake`)."""
 
     timestamp: Timestamp
     event_id: str | None = None

@@ -8,6 +8,7 @@ from aws_lambda_powertools import Logger
 
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME, WorkQueue
 from scheduler.observability.emf import Metrics, Unit
+from scheduler.pipeline.outcome import Verdict
 from scheduler.pipeline.settle import Settled, Settlement
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def report(batch: Sequence[Settled], seconds: float, now: datetime) -> None:
             event_type=event_type,
             status=settled.settlement,
         )
+        if settled.outcome.verdict is Verdict.HELD:
+            metrics.add("scheduler_mass_failure_held_total", 1)
         for reason in settled.outcome.released:
             metrics.add("scheduler_auto_release_total", 1, reason=reason)
     if batch:

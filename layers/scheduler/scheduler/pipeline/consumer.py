@@ -25,6 +25,7 @@ from scheduler.pipeline.transaction import BatchTransaction
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
+    from scheduler.domain.brake import BrakeLimits
     from scheduler.messaging.message import Message
     from scheduler.payments.ledger import PaymentLedger
     from scheduler.pipeline.rules import EventRules, Handling
@@ -34,12 +35,13 @@ if TYPE_CHECKING:
 class Consumer:
     """Everything one execution environment holds: settings, one connection each, the rules."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each may be replaced
         self,
         rules: EventRules,
         settings: ConsumerSettings,
         *,
         ledger: PaymentLedger | None = None,
+        brake: BrakeLimits | None = None,
         database: Database | None = None,
         publisher: Publisher | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -52,7 +54,7 @@ class Consumer:
         self._nudge = Nudge(self._publisher)
         database = database or Database(settings)
         quota = Quota(settings.default_max_devices)
-        self._transaction = BatchTransaction(database, ledger, quota, clock, new_id)
+        self._transaction = BatchTransaction(database, ledger, quota, clock, new_id, brake=brake)
         self._redeliveries = Redeliveries(database, clock)
 
     def handle(self, event: object, context: object = None) -> dict[str, int]:
@@ -136,7 +138,7 @@ class _Invocation:
         """Whether somebody is to be told something."""
 
 
-_SURVIVED: Final = {Verdict.INVALID, Verdict.FAILED, Verdict.PARKED}
+_SURVIVED: Final = {Verdict.INVALID, Verdict.FAILED, Verdict.PARKED, Verdict.HELD}
 """Verdicts on messages that were worked on to the end without a commit that drops their notes."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from scheduler.domain.guard import Aggregate
 from scheduler.domain.model import Health, UserStatus
@@ -12,10 +12,13 @@ from scheduler.pipeline.outcome import EFFECTIVE, Outcome, Verdict
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from scheduler.domain.brake import Brake
     from scheduler.domain.work import Work
     from scheduler.messaging.contract import Event
     from scheduler.messaging.validate import Parsed
     from scheduler.pipeline.rules import Handling
+
+_HELD: Final = "held by the mass-failure brake; an operator decides: scheduler-ops brake status"
 
 
 def decide(
@@ -24,6 +27,7 @@ def decide(
     handling: Handling,
     processed: Mapping[str, bytes],
     counted: Counted | None = None,
+    brake: Brake | None = None,
 ) -> list[Outcome]:
     """Return an outcome for every message; the changes are recorded in ``work``.
 
@@ -33,11 +37,12 @@ def decide(
         handling: contract and rule of the queue.
         processed: body hashes of the messages whose effect is already stored, by id.
         counted: what the payment counter said to each message.
+        brake: holds what releases too many devices at once, where the event is subject to it.
     """
     known, counted = dict(processed), counted or Counted()
     outcomes = []
     for parsed in batch:
-        outcome = _decide_one(parsed, work, handling, known, counted)
+        outcome = _decide_one(parsed, work, handling, known, counted, brake)
         if outcome.verdict in EFFECTIVE:
             known[parsed.identity.id] = parsed.identity.sha256
         outcomes.append(outcome)
@@ -50,6 +55,7 @@ def _decide_one(
     handling: Handling,
     known: Mapping[str, bytes],
     counted: Counted,
+    brake: Brake | None,
 ) -> Outcome:
     before = known.get(parsed.identity.id)
     if before is not None:
@@ -58,7 +64,7 @@ def _decide_one(
         return Outcome(parsed.message, Verdict.FAILED, parsed, counted.refused[parsed.key])
     if parsed.key in counted.superseded or is_outdated(parsed.event, work):
         return Outcome(parsed.message, Verdict.OUTDATED, parsed)
-    return _apply(parsed, work, handling)
+    return _apply(parsed, work, handling, brake)
 
 
 def _seen_before(parsed: Parsed, *, same: bool) -> Outcome:
@@ -68,7 +74,7 @@ def _seen_before(parsed: Parsed, *, same: bool) -> Outcome:
     return Outcome(parsed.message, Verdict.CONFLICT, parsed, error)
 
 
-def _apply(parsed: Parsed, work: Work, handling: Handling) -> Outcome:
+def _apply(parsed: Parsed, work: Work, handling: Handling, brake: Brake | None) -> Outcome:
     event = parsed.event
     released, notified = len(work.releases), len(work.notices)
     work.begin(parsed.key)
@@ -79,6 +85,9 @@ def _apply(parsed: Parsed, work: Work, handling: Handling) -> Outcome:
     except Exception as error:  # noqa: BLE001 - whatever a rule raises is its message's failure only
         work.undo()
         return Outcome(parsed.message, Verdict.FAILED, parsed, f"{type(error).__name__}: {error}")
+    if brake and not brake.lets_through(len(work.releases) - released):
+        work.undo()
+        return Outcome(parsed.message, Verdict.HELD, parsed, _HELD)
     return Outcome(
         parsed.message,
         Verdict.DONE,

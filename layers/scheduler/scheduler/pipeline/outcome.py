@@ -21,6 +21,7 @@ class Verdict(StrEnum):
     CONFLICT = "conflict"
     FAILED = "failed"
     PARKED = "parked"
+    HELD = "held"
     KILLER = "killer"
 
 

@@ -50,7 +50,9 @@ _BY_VERDICT: Final = {
     Verdict.CONFLICT: Settlement.DEAD_LETTERED,
     Verdict.KILLER: Settlement.DEAD_LETTERED,
     Verdict.PARKED: Settlement.RETRIED,
+    Verdict.HELD: Settlement.RETRIED,
 }
+_COSTS_NO_ATTEMPT: Final = {Verdict.PARKED, Verdict.HELD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def outbound(settled: Settled, now: datetime) -> Outbound | None:
     message = settled.outcome.message
     match settled.settlement:
         case Settlement.RETRIED:
-            spent = 0 if settled.outcome.verdict is Verdict.PARKED else 1
+            spent = settled.outcome.verdict not in _COSTS_NO_ATTEMPT
             return _retry(message, message.attempt + spent, now)
         case Settlement.DEAD_LETTERED | Settlement.INVALID:
             return _dead_letter(message, settled.outcome.error, now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scheduler.database import brake as brakes
 from scheduler.database import deliveries, load
 from scheduler.database.commit import commit
 from scheduler.database.retry import run_again_when_overtaken
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pymysql.cursors import Cursor
 
     from scheduler.database.connection import Database
+    from scheduler.domain.brake import Brake, BrakeLimits
     from scheduler.domain.model import Quota
     from scheduler.ids import NewId
     from scheduler.messaging.validate import Parsed
@@ -38,12 +40,15 @@ class BatchTransaction:
         default_quota: Quota,
         clock: Callable[[], datetime],
         new_id: NewId,
+        *,
+        brake: BrakeLimits | None = None,
     ) -> None:
         self._database = database
         self._ledger = ledger
         self._default_quota = default_quota
         self._clock = clock
         self._new_id = new_id
+        self._brake = brake
 
     def apply(self, batch: Sequence[Parsed], handling: Handling) -> list[Outcome]:
         """Return an outcome for every message; all effects are committed, or none.
@@ -67,12 +72,22 @@ class BatchTransaction:
             )
             # Read again: whatever we waited for was allocated before this moment.
             work = Work(snapshot, self._clock(), self._default_quota, counted.counts)
-            outcomes = decide(batch, work, handling, processed, counted)
+            brake = self._load_brake(cursor, handling, len(batch), now)
+            outcomes = decide(batch, work, handling, processed, counted, brake)
             effective = [o.parsed for o in outcomes if o.verdict in EFFECTIVE and o.parsed]
             commit(cursor, work, effective, self._new_id)
+            if brake:
+                brakes.store(cursor, batch[0].message.queue, brake, now)
             if noted := redelivered([parsed.message for parsed in batch]):
                 deliveries.forget(cursor, batch[0].message.queue, noted)
         return outcomes
+
+    def _load_brake(
+        self, cursor: Cursor, handling: Handling, messages: int, now: datetime
+    ) -> Brake | None:
+        if self._brake is None or not handling.contract.braked:
+            return None
+        return brakes.load(cursor, self._brake, messages, now)
 
     def _count_payments(
         self, cursor: Cursor, batch: Sequence[Parsed], processed: dict[str, bytes], now: datetime

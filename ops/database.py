@@ -1,0 +1,45 @@
+"""Talks to the database, and says in an operator's words what went wrong there."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+import pymysql
+from pydantic import ValidationError
+
+from ops.errors import InvalidInputError, OpsError
+from scheduler.database.connection import Database, DatabaseUnavailableError
+from scheduler.settings import DatabaseSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pymysql.cursors import Cursor
+
+
+@contextmanager
+def transaction(database_url: str) -> Iterator[Cursor]:
+    """Run a block in one transaction.
+
+    How to log in other than by the URL's password is told by the functions' own variables:
+    DATABASE_AUTH, DATABASE_SECRET_ARN, DATABASE_CA_FILE.
+
+    Raises:
+        InvalidInputError: the URL or one of the variables makes no sense.
+        OpsError: the database is away, refuses the account, or has not been migrated.
+    """
+    try:
+        given = {name: value for name, value in os.environ.items() if value}
+        settings = DatabaseSettings.model_validate({**given, "DATABASE_URL": database_url})
+        with closing(Database(settings)) as database, database.transaction() as cursor:
+            yield cursor
+    except ValidationError as error:
+        raise InvalidInputError(str(error)) from None
+    except ValueError as error:
+        raise InvalidInputError(f"the database URL makes no sense: {error}") from None
+    except DatabaseUnavailableError as error:
+        raise OpsError(f"cannot reach the database: {error}") from None
+    except pymysql.ProgrammingError as error:
+        raise OpsError(f"the database refused: {error}; is it migrated to this version?") from None

@@ -1,0 +1,137 @@
+"""``scheduler-ops brake``, on the real database."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from local.endpoints import write
+from local.ports import free_port
+from local.servers.mariadb import DATABASE
+from tests.integration.ops.running import run
+from tests.support.store import Store
+from tests.support.world import device, held, world
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from local.servers.mariadb import MariaDB
+
+
+@pytest.fixture
+def store(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    made = Store(database_url)
+    yield made
+    made.database.close()
+
+
+def brake(*arguments: str) -> Any:  # noqa: ANN401 - any JSON
+    result = run("brake", *arguments, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+@pytest.mark.usefixtures("store")
+def test_nobody_has_decided_anything_yet() -> None:
+    assert brake("status") == {
+        "brake": "armed",
+        "engagedAt": None,
+        "engagedBy": None,
+        "openUntil": None,
+        "releasedLately": 0,
+        "heldLately": 0,
+        "runningDevices": 0,
+    }
+
+
+def test_status_counts(store: Store) -> None:
+    store.seed(world(held("d1"), device("d2"), device("d3", health="failed")))
+    second = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    long_ago = second - timedelta(minutes=2)
+    store.insert(
+        "mass_failure_seconds",
+        [("q1", 1, second, 7, 3), ("q2", 1, second, 1, 1), ("q2", 2, long_ago, 50, 50)],
+    )
+
+    found = brake("status")
+
+    assert (found["releasedLately"], found["heldLately"], found["runningDevices"]) == (8, 4, 2)
+
+
+def test_engaged_released_and_armed(store: Store) -> None:
+    engaged = brake("engage")
+    released = brake("release", "--for", "2h")
+    in_two_hours = datetime.fromisoformat(released["openUntil"]) - datetime.now(UTC)
+    armed = brake("arm")
+
+    assert (engaged["brake"], engaged["engagedBy"]) == ("engaged", "operator")
+    assert (released["brake"], released["engagedAt"]) == ("open", None)
+    assert timedelta(minutes=119) < in_two_hours <= timedelta(hours=2)
+    assert (armed["brake"], armed["openUntil"]) == ("armed", None)
+    assert store.rows("SELECT COUNT(*) FROM mass_failure_brake") == [(1,)]
+
+
+@pytest.mark.usefixtures("store")
+def test_a_person_is_told_what_to_do() -> None:
+    engaged = run("brake", "engage").stdout
+
+    assert "engaged by operator for 0 s: releases are held" in engaged
+    assert "brake release" in engaged
+    assert "everything is let through" in run("brake", "release").stdout
+    assert "armed: the limit decides" in run("brake", "arm").stdout
+
+
+@pytest.mark.usefixtures("store")
+def test_a_time_that_makes_no_sense_changes_nothing() -> None:
+    result = run("brake", "release", "--for", "ever")
+
+    assert result.exit_code == 2
+    assert "30m" in result.stderr
+    assert brake("status")["brake"] == "armed"
+
+
+def test_the_local_platforms_database_is_the_default(database_url: str, state_dir: Path) -> None:
+    write(state_dir / "endpoints.json", {"database": database_url})
+
+    assert brake("status")["brake"] == "armed"
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "said"),
+    [
+        (f"mysql://u:secret@127.0.0.1:{free_port()}/x", 1, "cannot reach the database"),
+        ("postgres://u:secret@127.0.0.1/x", 2, "mysql://"),
+    ],
+)
+def test_a_database_that_is_away_or_wrong_is_named_without_its_password(
+    url: str, code: int, said: str
+) -> None:
+    result = run("brake", "status", "--database-url", url)
+
+    assert result.exit_code == code
+    assert said in result.stderr
+    assert "secret" not in result.stderr
+
+
+def test_a_database_without_the_tables_is_said(mariadb: MariaDB) -> None:
+    name = f"{DATABASE}_unmigrated"
+    with closing(mariadb.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE `{name}`")
+
+    result = run("brake", "status", "--database-url", mariadb.url_of(name))
+
+    assert result.exit_code == 1
+    assert "migrated" in result.stderr
+
+
+def test_without_platform_and_url_the_fix_is_named() -> None:
+    result = run("brake", "status")
+
+    assert result.exit_code == 1
+    assert "--database-url" in result.stderr

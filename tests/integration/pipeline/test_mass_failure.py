@@ -1,0 +1,299 @@
+"""Too many failing devices at once: releases are held on the real database, nothing is lost."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from scheduler.database import brake
+from scheduler.domain.brake import BrakeLimits
+from scheduler.domain.model import Health
+from scheduler.messaging.topology import WORK_QUEUES
+from tests.support.events import message
+from tests.support.functions import Functions
+from tests.support.statements import counted
+from tests.support.store import Store
+from tests.support.world import MINUTE, NOW, SECOND, device, held, world
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from scheduler.messaging.message import Message
+    from tests.support.queues import Queues
+
+LIMITS = BrakeLimits(share=0.2, devices=5)
+FLEET = 50
+"""Running devices, all of them held: ten of them may fail within a minute."""
+
+RETRIES = {queue.event_type: queue.retry_name for queue in WORK_QUEUES}
+
+
+class Clock:
+    """The present, as the functions take it."""
+
+    now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def fleet(store: Store) -> Store:
+    store.seed(world(*(held(f"d{n}", by=f"u{n}") for n in range(FLEET))))
+    return store
+
+
+@pytest.fixture
+def environment(
+    database_url: str, broker_url: str, clock: Clock
+) -> Iterator[Callable[[], Functions]]:
+    """Start execution environments, as many as wanted."""
+    made: list[Functions] = []
+
+    def start() -> Functions:
+        made.append(Functions(database_url, broker_url, clock=clock, brake=LIMITS))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.__exit__(None, None, None)
+
+
+@pytest.fixture
+def functions(environment: Callable[[], Functions]) -> Functions:
+    return environment()
+
+
+def failed(n: int, **fields: Any) -> Message:  # noqa: ANN401 - any field
+    return message("device.failed", id=f"failed-{n}", deviceId=f"d{n}", **fields)
+
+
+def stopped(n: int) -> Message:
+    return message(
+        "device.status_changed",
+        id=f"stopped-{n}",
+        deviceId=f"d{n}",
+        oldStatus="running",
+        newStatus="stopped",
+    )
+
+
+def released(store: Store) -> int:
+    ((count,),) = store.rows("SELECT COUNT(*) FROM allocations WHERE status = 'RELEASED'")
+    return int(count)
+
+
+def decide(store: Store, decision: Callable[..., None], *when: datetime) -> None:
+    with store.database.transaction() as cursor:
+        decision(cursor, *when)
+
+
+def status(store: Store, now: datetime = NOW) -> brake.BrakeStatus:
+    with store.database.transaction() as cursor:
+        return brake.look(cursor, now)
+
+
+def test_beyond_the_limit_messages_are_held_and_leave_no_trace(
+    fleet: Store, functions: Functions, queues: Queues
+) -> None:
+    totals = functions.handle(*map(failed, range(13)))
+
+    assert totals == {"success": 10, "retried": 3}
+    assert released(fleet) == 10
+    assert fleet.rows("SELECT COUNT(*) FROM devices WHERE health = 'failed'") == [(10,)]
+    assert len(fleet.state()["processed"]) == 10
+    waiting = queues.take(RETRIES["device.failed"])
+    assert [one.properties.message_id for one in waiting] == ["failed-10", "failed-11", "failed-12"]
+    assert {one.headers["x-attempt"] for one in waiting} == {0}
+
+
+def test_both_kinds_of_failures_count_together_even_in_other_environments(
+    fleet: Store, environment: Callable[[], Functions]
+) -> None:
+    assert environment().handle(*map(failed, range(6))) == {"success": 6}
+
+    totals = environment().handle(*map(stopped, range(20, 30)))
+
+    assert totals == {"success": 4, "retried": 6}
+    assert released(fleet) == 10
+
+
+def test_once_tripped_it_holds_until_somebody_decides_however_long_that_takes(
+    fleet: Store, environment: Callable[[], Functions], clock: Clock
+) -> None:
+    environment().handle(*map(failed, range(11)))
+    clock.now += 600 * MINUTE
+
+    assert environment().handle(failed(30)) == {"retried": 1}
+
+    decide(fleet, brake.arm)
+    assert environment().handle(failed(30)) == {"success": 1}
+
+
+def test_failures_spread_over_time_are_believed(
+    fleet: Store, functions: Functions, clock: Clock
+) -> None:
+    for n in range(30):
+        clock.now = NOW + n * 12 * SECOND
+        assert functions.handle(failed(n)) == {"success": 1}
+
+    assert released(fleet) == 30
+
+
+def test_a_minute_later_what_went_before_counts_no_more(
+    fleet: Store, functions: Functions, clock: Clock
+) -> None:
+    functions.handle(*map(failed, range(10)))
+    clock.now += MINUTE
+
+    assert functions.handle(*map(failed, range(10, 18))) == {"success": 8}
+    assert released(fleet) == 18
+
+
+def test_an_operator_lets_everything_through_for_a_time(
+    fleet: Store, functions: Functions, clock: Clock
+) -> None:
+    functions.handle(*map(failed, range(20)))
+    decide(fleet, brake.release, clock.now + 10 * MINUTE)
+
+    assert functions.handle(*map(failed, range(10, 40))) == {"success": 30}
+
+    clock.now += 10 * MINUTE
+    assert functions.handle(*map(failed, range(40, 50))) == {"success": 5, "retried": 5}
+
+
+def test_who_trips_late_does_not_overrule_the_operator(fleet: Store, database_url: str) -> None:
+    """The operator decides while a batch that is one too many is under way."""
+    consumer = Store(database_url)
+    with consumer.database.transaction() as cursor:
+        loaded = brake.load(cursor, LIMITS, FLEET, NOW)
+        assert not all(loaded.lets_through(1) for _ in range(FLEET))
+        decide(fleet, brake.release, NOW + MINUTE)
+        brake.store(cursor, "scheduler.device-failed", loaded, NOW)
+    consumer.database.close()
+
+    assert status(fleet).state.engaged is None
+
+
+def test_engaged_by_hand_it_holds_the_very_first(fleet: Store, functions: Functions) -> None:
+    decide(fleet, brake.engage, NOW)
+
+    assert functions.handle(failed(1), stopped(2)) == {"retried": 2}
+    assert released(fleet) == 0
+
+
+def test_what_releases_nothing_passes(fleet: Store, functions: Functions) -> None:
+    fleet.seed(world(*(device(f"free{n}") for n in range(30))))
+    decide(fleet, brake.engage, NOW)
+    recovered = message(
+        "device.status_changed", deviceId="d1", oldStatus="stopped", newStatus="running"
+    )
+
+    free = [message("device.failed", deviceId=f"free{n}") for n in range(30)]
+
+    assert functions.handle(*free) == {"success": 30}
+    assert functions.handle(recovered) == {"success": 1}
+
+
+def test_a_device_that_recovered_while_its_failure_was_held_stays_with_its_user(
+    fleet: Store, functions: Functions
+) -> None:
+    decide(fleet, brake.engage, NOW)
+    broken = failed(1, timestamp=(NOW - MINUTE).isoformat())
+    assert functions.handle(broken) == {"retried": 1}
+    functions.handle(
+        message("device.status_changed", deviceId="d1", oldStatus="failed", newStatus="running")
+    )
+    decide(fleet, brake.arm)
+
+    assert functions.handle(broken) == {"outdated": 1}
+
+    assert released(fleet) == 0
+    assert fleet.rows("SELECT health FROM devices WHERE id = 'd1'") == [(Health.RUNNING,)]
+
+
+@pytest.mark.parametrize(
+    "event_type", ["device.deleted", "device.maintenance", "user.suspended", "user.deleted"]
+)
+def test_nothing_else_is_ever_held(event_type: str, fleet: Store, functions: Functions) -> None:
+    decide(fleet, brake.engage, NOW)
+    by_device = event_type.startswith("device")
+
+    batch = [
+        message(event_type, deviceId=f"d{n}") if by_device else message(event_type, userId=f"u{n}")
+        for n in range(FLEET)
+    ]
+
+    assert functions.handle(*batch) == {"success": FLEET}
+    assert released(fleet) == FLEET
+
+
+def test_a_held_message_that_comes_again_and_again_stays_what_it_was(
+    fleet: Store, functions: Functions, queues: Queues
+) -> None:
+    decide(fleet, brake.engage, NOW)
+    for _ in range(10):
+        assert functions.handle(failed(1)) == {"retried": 1}
+        ((_, properties, _),) = queues.take(RETRIES["device.failed"])
+        assert properties.headers["x-attempt"] == 0
+
+    decide(fleet, brake.release, NOW + MINUTE)
+    assert functions.handle(failed(1), failed(1)) == {"success": 1, "duplicate": 1}
+    assert released(fleet) == 1
+
+
+def test_an_operator_sees_how_it_stands(fleet: Store, functions: Functions) -> None:
+    functions.handle(*map(failed, range(12)))
+
+    found, later = status(fleet), status(fleet, NOW + MINUTE)
+
+    assert (found.state.engaged, found.engaged_by) == (NOW, "limit")
+    assert (found.state.lately, found.held, found.state.running) == (10, 2, FLEET - 10)
+    assert (later.state.engaged, later.state.lately, later.held) == (NOW, 0, 0)
+
+
+@pytest.mark.parametrize("size", [1, 10, 100, 1000])
+def test_the_brake_costs_a_select_and_an_upsert_whatever_the_size(
+    size: int, store: Store, database_url: str
+) -> None:
+    store.seed(world(*(held(f"d{n}", by=f"u{n}") for n in range(size))))
+    limits = BrakeLimits(share=1, devices=20)
+    with Functions(database_url, brake=limits) as functions, counted(functions.database) as spent:
+        functions.handle(*map(failed, range(size)))
+
+    assert (spent.selects, spent.writes, spent.commits) == (5, 8, 1)
+
+
+@pytest.mark.usefixtures("fleet")
+def test_the_batch_that_trips_costs_one_statement_more(functions: Functions) -> None:
+    with counted(functions.database) as tripping:
+        functions.handle(*map(failed, range(20)))
+    with counted(functions.database) as holding:
+        functions.handle(*map(failed, range(20, 40)))
+
+    assert (tripping.selects, tripping.writes, tripping.commits) == (5, 9, 1)
+    assert (holding.selects, holding.writes, holding.commits) == (5, 1, 1)
+
+
+def test_devices_are_counted_only_where_their_number_matters(fleet: Store) -> None:
+    def rows_read(messages: int) -> int:
+        load = partial(brake.load, limits=LIMITS, messages=messages, now=NOW)
+        with fleet.database.transaction() as cursor:
+            load(cursor)
+            status = "SHOW SESSION STATUS LIKE 'Handler_read_next'"
+            cursor.execute(status)
+            before = int(cursor.fetchall()[0][1])
+            load(cursor)
+            cursor.execute(status)
+            return int(cursor.fetchall()[0][1]) - before
+
+    assert rows_read(LIMITS.devices) < FLEET
+    assert rows_read(LIMITS.devices + 1) >= FLEET
