@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-logger: Final = Logger()
     from scheduler.messaging.message import Message
 
+logger: Final = Logger()
 
 _LEVELS: Final = {
     Settlement.RETRIED: logger.warning,
@@ -51,10 +51,10 @@ def report(batch: Sequence[Settled], seconds: float, now: datetime) -> None:
             metrics.add("scheduler_auto_release_total", 1, reason=reason)
     if batch:
         metrics.add("scheduler_batch_size", len(batch))
+        metrics.add("scheduler_batches_total", 1, queue=_queue(batch[0].outcome.message))
         metrics.add(
             "scheduler_event_processing_duration_seconds",
             seconds,
-        metrics.add("scheduler_batches_total", 1, queue=_queue(batch[0].outcome.message))
             Unit.SECONDS,
             event_type=_event_type(batch[0].outcome.message.queue),
         )
@@ -83,12 +83,12 @@ def _log(settled: Settled) -> None:
     _LEVELS.get(settled.settlement, logger.info)(text, extra=details)
 
 
-def _event_type(queue: str) -> str:
-    work_queue = WORK_QUEUE_BY_NAME.get(queue)
-    return work_queue.event_type if work_queue else "unknown"
 def _queue(message: Message) -> str:
     event_type = _event_type(message.queue)
     known = message.queue in WORK_QUEUE_BY_NAME
     return WorkQueue(event_type, message.shard).name if known else event_type
 
 
+def _event_type(queue: str) -> str:
+    work_queue = WORK_QUEUE_BY_NAME.get(queue)
+    return work_queue.event_type if work_queue else "unknown"
