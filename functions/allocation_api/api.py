@@ -22,9 +22,12 @@ from allocation_api.notifications.routes import notification_routes
 from allocation_api.preferences.routes import preference_routes
 from allocation_api.realtime.routes import realtime_routes
 from allocation_api.users.routes import user_routes
+from allocation_api.waiting.desk import Desk
+from allocation_api.waiting.routes import waiting_routes
 from scheduler.allocation.allocator import Allocator
 from scheduler.allocation.leases import Leases
 from scheduler.allocation.transactions import Transactions
+from scheduler.allocation.waiting.queue import WaitingLine
 from scheduler.database.connection import Database
 from scheduler.domain.model import Quota
 from scheduler.messaging.nudge import Nudge
@@ -51,6 +54,7 @@ class AllocationApi:
         transactions = Transactions(database, Quota(settings.default_max_devices))
         allocator = Allocator(transactions, settings.allocation_strategy, nudge)
         leases = Leases(transactions, settings.max_duration_minutes, nudge)
+        line = WaitingLine(transactions, settings, nudge)
         minutes = settings.default_duration_minutes
         self.resolver = APIGatewayHttpResolver(
             enable_validation=True,
@@ -60,7 +64,8 @@ class AllocationApi:
         self.resolver.use([guard])
         answer_failures(self.resolver)
         for router in (
-            allocation_routes(database, allocator, leases, minutes),
+            allocation_routes(database, Desk(database, allocator, line), leases, minutes),
+            waiting_routes(database, line),
             batch_routes(database, allocator, leases, minutes),
             device_routes(database),
             user_routes(database, settings, nudge),

@@ -8,10 +8,16 @@ from scheduler.settings import (
     DatabaseSettings,
     PaymentSettings,
     TicketSettings,
+    WaitingSettings,
 )
 
 
 class ApiSettings(
-    DatabaseSettings, BrokerSettings, PaymentSettings, AllocationSettings, TicketSettings
+    DatabaseSettings,
+    BrokerSettings,
+    PaymentSettings,
+    AllocationSettings,
+    WaitingSettings,
+    TicketSettings,
 ):
     """Database, pool rules, tickets; payments to show the count, broker to say if it is there."""

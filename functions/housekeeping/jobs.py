@@ -13,6 +13,7 @@ from housekeeping.reconcile.devices import reconcile_devices
 from housekeeping.reconcile.notifications import reconcile_notifications
 from housekeeping.reconcile.users import reconcile_users
 from housekeeping.sweep import sweep
+from housekeeping.waiting import expire_waiting, serve_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +29,8 @@ JOBS: Final[Mapping[str, Job]] = {
     "reconcile-deliveries": reconcile_deliveries,
     "reconcile-notifications": reconcile_notifications,
     "brake": watch_brake,
+    "expire-waiting": expire_waiting,
+    "serve-waiting": serve_waiting,  # after all that may free a device
     "purge": purge,
     "measure": measure,  # last: only this one may have to wait for a broker that hangs
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from scheduler.settings import (
     BrokerSettings,
     DatabaseSettings,
+    PoolSettings,
     QuotaSettings,
     RetentionSettings,
     ShardSettings,
@@ -12,6 +13,6 @@ from scheduler.settings import (
 
 
 class HousekeepingSettings(
-    DatabaseSettings, BrokerSettings, ShardSettings, QuotaSettings, RetentionSettings
+    DatabaseSettings, BrokerSettings, ShardSettings, PoolSettings, QuotaSettings, RetentionSettings
 ):
     """Database, broker and its queues, and how long things are kept."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
+from scheduler.allocation.waiting.hand_over import hand_over
 from scheduler.database.commit import commit
 from scheduler.database.connection import Database
 from scheduler.database.retry import run_again_when_overtaken
@@ -55,6 +56,7 @@ class Tools:
         def run() -> Work:
             with self.database.transaction() as cursor:
                 work = decide(cursor)
+                hand_over(cursor, work)
                 commit(cursor, work, [], self.new_id)
             return work
 

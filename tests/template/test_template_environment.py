@@ -43,6 +43,7 @@ VALUES = {
     "REALTIME_CONNECTIONS_TABLE": "realtime-connections",
     "REALTIME_TICKETS_TABLE": "realtime-tickets",
     "SMS_SENDER_ID": "",
+    "WAITING_MINUTES": "120",
     "WEBSOCKET_ENDPOINT": "https://abc.execute-api.us-east-1.amazonaws.com/live",
     "SHARDS": "1",
 }

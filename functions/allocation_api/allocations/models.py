@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StrictBool, StringConstraints
 
 from allocation_api.wire import Amount, Answer, Moment, Problem, RequestBody
 from scheduler.allocation.record import AllocationStatus
@@ -28,7 +28,13 @@ class Wishes(RequestBody):
 
 
 class NewAllocation(Wishes):
-    """A request for a device."""
+    """A request for a device; who will wait takes a place in line where none is free.
+
+    In line the highest priority comes first; only an administrator may give one.
+    """
+
+    wait: StrictBool = False
+    priority: Annotated[int, Field(strict=True, ge=0, le=9)] = 0
 
 
 class BatchRequest(Wishes):

@@ -1,7 +1,9 @@
 """Routes of single allocations, and of lists."""
 
+from dataclasses import replace
 from typing import Annotated
 
+from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Header
 
 from allocation_api.allocations.models import (
@@ -12,12 +14,14 @@ from allocation_api.allocations.models import (
     Wishes,
 )
 from allocation_api.allocations.shown import cursor_parts, position, shown
-from allocation_api.errors import not_found
+from allocation_api.errors import CONTENT_TYPE, forbidden, not_found
 from allocation_api.pages import DEFAULT_LIMIT, Cursor, Limit, page
 from allocation_api.routing import Router
+from allocation_api.waiting.desk import Desk
+from allocation_api.waiting.models import WaitingPlace
 from allocation_api.wire import PathId
 from scheduler.allocation import record
-from scheduler.allocation.allocator import Allocator, Wanted
+from scheduler.allocation.allocator import Wanted
 from scheduler.allocation.leases import Leases
 from scheduler.allocation.quota import Wish
 from scheduler.allocation.record import AllocationRecord, AllocationStatus
@@ -35,16 +39,23 @@ def wanted(body: Wishes, key: str | None, default_minutes: int) -> Wanted:
 
 
 def allocation_routes(
-    database: Database, allocator: Allocator, leases: Leases, default_minutes: int
+    database: Database, desk: Desk, leases: Leases, default_minutes: int
 ) -> Router:
     """Return the routes, which ask for devices, give them back and look up who holds them."""
     router = Router()
 
     @router.post("/api/allocations", status_code=201)
-    def allocate(body: NewAllocation, idempotency_key: IdempotencyKey = None) -> Allocation:
+    def allocate(
+        body: NewAllocation, idempotency_key: IdempotencyKey = None
+    ) -> Response[Allocation | WaitingPlace]:
         router.caller.require(body.user_id)
-        request = wanted(body, idempotency_key, default_minutes)
-        return shown(allocator.allocate(request, router.caller.actor))
+        if body.priority and not router.caller.is_admin:
+            raise forbidden("only an administrator may give a priority")
+        request = replace(
+            wanted(body, idempotency_key, default_minutes), wait=body.wait, priority=body.priority
+        )
+        status, answer = desk.ask(request, router.caller.actor)
+        return Response(status, CONTENT_TYPE, answer)
 
     @router.get("/api/allocations/<allocation_id>")
     def look_up(allocation_id: PathId) -> Allocation:

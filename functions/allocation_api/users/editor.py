@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from allocation_api.users import queries
 from scheduler.allocation.quota import take_back_above
 from scheduler.allocation.refusal import require_existing
+from scheduler.allocation.waiting.hand_over import hand_over
 from scheduler.database import load
 from scheduler.database.commit import commit
 from scheduler.database.retry import run_again_when_overtaken
@@ -61,6 +62,7 @@ class UserEditor:
             work.begin(f"api:{uuid7()}")
             work.meet(Aggregate.USER, user_id)
             _apply_quota(work, user_id, {n: change[n] for n in _QUOTA if n in change})
+            hand_over(cursor, work)
             commit(cursor, work, [], uuid7)
             queries.set_contact(cursor, user_id, change)
 

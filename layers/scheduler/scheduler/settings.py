@@ -87,7 +87,19 @@ class AllocationStrategy(StrEnum):
     """Any: requests that arrive together do not meet at the same device."""
 
 
-class AllocationSettings(QuotaSettings):
+class PoolSettings(Settings):
+    """Which of the free devices is handed out."""
+
+    allocation_strategy: AllocationStrategy = AllocationStrategy.RESOURCE_BASED
+
+
+class WaitingSettings(PoolSettings):
+    """How long somebody waits for a device at most."""
+
+    waiting_minutes: int = Field(default=120, ge=1, le=10_080)
+
+
+class AllocationSettings(QuotaSettings, PoolSettings):
     """How devices are handed out.
 
     The default duration is what a request gets that names none; the longest is what an allocation

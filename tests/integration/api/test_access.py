@@ -45,8 +45,10 @@ def places(api: Client, rows: Rows) -> dict[str, str]:
     rows.devices(5)
     allocation_id = api.allocate(OWNER).body["id"]
     (notification_id,) = rows.column("SELECT id FROM notifications")
+    place_id = api.allocate(OWNER, wait=True, minCpuCores=999).body["id"]
     return {
         "user_id": OWNER,
+        "place_id": place_id,
         "device_id": "d001",
         "allocation_id": allocation_id,
         "notification_id": notification_id,

@@ -35,14 +35,27 @@ Outcome: TypeAlias = AllocationRecord | RefusedError | KeyReusedError
 """What a request led to: an allocation, or the reason why not."""
 
 
+class InLineError(Exception):
+    """The request came before, and led to a place in line that is not served."""
+
+    def __init__(self, place_id: str) -> None:
+        super().__init__(place_id)
+        self.place_id = place_id
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A request for a device; with a key it may be repeated without effect."""
+    """A request for a device; with a key it may be repeated without effect.
+
+    Who will ``wait`` takes a place in line (`scheduler.allocation.waiting`) where none is free.
+    """
 
     user_id: str
     minutes: int
     wish: Wish
     idempotency_key: str | None = None
+    wait: bool = False
+    priority: int = 0
 
     @property
     def key(self) -> Key | None:
@@ -53,7 +66,8 @@ class Wanted:
     def content(self) -> dict[str, object]:
         """Return what makes the request the same one again."""
         wish = self.wish
-        return {"minutes": self.minutes, "cpu": wish.cpu_cores, "memory": wish.memory_mb}
+        line: dict[str, object] = {"wait": True, "priority": self.priority} if self.wait else {}
+        return {"minutes": self.minutes, "cpu": wish.cpu_cores, "memory": wish.memory_mb, **line}
 
 
 class Allocator:
@@ -123,6 +137,8 @@ class Allocator:
         commit(cursor, work, [], self._transactions.new_id)
         keys.write(work.now)
         found = record.by_id(cursor, [one for one in given if isinstance(one, str)])
+        if in_line := [one for one in given if isinstance(one, str) and one not in found]:
+            raise InLineError(in_line[0])
         return [found[one] if isinstance(one, str) else one for one in given]
 
     def _give(

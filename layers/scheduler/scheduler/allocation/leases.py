@@ -9,6 +9,7 @@ from scheduler.allocation import record
 from scheduler.allocation.idempotency import Key, KeyReusedError, Keys
 from scheduler.allocation.record import AllocationRecord, AllocationStatus
 from scheduler.allocation.refusal import Refusal, RefusedError, require_may_allocate
+from scheduler.allocation.waiting.hand_over import hand_over
 from scheduler.database.commit import commit
 from scheduler.domain.reasons import ReleaseReason
 
@@ -91,6 +92,7 @@ class Leases:
             for active in work.active_allocations(device=device_id):
                 if active.id in wanted:
                     work.release(active, ReleaseReason.user_request())
+        hand_over(cursor, work)
         commit(cursor, work, [], self._transactions.new_id)
         found = record.by_id(cursor, wanted)
         return [found[allocation.id] for allocation in allocations]

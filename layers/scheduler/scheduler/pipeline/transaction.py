@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from scheduler.allocation.waiting.hand_over import hand_over
 from scheduler.database import brake as brakes
 from scheduler.database import deliveries, load
 from scheduler.database.commit import commit
@@ -75,12 +77,13 @@ class BatchTransaction:
             brake = self._load_brake(cursor, handling, len(batch), now)
             outcomes = decide(batch, work, handling, processed, counted, brake)
             effective = [o.parsed for o in outcomes if o.verdict in EFFECTIVE and o.parsed]
+            hand_over(cursor, work)
             commit(cursor, work, effective, self._new_id)
             if brake:
                 brakes.store(cursor, batch[0].message.queue, brake, now)
             if noted := redelivered([parsed.message for parsed in batch]):
                 deliveries.forget(cursor, batch[0].message.queue, noted)
-        return outcomes
+        return _answering_for(len(work.grants), outcomes)
 
     def _load_brake(
         self, cursor: Cursor, handling: Handling, messages: int, now: datetime
@@ -99,6 +102,15 @@ class BatchTransaction:
         users = {parsed.event.subject_id for parsed in paying}
         before = Work(load.outline(cursor, users), now, self._default_quota)
         return self._ledger.apply(_fresh(paying, before), now)
+
+
+def _answering_for(handed_over: int, outcomes: list[Outcome]) -> list[Outcome]:
+    """Let the first message that had an effect report that users of the line are told."""
+    first = next((n for n, one in enumerate(outcomes) if one.verdict in EFFECTIVE), None)
+    if handed_over and first is not None:
+        told = outcomes[first].notified + handed_over
+        outcomes[first] = replace(outcomes[first], notified=told)
+    return outcomes
 
 
 def _fresh(batch: Iterable[Parsed], work: Work) -> Iterator[Parsed]:
