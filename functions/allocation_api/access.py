@@ -40,6 +40,7 @@ ACCESS: Final = {
     ("GET", "/api/allocations/waiting/{place_id}"): Access.OWNER,
     ("DELETE", "/api/allocations/waiting/{place_id}"): Access.OWNER,
     ("GET", "/api/allocations/waiting/user/{user_id}"): Access.OWNER,
+    ("GET", "/api/allocations/{allocation_id}/history"): Access.OWNER,
     ("POST", "/api/allocations/batch"): Access.EACH,
     ("POST", "/api/allocations/batch/release"): Access.EACH,
     ("POST", "/api/allocations/batch/extend"): Access.EACH,

@@ -18,6 +18,7 @@ from allocation_api.devices.routes import device_routes
 from allocation_api.errors import ApiError
 from allocation_api.failures import answer_failures
 from allocation_api.health.routes import health_routes
+from allocation_api.history.routes import history_routes
 from allocation_api.notifications.routes import notification_routes
 from allocation_api.preferences.routes import preference_routes
 from allocation_api.realtime.routes import realtime_routes
@@ -67,6 +68,7 @@ class AllocationApi:
             allocation_routes(database, Desk(database, allocator, line), leases, minutes),
             waiting_routes(database, line),
             batch_routes(database, allocator, leases, minutes),
+            history_routes(database),
             device_routes(database),
             user_routes(database, settings, nudge),
             notification_routes(database),

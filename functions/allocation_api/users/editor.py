@@ -43,21 +43,23 @@ class UserEditor:
         self._nudge = nudge
         self._default_quota = Quota(settings.default_max_devices)
 
-    def change(self, user_id: str, change: Mapping[str, Any]) -> None:
+    def change(self, user_id: str, change: Mapping[str, Any], actor: str) -> None:
         """Store a change by column; a quota below what the user holds takes back the oldest.
+
+        ``actor`` is who asks, for the history.
 
         Raises:
             RefusedError: the user was deleted.
             SnapshotMovedError, pymysql.MySQLError: others were faster, again and again.
             DatabaseUnavailableError: the database is away.
         """
-        run_again_when_overtaken(lambda: self._change(user_id, change))
+        run_again_when_overtaken(lambda: self._change(user_id, change, actor))
         self._nudge()
 
-    def _change(self, user_id: str, change: Mapping[str, Any]) -> None:
+    def _change(self, user_id: str, change: Mapping[str, Any], actor: str) -> None:
         with self._database.transaction() as cursor:
             snapshot = load.snapshot(cursor, [user_id], [])
-            work = Work(snapshot, datetime.now(UTC), self._default_quota)
+            work = Work(snapshot, datetime.now(UTC), self._default_quota, actor=actor)
             require_existing(work.user(user_id))
             work.begin(f"api:{uuid7()}")
             work.meet(Aggregate.USER, user_id)

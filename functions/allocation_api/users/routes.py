@@ -29,7 +29,7 @@ def user_routes(database: Database, settings: ApiSettings, nudge: Callable[[], N
 
     @router.put("/api/users/<user_id>")
     def change(user_id: PathId, body: UserChange) -> User:
-        editor.change(user_id, body.model_dump(exclude_unset=True))
+        editor.change(user_id, body.model_dump(exclude_unset=True), router.caller.actor)
         return look_up(user_id)
 
     return router

@@ -60,6 +60,19 @@ def test_allocations_are_kept_for_half_a_year_after_their_end(store: Store, keep
     assert ids(store, "allocations") == ["young"]
 
 
+def test_an_allocation_goes_with_its_history(store: Store, keeper: Keeper) -> None:
+    for id_, released in (("old", NOW - 200 * DAY), ("young", NOW - DAY)):
+        ended(store, id_, released)
+        store.run(
+            f"INSERT INTO allocation_extensions SET allocation_id = '{id_}',"
+            " extended_at = NOW(), expires_at = NOW()"
+        )
+
+    keeper.run("purge")
+
+    assert ids(store, "allocation_extensions", "allocation_id") == ["young"]
+
+
 def test_an_allocation_that_runs_is_never_thrown_away(store: Store, keeper: Keeper) -> None:
     store.seed(world(held("d1", since=NOW - 400 * DAY)))
 

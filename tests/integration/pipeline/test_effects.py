@@ -59,6 +59,15 @@ def test_a_failed_device_is_released_and_its_holder_told(
     ]
 
 
+def test_what_a_message_took_back_names_the_message(store: Store, functions: Functions) -> None:
+    store.seed(world(held("d1", since=NOW - 90 * MINUTE)))
+
+    functions.handle(message("device.failed", id="m-1"))
+
+    query = "SELECT released_by FROM allocations"
+    assert store.rows(query) == [("event:scheduler.device-failed:m-1",)]
+
+
 def test_a_suspended_user_holds_nothing_and_is_told_by_all_channels_of_the_contract(
     store: Store, functions: Functions
 ) -> None:
