@@ -5,6 +5,7 @@ what                                         kept                          index
 ===========================================  ============================  ===================
 ids of messages, notes, keys of requests     30 days                       ``due_purge``
 allocations that ended                       ALLOCATION_RETENTION_DAYS     ``due_purge``
+places in line, reservations, that ended     ALLOCATION_RETENTION_DAYS     ``due_purge``
 notifications with their deliveries          NOTIFICATION_RETENTION_DAYS   ``due_purge``
 outgoing events that were published          OUTGOING_RETENTION_DAYS       ``unpublished``
 ===========================================  ============================  ===================
@@ -43,6 +44,12 @@ _EXTENSIONS: Final = """
 _ALLOCATIONS: Final = """
     DELETE FROM allocations WHERE id IN %s
 """
+_WAITING: Final = """
+    DELETE FROM waiting WHERE ended_at < %s ORDER BY ended_at LIMIT %s
+"""
+_RESERVATIONS: Final = """
+    DELETE FROM reservations WHERE ended_at < %s ORDER BY ended_at LIMIT %s
+"""
 _OUTGOING: Final = """
     DELETE FROM outgoing_events WHERE published_at < %s ORDER BY published_at LIMIT %s
 """
@@ -64,7 +71,8 @@ def purge(tools: Tools, metrics: Metrics) -> Iterator[int]:  # noqa: ARG001 - a 
     """Delete what is past its retention."""
     now, kept = tools.clock(), tools.settings
     yield from purge_messages(tools.database, now)
-    yield from _chunks(tools, _delete_allocations, now, kept.allocation_retention_days)
+    for deletion in (_delete_allocations, _delete(_WAITING), _delete(_RESERVATIONS)):
+        yield from _chunks(tools, deletion, now, kept.allocation_retention_days)
     yield from _chunks(tools, _delete_notifications, now, kept.notification_retention_days)
     yield from _chunks(tools, _delete(_OUTGOING), now, kept.outgoing_retention_days)
 

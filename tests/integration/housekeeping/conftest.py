@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 
@@ -18,7 +20,7 @@ from tests.support.world import MINUTE, NOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
 
 class Keeper:
@@ -129,3 +131,21 @@ def before_transaction(keeper: Keeper, number: int, action: Callable[[], object]
         return begin()
 
     keeper.database.transaction = transaction  # type: ignore[method-assign]
+
+
+def line(
+    store: Store,
+    user_id: str,
+    *,
+    priority: int = 0,
+    minutes: int = 60,
+    until: datetime = NOW + 60 * MINUTE,
+) -> None:
+    """Let a user stand at the end of the line."""
+    ((count,),) = store.rows("SELECT COUNT(*) FROM waiting")
+    store.run(
+        f"INSERT INTO waiting SET id = '{UUID(int=count)}', user_id = '{user_id}',"
+        f" priority = {priority}, minutes = {minutes}, min_cpu_cores = 0, min_memory_mb = 0,"
+        f" created_at = '{naive(NOW - MINUTE + timedelta(milliseconds=count))}',"
+        f" expires_at = '{naive(until)}'"
+    )

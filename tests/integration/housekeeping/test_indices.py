@@ -9,9 +9,9 @@ import pytest
 
 from housekeeping.jobs import JOBS
 from scheduler.database.connection import BulkCursor
-from tests.integration.housekeeping.conftest import Keeper, bare, deliver, ends
+from tests.integration.housekeeping.conftest import Keeper, bare, deliver, ends, line
 from tests.integration.housekeeping.past import live_through
-from tests.support.world import MINUTE, NOW, SECOND, held, user, world
+from tests.support.world import MINUTE, NOW, SECOND, device, held, user, world
 
 if TYPE_CHECKING:
     from tests.support.store import Store
@@ -58,6 +58,11 @@ def past(store: Store) -> None:
     ends(store, NOW - SECOND, "d1")
     ends(store, NOW + MINUTE, "d2")
     store.run("UPDATE devices SET status = 'available' WHERE id = 'd4'")
+    # Two get what expiry and the blocked user leave, the third what was free before.
+    store.seed(world(user("u10"), user("u11"), user("u12"), device("spare")))
+    for user_id in ("u10", "u11", "u12"):
+        line(store, user_id)
+    line(store, "u4", until=NOW)
     deliver(store, "late", NOW - 11 * MINUTE)
     bare(store)
     store.run("UPDATE outgoing_events SET published_at = '2025-01-01' WHERE id < 5")
