@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from scheduler.domain.guard import Concern, Guard
 from scheduler.messaging.contract import PaymentEffect, Text, UserEvent
 
-_MOST = Decimal(10) ** 12
+_MOST: Final = Decimal(10) ** 12
+_DECIMAL: Final = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 
-Amount = Annotated[Decimal, Field(ge=0, le=_MOST)]
-Balance = Annotated[Decimal, Field(ge=-_MOST, le=_MOST)]
+
+def _plain(value: object) -> object:
+    """Refuse what Decimal would read besides numbers: ``1_000``, ``１０``, ``true``."""
+    if isinstance(value, bool) or (isinstance(value, str) and not _DECIMAL.fullmatch(value)):
+        raise ValueError("must be a decimal number such as 150.50")
+    return value
+
+
+Amount = Annotated[Decimal, BeforeValidator(_plain), Field(ge=0, le=_MOST)]
+Balance = Annotated[Decimal, BeforeValidator(_plain), Field(ge=-_MOST, le=_MOST)]
 """What is on an account; below zero when it is overdrawn."""
 
 _SETTLES = Guard(Concern.BILLING, (Concern.BILLING,))

@@ -116,6 +116,12 @@ def test_every_wrong_field_is_named_and_no_value_is_repeated() -> None:
     assert "many" not in why
 
 
+def test_a_field_has_only_its_name_of_the_contract() -> None:
+    body = {"device_id": "d1", "reason": "x"}
+
+    assert refusal("device.failed", body=encoded(body)) == "deviceId: Field required"
+
+
 # -- ids, texts, numbers ---------------------------------------------------------------
 
 
@@ -164,7 +170,12 @@ def test_amounts_are_read_as_written(amount: object, read: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "amount", [-0.01, 10**12 + 1, 1e300, "NaN", "Infinity", "-Infinity", "many", True, "", "1e999"]
+    "amount",
+    [
+        *[-0.01, 10**12 + 1, 1e300, True],
+        *["NaN", "Infinity", "-Infinity", "many", "", "1e999"],
+        *["1_000", "1e3", "1,000", " 1", "١٠٠", "１０", "¥1"],
+    ],
 )
 def test_negative_and_absurd_amounts_are_refused(amount: object) -> None:
     assert refusal("billing.overdue", overdueAmount=amount).startswith("overdueAmount: ")
@@ -250,6 +261,8 @@ def test_timestamps_are_iso_8601_with_zone(text: str, moment: datetime) -> None:
         "",
         1_700_000_000,
         1.7e9,
+        "1700000000",
+        "1700000000.5",
         False,
         [],
         {},

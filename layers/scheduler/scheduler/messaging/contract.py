@@ -22,6 +22,7 @@ from pydantic.alias_generators import to_camel
 from scheduler.domain.guard import Aggregate, Guard, Stamp
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]", re.ASCII)
 _MAX_TEXT: Final = 300
 _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 MAX_AHEAD: Final = timedelta(days=1)
@@ -41,7 +42,7 @@ def _tidy(value: str) -> str:
 
 
 def _only_text(value: object) -> object:
-    if isinstance(value, str | datetime):
+    if isinstance(value, datetime) or (isinstance(value, str) and _DATE.match(value)):
         return value
     raise ValueError("must be an ISO 8601 text with zone")
 

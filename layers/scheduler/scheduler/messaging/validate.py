@@ -43,9 +43,10 @@ def parse(message: Message, contract: type[Event], now: datetime) -> Parsed:
     identity = identify(message, body)
     with_default_time(body, message.sent_at, now)
     try:
-        return Parsed(message, identity, contract.model_validate(body, context={"now": now}))
+        event = contract.model_validate(body, by_alias=True, by_name=False, context={"now": now})
     except ValidationError as error:
         raise InvalidBodyError(_sentences(error)) from None
+    return Parsed(message, identity, event)
 
 
 def _json_object(raw: bytes) -> dict[str, Any]:
