@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from notification_dispatch.announcer import Announcer
-from notification_dispatch.channels.connections import Connections
+from notification_dispatch.channels import provider
 from notification_dispatch.channels.email import EmailSender
 from notification_dispatch.channels.sms import SmsSender
 from notification_dispatch.channels.websocket import WebSocketSender
@@ -21,6 +21,7 @@ from scheduler.messaging.bulk_publisher import BulkPublisher
 from scheduler.outbox.claims import Claims
 from scheduler.outbox.outgoing import OutgoingEvents
 from scheduler.pipeline.deadline import Deadline
+from scheduler.realtime.connections import Connections
 from scheduler.settings import DispatchSettings
 
 
@@ -32,9 +33,10 @@ def dispatcher(settings: DispatchSettings, longest_send: float = LONGEST_SEND) -
         longest_send: seconds that sending one delivery may take, which claims outlive.
     """
     threads = settings.dispatch_threads
-    connections = Connections(settings.realtime_connections_table, threads, _now)
+    dynamodb = provider.client("dynamodb", threads)
+    connections = Connections(dynamodb, settings.realtime_connections_table)
     senders = (
-        WebSocketSender(connections, settings.websocket_endpoint, threads),
+        WebSocketSender(connections, settings.websocket_endpoint, threads, _now),
         EmailSender(settings.email_from, threads),
         SmsSender(settings.sms_sender_id, threads),
     )

@@ -24,8 +24,8 @@ _PATIENCE: Final = Config(
 )
 
 _settings = RealtimeSettings.from_environment()
-_dynamodb = boto3.resource("dynamodb", config=_PATIENCE)
-_connections = Connections(_dynamodb.Table(_settings.realtime_connections_table))
+_dynamodb = boto3.client("dynamodb", config=_PATIENCE)
+_connections = Connections(_dynamodb, _settings.realtime_connections_table)
 _channel = Channel(
     boto3.client(
         "apigatewaymanagementapi", config=_PATIENCE, endpoint_url=_settings.websocket_endpoint
@@ -33,7 +33,7 @@ _channel = Channel(
 )
 _catch_up = CatchUp(Database(_settings), _connections, _channel)
 _gate = Gate(
-    Tickets(_dynamodb.Table(_settings.realtime_tickets_table)),
+    Tickets(_dynamodb, _settings.realtime_tickets_table),
     _connections,
     _catch_up,
     _channel,

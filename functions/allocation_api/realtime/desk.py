@@ -48,7 +48,5 @@ class TicketDesk:
 
         from scheduler.realtime.tickets import Tickets  # noqa: PLC0415 - likewise
 
-        table = boto3.resource("dynamodb", config=Config(**PATIENCE)).Table(
-            self._settings.realtime_tickets_table
-        )
-        return Tickets(table)
+        dynamodb = boto3.client("dynamodb", config=Config(**PATIENCE))
+        return Tickets(dynamodb, self._settings.realtime_tickets_table)

@@ -9,14 +9,12 @@ from string import Template
 from typing import TYPE_CHECKING, Any, Final
 
 from notification_dispatch.channels import provider
-from notification_dispatch.channels.sender import Accepted, Answer, Unreachable
+from notification_dispatch.channels.sender import Accepted, Answer, OneByOne, Unreachable
 from scheduler.domain.model import DEFAULT_LOCALE
 from scheduler.notification.kinds import Channel
 from scheduler.outbox.trouble import Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
     from scheduler.outbox.delivery import Delivery
 
 # https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
@@ -34,7 +32,7 @@ TROUBLES: Final[provider.Troubles] = {
 _HTML: Final = Template((Path(__file__).parent / "email.html").read_text("utf-8"))
 
 
-class EmailSender:
+class EmailSender(OneByOne):
     """Sends each notification as an e-mail of text and HTML."""
 
     channel: Final = Channel.EMAIL
@@ -43,15 +41,8 @@ class EmailSender:
         self._from = from_address
         self._threads = threads
 
-    def batches(self, deliveries: Sequence[Delivery]) -> Iterable[Sequence[Delivery]]:
-        """Divide into single e-mails."""
-        return [(delivery,) for delivery in deliveries]
-
-    def send(self, batch: Sequence[Delivery]) -> Iterator[Answer]:
-        """Send e-mails one after the other."""
-        return map(self._send, batch)
-
-    def _send(self, delivery: Delivery) -> Answer:
+    def send_one(self, delivery: Delivery) -> Answer:
+        """Send an e-mail."""
         address = delivery.recipient.email
         if not address:
             return Unreachable("no e-mail address known")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -29,6 +30,22 @@ class Unreachable:
 
 
 Answer: TypeAlias = Accepted | Unreachable | ProviderError
+
+
+class OneByOne(ABC):
+    """Sends each delivery in a request of its own, whoever it is for."""
+
+    def batches(self, deliveries: Sequence[Delivery]) -> Iterable[Sequence[Delivery]]:
+        """Divide into single deliveries."""
+        return [(delivery,) for delivery in deliveries]
+
+    def send(self, batch: Sequence[Delivery]) -> Iterator[Answer]:
+        """Send one after the other."""
+        return map(self.send_one, batch)
+
+    @abstractmethod
+    def send_one(self, delivery: Delivery) -> Answer:
+        """Send a delivery and return what came of it."""
 
 
 class Sender(Protocol):

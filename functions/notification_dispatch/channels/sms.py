@@ -7,13 +7,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from notification_dispatch.channels import provider
-from notification_dispatch.channels.sender import Accepted, Answer, Unreachable
+from notification_dispatch.channels.sender import Accepted, Answer, OneByOne, Unreachable
 from scheduler.notification.kinds import Channel
 from scheduler.outbox.trouble import Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
     from scheduler.outbox.delivery import Delivery
 
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
@@ -32,7 +30,7 @@ MAX_LENGTH: Final = 1600
 _E164: Final = re.compile(r"\+[1-9]\d{6,14}")
 
 
-class SmsSender:
+class SmsSender(OneByOne):
     """Sends the sentence of each notification to a phone, as transactional SMS."""
 
     channel: Final = Channel.SMS
@@ -43,15 +41,8 @@ class SmsSender:
             self._attributes["AWS.SNS.SMS.SenderID"] = _string(sender_id)
         self._threads = threads
 
-    def batches(self, deliveries: Sequence[Delivery]) -> Iterable[Sequence[Delivery]]:
-        """Divide into single SMS."""
-        return [(delivery,) for delivery in deliveries]
-
-    def send(self, batch: Sequence[Delivery]) -> Iterator[Answer]:
-        """Send SMS one after the other."""
-        return map(self._send, batch)
-
-    def _send(self, delivery: Delivery) -> Answer:
+    def send_one(self, delivery: Delivery) -> Answer:
+        """Send an SMS."""
         phone = delivery.recipient.phone
         if not phone:
             return Unreachable("no phone number known")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
@@ -14,10 +15,11 @@ from scheduler.notification.kinds import Channel
 from scheduler.outbox.trouble import ProviderError, Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from datetime import datetime
 
-    from notification_dispatch.channels.connections import Connections
     from scheduler.outbox.delivery import Delivery
+    from scheduler.realtime.connections import Connections
 
 GONE: Final = "GoneException"
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
@@ -37,10 +39,17 @@ class WebSocketSender:
 
     channel: Final = Channel.WEBSOCKET
 
-    def __init__(self, connections: Connections, endpoint: str, threads: int) -> None:
+    def __init__(
+        self,
+        connections: Connections,
+        endpoint: str,
+        threads: int,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._connections = connections
         self._endpoint = endpoint
         self._threads = threads
+        self._clock = clock
 
     def batches(self, deliveries: Sequence[Delivery]) -> Iterable[Sequence[Delivery]]:
         """Keep the frames of a user together and in order."""
@@ -50,7 +59,7 @@ class WebSocketSender:
     def send(self, batch: Sequence[Delivery]) -> Iterator[Answer]:
         """Send the frames of one user, one after the other, to all connections."""
         try:
-            open_ = self._connections.of_user(batch[0].recipient.user_id)
+            open_ = self._connections.of_user(batch[0].recipient.user_id, self._clock())
         except provider.BOTO_ERRORS as error:
             failed = provider.provider_error(error, {})
             yield from (failed for _ in batch)
@@ -69,7 +78,8 @@ class WebSocketSender:
             self._api.post_to_connection(ConnectionId=connection_id, Data=data)
         except provider.BOTO_ERRORS as error:
             if getattr(error, "response", {}).get("Error", {}).get("Code") == GONE:
-                self._connections.forget(connection_id)
+                with suppress(*provider.BOTO_ERRORS):  # else the next frame tries again
+                    self._connections.remove(connection_id)
                 return NOT_CONNECTED
             return provider.provider_error(error, TROUBLES)
         return Accepted()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import boto3
 import pytest
 
 from local.environment import aws_environment
+from local.template import function_variable
 from scheduler.database.connection import Database
 from tests.support.outbox import Outbox
 from tests.support.provider import Provider
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from types_boto3_dynamodb import DynamoDBClient
 
-CONNECTIONS_TABLE = "realtime-connections"
+CONNECTIONS_TABLE = function_variable("REALTIME_CONNECTIONS_TABLE")
 
 
 @pytest.fixture
@@ -68,24 +68,6 @@ def provider_clients(
 
 @pytest.fixture
 def dynamodb(moto_clients: str) -> DynamoDBClient:
-    """DynamoDB with the table of connections."""
+    """DynamoDB with the deployed tables."""
     assert moto_clients
-    client = boto3.client("dynamodb")
-    with suppress(client.exceptions.ResourceInUseException):
-        client.create_table(
-            TableName=CONNECTIONS_TABLE,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[
-                {"AttributeName": "connection_id", "AttributeType": "S"},
-                {"AttributeName": "user_id", "AttributeType": "S"},
-            ],
-            KeySchema=[{"AttributeName": "connection_id", "KeyType": "HASH"}],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": "user_id",
-                    "KeySchema": [{"AttributeName": "user_id", "KeyType": "HASH"}],
-                    "Projection": {"ProjectionType": "KEYS_ONLY"},
-                }
-            ],
-        )
-    return client
+    return boto3.client("dynamodb")

@@ -104,3 +104,27 @@ def test_a_provider_that_is_not_there_is_asked_again_later(
 
     assert isinstance(answer, ProviderError)
     assert answer.trouble is Trouble.TRANSIENT
+
+
+@pytest.mark.parametrize(
+    "address", [" ", "nobody", "a@b.example\r\nBcc: c@d.example", "票@例.example", "x" * 254]
+)
+def test_an_odd_address_is_for_ses_to_judge(provider_clients: Provider, address: str) -> None:
+    """botocore checks nothing of what it is given (see ``channels/provider.py``)."""
+    assert isinstance(send(delivery(recipient=Recipient("u1", email=address))), Accepted)
+
+    (request,) = provider_clients.requests(EMAIL)
+    assert request.body["Destination"] == {"ToAddresses": [address]}
+
+
+def test_what_cannot_even_be_written_costs_its_own_delivery_only(
+    provider_clients: Provider,
+) -> None:
+    nonsense = Recipient("u1", email=object())  # type: ignore[arg-type]
+    answers = EmailSender(SENDER, threads=2).send([delivery(recipient=nonsense), delivery()])
+
+    with pytest.raises(TypeError):  # the lane makes a failure of it
+        next(answers)
+
+    assert isinstance(next(answers), Accepted)
+    assert len(provider_clients.requests(EMAIL)) == 1

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from notification_dispatch.channels.connections import Connections
 from notification_dispatch.channels.sender import Accepted, Answer
 from notification_dispatch.channels.websocket import NOT_CONNECTED, WebSocketSender
 from scheduler.notification.kinds import Channel
 from scheduler.outbox.delivery import Delivery, Recipient
 from scheduler.outbox.trouble import ProviderError, Trouble
+from scheduler.realtime.connections import Connections
 from tests.integration.dispatch.conftest import CONNECTIONS_TABLE
 from tests.support.deliveries import delivery
 from tests.support.provider import CONNECTIONS, Provider, Refusal
-from tests.support.world import MINUTE, NOW
+from tests.support.world import NOW
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def sender(dynamodb: DynamoDBClient, provider: Provider) -> WebSocketSender:
-    assert dynamodb
-    connections = Connections(CONNECTIONS_TABLE, 2, lambda: NOW)
-    return WebSocketSender(connections, provider.url, threads=2)
+    connections = Connections(dynamodb, CONNECTIONS_TABLE)
+    return WebSocketSender(connections, provider.url, 2, lambda: NOW)
 
 
 def connect(dynamodb: DynamoDBClient, *ids: str, user: str = "u1", left: int = 60) -> None:
@@ -166,8 +165,8 @@ def test_a_refusal_is_understood(
 def test_without_the_table_it_is_tried_again_later(
     dynamodb: DynamoDBClient, provider: Provider
 ) -> None:
-    assert dynamodb
-    sender = WebSocketSender(Connections("no such table", 2, lambda: NOW + MINUTE), provider.url, 2)
+    connections = Connections(dynamodb, "no such table")
+    sender = WebSocketSender(connections, provider.url, 2, lambda: NOW)
 
     answers = send(sender, *frames(1, 2))
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 
+from local.aws import client
 from local.environment import aws_environment, function_environment, websocket_environment
 from local.event_source_mapping.environment import Function, LambdaEnvironment
 from local.ports import free_port
@@ -54,13 +55,14 @@ def connections_table(dynamodb: DynamoDBServiceResource) -> Table:
 
 
 @pytest.fixture
-def tickets(tickets_table: Table) -> Tickets:
-    return Tickets(tickets_table)
+def tickets(aws_url: str) -> Tickets:
+    return Tickets(client("dynamodb", aws_url), function_variable("REALTIME_TICKETS_TABLE"))
 
 
 @pytest.fixture
-def connections(connections_table: Table) -> Connections:
-    return Connections(connections_table)
+def connections(aws_url: str) -> Connections:
+    table = function_variable("REALTIME_CONNECTIONS_TABLE")
+    return Connections(client("dynamodb", aws_url), table)
 
 
 @pytest.fixture

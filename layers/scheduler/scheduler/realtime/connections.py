@@ -19,36 +19,42 @@ from botocore.exceptions import ClientError
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from types_boto3_dynamodb.service_resource import Table
+    from types_boto3_dynamodb import DynamoDBClient
 
-USER_INDEX: Final = "user_id"
 LONGEST: Final = timedelta(hours=2)
 """API Gateway ends every connection after that time."""
 
 _REFUSED: Final = "ConditionalCheckFailedException"
+_USER_INDEX: Final = "user_id"
 
 
 class Connections:
-    """The table of connections. The table resource may be shared by threads."""
+    """The table of connections; may be used by several threads at once.
 
-    def __init__(self, table: Table) -> None:
+    Each method raises botocore's ``BotoCoreError`` or ``ClientError`` if DynamoDB is away.
+    """
+
+    def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
+        self._dynamodb = dynamodb
         self._table = table
 
     def add(self, connection_id: str, user_id: str, now: datetime) -> None:
         """Note whose a connection is that is about to open."""
-        self._table.put_item(
+        self._dynamodb.put_item(
+            TableName=self._table,
             Item={
-                "connection_id": connection_id,
-                "owner": user_id,
-                "expires_at": int((now + LONGEST).timestamp()),
-            }
+                "connection_id": {"S": connection_id},
+                "owner": {"S": user_id},
+                "expires_at": {"N": str(_seconds(now + LONGEST))},
+            },
         )
 
     def owner(self, connection_id: str) -> str | None:
         """Return whose a connection is; None when it has ended."""
-        key = {"connection_id": connection_id}
-        item = self._table.get_item(Key=key, ConsistentRead=True).get("Item")
-        return str(item["owner"]) if item else None
+        key = {"connection_id": {"S": connection_id}}
+        answer = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        item = answer.get("Item")
+        return item["owner"]["S"] if item else None
 
     def show(self, connection_id: str) -> bool:
         """Let an open connection receive its user's notifications; return whether it still exists.
@@ -56,8 +62,9 @@ class Connections:
         One that ended meanwhile stays away.
         """
         try:
-            self._table.update_item(
-                Key={"connection_id": connection_id},
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key={"connection_id": {"S": connection_id}},
                 UpdateExpression="SET user_id = #owner",
                 ConditionExpression="attribute_exists(connection_id)",
                 ExpressionAttributeNames={"#owner": "owner"},  # a reserved word
@@ -73,14 +80,34 @@ class Connections:
 
         The index follows the table after a moment (eventual consistency).
         """
-        answer = self._table.query(
-            IndexName=USER_INDEX,
-            KeyConditionExpression="user_id = :user",
-            ExpressionAttributeValues={":user": user_id},
-            ProjectionExpression="connection_id",
-        )
-        return any(item["connection_id"] == connection_id for item in answer["Items"])
+        return connection_id in self._shown(user_id, expiring_after=0)
+
+    def of_user(self, user_id: str, now: datetime) -> list[str]:
+        """Return the ids of a user's open connections; an expired one counts as absent.
+
+        DynamoDB deletes expired items days late.
+        """
+        return self._shown(user_id, expiring_after=_seconds(now))
 
     def remove(self, connection_id: str) -> None:
         """Forget a connection that has ended."""
-        self._table.delete_item(Key={"connection_id": connection_id})
+        key = {"connection_id": {"S": connection_id}}
+        self._dynamodb.delete_item(TableName=self._table, Key=key)
+
+    def _shown(self, user_id: str, *, expiring_after: int) -> list[str]:
+        answer = self._dynamodb.query(
+            TableName=self._table,
+            IndexName=_USER_INDEX,
+            KeyConditionExpression="user_id = :user",
+            FilterExpression="expires_at > :moment",
+            ProjectionExpression="connection_id",
+            ExpressionAttributeValues={
+                ":user": {"S": user_id},
+                ":moment": {"N": str(expiring_after)},
+            },
+        )
+        return [item["connection_id"]["S"] for item in answer["Items"]]
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.timestamp())

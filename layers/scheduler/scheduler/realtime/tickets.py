@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
-    from types_boto3_dynamodb.service_resource import Table
+    from types_boto3_dynamodb import DynamoDBClient
 
 LIFETIME: Final = timedelta(seconds=60)
 
@@ -40,9 +40,10 @@ class Admission(NamedTuple):
 
 
 class Tickets:
-    """The table of tickets. The table resource may be shared by threads."""
+    """The table of tickets; may be used by several threads at once."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
+        self._dynamodb = dynamodb
         self._table = table
 
     def issue(self, user_id: str, now: datetime) -> Ticket:
@@ -54,13 +55,14 @@ class Tickets:
         # TTL counts in whole seconds; rounded up, a ticket never lives shorter than it says.
         expires_at = (now + LIFETIME).replace(microsecond=0) + timedelta(seconds=1)
         ticket = Ticket(secrets.token_urlsafe(_BYTES), expires_at)
-        self._table.put_item(
+        self._dynamodb.put_item(
+            TableName=self._table,
             Item={
-                "ticket": ticket.secret,
-                "user_id": user_id,
-                "issued_at": now.astimezone(UTC).isoformat(),
-                "expires_at": int(expires_at.timestamp()),
-            }
+                "ticket": {"S": ticket.secret},
+                "user_id": {"S": user_id},
+                "issued_at": {"S": now.astimezone(UTC).isoformat()},
+                "expires_at": {"N": str(int(expires_at.timestamp()))},
+            },
         )
         return ticket
 
@@ -76,15 +78,16 @@ class Tickets:
         if len(secret) != _LENGTH:  # DynamoDB has limits of its own for keys
             return None
         try:
-            answer = self._table.delete_item(
-                Key={"ticket": secret},
+            answer = self._dynamodb.delete_item(
+                TableName=self._table,
+                Key={"ticket": {"S": secret}},
                 ConditionExpression="expires_at > :now",
-                ExpressionAttributeValues={":now": int(now.timestamp())},
+                ExpressionAttributeValues={":now": {"N": str(int(now.timestamp()))}},
                 ReturnValues="ALL_OLD",
             )
         except ClientError as error:
             if error.response["Error"]["Code"] == _REFUSED:
                 return None
             raise
-        item = cast("dict[str, Any]", answer["Attributes"])
-        return Admission(item["user_id"], datetime.fromisoformat(item["issued_at"]))
+        item = answer["Attributes"]
+        return Admission(item["user_id"]["S"], datetime.fromisoformat(item["issued_at"]["S"]))
