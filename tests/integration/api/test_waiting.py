@@ -168,8 +168,7 @@ def test_a_device_that_runs_again_is_given_to_the_first_in_line(
     rows.device(health="stopped")
     wait(api)
 
-    back = {"oldStatus": "stopped", "newStatus": "running"}
-    functions.handle(message("device.status_changed", **back))
+    functions.handle(message("device.status_changed", oldStatus="stopped", newStatus="running"))
 
     assert holders(rows) == [("d1", "u1")]
 

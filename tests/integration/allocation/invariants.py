@@ -1,0 +1,114 @@
+"""What must hold whatever happened, in whatever order and however much at once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.support.store import naive
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from tests.support.store import Store
+
+NEVER: Final = {
+    "a device is held twice": """
+        SELECT device_id FROM allocations WHERE status = 'ALLOCATED'
+        GROUP BY device_id HAVING COUNT(*) > 1
+    """,
+    "a device's status and its allocation differ": """
+        SELECT d.id FROM devices d LEFT JOIN allocations a
+            ON a.device_id = d.id AND a.status = 'ALLOCATED'
+        WHERE (d.status = 'allocated') <> (a.id IS NOT NULL)
+    """,
+    "a blocked user holds a device": """
+        SELECT u.id FROM allocations a JOIN users u ON u.id = a.user_id
+        WHERE a.status = 'ALLOCATED' AND (u.status <> 'active' OR u.billing_hold)
+    """,
+    "a quota is exceeded": """
+        SELECT u.id FROM users u JOIN allocations a ON a.user_id = u.id AND a.status = 'ALLOCATED'
+        JOIN devices d ON d.id = a.device_id GROUP BY u.id
+        HAVING COUNT(*) > MAX(u.max_devices) OR SUM(d.cpu_cores) > MAX(u.max_cpu)
+            OR SUM(d.memory_mb) > MAX(u.max_memory_mb)
+    """,
+    "a blocked user stands in line": """
+        SELECT u.id FROM waiting w JOIN users u ON u.id = w.user_id
+        WHERE w.status = 'WAITING' AND (u.status <> 'active' OR u.billing_hold)
+    """,
+    "who was served has nothing": """
+        SELECT w.id FROM waiting w LEFT JOIN allocations a ON a.id = w.id
+        WHERE (w.status = 'SERVED') <> (a.id IS NOT NULL)
+    """,
+    "somebody was not told": """
+        SELECT a.id FROM allocations a JOIN users u ON u.id = a.user_id
+        LEFT JOIN notifications n ON n.dedupe_key = CONCAT('allocation_success:', a.id)
+        WHERE n.id IS NULL
+    """,
+}
+_FREE: Final = """
+    SELECT id, cpu_cores, memory_mb FROM devices WHERE status = 'available' AND health = 'running'
+"""
+_WAITING: Final = """
+    SELECT w.id, w.user_id, w.min_cpu_cores, w.min_memory_mb, w.minutes
+    FROM waiting w WHERE w.status = 'WAITING'
+"""
+_USERS: Final = """
+    SELECT u.id, u.status = 'active' AND NOT u.billing_hold,
+        CAST(u.max_devices AS SIGNED) - COUNT(d.id),
+        CAST(u.max_cpu AS SIGNED) - COALESCE(SUM(d.cpu_cores), 0),
+        CAST(u.max_memory_mb AS SIGNED) - COALESCE(SUM(d.memory_mb), 0)
+    FROM users u LEFT JOIN allocations a ON a.user_id = u.id AND a.status = 'ALLOCATED'
+    LEFT JOIN devices d ON d.id = a.device_id GROUP BY u.id
+"""
+
+
+@dataclass(frozen=True)
+class _Room:
+    eligible: bool
+    devices: int
+    cpu: int | None
+    memory: int | None
+
+    def allows(self, cpu: int, memory: int) -> bool:
+        """Tell whether one more device of that size is within the quota."""
+        return (
+            self.eligible
+            and self.devices > 0
+            and (self.cpu is None or cpu <= self.cpu)
+            and (self.memory is None or memory <= self.memory)
+        )
+
+
+def violations(store: Store) -> Mapping[str, Sequence[Any]]:
+    """Return what is wrong, with the ids of what it is wrong with."""
+    found: defaultdict[str, list[Any]] = defaultdict(list)
+    with store.database.transaction() as cursor:
+        for name, query in NEVER.items():
+            if cursor.execute(query):
+                found[name] += cursor.fetchall()
+    return found
+
+
+def lost_waiters(store: Store) -> list[tuple[str, str]]:
+    """Return pairs of a place in line and a free device that would do."""
+    rooms = {id_: _Room(*rest) for id_, *rest in store.rows(_USERS)}
+    free = store.rows(_FREE)
+    return [
+        (place, device)
+        for place, user, min_cpu, min_memory, _ in store.rows(_WAITING)
+        for device, cpu, memory in free
+        if cpu >= min_cpu and memory >= min_memory and rooms[user].allows(cpu, memory)
+    ]
+
+
+def overdue(store: Store, now: datetime) -> list[Any]:
+    """Return allocations and places whose time is over."""
+    return store.rows(
+        "SELECT id FROM allocations WHERE status = 'ALLOCATED' AND expires_at <= %s"
+        " UNION SELECT id FROM waiting WHERE status = 'WAITING' AND expires_at <= %s",
+        naive(now),
+        naive(now),
+    )

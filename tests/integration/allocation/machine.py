@@ -1,0 +1,178 @@
+"""Anything that can happen to a few users and devices, in any order."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from scheduler.allocation import record
+from scheduler.allocation.allocator import InLineError, Wanted
+from scheduler.allocation.quota import Wish
+from scheduler.allocation.record import AllocationRecord
+from scheduler.allocation.refusal import Refusal, RefusedError
+from scheduler.allocation.waiting import place as places
+from scheduler.domain.model import Quota
+from tests.integration.allocation.invariants import lost_waiters, overdue, violations
+from tests.support.events import message
+from tests.support.world import device, user, world
+
+if TYPE_CHECKING:
+    from tests.integration.allocation.platform import Platform
+
+USERS: Final = {"u1": Quota(2), "u2": Quota(3, max_cpu=5), "u3": Quota(4, max_memory_mb=9000)}
+DEVICES: Final = {"d1": (1, 2048), "d2": (2, 4096), "d3": (2, 4096), "d4": (4, 8192)}
+
+users: Final = st.sampled_from([*USERS, "newcomer"])
+wishes: Final = st.builds(Wish, st.sampled_from([0, 0, 1, 2, 4]), st.sampled_from([0, 0, 4096]))
+requests: Final = st.builds(Wanted, users, st.sampled_from([5, 30, 60]), wishes)
+picks: Final = st.integers(0, 99)
+"""Which of what there is, modulo how much there is."""
+
+_ACTIVE: Final = "SELECT id FROM allocations WHERE status = 'ALLOCATED' ORDER BY id"
+_IN_LINE: Final = "SELECT id FROM waiting ORDER BY id"
+
+
+@st.composite
+def device_events(draw: st.DrawFn) -> Any:  # noqa: ANN401 - a message
+    """Return an event about a device, a new one among them; its size is always the same."""
+    id_ = draw(st.sampled_from([*DEVICES, "new"]))
+    cpu, memory = DEVICES.get(id_, (1, 4096))
+    fields: dict[str, dict[str, Any]] = {
+        "device.created": {"cpuCores": cpu, "memoryMB": memory},
+        "device.status_changed": draw(
+            st.fixed_dictionaries(
+                {
+                    "oldStatus": st.sampled_from(["running", "stopped"]),
+                    "newStatus": st.sampled_from(["running", "stopped", "error", "maintenance"]),
+                }
+            )
+        ),
+    }
+    types = ["device.created", "device.status_changed", "device.failed", "device.maintenance"]
+    type_ = draw(st.sampled_from([*types, "device.created", "device.deleted"]))
+    return message(type_, deviceId=id_, **fields.get(type_, {}))
+
+
+@st.composite
+def user_events(draw: st.DrawFn) -> Any:  # noqa: ANN401 - a message
+    """Return an event about a user; his limits of cores and memory stay as they are."""
+    id_ = draw(users)
+    quota = USERS.get(id_, Quota(2))
+    fields: dict[str, dict[str, Any]] = {
+        "user.quota_updated": {
+            "newQuota": {
+                "maxDevices": draw(st.integers(0, 4)),
+                "maxCpu": quota.max_cpu,
+                "maxMemory": quota.max_memory_mb,
+            }
+        },
+        "user.quota_exceeded": {"quotaType": "devices", "limit": draw(st.integers(0, 3))},
+    }
+    back = ["user.activated", "billing.payment_success"]
+    types = ["user.suspended", "user.quota_updated", "user.quota_exceeded", "billing.overdue"]
+    type_ = draw(st.sampled_from([*types, *back, *back]))
+    return message(type_, userId=id_, **fields.get(type_, {}))
+
+
+class Machine(RuleBasedStateMachine):
+    """The platform between its users, its devices and the clock."""
+
+    def __init__(self, platform: Platform) -> None:
+        super().__init__()
+        self.platform = platform
+        self.kept = False
+
+    @initialize()
+    def begin(self) -> None:
+        """Start with some users and devices."""
+        self.platform.store.clear()
+        sizes = {id_: {"cpu_cores": cpu, "memory_mb": mb} for id_, (cpu, mb) in DEVICES.items()}
+        self.platform.store.seed(
+            world(
+                *(user(id_, quota=quota) for id_, quota in USERS.items()),
+                *(device(id_, **size) for id_, size in sizes.items()),
+            )
+        )
+
+    @rule(wanted=st.lists(requests, min_size=1, max_size=4))
+    def allocate(self, wanted: list[Wanted]) -> None:
+        """Ask for devices, several at once in one transaction."""
+        for outcome in self.platform.allocator.allocate_all(wanted, "user:u"):
+            assert isinstance(outcome, AllocationRecord | RefusedError)
+        self.kept = False
+
+    @rule(wanted=requests, priority=st.integers(0, 2))
+    def wait(self, wanted: Wanted, priority: int) -> None:
+        """Ask for a device, and wait where none is free."""
+        wanted = Wanted(wanted.user_id, wanted.minutes, wanted.wish, wait=True, priority=priority)
+        try:
+            self.platform.allocator.allocate(wanted, "user:u")
+        except RefusedError as refused:
+            if refused.refusal is Refusal.NO_DEVICE_AVAILABLE:
+                self._join(wanted)
+        except InLineError:
+            raise AssertionError("there was no key") from None
+        self.kept = False
+
+    @rule(which=st.lists(picks, min_size=1, max_size=3))
+    def release(self, which: list[int]) -> None:
+        """Give devices back."""
+        self.platform.leases.release(self._some(which), "user:u")
+        self.kept = False
+
+    @rule(which=st.lists(picks, min_size=1, max_size=3), minutes=st.sampled_from([1, 30]))
+    def extend(self, which: list[int], minutes: int) -> None:
+        """Ask for more time."""
+        for outcome in self.platform.leases.extend(self._some(which), minutes, "user:u"):
+            assert isinstance(outcome, AllocationRecord | RefusedError)
+
+    @rule(which=picks)
+    def leave(self, which: int) -> None:
+        """Give up a place in line, also one that has ended."""
+        ids = [id_ for (id_,) in self.platform.store.rows(_IN_LINE)]
+        if ids:
+            with self.platform.store.database.transaction() as cursor:
+                place = places.find(cursor, ids[which % len(ids)])
+            assert place
+            self.platform.line.leave(place)
+
+    @rule(events=st.lists(device_events() | user_events(), min_size=1, max_size=4))
+    def consume(self, events: list[Any]) -> None:
+        """Let the event functions work on whatever happened, in batches where types repeat."""
+        self.platform.handle(*events)
+        self.kept = False
+
+    @rule(minutes=st.sampled_from([0, 1, 10, 60]))
+    def keep_house(self, minutes: int) -> None:
+        """Let time pass, and housekeeping run at its end."""
+        self.platform.clock.wait(timedelta(minutes=minutes))
+        self.platform.keep_house()
+        self.kept = True
+
+    @invariant()
+    def never(self) -> None:
+        """Whatever happened, these hold."""
+        assert not violations(self.platform.store)
+
+    @invariant()
+    def after_housekeeping(self) -> None:
+        """Nobody waits for what is free, and nothing lasts longer than it should."""
+        if self.kept:
+            assert not lost_waiters(self.platform.store)
+            assert not overdue(self.platform.store, self.platform.clock())
+
+    def _join(self, wanted: Wanted) -> None:
+        try:
+            self.platform.line.join(wanted)
+        except RefusedError as refused:
+            assert refused.refusal is Refusal.QUOTA_EXCEEDED  # noqa: PT017 - the only one
+
+    def _some(self, which: list[int]) -> list[AllocationRecord]:
+        with self.platform.store.database.transaction() as cursor:
+            cursor.execute(_ACTIVE)
+            ids = [id_ for (id_,) in cursor.fetchall()]
+            chosen = {ids[number % len(ids)] for number in which} if ids else set()
+            return list(record.by_id(cursor, chosen).values())

@@ -1,0 +1,64 @@
+"""Everything that gives or takes devices, in one process, on one clock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from housekeeping.jobs import JOBS
+from housekeeping.runner import Housekeeper
+from housekeeping.settings import HousekeepingSettings
+from housekeeping.tools import Tools
+from scheduler.allocation.allocator import Allocator
+from scheduler.allocation.leases import Leases
+from scheduler.allocation.transactions import Transactions
+from scheduler.allocation.waiting.queue import WaitingLine
+from scheduler.domain.model import Quota
+from scheduler.pipeline.deadline import Deadline
+from scheduler.settings import AllocationStrategy, WaitingSettings
+from tests.support.clock import Clock
+from tests.support.functions import NOWHERE, Functions
+
+if TYPE_CHECKING:
+    from scheduler.messaging.message import Message
+    from tests.support.store import Store
+
+# The others need servers besides, or look for what only a bug or a hand can leave behind.
+KEEPING: Final = ("expire", "expire-waiting", "serve-waiting")
+RECONCILING: Final = ("reconcile-users", "reconcile-devices")
+
+
+class Platform:
+    """The functions around the pool, without their handlers. Not for use by several threads."""
+
+    def __init__(
+        self, store: Store, strategy: AllocationStrategy = AllocationStrategy.RESOURCE_BASED
+    ) -> None:
+        self.store = store
+        self.clock = Clock()
+        url = store.settings.database_url.get_secret_value()
+        database = store.database
+        transactions = Transactions(database, Quota(10), self.clock)
+        waiting = WaitingSettings(ALLOCATION_STRATEGY=strategy, WAITING_MINUTES=90)
+        self.allocator = Allocator(transactions, strategy, _nobody)
+        self.leases = Leases(transactions, 10_080, _nobody)
+        self.line = WaitingLine(transactions, waiting, _nobody)
+        self.functions = Functions(url, clock=self.clock, database=database)
+        settings = HousekeepingSettings.model_validate(
+            {"DATABASE_URL": url, "BROKER_URL": NOWHERE, "ALLOCATION_STRATEGY": strategy}
+        )
+        self._housekeeper = Housekeeper(JOBS, Tools(settings, database, _nobody, self.clock))
+
+    def handle(self, *messages: Message) -> None:
+        """Let the event functions consume messages, all of which are valid."""
+        totals = self.functions.handle(*messages)
+        assert set(totals) <= {"success", "outdated"}, totals
+
+    def keep_house(self) -> None:
+        """Do what is done every minute; the reconciler must find nothing."""
+        results = self._housekeeper.run([*KEEPING, *RECONCILING], Deadline(float("inf")))
+        assert {result["status"] for result in results.values()} == {"done"}, results
+        assert [results[job]["handled"] for job in RECONCILING] == [0, 0], results
+
+
+def _nobody() -> None:
+    """Tell nobody that there is something to tell."""
