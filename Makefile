@@ -9,7 +9,7 @@ CHECKOV_READY := .venv-checkov/.synced
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down status clean lock test lint servers scenarios faults bench-latency build build-here validate deploy
+.PHONY: help run up down status clean lock test lint programs servers scenarios faults bench-latency build build-here validate deploy
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -31,11 +31,14 @@ clean: ## Delete the local platform's data, build results and caches
 	@rm -rf .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find functions layers local ops tests bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
-test: lint servers validate build-here ## Everything that must pass: lint, types, template, tests on real servers
+test: lint programs validate build-here ## Everything that must pass: lint, types, template, tests on real servers
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 lint: $(READY) ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+programs: $(READY)
+	@$(BIN)/python -m local install --browser
 
 servers: $(READY) ## Install mariadbd and rabbitmq-server where they are missing
 	@$(BIN)/python -m local install

@@ -12,6 +12,7 @@ from local import background, install, lock
 from local.errors import LocalError
 from local.paths import StateDir
 from local.progress import Steps
+from local.servers import binaries
 from scheduler.messaging.topology import MAX_SHARDS
 
 if TYPE_CHECKING:
@@ -76,11 +77,12 @@ def status() -> None:
 
 
 @app.command("install")
-def install_servers() -> None:
-    """Install mariadbd and rabbitmq-server where they are missing."""
+def install_servers(*, browser: bool = False) -> None:
+    """Install mariadbd and rabbitmq-server where they are missing, for tests also a browser."""
+    programs = binaries.SERVERS | (binaries.BROWSER if browser else {})
     with _outcome() as (state, steps), steps:
         state.create()
-        install.ensure(install.PROGRAMS, steps, state.path / "apt.log")
+        install.ensure(programs, steps, state.path / "apt.log")
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Makes sure that the server programs are there."""
+"""Makes sure that the programs are there that pip does not install."""
 
 from __future__ import annotations
 
@@ -16,14 +16,6 @@ if TYPE_CHECKING:
 
     from local.progress import Steps
 
-PROGRAMS: Final = {
-    "mariadbd": "mariadb-server",
-    "mariadb-install-db": "mariadb-server",
-    "rabbitmq-server": "rabbitmq-server",
-    "epmd": "rabbitmq-server",
-}
-"""Each program with the Debian package that brings it."""
-
 # RUNLEVEL=1 tells Debian's package scripts not to start a service (runlevel(8) believes it).
 # Where systemd runs, a package may start one all the same: on its own ports, and not ours to stop.
 _APT_ENVIRONMENT: Final = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
@@ -33,7 +25,7 @@ def ensure(programs: Iterable[str], steps: Steps, log_file: Path) -> None:
     """Find the programs; on Debian, as root, install what is missing.
 
     Args:
-        programs: names out of ``PROGRAMS``.
+        programs: names that ``binaries`` knows.
         steps: shows the installation.
         log_file: receives the output of apt-get.
 
@@ -45,8 +37,8 @@ def ensure(programs: Iterable[str], steps: Steps, log_file: Path) -> None:
         return
     apt = shutil.which("apt-get")
     if os.geteuid() != 0 or apt is None:
-        raise LocalError(f"not installed: {', '.join(missing)} ({binaries.FIX})")
-    packages = sorted({PROGRAMS[name] for name in missing})
+        raise LocalError(f"not installed: {', '.join(missing)} ({binaries.fix(missing)})")
+    packages = [package.debian for package in binaries.packages(missing)]
     with steps.step(f"Installing {' and '.join(packages)}") as tell:
         _run([apt, "update"], log_file, tell)
         _run([apt, "install", "--yes", "--no-install-recommends", *packages], log_file, tell)

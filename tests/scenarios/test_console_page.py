@@ -1,0 +1,89 @@
+"""The console page of ``make run``, in a real browser: what a newcomer does first."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from local.servers.binaries import require
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Page
+
+    from local.paths import StateDir
+
+_PATIENCE_MS: Final = 30_000
+_OPTIONS: Final = (
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+_MARKUP: Final = "<img src=x onerror=document.title='broken'> went dark"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=_PATIENCE_MS)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=require("chromium"), args=_OPTIONS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def console(browser: Browser, local_platform: StateDir) -> Iterator[Page]:
+    """The page, in a window of its own; it must not have complained when the test is over."""
+    complaints: list[str] = []
+    with browser.new_context(locale="en-GB") as window:
+        page = window.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "console", lambda said: complaints.append(said.text) if said.type == "error" else None
+        )
+        page.goto(json.loads(local_platform.endpoints.read_text("utf-8"))["console"])
+        expect(page.locator("#live")).to_have_class("good")
+        yield page
+    # Chromium reports refusals too; the page shows them in words of its own.
+    assert not [said for said in complaints if "status of 4" not in said]
+
+
+def test_a_newcomer_allocates_a_device_breaks_it_and_reads_why_it_is_gone(console: Page) -> None:
+    console.get_by_label("User id").fill("newcomer")
+    console.get_by_role("button", name="Allocate a device").click()
+    allocation = console.locator("#allocations tr", has=console.get_by_role("button"))
+    expect(allocation).to_have_count(1)
+    device = allocation.locator("td").nth(1).inner_text()
+
+    console.locator("#event").select_option("device.failed")
+    console.locator("[name=deviceId]").fill(device)
+    console.locator("[name=reason]").fill(_MARKUP)
+    console.get_by_role("button", name="Publish").click()
+
+    expect(console.locator("#publish-result")).to_contain_text("Published")
+    expect(allocation).to_have_count(0)
+    expect(console.locator("#devices tr", has_text=device)).to_contain_text("failed")
+    expect(console.locator("#notifications")).to_contain_text(_MARKUP)
+    expect(console.locator("#outcomes tr", has_text="device.failed")).to_contain_text("success")
+    expect(console).to_have_title("CloudPhone Scheduler – console")
+
+
+def test_an_event_that_no_function_would_accept_is_explained_beside_the_form(console: Page) -> None:
+    console.locator("#event").select_option("billing.overdue")
+    console.locator("[name=overdueAmount]").fill("much")
+    console.get_by_role("button", name="Publish").click()
+
+    expect(console.locator("#publish-result")).to_contain_text("overdueAmount")
+
+
+@pytest.mark.parametrize("width", [360, 800, 1600])
+def test_nothing_sticks_out_of_the_window(console: Page, width: int) -> None:
+    console.set_viewport_size({"width": width, "height": 800})
+
+    expect(console.get_by_role("heading", name="Devices")).to_be_visible()
+    assert console.evaluate("document.documentElement.scrollWidth") <= width
