@@ -1,8 +1,8 @@
 """Asks the broker how full its queues are: RabbitMQ 4 on Amazon MQ tells CloudWatch nothing of it.
 
 A passive declaration answers how many messages are ready. Dead letters are counted as a whole:
-counting them by source would mean taking and returning each, which raises its delivery count until
-the broker drops it at the limit of RabbitMQ 4. Which event they come from is in
+counting them by source would mean taking and returning every one of them each minute, hidden from
+operators meanwhile. Which event they come from is in
 ``scheduler_event_consumed_total{event_type, status="dead_lettered"}``.
 """
 

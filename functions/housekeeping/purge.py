@@ -17,14 +17,14 @@ is what keeps a late event from bringing it back.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from housekeeping.tools import naive
 from scheduler.database.purge import purge as purge_messages
 from scheduler.database.retry import run_again_when_overtaken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from datetime import datetime
 
     from pymysql.cursors import Cursor
@@ -35,54 +35,62 @@ if TYPE_CHECKING:
 CHUNK: Final = 1000
 """Rows a statement; others wait for at most that many row locks."""
 
-_OLD_ALLOCATIONS: Final = """
-    SELECT id FROM allocations WHERE released_at < %s ORDER BY released_at LIMIT %s
+# The index is forced: once most of a table is old, the optimizer would rather scan all of it.
+_OLD: Final = """
+    SELECT id FROM {table} FORCE INDEX ({index}) WHERE {ended} < %s ORDER BY {ended} LIMIT %s
 """
-_EXTENSIONS: Final = """
-    DELETE FROM allocation_extensions WHERE allocation_id IN %s
-"""
-_ALLOCATIONS: Final = """
-    DELETE FROM allocations WHERE id IN %s
-"""
-_WAITING: Final = """
-    DELETE FROM waiting WHERE ended_at < %s ORDER BY ended_at LIMIT %s
-"""
-_RESERVATIONS: Final = """
-    DELETE FROM reservations WHERE ended_at < %s ORDER BY ended_at LIMIT %s
-"""
-_OUTGOING: Final = """
-    DELETE FROM outgoing_events WHERE published_at < %s ORDER BY published_at LIMIT %s
-"""
-_OLD_NOTIFICATIONS: Final = """
-    SELECT id FROM notifications WHERE created_at < %s ORDER BY created_at LIMIT %s
-"""
-_DELIVERIES: Final = """
-    DELETE FROM notification_deliveries WHERE notification_id IN %s
-"""
-_NOTIFICATIONS: Final = """
-    DELETE FROM notifications WHERE id IN %s
+_DELETE: Final = """
+    DELETE FROM {table} WHERE {key} IN %s
 """
 
-Deletion: TypeAlias = "Callable[[Cursor, datetime], int]"
-"""Deletes at most a chunk of what is older, and returns how much."""
+
+class _Kept(NamedTuple):
+    """Rows that are kept for a time after they ended, and the table of what belongs to them."""
+
+    table: str
+    ended: str
+    found_by: str = "due_purge"
+    belongings: tuple[str, str] | None = None
+
+    @property
+    def search(self) -> str:
+        return _OLD.format(table=self.table, index=self.found_by, ended=self.ended)
+
+    @property
+    def deletions(self) -> Iterator[str]:
+        if self.belongings:
+            table, key = self.belongings
+            yield _DELETE.format(table=table, key=key)
+        yield _DELETE.format(table=self.table, key="id")
+
+
+_ALLOCATIONS: Final = (
+    _Kept("allocations", "released_at", belongings=("allocation_extensions", "allocation_id")),
+    _Kept("waiting", "ended_at"),
+    _Kept("reservations", "ended_at"),
+)
+_NOTIFICATIONS: Final = _Kept(
+    "notifications", "created_at", belongings=("notification_deliveries", "notification_id")
+)
+_OUTGOING: Final = _Kept("outgoing_events", "published_at", found_by="unpublished")
 
 
 def purge(tools: Tools, metrics: Metrics) -> Iterator[int]:  # noqa: ARG001 - a job's signature
     """Delete what is past its retention."""
     now, kept = tools.clock(), tools.settings
     yield from purge_messages(tools.database, now)
-    for deletion in (_delete_allocations, _delete(_WAITING), _delete(_RESERVATIONS)):
-        yield from _chunks(tools, deletion, now, kept.allocation_retention_days)
-    yield from _chunks(tools, _delete_notifications, now, kept.notification_retention_days)
-    yield from _chunks(tools, _delete(_OUTGOING), now, kept.outgoing_retention_days)
+    for rows, days in (
+        *((rows, kept.allocation_retention_days) for rows in _ALLOCATIONS),
+        (_NOTIFICATIONS, kept.notification_retention_days),
+        (_OUTGOING, kept.outgoing_retention_days),
+    ):
+        yield from _chunks(tools, rows, naive(now - timedelta(days=days)))
 
 
-def _chunks(tools: Tools, delete: Deletion, now: datetime, days: int) -> Iterator[int]:
-    before = naive(now - timedelta(days=days))
-
+def _chunks(tools: Tools, rows: _Kept, before: datetime) -> Iterator[int]:
     def run() -> int:
         with tools.database.transaction() as cursor:
-            return delete(cursor, before)
+            return _delete(cursor, rows, before)
 
     removed = CHUNK
     while removed == CHUNK:
@@ -90,22 +98,11 @@ def _chunks(tools: Tools, delete: Deletion, now: datetime, days: int) -> Iterato
         yield removed
 
 
-def _delete(statement: str) -> Deletion:
-    return lambda cursor, before: cursor.execute(statement, (before, CHUNK))
-
-
-def _delete_allocations(cursor: Cursor, before: datetime) -> int:
-    return _delete_found(cursor, before, _OLD_ALLOCATIONS, _EXTENSIONS, _ALLOCATIONS)
-
-
-def _delete_notifications(cursor: Cursor, before: datetime) -> int:
-    return _delete_found(cursor, before, _OLD_NOTIFICATIONS, _DELIVERIES, _NOTIFICATIONS)
-
-
-def _delete_found(cursor: Cursor, before: datetime, search: str, *deletions: str) -> int:
-    cursor.execute(search, (before, CHUNK))
+def _delete(cursor: Cursor, rows: _Kept, before: datetime) -> int:
+    """Delete at most a chunk of what is older, by key, and return how much."""
+    cursor.execute(rows.search, (before, CHUNK))
     ids = tuple(id_ for (id_,) in cursor.fetchall())
     if ids:
-        for deletion in deletions:
+        for deletion in rows.deletions:
             cursor.execute(deletion, (ids,))
     return len(ids)

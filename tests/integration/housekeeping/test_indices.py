@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from housekeeping.jobs import JOBS
+from scheduler.database.brake import engage
 from scheduler.database.connection import BulkCursor
 from tests.integration.housekeeping.conftest import Keeper, bare, deliver, ends, line
 from tests.integration.housekeeping.past import live_through
@@ -65,7 +66,9 @@ def past(store: Store) -> None:
     line(store, "u4", until=NOW)
     deliver(store, "late", NOW - 11 * MINUTE)
     bare(store)
-    store.run("UPDATE outgoing_events SET published_at = '2025-01-01' WHERE id < 5")
+    with store.database.transaction() as cursor:
+        engage(cursor, NOW)
+    store.run("UPDATE outgoing_events SET published_at = '2025-01-01' ORDER BY id LIMIT 4")
     store.run(f"ANALYZE TABLE {_TABLES}")
 
 
