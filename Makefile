@@ -9,10 +9,10 @@ CHECKOV_READY := .venv-checkov/.synced
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down status clean lock test lint programs servers scenarios faults bench-latency build build-here validate deploy
+.PHONY: help run up down status clean lock test lint programs servers scenarios faults dispatch-kills bench-dispatch bench-ses-outage bench-latency build build-here validate deploy
 
 help: ## List the targets
-	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: $(READY) ## Run the whole platform here; Ctrl-C stops it
 	@exec $(BIN)/python -m local run
@@ -50,6 +50,17 @@ KILLS ?= 1000
 SEED  ?= 1
 faults: servers ## Kill function, broker and database under load, and print the account (KILLS=, SEED=)
 	@$(BIN)/python -m tests.faults drill --kills $(KILLS) --seed $(SEED)
+
+dispatch-kills: KILLS = 100
+dispatch-kills: servers ## Kill the notification dispatcher under load, and print the account (KILLS=, SEED=)
+	@$(BIN)/python -m tests.integration.dispatch.kills --kills $(KILLS) --seed $(SEED)
+
+bench-dispatch: servers ## Measure how fast 10,000 due deliveries go out, and what they cost
+	@$(BIN)/python -m bench.dispatch
+
+DOWN ?= 300
+bench-ses-outage: servers ## Let SES hang (DOWN=300 seconds): push latency meanwhile, e-mails afterwards
+	@$(BIN)/python -m bench.ses_outage --down $(DOWN)
 
 bench-latency: servers ## Measure publish to WebSocket frame, p50 and p99 at 1/s and 100/s
 	@$(BIN)/python -m bench.latency

@@ -17,8 +17,8 @@ class Account:
     """Deliveries of a drill.
 
     ``lost`` were recorded as sent though no provider has them, ``unfinished`` have no end,
-    ``doubled`` counts what a provider accepted a second time, ``unexplained`` those among them
-    that had been recorded before they were sent again.
+    ``doubled`` counts by channel what a provider accepted a second time, ``unexplained`` those
+    among them that had been recorded before they were sent again.
     """
 
     kills: int
@@ -27,7 +27,7 @@ class Account:
     accepted: int
     lost: int
     unfinished: int
-    doubled: int
+    doubled: Counter[str]
     unexplained: int
 
     @classmethod
@@ -41,7 +41,10 @@ class Account:
             rows: all deliveries.
             accepted: by channel and notification id, how often a provider took it.
         """
+        doubled: Counter[str] = Counter()
         times = {row.id: accepted.get((row.channel, row.notification_id), 0) for row in rows}
+        for row in rows:
+            doubled[row.channel] += max(0, times[row.id] - 1)
         return cls(
             kills=kills,
             deliveries=len(rows),
@@ -49,14 +52,15 @@ class Account:
             accepted=sum(times.values()),
             lost=sum(row.status == "sent" and not times[row.id] for row in rows),
             unfinished=sum(row.status == "pending" for row in rows),
-            doubled=sum(max(0, count - 1) for count in times.values()),
+            doubled=doubled,
             # Each record of an attempt counts it, so a second one shows.
             unexplained=sum(times[row.id] > 1 and row.attempts > 1 for row in rows),
         )
 
     def lines(self) -> list[str]:
         """Return the account for people."""
-        per_kill = self.doubled / self.kills if self.kills else 0
+        doubled = self.doubled.total()
+        per_kill = doubled / self.kills if self.kills else 0
         return [
             f"dispatcher killed      {self.kills}",
             f"deliveries             {self.deliveries}",
@@ -64,6 +68,7 @@ class Account:
             f"accepted by providers  {self.accepted}",
             f"lost                   {self.lost}",
             f"without end            {self.unfinished}",
-            f"sent twice             {self.doubled} ({per_kill:.2f} per kill)",
+            f"sent twice             {doubled} ({per_kill:.2f} per kill)",
+            *(f"  {channel:<20} {count}" for channel, count in sorted(self.doubled.items())),
             f"  though recorded      {self.unexplained}",
         ]
