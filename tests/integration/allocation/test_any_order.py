@@ -16,20 +16,12 @@ from hypothesis.stateful import run_state_machine_as_test
 from scheduler.settings import AllocationStrategy
 from tests.integration.allocation.machine import Machine
 from tests.integration.allocation.platform import Platform
-from tests.support.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from tests.support.store import Store
 
 EXAMPLES: Final = int(os.environ.get("EXAMPLES", "24"))
 STEPS: Final = 30
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    made = Store(database_url)
-    yield made
-    made.database.close()
 
 
 @pytest.mark.parametrize("strategy", AllocationStrategy)
