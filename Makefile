@@ -6,10 +6,15 @@ READY  := $(VENV)/.synced
 SAM_BIN   := .venv-sam/bin
 SAM_READY := .venv-sam/.synced
 CHECKOV_READY := .venv-checkov/.synced
+BENCH_READY := .venv-bench/.synced
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
 .DEFAULT_GOAL := help
+<<<<<<< ours
 .PHONY: help run up down status clean lock test lint programs servers scenarios faults dispatch-kills bench-dispatch bench-ses-outage bench-latency build build-here validate deploy
+=======
+.PHONY: help run up down status clean lock test lint servers scenarios faults bench bench-latency build build-here validate deploy
+>>>>>>> theirs
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -51,6 +56,7 @@ SEED  ?= 1
 faults: servers ## Kill function, broker and database under load, and print the account (KILLS=, SEED=)
 	@$(BIN)/python -m tests.faults drill --kills $(KILLS) --seed $(SEED)
 
+<<<<<<< ours
 dispatch-kills: KILLS = 100
 dispatch-kills: servers ## Kill the notification dispatcher under load, and print the account (KILLS=, SEED=)
 	@$(BIN)/python -m tests.integration.dispatch.kills --kills $(KILLS) --seed $(SEED)
@@ -61,6 +67,10 @@ bench-dispatch: servers ## Measure how fast 10,000 due deliveries go out, and wh
 DOWN ?= 300
 bench-ses-outage: servers ## Let SES hang (DOWN=300 seconds): push latency meanwhile, e-mails afterwards
 	@$(BIN)/python -m bench.ses_outage --down $(DOWN)
+=======
+bench: servers build-here $(BENCH_READY) ## Measure throughput against bare SQL and other consumers, and more (8 minutes)
+	@.venv-bench/bin/python -m bench
+>>>>>>> theirs
 
 bench-latency: servers ## Measure publish to WebSocket frame, p50 and p99 at 1/s and 100/s
 	@$(BIN)/python -m bench.latency
@@ -99,6 +109,9 @@ lock: $(READY) ## Resolve the dependencies of pyproject.toml into the pinned, ha
 	@$(LOCK) --group dev -o requirements/dev.txt
 	@$(LOCK) --group sam -o requirements/sam.txt
 	@$(LOCK) --group checkov -o requirements/checkov.txt
+	@$(LOCK) --group bench -c requirements/dev.txt -o requirements/bench.txt
+
+IMPORT_ROOTS := -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "cloudphone.pth").write_text("".join(f"../../../../{root}\n" for root in (".", "functions", "layers/scheduler")))'
 
 # The environment, made again when its lock file changes. The .pth file (relative, so the checkout
 # may be moved with its environment made anew) lets every program in it import the project.
@@ -107,7 +120,7 @@ $(READY): requirements/dev.txt
 	@echo "Installing the Python environment into $(VENV) (once, and when requirements/dev.txt changes)"
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv $(VENV) && $(BIN)/python -m pip install --quiet --disable-pip-version-check uv; }
 	@$(BIN)/uv pip sync --python $(BIN)/python requirements/dev.txt
-	@$(BIN)/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "cloudphone.pth").write_text("".join(f"../../../../{root}\n" for root in (".", "functions", "layers/scheduler")))'
+	@$(BIN)/python $(IMPORT_ROOTS)
 	@touch $@
 
 $(SAM_READY): requirements/sam.txt $(READY)
@@ -120,4 +133,11 @@ $(CHECKOV_READY): requirements/checkov.txt $(READY)
 	@echo "Installing checkov into .venv-checkov (once, and when requirements/checkov.txt changes)"
 	@test -x .venv-checkov/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-checkov
 	@$(BIN)/uv pip sync --quiet --python .venv-checkov/bin/python requirements/checkov.txt
+	@touch $@
+
+$(BENCH_READY): requirements/bench.txt $(READY)
+	@echo "Installing what benchmarks need into .venv-bench (once, and when requirements/bench.txt changes)"
+	@test -x .venv-bench/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-bench
+	@$(BIN)/uv pip sync --quiet --python .venv-bench/bin/python requirements/bench.txt
+	@.venv-bench/bin/python $(IMPORT_ROOTS)
 	@touch $@

@@ -1,0 +1,82 @@
+"""The deployed functions, warm, in processes of their own as Lambda runs them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from local.event_source_mapping.environment import LambdaEnvironment
+from local.event_source_mapping.functions import deployed
+from local.event_source_mapping.mapping import EventSourceMapping
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from bench.stand import Spent, Stand
+
+
+class WarmFunction(LambdaEnvironment):
+    """An execution environment that has started and counts what it settled."""
+
+    def __init__(self, service: str, stand: Stand) -> None:
+        super().__init__(deployed(service, stand.environment, stand.logs), service)
+        self._stand = stand
+        self._wanted = 0
+        self._complete = threading.Event()
+        before = set(psutil.Process().children())
+        super().invoke(b"{}")
+        (self._child,) = set(psutil.Process().children()) - before
+
+    def invoke(self, event: bytes) -> bytes:
+        """Run the handler; every message must succeed."""
+        result = super().invoke(event)
+        settled = json.loads(result)
+        if set(settled) - {"success"}:
+            raise AssertionError(f"not all succeeded: {settled}, see {self.log_file}")
+        self._wanted -= settled.get("success", 0)
+        if self._wanted <= 0:
+            self._complete.set()
+        return result
+
+    def run(self, events: Sequence[bytes]) -> Spent:
+        """Invoke with one event after the other."""
+        with self._stand.measured(self._child) as spent:
+            for event in events:
+                self.invoke(event)
+        return spent[0]
+
+    def drain(self, queue: str, count: int) -> Spent:
+        """Consume messages of a queue through an event source mapping, as in production.
+
+        The function ends with its mapping.
+        """
+        self._wanted = count
+        self._complete.clear()
+        mapping = EventSourceMapping(self._stand.rabbitmq.url, queue, self)
+        with self._stand.measured(self._child) as spent:
+            mapping.start()
+            self._complete.wait()
+        mapping.stop()
+        return spent[0]
+
+    @property
+    def peak_memory(self) -> int:
+        """Return the most memory the process ever had, in bytes (VmHWM of proc(5))."""
+        status = Path(f"/proc/{self._child.pid}/status").read_text(encoding="utf-8")
+        line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+
+
+@contextmanager
+def warm(service: str, stand: Stand) -> Iterator[WarmFunction]:
+    """Start a function for the block."""
+    function = WarmFunction(service, stand)
+    try:
+        yield function
+    finally:
+        function.close()

@@ -1,0 +1,107 @@
+"""Where the time of a batch goes: by stage, and as a profile.
+
+    python -m bench.stages EVENTS PROFILE
+
+Runs device-events in this process, on the servers that the environment names. ``EVENTS`` holds an
+invocation on each line; the first tenth warms up. Results go to stderr, the function logs to
+stdout.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pyinstrument import Profiler
+
+from scheduler.messaging.publisher import Publisher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scheduler.database.connection import Database
+
+_STAGES: Final = {
+    "decode": (("scheduler.pipeline.consumer", "decode"),),
+    "validate": (("scheduler.pipeline.consumer", "_validate"),),
+    "load": (("scheduler.database.load", "processed"), ("scheduler.database.load", "snapshot")),
+    "decide": (("scheduler.pipeline.transaction", "decide"),),
+    "commit": (("scheduler.pipeline.transaction", "commit"),),
+    "settle": (("scheduler.pipeline.consumer", "settle"),),
+    "report": (("scheduler.pipeline.consumer", "report"),),
+}
+_STATUS: Final = """
+    SHOW SESSION STATUS WHERE Variable_name IN ('Questions', 'Bytes_received', 'Bytes_sent')
+"""
+
+
+class Stopwatch:
+    """Seconds of wall clock and of CPU by stage."""
+
+    def __init__(self) -> None:
+        self.spent: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+
+    def timed(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a function whose calls are added to a stage."""
+
+        def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever it takes and gives
+            wall, cpu = time.perf_counter(), time.thread_time()
+            result = function(*args, **kwargs)
+            if hasattr(result, "__next__"):
+                result = iter(list(result))
+            total = self.spent[stage]
+            total[0] += time.perf_counter() - wall
+            total[1] += time.thread_time() - cpu
+            return result
+
+        return call
+
+
+def main(events_file: str, profile_file: str) -> None:
+    """Measure, and print what was found as JSON to stderr."""
+    app = importlib.import_module("device_events.app")
+    events = [json.loads(line) for line in Path(events_file).read_bytes().splitlines()]
+    warm, third = len(events) // 10, len(events) // 3
+    for event in events[:warm]:
+        app.handler(event, None)
+    database = app._consumer._transaction._database  # noqa: SLF001 - its statements are counted
+    before = _status(database)
+    app.handler(events[warm], None)
+    cost = {name: value - before[name] for name, value in _status(database).items()}
+    cost["Questions"] -= 2  # the SHOW itself and the COMMIT after it
+    with Profiler(interval=0.0005) as profiler:
+        for event in events[warm + 1 : third]:
+            app.handler(event, None)
+    Path(profile_file).write_text(profiler.output_html(), encoding="utf-8")
+    watch = Stopwatch()
+    _instrument(watch)
+    handle = watch.timed("all", app.handler)
+    for event in events[third:]:
+        handle(event, None)
+    spent = {
+        stage: [s / (len(events) - third) for s in both] for stage, both in watch.spent.items()
+    }
+    print(json.dumps({"cost": cost, "stages": spent}), file=sys.stderr)
+
+
+def _instrument(watch: Stopwatch) -> None:
+    for stage, places in _STAGES.items():
+        for module_name, name in places:
+            module = importlib.import_module(module_name)
+            setattr(module, name, watch.timed(stage, getattr(module, name)))
+    Publisher.publish = watch.timed("settle", Publisher.publish)  # type: ignore[method-assign]
+
+
+def _status(database: Database) -> dict[str, int]:
+    with database.transaction() as cursor:
+        cursor.execute(_STATUS)
+        return {name: int(value) for name, value in cursor.fetchall()}
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

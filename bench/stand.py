@@ -1,0 +1,149 @@
+"""The servers of a benchmark: private, durable as in production, gone afterwards."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import pika
+import psutil
+
+from bench.latency_line import delayed
+from local.aws import create_resources
+from local.environment import function_environment
+from local.ports import free_port
+from local.servers.mariadb import DURABLE, MariaDB
+from local.servers.moto import Moto
+from local.servers.rabbitmq import RabbitMQ, RabbitPorts
+from scheduler.database.connection import connect
+from scheduler.database.migrate import migrate
+from scheduler.messaging import topology
+from scheduler.settings import DatabaseSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pymysql.cursors import Cursor
+
+    from local.servers.server import Server
+
+AS_ON_RDS: Final = (
+    *DURABLE,
+    # RDS keeps a binary log for its backups and flushes that at each commit, too.
+    *("--log-bin=binlog", "--sync-binlog=1", "--server-id=1"),
+    *("--innodb-buffer-pool-size=1G", "--innodb-log-file-size=512M"),
+)
+_TABLES: Final = (
+    *("users", "devices", "allocations", "event_versions", "processed_messages"),
+    *("delivery_attempts", "notifications", "notification_deliveries", "outgoing_events"),
+)
+
+_NO_BRAKE: Final = {"MASS_FAILURE_SHARE": "1", "MASS_FAILURE_DEVICES": "1000000"}
+"""A benchmark is a mass failure; what is measured is releasing, not holding back."""
+
+
+class Spent(NamedTuple):
+    """Seconds of wall clock, and of CPU by the function and by the database."""
+
+    seconds: float
+    function_cpu: float
+    database_cpu: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """Running servers: a migrated database, a declared topology, DynamoDB 5 ms away."""
+
+    folder: Path
+    mariadb: MariaDB
+    rabbitmq: RabbitMQ
+    aws_url: str
+
+    @property
+    def logs(self) -> Path:
+        """Return where functions log to."""
+        return self.folder / "log"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Return the environment variables of the functions."""
+        return {
+            **function_environment(self.mariadb.url, self.rabbitmq.url, self.aws_url),
+            **_NO_BRAKE,
+        }
+
+    @property
+    def database(self) -> DatabaseSettings:
+        """Return how the functions reach the database."""
+        return DatabaseSettings.model_validate({"DATABASE_URL": self.mariadb.url})
+
+    @contextmanager
+    def cursor(self) -> Iterator[Cursor]:
+        """Open a connection like the functions' own, which commits each statement."""
+        with closing(connect(self.database, 600)) as connection, connection.cursor() as cursor:
+            cursor.execute("SET autocommit = 1")
+            yield cursor
+
+    def empty(self) -> None:
+        """Leave nothing in the database; queues were drained by who filled them."""
+        with self.cursor() as cursor:
+            for table in _TABLES:
+                # Looking first is much cheaper than truncating an empty table.
+                if cursor.execute(f"SELECT 1 FROM {table} LIMIT 1"):
+                    cursor.execute(f"TRUNCATE TABLE {table}")
+
+    @contextmanager
+    def measured(self, process: psutil.Process | None = None) -> Iterator[list[Spent]]:
+        """Measure the block; what it spent is in the list when it has ended.
+
+        Args:
+            process: who does the work; this process if not given.
+        """
+        processes = (process or psutil.Process(), psutil.Process(self.mariadb.pids()[0]))
+        found: list[Spent] = []
+        before = [_cpu(one) for one in processes]
+        started = time.perf_counter()
+        yield found
+        seconds = time.perf_counter() - started
+        found.append(Spent(seconds, *(_cpu(p) - b for p, b in zip(processes, before, strict=True))))
+
+
+@contextmanager
+def running_stand() -> Iterator[Stand]:
+    """Run the servers during the block."""
+    folder = Path(tempfile.mkdtemp(prefix="cloudphone-bench-"))
+    folder.chmod(0o711)  # the accounts of the servers must pass
+    logs = folder / "log"
+    ports = RabbitPorts(free_port(), free_port(), free_port(), free_port())
+    mariadb = MariaDB(folder / "mariadb", logs, free_port(), AS_ON_RDS)
+    rabbitmq = RabbitMQ(folder / "rabbitmq", logs, ports)
+    moto = Moto(folder / "moto", logs, free_port())
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder)
+        servers: tuple[Server, ...] = (rabbitmq, mariadb, moto)
+        for server in servers:
+            stack.callback(server.kill)
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda server: server.start(), servers))
+        create_resources(moto.url)
+        stand = Stand(folder, mariadb, rabbitmq, stack.enter_context(delayed(moto.port)))
+        _prepare(stand)
+        yield stand
+
+
+def _prepare(stand: Stand) -> None:
+    migrate(stand.database)
+    parameters = pika.URLParameters(stand.rabbitmq.url)
+    with closing(pika.BlockingConnection(parameters)) as connection:
+        topology.declare(connection.channel())
+
+
+def _cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
