@@ -10,11 +10,15 @@ BENCH_READY := .venv-bench/.synced
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
 .DEFAULT_GOAL := help
+<<<<<<< HEAD
 <<<<<<< ours
 .PHONY: help run up down status clean lock test lint programs servers scenarios faults dispatch-kills bench-dispatch bench-ses-outage bench-latency build build-here validate deploy
 =======
 .PHONY: help run up down status clean lock test lint servers scenarios faults bench bench-latency build build-here validate deploy
 >>>>>>> theirs
+=======
+.PHONY: help run up down status clean lock test openapi schemathesis lint programs servers scenarios faults dispatch-kills bench-dispatch bench-ses-outage bench-latency build build-here validate deploy
+>>>>>>> 473d354 (Describe the API at build time, serve and show the description, and let schemathesis hold the API to it)
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -38,6 +42,13 @@ clean: ## Delete the local platform's data, build results and caches
 
 test: lint programs validate build-here ## Everything that must pass: lint, types, template, tests on real servers
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
+
+openapi: $(READY) ## Write the description of the API that is served at /openapi.json
+	@$(BIN)/python -m allocation_api.openapi.build
+
+EXAMPLES ?= 100
+schemathesis: programs ## Call every operation of the API well and badly (EXAMPLES= each)
+	@EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q -s -p no:xdist tests/integration/contract
 
 lint: $(READY) ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

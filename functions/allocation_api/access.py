@@ -54,6 +54,7 @@ ACCESS: Final = {
     ("PUT", "/api/users/{user_id}/preferences"): Access.OWNER,
     ("POST", "/api/realtime/ticket"): Access.USER,
     ("GET", "/api/health"): Access.ANYONE,
+    ("GET", "/openapi.json"): Access.ANYONE,
 }
 
 
@@ -82,7 +83,9 @@ def is_open(method: str, path: str) -> bool:
 
 
 def _no_route(method: str, path: str) -> ApiError:
-    allowed = sorted(verb for verb, template in ACCESS if _pattern(template).fullmatch(path))
+    literal = sorted(verb for verb, template in ACCESS if template == path)
+    matching = (verb for verb, template in ACCESS if _pattern(template).fullmatch(path))
+    allowed = literal or sorted(set(matching))
     if not allowed:
         return not_found("route")
     message = f"{method} is not possible here"

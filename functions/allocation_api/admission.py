@@ -15,6 +15,9 @@ from allocation_api.errors import ApiError, invalid
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+BODY_LIMIT: Final = 128 * 1024
+"""Bytes of a body: room for a hundred requests with the longest ids and keys."""
+
 _JSON: Final = "application/json"
 
 
@@ -27,7 +30,8 @@ def readable(event: Mapping[str, Any]) -> dict[str, Any]:
     they are read (`allocation_api.wire.PathId`).
 
     Raises:
-        ApiError: 415 for a body that is not declared as JSON, 422 for one that is no text.
+        ApiError: 413 for a body that is too long, 415 for one that is not declared as JSON, 422
+            for one that is no text.
     """
     return {**event, "rawPath": quote(event["rawPath"]), "isBase64Encoded": False} | _body(event)
 
@@ -58,7 +62,16 @@ def _body(event: Mapping[str, Any]) -> dict[str, str]:
             "unsupported_media_type",
             f"the body must be {_JSON}",
         )
-    return {"body": _text(body) if event.get("isBase64Encoded") else body}
+    text = _text(body) if event.get("isBase64Encoded") else body
+    if len(text.encode(errors="replace")) > BODY_LIMIT:
+        raise _too_large()
+    return {"body": text}
+
+
+def _too_large() -> ApiError:
+    details = {"maxBytes": BODY_LIMIT}
+    message = "the body is too long"
+    return ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "payload_too_large", message, details)
 
 
 def _header(event: Mapping[str, Any], name: str) -> str:

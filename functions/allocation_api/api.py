@@ -20,6 +20,7 @@ from allocation_api.failures import answer_failures
 from allocation_api.health.routes import health_routes
 from allocation_api.history.routes import history_routes
 from allocation_api.notifications.routes import notification_routes
+from allocation_api.openapi.routes import openapi_routes
 from allocation_api.preferences.routes import preference_routes
 from allocation_api.realtime.routes import realtime_routes
 from allocation_api.users.routes import user_routes
@@ -39,6 +40,15 @@ if TYPE_CHECKING:
 
     from allocation_api.caller import Caller
     from allocation_api.settings import ApiSettings
+
+HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
+    "X-Content-Type-Options": "nosniff",
+}
+"""Of every answer: it is data, somebody's own, and nothing to be shown as a page."""
 
 _NUDGE_SECONDS: Final = 1.0
 """A caller does not wait longer for a broker that is away."""
@@ -75,6 +85,7 @@ class AllocationApi:
             preference_routes(database),
             realtime_routes(settings),
             health_routes(settings),
+            openapi_routes(),
         ):
             self.resolver.include_router(router)
 
@@ -90,6 +101,7 @@ class AllocationApi:
             answer = self.resolver.resolve(readable(event), context)  # type: ignore[arg-type]
         except ApiError as error:
             answer = error.gateway_response
+        answer["headers"].update(HEADERS)
         _logger.info(
             "Answered a request",
             extra={

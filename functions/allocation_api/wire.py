@@ -14,7 +14,15 @@ from scheduler.messaging.contract import Id
 Moment = datetime
 """A time in answers: ISO 8601, UTC."""
 
-Amount = Annotated[int, Field(strict=True, ge=0, le=1_000_000_000)]
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole), Field(strict=True)]
+"""A whole number in a request, neither text nor truth value; JSON does not tell 60.0 from 60."""
+
+Amount = Annotated[Whole, Field(ge=0, le=1_000_000_000)]
 """A number of devices, cores or megabytes in a request."""
 
 

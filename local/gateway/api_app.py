@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Route
+
+from local.gateway.docs import docs_routes
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -22,13 +24,12 @@ def api_app(http_api: HttpApi, jwks: dict[str, Any], metrics: EmfCollector) -> S
     async def keys(_request: Request) -> Response:
         return JSONResponse(jwks)
 
-    return Starlette(
-        routes=[
-            Route("/.well-known/jwks.json", keys),
-            metrics_route(metrics),
-            Mount("/", app=http_api),
-        ]
+    app = Starlette(
+        routes=[Route("/.well-known/jwks.json", keys), *docs_routes(), metrics_route(metrics)]
     )
+    # No Mount("/"): its pattern does not match a path with a line break in it.
+    app.router.default = http_api
+    return app
 
 
 def metrics_route(metrics: EmfCollector) -> Route:

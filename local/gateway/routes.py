@@ -34,6 +34,7 @@ class Route:
 
 ROUTES: Final = (  # the most specific first, as API Gateway prefers it
     Route("GET", "/api/health", authorized=False),
+    Route("GET", "/openapi.json", authorized=False),
     Route("ANY", "/api/{proxy+}", authorized=True),
 )
 

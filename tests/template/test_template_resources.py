@@ -90,7 +90,7 @@ def test_payment_failures_outlive_the_stack(stack: Stack) -> None:
     assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
 
 
-def test_only_health_answers_without_a_token(stack: Stack) -> None:
+def test_only_health_and_the_description_answer_without_a_token(stack: Stack) -> None:
     api = stack.of_type("AWS::ApiGatewayV2::Api")["HttpApi"]
 
     guards = {
@@ -101,6 +101,7 @@ def test_only_health_answers_without_a_token(stack: Stack) -> None:
 
     assert guards == {
         ("/api/health", "get"): [{"NONE": []}],
+        ("/openapi.json", "get"): [{"NONE": []}],
         ("/api/{proxy+}", "x-amazon-apigateway-any-method"): [{"Jwt": []}],
     }
 
@@ -109,9 +110,18 @@ def test_the_local_gateway_has_the_routes_of_the_api(stack: Stack) -> None:
     api = stack.of_type("AWS::ApiGatewayV2::Api")["HttpApi"]
 
     deployed = {path: "get" in operations for path, operations in api["Body"]["paths"].items()}
-    local = {route.path: route.method == "GET" for route in ROUTES if "/api/" in route.path}
+    local = {route.path: route.method == "GET" for route in ROUTES}
 
     assert local == deployed
+
+
+def test_nobody_can_flood_the_api(stack: Stack) -> None:
+    stage = stack.of_type("AWS::ApiGatewayV2::Stage")["HttpApiApiGatewayDefaultStage"]
+
+    assert stage["DefaultRouteSettings"] == {
+        "ThrottlingRateLimit": {"Ref": "ApiRateLimit"},
+        "ThrottlingBurstLimit": {"Ref": "ApiBurstLimit"},
+    }
 
 
 def test_tokens_are_checked_for_issuer_and_audience(stack: Stack) -> None:

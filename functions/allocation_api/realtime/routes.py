@@ -17,11 +17,10 @@ def realtime_routes(settings: ApiSettings) -> Router:
     router = Router()
     desk = TicketDesk(settings)
 
-    @router.post("/api/realtime/ticket")
+    @router.post("/api/realtime/ticket", status_code=HTTPStatus.CREATED)
     def issue() -> Response[Ticket]:
         ticket = desk.issue(router.caller.user_id, datetime.now(UTC))
         shown = Ticket(ticket=ticket.secret, expires_at=ticket.expires_at)
-        headers = {"Cache-Control": "no-store"}
-        return Response(HTTPStatus.CREATED, CONTENT_TYPE, shown, headers)
+        return Response(HTTPStatus.CREATED, CONTENT_TYPE, shown)
 
     return router

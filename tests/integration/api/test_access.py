@@ -133,6 +133,7 @@ def test_what_is_not_there_is_told_to_those_who_may_ask(api: Client, rows: Rows)
         ("DELETE", "/api/users/u1", "GET, PUT"),
         ("HEAD", "/api/devices", "GET"),
         ("POST", "/api/health", "GET"),
+        ("PATCH", "/api/allocations/batch", "POST"),
     ],
 )
 def test_another_method_is_answered_with_those_that_are_possible(

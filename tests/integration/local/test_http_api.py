@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -187,6 +189,33 @@ def test_a_slow_function_is_given_up(issuer: TokenIssuer, tmp_path: Path) -> Non
 
 def test_the_keys_of_the_tokens_are_published(api: httpx.Client, issuer: TokenIssuer) -> None:
     assert api.get("/.well-known/jwks.json").json() == json.loads(json.dumps(issuer.jwks()))
+
+
+@pytest.mark.parametrize("path", ["/api/users/a%0ab", "/api/users/a%0d%0ab", "/api/users/%00"])
+def test_a_path_with_control_characters_reaches_the_function(api: httpx.Client, path: str) -> None:
+    assert seen(api.get(path))["rawPath"] == unquote(path)
+
+
+def test_a_path_with_a_line_break_that_is_no_route_is_not_found(api: httpx.Client) -> None:
+    response = api.get("/x%0ay")
+
+    assert (response.status_code, response.json()) == (404, {"message": "Not Found"})
+
+
+def test_the_page_of_the_description_loads_only_from_here(api: httpx.Client) -> None:
+    page = api.get("/docs")
+
+    assert page.headers["content-type"].startswith("text/html")
+    loaded = re.findall(r'(?:src|href|url)(?:=|: )"([^"]+)"', page.text)
+    assert loaded == ["/docs/swagger-ui.css", "/docs/swagger-ui.js", "/openapi.json"]
+    assert api.get(loaded[0]).headers["content-type"].startswith("text/css")
+    assert "SwaggerUIBundle" in api.get(loaded[1]).text
+
+
+def test_the_description_is_the_functions_and_needs_no_token(api: httpx.Client) -> None:
+    event = seen(api.get("/openapi.json", headers={"authorization": ""}))
+
+    assert event["rawPath"] == "/openapi.json"
 
 
 def test_metrics_are_published_for_prometheus(api: httpx.Client) -> None:

@@ -16,6 +16,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationInfo,
+    WithJsonSchema,
 )
 from pydantic.alias_generators import to_camel
 
@@ -23,6 +24,11 @@ from scheduler.domain.guard import Aggregate, Guard, Stamp
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]", re.ASCII)
+_PRINTABLE: Final = (
+    r"^[^\s\x00-\x1f\x7f-\x9f\u2028\u2029]"
+    r"([^\x00-\x1f\x7f-\x9f\u2028\u2029]*[^\s\x00-\x1f\x7f-\x9f\u2028\u2029])?$"
+)
+"""What `_printable` lets through, for readers of the API's description."""
 _MAX_TEXT: Final = 300
 _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 MAX_AHEAD: Final = timedelta(days=1)
@@ -62,7 +68,12 @@ def _now(info: ValidationInfo) -> datetime:
     return now
 
 
-Id = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_printable)]
+Id = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=64),
+    AfterValidator(_printable),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 64, "pattern": _PRINTABLE}),
+]
 """An id of a user or device."""
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_printable)]

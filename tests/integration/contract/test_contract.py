@@ -1,0 +1,51 @@
+"""schemathesis calls every operation of /openapi.json, well and badly.
+
+What a schema cannot say – whose cursor it is, which time zones there are – may be refused with 422,
+so not everything that fits the schema is accepted. EXAMPLES (per operation) makes it longer:
+`make schemathesis`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from local.gateway.tokens import TokenIssuer
+
+EXAMPLES = os.environ.get("EXAMPLES", "3")
+# The API's broker is away, and its health says so.
+CONFIG = """
+[checks]
+positive_data_acceptance.enabled = false
+
+[[operations]]
+include-path = "/api/health"
+checks.not_a_server_error.enabled = false
+"""
+
+
+def test_no_answer_is_an_error_of_the_server_or_undocumented(
+    api_url: str, issuer: TokenIssuer, tmp_path: Path
+) -> None:
+    (tmp_path / "schemathesis.toml").write_text(CONFIG, "utf-8")
+    token = issuer.issue_token("fuzzer", admin=True)
+
+    done = subprocess.run(
+        [
+            *(Path(sys.executable).with_name("schemathesis"), "run", f"{api_url}/openapi.json"),
+            *("--header", f"Authorization: Bearer {token}"),
+            *("--max-examples", EXAMPLES, "--generation-deterministic"),
+            *("--no-color", "--suppress-health-check", "all"),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,85 @@
+"""The description of the API is that of the code, and says all there is to say."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from allocation_api.access import ACCESS, Access
+from allocation_api.api import AllocationApi
+from allocation_api.openapi.build import as_text, document
+from allocation_api.openapi.operations import OPERATIONS
+from allocation_api.openapi.routes import DOCUMENT
+from allocation_api.settings import ApiSettings
+from scheduler.allocation.refusal import Refusal
+from tests.integration.api.client import Client
+from tests.unit.api.test_routes_of_the_api import ENVIRONMENT
+
+REFERENCE = "#/components/schemas/"
+
+
+@pytest.fixture(scope="module")
+def described() -> dict[str, Any]:
+    return document()
+
+
+def operations(described: dict[str, Any]) -> list[dict[str, Any]]:
+    return [operation for path in described["paths"].values() for operation in path.values()]
+
+
+def test_the_committed_description_is_that_of_the_code(described: dict[str, Any]) -> None:
+    assert DOCUMENT.read_text("utf-8") == as_text(described), "run `make openapi` and commit"
+
+
+def test_every_route_of_the_table_of_roles_is_described() -> None:
+    assert set(OPERATIONS) | {("GET", "/openapi.json")} == set(ACCESS)
+
+
+def test_names_are_unique(described: dict[str, Any]) -> None:
+    names = [operation["operationId"] for operation in operations(described)]
+
+    assert len(names) == len(set(names))
+
+
+def test_every_reference_leads_somewhere_and_every_schema_is_used(
+    described: dict[str, Any],
+) -> None:
+    used = set(re.findall(f'"{REFERENCE}([^"]+)"', json.dumps(described)))
+
+    assert used == set(described["components"]["schemas"])
+
+
+def test_every_refusal_is_described(described: dict[str, Any]) -> None:
+    told = json.dumps([operation["responses"] for operation in operations(described)])
+
+    for refusal in Refusal:
+        assert refusal.value in told
+
+
+@pytest.mark.parametrize(("route", "access"), ACCESS.items())
+def test_what_depends_on_the_role_is_described(
+    described: dict[str, Any], route: tuple[str, str], access: Access
+) -> None:
+    if route == ("GET", "/openapi.json"):
+        return
+    name = OPERATIONS[route].name
+    (found,) = [one for one in operations(described) if one["operationId"] == name]
+    answers = found["responses"]
+
+    assert ("401" in answers) == (access is not Access.ANYONE)
+    assert ("security" in found) == (access is Access.ANYONE)
+    assert access not in {Access.OWNER, Access.ADMIN} or "403" in answers
+    assert {"413", "415", "422"} <= set(answers) or "requestBody" not in found
+    assert {"500", "503"} <= set(answers)
+
+
+def test_the_description_is_served_as_it_is_without_a_token() -> None:
+    api = Client(AllocationApi(ApiSettings.model_validate(ENVIRONMENT)).handle)
+
+    reply = api.get("/openapi.json", claims=None)
+
+    assert reply.status == 200
+    assert reply.body == json.loads(DOCUMENT.read_text("utf-8"))
