@@ -11,11 +11,7 @@ LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 
 .DEFAULT_GOAL := help
 <<<<<<< HEAD
-<<<<<<< ours
-.PHONY: help run up down status clean lock test lint programs servers scenarios faults dispatch-kills bench-dispatch bench-ses-outage bench-latency build build-here validate deploy
-=======
-.PHONY: help run up down status clean lock test lint servers scenarios faults bench bench-latency build build-here validate deploy
->>>>>>> theirs
+.PHONY: help run up down status clean lock test lint programs servers scenarios faults dispatch-kills bench bench-dispatch bench-ses-outage bench-latency invoke test-sam build build-here validate deploy
 =======
 .PHONY: help run up down status clean lock test openapi schemathesis lint programs servers scenarios faults dispatch-kills bench-dispatch bench-ses-outage bench-latency build build-here validate deploy
 >>>>>>> 473d354 (Describe the API at build time, serve and show the description, and let schemathesis hold the API to it)
@@ -67,7 +63,9 @@ SEED  ?= 1
 faults: servers ## Kill function, broker and database under load, and print the account (KILLS=, SEED=)
 	@$(BIN)/python -m tests.faults drill --kills $(KILLS) --seed $(SEED)
 
-<<<<<<< ours
+bench: servers build-here $(BENCH_READY) ## Measure throughput against bare SQL and other consumers, and more (8 minutes)
+	@.venv-bench/bin/python -m bench
+
 dispatch-kills: KILLS = 100
 dispatch-kills: servers ## Kill the notification dispatcher under load, and print the account (KILLS=, SEED=)
 	@$(BIN)/python -m tests.integration.dispatch.kills --kills $(KILLS) --seed $(SEED)
@@ -78,10 +76,6 @@ bench-dispatch: servers ## Measure how fast 10,000 due deliveries go out, and wh
 DOWN ?= 300
 bench-ses-outage: servers ## Let SES hang (DOWN=300 seconds): push latency meanwhile, e-mails afterwards
 	@$(BIN)/python -m bench.ses_outage --down $(DOWN)
-=======
-bench: servers build-here $(BENCH_READY) ## Measure throughput against bare SQL and other consumers, and more (8 minutes)
-	@.venv-bench/bin/python -m bench
->>>>>>> theirs
 
 bench-latency: servers ## Measure publish to WebSocket frame, p50 and p99 at 1/s and 100/s
 	@$(BIN)/python -m bench.latency
@@ -101,6 +95,14 @@ build: $(SAM_READY) ## Build what `sam deploy` uploads (ARCHITECTURE=x86_64 for 
 	@PIP_NO_INDEX=1 PIP_FIND_LINKS=$(CURDIR)/$(WHEELS) $(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE)
 	@for l in .aws-sam/build/*Layer; do $(COMPILE) -s $$l -p /opt $$l; done
 	@for f in .aws-sam/build/*Function; do $(COMPILE) -s $$f -p /var/task $$f; done
+
+EVENT    ?= events/device-failed.json
+FUNCTION ?=
+invoke: up build-here ## Run one sample by `sam local invoke` against the platform here (EVENT=, FUNCTION=; needs Docker)
+	@$(BIN)/python -m local.sam $(EVENT) $(if $(FUNCTION),--function $(FUNCTION))
+
+test-sam: servers build-here ## Every function with all its samples by real `sam local invoke`; needs Docker (LAMBDA_IMAGE=)
+	@$(BIN)/python -m pytest -v tests/sam_local
 
 build-here: ## Build for this machine, to run without or with Docker
 	@$(MAKE) --no-print-directory build ARCHITECTURE=$(subst aarch64,arm64,$(shell uname -m))
