@@ -10,11 +10,8 @@ BENCH_READY := .venv-bench/.synced
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help run up down status clean lock test lint programs servers scenarios faults dispatch-kills bench bench-dispatch bench-ses-outage bench-latency invoke test-sam build build-here validate deploy
-=======
-.PHONY: help run up down status clean lock test openapi schemathesis lint programs servers scenarios faults dispatch-kills bench-dispatch bench-ses-outage bench-latency build build-here validate deploy
->>>>>>> 473d354 (Describe the API at build time, serve and show the description, and let schemathesis hold the API to it)
+.PHONY: help run up down status clean lock test openapi schemathesis lint programs servers scenarios faults dispatch-kills \
+  bench bench-dispatch bench-ses-outage bench-latency invoke test-sam build build-here validate deploy
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 20
