@@ -10,7 +10,8 @@ BENCH_READY := .venv-bench/.synced
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down status clean lock test openapi schemathesis lint programs servers scenarios faults dispatch-kills \
+# Every target is a command; none names a file that it makes.
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' Makefile)
   bench bench-dispatch bench-ses-outage bench-latency invoke test-sam build build-here validate deploy
 
 help: ## List the targets
