@@ -12,7 +12,6 @@ LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 .DEFAULT_GOAL := help
 # Every target is a command; none names a file that it makes.
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' Makefile)
-  bench bench-dispatch bench-ses-outage bench-latency invoke test-sam build build-here validate deploy
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 20
