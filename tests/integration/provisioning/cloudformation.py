@@ -48,11 +48,16 @@ class CloudFormation:
         self._server.shutdown()
         self._server.server_close()
 
+    @property
+    def port(self) -> int:
+        """Return the port at which answers are taken."""
+        return self._server.server_port
+
     def request(self, kind: str, **more: str) -> dict[str, Any]:
         """Return a request as the function receives it."""
         return {
             "RequestType": kind,
-            "ResponseURL": f"http://127.0.0.1:{self._server.server_port}/answer?Signature=x",
+            "ResponseURL": f"http://127.0.0.1:{self.port}/answer?Signature=x",
             "StackId": "arn:aws:cloudformation:us-east-1:123456789012:stack/cloudphone/1",
             "RequestId": f"{kind}-1",
             "ResourceType": "AWS::CloudFormation::CustomResource",

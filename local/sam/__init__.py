@@ -1,0 +1,1 @@
+"""``sam local invoke`` against the local platform."""

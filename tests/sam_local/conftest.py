@@ -1,0 +1,62 @@
+"""``make up`` with data of its own, and a network on which containers reach it."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.sam.invoke import SamLocal, image, ports
+from local.sam.network import ContainerNetwork
+from tests.integration.provisioning.cloudformation import CloudFormation
+from tests.integration.supervisor.local_platform import LocalPlatform
+from tests.sam_local.stage import Stage
+from tests.support.queues import Queues
+from tests.support.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def platform() -> Iterator[LocalPlatform]:
+    # Not below pytest's folder, which the accounts of the servers may not enter.
+    with tempfile.TemporaryDirectory(prefix="cloudphone-") as path:
+        Path(path).chmod(0o711)
+        with closing(LocalPlatform(Path(path) / "state")) as made:
+            up = made.command("up")
+            assert up.returncode == 0, up.stdout + up.stderr
+            yield made
+
+
+@pytest.fixture(scope="session")
+def cloudformation() -> Iterator[CloudFormation]:
+    with CloudFormation() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def sam(
+    platform: LocalPlatform,
+    cloudformation: CloudFormation,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[SamLocal]:
+    endpoints = platform.endpoints()
+    with ContainerNetwork(image(), ports(endpoints) | {cloudformation.port}) as network:
+        yield SamLocal(endpoints, network.name, tmp_path_factory.mktemp("sam"), tell=print)
+
+
+@pytest.fixture(scope="session")
+def _stage(sam: SamLocal) -> Iterator[Stage]:
+    store, endpoints = Store(sam.endpoints["database"]), sam.endpoints
+    yield Stage(sam, store, Queues(endpoints["amqp"]), endpoints)
+    store.database.close()
+
+
+@pytest.fixture
+def stage(_stage: Stage) -> Stage:
+    _stage.reset()
+    return _stage
