@@ -10,8 +10,8 @@ import pytest
 
 from local.environment import aws_environment
 from local.servers.mariadb import MariaDB
+from scheduler.database.bulk import BulkCursor
 from scheduler.database.connection import (
-    BulkCursor,
     Database,
     DatabaseUnavailableError,
     connect,

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from scheduler.database.connection import BulkCursor, Database
+from scheduler.database.bulk import BulkCursor
+from scheduler.database.connection import Database
 from scheduler.messaging.message import Message
 from tests.integration.housekeeping.past import live_through
 from tests.support.events import EVENT_TYPES, message

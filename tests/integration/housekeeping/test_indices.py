@@ -9,7 +9,7 @@ import pytest
 
 from housekeeping.jobs import JOBS
 from scheduler.database.brake import engage
-from scheduler.database.connection import BulkCursor
+from scheduler.database.bulk import BulkCursor
 from tests.integration.housekeeping.conftest import Keeper, bare, deliver, ends, line
 from tests.integration.housekeeping.past import live_through
 from tests.support.world import MINUTE, NOW, SECOND, device, held, user, world

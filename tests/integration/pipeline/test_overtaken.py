@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.database.connection import BulkCursor
+from scheduler.database.bulk import BulkCursor
 from scheduler.domain.work import Snapshot, Work
 from scheduler.pipeline.rules import EventRules
 from tests.support.deciding import FAMILIES, handling_of

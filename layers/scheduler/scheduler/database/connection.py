@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pymysql
 from pymysql.constants import CR, ER
-from pymysql.cursors import Cursor
 
 from scheduler import credentials
 from scheduler.credentials import CredentialsUnavailableError
+from scheduler.database.bulk import BulkCursor
 from scheduler.database.url import DatabaseUrl
 from scheduler.settings import DatabaseAuth, DatabaseSettings
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pymysql.connections import Connection
+    from pymysql.cursors import Cursor
 _CONNECT_TIMEOUT: Final = 5
 _ANSWER_TIMEOUT: Final = 5
 """Seconds for a greeting or a ping: a server that hangs is found by these, not by a statement."""
@@ -60,13 +61,6 @@ _UNAVAILABLE: Final = frozenset(
 
 class DatabaseUnavailableError(Exception):
     """The database cannot be reached or does not take writes: nobody's message is at fault."""
-
-
-class BulkCursor(Cursor):
-    """A cursor whose executemany sends a batch of any usual size as one statement."""
-
-    max_stmt_length = 8 << 20
-    """Half of max_allowed_packet (16 MiB, the default of MariaDB and RDS), in bytes."""
 
 
 class Database:
