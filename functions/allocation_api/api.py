@@ -23,11 +23,13 @@ from allocation_api.notifications.routes import notification_routes
 from allocation_api.openapi.routes import openapi_routes
 from allocation_api.preferences.routes import preference_routes
 from allocation_api.realtime.routes import realtime_routes
+from allocation_api.reservations.routes import reservation_routes
 from allocation_api.users.routes import user_routes
 from allocation_api.waiting.desk import Desk
 from allocation_api.waiting.routes import waiting_routes
 from scheduler.allocation.allocator import Allocator
 from scheduler.allocation.leases import Leases
+from scheduler.allocation.reservation.book import ReservationBook
 from scheduler.allocation.transactions import Transactions
 from scheduler.allocation.waiting.queue import WaitingLine
 from scheduler.database.connection import Database
@@ -77,6 +79,7 @@ class AllocationApi:
         for router in (
             allocation_routes(database, Desk(database, allocator, line), leases, minutes),
             waiting_routes(database, line),
+            reservation_routes(database, ReservationBook(transactions), minutes),
             batch_routes(database, allocator, leases, minutes),
             history_routes(database),
             device_routes(database),

@@ -26,7 +26,13 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 _CONFLICTS: Final = frozenset(
-    {Refusal.NO_DEVICE_AVAILABLE, Refusal.NOT_ACTIVE, Refusal.DURATION_EXCEEDED}
+    {
+        Refusal.NO_DEVICE_AVAILABLE,
+        Refusal.NOT_ACTIVE,
+        Refusal.DURATION_EXCEEDED,
+        Refusal.DEVICE_RESERVED,
+        Refusal.SLOT_TAKEN,
+    }
 )
 
 _logger: Final = Logger()

@@ -12,6 +12,7 @@ from housekeeping.reconcile.deliveries import reconcile_deliveries
 from housekeeping.reconcile.devices import reconcile_devices
 from housekeeping.reconcile.notifications import reconcile_notifications
 from housekeeping.reconcile.users import reconcile_users
+from housekeeping.reservations import start_reservations
 from housekeeping.sweep import sweep
 from housekeeping.waiting import expire_waiting, serve_waiting
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 JOBS: Final[Mapping[str, Job]] = {
     "expire": expire,
+    "start-reservations": start_reservations,  # of devices that have just expired, too
     "warn": warn,
     "sweep": sweep,
     "reconcile-users": reconcile_users,

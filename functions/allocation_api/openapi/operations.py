@@ -43,7 +43,11 @@ OPERATIONS: Final = {
     ("POST", "/api/allocations/{allocation_id}/extend"): Operation(
         "extend",
         "Let an active allocation last longer",
-        {403: _MAY_NOT_ALLOCATE, **_MISSING, 409: ("not_active", "duration_exceeded")},
+        {
+            403: _MAY_NOT_ALLOCATE,
+            **_MISSING,
+            409: ("not_active", "duration_exceeded", "device_reserved"),
+        },
     ),
     ("GET", "/api/allocations/{allocation_id}/history"): Operation(
         "getHistory", "Who or which event did what to an allocation, when and why", _MISSING
@@ -68,6 +72,23 @@ OPERATIONS: Final = {
     ),
     ("POST", "/api/allocations/batch/extend"): Operation(
         "extendBatch", "Extend up to 100 allocations; each succeeds or fails on its own"
+    ),
+    ("POST", "/api/reservations"): Operation(
+        "reserve",
+        "Reserve a device; `slot_taken` names the nearest slot that is free",
+        {
+            403: (*_MAY_NOT_ALLOCATE, "quota_exceeded"),
+            409: ("slot_taken", "no_device_available"),
+        },
+    ),
+    ("GET", "/api/reservations/{reservation_id}"): Operation(
+        "getReservation", "Look up a reservation", _MISSING
+    ),
+    ("DELETE", "/api/reservations/{reservation_id}"): Operation(
+        "cancelReservation", "Cancel a reservation; one that has ended stays as it is", _MISSING
+    ),
+    ("GET", "/api/reservations/user/{user_id}"): Operation(
+        "listReservations", "What is reserved for a user, the next first"
     ),
     ("GET", "/api/devices"): Operation("listDevices", "The pool, by id"),
     ("GET", "/api/devices/{device_id}"): Operation("getDevice", "Look up a device", _MISSING),

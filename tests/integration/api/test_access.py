@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from tests.integration.api.rows import Rows
 
 OWNER = "u1"
+SOON = (datetime.now(UTC) + timedelta(hours=2)).isoformat()
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/allocations"): {"userId": OWNER},
     ("POST", "/api/allocations/{allocation_id}/extend"): {"additionalMinutes": 1},
@@ -24,6 +26,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
         "allocationIds": ["{allocation_id}"],
         "additionalMinutes": 1,
     },
+    ("POST", "/api/reservations"): {"userId": OWNER, "startsAt": SOON},
     ("PUT", "/api/users/{user_id}"): {"maxDevices": 5},
     ("PUT", "/api/users/{user_id}/preferences"): {},
 }
@@ -46,9 +49,11 @@ def places(api: Client, rows: Rows) -> dict[str, str]:
     allocation_id = api.allocate(OWNER).body["id"]
     (notification_id,) = rows.column("SELECT id FROM notifications")
     place_id = api.allocate(OWNER, wait=True, minCpuCores=999).body["id"]
+    reserved = api.send("POST", "/api/reservations", ADMIN, {"userId": OWNER, "startsAt": SOON})
     return {
         "user_id": OWNER,
         "place_id": place_id,
+        "reservation_id": reserved.body["id"],
         "device_id": "d001",
         "allocation_id": allocation_id,
         "notification_id": notification_id,

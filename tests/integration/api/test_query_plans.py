@@ -106,10 +106,11 @@ def test_every_hot_query_uses_its_index(cursor: Explaining) -> None:
     }
     for strategy, expected in indexes.items():
         for wish in (Wish(), Wish(4, 8192)):
-            Stock(sql, strategy, Counter([wish]))._lock(wish, ANY_ROOM, 1)
-            assert used(cursor) == [("devices", index) for index in expected]
-    Stock(sql, AllocationStrategy.RANDOM, Counter())._is_free(Wish(4, 8192), ANY_ROOM)
-    assert used(cursor) == [("devices", "best_fit")]
+            Stock(sql, strategy, Counter([wish]))._lock(wish, ANY_ROOM, AT, 1)
+            steps = ([("devices", index), *[("r", "calendar")] * 2] for index in expected)
+            assert used(cursor) == [step for one in steps for step in one]
+    Stock(sql, AllocationStrategy.RANDOM, Counter())._is_free(Wish(4, 8192), ANY_ROOM, AT)
+    assert used(cursor) == [("devices", "best_fit"), ("r", "calendar")]
 
     record.find(sql, UUID.format("000000000001"))
     # Constant tables: both rows are found by their primary keys before the query runs.

@@ -151,10 +151,10 @@ class Allocator:
 
     def _grant(self, work: Work, keys: Keys, stock: Stock, wanted: Wanted) -> str:
         require_may_allocate(work.user(wanted.user_id))
-        device = stock.take(wanted.wish, room_for(work, wanted.user_id, wanted.wish))
+        until = work.now + timedelta(minutes=wanted.minutes)
+        device = stock.take(wanted.wish, room_for(work, wanted.user_id, wanted.wish), until)
         allocation_id = self._transactions.new_id()
         work.meet(Aggregate.USER, wanted.user_id)
-        until = work.now + timedelta(minutes=wanted.minutes)
         work.allocate(allocation_id, wanted.user_id, device, until)
         keys.remember(wanted.key, wanted.content, allocation_id)
         return allocation_id

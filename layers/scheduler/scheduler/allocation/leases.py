@@ -9,12 +9,14 @@ from scheduler.allocation import record
 from scheduler.allocation.idempotency import Key, KeyReusedError, Keys
 from scheduler.allocation.record import AllocationRecord, AllocationStatus
 from scheduler.allocation.refusal import Refusal, RefusedError, require_may_allocate
+from scheduler.allocation.reservation.calendar import promised
 from scheduler.allocation.waiting.hand_over import hand_over
 from scheduler.database.commit import commit
 from scheduler.domain.reasons import ReleaseReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from pymysql.cursors import Cursor
 
@@ -108,13 +110,14 @@ class Leases:
         work = self._lock(cursor, allocations, actor)
         keys = Keys(cursor, _keys(allocations, idempotency_key))
         now = record.by_id(cursor, {allocation.id for allocation in allocations})
+        reserved = promised(cursor, {allocation.device_id for allocation in allocations})
         refused: dict[str, RefusedError | KeyReusedError] = {}
         for allocation in now.values():
             key = Key(allocation.user_id, idempotency_key) if idempotency_key else None
             content: Mapping[str, object] = {"extend": allocation.id, "minutes": minutes}
             try:
                 if keys.recall(key, content) is None:
-                    self._extend_one(work, allocation, minutes)
+                    self._extend_one(work, allocation, minutes, reserved)
                     keys.remember(key, content, allocation.id)
             except (RefusedError, KeyReusedError) as refusal:
                 refused[allocation.id] = refusal
@@ -123,7 +126,13 @@ class Leases:
         found = record.by_id(cursor, now)
         return [refused.get(one.id) or found[one.id] for one in allocations]
 
-    def _extend_one(self, work: Work, allocation: AllocationRecord, minutes: int) -> None:
+    def _extend_one(
+        self,
+        work: Work,
+        allocation: AllocationRecord,
+        minutes: int,
+        reserved: Mapping[str, datetime],
+    ) -> None:
         if allocation.status is not AllocationStatus.ALLOCATED:
             raise RefusedError(Refusal.NOT_ACTIVE, {"status": allocation.status})
         require_may_allocate(work.user(allocation.user_id))
@@ -132,6 +141,9 @@ class Leases:
         if until > latest:
             details = {"maxMinutes": self._max_minutes, "latest": latest.isoformat()}
             raise RefusedError(Refusal.DURATION_EXCEEDED, details)
+        if until > (start := reserved.get(allocation.device_id, until)):
+            details = {"reservedFrom": start.isoformat()}
+            raise RefusedError(Refusal.DEVICE_RESERVED, details)
         (active,) = work.active_allocations(device=allocation.device_id)
         work.extend(active, until)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any, Final
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from scheduler.allocation.quota import ANY_ROOM, UNLIMITED, Room, Wish
 from scheduler.allocation.refusal import Refusal, RefusedError
@@ -16,14 +17,20 @@ if TYPE_CHECKING:
 
     from pymysql.cursors import Cursor
 
-# The devices of this transaction look free to it until it writes.
+# The devices of this transaction look free to it until it writes. One that is promised to somebody
+# (`scheduler.allocation.reservation`) is free for those only who give it back before.
 _FREE: Final = """
     status = 'available' AND health = 'running'
     AND cpu_cores BETWEEN %s AND %s AND memory_mb BETWEEN %s AND %s AND id NOT IN %s
+    AND NOT EXISTS (
+        SELECT 1 FROM reservations r FORCE INDEX (calendar)
+        WHERE r.device_id = devices.id AND r.status = 'RESERVED' AND r.starts_at < %s)
 """
 # The index is forced because a small table tempts the optimizer to read, and thereby lock, all.
 _SELECT: Final = """
-    SELECT id, name, status, health, cpu_cores, memory_mb, storage_mb
+    SELECT id, name, status, health, cpu_cores, memory_mb, storage_mb, (
+        SELECT MIN(r.starts_at) FROM reservations r FORCE INDEX (calendar)
+        WHERE r.device_id = devices.id AND r.status = 'RESERVED')
     FROM devices FORCE INDEX ({index}) WHERE {free} {more} ORDER BY {order} LIMIT %s
     FOR UPDATE SKIP LOCKED
 """
@@ -66,12 +73,12 @@ class Stock:
         self._cursor = cursor
         self._strategy = strategy
         self._expected = wishes.copy()
-        self._on_hand: dict[Wish, list[Device]] = {wish: [] for wish in wishes}
+        self._on_hand: dict[Wish, list[_Locked]] = {wish: [] for wish in wishes}
         self._locked: list[str] = []
-        self._refusals: dict[tuple[Wish, Room], RefusedError] = {}
+        self._refusals: dict[tuple[Wish, Room, datetime], RefusedError] = {}
 
-    def take(self, wish: Wish, room: Room) -> Device:
-        """Return a free, running device that meets the wish and fits into the room.
+    def take(self, wish: Wish, room: Room, until: datetime) -> Device:
+        """Return a free, running device that meets the wish and fits into the room until a time.
 
         A device that another transaction holds is skipped, and that one may still roll back: so a
         refusal wants a plain read, which sees what is committed, to find nothing either.
@@ -80,26 +87,27 @@ class Stock:
             RefusedError: there is none.
             PoolContendedError: there may be one; end this transaction and try again a little later.
         """
-        if refusal := self._refusals.get((wish, room)):
+        if refusal := self._refusals.get((wish, room, until)):
             raise refusal
         on_hand = self._on_hand[wish]
-        device = _first(on_hand, room)
-        if device is None:
-            on_hand += self._lock(wish, room, max(1, self._expected[wish] - len(on_hand)))
-            device = _first(on_hand, room)
+        locked = _first(on_hand, room, until)
+        if locked is None:
+            count = max(1, self._expected[wish] - len(on_hand))
+            on_hand += self._lock(wish, room, until, count)
+            locked = _first(on_hand, room, until)
         self._expected[wish] -= 1
-        if device is None:
-            raise self._none(wish, room)
-        on_hand.remove(device)
-        return device
+        if locked is None:
+            raise self._none(wish, room, until)
+        on_hand.remove(locked)
+        return locked.device
 
-    def _lock(self, wish: Wish, room: Room, count: int) -> list[Device]:
-        found: list[Device] = []
+    def _lock(self, wish: Wish, room: Room, until: datetime, count: int) -> list[_Locked]:
+        found: list[_Locked] = []
         for statement, more in self._statements():
-            parameters = (*self._bounds(wish, room), *more, count - len(found))
+            parameters = (*self._bounds(wish, room, until), *more, count - len(found))
             self._cursor.execute(statement, parameters)
-            found += [_device(*row) for row in self._cursor.fetchall()]
-            self._locked += [device.id for device in found]
+            found += [_locked(*row) for row in self._cursor.fetchall()]
+            self._locked += [one.device.id for one in found]
             if len(found) == count:
                 break
         return found
@@ -115,39 +123,56 @@ class Stock:
                 yield _LOT_FROM, (lot,)
                 yield _LOT_BEFORE, (lot,)
 
-    def _none(self, wish: Wish, room: Room) -> Exception:
-        if self._is_free(wish, room):
+    def _none(self, wish: Wish, room: Room, until: datetime) -> Exception:
+        if self._is_free(wish, room, until):
             return PoolContendedError()
-        refusal = RefusedError(*self._why_not(wish, room))
-        self._refusals[wish, room] = refusal
+        refusal = RefusedError(*self._why_not(wish, room, until))
+        self._refusals[wish, room, until] = refusal
         return refusal
 
-    def _why_not(self, wish: Wish, room: Room) -> tuple[Refusal, dict[str, Any]]:
-        too_large = self._on_hand[wish] or self._is_free(wish, ANY_ROOM)
+    def _why_not(self, wish: Wish, room: Room, until: datetime) -> tuple[Refusal, dict[str, Any]]:
+        on_hand = _first(self._on_hand[wish], ANY_ROOM, until)
+        too_large = on_hand or self._is_free(wish, ANY_ROOM, until)
         if room == ANY_ROOM or not too_large:
             return Refusal.NO_DEVICE_AVAILABLE, {}
         left = {"cpuCores": room.cpu_cores, "memoryMB": room.memory_mb}
         limited = {name: value for name, value in left.items() if value != UNLIMITED}
         return Refusal.QUOTA_EXCEEDED, {"left": limited}
 
-    def _is_free(self, wish: Wish, room: Room) -> bool:
-        return bool(self._cursor.execute(_IS_FREE, self._bounds(wish, room)))
+    def _is_free(self, wish: Wish, room: Room, until: datetime) -> bool:
+        return bool(self._cursor.execute(_IS_FREE, self._bounds(wish, room, until)))
 
-    def _bounds(self, wish: Wish, room: Room) -> tuple[object, ...]:
+    def _bounds(self, wish: Wish, room: Room, until: datetime) -> tuple[object, ...]:
         sizes = (wish.cpu_cores, room.cpu_cores, wish.memory_mb, room.memory_mb)
-        return (*sizes, tuple(self._locked) or _NO_IDS)
+        return (*sizes, tuple(self._locked) or _NO_IDS, until.replace(tzinfo=None))
 
 
-def _first(devices: list[Device], room: Room) -> Device | None:
-    fits = (
-        device
-        for device in devices
-        if device.cpu_cores <= room.cpu_cores and device.memory_mb <= room.memory_mb
-    )
-    return next(fits, None)
+class _Locked(NamedTuple):
+    device: Device
+    promised_from: datetime | None
+
+    def fits(self, room: Room, until: datetime) -> bool:
+        device = self.device
+        return (
+            device.cpu_cores <= room.cpu_cores
+            and device.memory_mb <= room.memory_mb
+            and (self.promised_from is None or self.promised_from >= until)
+        )
 
 
-def _device(
-    id_: str, name: str, status: str, health: str, cpu: int, memory: int, storage: int
-) -> Device:
-    return Device(id_, name, DeviceStatus(status), Health(health), cpu, memory, storage)
+def _first(devices: list[_Locked], room: Room, until: datetime) -> _Locked | None:
+    return next((one for one in devices if one.fits(room, until)), None)
+
+
+def _locked(  # noqa: PLR0913, PLR0917 - the columns of a row
+    id_: str,
+    name: str,
+    status: str,
+    health: str,
+    cpu: int,
+    memory: int,
+    storage: int,
+    promised_from: datetime | None,
+) -> _Locked:
+    device = Device(id_, name, DeviceStatus(status), Health(health), cpu, memory, storage)
+    return _Locked(device, promised_from.replace(tzinfo=UTC) if promised_from else None)

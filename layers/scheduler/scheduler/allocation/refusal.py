@@ -22,6 +22,8 @@ class Refusal(StrEnum):
     NO_DEVICE_AVAILABLE = "no_device_available"
     NOT_ACTIVE = "not_active"
     DURATION_EXCEEDED = "duration_exceeded"
+    DEVICE_RESERVED = "device_reserved"
+    SLOT_TAKEN = "slot_taken"
 
 
 _SENTENCES: Final = {
@@ -32,6 +34,8 @@ _SENTENCES: Final = {
     Refusal.NO_DEVICE_AVAILABLE: "no device that meets the wishes is free",
     Refusal.NOT_ACTIVE: "the allocation has ended",
     Refusal.DURATION_EXCEEDED: "no allocation may last that long",
+    Refusal.DEVICE_RESERVED: "the device is reserved for somebody else",
+    Refusal.SLOT_TAKEN: "no device that meets the wishes is free all the time",
 }
 
 

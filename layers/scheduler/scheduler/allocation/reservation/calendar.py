@@ -2,21 +2,100 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from scheduler.allocation.waiting.place import naive
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from pymysql.cursors import Cursor
+
+    from scheduler.allocation.quota import Room, Wish
 
 _PROMISED: Final = """
     SELECT device_id, MIN(starts_at) FROM reservations FORCE INDEX (calendar)
     WHERE device_id IN %s AND status = 'RESERVED' GROUP BY device_id
 """
+_SUITABLE: Final = """
+    FROM devices d LEFT JOIN allocations a ON a.active_device_id = d.id
+    WHERE d.health = 'running' AND d.cpu_cores BETWEEN %(min_cpu)s AND %(max_cpu)s
+        AND d.memory_mb BETWEEN %(min_memory)s AND %(max_memory)s
+"""
+# The smallest one, as in the pool: large devices stay for those who need them.
+_FREE: Final = f"""
+    SELECT d.id {_SUITABLE} AND (a.id IS NULL OR a.expires_at <= %(start)s)
+        AND NOT EXISTS (
+            SELECT 1 FROM reservations r FORCE INDEX (calendar)
+            WHERE r.device_id = d.id AND r.status = 'RESERVED'
+                AND r.starts_at < %(end)s AND r.ends_at > %(start)s)
+    ORDER BY d.cpu_cores, d.memory_mb, d.id LIMIT 1
+"""  # noqa: S608 - constants
+_BUSY: Final = f"""
+    SELECT d.id, NULL, a.expires_at {_SUITABLE}
+    UNION ALL
+    SELECT r.device_id, r.starts_at, r.ends_at FROM reservations r FORCE INDEX (due_start)
+    WHERE r.status = 'RESERVED' AND r.ends_at > %(start)s
+"""  # noqa: S608 - constants
+
+
+class Slot(NamedTuple):
+    """A time from its start to just before its end."""
+
+    start: datetime
+    end: datetime
+
+    @property
+    def length(self) -> timedelta:
+        """Return how long it lasts."""
+        return self.end - self.start
 
 
 def promised(cursor: Cursor, device_ids: Collection[str]) -> dict[str, datetime]:
     """Return from when devices are promised to somebody; those that are not are left out."""
     cursor.execute(_PROMISED, (tuple(device_ids),))
     return {device_id: at.replace(tzinfo=UTC) for device_id, at in cursor.fetchall()}
+
+
+def free_device(cursor: Cursor, slot: Slot, wish: Wish, room: Room) -> str | None:
+    """Return a device that nobody will hold and nobody is promised in a slot."""
+    cursor.execute(_FREE, _parameters(slot, wish, room))
+    row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def nearest(cursor: Cursor, slot: Slot, wish: Wish, room: Room) -> Slot | None:
+    """Return the next slot of the same length in which a device is free; None if none suits."""
+    cursor.execute(_BUSY, _parameters(slot, wish, room))
+    suitable: set[str] = set()
+    busy: defaultdict[str, list[Slot]] = defaultdict(list)
+    for device_id, start, end in cursor.fetchall():
+        if start is None:
+            suitable.add(device_id)
+        if end is not None:
+            began = start.replace(tzinfo=UTC) if start else datetime.min.replace(tzinfo=UTC)
+            busy[device_id].append(Slot(began, end.replace(tzinfo=UTC)))
+    starts = [earliest(busy[device_id], slot) for device_id in suitable]
+    return Slot(min(starts), min(starts) + slot.length) if starts else None
+
+
+def earliest(busy: Iterable[Slot], slot: Slot) -> datetime:
+    """Return when a device has a gap as long as a slot, not before that slot. Pure."""
+    start = slot.start
+    for taken in sorted(busy):
+        if taken.start < start + slot.length and taken.end > start:
+            start = taken.end
+    return start
+
+
+def _parameters(slot: Slot, wish: Wish, room: Room) -> dict[str, Any]:
+    return {
+        "start": naive(slot.start),
+        "end": naive(slot.end),
+        "min_cpu": wish.cpu_cores,
+        "max_cpu": room.cpu_cores,
+        "min_memory": wish.memory_mb,
+        "max_memory": room.memory_mb,
+    }

@@ -7,19 +7,19 @@ never waits for anybody while it holds devices, and cannot be part of a deadlock
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from scheduler.allocation.holdings import holdings
 from scheduler.allocation.waiting.place import COLUMNS, LINE, Place, naive, place
 from scheduler.database import load
-from scheduler.domain.model import Allocation, Device, DeviceStatus, Health
-from scheduler.domain.work import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from pymysql.cursors import Cursor
 
+    from scheduler.domain.model import Device
     from scheduler.domain.work import Work
 
 LOOK_AHEAD: Final = 100
@@ -38,12 +38,6 @@ _CONCERNED: Final = f"""
 _STILL: Final = f"""
     SELECT {COLUMNS} FROM waiting w WHERE w.id IN %s AND w.status = 'WAITING' ORDER BY {LINE}
 """  # noqa: S608 - constants
-_HELD: Final = """
-    SELECT a.id, a.user_id, a.allocated_at, a.device_id,
-           d.name, d.status, d.health, d.cpu_cores, d.memory_mb, d.storage_mb
-    FROM allocations a FORCE INDEX (active_by_user) JOIN devices d ON d.id = a.device_id
-    WHERE a.user_id IN %s AND a.status = 'ALLOCATED'
-"""
 _NOBODY: Final = ("",)
 """No user has an empty id."""
 
@@ -78,7 +72,7 @@ def lock(cursor: Cursor, work: Work, candidates: Iterable[Place]) -> list[Place]
     locked = {user_id for user_id in wanted.values() if user_id in work.users}
     still = _still(cursor, [id_ for id_, user_id in wanted.items() if user_id in locked])
     if still:
-        work.adopt(_holdings(cursor, {one.user_id for one in still}))
+        work.adopt(holdings(cursor, {one.user_id for one in still}))
     return still
 
 
@@ -87,15 +81,3 @@ def _still(cursor: Cursor, place_ids: Sequence[str]) -> list[Place]:
         return []
     cursor.execute(_STILL, (tuple(place_ids),))
     return [place(row) for row in cursor.fetchall()]
-
-
-def _holdings(cursor: Cursor, users: Collection[str]) -> Snapshot:
-    cursor.execute(_HELD, (tuple(users),))
-    snapshot = Snapshot()
-    for id_, user_id, since, device_id, name, status, health, *sizes in cursor.fetchall():
-        held = Allocation(id_, user_id, device_id, since.replace(tzinfo=UTC))
-        snapshot.allocations[id_] = held
-        snapshot.devices[device_id] = Device(
-            device_id, name, DeviceStatus(status), Health(health), *sizes
-        )
-    return snapshot

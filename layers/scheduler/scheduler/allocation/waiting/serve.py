@@ -14,6 +14,7 @@ from scheduler.allocation.waiting.place import PlaceStatus, end
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from pymysql.cursors import Cursor
 
@@ -37,19 +38,19 @@ def serve(
     stock = Stock(cursor, strategy, Counter(place.wish for place in waiting))
     served = []
     for place in waiting:
-        if device := _take(stock, work, place):
-            until = work.now + timedelta(minutes=place.minutes)
+        until = work.now + timedelta(minutes=place.minutes)
+        if device := _take(stock, work, place, until):
             work.allocate(place.id, place.user_id, device, until, cause=BY_LINE)
             served.append(place.id)
     if served:
         end(cursor, served, PlaceStatus.SERVED, work.now)
 
 
-def _take(stock: Stock, work: Work, place: Place) -> Device | None:
+def _take(stock: Stock, work: Work, place: Place, until: datetime) -> Device | None:
     room = room_of(work, place)
     if room is None:
         return None
     try:
-        return stock.take(place.wish, room)
+        return stock.take(place.wish, room, until)
     except (RefusedError, PoolContendedError):
         return None

@@ -1,0 +1,1 @@
+"""Devices reserved for a time to come."""

@@ -1,0 +1,151 @@
+"""Makes and cancels reservations.
+
+Each has a device of its own in its slot, so what was promised is never promised twice, and who
+asks for a device now does not get one that is promised before he would give it back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from scheduler.allocation.idempotency import Key, Keys
+from scheduler.allocation.quota import UNLIMITED, Room, Wish
+from scheduler.allocation.refusal import Refusal, RefusedError, require_may_allocate
+from scheduler.allocation.reservation import calendar
+from scheduler.allocation.reservation import reservation as reservations
+from scheduler.allocation.reservation.reservation import Reservation, ReservationStatus
+from scheduler.allocation.waiting.place import naive
+from scheduler.database.commit import commit
+from scheduler.domain.guard import Aggregate
+
+if TYPE_CHECKING:
+    from pymysql.cursors import Cursor
+
+    from scheduler.allocation.reservation.calendar import Slot
+    from scheduler.allocation.transactions import Transactions
+    from scheduler.domain.model import User
+
+# Whoever looks for a free slot waits here for whoever has found one and not yet committed. The
+# upsert locks the row also if it is there; after the user's, and before no other row.
+_ALONE: Final = """
+    INSERT INTO mutexes (name) VALUES ('reservations') ON DUPLICATE KEY UPDATE name = VALUES(name)
+"""
+_RESERVE: Final = """
+    INSERT INTO reservations
+        (id, user_id, device_id, starts_at, ends_at, min_cpu_cores, min_memory_mb, created_at)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """A request for a device in a slot; with a key it may be repeated without effect."""
+
+    user_id: str
+    slot: Slot
+    wish: Wish
+    idempotency_key: str | None = None
+
+    @property
+    def key(self) -> Key | None:
+        """Return what names the request, if anything does."""
+        return Key(self.user_id, self.idempotency_key) if self.idempotency_key else None
+
+    @property
+    def content(self) -> dict[str, object]:
+        """Return what makes the request the same one again."""
+        slot = [moment.isoformat() for moment in self.slot]
+        return {"reserve": slot, "cpu": self.wish.cpu_cores, "memory": self.wish.memory_mb}
+
+
+class ReservationBook:
+    """The reservations of the pool. Not for use by several threads."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+
+    def reserve(self, booking: Booking) -> Reservation:
+        """Promise a user a device.
+
+        Raises:
+            RefusedError: his state, his quota or the pool stands against it; if only the time
+                does, its details name the nearest slot that is free.
+            KeyReusedError: the key belongs to another request.
+            SnapshotMovedError, pymysql.MySQLError: others were faster, again and again.
+            DatabaseUnavailableError: the database is away.
+        """
+        return self._transactions.run(lambda cursor: self._reserve(cursor, booking))
+
+    def cancel(self, reservation: Reservation) -> Reservation:
+        """Give up a reservation; one that has ended stays as it is.
+
+        Raises:
+            SnapshotMovedError, pymysql.MySQLError: others were faster, again and again.
+            DatabaseUnavailableError: the database is away.
+        """
+        return self._transactions.run(lambda cursor: self._cancel(cursor, reservation))
+
+    def _reserve(self, cursor: Cursor, booking: Booking) -> Reservation:
+        work = self._transactions.lock(cursor, "", users=[booking.user_id])
+        keys = Keys(cursor, [booking.key] if booking.key else [])
+        if before := keys.recall(booking.key, booking.content):
+            return _get(cursor, before)
+        user = work.user(booking.user_id)
+        require_may_allocate(user)
+        _require_quota(cursor, user, booking)
+        cursor.execute(_ALONE)
+        device_id = _device(cursor, booking, _room(user))
+        work.meet(Aggregate.USER, user.id)
+        commit(cursor, work, [], self._transactions.new_id)
+        id_, slot, wish = self._transactions.new_id(), booking.slot, booking.wish
+        times = (naive(slot.start), naive(slot.end), wish.cpu_cores, wish.memory_mb)
+        cursor.execute(_RESERVE, (id_, user.id, device_id, *times, naive(work.now)))
+        keys.remember(booking.key, booking.content, id_)
+        keys.write(work.now)
+        return _get(cursor, id_)
+
+    def _cancel(self, cursor: Cursor, reservation: Reservation) -> Reservation:
+        work = self._transactions.lock(cursor, "", users=[reservation.user_id])
+        if _get(cursor, reservation.id).status is ReservationStatus.RESERVED:
+            cancelled = ReservationStatus.CANCELLED
+            reservations.end(cursor, [reservation.id], cancelled, work.now)
+        return _get(cursor, reservation.id)
+
+
+def _require_quota(cursor: Cursor, user: User, booking: Booking) -> None:
+    """Return if the user may hold as many devices at once; what each has is asked at the start."""
+    slot, limit = booking.slot, user.quota.max_devices
+    reserved = reservations.of_user(cursor, user.id)
+    used = sum(one.slot.start < slot.end and one.slot.end > slot.start for one in reserved)
+    if used >= limit:
+        details = {"quota": "devices", "limit": limit, "reserved": used}
+        raise RefusedError(Refusal.QUOTA_EXCEEDED, details)
+
+
+def _device(cursor: Cursor, booking: Booking, room: Room) -> str:
+    if device_id := calendar.free_device(cursor, booking.slot, booking.wish, room):
+        return device_id
+    other = calendar.nearest(cursor, booking.slot, booking.wish, room)
+    if other is None:
+        raise RefusedError(Refusal.NO_DEVICE_AVAILABLE)
+    nearest: dict[str, Any] = {
+        "startsAt": other.start.isoformat(),
+        "endsAt": other.end.isoformat(),
+    }
+    raise RefusedError(Refusal.SLOT_TAKEN, {"nearest": nearest})
+
+
+def _room(user: User) -> Room:
+    cpu, memory = user.quota.max_cpu, user.quota.max_memory_mb
+    return Room(
+        UNLIMITED if cpu is None else cpu,
+        UNLIMITED if memory is None else memory,
+    )
+
+
+def _get(cursor: Cursor, reservation_id: str) -> Reservation:
+    found = reservations.find(cursor, reservation_id)
+    if found is None:
+        raise LookupError(f"reservation {reservation_id} has vanished")
+    return found
