@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
@@ -38,25 +39,27 @@ class ContainerNetwork:
         ports: those of the servers, by which they are known in the network too.
 
     Raises:
-        LocalError: Docker is missing or does not do it; says what it says.
+        LocalError: Docker is missing or does not do it; tells what it says.
     """
 
     def __init__(self, image: str, ports: Iterable[int]) -> None:
         self.name = f"{ALIAS}-{os.getpid()}"
         self._image = image
         self._ports = sorted(ports)
-        self._sockets = Path(tempfile.mkdtemp(prefix="cloudphone-"))  # such paths must be short
-        self._running: list[subprocess.Popen[str]] = []
+        self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        try:
+        with ExitStack() as stack:
+            _require(self._image)
+            sockets = tempfile.mkdtemp(prefix="cloudphone-")  # such paths must be short
+            stack.callback(shutil.rmtree, sockets)
             docker("network", "create", "--internal", self.name)
-            here = [f"unix:{self._sockets}/{p}=tcp:{HOST}:{p}" for p in self._ports]
-            self._begin([sys.executable, str(_FORWARD), *here])
-            self._begin(self._container())
-        except BaseException:
-            self._close()
-            raise
+            stack.callback(docker, "network", "rm", self.name)
+            here = [f"unix:{sockets}/{port}=tcp:{HOST}:{port}" for port in self._ports]
+            stack.callback(_end, _begin([sys.executable, str(_FORWARD), *here]))
+            stack.callback(_end, _begin(self._container(sockets)))
+            stack.callback(docker, "rm", "--force", self.name)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
@@ -65,50 +68,60 @@ class ContainerNetwork:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._close()
+        self._stack.close()
 
-    def _container(self) -> list[str]:
-        there = [f"tcp:0.0.0.0:{p}=unix:/sockets/{p}" for p in self._ports]
+    def _container(self, sockets: str) -> list[str]:
+        there = [f"tcp:0.0.0.0:{port}=unix:/sockets/{port}" for port in self._ports]
         return [
             *("docker", "run", "--rm", "--name", self.name),
             *("--network", self.name, "--network-alias", ALIAS),
-            *("--volume", f"{self._sockets}:/sockets"),
+            *("--volume", f"{sockets}:/sockets"),
             *("--volume", f"{_FORWARD}:/forward.py:ro"),
             *("--entrypoint", _PYTHON, self._image, "/forward.py", *there),
         ]
 
-    def _begin(self, command: Sequence[str]) -> None:
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        self._running.append(process)
-        assert process.stdout  # noqa: S101 - it is a pipe
-        said = []
-        for line in process.stdout:
-            if line == _READY:
-                return
-            said.append(line)
-        raise LocalError(f"{command[0]} ended: {''.join(said).strip()}")
 
-    def _close(self) -> None:
-        docker("rm", "--force", self.name, check=False)
-        for process in self._running:
-            process.terminate()
-            process.communicate()
-        docker("network", "rm", self.name, check=False)
-        shutil.rmtree(self._sockets)
-
-
-def docker(*arguments: str, check: bool = True) -> str:
+def docker(*arguments: str) -> str:
     """Run a command of Docker and return what it prints.
 
     Raises:
-        LocalError: there is no Docker, or it did not do it (unless ``check`` is false).
+        LocalError: there is no Docker, or it did not do it.
     """
+    done = subprocess.run([_docker(), *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LocalError(f"docker {' '.join(arguments[:2])}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def _docker() -> str:
     program = shutil.which("docker")
     if program is None:
         raise LocalError("docker is not installed (Debian: apt-get install docker.io)")
-    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
-    if check and done.returncode:
-        raise LocalError(f"docker {arguments[0]}: {done.stderr.strip()}")
-    return done.stdout
+    return program
+
+
+def _require(image: str) -> None:
+    """Pull an image that is not there, which Docker shows."""
+    with suppress(LocalError):
+        docker("image", "inspect", image)
+        return
+    if subprocess.run([_docker(), "pull", image], check=False).returncode:
+        raise LocalError(f"{image} cannot be pulled; LAMBDA_IMAGE names another one")
+
+
+def _begin(command: Sequence[str]) -> subprocess.Popen[str]:
+    """Start a forwarder and return when it forwards."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert process.stdout  # noqa: S101 - it is a pipe
+    said = []
+    for line in process.stdout:
+        if line == _READY:
+            return process
+        said.append(line)
+    process.wait()
+    raise LocalError(f"{command[0]} ended: {''.join(said).strip()}")
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    process.communicate()

@@ -60,6 +60,17 @@ def test_everything_is_there_afterwards(
         assert cursor.fetchall() == (("user-1",),)
 
 
+def test_an_event_has_as_many_queues_as_the_template_says(
+    rabbitmq: RabbitMQ, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHARDS", "2")
+
+    provision()
+
+    for queue in topology.queues(shards=2):
+        assert depth(rabbitmq, queue.name) == 0
+
+
 def test_the_application_may_not_change_the_schema(database: MariaDB) -> None:
     provision()
 

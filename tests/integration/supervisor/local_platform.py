@@ -29,7 +29,7 @@ class LocalPlatform:
         self.state = StateDir(folder)
         self.output = folder.with_name(f"{folder.name}.out")
         self._runs: list[subprocess.Popen[bytes]] = []
-        self._environment = {
+        self.variables = {
             **{k: v for k, v in os.environ.items() if k not in {"DATABASE_URL", "RABBITMQ_URL"}},
             **variables,
             "CLOUDPHONE_STATE_DIR": str(folder),
@@ -44,7 +44,7 @@ class LocalPlatform:
         return subprocess.run(
             [sys.executable, "-m", "local", name],
             cwd=ROOT,
-            env=self._environment,
+            env=self.variables,
             capture_output=True,
             text=True,
             check=False,
@@ -56,7 +56,7 @@ class LocalPlatform:
             run = subprocess.Popen(
                 [sys.executable, "-m", "local", "run"],
                 cwd=ROOT,
-                env=self._environment,
+                env=self.variables,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,

@@ -25,7 +25,7 @@ from local.identity import is_alive
 from local.leftovers import ProcessList
 from local.servers.binaries import require
 from scheduler.database.url import DatabaseUrl
-from scheduler.messaging.topology import queues
+from scheduler.messaging.topology import queues, work_queues
 from tests.integration.supervisor.local_platform import READY_SECONDS, LocalPlatform, wait_for
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 KEYS = {
     *("api", "websocket", "console", "amqp", "rabbitmq_management", "database", "aws"),
-    "tokens",
+    *("tokens", "shards"),
 }
 
 
@@ -151,6 +151,23 @@ def test_up_after_a_killed_run_keeps_its_data(own_database: LocalPlatform) -> No
     assert own_database.processes() == []
     assert own_database.command("clean").returncode == 0
     assert not own_database.state.path.exists()
+
+
+def test_an_event_has_as_many_queues_and_consumers_as_shards_says(given: LocalPlatform) -> None:
+    given.variables["SHARDS"] = "2"
+
+    endpoints = given.run()
+
+    assert endpoints["shards"] == 2
+    with pika.BlockingConnection(pika.URLParameters(endpoints["amqp"])) as connection:
+        channel = connection.channel()
+
+        def consumers() -> set[int]:
+            names = [queue.name for queue in work_queues(shards=2)]
+            found = (channel.queue_declare(name, passive=True).method for name in names)
+            return {one.consumer_count for one in found}
+
+        wait_for(lambda: consumers() == {1})
 
 
 def test_ctrl_c_leaves_no_process_and_no_endpoints(given: LocalPlatform) -> None:
