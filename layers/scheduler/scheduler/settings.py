@@ -106,7 +106,6 @@ class AllocationSettings(QuotaSettings, PoolSettings):
     lasts in all, however often it is extended.
     """
 
-    allocation_strategy: AllocationStrategy = AllocationStrategy.RESOURCE_BASED
     default_duration_minutes: int = Field(default=60, ge=1, le=1440)
     max_duration_minutes: int = Field(default=10_080, ge=1440, le=525_600)
 
