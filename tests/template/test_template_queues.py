@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from local.event_source_mapping import AT_ONCE
 from scheduler.messaging.topology import NOTIFICATION_QUEUE, VHOST, WORK_QUEUES, WorkQueue
 from tests.template.stack import Stack
 
@@ -34,6 +35,12 @@ def test_nudges_go_to_the_dispatcher(stack: Stack) -> None:
     function = mapping_of(stack, NOTIFICATION_QUEUE)["FunctionName"]["Ref"]
 
     assert stack.functions[function]["Handler"] == "notification_dispatch.app.handler"
+
+
+def test_nudges_wait_for_no_others_here_as_there(stack: Stack) -> None:
+    window = mapping_of(stack, NOTIFICATION_QUEUE)["MaximumBatchingWindowInSeconds"]
+
+    assert window == AT_ONCE.window == 0
 
 
 @pytest.mark.parametrize("queue", CONSUMED)
