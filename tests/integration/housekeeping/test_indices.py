@@ -12,6 +12,7 @@ from scheduler.database.brake import engage
 from scheduler.database.bulk import BulkCursor
 from tests.integration.housekeeping.conftest import Keeper, bare, deliver, ends, line
 from tests.integration.housekeeping.past import live_through
+from tests.integration.housekeeping.test_reservations_start import reserved
 from tests.support.world import MINUTE, NOW, SECOND, device, held, user, world
 
 if TYPE_CHECKING:
@@ -61,9 +62,11 @@ def past(store: Store) -> None:
     store.run("UPDATE devices SET status = 'available' WHERE id = 'd4'")
     # Two get what expiry and the blocked user leave, the third what was free before.
     store.seed(world(user("u10"), user("u11"), user("u12"), device("spare")))
+    store.seed(world(user("u13"), device("another")))
     for user_id in ("u10", "u11", "u12"):
         line(store, user_id)
     line(store, "u4", until=NOW)
+    reserved(store, "u13", "another")
     deliver(store, "late", NOW - 11 * MINUTE)
     bare(store)
     with store.database.transaction() as cursor:

@@ -1,0 +1,265 @@
+"""Devices reserved for a time to come."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.integration.api.client import user
+from tests.support.together import together
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.integration.api.client import Client, Reply
+    from tests.integration.api.rows import Rows
+
+NOON = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=3)
+HOUR = timedelta(hours=1)
+
+
+def reserve(
+    api: Client,
+    user_id: str = "u1",
+    at: datetime = NOON,
+    key: str | None = None,
+    **wish: Any,  # noqa: ANN401 - JSON
+) -> Reply:
+    headers = {"idempotency-key": key} if key else {}
+    body = {"userId": user_id, "startsAt": at.isoformat(), **wish}
+    return api.send("POST", "/api/reservations", body=body, headers=headers)
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def test_a_reservation_says_when_and_not_yet_which(api: Client, rows: Rows) -> None:
+    rows.device()
+
+    reserved = reserve(api, durationMinutes=30, minCpuCores=2)
+
+    assert reserved.status == 201
+    assert (reserved.body["status"], reserved.body["allocationId"]) == ("RESERVED", None)
+    assert moment(reserved.body["startsAt"]) == NOON
+    assert moment(reserved.body["endsAt"]) == NOON + HOUR / 2
+    assert api.get(f"/api/reservations/{reserved.body['id']}").body == reserved.body
+    assert api.get("/api/reservations/user/u1", user("u1")).body["items"] == [reserved.body]
+
+
+def test_a_slot_that_is_taken_is_answered_with_the_nearest_free_one(
+    api: Client, rows: Rows
+) -> None:
+    rows.device()
+    reserve(api)
+    reserve(api, at=NOON + 1.5 * HOUR)
+
+    refused = reserve(api, "u2", at=NOON + HOUR / 4)
+
+    assert (refused.status, refused.code) == (409, "slot_taken")
+    nearest = refused.body["error"]["details"]["nearest"]
+    assert moment(nearest["startsAt"]) == NOON + 2.5 * HOUR
+    assert moment(nearest["endsAt"]) == NOON + 3.5 * HOUR
+    assert reserve(api, "u2", at=moment(nearest["startsAt"])).status == 201
+
+
+def test_slots_may_touch(api: Client, rows: Rows) -> None:
+    rows.device()
+
+    assert reserve(api).status == 201
+    assert reserve(api, "u2", at=NOON + HOUR).status == 201
+    assert reserve(api, "u3", at=NOON - HOUR).status == 201
+
+
+def test_each_reservation_has_a_device_of_its_own(api: Client, rows: Rows) -> None:
+    rows.devices(2)
+
+    answers = [reserve(api, f"u{number}").status for number in range(3)]
+
+    assert answers == [201, 201, 409]
+
+
+def test_a_small_wish_leaves_large_devices_to_others(api: Client, rows: Rows) -> None:
+    rows.device("large", cpu_cores=8)
+    rows.device("small", cpu_cores=2)
+
+    assert reserve(api, "u1").status == 201
+    assert reserve(api, "u2", minCpuCores=8).status == 201
+
+
+def test_an_allocation_that_reaches_into_the_slot_counts(api: Client, rows: Rows) -> None:
+    rows.device()
+    allocation = api.allocate("holder", durationMinutes=240).body
+
+    refused = reserve(api)
+
+    nearest = refused.body["error"]["details"]["nearest"]
+    assert moment(nearest["startsAt"]) == moment(allocation["expiresAt"])
+    assert reserve(api, at=NOON + 2 * HOUR).status == 201
+
+
+@pytest.mark.parametrize("device", [{"health": "failed"}, {"cpu_cores": 1}])
+def test_where_nothing_will_ever_do_there_is_no_nearest_slot(
+    api: Client, rows: Rows, device: dict[str, Any]
+) -> None:
+    rows.device(**device)
+
+    refused = reserve(api, minCpuCores=2)
+
+    assert (refused.status, refused.code) == (409, "no_device_available")
+    assert "details" not in refused.body["error"]
+
+
+@pytest.mark.parametrize(
+    "at", [NOON - 4 * HOUR, NOON + timedelta(days=31), datetime(9999, 1, 1, tzinfo=UTC)]
+)
+def test_nobody_reserves_the_past_or_the_far_future(api: Client, at: datetime) -> None:
+    refused = reserve(api, at=at)
+
+    assert (refused.status, refused.fields) == (422, ["body.startsAt"])
+
+
+def test_a_time_without_a_zone_is_refused(api: Client) -> None:
+    assert reserve(api, at=NOON.replace(tzinfo=None)).status == 422
+
+
+@pytest.mark.parametrize(
+    ("columns", "code"),
+    [
+        ({"status": "suspended"}, "user_suspended"),
+        ({"billing_hold": True}, "billing_hold"),
+        ({"max_devices": 0}, "quota_exceeded"),
+    ],
+)
+def test_who_may_not_allocate_may_not_reserve(
+    api: Client, rows: Rows, columns: dict[str, Any], code: str
+) -> None:
+    rows.device()
+    rows.user("u1", **columns)
+
+    assert reserve(api).code == code
+
+
+def test_reservations_at_one_time_count_against_the_quota(api: Client, rows: Rows) -> None:
+    rows.devices(3)
+    rows.user("u1", max_devices=1)
+
+    assert reserve(api).status == 201
+    assert reserve(api, at=NOON + HOUR / 2).code == "quota_exceeded"
+    assert reserve(api, at=NOON + HOUR).status == 201
+
+
+def test_a_device_the_quota_has_no_room_for_is_not_promised(api: Client, rows: Rows) -> None:
+    rows.device(cpu_cores=8)
+    rows.user("u1", max_cpu=4)
+
+    assert reserve(api).code == "no_device_available"
+
+
+def test_a_cancelled_slot_is_free_again(api: Client, rows: Rows) -> None:
+    rows.device()
+    target = f"/api/reservations/{reserve(api).body['id']}"
+
+    cancelled = api.send("DELETE", target, user("u1"))
+
+    assert (cancelled.status, cancelled.body["status"]) == (200, "CANCELLED")
+    assert api.send("DELETE", target).body == cancelled.body
+    assert reserve(api, "u2").status == 201
+    assert api.get("/api/reservations/user/u1").body["items"] == []
+
+
+def test_a_repeated_request_reserves_once(api: Client, rows: Rows) -> None:
+    rows.devices(2)
+
+    first, second = reserve(api, key="k"), reserve(api, key="k")
+
+    assert first.body == second.body
+    assert reserve(api, key="k", durationMinutes=5).status == 422
+    assert len(rows.all("SELECT id FROM reservations")) == 1
+
+
+def test_reservations_of_others_are_closed(api: Client, rows: Rows) -> None:
+    rows.device()
+    target = f"/api/reservations/{reserve(api).body['id']}"
+
+    assert api.get(target, user("u2")).status == 403
+    assert api.send("DELETE", target, user("u2")).status == 403
+    assert api.get("/api/reservations/user/u1", user("u2")).status == 403
+    assert api.get("/api/reservations/nothing").status == 404
+
+
+def test_who_gives_it_back_before_may_have_it_meanwhile(api: Client, rows: Rows) -> None:
+    rows.device()
+    reserve(api)
+
+    assert api.allocate("u2", durationMinutes=240).code == "no_device_available"
+    assert api.allocate("u2", durationMinutes=60).status == 201
+
+
+def test_others_are_given_the_devices_nobody_is_promised(api: Client, rows: Rows) -> None:
+    rows.devices(2)
+    reserve(api)
+
+    given = [api.allocate(f"u{number}", durationMinutes=240) for number in (2, 3)]
+
+    assert [one.status for one in given] == [201, 409]
+    assert given[0].body["deviceId"] == "d002"
+
+
+def test_a_batch_minds_how_long_each_wants_it(api: Client, rows: Rows) -> None:
+    rows.devices(2)
+    reserve(api)
+    requests = [{"userId": "u2", "durationMinutes": minutes} for minutes in (60, 240, 60)]
+
+    results = api.send("POST", "/api/allocations/batch", body={"requests": requests}).body
+
+    assert (results["success"], results["failed"]) == (2, 1)
+    assert (
+        rows.column(
+            "SELECT a.device_id FROM allocations a JOIN reservations r ON r.device_id = a.device_id"
+            " WHERE a.expires_at > r.starts_at"
+        )
+        == []
+    )
+
+
+def test_nobody_extends_into_a_reservation(api: Client, rows: Rows) -> None:
+    rows.device()
+    allocation = api.allocate("u2").body
+    reserve(api)
+    target = f"/api/allocations/{allocation['id']}/extend"
+
+    refused = api.send("POST", target, body={"additionalMinutes": 240})
+
+    assert (refused.status, refused.code) == (409, "device_reserved")
+    assert moment(refused.body["error"]["details"]["reservedFrom"]) == NOON
+    assert api.send("POST", target, body={"additionalMinutes": 30}).status == 200
+
+
+def test_who_waits_is_not_given_what_is_promised(api: Client, rows: Rows) -> None:
+    rows.device()
+    allocation = api.allocate("holder").body
+    reserve(api)
+    api.allocate("patient", wait=True, durationMinutes=240)
+    api.allocate("quick", wait=True, durationMinutes=10)
+
+    api.send("DELETE", f"/api/allocations/{allocation['id']}")
+
+    holders = rows.column("SELECT user_id FROM allocations WHERE status = 'ALLOCATED'")
+    assert holders == ["quick"]
+
+
+def test_the_last_slot_is_given_once(start_api: Callable[..., Client], rows: Rows) -> None:
+    rows.devices(2)
+    apis = [start_api() for _ in range(6)]
+
+    def ask(number: int) -> int:
+        return reserve(apis[number], f"u{number}").status
+
+    answers = together(*(lambda number=number: ask(number) for number in range(6)))
+
+    assert Counter(answers) == {201: 2, 409: 4}
+    assert len(set(rows.column("SELECT device_id FROM reservations"))) == 2
