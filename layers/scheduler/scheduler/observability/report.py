@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools import Logger
 
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME, WorkQueue
 from scheduler.observability.emf import Metrics, Unit
+from scheduler.observability.lines import Lines
 from scheduler.pipeline.outcome import Verdict
 from scheduler.pipeline.settle import Settled, Settlement
 
@@ -20,10 +23,10 @@ if TYPE_CHECKING:
 logger: Final = Logger()
 
 _LEVELS: Final = {
-    Settlement.RETRIED: logger.warning,
-    Settlement.INVALID: logger.error,
-    Settlement.DEAD_LETTERED: logger.error,
-    Settlement.ERROR: logger.error,
+    Settlement.RETRIED: logging.WARNING,
+    Settlement.INVALID: logging.ERROR,
+    Settlement.DEAD_LETTERED: logging.ERROR,
+    Settlement.ERROR: logging.ERROR,
 }
 
 
@@ -35,36 +38,39 @@ def report(batch: Sequence[Settled], seconds: float, now: datetime) -> None:
         seconds: how long the whole batch took.
         now: the time of the metrics.
     """
-    metrics = Metrics()
+    if not batch:
+        return
+    event_type = _event_type(batch[0].outcome.message.queue)
+    lines = Lines(logger)
     for settled in batch:
-        _log(settled)
-        event_type = _event_type(settled.outcome.message.queue)
-        metrics.add(
-            "scheduler_event_consumed_total",
-            1,
-            event_type=event_type,
-            status=settled.settlement,
-        )
-        if settled.outcome.verdict is Verdict.HELD:
-            metrics.add("scheduler_mass_failure_held_total", 1)
-        for reason in settled.outcome.released:
-            metrics.add("scheduler_auto_release_total", 1, reason=reason)
-    if batch:
-        metrics.add("scheduler_batch_size", len(batch))
-        metrics.add("scheduler_batches_total", 1, queue=_queue(batch[0].outcome.message))
-        metrics.add(
-            "scheduler_event_processing_duration_seconds",
-            seconds,
-            Unit.SECONDS,
-            event_type=_event_type(batch[0].outcome.message.queue),
-        )
-    metrics.flush(now)
+        _log(settled, event_type, lines)
+    lines.flush()
+    _measure(batch, event_type, seconds).flush(now)
 
 
-def _log(settled: Settled) -> None:
+def _measure(batch: Sequence[Settled], event_type: str, seconds: float) -> Metrics:
+    metrics = Metrics()
+    for status, count in Counter(settled.settlement for settled in batch).items():
+        metrics.add("scheduler_event_consumed_total", count, event_type=event_type, status=status)
+    if held := sum(settled.outcome.verdict is Verdict.HELD for settled in batch):
+        metrics.add("scheduler_mass_failure_held_total", held)
+    reasons = Counter(reason for settled in batch for reason in settled.outcome.released)
+    for reason, count in reasons.items():
+        metrics.add("scheduler_auto_release_total", count, reason=reason)
+    metrics.add("scheduler_batch_size", len(batch))
+    metrics.add("scheduler_batches_total", 1, queue=_queue(batch[0].outcome.message))
+    metrics.add(
+        "scheduler_event_processing_duration_seconds",
+        seconds,
+        Unit.SECONDS,
+        event_type=event_type,
+    )
+    return metrics
+
+
+def _log(settled: Settled, event_type: str, lines: Lines) -> None:
     outcome = settled.outcome
     message, parsed = outcome.message, outcome.parsed
-    event_type = _event_type(message.queue)
     details: dict[str, Any] = {
         "event_type": event_type,
         "outcome": settled.settlement.value,
@@ -80,7 +86,7 @@ def _log(settled: Settled) -> None:
         # The message is acknowledged: this line is all that remains of it.
         details["payload"] = message.body.decode("utf-8", "replace")
     text = "; ".join(filter(None, (f"Received {event_type}", *outcome.remarks, outcome.error)))
-    _LEVELS.get(settled.settlement, logger.info)(text, extra=details)
+    lines.add(_LEVELS.get(settled.settlement, logging.INFO), text, details)
 
 
 def _queue(message: Message) -> str:
