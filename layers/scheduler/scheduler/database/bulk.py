@@ -25,14 +25,11 @@ class BulkCursor(Cursor):
     def _mogrify(self, query: str, args: Any) -> str:  # noqa: ANN401 - PyMySQL's signature
         if type(args) is not tuple:
             return super()._mogrify(query, args)  # type: ignore[misc,no-any-return]
-        return query % tuple([self._literal(value) for value in args])
+        return query % tuple([_WRITERS.get(type(value), self._other)(value) for value in args])
 
-    def _literal(self, value: object) -> str:
-        kind = type(value)
-        if write := _WRITERS.get(kind):
-            return write(value)
-        if kind is tuple:
-            return f"({','.join([self._literal(one) for one in value])})"  # type: ignore[attr-defined]
+    def _other(self, value: Any) -> str:  # noqa: ANN401 - anything
+        if type(value) is tuple:
+            return f"({','.join([_WRITERS.get(type(one), self._other)(one) for one in value])})"
         if isinstance(value, str):  # an enum
             return _text(value)
         escaped: str = self.connection.escape(value)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from scheduler.ids import NewId
     from scheduler.messaging.validate import Parsed
 
+_encode: Final = json.JSONEncoder(ensure_ascii=False).encode
+
 _PROCESSED: Final = """
     INSERT INTO processed_messages (queue, message_id, body_sha256, processed_at)
     VALUES (%s, %s, %s, %s)
@@ -206,7 +208,7 @@ def _event_body(work: Work, allocation: Allocation, extra: dict[str, Any]) -> st
         "storageMB": device.storage_mb,
         "timestamp": work.now.isoformat(),
     }
-    return json.dumps(body, ensure_ascii=False)
+    return _encode(body)
 
 
 def _naive(moment: datetime) -> datetime:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 ATTEMPT_HEADER: Final = "x-attempt"
 
+_canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 _PLAIN_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 
 
@@ -66,7 +67,7 @@ def identify(message: Message, body: Mapping[str, Any]) -> Identity:
     The body is compared in canonical form: a producer that writes its keys in another order
     after a restart still sends the same event.
     """
-    canonical = json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
+    canonical = _canonical(body).encode()
     given = message.properties.get("message_id") or body.get("eventId")
     digest = hashlib.sha256(canonical).digest()
     if not isinstance(given, str) or not given:

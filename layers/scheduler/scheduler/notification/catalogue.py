@@ -12,13 +12,12 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from string import Formatter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from scheduler.domain.model import DEFAULT_LOCALE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Mapping, Sequence
 
     from scheduler.domain.reasons import ReleaseReason
 
@@ -57,26 +56,42 @@ def reason(why: ReleaseReason, locale: str = DEFAULT_LOCALE) -> str:
     return catalogue.render(catalogue.texts["reason"][why.text], why.params)
 
 
-class _Catalogue(Formatter):
+class _Part(NamedTuple):
+    """A piece of a template: some words, then perhaps a parameter and how it is written."""
+
+    words: str
+    name: str | None
+    write: Callable[[Any], str]
+
+
+class _Catalogue:
     """The texts of one locale and how its values are written."""
 
     def __init__(self, texts: dict[str, Any]) -> None:
         self.texts = texts
+        self._writers: dict[str | None, Callable[[Any], str]] = {
+            None: str,
+            "": str,
+            "money": money,
+            "duration": self._duration,
+            "list": self._list,
+            "time": lambda moment: f"{moment:%Y-%m-%d %H:%M} UTC",
+        }
+        self._parsed: dict[str, list[_Part]] = {}
 
     def render(self, template: str, params: Mapping[str, Any]) -> str:
-        return self.vformat(template, (), params)
+        parts = self._parsed.get(template) or self._parse(template)
+        return "".join(
+            [words if name is None else words + write(params[name]) for words, name, write in parts]
+        )
 
-    def format_field(self, value: object, format_spec: str) -> str:
-        match format_spec:
-            case "money":
-                return money(cast("Decimal", value))
-            case "duration":
-                return self._duration(cast("int", value))
-            case "list":
-                return self._list(cast("Sequence[str]", value))
-            case "time":
-                return f"{cast('datetime', value):%Y-%m-%d %H:%M} UTC"
-        return cast("str", super().format_field(value, format_spec))
+    def _parse(self, template: str) -> list[_Part]:
+        parts = [
+            _Part(words, name, self._writers[kind])
+            for words, name, kind, _ in Formatter().parse(template)
+        ]
+        self._parsed[template] = parts
+        return parts
 
     def _list(self, names: Sequence[str]) -> str:
         texts = self.texts["list"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pydantic.alias_generators import to_camel
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from scheduler.domain.work import Notice
+
+_camel: Final = cache(to_camel)
+_encode: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Rendered(NamedTuple):
@@ -34,11 +38,10 @@ def render(notice: Notice, locale: str) -> Rendered:
         for name, value in notice.params.items()
     }
     title, message = catalogue.notice(notice.kind.key, locale, texts)
-    data = dict(_data(notice.params, locale))
-    return Rendered(title, message, json.dumps(data, ensure_ascii=False))
+    return Rendered(title, message, _encode(dict(_data(notice.params, texts))))
 
 
-def _data(params: Mapping[str, Any], locale: str) -> Iterator[tuple[str, Any]]:
+def _data(params: Mapping[str, Any], texts: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in params.items():
         match value:
             case Allocation():
@@ -46,10 +49,10 @@ def _data(params: Mapping[str, Any], locale: str) -> Iterator[tuple[str, Any]]:
                 yield "deviceId", value.device_id
             case ReleaseReason():
                 yield "reasonCode", value.code
-                yield "reason", catalogue.reason(value, locale)
+                yield "reason", texts[name]
             case Decimal():
-                yield to_camel(name), float(value)
+                yield _camel(name), float(value)
             case datetime():
-                yield to_camel(name), value.isoformat()
+                yield _camel(name), value.isoformat()
             case _:
-                yield to_camel(name), value
+                yield _camel(name), value
