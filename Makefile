@@ -67,6 +67,9 @@ dispatch-kills: KILLS = 100
 dispatch-kills: servers ## Kill the notification dispatcher under load, and print the account (KILLS=, SEED=)
 	@$(BIN)/python -m tests.integration.dispatch.kills --kills $(KILLS) --seed $(SEED)
 
+bench-api: servers ## Measure allocating with 10,000 devices and 1,000,000 old allocations, against 100 and none
+	@$(BIN)/python -m bench.api
+
 bench-dispatch: servers ## Measure how fast 10,000 due deliveries go out, and what they cost
 	@$(BIN)/python -m bench.dispatch
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,6 +17,7 @@ from scheduler.allocation.pick import Stock
 from scheduler.allocation.quota import ANY_ROOM, Wish
 from scheduler.allocation.record import AllocationStatus, Position
 from scheduler.settings import AllocationStrategy
+from tests.support.explaining import Explaining
 
 if TYPE_CHECKING:
     from pymysql.cursors import Cursor
@@ -54,46 +55,11 @@ PILE = """
 """
 
 
-class Step(NamedTuple):
-    """How one table is read."""
-
-    table: str
-    key: str | None
-    extra: str
-
-
-class Explaining:
-    """A cursor that explains the statements it is given instead of executing them."""
-
-    def __init__(self, rows: Rows) -> None:
-        self._rows = rows
-        self.steps: list[Step] = []
-
-    def execute(self, statement: str, parameters: tuple[object, ...]) -> int:
-        for row in self._rows.all(f"EXPLAIN {statement}", *parameters):
-            self.steps.append(Step(row[2], row[5], row[9] or ""))
-        return 0
-
-    def fetchone(self) -> None:
-        return None
-
-    def fetchall(self) -> list[tuple[object, ...]]:
-        return []
-
-
 @pytest.fixture
 def cursor(rows: Rows) -> Explaining:
     for statement in PILE.split(";"):
         rows.run(statement.replace("%", "%%"))
-    return Explaining(rows)
-
-
-def used(cursor: Explaining) -> list[tuple[str, str | None]]:
-    """Return the index by which each table is read; nothing may be sorted afterwards."""
-    assert not [step for step in cursor.steps if "filesort" in step.extra or "temp" in step.extra]
-    found = [(step.table, step.key) for step in cursor.steps]
-    cursor.steps.clear()
-    return found
+    return Explaining(rows.all)
 
 
 def test_every_hot_query_uses_its_index(cursor: Explaining) -> None:
@@ -108,34 +74,34 @@ def test_every_hot_query_uses_its_index(cursor: Explaining) -> None:
         for wish in (Wish(), Wish(4, 8192)):
             Stock(sql, strategy, Counter([wish]))._lock(wish, ANY_ROOM, AT, 1)
             steps = ([("devices", index), *[("r", "calendar")] * 2] for index in expected)
-            assert used(cursor) == [step for one in steps for step in one]
+            assert cursor.used() == [step for one in steps for step in one]
     Stock(sql, AllocationStrategy.RANDOM, Counter())._is_free(Wish(4, 8192), ANY_ROOM, AT)
-    assert used(cursor) == [("devices", "best_fit"), ("r", "calendar")]
+    assert cursor.used() == [("devices", "best_fit"), ("r", "calendar")]
 
     record.find(sql, UUID.format("000000000001"))
     # Constant tables: both rows are found by their primary keys before the query runs.
-    assert used(cursor) == [("a", "PRIMARY"), ("d", "PRIMARY")]
+    assert cursor.used() == [("a", "PRIMARY"), ("d", "PRIMARY")]
     last = Position(AT, UUID.format("000000007999"))
     for before in (None, last):
         record.of_user(sql, "u1", None, before, 50)
-        assert used(cursor) == [("a", "by_user"), ("d", "PRIMARY")]
+        assert cursor.used() == [("a", "by_user"), ("d", "PRIMARY")]
         for status in (AllocationStatus.ALLOCATED, AllocationStatus.RELEASED):
             record.of_user(sql, "u1", status, before, 50)
-            assert used(cursor) == [("a", "active_by_user"), ("d", "PRIMARY")]
+            assert cursor.used() == [("a", "active_by_user"), ("d", "PRIMARY")]
     Keys(sql, [Key("u1", last.id), Key("u2", last.id)])
-    assert used(cursor) == [("idempotency_keys", "PRIMARY")]
+    assert cursor.used() == [("idempotency_keys", "PRIMARY")]
 
     users.find(sql, "u1")
-    assert used(cursor) == [("u", "PRIMARY"), ("a", "active_by_user")]
+    assert cursor.used() == [("u", "PRIMARY"), ("a", "active_by_user")]
     devices.find(sql, "d1")
-    assert used(cursor) == [("d", "PRIMARY"), ("a", "one_holder_per_device")]
+    assert cursor.used() == [("d", "PRIMARY"), ("a", "one_holder_per_device")]
     devices.in_pool(sql, None, None, "d2", 100)
-    assert used(cursor) == [("d", "PRIMARY"), ("a", "one_holder_per_device")]
+    assert cursor.used() == [("d", "PRIMARY"), ("a", "one_holder_per_device")]
     for before_id in (None, last.id):
         for unread in (True, False):
             notifications.inbox(sql, "u1", before_id, 50, unread=unread)
-            assert used(cursor) == [("notifications", "inbox")]
+            assert cursor.used() == [("notifications", "inbox")]
     notifications._deliveries(sql, (last.id,))
-    assert used(cursor) == [("notification_deliveries", "one_per_channel")]
+    assert cursor.used() == [("notification_deliveries", "one_per_channel")]
     notifications.mark_read(sql, "u1", last.id, AT)
-    assert used(cursor) == [("notifications", "PRIMARY")]
+    assert cursor.used() == [("notifications", "PRIMARY")]

@@ -1,0 +1,227 @@
+"""How long the allocation API takes when much has piled up, against a young and small platform.
+
+    python -m bench.api [--rounds 300]
+
+Two databases on one server, asked in turns: one with 100 devices and no past, one with 10,000
+devices and 1,000,000 allocations that ended. In both, every second device is taken.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from statistics import quantiles
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+os.environ["POWERTOOLS_LOG_LEVEL"] = "WARNING"  # before the loggers are made
+
+import typer
+
+from allocation_api.api import AllocationApi
+from allocation_api.settings import ApiSettings
+from bench.stand import Stand, running_stand
+from scheduler.allocation.pick import Stock
+from scheduler.allocation.quota import ANY_ROOM, Wish
+from scheduler.database.connection import connect
+from scheduler.database.migrate import migrate
+from scheduler.settings import AllocationStrategy, DatabaseSettings
+from tests.support.explaining import Explaining
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pymysql.cursors import Cursor
+
+USERS: Final = 1000
+WISH: Final = {"minCpuCores": 4, "minMemoryMB": 8192}
+GOAL_MS: Final = 5.0
+GOAL_RATIO: Final = 1.5
+
+_FILL: Final = """
+    INSERT INTO users (id, max_devices) SELECT CONCAT('user-', seq), 10 FROM seq_1_to_{users};
+
+    INSERT INTO devices (id, name, cpu_cores, memory_mb, status, last_allocated_at)
+    SELECT CONCAT('device-', seq), 'x', 1 + seq DIV 2 % 8, 1024 * (1 + seq DIV 2 % 16),
+           IF(seq % 2, 'allocated', 'available'), NOW(6) - INTERVAL seq SECOND
+    FROM seq_1_to_{devices};
+
+    INSERT INTO allocations (id, user_id, device_id, status, allocated_at, expires_at)
+    SELECT CONCAT('01a00000-0000-7000-8000-', LPAD(seq, 12, '0')), CONCAT('holder-', seq),
+           CONCAT('device-', seq), 'ALLOCATED', NOW(6), NOW(6) + INTERVAL 1 DAY
+    FROM seq_1_to_{devices} WHERE seq % 2;
+"""
+_PAST: Final = """
+    INSERT INTO allocations (id, user_id, device_id, status, allocated_at, expires_at, released_at,
+                             duration_seconds, release_code, release_reason)
+    SELECT CONCAT('01900000-0000-7000-8000-', LPAD(seq, 12, '0')),
+           CONCAT('user-', 1 + seq % {users}), CONCAT('device-', 1 + seq % {devices}), 'RELEASED',
+           NOW(6) - INTERVAL ({past} - seq) * 10 + 3600 SECOND,
+           NOW(6) - INTERVAL ({past} - seq) * 10 SECOND,
+           NOW(6) - INTERVAL ({past} - seq) * 10 SECOND, 3600,
+           'user_request', '用户主动释放'
+    FROM seq_1_to_{past};
+"""
+_ANALYZE: Final = "ANALYZE TABLE users, devices, allocations"
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """A filled database."""
+
+    name: str
+    devices: int
+    past: int
+    settings: DatabaseSettings
+
+
+@dataclass(slots=True)
+class Times:
+    """Milliseconds of each request."""
+
+    allocate: list[float]
+    release: list[float]
+
+
+def main(rounds: Annotated[int, typer.Option(help="Requests of each kind.")] = 300) -> None:
+    """Measure and print; exit with 1 where the goals are missed."""
+    with running_stand() as stand:
+        small = _filled(stand, "small", devices=100, past=0)
+        large = _filled(stand, "large", devices=10_000, past=1_000_000)
+        _explain(large)
+        missed = [
+            strategy
+            for strategy in AllocationStrategy
+            if not _measure(stand, strategy, small, large, rounds)
+        ]
+    raise typer.Exit(bool(missed))
+
+
+def _filled(stand: Stand, name: str, *, devices: int, past: int) -> Platform:
+    started = time.perf_counter()
+    print(f"Filling {name}: {devices:,} devices, {past:,} ended allocations …", flush=True)
+    database = f"cloudphone_{name}"
+    with closing(stand.mariadb.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {database} CHARACTER SET utf8mb4")
+    settings = DatabaseSettings.model_validate({"DATABASE_URL": stand.mariadb.url_of(database)})
+    migrate(settings)
+    figures = {"users": USERS, "devices": devices, "past": past}
+    with closing(connect(settings, 600)) as connection, connection.cursor() as cursor:
+        for statement in (_FILL + (_PAST if past else "")).format(**figures).split(";"):
+            if statement.strip():
+                cursor.execute(statement)
+        connection.commit()
+        cursor.execute(_ANALYZE)
+    print(f"  {time.perf_counter() - started:.0f} s")
+    return Platform(name, devices, past, settings)
+
+
+def _explain(platform: Platform) -> None:
+    """Print by which index each strategy finds its device."""
+    with closing(connect(platform.settings)) as connection, connection.cursor() as cursor:
+
+        def select(statement: str, *parameters: object) -> Sequence[tuple[Any, ...]]:
+            cursor.execute(statement, parameters)
+            return cursor.fetchall()
+
+        for strategy in AllocationStrategy:
+            explaining = Explaining(select)
+            sql: Cursor = explaining  # type: ignore[assignment]  # as far as the pick goes
+            Stock(sql, strategy, Counter([Wish()]))._lock(  # noqa: SLF001
+                Wish(4, 8192), ANY_ROOM, datetime.now(UTC), 1
+            )
+            print(f"EXPLAIN {strategy:<14} {explaining.used()}")
+
+
+def _measure(
+    stand: Stand, strategy: AllocationStrategy, small: Platform, large: Platform, rounds: int
+) -> bool:
+    """Ask both in turns, print, and tell whether the goals are reached."""
+    asked = [
+        (platform, _handler(stand, platform, strategy), Times([], []))
+        for platform in (small, large)
+    ]
+    for number in range(rounds):
+        for _, handle, times in asked:
+            _once(handle, WISH if number % 2 else {}, times)
+    medians = []
+    for platform, _, times in asked:
+        p50, p99 = _percentiles(times.allocate)
+        released = _percentiles(times.release)
+        medians.append(p50)
+        print(
+            f"{strategy:<14} {platform.name:<6} allocate p50 {p50:5.2f} ms  p99 {p99:6.2f} ms"
+            f"   release p50 {released[0]:5.2f} ms  p99 {released[1]:6.2f} ms"
+        )
+    ratio = medians[1] / medians[0]
+    reached = medians[1] < GOAL_MS and ratio <= GOAL_RATIO
+    print(
+        f"{strategy:<14} large / small = {ratio:.2f} (goal {GOAL_RATIO}), p50 {medians[1]:.2f} ms"
+        f" (goal {GOAL_MS:g}): {'reached' if reached else 'MISSED'}, load {os.getloadavg()[0]:.1f}"
+    )
+    return reached
+
+
+def _handler(
+    stand: Stand, platform: Platform, strategy: AllocationStrategy
+) -> Callable[..., dict[str, Any]]:
+    variables = {
+        **stand.environment,
+        "DATABASE_URL": platform.settings.database_url.get_secret_value(),
+        "ALLOCATION_STRATEGY": strategy.value,
+    }
+    handle = AllocationApi(ApiSettings.model_validate(variables)).handle
+    for _ in range(20):  # warm
+        _once(handle, {}, Times([], []))
+    return handle
+
+
+def _once(handle: Callable[..., dict[str, Any]], wish: dict[str, int], times: Times) -> None:
+    user = f"user-{random.randint(1, USERS)}"
+    allocation, spent = _ask(handle, "POST", "/api/allocations", user, {"userId": user, **wish})
+    times.allocate.append(spent)
+    _, spent = _ask(handle, "DELETE", f"/api/allocations/{allocation['id']}", user)
+    times.release.append(spent)
+
+
+def _ask(
+    handle: Callable[..., dict[str, Any]],
+    method: str,
+    path: str,
+    user: str,
+    body: dict[str, Any] | None = None,
+) -> tuple[dict[str, Any], float]:
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {"content-type": "application/json"},
+        "requestContext": {
+            "http": {"method": method, "path": path},
+            "stage": "$default",
+            "authorizer": {"jwt": {"claims": {"sub": user}}},
+        },
+        "isBase64Encoded": False,
+    }
+    if body is not None:
+        event["body"] = json.dumps(body)
+    started = time.perf_counter()
+    answer = handle(event, None)
+    spent = (time.perf_counter() - started) * 1000
+    if answer["statusCode"] not in {200, 201}:
+        raise RuntimeError(answer["body"])
+    return json.loads(answer["body"]), spent
+
+
+def _percentiles(milliseconds: Sequence[float]) -> tuple[float, float]:
+    cuts = quantiles(milliseconds, n=100, method="inclusive")
+    return cuts[49], cuts[98]
+
+
+if __name__ == "__main__":
+    typer.run(main)
