@@ -19,7 +19,15 @@ from local.sam.network import ContainerNetwork
 
 
 def main(
-    event: Annotated[Path, typer.Argument(help="File with the event, or - for standard input.")],
+    event: Annotated[
+        Path,
+        typer.Argument(
+            exists=True,
+            dir_okay=False,
+            allow_dash=True,
+            help="File with the event, or - for standard input.",
+        ),
+    ],
     function: Annotated[
         str | None, typer.Option(help="Logical id; by default the one that gets such events.")
     ] = None,
@@ -30,19 +38,23 @@ def main(
     """
     raw = sys.stdin.buffer.read() if str(event) == "-" else event.read_bytes()
     try:
-        result = _invoke(function or receiver(json.loads(raw)), raw)
+        result = _invoke(function or receiver(raw), raw)
     except (LocalError, FunctionError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
     print(json.dumps(result, ensure_ascii=False, indent=2))
 
 
-def receiver(event: dict[str, Any]) -> str:
+def receiver(raw: bytes) -> str:
     """Return the logical id of the function that gets an event.
 
     Raises:
-        LocalError: several functions could.
+        LocalError: not a JSON object, or several functions could.
     """
+    try:
+        event: dict[str, Any] = dict(json.loads(raw))
+    except (ValueError, TypeError):
+        raise LocalError("the event is not a JSON object") from None
     for queue in event.get("rmqMessagesByQueue", ()):
         family = queue.removeprefix("scheduler.").partition("-")[0]
         return f"{family.capitalize()}EventsFunction"

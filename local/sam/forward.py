@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import suppress
 from typing import NamedTuple
 
 
@@ -35,6 +36,8 @@ class Address(NamedTuple):
                 writer.close()
                 return
             await asyncio.gather(_pump(reader, back), _pump(there, writer))
+            for done in (back, writer):
+                done.close()
 
         if self.kind == "unix":
             return await asyncio.start_unix_server(accepted, self.place)
@@ -43,14 +46,12 @@ class Address(NamedTuple):
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
+    """Copy until the sender is done, and say so to the receiver, who may still have to answer."""
+    with suppress(OSError):
         while chunk := await reader.read(1 << 16):
             writer.write(chunk)
             await writer.drain()
-    except ConnectionError:
-        pass
-    finally:
-        writer.close()
+        writer.write_eof()
 
 
 async def _forward(routes: list[str]) -> None:

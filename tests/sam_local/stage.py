@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -76,7 +75,7 @@ class Stage:
     def invoke(self, name: str) -> Any:  # noqa: ANN401 - any JSON
         """Run a sample file through the function that gets it; return the function's result."""
         event = (FOLDER / f"{name}.json").read_bytes()
-        return self.sam.invoke(receiver(json.loads(event)), event)
+        return self.sam.invoke(receiver(event), event)
 
     def row(self, columns: str, table: str, id_: str) -> tuple[Any, ...]:
         """Return columns of the row with an id."""

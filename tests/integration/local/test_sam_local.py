@@ -1,0 +1,98 @@
+"""What leads ``sam local invoke`` to the local platform, as far as it needs no Docker."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from events.generate import FOLDER
+from local.errors import LocalError
+from local.ports import HOST, free_port
+from local.sam import forward
+from local.sam.__main__ import receiver
+from local.sam.invoke import ports
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def forwarding(*routes: str) -> Iterator[None]:
+    command = [sys.executable, str(forward.__file__), *routes]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "forwarding\n"
+        yield
+        process.terminate()
+
+
+def test_a_stream_goes_through_a_socket_file_and_back_until_both_ends_are_done() -> None:
+    with socket.create_server((HOST, 0)) as server, tempfile.TemporaryDirectory() as folder:
+        port, file = free_port(), f"unix:{folder}/s"
+        here = f"{file}=tcp:{HOST}:{server.getsockname()[1]}"
+        with (
+            forwarding(here),
+            forwarding(f"tcp:{HOST}:{port}={file}"),
+            socket.create_connection((HOST, port)) as client,
+        ):
+            there, _ = server.accept()
+            with there:
+                client.sendall(b"question")
+                client.shutdown(socket.SHUT_WR)
+                assert there.recv(8, socket.MSG_WAITALL) == b"question"
+                assert there.recv(1) == b""
+                there.sendall(b"answer")
+            assert client.recv(6, socket.MSG_WAITALL) == b"answer"
+            assert client.recv(1) == b""
+
+
+def test_a_server_that_is_away_closes_the_connection() -> None:
+    port = free_port()
+    with (
+        forwarding(f"tcp:{HOST}:{port}=tcp:{HOST}:{free_port()}"),
+        socket.create_connection((HOST, port)) as client,
+    ):
+        assert client.recv(1) == b""
+
+
+@pytest.mark.parametrize(
+    ("sample", "function"),
+    [
+        ("device-failed", "DeviceEventsFunction"),
+        ("user-suspended", "UserEventsFunction"),
+        ("bad/wrong-type", "BillingEventsFunction"),
+        ("bad/unknown-queue", "DeviceEventsFunction"),
+        ("api/health", "AllocationApiFunction"),
+    ],
+)
+def test_a_sample_tells_which_function_gets_it(sample: str, function: str) -> None:
+    assert receiver(Path(FOLDER, f"{sample}.json").read_bytes()) == function
+
+
+def test_a_websocket_event_goes_to_its_function() -> None:
+    assert receiver(b'{"requestContext": {"routeKey": "$connect"}}') == "RealtimeFunction"
+
+
+@pytest.mark.parametrize(("event", "says"), [(b"{}", "--function"), (b"[1", "not a JSON object")])
+def test_an_event_that_does_not_tell_is_refused(event: bytes, says: str) -> None:
+    with pytest.raises(LocalError, match=says):
+        receiver(event)
+
+
+def test_only_ports_of_this_machine_are_led_to() -> None:
+    endpoints = {
+        "database": "mysql://user:secret@127.0.0.1:3306/cloudphone",
+        "amqp": "amqps://user:secret@broker.example.com:5671/cloudphone",
+        "aws": "http://127.0.0.1:30005",
+        "websocket": "ws://127.0.0.1:30003",
+        "api": "http://127.0.0.1:30002",
+    }
+
+    assert ports(endpoints) == {3306, 30005, 30003}
