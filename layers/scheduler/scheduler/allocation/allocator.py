@@ -13,7 +13,7 @@ from scheduler.allocation import record
 from scheduler.allocation.idempotency import Key, KeyReusedError, Keys
 from scheduler.allocation.pick import PoolContendedError, Stock
 from scheduler.allocation.quota import Wish, room_for
-from scheduler.allocation.record import AllocationRecord
+from scheduler.allocation.record import AllocationRecord, AllocationStatus
 from scheduler.allocation.refusal import RefusedError, require_may_allocate
 from scheduler.database.commit import commit
 from scheduler.domain.guard import Aggregate
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pymysql.cursors import Cursor
 
     from scheduler.allocation.transactions import Transactions
-    from scheduler.domain.work import Work
+    from scheduler.domain.work import Grant, Work
     from scheduler.settings import AllocationStrategy
 
 
@@ -136,7 +136,9 @@ class Allocator:
         given = [self._give(work, keys, stock, one) for one in wanted]
         commit(cursor, work, [], self._transactions.new_id)
         keys.write(work.now)
-        found = record.by_id(cursor, [one for one in given if isinstance(one, str)])
+        found = {one: _granted(work, stock, grant) for one, grant in work.grants.items()}
+        before = [one for one in given if isinstance(one, str) and one not in found]
+        found |= record.by_id(cursor, before)
         if in_line := [one for one in given if isinstance(one, str) and one not in found]:
             raise InLineError(in_line[0])
         return [found[one] if isinstance(one, str) else one for one in given]
@@ -158,3 +160,21 @@ class Allocator:
         work.allocate(allocation_id, wanted.user_id, device, until)
         keys.remember(wanted.key, wanted.content, allocation_id)
         return allocation_id
+
+
+def _granted(work: Work, stock: Stock, grant: Grant) -> AllocationRecord:
+    """Return what the database holds of an allocation that was just written."""
+    allocation = grant.allocation
+    return AllocationRecord(
+        allocation.id,
+        allocation.user_id,
+        allocation.device_id,
+        work.device(allocation.device_id).name,
+        AllocationStatus.ALLOCATED,
+        allocation.allocated_at,
+        grant.expires_at,
+        None,
+        None,
+        None,
+        *stock.address(allocation.device_id),
+    )

@@ -28,7 +28,7 @@ _FREE: Final = """
 """
 # The index is forced because a small table tempts the optimizer to read, and thereby lock, all.
 _SELECT: Final = """
-    SELECT id, name, status, health, cpu_cores, memory_mb, storage_mb, (
+    SELECT id, name, status, health, cpu_cores, memory_mb, storage_mb, adb_host, adb_port, (
         SELECT MIN(r.starts_at) FROM reservations r FORCE INDEX (calendar)
         WHERE r.device_id = devices.id AND r.status = 'RESERVED')
     FROM devices FORCE INDEX ({index}) WHERE {free} {more} ORDER BY {order} LIMIT %s
@@ -74,7 +74,7 @@ class Stock:
         self._strategy = strategy
         self._expected = wishes.copy()
         self._on_hand: dict[Wish, list[_Locked]] = {wish: [] for wish in wishes}
-        self._locked: list[str] = []
+        self._locked: dict[str, _Locked] = {}
         self._refusals: dict[tuple[Wish, Room, datetime], RefusedError] = {}
 
     def take(self, wish: Wish, room: Room, until: datetime) -> Device:
@@ -101,13 +101,17 @@ class Stock:
         on_hand.remove(locked)
         return locked.device
 
+    def address(self, device_id: str) -> tuple[str | None, int | None]:
+        """Return host and port of the adb of a device that was taken."""
+        return self._locked[device_id].adb
+
     def _lock(self, wish: Wish, room: Room, until: datetime, count: int) -> list[_Locked]:
         found: list[_Locked] = []
         for statement, more in self._statements():
             parameters = (*self._bounds(wish, room, until), *more, count - len(found))
             self._cursor.execute(statement, parameters)
             found += [_locked(*row) for row in self._cursor.fetchall()]
-            self._locked += [one.device.id for one in found]
+            self._locked |= {one.device.id: one for one in found}
             if len(found) == count:
                 break
         return found
@@ -149,6 +153,7 @@ class Stock:
 
 class _Locked(NamedTuple):
     device: Device
+    adb: tuple[str | None, int | None]
     promised_from: datetime | None
 
     def fits(self, room: Room, until: datetime) -> bool:
@@ -172,7 +177,10 @@ def _locked(  # noqa: PLR0913, PLR0917 - the columns of a row
     cpu: int,
     memory: int,
     storage: int,
+    adb_host: str | None,
+    adb_port: int | None,
     promised_from: datetime | None,
 ) -> _Locked:
     device = Device(id_, name, DeviceStatus(status), Health(health), cpu, memory, storage)
-    return _Locked(device, promised_from.replace(tzinfo=UTC) if promised_from else None)
+    promised = promised_from.replace(tzinfo=UTC) if promised_from else None
+    return _Locked(device, (adb_host, adb_port), promised)
