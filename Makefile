@@ -77,6 +77,14 @@ DOWN ?= 300
 bench-ses-outage: servers ## Let SES hang (DOWN=300 seconds): push latency meanwhile, e-mails afterwards
 	@$(BIN)/python -m bench.ses_outage --down $(DOWN)
 
+EXAMPLES ?= 2000
+stateful: servers ## Allocate, wait, reserve, suspend, fail … in any order, for longer than `make test` does (EXAMPLES=)
+	@EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q tests/integration/allocation/test_any_order.py
+
+ROUNDS ?= 10000
+race: servers ## Eight processes race for the devices of one pool and one user; prints p50 and p99 (ROUNDS=)
+	@ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -q tests/integration/allocation/test_race.py
+
 bench-latency: servers ## Measure publish to WebSocket frame, p50 and p99 at 1/s and 100/s
 	@$(BIN)/python -m bench.latency
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from scheduler.allocation.reservation.start import GRACE
 from tests.support.store import naive
 
 if TYPE_CHECKING:
@@ -42,14 +44,39 @@ NEVER: Final = {
         SELECT w.id FROM waiting w LEFT JOIN allocations a ON a.id = w.id
         WHERE (w.status = 'SERVED') <> (a.id IS NOT NULL)
     """,
+    "what was reserved and began is not there": """
+        SELECT r.id FROM reservations r LEFT JOIN allocations a ON a.id = r.id
+        WHERE (r.status = 'STARTED') <> (a.id IS NOT NULL)
+    """,
+    "a device is promised twice": """
+        SELECT r.id FROM reservations r JOIN reservations o ON o.device_id = r.device_id
+            AND o.id > r.id AND o.starts_at < r.ends_at AND o.ends_at > r.starts_at
+        WHERE r.status = 'RESERVED' AND o.status = 'RESERVED'
+    """,
     "somebody was not told": """
         SELECT a.id FROM allocations a JOIN users u ON u.id = a.user_id
         LEFT JOIN notifications n ON n.dedupe_key = CONCAT('allocation_success:', a.id)
         WHERE n.id IS NULL
     """,
 }
+# True of what happens one after the other: a request that meets a reservation still being made may
+# get its device, and the reservation then begins with another one.
+IN_ORDER: Final = {
+    "an allocation reaches into somebody's slot": """
+        SELECT a.id FROM allocations a JOIN reservations r ON r.device_id = a.device_id
+        WHERE a.status = 'ALLOCATED' AND r.status = 'RESERVED' AND r.starts_at < a.expires_at
+    """,
+}
 _FREE: Final = """
-    SELECT id, cpu_cores, memory_mb FROM devices WHERE status = 'available' AND health = 'running'
+    SELECT d.id, d.cpu_cores, d.memory_mb, MIN(r.starts_at) FROM devices d
+    LEFT JOIN reservations r ON r.device_id = d.id AND r.status = 'RESERVED'
+    WHERE d.status = 'available' AND d.health = 'running' GROUP BY d.id
+"""
+_DUE: Final = """
+    SELECT r.id, r.user_id, d.id, d.cpu_cores, d.memory_mb
+    FROM reservations r JOIN devices d ON d.id = r.device_id
+    WHERE r.status = 'RESERVED' AND r.starts_at <= %s
+        AND d.status = 'available' AND d.health = 'running'
 """
 _WAITING: Final = """
     SELECT w.id, w.user_id, w.min_cpu_cores, w.min_memory_mb, w.minutes
@@ -82,33 +109,47 @@ class _Room:
         )
 
 
-def violations(store: Store) -> Mapping[str, Sequence[Any]]:
+def violations(store: Store, checks: Mapping[str, str] = NEVER) -> Mapping[str, Sequence[Any]]:
     """Return what is wrong, with the ids of what it is wrong with."""
     found: defaultdict[str, list[Any]] = defaultdict(list)
     with store.database.transaction() as cursor:
-        for name, query in NEVER.items():
+        for name, query in checks.items():
             if cursor.execute(query):
                 found[name] += cursor.fetchall()
     return found
 
 
-def lost_waiters(store: Store) -> list[tuple[str, str]]:
+def lost_waiters(store: Store, now: datetime) -> list[tuple[str, str]]:
     """Return pairs of a place in line and a free device that would do."""
-    rooms = {id_: _Room(*rest) for id_, *rest in store.rows(_USERS)}
-    free = store.rows(_FREE)
+    rooms, free = _rooms(store), store.rows(_FREE)
     return [
         (place, device)
-        for place, user, min_cpu, min_memory, _ in store.rows(_WAITING)
-        for device, cpu, memory in free
+        for place, user, min_cpu, min_memory, minutes in store.rows(_WAITING)
+        for device, cpu, memory, promised in free
         if cpu >= min_cpu and memory >= min_memory and rooms[user].allows(cpu, memory)
+        if promised is None or promised >= naive(now + timedelta(minutes=minutes))
+    ]
+
+
+def lost_reservations(store: Store, now: datetime) -> list[tuple[str, str]]:
+    """Return pairs of a reservation that should have begun and its device, which is free."""
+    rooms = _rooms(store)
+    return [
+        (reservation, device)
+        for reservation, user, device, cpu, memory in store.rows(_DUE, naive(now))
+        if rooms[user].allows(cpu, memory)
     ]
 
 
 def overdue(store: Store, now: datetime) -> list[Any]:
-    """Return allocations and places whose time is over."""
+    """Return allocations, places and reservations whose time is over."""
     return store.rows(
         "SELECT id FROM allocations WHERE status = 'ALLOCATED' AND expires_at <= %s"
-        " UNION SELECT id FROM waiting WHERE status = 'WAITING' AND expires_at <= %s",
-        naive(now),
-        naive(now),
+        " UNION SELECT id FROM waiting WHERE status = 'WAITING' AND expires_at <= %s"
+        " UNION SELECT id FROM reservations WHERE status = 'RESERVED' AND starts_at <= %s",
+        *(naive(now), naive(now), naive(now - GRACE)),
     )
+
+
+def _rooms(store: Store) -> dict[str, _Room]:
+    return {id_: _Room(*rest) for id_, *rest in store.rows(_USERS)}

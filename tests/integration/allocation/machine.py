@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from hypothesis import strategies as st
@@ -14,9 +14,19 @@ from scheduler.allocation.allocator import Wanted
 from scheduler.allocation.quota import Wish
 from scheduler.allocation.record import AllocationRecord
 from scheduler.allocation.refusal import Refusal, RefusedError
+from scheduler.allocation.reservation import reservation as reservations
+from scheduler.allocation.reservation.book import Booking
+from scheduler.allocation.reservation.calendar import Slot
 from scheduler.allocation.waiting import place as places
 from scheduler.domain.model import Quota
-from tests.integration.allocation.invariants import lost_waiters, overdue, violations
+from tests.integration.allocation.invariants import (
+    IN_ORDER,
+    NEVER,
+    lost_reservations,
+    lost_waiters,
+    overdue,
+    violations,
+)
 from tests.support.events import message
 from tests.support.world import device, user, world
 
@@ -34,6 +44,7 @@ picks: Final = st.integers(0, 99)
 
 _ACTIVE: Final = "SELECT id FROM allocations WHERE status = 'ALLOCATED' ORDER BY id"
 _IN_LINE: Final = "SELECT id FROM waiting ORDER BY id"
+_RESERVATIONS: Final = "SELECT id FROM reservations ORDER BY id"
 
 
 @st.composite
@@ -134,6 +145,35 @@ class Machine(RuleBasedStateMachine):
             assert place
             self.platform.line.leave(place)
 
+    @rule(
+        user_id=users,
+        wish=wishes,
+        ahead=st.sampled_from([0, 5, 20, 60, 120]),
+        minutes=st.sampled_from([5, 30, 60]),
+    )
+    def reserve(self, user_id: str, wish: Wish, ahead: int, minutes: int) -> None:
+        """Reserve a device, or be told when one is free; that must then be true."""
+        self.kept = False
+        start = self.platform.clock() + timedelta(minutes=ahead)
+        slot = Slot(start, start + timedelta(minutes=minutes))
+        try:
+            self.platform.book.reserve(Booking(user_id, slot, wish))
+        except RefusedError as refused:
+            if nearest := refused.details.get("nearest"):
+                start, end = (datetime.fromisoformat(moment) for moment in nearest.values())
+                self._reserve_surely(Booking(user_id, Slot(start, end), wish))
+
+    @rule(which=picks)
+    def cancel(self, which: int) -> None:
+        """Cancel a reservation, also one that has ended."""
+        ids = [id_ for (id_,) in self.platform.store.rows(_RESERVATIONS)]
+        if ids:
+            with self.platform.store.database.transaction() as cursor:
+                reservation = reservations.find(cursor, ids[which % len(ids)])
+            assert reservation
+            self.platform.book.cancel(reservation)
+            self.kept = False
+
     @rule(events=st.lists(device_events() | user_events(), min_size=1, max_size=4))
     def consume(self, events: list[Any]) -> None:
         """Let the event functions work on whatever happened, in batches where types repeat."""
@@ -150,14 +190,16 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def never(self) -> None:
         """Whatever happened, these hold."""
-        assert not violations(self.platform.store)
+        assert not violations(self.platform.store, NEVER | IN_ORDER)
 
     @invariant()
     def after_housekeeping(self) -> None:
         """Nobody waits for what is free, and nothing lasts longer than it should."""
         if self.kept:
-            assert not lost_waiters(self.platform.store)
-            assert not overdue(self.platform.store, self.platform.clock())
+            now = self.platform.clock()
+            assert not lost_waiters(self.platform.store, now)
+            assert not lost_reservations(self.platform.store, now)
+            assert not overdue(self.platform.store, now)
 
     def _wait(self, wanted: Wanted) -> None:
         try:
@@ -169,6 +211,12 @@ class Machine(RuleBasedStateMachine):
     def _join(self, wanted: Wanted) -> None:
         try:
             self.platform.line.join(wanted)
+        except RefusedError as refused:
+            assert refused.refusal is Refusal.QUOTA_EXCEEDED  # noqa: PT017 - the only one
+
+    def _reserve_surely(self, booking: Booking) -> None:
+        try:
+            self.platform.book.reserve(booking)
         except RefusedError as refused:
             assert refused.refusal is Refusal.QUOTA_EXCEEDED  # noqa: PT017 - the only one
 

@@ -10,6 +10,7 @@ from housekeeping.settings import HousekeepingSettings
 from housekeeping.tools import Tools
 from scheduler.allocation.allocator import Allocator
 from scheduler.allocation.leases import Leases
+from scheduler.allocation.reservation.book import ReservationBook
 from scheduler.allocation.transactions import Transactions
 from scheduler.allocation.waiting.queue import WaitingLine
 from scheduler.domain.model import Quota
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from tests.support.store import Store
 
 # The others need servers besides, or look for what only a bug or a hand can leave behind.
-KEEPING: Final = ("expire", "expire-waiting", "serve-waiting")
+KEEPING: Final = ("expire", "start-reservations", "expire-waiting", "serve-waiting")
 RECONCILING: Final = ("reconcile-users", "reconcile-devices")
 
 
@@ -42,6 +43,7 @@ class Platform:
         self.allocator = Allocator(transactions, strategy, _nobody)
         self.leases = Leases(transactions, 10_080, _nobody)
         self.line = WaitingLine(transactions, waiting, _nobody)
+        self.book = ReservationBook(transactions)
         self.functions = Functions(url, clock=self.clock, database=database)
         settings = HousekeepingSettings.model_validate(
             {"DATABASE_URL": url, "BROKER_URL": NOWHERE, "ALLOCATION_STRATEGY": strategy}

@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import TYPE_CHECKING, Any, Final
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 ONE_USER: Final = "greedy"
 OTHERS: Final = [f"user-{number}" for number in range(6)]
-JOBS_OF_THE_POOL: Final = ("expire", "expire-waiting", "serve-waiting")
+JOBS_OF_THE_POOL: Final = ("expire", "start-reservations", "serve-waiting")
 
 
 @dataclass
@@ -70,6 +70,7 @@ class Racer:
         self._housekeeper = Housekeeper(JOBS, Tools(keeping, Database(keeping), lambda: None))
         self._mine: list[str] = []
         self._places: list[str] = []
+        self._reservations: list[str] = []
 
     def run(self, rounds: int) -> Figures:
         """Do so many things."""
@@ -80,6 +81,8 @@ class Racer:
             self._release_several: 4,
             self._extend: 6,
             self._leave: 4,
+            self._reserve: 4,
+            self._cancel: 1,
             self._allocate_several: 4,
             self._event: 9,
             self._keep_house: 1,
@@ -124,6 +127,19 @@ class Racer:
     def _leave(self) -> None:
         if id_ := self._one_of(self._places):
             self._send("DELETE", f"/api/allocations/waiting/{id_}")
+
+    def _reserve(self) -> None:
+        start = datetime.now(UTC) + timedelta(seconds=self._dice.choice([1, 2, 3600, 7200]))
+        body = {"userId": self._user(), "startsAt": start.isoformat(), "durationMinutes": 30}
+        reply = self._send("POST", "/api/reservations", body)
+        if reply.status == 201:
+            self._reservations.append(reply.body["id"])
+            # It will be an allocation of the same id.
+            self._mine.append(reply.body["id"])
+
+    def _cancel(self) -> None:
+        if id_ := self._one_of(self._reservations):
+            self._send("DELETE", f"/api/reservations/{id_}")
 
     def _allocate_several(self) -> None:
         requests = [{"userId": self._user()} for _ in range(3)]

@@ -71,7 +71,7 @@ def test_whoever_is_faster_no_device_is_lost_or_doubled(
     platform = Platform(store)
     platform.clock.now = datetime.now(UTC)
     platform.keep_house()
-    assert not lost_waiters(store)
+    assert not lost_waiters(store, platform.clock())
     assert not violations(store)
 
 
