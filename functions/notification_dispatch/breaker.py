@@ -44,7 +44,10 @@ class Breaker:
         return self._failures >= FAILURES or self._throttles >= THROTTLES
 
     def note(self, trouble: Trouble | None) -> None:
-        """Take notice of an answer; None and a lasting refusal both mean that it works."""
+        """Take notice of an answer; None and a lasting refusal both mean that it works.
+
+        A busy recipient means nothing, or one user could have the provider left alone for all.
+        """
         with self._lock:
             match trouble:
                 case None | Trouble.PERMANENT:

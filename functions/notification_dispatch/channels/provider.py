@@ -80,7 +80,9 @@ def provider_error(raised: Exception, troubles: Troubles) -> ProviderError:
     else:
         trouble = Trouble.TRANSIENT
         text = f"{type(raised).__name__}: {raised}"
-    return ProviderError(trouble, _ADDRESS.sub("…", text)[:_MAX_TEXT])
+    # Half a surrogate pair would keep the results of a hundred deliveries from being recorded.
+    storable = text.encode(errors="replace").decode()
+    return ProviderError(trouble, _ADDRESS.sub("…", storable)[:_MAX_TEXT])
 
 
 def _by_status(status: int) -> Trouble:

@@ -26,7 +26,8 @@ GONE: Final = "GoneException"
 TROUBLES: Final[provider.Troubles] = {
     "PayloadTooLargeException": Trouble.PERMANENT,
     "ForbiddenException": Trouble.TRANSIENT,
-    "LimitExceededException": Trouble.THROTTLED,
+    # Also what a client causes that reads nothing: its buffer is full. It must not hold up others.
+    "LimitExceededException": Trouble.RECIPIENT_BUSY,
 }
 NOT_CONNECTED: Final = Unreachable("not connected; it waits in the inbox")
 

@@ -140,7 +140,7 @@ def test_one_connection_that_got_it_is_enough(
 @pytest.mark.parametrize(
     ("refusal", "trouble"),
     [
-        (Refusal(429, "LimitExceededException"), Trouble.THROTTLED),
+        (Refusal(429, "LimitExceededException"), Trouble.RECIPIENT_BUSY),
         (Refusal(413, "PayloadTooLargeException"), Trouble.PERMANENT),
         (Refusal(500, "InternalFailure"), Trouble.TRANSIENT),
     ],

@@ -82,3 +82,13 @@ def test_a_provider_that_takes_nothing_but_throttles_is_out() -> None:
 
     assert breaker.doubtful
     assert breaker.pause == OUTAGE_PAUSE - THROTTLE_PAUSE
+
+
+def test_busy_recipients_leave_the_provider_alone_for_nobody() -> None:
+    breaker = Breaker(Clock().monotonic)
+
+    for _ in range(THROTTLES * FAILURES):
+        breaker.note(Trouble.RECIPIENT_BUSY)
+
+    assert breaker.pause == 0
+    assert not breaker.doubtful

@@ -54,7 +54,7 @@ def client_error(code: str, status: int = 400, message: str = "") -> ClientError
         (sms.TROUBLES, "AuthorizationError", 403, Trouble.TRANSIENT),
         (sms.TROUBLES, "InternalError", 500, Trouble.TRANSIENT),
         (websocket.TROUBLES, "PayloadTooLargeException", 413, Trouble.PERMANENT),
-        (websocket.TROUBLES, "LimitExceededException", 429, Trouble.THROTTLED),
+        (websocket.TROUBLES, "LimitExceededException", 429, Trouble.RECIPIENT_BUSY),
         (websocket.TROUBLES, "ForbiddenException", 403, Trouble.TRANSIENT),
     ],
 )
@@ -88,3 +88,7 @@ def test_an_address_in_an_error_is_not_kept(address: str) -> None:
 
 def test_a_long_error_fits_its_column() -> None:
     assert len(str(provider_error(client_error("X", message="long " * 500), {}))) == 500
+
+
+def test_a_text_that_no_database_takes_is_made_storable() -> None:
+    assert str(provider_error(client_error("X", message="a\ud800b"), {})) == "X: a?b"

@@ -55,6 +55,11 @@ def test_being_too_fast_costs_no_attempt() -> None:
     assert NOW <= result.due_at <= NOW + 10 * SECOND
 
 
+def test_a_busy_recipient_costs_an_attempt_so_that_it_ends() -> None:
+    assert fate(Trouble.RECIPIENT_BUSY, MAX_ATTEMPTS - 2).fate is Fate.RETRIED
+    assert fate(Trouble.RECIPIENT_BUSY, MAX_ATTEMPTS - 1).fate is Fate.FAILED
+
+
 @pytest.mark.parametrize("trouble", Trouble)
 def test_nothing_is_tried_for_longer_than_a_day(trouble: Trouble) -> None:
     assert fate(trouble, age=TOO_LATE + SECOND).fate is Fate.FAILED

@@ -30,6 +30,8 @@ class Trouble(Enum):
     """This message will never be taken."""
     TRANSIENT = auto()
     """The provider is away or broken, or our account with it is: later it may work."""
+    RECIPIENT_BUSY = auto()
+    """This recipient does not take it now; that says nothing about the provider."""
     THROTTLED = auto()
     """Too fast. The message was not looked at, so it costs no attempt."""
 
