@@ -43,10 +43,10 @@ VALUES = {
     "PAYMENT_FAILURE_TTL_DAYS": "7",
     "REALTIME_CONNECTIONS_TABLE": "realtime-connections",
     "REALTIME_TICKETS_TABLE": "realtime-tickets",
+    "SHARDS": "1",
     "SMS_SENDER_ID": "",
     "WAITING_MINUTES": "120",
     "WEBSOCKET_ENDPOINT": "https://abc.execute-api.us-east-1.amazonaws.com/live",
-    "SHARDS": "1",
 }
 IMPORTS = [ROOT / "functions", ROOT / "layers" / "scheduler"]
 OF_LAMBDA = {

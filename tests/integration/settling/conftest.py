@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -134,9 +133,8 @@ def consumer(make_consumer: MakeConsumer) -> Consumer:
 @pytest.fixture
 def log_lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """Return what the function has logged so far, as CloudWatch would receive it."""
-    stream = io.StringIO()
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(logger.registered_formatter)
-    logger.addHandler(handler)
-    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
-    logger.handlers.remove(handler)
+    written = io.StringIO()
+    handler = logger.registered_handler
+    before = handler.setStream(written)  # type: ignore[attr-defined]
+    yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
+    handler.setStream(before)  # type: ignore[attr-defined]
