@@ -2,7 +2,8 @@
 
 A page is read without locks. Then the rows of its users are locked, those that nobody else holds
 (the others come again in a minute), the search is repeated among them, and only what is still
-found is worked on: it may have been released, extended or expired by somebody else meanwhile.
+found is worked on: it may have been released, extended or expired by somebody else meanwhile. Nor
+are devices waited for: one that a transaction holds for long must not keep all others allocated.
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 _LOCK_FREE_USERS: Final = """
     SELECT id FROM users WHERE id IN %s ORDER BY id FOR UPDATE SKIP LOCKED
 """
+_LOCK_FREE_DEVICES: Final = """
+    SELECT id FROM devices WHERE id IN %s ORDER BY id FOR UPDATE SKIP LOCKED
+"""
+_DEVICES: Final = "SELECT id FROM devices WHERE id IN %s"
 _NAMED: Final = 20
 
 _logger: Final = Logger()
@@ -96,6 +101,8 @@ class Round:
     def _work(self, cursor: Cursor, page: Sequence[Found]) -> Work:
         free = lock_free_users(cursor, {found.user_id for found in page})
         still = self._search.again(cursor, [found.id for found in page if found.user_id in free])
+        busy = _busy_devices(cursor, {found.device_id for found in still})
+        still = [found for found in still if found.device_id not in busy]
         snapshot = load.snapshot(cursor, (), {found.device_id for found in still})
         work = self._tools.work(snapshot)
         for found in still:
@@ -110,6 +117,21 @@ def lock_free_users(cursor: Cursor, users: Collection[str]) -> set[str]:
     if busy := set(users) - free:
         _logger.info("Users are busy, what is theirs waits", extra={"users": len(busy)})
     return free
+
+
+def _busy_devices(cursor: Cursor, devices: Collection[str]) -> set[str]:
+    """Lock devices and return those that somebody else holds; one without a row is none of them."""
+    if not devices:
+        return set()
+    cursor.execute(_LOCK_FREE_DEVICES, (sorted(devices),))
+    rest = set(devices) - {id_ for (id_,) in cursor.fetchall()}
+    if not rest:
+        return set()
+    cursor.execute(_DEVICES, (sorted(rest),))
+    busy = {id_ for (id_,) in cursor.fetchall()}
+    if busy:
+        _logger.info("Devices are busy, they wait", extra={"devices": len(busy)})
+    return busy
 
 
 def _allocation(snapshot: Snapshot, found: Found) -> Allocation:

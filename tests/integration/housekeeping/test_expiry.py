@@ -148,9 +148,9 @@ def test_a_chunk_costs_a_constant_number_of_statements(
     with counted(keeper.database) as statements:
         assert keeper.run("expire") == size
 
-    # Two looks for a page, the second of which finds nothing; locking, looking again, loading,
-    # and whether anybody waits.
-    assert (statements.selects, statements.writes) == (2 + 6, 5)
+    # Two looks for a page, the second of which finds nothing; locking users, looking again, locking
+    # devices, loading, and whether anybody waits.
+    assert (statements.selects, statements.writes) == (2 + 7, 5)
     assert statements.commits == 3
 
 
@@ -199,6 +199,19 @@ def test_a_user_somebody_works_on_is_left_for_the_next_run_and_delays_nobody(
     with closing(connect(store.settings)) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT id FROM users WHERE id = 'u1' FOR UPDATE")
         assert keeper.run("expire") == 2
+    assert keeper.run("expire") == 1
+
+
+def test_a_device_somebody_works_on_is_left_for_the_next_run_and_delays_nobody(
+    store: Store, keeper: Keeper
+) -> None:
+    store.seed(many(3))
+    all_due(store)
+    with closing(connect(store.settings)) as other, other.cursor() as cursor:
+        cursor.execute("SELECT id FROM devices WHERE id = 'd1' FOR UPDATE")
+
+        assert keeper.run("expire") == 2
+
     assert keeper.run("expire") == 1
 
 

@@ -110,4 +110,4 @@ def test_a_chunk_costs_a_constant_number_of_statements(
     with counted(keeper.database) as statements:
         assert keeper.run("warn") == size
 
-    assert (statements.selects, statements.writes) == (2 + 5, 2)
+    assert (statements.selects, statements.writes) == (2 + 6, 2)
