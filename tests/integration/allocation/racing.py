@@ -82,7 +82,7 @@ class Racer:
             self._extend: 6,
             self._leave: 4,
             self._reserve: 4,
-            self._cancel: 1,
+            self._cancel: 2,
             self._allocate_several: 4,
             self._event: 9,
             self._keep_house: 1,
@@ -129,7 +129,7 @@ class Racer:
             self._send("DELETE", f"/api/allocations/waiting/{id_}")
 
     def _reserve(self) -> None:
-        start = datetime.now(UTC) + timedelta(seconds=self._dice.choice([1, 2, 3600, 7200]))
+        start = datetime.now(UTC) + timedelta(seconds=self._dice.choice([1, 2, 7200]))
         body = {"userId": self._user(), "startsAt": start.isoformat(), "durationMinutes": 30}
         reply = self._send("POST", "/api/reservations", body)
         if reply.status == 201:
