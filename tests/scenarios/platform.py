@@ -13,6 +13,7 @@ import pika
 
 from local.gateway.tokens import TokenIssuer
 from local.sent import Sent, sent
+from ops.publishing import shard_key
 from scheduler.messaging.topology import EVENTS_EXCHANGE
 from tests.scenarios.listener import Listener
 
@@ -49,10 +50,13 @@ class Platform:
     def publish(self, event_type: str, **fields: object) -> None:
         """Publish an event; the broker has confirmed it on return."""
         body = {**fields, "timestamp": datetime.now(UTC).isoformat()}
-        properties = pika.BasicProperties(
-            content_type="application/json", delivery_mode=2, message_id=str(uuid.uuid4())
-        )
         raw = json.dumps(body).encode()
+        properties = pika.BasicProperties(
+            content_type="application/json",
+            delivery_mode=2,
+            message_id=str(uuid.uuid4()),
+            **shard_key(event_type, raw),
+        )
         self._channel.basic_publish(EVENTS_EXCHANGE, event_type, raw, properties, mandatory=True)
 
     def get(self, path: str) -> Any:  # noqa: ANN401 - JSON
