@@ -11,10 +11,11 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from notification_dispatch.breaker import Breaker
 from notification_dispatch.channels.sender import Accepted, Answer, Unreachable
+from notification_dispatch.credit import Credit
 from notification_dispatch.report import report_trouble
 from notification_dispatch.shift import POLL, Shift
 from scheduler.database.connection import DatabaseUnavailableError
@@ -33,12 +34,21 @@ CLAIM: Final = 100
 """Deliveries a lane holds at most."""
 
 LINGER: Final = 0.05
-"""Seconds for which results are gathered into one statement, but only while more wait to be sent:
-what is accepted and not yet recorded is sent twice when the process is killed."""
+"""Seconds for which results are gathered into one statement while more wait to be sent."""
 
 _SHORT_PAUSE: Final = 2.0
 _PATIENCE: Final = (0.2, 0.5, 1.0, 2.0)
 """Seconds between tries to record what was sent."""
+
+
+class _End(NamedTuple):
+    """The result of a delivery, or the delivery itself if it was not tried.
+
+    ``on_credit``: it counts as sent and not yet recorded.
+    """
+
+    what: Result | Delivery
+    on_credit: bool = False
 
 
 class Lane:
@@ -53,6 +63,7 @@ class Lane:
         clock: Callable[[], datetime],
         jitter: Callable[[], float] = random.random,
         breaker: Breaker | None = None,
+        credit: Credit | None = None,
     ) -> None:
         self.channel = sender.channel
         self._claims = claims
@@ -62,7 +73,8 @@ class Lane:
         self._jitter = jitter
         self._breaker = breaker or Breaker()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=sender.channel)
-        self._ended: SimpleQueue[Result | Delivery] = SimpleQueue()
+        self._credit = credit or Credit()
+        self._ended: SimpleQueue[_End] = SimpleQueue()
         self._in_hand = 0
         self._look_again_at = 0.0
         self._stopped = False
@@ -103,7 +115,7 @@ class Lane:
         now = self._clock()
         held = {delivery.id: hold(delivery, now) for delivery in claimed}
         for result in filter(None, held.values()):
-            self._ended.put(result)
+            self._ended.put(_End(result))
         for batch in self._sender.batches([one for one in claimed if not held[one.id]]):
             self._pool.submit(self._send, batch, shift)
 
@@ -111,10 +123,10 @@ class Lane:
         """Send, in a thread of the pool. Every delivery comes back, tried or not."""
         answers = self._sender.send(batch)
         for delivery in batch:
-            if shift.over or self._stopped or self._breaker.pause:
-                self._ended.put(delivery)
-            else:
-                self._ended.put(self._ask(delivery, answers))
+            self._credit.take()
+            left_alone = shift.over or self._stopped or self._breaker.pause
+            what = delivery if left_alone else self._ask(delivery, answers)
+            self._ended.put(_End(what, on_credit=True))
 
     def _ask(self, delivery: Delivery, answers: Iterator[Answer]) -> Result | Delivery:
         try:
@@ -138,11 +150,11 @@ class Lane:
         report_trouble(result, bug)
         return result
 
-    def _collect(self) -> list[Result | Delivery]:
+    def _collect(self) -> list[_End]:
         """Wait for deliveries to end; an empty list says that it is time to look for more."""
-        ended: list[Result | Delivery] = []
+        ended: list[_End] = []
         patience, until = POLL, time.monotonic() + LINGER
-        while len(ended) < self._in_hand:
+        while len(ended) < min(self._in_hand, self._credit.half):
             try:
                 ended.append(self._ended.get(timeout=max(0.0, patience)))
             except Empty:
@@ -151,14 +163,17 @@ class Lane:
             patience = until - time.monotonic() if backlog else 0.0
         return ended
 
-    def _write_down(self, ended: Sequence[Result | Delivery], tally: Counter[Fate]) -> None:
+    def _write_down(self, ended: Sequence[_End], tally: Counter[Fate]) -> None:
         self._in_hand -= len(ended)
-        results = [one for one in ended if isinstance(one, Result)]
-        untouched = [one for one in ended if isinstance(one, Delivery)]
-        if results:
-            self._record(results)
-        if untouched:
-            self._claims.release(untouched)
+        results = [one.what for one in ended if isinstance(one.what, Result)]
+        untouched = [one.what for one in ended if isinstance(one.what, Delivery)]
+        try:
+            if results:
+                self._record(results)
+            if untouched:
+                self._claims.release(untouched)
+        finally:
+            self._credit.give_back(sum(one.on_credit for one in ended))
         tally.update(result.fate for result in results)
 
     def _record(self, results: Sequence[Result]) -> None:
@@ -173,5 +188,5 @@ class Lane:
         """Wait for what is under way: a frozen thread would go on in a later invocation."""
         self._stopped = True
         while self._in_hand:
-            self._ended.get()
+            self._credit.give_back(self._ended.get().on_credit)
             self._in_hand -= 1

@@ -133,8 +133,7 @@ class RetentionSettings(Settings):
 class DispatchSettings(DatabaseSettings, BrokerSettings):
     """How users are reached.
 
-    ``dispatch_threads`` is how many deliveries of a channel are under way at once: as many may be
-    sent twice when the dispatcher is killed.
+    ``dispatch_threads`` is how many deliveries of a channel are under way at once.
     """
 
     realtime_connections_table: str

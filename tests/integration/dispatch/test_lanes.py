@@ -6,13 +6,14 @@ import random
 import time
 from collections import Counter
 from datetime import timedelta
-from threading import Event, Thread
-from typing import TYPE_CHECKING
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from notification_dispatch.breaker import FAILURES, OUTAGE_PAUSE, Breaker
 from notification_dispatch.channels.sender import Accepted, Answer, Unreachable
+from notification_dispatch.credit import Credit
 from notification_dispatch.lane import CLAIM, Lane
 from notification_dispatch.shift import Shift
 from scheduler.database.connection import Database
@@ -56,11 +57,11 @@ def make_lane(store: Store, clock: Clock) -> Iterator[Callable[..., Lane]]:
     def make(
         sender: FakeSender,
         jitter: Callable[[], float] = random.random,
-        breaker: Breaker | None = None,
+        **more: Any,  # noqa: ANN401 - breaker, credit
     ) -> Lane:
         databases.append(Database(store.settings))
         claims = Claims(databases[-1], sender.channel, clock)
-        return Lane(claims, sender, threads=THREADS, clock=clock, jitter=jitter, breaker=breaker)
+        return Lane(claims, sender, threads=THREADS, clock=clock, jitter=jitter, **more)
 
     yield make
     for database in databases:
@@ -243,7 +244,8 @@ def test_one_thread_that_hangs_holds_up_no_new_delivery(
         return Accepted()
 
     sender = FakeSender(Channel.WEBSOCKET, hang)
-    thread = Thread(target=make_lane(sender).work, args=(shift(),))
+    experienced = make_lane(sender, credit=Credit(THREADS))
+    thread = Thread(target=experienced.work, args=(shift(),))
     thread.start()
     eventually(lambda: len(sender.asked) == 1, "one is under way")
     outbox.tell(Told(channels=PUSH))
@@ -252,6 +254,28 @@ def test_one_thread_that_hangs_holds_up_no_new_delivery(
 
     answered.set()
     thread.join()
+
+
+def test_a_lane_that_has_just_begun_sends_none_before_the_last_is_recorded(
+    make_lane: Callable[..., Lane], outbox: Outbox
+) -> None:
+    """What is sent and not recorded is sent twice if it is killed now."""
+    unrecorded: list[int] = []
+    one_asks = Lock()
+
+    def send(_: Delivery) -> Answer:
+        with one_asks:
+            recorded = outbox.statuses().get("sent", 0)
+            unrecorded.append(len(sender.asked) - recorded)
+        return Accepted()
+
+    sender = FakeSender(answer=send)
+    outbox.tell(*[Told(channels=MAIL) for _ in range(60)])
+
+    make_lane(sender).work(shift())
+
+    assert unrecorded[:10] == [1] * 10
+    assert max(unrecorded[10:]) <= 1 + 60 // 10
 
 
 def test_lanes_of_several_dispatchers_never_send_the_same(

@@ -92,6 +92,7 @@ class Claims:
         self._database = database
         self._channel = channel
         self._clock = clock
+        self._found_nothing = False
 
     def claim(self, limit: int, lease: timedelta) -> list[Delivery]:
         """Claim up to ``limit`` due deliveries, the longest due first.
@@ -105,6 +106,8 @@ class Claims:
         """
         now = _naive(self._clock())
         until = now + lease
+        if self._found_nothing and not self._left(now):
+            return []
 
         def run() -> Sequence[tuple[Any, ...]]:
             with self._database.transaction() as cursor:
@@ -120,6 +123,7 @@ class Claims:
                 break
             sleep(_PAUSE)
             rows = run_again_when_overtaken(run)
+        self._found_nothing = not rows
         return [_delivery(row, self._channel, until) for row in rows]
 
     def _left(self, now: datetime) -> bool:
