@@ -49,6 +49,8 @@ def one(database: Database, query: str) -> object:
         ("character_set_client", "utf8mb4"),
         ("innodb_lock_wait_timeout", 3),
         ("lock_wait_timeout", 3),
+        ("idle_transaction_timeout", 60),
+        ("wait_timeout", 1000),
         ("autocommit", 0),
     ],
 )
@@ -109,6 +111,21 @@ def test_only_what_a_packet_cannot_hold_is_split(database: Database) -> None:
 
 
 # -- deaths ------------------------------------------------------------------------
+
+
+def test_who_falls_silent_within_a_block_loses_his_locks(database: Database, store: Store) -> None:
+    store.run("INSERT INTO devices (id, name) VALUES ('d', 'd')")
+
+    def fall_silent() -> None:
+        with database.transaction() as cursor:
+            cursor.execute("SET SESSION idle_transaction_timeout = 1")  # 60, as the session has it
+            cursor.execute("SELECT id FROM devices WHERE id = 'd' FOR UPDATE")
+            # Waits for the lock, three seconds at most.
+            store.run("UPDATE devices SET name = 'free again' WHERE id = 'd'")
+
+    with pytest.raises(DatabaseUnavailableError):
+        fall_silent()
+    assert one(database, "SELECT name FROM devices") == "free again"
 
 
 def test_a_connection_killed_in_between_is_replaced(database: Database, store: Store) -> None:

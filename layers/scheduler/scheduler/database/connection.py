@@ -31,6 +31,9 @@ _SESSION: Final = (
     " sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',"
     # Rows, and tables under a migration: both end as error 1205 before the read times out.
     " innodb_lock_wait_timeout = 3, lock_wait_timeout = 3,"
+    # An environment that vanishes without closing its connection keeps its locks until the server
+    # gives up on it, by default for eight hours. None is silent for so long and goes on.
+    " idle_transaction_timeout = 60, wait_timeout = 1000,"
     # A long IN list stays a range scan in key order instead of becoming a hashed subquery.
     " in_predicate_conversion_threshold = 0"
 )

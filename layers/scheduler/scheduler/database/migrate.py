@@ -61,7 +61,11 @@ def _backend(settings: DatabaseSettings) -> Iterator[MySQLBackend]:
         def connect(self, dburi: object) -> Connection[Any]:  # noqa: ARG002 - yoyo's signature
             connection = connect(settings, _PATIENCE)
             with connection.cursor() as cursor:
-                cursor.execute("SET SESSION lock_wait_timeout = %s", (_TABLE_LOCK_TIMEOUT,))
+                # yoyo leaves a transaction idle while a migration runs on another connection.
+                cursor.execute(
+                    "SET SESSION lock_wait_timeout = %s, idle_transaction_timeout = 0",
+                    (_TABLE_LOCK_TIMEOUT,),
+                )
             return connection
 
     name = settings.database_url.get_secret_value().rpartition("/")[2]
