@@ -103,21 +103,23 @@ class Racer:
         if reply.status == 201:
             self._mine.append(reply.body["id"])
         if reply.status == 202:
-            # It will be an allocation of the same id.
             self._places.append(reply.body["id"])
-            self._mine.append(reply.body["id"])
         if reply.status in {201, 202} and self._dice.random() < 0.2:
             again = self._send("POST", "/api/allocations", body, key)
             assert again.status == 503 or again.body["id"] == reply.body["id"], again
 
     def _release(self) -> None:
-        if id_ := self._one_of(self._mine):
-            self._send("DELETE", f"/api/allocations/{id_}")
+        # Places and reservations become allocations of the same id, sooner or later.
+        (ids,) = self._dice.choices([self._mine, self._places, self._reservations], [6, 3, 1])
+        id_ = self._one_of(ids)
+        if id_ and self._send("DELETE", f"/api/allocations/{id_}").status == 404:
+            ids.append(id_)
 
     def _release_several(self) -> None:
         ids = [id_ for _ in range(3) if (id_ := self._one_of(self._mine))]
         if ids:
-            self._send("POST", "/api/allocations/batch/release", {"allocationIds": ids})
+            body = {"allocationIds": ids}
+            self._send("POST", "/api/allocations/batch/release", body)
 
     def _extend(self) -> None:
         if self._mine:
@@ -134,8 +136,6 @@ class Racer:
         reply = self._send("POST", "/api/reservations", body)
         if reply.status == 201:
             self._reservations.append(reply.body["id"])
-            # It will be an allocation of the same id.
-            self._mine.append(reply.body["id"])
 
     def _cancel(self) -> None:
         if id_ := self._one_of(self._reservations):

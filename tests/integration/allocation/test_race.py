@@ -82,3 +82,5 @@ def _show(figures: dict[str, Any], seconds: float) -> None:
     print(f"p50 {p50:.1f} ms, p99 {p99:.1f} ms, most {1000 * max(figures['seconds']):.0f} ms")
     for answer, count in sorted(figures["answers"].items()):
         print(f"{count:7} × {answer}")
+    for name in ("events", "housekeeping"):
+        print(f"{name}: {', '.join(f'{n} {what}' for what, n in figures[name].items())}")
