@@ -46,6 +46,17 @@ def test_messages_without_a_key_all_go_to_one_shard_and_none_is_lost(four: Broke
     assert sorted(len(shard) for shard in four.take(FAILED)) == [0, 0, 0, 20]
 
 
+def test_what_no_shard_is_found_for_goes_into_the_first_queue(broker: Broker) -> None:
+    broker.declare(shards=2)
+    for number in range(2):
+        shard = WorkQueue(FAILED, number)
+        broker.channel.queue_unbind(shard.name, shard.shards_exchange, "1")
+
+    broker.publish(FAILED, "stray", "device-001")
+
+    assert broker.take(FAILED)[0] == ["stray"]
+
+
 def test_a_failed_message_waits_for_its_own_shard(four: Broker) -> None:
     third = WorkQueue(FAILED, 3)
 

@@ -35,6 +35,11 @@ MAX_SHARDS: Final = 4
 """As many queues of an event as template.yaml can map."""
 SHARD_KEY_HEADER: Final = "x-shard-key"
 """Header with the id of the user or device; all that lack it share one shard."""
+UNSHARDED_EXCHANGE: Final = "scheduler.unsharded"
+"""Leads into an event's first queue what its shards exchange finds no queue for.
+
+That must not happen, but did: rabbitmq-server#3386, "Bucket not found" after a node's restart.
+"""
 _ANY_WEIGHT: Final = "1"
 """Routing key of a binding to a consistent-hash exchange: its share, the same for all."""
 
@@ -195,13 +200,16 @@ def declare(
 
 
 def _declare_shards_exchanges(channel: BlockingChannel) -> None:
+    declare_one = channel.exchange_declare
+    _declaring(declare_one, UNSHARDED_EXCHANGE, exchange_type="topic", durable=True)
+    arguments = {"hash-header": SHARD_KEY_HEADER, "alternate-exchange": UNSHARDED_EXCHANGE}
     for work in WORK_QUEUES:
         _declaring(
-            channel.exchange_declare,
+            declare_one,
             work.shards_exchange,
             exchange_type="x-consistent-hash",
             durable=True,
-            arguments={"hash-header": SHARD_KEY_HEADER},
+            arguments=arguments,
         )
 
 
@@ -210,6 +218,7 @@ def _lead_into_shards(channel: BlockingChannel, work: WorkQueue, shards: int) ->
     if shards == 1:
         channel.exchange_delete(work.shards_exchange)
         return
+    channel.queue_bind(work.name, UNSHARDED_EXCHANGE, work.event_type)
     channel.exchange_bind(work.shards_exchange, EVENTS_EXCHANGE, work.event_type)
     channel.queue_unbind(work.name, EVENTS_EXCHANGE, work.event_type)
     for number in range(shards, MAX_SHARDS):
