@@ -85,7 +85,10 @@ class _Devices:
         self, cursor: Cursor, due: Sequence[Reservation], strategy: AllocationStrategy
     ) -> None:
         cursor.execute(_PROMISED, (tuple(one.device_id for one in due),))
-        self._promised = {row[0]: _device(*row) for row in cursor.fetchall()}
+        self._promised = {
+            id_: Device(id_, name, DeviceStatus(status), Health(health), *sizes)
+            for id_, name, status, health, *sizes in cursor.fetchall()
+        }
         self._stock = Stock(cursor, strategy, Counter(one.wish for one in due))
 
     def take(self, one: Reservation, room: Room) -> Device | None:
@@ -120,9 +123,3 @@ def _fail(work: Work, one: Reservation, kind: NoticeKind) -> ReservationStatus:
     work.begin(one.id)
     work.notify(one.user_id, kind, starts_at=one.slot.start)
     return ReservationStatus.FAILED
-
-
-def _device(
-    id_: str, name: str, status: str, health: str, cpu: int, memory: int, storage: int
-) -> Device:
-    return Device(id_, name, DeviceStatus(status), Health(health), cpu, memory, storage)
