@@ -111,13 +111,15 @@ class Lane:
         claimed = self._claims.claim(wanted, shift.lease)
         # Fewer than wanted are all there are.
         self._look_again_at = time.monotonic() + POLL if len(claimed) < wanted else 0.0
-        self._in_hand += len(claimed)
         now = self._clock()
         held = {delivery.id: hold(delivery, now) for delivery in claimed}
+        # Counted one by one: what a bug keeps from being sent never comes back to be waited for.
         for result in filter(None, held.values()):
             self._ended.put(_End(result))
+            self._in_hand += 1
         for batch in self._sender.batches([one for one in claimed if not held[one.id]]):
             self._pool.submit(self._send, batch, shift)
+            self._in_hand += len(batch)
 
     def _send(self, batch: Sequence[Delivery], shift: Shift) -> None:
         """Send, in a thread of the pool. Every delivery comes back, tried or not."""

@@ -30,7 +30,7 @@ from tests.support.together import eventually, together
 from tests.support.world import MINUTE, NOW, SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from tests.support.store import Store
 
@@ -140,6 +140,28 @@ def test_a_delivery_that_meets_a_bug_costs_only_itself(
 
     assert make_lane(FakeSender(answer=answer)).work(shift()) == {"sent": 8, "retried": 1}
     assert outbox.rows()[3].last_error == "bug: ZeroDivisionError"
+
+
+def test_a_bug_before_anything_is_sent_ends_the_work_instead_of_waiting_for_ever(
+    make_lane: Callable[..., Lane], outbox: Outbox
+) -> None:
+    class Buggy(FakeSender):
+        def batches(self, deliveries: Sequence[Delivery]) -> Iterator[Sequence[Delivery]]:
+            yield deliveries[:1]
+            raise ZeroDivisionError
+
+    outbox.tell(*[Told(channels=MAIL) for _ in range(3)])
+    ended: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            make_lane(Buggy()).work(shift())
+        except ZeroDivisionError as bug:
+            ended.append(bug)
+
+    Thread(target=work, daemon=True).start()
+
+    eventually(lambda: len(ended) == 1, "the bug is told")
 
 
 def test_an_outage_is_noticed_and_costs_hardly_any_attempts(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class QuietHours:
         """
         try:
             local = now.astimezone(ZoneInfo(self.zone))
-        except ZoneInfoNotFoundError:
+        except (ValueError, OSError, LookupError):  # also what is a path, or a folder of zones
             return None
         if not self._contains(local.time()):
             return None
