@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ops import broker
 from ops.errors import telling_what_was_done
+from scheduler.messaging.amqp import encodable
 from scheduler.messaging.publisher import Outbound
 from scheduler.messaging.topology import EVENTS_EXCHANGE, SHARD_KEY_HEADER
 
@@ -54,7 +55,9 @@ def shard_key(event_type: str, body: bytes) -> dict[str, Any]:
         subject = json.loads(body)[field]
     except (ValueError, TypeError, LookupError):
         return {}
-    return {"headers": {SHARD_KEY_HEADER: subject}} if isinstance(subject, str) else {}
+    if not isinstance(subject, str):
+        return {}
+    return {"headers": {SHARD_KEY_HEADER: encodable(subject)}}
 
 
 def _properties(event_type: str, message_id: str, sent_at: datetime) -> dict[str, Any]:
