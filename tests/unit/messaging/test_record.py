@@ -61,6 +61,24 @@ def test_the_queue_is_the_part_before_the_virtual_host() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("queue", "seen"),
+    [
+        ("scheduler.device-failed", ("scheduler.device-failed", 0)),
+        ("scheduler.device-failed.3", ("scheduler.device-failed", 3)),
+        ("scheduler.device-failed.4", ("scheduler.device-failed.4", 0)),
+        ("scheduler.device-failed.retry", ("scheduler.device-failed.retry", 0)),
+        ("somebody.elses.3", ("somebody.elses.3", 0)),
+    ],
+)
+def test_a_message_of_a_shard_is_in_the_queue_of_its_event(
+    queue: str, seen: tuple[str, int]
+) -> None:
+    (message,) = decoded({f"{queue}::cloudphone": [{"data": ""}]})
+
+    assert (message.queue, message.shard) == seen
+
+
 def test_messages_keep_their_order_and_their_queues() -> None:
     datas = [base64.b64encode(bytes([n])).decode() for n in range(5)]
 

@@ -1,5 +1,6 @@
 """How each message is settled: the table of the broker contract."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -185,3 +186,14 @@ def test_a_long_error_is_shortened() -> None:
     out = published(settled(Verdict.INVALID, error="x" * 9999))
 
     assert out.properties["headers"]["x-error"] == "x" * 1000
+
+
+def test_a_message_of_a_shard_waits_beside_it_and_dies_under_the_name_of_its_event() -> None:
+    sent = replace(message(CRITICAL), shard=2)
+
+    retry = published(settle(Outcome(sent, Verdict.FAILED, parsed(sent)), RETRIES))
+    letter = published(settle(Outcome(sent, Verdict.CONFLICT, parsed(sent)), RETRIES))
+
+    assert retry.routing_key == "scheduler.device-failed.2.retry"
+    assert letter.routing_key == "scheduler.device-failed.failed"
+    assert letter.properties["headers"]["x-source-queue"] == "scheduler.device-failed"
