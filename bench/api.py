@@ -151,12 +151,10 @@ def _measure(
             _once(handle, WISH if number % 2 else {}, times)
     medians = []
     for platform, _, times in asked:
-        p50, p99 = _percentiles(times.allocate)
-        released = _percentiles(times.release)
-        medians.append(p50)
+        medians.append(_percentiles(times.allocate)[1])
         print(
-            f"{strategy:<14} {platform.name:<6} allocate p50 {p50:5.2f} ms  p99 {p99:6.2f} ms"
-            f"   release p50 {released[0]:5.2f} ms  p99 {released[1]:6.2f} ms"
+            f"{strategy:<14} {platform.name:<6} allocate {_shown(times.allocate)}"
+            f"   release {_shown(times.release)}"
         )
     ratio = medians[1] / medians[0]
     reached = medians[1] < GOAL_MS and ratio <= GOAL_RATIO
@@ -218,9 +216,14 @@ def _ask(
     return json.loads(answer["body"]), spent
 
 
-def _percentiles(milliseconds: Sequence[float]) -> tuple[float, float]:
+def _shown(milliseconds: Sequence[float]) -> str:
+    p10, p50, p99 = _percentiles(milliseconds)
+    return f"p10 {p10:5.2f}  p50 {p50:5.2f}  p99 {p99:6.2f} ms"
+
+
+def _percentiles(milliseconds: Sequence[float]) -> tuple[float, float, float]:
     cuts = quantiles(milliseconds, n=100, method="inclusive")
-    return cuts[49], cuts[98]
+    return cuts[9], cuts[49], cuts[98]
 
 
 if __name__ == "__main__":

@@ -49,6 +49,7 @@ def show(console: Console, state: StateDir, endpoints: dict[str, Any]) -> None:
     for key, label in _LABELS.items():
         if key in endpoints:
             console.print(f"  {label:<20} {_without_password(endpoints[key])}", markup=False)
+    console.print(f"  {'HTTP API, to try':<20} {endpoints['api']}/docs", markup=False)
     console.print(f"  {'Sent mail and SMS':<20} {sent.url(endpoints['aws'])}", markup=False)
     console.print(f"  {'Passwords, tokens':<20} {state.endpoints}", markup=False)
     console.print(f"  {'Logs':<20} {state.logs}", markup=False)

@@ -1,8 +1,9 @@
 """Many execution environments at once: processes that send one request each at the same moment.
 
 Run with the function's environment; reads a list of requests as JSON from stdin and prints, as its
-last line, status and code (or id) of the answers. Processes are forked from one that has imported
-the function, which is what makes two hundred of them affordable; that one never connects.
+last line, status and code (or id, or number of successes) of the answers. Processes are forked from
+one that has imported the function, which is what makes two hundred of them affordable; that one
+never connects.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ def answer_when_started(gate: int, results: int, request: dict[str, Any]) -> Non
     """Wait until everybody is there, send the request, report the answer."""
     os.read(gate, 1)
     reply = Client(handler).send(claims=ADMIN, **request)
-    answer = [reply.status, reply.body.get("error", {}).get("code") or reply.body["id"]]
+    code = reply.body.get("error", {}).get("code")
+    answer = [reply.status, code or reply.body.get("id", reply.body.get("success"))]
     os.write(results, json.dumps(answer).encode() + b"\n")  # shorter than PIPE_BUF: atomic
 
 

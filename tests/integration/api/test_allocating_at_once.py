@@ -64,6 +64,27 @@ def test_every_device_is_given_exactly_once_and_the_rest_are_refused(
     assert not inconsistent_devices(rows)
 
 
+def test_batches_at_once_share_the_pool(api_environment: dict[str, str], rows: Rows) -> None:
+    rows.devices(60)
+    # Every user is in two batches, which name their users in another order.
+    users = [[f"user-{(batch * 5 + n) % 60}" for n in range(10)] for batch in range(12)]
+    bodies = [
+        {"requests": [{"userId": one} for one in names[:: (-1) ** i]]}
+        for i, names in enumerate(users)
+    ]
+
+    answers = at_once(
+        api_environment,
+        ({"method": "POST", "target": "/api/allocations/batch", "body": body} for body in bodies),
+    )
+
+    assert {status for status, _ in answers} == {200}
+    assert sum(success for _, success in answers) == 60
+    held = rows.column("SELECT device_id FROM allocations WHERE status = 'ALLOCATED'")
+    assert len(held) == len(set(held)) == 60
+    assert not inconsistent_devices(rows)
+
+
 def test_requests_of_one_new_user_stop_at_the_quota(
     api_environment: dict[str, str], rows: Rows
 ) -> None:
