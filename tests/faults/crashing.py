@@ -13,10 +13,10 @@ from tests.faults.points import CrashPoint, Fuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from pymysql.cursors import Cursor
-
+    from scheduler.database.bulk import BulkCursor
     from scheduler.messaging.publisher import Outbound
     from scheduler.messaging.validate import Parsed
     from scheduler.payments.ledger import Counted, Counter
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class StepCursor:
     """A cursor that passes crash points; what it runs first tells what the transaction is for."""
 
-    def __init__(self, cursor: Cursor, fuse: Fuse) -> None:
+    def __init__(self, cursor: BulkCursor, fuse: Fuse) -> None:
         self._cursor = cursor
         self._fuse = fuse
         self._started = False
@@ -43,6 +43,9 @@ class StepCursor:
             self._fuse.reach(CrashPoint.WHILE_WRITING if self._writes else CrashPoint.AFTER_LOAD)
         self._writes = True
         return self._cursor.executemany(query, rows) or 0
+
+    def pipelined(self) -> AbstractContextManager[None]:
+        return self._cursor.pipelined()
 
     def fetchall(self) -> object:
         return self._cursor.fetchall()
@@ -83,10 +86,10 @@ class CrashingDatabase(Database):
         self._committed = committed
 
     @contextmanager
-    def transaction(self) -> Iterator[Cursor]:
+    def transaction(self) -> Iterator[BulkCursor]:
         with super().transaction() as real:
             cursor = self._cursor(real, self._fuse)
-            yield cast("Cursor", cursor)
+            yield cast("BulkCursor", cursor)
             if cursor.is_batch:
                 self._fuse.reach(CrashPoint.BEFORE_COMMIT)
         if cursor.is_batch:

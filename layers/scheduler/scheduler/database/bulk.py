@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from pymysql import MySQLError
+from pymysql.constants import COMMAND
 from pymysql.converters import escape_datetime
 from pymysql.cursors import Cursor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 class BulkCursor(Cursor):
@@ -21,6 +24,55 @@ class BulkCursor(Cursor):
 
     max_stmt_length = 8 << 20
     """Half of max_allowed_packet (16 MiB, the default of MariaDB and RDS), in bytes."""
+
+    _pipelining = False
+    _unanswered = 0
+
+    @contextmanager
+    def pipelined(self) -> Iterator[None]:
+        """Send what the block writes without waiting for the answers, which are read at its end.
+
+        The database works while the next statement is made, and the network is waited for once.
+        After a statement that failed the rest is executed all the same: only for a transaction
+        that is then rolled back as a whole. What the block reads, it reads after all before it.
+
+        Raises:
+            pymysql.MySQLError: a statement was refused; the first one, if several.
+        """
+        self._pipelining = True
+        try:
+            yield
+        except BaseException:
+            with suppress(MySQLError):
+                self._await_answers()
+            raise
+        finally:
+            self._pipelining = False
+        self._await_answers()
+
+    def _query(self, query: Any) -> int:  # noqa: ANN401 - PyMySQL's signature
+        if self._pipelining and _is_write(query):
+            self.connection._execute_command(COMMAND.COM_QUERY, query)  # type: ignore[attr-defined]  # noqa: SLF001
+            self._unanswered += 1
+            return 0
+        self._await_answers()
+        rows: int = super()._query(query)  # type: ignore[misc]
+        return rows
+
+    def _await_answers(self) -> None:
+        refused: MySQLError | None = None
+        connection: Any = self.connection
+        awaited, self._unanswered = self._unanswered, 0
+        for _ in range(awaited):
+            if not connection.open:
+                break
+            connection._next_seq_id = 1  # noqa: SLF001 - each answer counts its packets from here
+            try:
+                connection._read_query_result()  # noqa: SLF001 - the half of query() that reads
+            except MySQLError as error:
+                refused = refused or error
+        if refused:
+            raise refused
 
     def _mogrify(self, query: str, args: Any) -> str:  # noqa: ANN401 - PyMySQL's signature
         if type(args) is not tuple:
@@ -36,6 +88,11 @@ class BulkCursor(Cursor):
         return escaped
 
 
+def _is_write(query: str | bytes | bytearray) -> bool:
+    start = query[:40].lstrip()[:6]
+    return (start if isinstance(start, str) else start.decode("ascii", "replace")) in _WRITES
+
+
 def _text(value: str) -> str:
     # Nothing else ends or changes a quoted text: our sessions use UTF-8 and do not set
     # NO_BACKSLASH_ESCAPES (https://mariadb.com/kb/en/string-literals/).
@@ -47,6 +104,7 @@ def _moment(value: datetime) -> str:
     return escape_datetime(value) if value.tzinfo else f"'{value}'"
 
 
+_WRITES: Final = frozenset({"INSERT", "UPDATE", "DELETE"})
 _WRITERS: Final[dict[type, Callable[[Any], str]]] = {
     str: _text,
     int: str,

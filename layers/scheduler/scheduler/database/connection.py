@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pymysql.connections import Connection
-    from pymysql.cursors import Cursor
 _CONNECT_TIMEOUT: Final = 5
 _ANSWER_TIMEOUT: Final = 5
 """Seconds for a greeting or a ping: a server that hangs is found by these, not by a statement."""
@@ -71,10 +70,10 @@ class Database:
 
     def __init__(self, settings: DatabaseSettings) -> None:
         self._settings = settings
-        self._connection: Connection[Cursor] | None = None
+        self._connection: Connection[BulkCursor] | None = None
 
     @contextmanager
-    def transaction(self) -> Iterator[Cursor]:
+    def transaction(self) -> Iterator[BulkCursor]:
         """Run the block in one transaction: commit at its end, roll back when it raises.
 
         Raises:
@@ -99,7 +98,7 @@ class Database:
             self._connection.close()
             self._connection = None
 
-    def _alive(self) -> Connection[Cursor]:
+    def _alive(self) -> Connection[BulkCursor]:
         if self._connection is not None:
             try:
                 with _answering_within(self._connection, _ANSWER_TIMEOUT):
@@ -114,7 +113,7 @@ class Database:
             raise DatabaseUnavailableError(str(error)) from error
         return self._connection
 
-    def _abandon(self, connection: Connection[Cursor]) -> None:
+    def _abandon(self, connection: Connection[BulkCursor]) -> None:
         try:
             connection.rollback()
         except pymysql.MySQLError:
@@ -128,7 +127,7 @@ def is_unavailable(error: pymysql.MySQLError) -> bool:
     return bool(error.args) and error.args[0] in _UNAVAILABLE
 
 
-def connect(settings: DatabaseSettings, patience: int = _READ_TIMEOUT) -> Connection[Cursor]:
+def connect(settings: DatabaseSettings, patience: int = _READ_TIMEOUT) -> Connection[BulkCursor]:
     """Open a connection: READ COMMITTED, UTC, strict, with timeouts, TLS verified where asked.
 
     Args:

@@ -78,11 +78,12 @@ class BatchTransaction:
             outcomes = decide(batch, work, handling, processed, counted, brake)
             effective = [o.parsed for o in outcomes if o.verdict in EFFECTIVE and o.parsed]
             hand_over(cursor, work)
-            commit(cursor, work, effective, self._new_id)
-            if brake:
-                brakes.store(cursor, batch[0].message.queue, brake, now)
-            if noted := redelivered([parsed.message for parsed in batch]):
-                deliveries.forget(cursor, batch[0].message.queue, noted)
+            with cursor.pipelined():
+                commit(cursor, work, effective, self._new_id)
+                if brake:
+                    brakes.store(cursor, batch[0].message.queue, brake, now)
+                if noted := redelivered([parsed.message for parsed in batch]):
+                    deliveries.forget(cursor, batch[0].message.queue, noted)
         return _answering_for(len(work.grants), outcomes)
 
     def _load_brake(

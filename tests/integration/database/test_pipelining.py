@@ -1,0 +1,105 @@
+"""Statements sent without awaiting each other's answer: refusals, reads and deaths in between."""
+
+from collections.abc import Callable, Iterator
+
+import pymysql
+import pytest
+
+from scheduler.database.bulk import BulkCursor
+from scheduler.database.connection import Database, DatabaseUnavailableError
+from scheduler.settings import DatabaseSettings
+from tests.support.store import Store
+
+ADD = "INSERT INTO devices (id, name) VALUES (%s, %s)"
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    made = Database(DatabaseSettings.model_validate({"DATABASE_URL": database_url}))
+    yield made
+    made.close()
+
+
+def names(cursor: BulkCursor) -> list[str]:
+    cursor.execute("SELECT name FROM devices ORDER BY id")
+    return [name for (name,) in cursor.fetchall()]
+
+
+def test_all_that_was_sent_is_committed(database: Database, store: Store) -> None:
+    with database.transaction() as cursor, cursor.pipelined():
+        for n in range(20):
+            cursor.execute(ADD, (f"d{n}", "new"))
+
+    assert store.rows("SELECT COUNT(*) FROM devices") == [(20,)]
+
+
+def test_a_read_in_between_sees_what_was_sent_before(database: Database) -> None:
+    with database.transaction() as cursor, cursor.pipelined():
+        cursor.execute(ADD, ("d1", "first"))
+        assert names(cursor) == ["first"]
+        cursor.execute("UPDATE devices SET name = 'second'")
+        assert names(cursor) == ["second"]
+
+
+def run(database: Database, *actions: Callable[[BulkCursor], object]) -> None:
+    """Do things in one pipelined transaction."""
+    with database.transaction() as cursor, cursor.pipelined():
+        for action in actions:
+            action(cursor)
+
+
+def add(id_: str) -> Callable[[BulkCursor], object]:
+    return lambda cursor: cursor.execute(ADD, (id_, "new"))
+
+
+def be_refused(cursor: BulkCursor) -> None:
+    cursor.execute("INSERT INTO nowhere VALUES (1)")
+
+
+def be_interrupted(_cursor: BulkCursor) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_refusal_takes_everything_back_and_leaves_a_connection_that_works(
+    place: int, database: Database, store: Store
+) -> None:
+    actions = [add("d1"), add("d2")]
+    actions.insert(place, be_refused)
+
+    with pytest.raises(pymysql.ProgrammingError, match="nowhere"):
+        run(database, *actions)
+
+    assert store.rows("SELECT * FROM devices") == []
+    run(database, add("d3"))
+    assert store.rows("SELECT id FROM devices") == [("d3",)]
+
+
+def test_the_first_of_several_refusals_is_raised(database: Database) -> None:
+    with pytest.raises(pymysql.IntegrityError):
+        run(database, add("d1"), add("d1"), be_refused)
+
+
+def test_an_exception_between_statements_wins_and_leaves_a_connection_that_works(
+    database: Database, store: Store
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(database, add("d1"), be_refused, be_interrupted)
+
+    assert store.rows("SELECT * FROM devices") == []
+    run(database, add("d3"))
+    assert store.rows("SELECT id FROM devices") == [("d3",)]
+
+
+def test_a_connection_that_dies_in_between_is_an_unavailable_database(
+    database: Database, store: Store
+) -> None:
+    def be_killed(cursor: BulkCursor) -> None:
+        store.run(f"KILL {cursor.connection.thread_id()}")
+
+    with pytest.raises(DatabaseUnavailableError):
+        run(database, add("d1"), be_killed, add("d2"), add("d3"))
+
+    assert store.rows("SELECT * FROM devices") == []
+    run(database, add("d3"))
+    assert store.rows("SELECT id FROM devices") == [("d3",)]
