@@ -15,6 +15,7 @@ from tests.support.events import message
 from tests.support.functions import Functions
 from tests.support.statements import counted
 from tests.support.store import Store
+from tests.support.together import together
 from tests.support.world import MINUTE, NOW, SECOND, device, held, world
 
 if TYPE_CHECKING:
@@ -124,6 +125,24 @@ def test_both_kinds_of_failures_count_together_even_in_other_environments(
 
     assert totals == {"success": 4, "retried": 6}
     assert released(fleet) == 10
+
+
+def test_two_queues_at_once_overshoot_by_a_batch_at_most_and_lose_nothing(
+    fleet: Store, environment: Callable[[], Functions], queues: Queues
+) -> None:
+    batch = 3
+    kinds = ((environment(), failed, range(24)), (environment(), stopped, range(24, 48)))
+
+    def consume(functions: Functions, event: Callable[[int], Message], numbers: range) -> None:
+        for first in numbers[::batch]:
+            functions.handle(*map(event, range(first, first + batch)))
+
+    together(*(partial(consume, *kind) for kind in kinds))
+
+    waiting = [one for name in RETRIES.values() for one in queues.take(name)]
+    assert 10 <= released(fleet) <= 10 + batch
+    assert released(fleet) + len(waiting) == 48
+    assert status(fleet).state.engaged
 
 
 def test_once_tripped_it_holds_until_somebody_decides_however_long_that_takes(
