@@ -18,6 +18,7 @@ from scheduler.pipeline.rules import EventRules
 from tests.support.deciding import FAMILIES, handling_of
 from tests.support.events import QUEUE_OF, message
 from tests.support.functions import Functions
+from tests.support.logged import logged
 from tests.support.queues import Queues
 from tests.support.statements import counted
 from tests.support.store import Store
@@ -82,17 +83,15 @@ def test_a_failing_informational_message_is_acknowledged_and_its_payload_logged(
     store: Store,
     database_url: str,
     queues: Queues,
-    caplog: pytest.LogCaptureFixture,
 ) -> None:
     fleet(store)
 
-    with Functions(
-        database_url, rules=spoiled(INFORMATIONAL, by_statement=by_statement)
-    ) as functions:
+    rules = spoiled(INFORMATIONAL, by_statement=by_statement)
+    with logged() as lines, Functions(database_url, rules=rules) as functions:
         totals = functions.handle(*batch(INFORMATIONAL))
+        (payload,) = [line["payload"] for line in lines() if "payload" in line]
 
     assert totals == {"success": 20, "error": 1}
-    (payload,) = [record.payload for record in caplog.records if hasattr(record, "payload")]
     assert '"deviceId": "bad"' in payload
     assert queues.take(f"{QUEUE_OF[INFORMATIONAL]}.retry") == []
     assert still_held(store) == ["bad"]

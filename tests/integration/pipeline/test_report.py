@@ -1,33 +1,25 @@
 """What operators see of a batch: a line per message, and figures for the whole."""
 
-import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from scheduler.observability.report import logger
 from tests.support.events import message
 from tests.support.functions import Functions
+from tests.support.logged import logged
 from tests.support.store import Store
 from tests.support.world import held, user, world
 
+Lines = Callable[[], list[dict[str, Any]]]
+
 
 @pytest.fixture
-def lines() -> Iterator[io.StringIO]:
-    """What the functions log, as CloudWatch Logs gets it."""
-    written = io.StringIO()
-    handler = logger.registered_handler
-    before = handler.setStream(written)  # type: ignore[attr-defined]
-    yield written
-    handler.setStream(before)  # type: ignore[attr-defined]
-
-
-def logged(lines: io.StringIO) -> list[dict[str, Any]]:
-    """Return the lines about messages; without a broker there is one about the nudge as well."""
-    listed = [json.loads(line) for line in lines.getvalue().splitlines()]
-    return [line for line in listed if "event_type" in line]
+def lines() -> Iterator[Lines]:
+    """The lines about messages; without a broker there is one about the nudge as well."""
+    with logged() as written:
+        yield lambda: [line for line in written() if "event_type" in line]
 
 
 def figures(output: str) -> dict[str, dict[str, float]]:
@@ -43,7 +35,7 @@ def figures(output: str) -> dict[str, dict[str, float]]:
 
 
 def test_each_message_is_one_line_that_says_what_was_done(
-    store: Store, functions: Functions, lines: io.StringIO
+    store: Store, functions: Functions, lines: Lines
 ) -> None:
     store.seed(world(held("d1")))
     sent = message("device.failed", id="m-1")
@@ -51,7 +43,7 @@ def test_each_message_is_one_line_that_says_what_was_done(
 
     functions.handle(sent, sent)
 
-    done, duplicate = logged(lines)
+    done, duplicate = lines()
     assert done["message"] == (
         "Received device.failed; Auto-released allocation allocation-of-d1 due to device failure"
     )
@@ -71,7 +63,7 @@ def test_each_message_is_one_line_that_says_what_was_done(
 
 
 def test_a_line_of_a_user_names_the_user_and_no_address(
-    store: Store, functions: Functions, lines: io.StringIO
+    store: Store, functions: Functions, lines: Lines
 ) -> None:
     store.seed(world(user(), *(held(f"d{n}") for n in range(8))))
 
@@ -79,30 +71,30 @@ def test_a_line_of_a_user_names_the_user_and_no_address(
         message("user.quota_updated", newQuota={"maxDevices": 5}), message("user.suspended")
     )
 
-    quota, suspended = logged(lines)
+    quota, suspended = lines()
     assert quota["message"] == (
         "Received user.quota_updated; User has 8 devices, quota reduced to 5,"
         " releasing 3 oldest devices"
     )
     assert (quota["user_id"], quota["released"], quota["notifications"]) == ("u1", 3, 4)
     assert suspended["released"] == 5
-    assert "someone@example.com" not in lines.getvalue()
-    assert "+8613800138000" not in lines.getvalue()
+    assert "someone@example.com" not in str(lines())
+    assert "+8613800138000" not in str(lines())
 
 
 def test_a_refused_message_is_an_error_with_its_reason_and_without_its_body(
-    connected: Functions, lines: io.StringIO
+    connected: Functions, lines: Lines
 ) -> None:
     connected.handle(message("device.failed", deviceId="very secret\x00"))
 
-    (line,) = logged(lines)
+    (line,) = lines()
     assert (line["level"], line["outcome"]) == ("ERROR", "invalid")
     assert "deviceId: must not contain" in line["message"]
-    assert "secret" not in lines.getvalue()
+    assert "secret" not in str(lines())
 
 
 def test_figures_of_a_batch_carry_names_and_labels_operators_know(
-    store: Store, functions: Functions, capsys: pytest.CaptureFixture[str], lines: io.StringIO
+    store: Store, functions: Functions, capsys: pytest.CaptureFixture[str], lines: Lines
 ) -> None:
     assert lines is not None
     store.seed(world(held("d1"), held("d2"), held("d3", by="u2")))
@@ -127,11 +119,11 @@ def test_figures_of_a_batch_carry_names_and_labels_operators_know(
 
 
 def test_a_large_batch_writes_no_more_documents_than_a_small_one(
-    store: Store, functions: Functions, capsys: pytest.CaptureFixture[str], lines: io.StringIO
+    store: Store, functions: Functions, capsys: pytest.CaptureFixture[str], lines: Lines
 ) -> None:
     store.seed(world(*(held(f"d{n}", by=f"u{n}") for n in range(200))))
 
     functions.handle(*(message("device.failed", deviceId=f"d{n}") for n in range(200)))
 
     assert len(capsys.readouterr().out.splitlines()) == 1
-    assert len(logged(lines)) == 200
+    assert len(lines()) == 200

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,11 +13,11 @@ from scheduler.database.connection import Database
 from scheduler.database.migrate import migrate
 from scheduler.messaging import topology
 from scheduler.messaging.publisher import TIMEOUT, Publisher
-from scheduler.observability.report import logger
 from scheduler.pipeline.consumer import Consumer
 from scheduler.settings import ConsumerSettings
 from tests.integration.settling import marked
 from tests.integration.settling.hops import QUEUES, Hops
+from tests.support.logged import logged
 from tests.support.store import Store
 
 if TYPE_CHECKING:
@@ -133,8 +131,5 @@ def consumer(make_consumer: MakeConsumer) -> Consumer:
 @pytest.fixture
 def log_lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """Return what the function has logged so far, as CloudWatch would receive it."""
-    written = io.StringIO()
-    handler = logger.registered_handler
-    before = handler.setStream(written)  # type: ignore[attr-defined]
-    yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
-    handler.setStream(before)  # type: ignore[attr-defined]
+    with logged() as lines:
+        yield lines
