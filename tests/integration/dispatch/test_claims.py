@@ -245,6 +245,24 @@ def test_erasing_a_user_wins_against_a_delivery_under_way(
     assert store.rows("SELECT * FROM notification_preferences") == []
 
 
+@pytest.mark.parametrize(
+    ("end", "status", "erased"),
+    [(Fate.SENT, "sent", False), (Fate.SKIPPED, "skipped", True), (Fate.FAILED, "failed", True)],
+)
+def test_erasing_a_user_erases_also_what_could_not_be_sent_before(
+    claims: Claims, outbox: Outbox, store: Store, end: Fate, status: str, *, erased: bool
+) -> None:
+    outbox.users(("u1", None, None))
+    outbox.tell(Told(channels=MAIL, message="told"))
+    claims.record([Result(one, end) for one in claims.claim(10, LEASE)])
+
+    with Functions(store.settings.database_url.get_secret_value()) as functions:
+        functions.handle(message("user.deleted"))
+
+    assert [row.status for row in outbox.rows()] == [status]
+    assert store.rows("SELECT message FROM notifications") == [("" if erased else "told",)]
+
+
 def test_a_hundred_deliveries_cost_four_statements(
     claims: Claims, database: Database, outbox: Outbox
 ) -> None:

@@ -24,15 +24,16 @@ _DELIVERIES: Final = """
     INSERT INTO notification_deliveries (notification_id, channel, next_attempt_at)
     VALUES (%s, %s, %s)
 """
+# What was skipped or failed was not sent either, and would stay readable until the purge.
 # A dispatcher that is sending one of these records its result only while it is pending, so
 # nothing of it comes back. The plan is given: an UPDATE locks what it walks over, and from the
 # user that is little, from everything pending it is the dispatcher's work.
 _ERASE_UNSENT: Final = """
     UPDATE notifications n FORCE INDEX (inbox)
     STRAIGHT_JOIN notification_deliveries d ON d.notification_id = n.id
-    SET d.status = 'skipped', d.last_error = 'user deleted',
+    SET d.status = IF(d.status = 'failed', 'failed', 'skipped'), d.last_error = 'user deleted',
         n.title = '', n.message = '', n.data = '{}'
-    WHERE n.user_id IN %s AND d.status = 'pending'
+    WHERE n.user_id IN %s AND d.status <> 'sent'
 """
 _ERASE_PREFERENCES: Final = """
     DELETE FROM notification_preferences WHERE user_id IN %s
