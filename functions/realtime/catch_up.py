@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from scheduler.realtime.connections import Connections
     from scheduler.realtime.since import Since
 
-_PATIENCE: Final = 10.0
-"""Seconds for a handshake to end after $connect has, or for an index to follow its table."""
+_HANDSHAKE: Final = 3.0
+"""Seconds for a handshake to end after $connect has. One that its client broke off never does, and
+occupies an execution environment meanwhile, of which there are few."""
+_INDEX: Final = 10.0
+"""Seconds for an index to follow its table."""
 _POLL: Final = 0.02
 
 _logger: Final = Logger()
@@ -40,7 +43,7 @@ class CatchUp:
 
     def opening(self, connection_id: str, since: Since) -> None:
         """Wait until a connection is open, then serve it; one that never opens is left alone."""
-        if _comes_true(lambda: self._channel.is_open(connection_id)):
+        if _comes_true(lambda: self._channel.is_open(connection_id), _HANDSHAKE):
             self.serve(connection_id, since)
         else:
             _logger.info("Connection did not open", extra={"connection_id": connection_id})
@@ -58,7 +61,7 @@ class CatchUp:
         try:
             sent = self._repeat(connection_id, owner, since, ())
             if self._connections.show(connection_id):
-                _comes_true(lambda: self._connections.is_shown(connection_id, owner))
+                _comes_true(lambda: self._connections.is_shown(connection_id, owner), _INDEX)
                 sent |= self._repeat(connection_id, owner, since, sent)
         except GoneError:
             self._connections.remove(connection_id)
@@ -76,8 +79,8 @@ class CatchUp:
         return {one.id for one in found}
 
 
-def _comes_true(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + _PATIENCE
+def _comes_true(condition: Callable[[], bool], patience: float) -> bool:
+    deadline = time.monotonic() + patience
     while not condition():
         if time.monotonic() > deadline:
             return False
