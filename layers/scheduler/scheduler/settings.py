@@ -19,7 +19,11 @@ class Settings(BaseModel):
     """Base of all settings: a field ``database_url`` is the variable ``DATABASE_URL``."""
 
     model_config = ConfigDict(
-        alias_generator=str.upper, frozen=True, extra="ignore", hide_input_in_errors=True
+        alias_generator=str.upper,
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+        defer_build=True,  # a function reads one of these classes, and starts without the others
     )
 
     @classmethod

@@ -97,7 +97,11 @@ class Event(BaseModel):
     """What the 15 events have in common. Unknown fields are ignored."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore"
+        alias_generator=to_camel,
+        populate_by_name=True,
+        frozen=True,
+        extra="ignore",
+        defer_build=True,  # an environment serves one queue: of its family's five it needs one
     )
 
     event_type: ClassVar[str]

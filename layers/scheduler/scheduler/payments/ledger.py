@@ -8,7 +8,6 @@ locked: a slow DynamoDB must not hold up other queues.
 from __future__ import annotations
 
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -49,6 +48,8 @@ class PaymentLedger:
     """Counts and resets for a batch: users side by side, the messages of one user in order."""
 
     def __init__(self, counter: Counter) -> None:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - `Counted` needs none
+
         self._counter = counter
         self._pool = ThreadPoolExecutor(_PARALLEL)
         self._known: frozenset[str] = frozenset()
