@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +42,26 @@ def counted(database: Database) -> Iterator[Statements]:
     found.commits = spent["Com_commit"] - 1
     found.rollbacks = spent["Com_rollback"]
     found.writes = spent["Questions"] - 2 - found.selects - found.commits - found.rollbacks
+
+
+@contextmanager
+def waits(database: Database) -> Iterator[list[int]]:
+    """Count how often the block waits for the database: what was sent without, counts once.
+
+    The figure is in the list when the block has ended.
+    """
+    with database.transaction() as cursor:
+        connection: Any = cursor.connection
+    write, read = connection._write_bytes, connection._read_packet
+    passed: list[str] = []
+    connection._write_bytes = lambda data: (passed.append("w"), write(data))
+    connection._read_packet = lambda *kind: (passed.append("r"), read(*kind))[1]
+    found: list[int] = []
+    try:
+        yield found
+    finally:
+        connection._write_bytes, connection._read_packet = write, read
+    found.append("".join(passed).count("wr"))
 
 
 def _status(database: Database) -> dict[str, int]:

@@ -7,9 +7,11 @@ import pytest
 from scheduler.domain.guard import Concern
 from scheduler.domain.work import Snapshot
 from scheduler.messaging.message import Message
+from scheduler.messaging.publisher import Outbound
+from scheduler.messaging.topology import NOTIFICATION_QUEUE
 from tests.support.events import EVENT_TYPES, message
 from tests.support.functions import Functions
-from tests.support.statements import Statements, counted
+from tests.support.statements import Statements, counted, waits
 from tests.support.store import Store
 from tests.support.world import MINUTE, NOW, device, held, mark, user, world
 
@@ -131,6 +133,35 @@ def test_a_user_with_many_devices_costs_no_more(store: Store, functions: Functio
 
     assert (statements.selects, statements.writes) == COSTS["user.suspended"]
     assert store.rows("SELECT COUNT(*) FROM allocations WHERE status = 'RELEASED'") == [(500,)]
+
+
+@pytest.mark.parametrize("size", [1, 1000])
+@pytest.mark.parametrize("event_type", ["device.failed", "user.suspended"])
+def test_a_batch_waits_for_each_read_and_once_for_all_its_writes(
+    event_type: str, size: int, store: Store, functions: Functions
+) -> None:
+    store.seed(everyone(size))
+    messages = [about(event_type, n) for n in range(size)]
+
+    with waits(functions.database) as waited:
+        functions.handle(*messages)
+
+    reads, _ = COSTS[event_type]
+    ping, writes, commit = 1, 1, 1
+    assert waited == [ping + reads + writes + commit]
+
+
+@pytest.mark.parametrize("size", [1, 1000])
+def test_a_batch_of_successes_publishes_one_nudge(
+    size: int, store: Store, functions: Functions
+) -> None:
+    store.seed(everyone(size))
+    published: list[Outbound] = []
+    functions.publisher.publish = published.extend  # type: ignore[method-assign]
+
+    functions.handle(*(about("device.failed", n) for n in range(size)))
+
+    assert [one.routing_key for one in published] == [NOTIFICATION_QUEUE]
 
 
 def test_the_longest_texts_of_a_full_batch_still_go_in_one_statement_each(
