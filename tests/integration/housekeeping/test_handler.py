@@ -75,7 +75,7 @@ def test_an_operator_runs_the_jobs_he_names(start: Start, database_url: str) -> 
 
 
 def test_a_misspelled_job_is_answered_with_those_there_are(start: Start, database_url: str) -> None:
-    with pytest.raises(FunctionError, match=r"some of expire, warn, .* it is \['exprie'\]"):
+    with pytest.raises(FunctionError, match=r"some of expire, .* it is \['exprie'\]"):
         start(database_url, NOWHERE)({"jobs": ["exprie"]})
 
 
