@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from scheduler.domain.guard import Aggregate
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from scheduler.domain.brake import Brake
-    from scheduler.domain.work import Work
+    from scheduler.domain.work import Release, Work
     from scheduler.messaging.contract import Event
     from scheduler.messaging.validate import Parsed
     from scheduler.pipeline.rules import Handling
@@ -93,9 +94,14 @@ def _apply(parsed: Parsed, work: Work, handling: Handling, brake: Brake | None) 
         Verdict.DONE,
         parsed,
         remarks=tuple(work.remarks),
-        released=tuple(r.reason.code for r in list(work.releases.values())[released:]),
+        released=tuple(r.reason.code for r in _last(work.releases, len(work.releases) - released)),
         notified=len(work.notices) - notified,
     )
+
+
+def _last(releases: dict[str, Release], count: int) -> Iterable[Release]:
+    # From behind: a batch of 10,000 must not walk over all before it for each message.
+    return islice(reversed(releases.values()), count)
 
 
 def is_outdated(event: Event, work: Work) -> bool:
