@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from urllib.parse import unquote
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -19,10 +19,10 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Whole = Annotated[int, BeforeValidator(_whole), Field(strict=True)]
-"""A whole number in a request, neither text nor truth value; JSON does not tell 60.0 from 60."""
+WHOLE: Final = BeforeValidator(_whole)
+"""With a strict integer: neither text nor truth value, but JSON does not tell 60.0 from 60."""
 
-Amount = Annotated[Whole, Field(ge=0, le=1_000_000_000)]
+Amount = Annotated[int, Field(strict=True, ge=0, le=1_000_000_000), WHOLE]
 """A number of devices, cores or megabytes in a request."""
 
 

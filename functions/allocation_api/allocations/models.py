@@ -6,14 +6,14 @@ from typing import Annotated, Final
 
 from pydantic import Field, StrictBool, StringConstraints
 
-from allocation_api.wire import Amount, Answer, Moment, Problem, RequestBody, Whole
+from allocation_api.wire import WHOLE, Amount, Answer, Moment, Problem, RequestBody
 from scheduler.allocation.record import AllocationStatus
 from scheduler.messaging.contract import Id
 
 MOST_ITEMS: Final = 100
 """Of one batch."""
 
-Minutes = Annotated[Whole, Field(ge=1, le=1440)]
+Minutes = Annotated[int, Field(strict=True, ge=1, le=1440), WHOLE]
 Key = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,128}$")]
 Ids = Annotated[list[Id], Field(min_length=1, max_length=MOST_ITEMS)]
 
@@ -34,7 +34,7 @@ class NewAllocation(Wishes):
     """
 
     wait: StrictBool = False
-    priority: Annotated[Whole, Field(ge=0, le=9)] = 0
+    priority: Annotated[int, Field(strict=True, ge=0, le=9), WHOLE] = 0
 
 
 class BatchRequest(Wishes):

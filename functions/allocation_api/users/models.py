@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from allocation_api.wire import Amount, Answer, RequestBody, Whole
+from allocation_api.wire import WHOLE, Amount, Answer, RequestBody
 from scheduler.domain.model import UserStatus
 
 # ASCII only: SES takes internationalised domains in Punycode and no other local parts
@@ -34,7 +34,7 @@ class UserChange(RequestBody):
     """What is to be different; an absent field stays, null removes the limit or the address."""
 
     # The factories only make the fields optional without allowing null.
-    max_devices: Annotated[Whole, Field(ge=0, le=1_000_000, default_factory=int)]
+    max_devices: Annotated[int, Field(strict=True, ge=0, le=1_000_000, default_factory=int), WHOLE]
     max_cpu: Amount | None = None
     max_memory_mb: Amount | None = None
     email: Email | None = None

@@ -52,6 +52,13 @@ def test_every_reference_leads_somewhere_and_every_schema_is_used(
     assert used == set(described["components"]["schemas"])
 
 
+def test_limits_are_written_as_json_schema_writes_them(described: dict[str, Any]) -> None:
+    minutes = described["components"]["schemas"]["Extension"]["properties"]["additionalMinutes"]
+
+    assert (minutes["minimum"], minutes["maximum"]) == (1, 1440)
+    assert not re.search(r'"(?:ge|le|gt|lt)":', json.dumps(described))
+
+
 def test_every_refusal_is_described(described: dict[str, Any]) -> None:
     told = json.dumps([operation["responses"] for operation in operations(described)])
 
