@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from realtime.channel import Channel
     from scheduler.realtime.connections import Connections
     from scheduler.realtime.tickets import Tickets
+
+MOST_CONNECTIONS: Final = 20
+"""How many a user may have open; the index lags behind, so now and then one more."""
+PAUSE: Final = timedelta(seconds=10)
+"""Between two repetitions on one connection: each may cost a hundred frames."""
 
 _logger: Final = Logger()
 
@@ -74,6 +80,8 @@ class Gate:
         admission = self._tickets.consume(query.get("ticket", ""), now)
         if admission is None:
             return _refused(connection_id, HTTPStatus.UNAUTHORIZED, "no valid ticket")
+        if len(self._connections.of_user(admission.user_id, now)) >= MOST_CONNECTIONS:
+            return _refused(connection_id, HTTPStatus.TOO_MANY_REQUESTS, "too many connections")
         self._connections.add(connection_id, admission.user_id, now)
         since = since or Since.exactly(admission.issued_at)
         self._later(Opening(connection_id=connection_id, since=since))
@@ -93,6 +101,10 @@ class Gate:
         except InvalidSinceError as error:
             self._complain(connection_id, "invalid_since", str(error))
             return HTTPStatus.BAD_REQUEST
+        if since and not self._connections.may_ask(connection_id, self._clock(), PAUSE):
+            text = f"ask at most every {PAUSE.seconds} seconds"
+            self._complain(connection_id, "too_often", text)
+            return HTTPStatus.TOO_MANY_REQUESTS
         if since:
             self._catch_up.serve(connection_id, since)
         return HTTPStatus.OK

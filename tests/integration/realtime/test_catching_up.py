@@ -119,3 +119,18 @@ def test_nonsense_is_answered_with_an_error(realtime: Platform) -> None:
         for said in ('{"since": "yesterday"}', '{"since": 7}', '{"since": ["x"]}'):
             socket.send(said)
             assert receive(socket)["error"]["code"] == "invalid_since"
+
+
+def test_who_asks_again_at_once_is_told_to_wait_and_others_are_not(
+    realtime: Platform, notices: Notices
+) -> None:
+    missed = notices.add("u1", "lost on the way", made=datetime.now(UTC) - MINUTE)
+    asked = '{"since": "2025-01-01T00:00:00Z"}'
+    with realtime.connect("u1") as eager, realtime.connect("u1") as patient:
+        eager.send(asked)
+        assert receive(eager)["id"] == missed
+        eager.send(asked)
+        assert receive(eager)["error"]["code"] == "too_often"
+
+        patient.send(asked)
+        assert receive(patient)["id"] == missed

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from realtime.gate import MOST_CONNECTIONS
 from tests.integration.local.waiting import eventually
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.service_resource import Table
 
+    from scheduler.realtime.connections import Connections
     from tests.integration.realtime.platform import Platform
 
 HOUR = 3600
@@ -44,6 +46,20 @@ def test_a_user_may_have_many_connections(realtime: Platform, connections_table:
             ),
             "all are shown",
         )
+
+
+def test_a_user_may_not_occupy_the_platform(realtime: Platform, connections: Connections) -> None:
+    now = datetime.now(UTC)
+    for number in range(MOST_CONNECTIONS):
+        connections.add(f"open {number}", "u1", now)
+        connections.show(f"open {number}")
+
+    with pytest.raises(InvalidStatus) as refused, realtime.connect("u1"):
+        pass
+
+    assert refused.value.response.status_code == 429
+    with realtime.connect("u2"):
+        pass
 
 
 def test_the_end_of_a_connection_removes_it(realtime: Platform, connections_table: Table) -> None:

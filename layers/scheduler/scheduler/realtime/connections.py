@@ -2,7 +2,7 @@
 
 The item of a connection::
 
-    connection_id, owner, expires_at, user_id
+    connection_id, owner, expires_at, user_id, asked_at
 
 ``user_id`` is what the index is made of. It is set when the connection is open, not before: API
 Gateway answers 410 to frames for a connection whose handshake still goes on, and whoever sends
@@ -68,6 +68,26 @@ class Connections:
                 UpdateExpression="SET user_id = #owner",
                 ConditionExpression="attribute_exists(connection_id)",
                 ExpressionAttributeNames={"#owner": "owner"},  # a reserved word
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] == _REFUSED:
+                return False
+            raise
+        return True
+
+    def may_ask(self, connection_id: str, now: datetime, pause: timedelta) -> bool:
+        """Note that a client asks for what it missed, unless it did so less than a pause ago."""
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key={"connection_id": {"S": connection_id}},
+                UpdateExpression="SET asked_at = :now",
+                ConditionExpression="attribute_exists(connection_id)"
+                " AND (attribute_not_exists(asked_at) OR asked_at <= :before)",
+                ExpressionAttributeValues={
+                    ":now": {"N": str(now.timestamp())},
+                    ":before": {"N": str((now - pause).timestamp())},
+                },
             )
         except ClientError as error:
             if error.response["Error"]["Code"] == _REFUSED:
