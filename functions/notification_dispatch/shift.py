@@ -14,9 +14,11 @@ LONGEST: Final = 40.0
 """Seconds in which new work is begun."""
 
 LONGEST_SEND: Final = 25.0
-"""Seconds that what was begun last may take: all timeouts of one delivery added up. A frame has four
-of six seconds: the user's connections are looked up, frames posted, the last one posted, and a
-connection that is gone is removed."""
+"""Seconds that what was begun last may take: all timeouts of one delivery added up.
+
+A frame has four of six seconds: the user's connections are looked up, frames are posted, then the last
+one, and a connection that is gone is removed.
+"""
 
 POLL: Final = 0.05
 """Seconds after which who found nothing looks again while others are still busy: a nudge that came
