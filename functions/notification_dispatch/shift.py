@@ -16,8 +16,8 @@ LONGEST: Final = 40.0
 LONGEST_SEND: Final = 25.0
 """Seconds that what was begun last may take: all timeouts of one delivery added up.
 
-A frame has four of six seconds: the user's connections are looked up, frames are posted, then the last
-one, and a connection that is gone is removed.
+A frame has four of six seconds: the user's connections are looked up, frames are posted, then the
+last one, and a connection that is gone is removed.
 """
 
 POLL: Final = 0.05
