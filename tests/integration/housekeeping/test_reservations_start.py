@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from scheduler.allocation.reservation.start import GRACE
-from scheduler.domain.model import Health, Quota
+from scheduler.domain.model import Health, Quota, UserStatus
 from tests.integration.housekeeping.conftest import ends, line
 from tests.support.statements import counted
 from tests.support.store import naive
@@ -144,6 +144,21 @@ def test_who_may_not_have_it_then_is_told_why(
     assert reason in store.rows("SELECT message FROM notifications")[0][0]
 
 
+def test_what_was_promised_to_a_deleted_user_is_given_up_before_its_time(
+    store: Store, keeper: Keeper
+) -> None:
+    store.seed(
+        world(user("u1", status=UserStatus.DELETED), user("u2", status=UserStatus.SUSPENDED))
+    )
+    reserved(store, "u1", at=NOW + 60 * MINUTE)
+    reserved(store, "u2", at=NOW + 60 * MINUTE)
+
+    keeper.run("start-reservations")
+
+    assert status(store) == ["FAILED", "RESERVED"]
+    assert told(store) == []
+
+
 def test_what_nobody_began_in_its_time_is_not_begun_afterwards(
     store: Store, keeper: Keeper
 ) -> None:
@@ -168,6 +183,7 @@ def test_starting_costs_a_constant_number_of_statements(
     with counted(keeper.database) as statements:
         assert keeper.run("start-reservations") == size
 
-    # Two looks for a page; users, what they hold, what is still reserved, the devices. Written are
-    # reservations, devices, allocations, when these were given, notifications, deliveries, events.
-    assert (statements.selects, statements.writes) == (2 + 4, 7)
+    # Three looks for a page; users, what they hold, what is still reserved, the devices. Written
+    # are reservations, devices and when they were given, allocations, notifications, deliveries,
+    # events.
+    assert (statements.selects, statements.writes) == (3 + 4, 7)
