@@ -23,7 +23,7 @@ from local.errors import LocalError
 from local.given import Given
 from local.identity import is_alive
 from local.leftovers import ProcessList
-from local.servers.binaries import require
+from local.servers import binaries
 from scheduler.database.url import DatabaseUrl
 from scheduler.messaging.topology import queues, work_queues
 from tests.integration.supervisor.local_platform import READY_SECONDS, LocalPlatform, wait_for
@@ -247,9 +247,13 @@ def test_a_stranger_with_the_process_id_of_a_dead_server_is_left_alone(tmp_path:
         stranger.kill()
 
 
-def test_a_missing_program_is_named_with_the_command_that_installs_it() -> None:
+def test_a_missing_program_is_named_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(binaries._PROGRAMS, "no-such-server", binaries.Package("some", "some"))
+
     with pytest.raises(LocalError, match=r"no-such-server is not installed \(on Debian.*apt-get"):
-        require("no-such-server")
+        binaries.require("no-such-server")
 
 
 def query(platform: LocalPlatform, sql: str) -> tuple[tuple[Any, ...], ...]:
