@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from aws_lambda_powertools import Logger
 
 from scheduler.allocation.reservation import calendar
+from scheduler.allocation.waiting import assign as assigning
 from scheduler.allocation.waiting import line
-from scheduler.allocation.waiting.assign import assign
-from scheduler.allocation.waiting.place import PlaceStatus, end
+from scheduler.allocation.waiting.place import Place, PlaceStatus, end
 
 if TYPE_CHECKING:
     from pymysql.cursors import Cursor
 
+    from scheduler.domain.model import Device
     from scheduler.domain.work import Work
 
+Assign: TypeAlias = Callable[
+    ["Work", Iterable[Place], Iterable["Device"], Mapping[str, datetime]], list[Place]
+]
 
-def hand_over(cursor: Cursor, work: Work) -> None:
+_logger: Final = Logger()
+
+
+def hand_over(cursor: Cursor, work: Work, assign: Assign = assigning.assign) -> None:
     """Let blocked users leave the line, and give freed devices to the first in it.
 
     To be called between deciding and `scheduler.database.commit.commit`, by whoever may free
@@ -33,6 +44,22 @@ def hand_over(cursor: Cursor, work: Work) -> None:
     waiting = line.lock(cursor, work, candidates) if candidates else []
     if waiting:
         reserved = calendar.promised(cursor, [device.id for device in freed])
-        served = assign(work, waiting, freed, reserved)
-        if served:
+        if served := _assigned(work, waiting, freed, reserved, assign):
             end(cursor, [one.id for one in served], PlaceStatus.SERVED, work.now)
+
+
+def _assigned(
+    work: Work,
+    waiting: Iterable[Place],
+    freed: Iterable[Device],
+    reserved: Mapping[str, datetime],
+    assign: Assign,
+) -> list[Place]:
+    """Return who got a device; nobody if that fails, since it must not cost the releases."""
+    work.begin(assigning.BY_LINE)
+    try:
+        return assign(work, waiting, freed, reserved)
+    except Exception:
+        work.undo()
+        _logger.exception("Could not serve the line; the devices stay free")
+        return []
