@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bench.ours import warm
 from bench.preload import preload
+from bench.stand import Spent
 from bench.state import require_same, state
 from bench.workload import DEVICE_FAILED, USER_SUSPENDED, Workload, seed
 from bench.yardsticks import fast_stream, plain_pika
@@ -14,7 +15,7 @@ from bench.yardsticks import fast_stream, plain_pika
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from bench.stand import Spent, Stand
+    from bench.stand import Stand
     from bench.state import State
 
     Drain = Callable[[Stand, Workload, int], Spent]
@@ -40,8 +41,8 @@ def _pika(stand: Stand, workload: Workload, count: int) -> Spent:
 
 def _faststream(stand: Stand, workload: Workload, count: int) -> Spent:
     with stand.measured() as spent:
-        fast_stream.drain(stand, workload.queue.name, count)
-    return spent[0]
+        seconds, cpu = fast_stream.drain(stand, workload.queue.name, count)
+    return Spent(seconds, cpu, spent[0].database_cpu)
 
 
 _CONTENDERS: Final[dict[str, Drain]] = {OURS: _ours, PIKA: _pika, FASTSTREAM: _faststream}
