@@ -22,8 +22,8 @@ def _plain(value: object) -> object:
     return value
 
 
-Amount = Annotated[Decimal, BeforeValidator(_plain), Field(ge=0, le=_MOST)]
-Balance = Annotated[Decimal, BeforeValidator(_plain), Field(ge=-_MOST, le=_MOST)]
+Amount = Annotated[Decimal, Field(ge=0, le=_MOST), BeforeValidator(_plain)]
+Balance = Annotated[Decimal, Field(ge=-_MOST, le=_MOST), BeforeValidator(_plain)]
 """What is on an account; below zero when it is overdrawn."""
 
 _SETTLES = Guard(Concern.BILLING, (Concern.BILLING,))

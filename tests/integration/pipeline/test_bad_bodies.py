@@ -34,7 +34,7 @@ BAD: dict[str, tuple[str, dict[str, Any], str]] = {
     "a number that is none": (
         "billing.payment_failed",
         {"amount": "NaN"},
-        "amount: Input should be a finite number",
+        "amount: must be a decimal number such as 150.50",
     ),
     "a timestamp without zone": (
         "device.failed",
