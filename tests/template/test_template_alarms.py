@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from housekeeping.jobs import JOBS
 from housekeeping.reconcile.findings import Finding
+from housekeeping.runner import Status
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE, WORK_QUEUES, WorkQueue
 from scheduler.observability.emf import NAMESPACE
 from tests.template.conftest import ROOT
@@ -75,6 +77,18 @@ def test_every_finding_of_the_reconciler_alarms(alarms: dict[str, dict[str, Any]
     }
 
     assert kinds == set(Finding)
+
+
+def test_every_job_of_housekeeping_that_keeps_failing_alarms(
+    alarms: dict[str, dict[str, Any]],
+) -> None:
+    dimensions = [
+        {one["Name"]: one["Value"] for one in alarm["Dimensions"]}
+        for alarm in alarms.values()
+        if alarm.get("MetricName") == "scheduler_housekeeping_runs_total"
+    ]
+
+    assert dimensions == [{"job": job, "status": Status.FAILED} for job in JOBS]
 
 
 def test_every_alarm_tells_somebody_and_names_a_section_of_the_runbook(
