@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from typing import Any
 
 import pytest
@@ -10,7 +11,6 @@ from housekeeping.jobs import JOBS
 from housekeeping.reconcile.findings import Finding
 from housekeeping.runner import Status
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE, WORK_QUEUES, WorkQueue
-from scheduler.observability.emf import NAMESPACE
 from tests.template.conftest import ROOT
 from tests.template.stack import Stack
 
@@ -57,7 +57,7 @@ def test_a_queue_without_progress_alarms(
 
 def measured(alarm: dict[str, Any], metric_id: str) -> tuple[str, str]:
     (metric,) = (m["MetricStat"]["Metric"] for m in alarm["Metrics"] if m["Id"] == metric_id)
-    assert metric["Namespace"] == NAMESPACE
+    assert metric["Namespace"] == "Namespace"  # the parameter
     (dimension,) = metric["Dimensions"]
     return dimension["Name"], dimension["Value"]
 
@@ -109,3 +109,26 @@ def test_the_dashboard_is_json(nested: dict[str, Stack]) -> None:
     body = dashboard["DashboardBody"]
     widgets = json.loads(body["Fn::Sub"] if isinstance(body, dict) else body)["widgets"]
     assert widgets[0]["properties"]["title"] == "Events by type and outcome"
+
+
+def test_alarms_watch_the_metrics_of_their_own_stack_only(
+    stack: Stack, nested: dict[str, Stack]
+) -> None:
+    own = {"Namespace", "AWS/Lambda", "AWS/AmazonMQ", "AWS/RDS"}
+
+    for name in ("operations", "shard"):
+        for alarm in nested[name].of_type("AWS::CloudWatch::Alarm").values():
+            assert set(re.findall(r'"Namespace": "(.+?)"', json.dumps(alarm))) <= own
+    for one in stack.of_type("AWS::CloudFormation::Stack").values():
+        if "Stack" in one["Parameters"]:
+            assert one["Parameters"]["Namespace"] == {"Ref": "MetricsNamespace"}
+
+
+def test_dev_shares_no_name_with_prod() -> None:
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text("utf-8"))
+    parameters = (ROOT / "template.yaml").read_text("utf-8")
+    dev, prod = (config[name]["deploy"]["parameters"] for name in ("dev", "prod"))
+
+    named = set(re.findall(r"^  (\w+TableName|MetricsNamespace):$", parameters, re.MULTILINE))
+    assert {override.partition("=")[0] for override in dev["parameter_overrides"]} >= named
+    assert dev["stack_name"] != prod["stack_name"]

@@ -13,7 +13,7 @@ from tests.template.stack import Stack
 PROBE = ROOT / "tests" / "template" / "settings_read.py"
 POWERTOOLS = {
     "POWERTOOLS_LOG_LEVEL": {"Ref": "LogLevel"},
-    "POWERTOOLS_METRICS_NAMESPACE": "CloudPhone/Scheduler",
+    "POWERTOOLS_METRICS_NAMESPACE": {"Ref": "MetricsNamespace"},
 }
 # What CloudFormation makes of the expressions in the template.
 VALUES = {

@@ -51,6 +51,15 @@ def test_a_counter_becomes_a_document_as_cloudwatch_wants_it() -> None:
     ]
 
 
+def test_a_second_stack_of_an_account_counts_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "CloudPhone/Other")
+    metrics = Metrics()
+    metrics.add("consumed", 1)
+
+    (document,) = documents(metrics)
+    assert document["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "CloudPhone/Other"
+
+
 def test_values_of_the_same_labels_add_up() -> None:
     metrics = Metrics()
     for _ in range(3):

@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 from __future__ import annotations
 
 import json
+import os
 import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 NAMESPACE: Final = "CloudPhone/Scheduler"
+"""Unless Powertools' own variable names another, by which stacks of one account stay apart."""
 
 
 class Unit(StrEnum):
@@ -60,7 +62,7 @@ class Metrics:
 
     def _directive(self, name: str, labels: tuple[tuple[str, str], ...]) -> dict[str, Any]:
         return {
-            "Namespace": NAMESPACE,
+            "Namespace": os.environ.get("POWERTOOLS_METRICS_NAMESPACE") or NAMESPACE,
             "Dimensions": [[label for label, _ in labels]],
             "Metrics": [{"Name": name, "Unit": self._units[name]}],
         }
