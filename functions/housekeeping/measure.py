@@ -16,7 +16,13 @@ from pika import BlockingConnection
 from pika.exceptions import ChannelClosedByBroker
 
 from scheduler.messaging.publisher import parameters
-from scheduler.messaging.topology import DEAD_LETTER_QUEUE, queues
+from scheduler.messaging.topology import (
+    DEAD_LETTER_QUEUE,
+    MAX_SHARDS,
+    WORK_QUEUES,
+    WorkQueue,
+    queues,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +36,7 @@ _logger: Final = Logger()
 
 
 def measure(tools: Tools, metrics: Metrics) -> Iterator[int]:
-    """Measure the depth of every queue of the product, and how many dead letters there are."""
+    """Measure the depth of every queue, how many dead letters there are, and what is stranded."""
     with closing(BlockingConnection(parameters(tools.settings))) as connection:
         for queue in queues(shards=tools.settings.shards):
             depth = _depth(connection, queue.name)
@@ -41,6 +47,23 @@ def measure(tools: Tools, metrics: Metrics) -> Iterator[int]:
             name = "scheduler_dead_letters" if dead else "scheduler_queue_depth"
             metrics.add(name, depth, queue=queue.name)
             yield 1
+        stranded = sum(_stranded(connection, tools.settings.shards))
+        metrics.add("scheduler_stranded_messages", stranded)
+
+
+def _stranded(connection: BlockingConnection, shards: int) -> Iterator[int]:
+    """Yield how many messages are in each queue of a shard that there was: nothing consumes it."""
+    for work in WORK_QUEUES:
+        for number in range(shards, MAX_SHARDS):
+            surplus = WorkQueue(work.event_type, number)
+            depth = _depth(connection, surplus.name)
+            if depth is None:
+                break  # so there were never more
+            depth += _depth(connection, surplus.retry_name) or 0
+            if depth:
+                details = {"queue": surplus.name, "messages": depth}
+                _logger.error("Messages are stranded: nothing consumes this queue", extra=details)
+            yield depth
 
 
 def _depth(connection: BlockingConnection, queue: str) -> int | None:

@@ -109,6 +109,43 @@ def test_housekeeping_measures_every_shard(
     assert measured == expected - {topology.DEAD_LETTER_QUEUE}
 
 
+def stranded(url: str, database_url: str, capsys: pytest.CaptureFixture[str]) -> int:
+    Keeper(database_url, url).run("measure")
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    (count,) = [
+        int(line["scheduler_stranded_messages"])
+        for line in lines
+        if "scheduler_stranded_messages" in line
+    ]
+    return count
+
+
+def test_housekeeping_finds_what_a_rollback_from_more_shards_strands(
+    broker: Broker, database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broker.declare(shards=3)
+    for key in KEYS:
+        broker.publish(FAILED, key, key)
+    broker.channel.basic_publish("", WorkQueue("user.activated", 2).name, b"{}", mandatory=True)
+    broker.declare(shards=1)
+
+    found = stranded(broker.url, database_url, capsys)
+
+    shards = broker.take(FAILED)
+    assert found == len(shards[1]) + len(shards[2]) + 1
+    assert shards[1]
+    assert shards[2]
+
+
+def test_nothing_is_stranded_where_there_was_one_shard_only(
+    broker: Broker, database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broker.declare(shards=1)
+    broker.publish(FAILED, "one")
+
+    assert stranded(broker.url, database_url, capsys) == 0
+
+
 def test_operators_see_the_sum_of_an_events_shards(four: Broker) -> None:
     for key in KEYS:
         four.publish(FAILED, key, key)
