@@ -50,6 +50,7 @@ def measure(stand: Stand) -> Iterator[tuple[str, dict[str, Any]]]:
 def against_bare_sql(stand: Stand) -> dict[str, Any]:
     """Return events per second of handler and bare SQL, and the median ratio, round by round."""
     with warm(DEVICE_FAILED.service, stand) as function:
+        _round(stand, function)  # connects
         rounds = [_round(stand, function) for _ in range(_ROUNDS)]
     return {
         "handler_per_second": median(_IN_A_ROUND / ours.seconds for ours, _ in rounds),
@@ -103,9 +104,10 @@ def _bare_sql(stand: Stand, events: list[Published]) -> Spent:
 def _spent(stand: Stand, workload: Workload, size: int, count: int) -> Spent:
     stand.empty()
     with stand.cursor() as cursor:
-        began = seed(cursor, count, workload.devices_each)
-    batches = [*invocations(workload.events(range(count), began), size)]
+        began = seed(cursor, size + count, workload.devices_each)
+    first, *batches = invocations(workload.events(range(size + count), began), size)
     with warm(workload.service, stand) as function:
+        function.run([first])  # connects
         return function.run(batches)
 
 
