@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import statistics
 import subprocess
 
 import pytest
@@ -19,6 +18,17 @@ LOADED = f"{BARE}; pydantic.create_model('Model', field=str)"
 ROUNDS = 7
 LIMIT = 1.3
 """Times the bare import, for the functions that handle most events (issue 5)."""
+BUDGETS = {
+    "device-events": 1.7,
+    "user-events": 1.7,
+    "billing-events": 3.8,
+    "allocation-api": 2.2,
+    "notification-dispatch": 3.8,
+    "housekeeping": 1.8,
+    "realtime": 3.8,
+    "provisioning": 1.8,
+}
+"""Times the loaded libraries: a fifth above what a busy machine measures; boto3 alone adds 1.6."""
 
 VARIABLES = {
     "ALLOCATION_STRATEGY": "random",
@@ -55,27 +65,41 @@ def cpu_seconds(function: str, statement: str) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-@pytest.mark.xfail(reason="not met: 1.6 to 2.0 times; see the printed figures", strict=False)
-def test_event_functions_start_hardly_slower_than_their_libraries(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+@pytest.fixture(scope="module")
+def least() -> dict[str, float]:
+    """Processor time of each import, by what is imported."""
     statements = {
-        "(bare libraries)": ("DeviceEventsFunction", BARE),
-        "(loaded libraries)": ("DeviceEventsFunction", LOADED),
+        BARE: ("DeviceEventsFunction", BARE),
+        LOADED: ("DeviceEventsFunction", LOADED),
         **{
             service: (function_of(service), f"import {service.replace('-', '_')}.app")
             for service in SERVICES
         },
     }
-    # Round by round, so that a change of the machine's speed meets all alike.
+    # Round by round, so that a change of the machine's speed meets all alike; and the least, since
+    # whatever else runs only adds.
     rounds = [{n: cpu_seconds(*each) for n, each in statements.items()} for _ in range(ROUNDS)]
-    median = {name: statistics.median(r[name] for r in rounds) for name in statements}
+    return {name: min(r[name] for r in rounds) for name in statements}
 
-    bare, loaded = median["(bare libraries)"], median["(loaded libraries)"]
+
+def test_no_function_imports_much_more_than_it_does(
+    least: dict[str, float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare, loaded = least[BARE], least[LOADED]
+
     with capsys.disabled():
-        for name, seconds in median.items():
-            times = f"{seconds / loaded:.2f} × loaded, {seconds / bare:.2f} × bare"
-            print(f"\ninit {name}: {seconds * 1000:.0f} ms, {times}", end="")
-        print(f"\nlimit for device-events and user-events: {LIMIT} × bare")
-    assert median["device-events"] <= LIMIT * bare
-    assert median["user-events"] <= LIMIT * bare
+        print(f"\ninit of the libraries: {bare * 1000:.0f} ms, loaded {loaded * 1000:.0f} ms")
+        for service, limit in BUDGETS.items():
+            seconds = least[service]
+            times = f"{seconds / loaded:.2f} × loaded (limit {limit}), {seconds / bare:.2f} × bare"
+            print(f"init {service}: {seconds * 1000:.0f} ms, {times}")
+    assert BUDGETS.keys() == set(SERVICES)
+    assert [name for name in SERVICES if least[name] > BUDGETS[name] * loaded] == []
+
+
+@pytest.mark.xfail(reason="not met: 1.6 to 2.2 times; see the printed figures", strict=False)
+def test_event_functions_start_hardly_slower_than_their_libraries(
+    least: dict[str, float],
+) -> None:
+    assert least["device-events"] <= LIMIT * least[BARE]
+    assert least["user-events"] <= LIMIT * least[BARE]
