@@ -60,7 +60,7 @@ SEED  ?= 1
 faults: servers ## Kill function, broker and database under load, and print the account (KILLS=, SEED=)
 	@$(BIN)/python -m tests.faults drill --kills $(KILLS) --seed $(SEED)
 
-bench: servers build-here $(BENCH_READY) ## Measure throughput against bare SQL and other consumers, and more (8 minutes)
+bench: servers build-here $(BENCH_READY) ## Measure throughput against bare SQL and other consumers, and more (5 minutes)
 	@.venv-bench/bin/python -m bench
 
 dispatch-kills: KILLS = 100
