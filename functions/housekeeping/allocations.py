@@ -18,7 +18,7 @@ from pymysql.constants import ER
 from housekeeping.search import Found
 from scheduler.database import load
 from scheduler.database.connection import DatabaseUnavailableError
-from scheduler.domain.work import Snapshot, Work
+from scheduler.domain.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from housekeeping.search import Search
     from housekeeping.tools import Tools
     from scheduler.domain.model import Allocation
+    from scheduler.domain.state import Snapshot
 
 _LOCK_FREE_USERS: Final = """
     SELECT id FROM users WHERE id IN %s ORDER BY id FOR UPDATE SKIP LOCKED

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from housekeeping.tools import naive
 from scheduler.allocation.reservation.reservation import COLUMNS, reservation
 from scheduler.allocation.reservation.start import start
-from scheduler.domain.work import Snapshot, Work
+from scheduler.domain.state import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from housekeeping.tools import Tools
     from scheduler.allocation.reservation.reservation import Reservation
+    from scheduler.domain.work import Work
     from scheduler.observability.emf import Metrics
 
 CHUNK: Final = 100

@@ -11,7 +11,7 @@ from scheduler.database.commit import commit
 from scheduler.database.connection import Database
 from scheduler.database.retry import run_again_when_overtaken
 from scheduler.domain.model import Quota
-from scheduler.domain.work import Snapshot, Work
+from scheduler.domain.work import Work
 from scheduler.ids import NewId, uuid7
 from scheduler.messaging.nudge import Nudge
 from scheduler.messaging.publisher import Publisher
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pymysql.cursors import Cursor
 
     from housekeeping.settings import HousekeepingSettings
+    from scheduler.domain.state import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

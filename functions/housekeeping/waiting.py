@@ -8,7 +8,7 @@ from housekeeping.tools import naive
 from scheduler.allocation.waiting.place import COLUMNS, LINE, PlaceStatus, end, place
 from scheduler.allocation.waiting.serve import serve
 from scheduler.database import load
-from scheduler.domain.work import Snapshot, Work
+from scheduler.domain.state import Snapshot
 from scheduler.notification.kinds import NoticeKind
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from housekeeping.tools import Tools
     from scheduler.allocation.waiting.place import Place
+    from scheduler.domain.work import Work
     from scheduler.observability.emf import Metrics
 
 CHUNK: Final = 100

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from billing_events.rules import billing_rules
 from device_events.rules import events as device_rules
 from scheduler.domain.model import Quota
-from scheduler.domain.work import Snapshot, Work
+from scheduler.domain.state import Snapshot
+from scheduler.domain.work import Work
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME, WORK_QUEUES
 from scheduler.messaging.validate import parse
 from scheduler.notification import catalogue

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pymysql.cursors import Cursor
 
-    from scheduler.domain.work import Snapshot
+    from scheduler.domain.state import Snapshot
 
 _READ: Final = {
     "users": "SELECT id, status, billing_hold, max_devices, max_cpu, max_memory_mb, email, phone,"

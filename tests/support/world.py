@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from scheduler.domain.guard import Aggregate, Concern, MarkKey, Stamp
 from scheduler.domain.model import Allocation, Device, DeviceStatus, Quota, User
-from scheduler.domain.work import Snapshot
+from scheduler.domain.state import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

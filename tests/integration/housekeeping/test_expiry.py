@@ -14,7 +14,7 @@ from housekeeping.runner import Housekeeper
 from housekeeping.search import CHUNK
 from scheduler.database.connection import connect
 from scheduler.domain.model import Allocation
-from scheduler.domain.work import Snapshot
+from scheduler.domain.state import Snapshot
 from scheduler.pipeline.deadline import Deadline
 from tests.integration.housekeeping.conftest import Keeper, before_transaction, ends
 from tests.support.statements import counted

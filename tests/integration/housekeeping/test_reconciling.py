@@ -10,7 +10,7 @@ import pytest
 
 from scheduler.database.connection import connect
 from scheduler.domain.model import Allocation, DeviceStatus, UserStatus
-from scheduler.domain.work import Snapshot
+from scheduler.domain.state import Snapshot
 from tests.integration.housekeeping.conftest import Keeper, bare, before_transaction, deliver, ends
 from tests.support.store import naive
 from tests.support.world import MINUTE, NOW, SECOND, device, held, user, world

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from scheduler.database.bulk import BulkCursor
-from scheduler.domain.work import Snapshot, Work
+from scheduler.domain.state import Snapshot
+from scheduler.domain.work import Work
 from scheduler.pipeline.rules import EventRules
 from tests.support.deciding import FAMILIES, handling_of
 from tests.support.events import QUEUE_OF, message

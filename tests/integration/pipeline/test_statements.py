@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from scheduler.domain.guard import Concern
-from scheduler.domain.work import Snapshot
+from scheduler.domain.state import Snapshot
 from scheduler.messaging.message import Message
 from scheduler.messaging.topology import NOTIFICATION_QUEUE
 from tests.support.events import EVENT_TYPES, message

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scheduler.domain.changes import Notice
 from scheduler.domain.model import DEFAULT_LOCALE, LOCALES
 from scheduler.domain.reasons import ReleaseReason
-from scheduler.domain.work import Notice, Work
+from scheduler.domain.work import Work
 from scheduler.notification import catalogue
 from scheduler.notification.kinds import NoticeKind
 from scheduler.notification.render import Rendered, render

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from scheduler.domain.work import Snapshot
+from scheduler.domain.state import Snapshot
 from scheduler.notification.kinds import Channel, NoticeKind
 from scheduler.notification.plan import Planned, plan
 from scheduler.notification.render import render

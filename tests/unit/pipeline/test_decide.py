@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from scheduler.domain.model import Health
 from scheduler.domain.reasons import ReleaseReason
-from scheduler.domain.work import Snapshot, Work
+from scheduler.domain.state import Snapshot
+from scheduler.domain.work import Work
 from scheduler.messaging.message import Message
 from scheduler.payments.ledger import Counted
 from scheduler.pipeline.decide import decide

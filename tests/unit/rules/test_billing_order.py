@@ -3,7 +3,7 @@
 import pytest
 
 from scheduler.domain.model import User, UserStatus
-from scheduler.domain.work import Snapshot
+from scheduler.domain.state import Snapshot
 from scheduler.pipeline.outcome import Verdict
 from tests.support.counter import FakeCounter
 from tests.support.deciding import QUOTA, run

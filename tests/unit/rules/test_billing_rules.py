@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from scheduler.domain.model import UserStatus
-from scheduler.domain.work import Snapshot
+from scheduler.domain.state import Snapshot
 from scheduler.messaging.message import Message
 from scheduler.pipeline.outcome import Verdict
 from tests.support.counter import FakeCounter

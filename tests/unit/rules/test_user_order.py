@@ -4,7 +4,7 @@ import pytest
 
 from scheduler.domain.guard import Concern
 from scheduler.domain.model import UserStatus
-from scheduler.domain.work import Snapshot
+from scheduler.domain.state import Snapshot
 from scheduler.pipeline.outcome import Verdict
 from tests.support.deciding import run
 from tests.support.events import message

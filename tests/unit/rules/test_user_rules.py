@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from scheduler.domain.model import DeviceStatus, Quota, User, UserStatus
-from scheduler.domain.work import Snapshot
+from scheduler.domain.state import Snapshot
 from scheduler.pipeline.outcome import Verdict
 from tests.support.deciding import QUOTA, Decided, Told, run
 from tests.support.events import message

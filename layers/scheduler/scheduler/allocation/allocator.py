@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from pymysql.cursors import Cursor
 
     from scheduler.allocation.transactions import Transactions
-    from scheduler.domain.work import Grant, Work
+    from scheduler.domain.changes import Grant
+    from scheduler.domain.work import Work
     from scheduler.settings import AllocationStrategy
 
 

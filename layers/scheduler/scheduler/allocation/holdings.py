@@ -6,7 +6,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
 from scheduler.domain.model import Allocation, Device, DeviceStatus, Health
-from scheduler.domain.work import Snapshot
+from scheduler.domain.state import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from pymysql.cursors import Cursor
 
+    from scheduler.domain.changes import Grant, Release
     from scheduler.domain.model import Allocation, Device, User
-    from scheduler.domain.work import Grant, Release, Work
+    from scheduler.domain.work import Work
     from scheduler.ids import NewId
     from scheduler.messaging.validate import Parsed
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from scheduler.domain.work import Notice
+from scheduler.domain.changes import Notice
 from scheduler.notification import preferences
 from scheduler.notification.kinds import NoticeKind
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from scheduler.domain.brake import Brake
-    from scheduler.domain.work import Release, Work
+    from scheduler.domain.changes import Release
+    from scheduler.domain.work import Work
     from scheduler.messaging.contract import Event
     from scheduler.messaging.validate import Parsed
     from scheduler.pipeline.rules import Handling
