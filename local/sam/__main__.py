@@ -19,15 +19,7 @@ from local.sam.network import ContainerNetwork
 
 
 def main(
-    event: Annotated[
-        Path,
-        typer.Argument(
-            exists=True,
-            dir_okay=False,
-            allow_dash=True,
-            help="File with the event, or - for standard input.",
-        ),
-    ],
+    event: Annotated[str, typer.Argument(help="File with the event, or - for standard input.")],
     function: Annotated[
         str | None, typer.Option(help="Logical id; by default the one that gets such events.")
     ] = None,
@@ -36,13 +28,22 @@ def main(
 
     LAMBDA_IMAGE names another image than the public one of AWS.
     """
-    raw = sys.stdin.buffer.read() if str(event) == "-" else event.read_bytes()
     try:
+        raw = _read(event)
         result = _invoke(function or receiver(raw), raw)
     except (LocalError, FunctionError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
     print(json.dumps(result, ensure_ascii=False, indent=2))
+
+
+def _read(event: str) -> bytes:
+    if event == "-":  # typer's allow_dash would look for a file of that name
+        return sys.stdin.buffer.read()
+    try:
+        return Path(event).read_bytes()
+    except OSError as error:
+        raise LocalError(f"{event} cannot be read: {error.strerror}") from None
 
 
 def receiver(raw: bytes) -> str:

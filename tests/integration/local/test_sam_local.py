@@ -86,6 +86,20 @@ def test_an_event_that_does_not_tell_is_refused(event: bytes, says: str) -> None
         receiver(event)
 
 
+@pytest.mark.parametrize(
+    ("argument", "says"),
+    [("-", "not a JSON object"), ("events/none.json", "No such file"), ("events", "directory")],
+)
+def test_an_event_comes_from_a_file_or_standard_input(argument: str, says: str) -> None:
+    command = [sys.executable, "-m", "local.sam", argument]
+    done = subprocess.run(command, input="[1", capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert says in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_only_ports_of_this_machine_are_led_to() -> None:
     endpoints = {
         "database": "mysql://user:secret@127.0.0.1:3306/cloudphone",
