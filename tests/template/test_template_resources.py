@@ -1,4 +1,5 @@
 from collections import Counter
+from typing import Any
 
 from local.gateway.routes import ROUTES
 from scheduler.messaging.topology import MAX_SHARDS
@@ -138,4 +139,14 @@ def test_tokens_are_checked_for_issuer_and_audience(stack: Stack) -> None:
     assert authorizer["jwtConfiguration"] == {
         "issuer": {"Fn::GetAtt": ["Infrastructure", "Outputs.JwtIssuer"]},
         "audience": {"Fn::Split": [",", {"Fn::GetAtt": ["Infrastructure", "Outputs.JwtAudience"]}]},
+    }
+
+
+def test_the_outputs_tell_operators_where_everything_is(
+    expanded: dict[str, dict[str, Any]],
+) -> None:
+    assert expanded["template"]["Outputs"].keys() >= {
+        *("ApiUrl", "WebSocketUrl", "DashboardUrl", "AlarmTopicArn"),
+        *("BrokerConsoleUrl", "BrokerEndpoint", "BrokerSecretArn"),
+        *("DatabaseEndpoint", "DatabaseAdminSecretArn"),
     }
