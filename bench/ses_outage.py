@@ -38,6 +38,7 @@ from local.servers.rabbitmq import RabbitMQ, RabbitPorts
 from scheduler.database.connection import connect
 from scheduler.database.migrate import migrate
 from scheduler.messaging import topology
+from scheduler.messaging.declaration import declare
 from scheduler.settings import DatabaseSettings
 from tests.support.provider import CONNECTIONS, EMAIL, Provider, Refusal
 
@@ -181,7 +182,7 @@ def _stage() -> Iterator[Stage]:
         migrate(settings)
         create_resources(aws.url)
         with closing(pika.BlockingConnection(pika.URLParameters(broker.url))) as connection:
-            topology.declare(connection.channel())
+            declare(connection.channel())
         provider = stack.enter_context(Provider())
         environment = {
             **function_environment(database.url, broker.url, aws.url),

@@ -23,7 +23,7 @@ from local.servers.moto import Moto
 from local.servers.rabbitmq import RabbitMQ, RabbitPorts
 from scheduler.database.connection import connect
 from scheduler.database.migrate import migrate
-from scheduler.messaging import topology
+from scheduler.messaging.declaration import declare
 from scheduler.settings import DatabaseSettings
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def _prepare(stand: Stand) -> None:
     migrate(stand.database)
     parameters = pika.URLParameters(stand.rabbitmq.url)
     with closing(pika.BlockingConnection(parameters)) as connection:
-        topology.declare(connection.channel())
+        declare(connection.channel())
 
 
 def _cpu(process: psutil.Process) -> float:

@@ -14,7 +14,7 @@ from local.gateway import start_gateway
 from local.schedules import run_schedules
 from local.websocket import start_websocket
 from scheduler.database.migrate import migrate
-from scheduler.messaging import topology
+from scheduler.messaging.declaration import declare
 from scheduler.settings import DatabaseSettings
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _prepare(servers: Services, steps: Steps, shards: int) -> None:
 
 def _declare(broker_url: str, shards: int) -> None:
     with pika.BlockingConnection(pika.URLParameters(broker_url)) as connection:
-        topology.declare(connection.channel(), shards=shards)
+        declare(connection.channel(), shards=shards)
 
 
 def _endpoints(

@@ -32,6 +32,7 @@ from local.servers.moto import Moto
 from local.servers.rabbitmq import RabbitMQ, RabbitPorts
 from scheduler.database.migrate import migrate
 from scheduler.messaging import topology
+from scheduler.messaging.declaration import declare
 from scheduler.settings import DatabaseSettings
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def _migrated(mariadb: MariaDB) -> None:
 @pytest.fixture(scope="session")
 def _declared(rabbitmq: RabbitMQ) -> None:
     with closing(pika.BlockingConnection(pika.URLParameters(rabbitmq.url))) as connection:
-        topology.declare(connection.channel())
+        declare(connection.channel())
 
 
 @pytest.fixture

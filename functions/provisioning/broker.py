@@ -13,7 +13,7 @@ from urllib.request import Request, urlopen
 from pika import BlockingConnection
 from pika.exceptions import ConnectionClosedByBroker, ProbableAccessDeniedError
 
-from scheduler.messaging import topology
+from scheduler.messaging.declaration import declare
 from scheduler.messaging.publisher import parameters
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def declare_topology(settings: ProvisioningSettings) -> None:
     """
     account = parameters(settings)
     with _connect(settings, account) as connection:
-        topology.declare(connection.channel(), shards=settings.shards)
+        declare(connection.channel(), shards=settings.shards)
 
 
 def _connect(settings: ProvisioningSettings, account: Any) -> BlockingConnection:  # noqa: ANN401 - pika has no types

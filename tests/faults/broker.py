@@ -12,7 +12,7 @@ import pika
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import AMQPError
 
-from scheduler.messaging import topology
+from scheduler.messaging.declaration import declare
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE, EVENTS_EXCHANGE, WORK_QUEUES
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Broker:
 
     def declare(self, retry_delay_ms: int) -> None:
         """Declare the whole topology with a short delay."""
-        topology.declare(self._open(), retry_delay_ms)
+        declare(self._open(), retry_delay_ms)
 
     def publish(self, message: Published) -> None:
         """Publish, again and again until a copy is confirmed, as a producer must."""

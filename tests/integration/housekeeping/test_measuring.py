@@ -12,6 +12,7 @@ import pytest
 from housekeeping.jobs import JOBS
 from housekeeping.runner import Housekeeper
 from scheduler.messaging import topology
+from scheduler.messaging.declaration import declare
 from scheduler.pipeline.deadline import Deadline
 from tests.integration.housekeeping.conftest import Keeper
 
@@ -87,7 +88,7 @@ def test_a_missing_queue_is_named_and_hides_no_other(
     missing = "scheduler.user-suspended"
     url = rabbitmq.create_vhost("measuring")
     with channel(url) as on:
-        topology.declare(on)
+        declare(on)
         on.queue_delete(missing)
 
     assert Keeper(database_url, url).run("measure") == len(MEASURED)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pika
 import pytest
 
+from scheduler.messaging.declaration import declare
 from scheduler.messaging.publisher import Outbound
-from scheduler.messaging.topology import DEAD_LETTER_EXCHANGE, DEAD_LETTER_QUEUE, declare
+from scheduler.messaging.topology import DEAD_LETTER_EXCHANGE, DEAD_LETTER_QUEUE
 from tests.integration.ops.letters import Broker, letter, numbered
 from tests.integration.ops.running import DeadLetters
 

@@ -13,7 +13,7 @@ import pytest
 
 from local.ports import HOST, accepts, free_port
 from local.servers.rabbitmq import RabbitMQ, RabbitPorts
-from scheduler.messaging import topology
+from scheduler.messaging.declaration import declare
 from tests.integration.ops.authority import Authority, new_key, pem
 from tests.integration.ops.letters import Broker, letter
 from tests.integration.ops.running import DeadLetters
@@ -61,7 +61,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TlsRabbitMQ]:
     made = TlsRabbitMQ(folder / "rabbitmq", tmp_path_factory.mktemp("servers"))
     made.start()
     with closing(pika.BlockingConnection(pika.URLParameters(made.url))) as connection:
-        topology.declare(connection.channel())
+        declare(connection.channel())
     yield made
     made.kill()
     shutil.rmtree(folder)

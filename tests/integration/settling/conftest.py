@@ -12,6 +12,7 @@ from local.servers.mariadb import DATABASE, MariaDB
 from scheduler.database.connection import Database
 from scheduler.database.migrate import migrate
 from scheduler.messaging import topology
+from scheduler.messaging.declaration import declare
 from scheduler.messaging.publisher import TIMEOUT, Publisher
 from scheduler.pipeline.consumer import Consumer
 from scheduler.settings import ConsumerSettings
@@ -50,7 +51,7 @@ class MakeConsumer(Protocol):
 def _settling_vhost(rabbitmq: RabbitMQ) -> str:
     url = rabbitmq.create_vhost("settling")
     with closing(pika.BlockingConnection(pika.URLParameters(url))) as connection:
-        topology.declare(connection.channel(), RETRY_DELAY_MS)
+        declare(connection.channel(), RETRY_DELAY_MS)
     return url
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from scheduler.messaging import topology
+from scheduler.messaging.declaration import declare
 from scheduler.messaging.publisher import BrokerUnavailableError
 from tests.integration.local.proxy import Proxy
 from tests.integration.settling.conftest import RETRY_DELAY_MS
@@ -43,7 +43,7 @@ def without_retry_queue(hops: Hops) -> Iterator[None]:
     hops.channel.queue_delete(RETRY_QUEUE)
     yield
     hops.channel.queue_delete(RETRY_QUEUE)
-    topology.declare(hops.channel, RETRY_DELAY_MS)
+    declare(hops.channel, RETRY_DELAY_MS)
 
 
 def _through(proxy: Proxy, vhost_url: str) -> str:

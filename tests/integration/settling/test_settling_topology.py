@@ -8,7 +8,8 @@ import pika
 import pytest
 
 from scheduler.messaging import topology
-from scheduler.messaging.topology import EVENTS_EXCHANGE, TopologyConflictError, WorkQueue
+from scheduler.messaging.declaration import TopologyConflictError, declare
+from scheduler.messaging.topology import EVENTS_EXCHANGE, WorkQueue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,7 @@ def test_a_queue_with_another_argument_is_named_with_both_values_and_the_remedy(
     channel.queue_declare(QUEUE.retry_name, durable=True, arguments=theirs)
 
     with pytest.raises(TopologyConflictError) as caught:
-        topology.declare(channel)
+        declare(channel)
 
     text = str(caught.value)
     assert text.startswith(f"queue {QUEUE.retry_name} exists with another x-message-ttl")
@@ -55,14 +56,14 @@ def test_a_queue_without_an_argument_of_ours_is_a_conflict_as_well(
     channel.queue_declare(QUEUE.retry_name, durable=True, arguments={"x-queue-type": "quorum"})
 
     with pytest.raises(TopologyConflictError, match=f"queue {QUEUE.retry_name} .* it has none"):
-        topology.declare(channel)
+        declare(channel)
 
 
 def test_an_exchange_of_another_type_is_named_with_both_types(channel: BlockingChannel) -> None:
     channel.exchange_declare(EVENTS_EXCHANGE, "fanout", durable=True)
 
     with pytest.raises(TopologyConflictError) as caught:
-        topology.declare(channel)
+        declare(channel)
 
     text = str(caught.value)
     assert text.startswith(f"exchange {EVENTS_EXCHANGE} exists with another type")
@@ -73,4 +74,4 @@ def test_an_exchange_of_another_type_is_named_with_both_types(channel: BlockingC
 
 def test_declaring_again_is_harmless(channel: BlockingChannel) -> None:
     for _ in range(2):
-        topology.declare(channel)
+        declare(channel)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pika
 from pika import BasicProperties
 
-from scheduler.messaging import topology
+from scheduler.messaging.declaration import declare
 from scheduler.messaging.topology import EVENTS_EXCHANGE, MAX_SHARDS, SHARD_KEY_HEADER, WorkQueue
 from tests.support.events import LEAST, encoded
 
@@ -32,7 +32,7 @@ class Broker:
 
     def declare(self, shards: int) -> None:
         """Declare the topology as provisioning does, but for shorter delays."""
-        topology.declare(self.channel, RETRY_DELAY_MS, shards)
+        declare(self.channel, RETRY_DELAY_MS, shards)
 
     def publish(
         self,

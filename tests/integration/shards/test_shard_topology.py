@@ -9,7 +9,8 @@ import pika
 import pytest
 
 from scheduler.messaging import topology
-from scheduler.messaging.topology import MAX_SHARDS, TopologyConflictError, WorkQueue
+from scheduler.messaging.declaration import TopologyConflictError
+from scheduler.messaging.topology import MAX_SHARDS, WorkQueue
 from tests.integration.housekeeping.conftest import Keeper
 from tests.integration.local.waiting import eventually
 from tests.integration.ops.running import run
