@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pika
 import pytest
 
-from scheduler.messaging import topology
+from scheduler.messaging import declaration
 from scheduler.messaging.declaration import TopologyConflictError
 from scheduler.messaging.topology import MAX_SHARDS, WorkQueue
 from tests.integration.housekeeping.conftest import Keeper
@@ -96,7 +96,7 @@ def test_a_broker_without_the_plugin_is_told_how_to_get_it(rabbitmq: RabbitMQ) -
     with pika.BlockingConnection(pika.URLParameters(rabbitmq.url)) as connection:
         declare = connection.channel().exchange_declare
         with pytest.raises(TopologyConflictError, match="rabbitmq_consistent_hash_exchange"):
-            topology._declaring(declare, "mine", exchange_type="x-of-a-plugin")
+            declaration._declaring(declare, "mine", exchange_type="x-of-a-plugin")
 
 
 def test_housekeeping_measures_every_shard(
