@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pika
 import pytest
 
-from scheduler.messaging import declaration
+from scheduler.messaging import declaration, topology
 from scheduler.messaging.declaration import TopologyConflictError
 from scheduler.messaging.topology import MAX_SHARDS, WorkQueue
 from tests.integration.housekeeping.conftest import Keeper
