@@ -31,7 +31,8 @@ def create_account(settings: ProvisioningSettings) -> None:
     with closing(connect(settings)) as connection, connection.cursor() as cursor:
         for verb in ("CREATE USER IF NOT EXISTS", "ALTER USER"):
             cursor.execute(f"{verb} %s@'%%' {login} {tls}", (user, *values))
-        cursor.execute(f"GRANT {_RIGHTS} ON `{database}`.* TO %s@'%%'", (user,))
+        only = database.replace("_", r"\_")  # here _ would stand for any letter
+        cursor.execute(f"GRANT {_RIGHTS} ON `{only}`.* TO %s@'%%'", (user,))
 
 
 def _login(settings: ProvisioningSettings) -> tuple[str, str, tuple[str, ...]]:

@@ -80,6 +80,21 @@ def test_the_application_may_not_change_the_schema(database: MariaDB) -> None:
                 cursor.execute(statement)
 
 
+def test_the_application_sees_no_database_of_a_similar_name(database: MariaDB) -> None:
+    similar = DATABASE.replace("_", "x")
+    with closing(database.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE OR REPLACE DATABASE {similar}")
+
+        provision()
+
+        with closing(application(database)) as other, other.cursor() as asking:
+            asking.execute("SHOW DATABASES")
+            seen = {name for (name,) in asking.fetchall()}
+        cursor.execute(f"DROP DATABASE {similar}")
+
+    assert seen == {DATABASE, "information_schema"}
+
+
 def test_the_second_time_changes_nothing(cloudformation: CloudFormation, database: MariaDB) -> None:
     invoke(cloudformation.request("Create"))
     with closing(application(database)) as connection, connection.cursor() as cursor:
