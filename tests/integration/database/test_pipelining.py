@@ -1,6 +1,7 @@
 """Statements sent without awaiting each other's answer: refusals, reads and deaths in between."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pymysql
 import pytest
@@ -89,6 +90,37 @@ def test_an_exception_between_statements_wins_and_leaves_a_connection_that_works
     assert store.rows("SELECT * FROM devices") == []
     run(database, add("d3"))
     assert store.rows("SELECT id FROM devices") == [("d3",)]
+
+
+@pytest.mark.parametrize(
+    ("after", "interruption"),
+    [
+        ("_execute_command", KeyboardInterrupt),
+        ("_read_query_result", KeyboardInterrupt),
+        ("_read_query_result", MemoryError),
+    ],
+)
+def test_no_answer_left_by_an_interruption_is_taken_for_that_of_a_later_statement(
+    after: str, interruption: type[BaseException], database: Database, store: Store
+) -> None:
+    def be_interrupted_next(cursor: BulkCursor) -> None:
+        connection: Any = cursor.connection
+        original = getattr(connection, after)
+
+        def interrupted(*arguments: object) -> None:
+            delattr(connection, after)
+            original(*arguments)
+            raise interruption
+
+        setattr(connection, after, interrupted)
+
+    with pytest.raises(interruption):
+        run(database, add("d1"), be_interrupted_next, add("d2"), add("d3"))
+
+    assert store.rows("SELECT * FROM devices") == []
+    run(database, add("d4"))
+    with database.transaction() as cursor:
+        assert names(cursor) == ["new"]
 
 
 def test_a_connection_that_dies_in_between_is_an_unavailable_database(

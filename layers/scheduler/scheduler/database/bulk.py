@@ -42,7 +42,7 @@ class BulkCursor(Cursor):
         self._pipelining = True
         try:
             yield
-        except BaseException:
+        except Exception:
             with suppress(MySQLError):
                 self._await_answers()
             raise
@@ -71,6 +71,9 @@ class BulkCursor(Cursor):
                 connection._read_query_result()  # noqa: SLF001 - the half of query() that reads
             except MySQLError as error:
                 refused = refused or error
+            except Exception:
+                connection.close()  # those left would be taken for answers to later statements
+                raise
         if refused:
             raise refused
 

@@ -87,7 +87,7 @@ class Database:
                 yield cursor
             connection.commit()
         except BaseException as error:
-            self._abandon(connection)
+            self._abandon(connection, error)
             if isinstance(error, pymysql.MySQLError) and is_unavailable(error):
                 raise DatabaseUnavailableError(str(error)) from error
             raise
@@ -113,7 +113,12 @@ class Database:
             raise DatabaseUnavailableError(str(error)) from error
         return self._connection
 
-    def _abandon(self, connection: Connection[BulkCursor]) -> None:
+    def _abandon(self, connection: Connection[BulkCursor], error: BaseException) -> None:
+        if not isinstance(error, Exception):
+            # An interrupt may have come between a statement and its answer, which would be taken
+            # for the answer of the next one.
+            self.close()
+            return
         try:
             connection.rollback()
         except pymysql.MySQLError:
