@@ -59,8 +59,8 @@ NEVER: Final = {
         WHERE n.id IS NULL
     """,
 }
-# True of what happens one after the other: a request that meets a reservation still being made may
-# get its device, and the reservation then begins with another one.
+# True of what happens one after the other: a request that looks at the pool in the very statement
+# during which a reservation is made may get its device; that begins with another one.
 IN_ORDER: Final = {
     "an allocation reaches into somebody's slot": """
         SELECT a.id FROM allocations a JOIN reservations r ON r.device_id = a.device_id

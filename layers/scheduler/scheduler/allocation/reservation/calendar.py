@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from scheduler.allocation.waiting.place import naive
+from scheduler.database.load import SnapshotMovedError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -24,15 +25,17 @@ _SUITABLE: Final = """
     WHERE d.health = 'running' AND d.cpu_cores BETWEEN %(min_cpu)s AND %(max_cpu)s
         AND d.memory_mb BETWEEN %(min_memory)s AND %(max_memory)s
 """
-# The smallest one, as in the pool: large devices stay for those who need them.
-_FREE: Final = f"""
+_IN_SLOT: Final = f"""
     SELECT d.id {_SUITABLE} AND (a.id IS NULL OR a.expires_at <= %(start)s)
         AND NOT EXISTS (
             SELECT 1 FROM reservations r FORCE INDEX (calendar)
             WHERE r.device_id = d.id AND r.status = 'RESERVED'
                 AND r.starts_at < %(end)s AND r.ends_at > %(start)s)
-    ORDER BY d.cpu_cores, d.memory_mb, d.id LIMIT 1
 """  # noqa: S608 - constants
+# The smallest one, as in the pool: large devices stay for those who need them.
+_FREE: Final = f"{_IN_SLOT} ORDER BY d.cpu_cores, d.memory_mb, d.id LIMIT 1"
+_LOCK: Final = "SELECT id FROM devices WHERE id = %s FOR UPDATE"
+_STILL_FREE: Final = f"{_IN_SLOT} AND d.id = %(device)s"
 _BUSY: Final = f"""
     SELECT d.id, NULL, a.expires_at {_SUITABLE}
     UNION ALL
@@ -60,10 +63,21 @@ def promised(cursor: Cursor, device_ids: Collection[str]) -> dict[str, datetime]
 
 
 def free_device(cursor: Cursor, slot: Slot, wish: Wish, room: Room) -> str | None:
-    """Return a device that nobody will hold and nobody is promised in a slot."""
-    cursor.execute(_FREE, _parameters(slot, wish, room))
+    """Lock and return a device that nobody will hold and nobody is promised in a slot.
+
+    Raises:
+        SnapshotMovedError: somebody else has just got it, or for longer; run again.
+    """
+    parameters = _parameters(slot, wish, room)
+    cursor.execute(_FREE, parameters)
     row = cursor.fetchone()
-    return row[0] if row else None
+    if row is None:
+        return None
+    # Whoever gives a device to somebody, or for longer, holds its row.
+    cursor.execute(_LOCK, row)
+    if not cursor.execute(_STILL_FREE, parameters | {"device": row[0]}):
+        raise SnapshotMovedError
+    return str(row[0])
 
 
 def nearest(cursor: Cursor, slot: Slot, wish: Wish, room: Room) -> Slot | None:

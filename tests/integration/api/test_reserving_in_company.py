@@ -1,0 +1,101 @@
+"""Reservations that meet the line, or somebody else's transaction."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scheduler.database.connection import connect
+from scheduler.settings import DatabaseSettings
+from tests.integration.api.test_reservations import reserve
+from tests.integration.local.waiting import eventually
+from tests.support.together import together
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pymysql.cursors import Cursor
+
+    from tests.integration.api.client import Client
+    from tests.integration.api.rows import Rows
+
+WAITING = """
+    SELECT 1 FROM information_schema.processlist
+    WHERE info LIKE '%%FROM devices WHERE id%%FOR UPDATE%%' AND id <> CONNECTION_ID()
+"""
+
+
+@pytest.fixture
+def other(database_url: str) -> Iterator[Cursor]:
+    """A transaction of somebody else."""
+    settings = DatabaseSettings.model_validate({"DATABASE_URL": database_url})
+    with closing(connect(settings)) as connection, connection.cursor() as cursor:
+        yield cursor
+
+
+@pytest.mark.parametrize(("ends", "status"), [("commit", 409), ("rollback", 201)])
+def test_whoever_is_just_given_a_device_for_longer_keeps_it(
+    api: Client, rows: Rows, other: Cursor, ends: str, status: int
+) -> None:
+    rows.device()
+    api.allocate("holder")
+    other.execute("SELECT id FROM devices FOR UPDATE")
+    other.execute("UPDATE allocations SET expires_at = expires_at + INTERVAL 1 DAY")
+
+    with ThreadPoolExecutor(1) as pool:
+        reply = pool.submit(reserve, api)
+        eventually(lambda: reply.done() or bool(rows.all(WAITING)), "it waits for the device")
+        getattr(other.connection, ends)()
+
+    assert reply.result().status == status
+    into_slot = (
+        "SELECT a.id FROM allocations a JOIN reservations r ON r.device_id = a.device_id"
+        " WHERE a.expires_at > r.starts_at"
+    )
+    assert not rows.all(into_slot)
+
+
+def test_where_the_device_is_just_given_away_another_one_is_promised(
+    api: Client, rows: Rows, other: Cursor
+) -> None:
+    rows.device("d1")
+    rows.device("d2")
+    other.execute("UPDATE devices SET health = 'failed' WHERE id = 'd1'")
+
+    with ThreadPoolExecutor(1) as pool:
+        reply = pool.submit(reserve, api)
+        eventually(lambda: reply.done() or bool(rows.all(WAITING)), "it waits for the device")
+        other.connection.commit()
+
+    assert reply.result().status == 201
+    assert rows.column("SELECT device_id FROM reservations") == ["d2"]
+
+
+def test_who_waits_is_not_given_what_is_promised(api: Client, rows: Rows) -> None:
+    rows.device()
+    allocation = api.allocate("holder").body
+    reserve(api)
+    api.allocate("patient", wait=True, durationMinutes=240)
+    api.allocate("quick", wait=True, durationMinutes=10)
+
+    api.send("DELETE", f"/api/allocations/{allocation['id']}")
+
+    holders = rows.column("SELECT user_id FROM allocations WHERE status = 'ALLOCATED'")
+    assert holders == ["quick"]
+
+
+def test_the_last_slot_is_given_once(start_api: Callable[..., Client], rows: Rows) -> None:
+    rows.devices(2)
+    apis = [start_api() for _ in range(6)]
+
+    def ask(number: int) -> int:
+        return reserve(apis[number], f"u{number}").status
+
+    answers = together(*(lambda number=number: ask(number) for number in range(6)))
+
+    assert Counter(answers) == {201: 2, 409: 4}
+    assert len(set(rows.column("SELECT device_id FROM reservations"))) == 2
