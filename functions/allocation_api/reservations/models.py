@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from pydantic import AwareDatetime
-
 from allocation_api.allocations.models import Minutes
 from allocation_api.wire import Amount, Answer, Moment, RequestBody
 from scheduler.allocation.reservation.reservation import ReservationStatus
-from scheduler.messaging.contract import Id
+from scheduler.messaging.contract import Id, ZonedTime
 
 
 class NewReservation(RequestBody):
     """Who wants a device from when on, for how long, and what it must have at least."""
 
     user_id: Id
-    starts_at: AwareDatetime
+    starts_at: ZonedTime
     duration_minutes: Minutes | None = None
     min_cpu_cores: Amount | None = None
     min_memory_mb: Amount | None = None

@@ -55,9 +55,10 @@ def reservation_routes(database: Database, book: ReservationBook, default_minute
 
 
 def _slot(body: NewReservation, default_minutes: int) -> Slot:
-    now, start = datetime.now(UTC), body.starts_at.astimezone(UTC)
-    if not now <= start <= now + AHEAD:
+    now = datetime.now(UTC)
+    if not now <= body.starts_at <= now + AHEAD:  # before conversion, which may overflow
         raise invalid(("body.startsAt", f"must lie within the next {AHEAD.days} days"))
+    start = body.starts_at.astimezone(UTC)
     return Slot(start, start + timedelta(minutes=body.duration_minutes or default_minutes))
 
 

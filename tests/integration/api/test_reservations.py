@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from scheduler.allocation.reservation import book
 from tests.integration.api.client import user
-from tests.support.together import together
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.integration.api.client import Client, Reply
     from tests.integration.api.rows import Rows
 
@@ -114,7 +111,13 @@ def test_where_nothing_will_ever_do_there_is_no_nearest_slot(
 
 
 @pytest.mark.parametrize(
-    "at", [NOON - 4 * HOUR, NOON + timedelta(days=31), datetime(9999, 1, 1, tzinfo=UTC)]
+    "at",
+    [
+        NOON - 4 * HOUR,
+        NOON + timedelta(days=31),
+        datetime(9999, 12, 31, 23, tzinfo=timezone(-HOUR)),  # 10000 in UTC
+        datetime(1, 1, 1, tzinfo=timezone(HOUR)),
+    ],
 )
 def test_nobody_reserves_the_past_or_the_far_future(api: Client, at: datetime) -> None:
     refused = reserve(api, at=at)
@@ -122,8 +125,15 @@ def test_nobody_reserves_the_past_or_the_far_future(api: Client, at: datetime) -
     assert (refused.status, refused.fields) == (422, ["body.startsAt"])
 
 
-def test_a_time_without_a_zone_is_refused(api: Client) -> None:
-    assert reserve(api, at=NOON.replace(tzinfo=None)).status == 422
+@pytest.mark.parametrize(
+    "at", [NOON.replace(tzinfo=None).isoformat(), NOON.timestamp(), f"{NOON.timestamp():.0f}"]
+)
+def test_a_time_without_a_zone_is_refused(api: Client, at: object) -> None:
+    body = {"userId": "u1", "startsAt": at}
+
+    refused = api.send("POST", "/api/reservations", body=body)
+
+    assert (refused.status, refused.fields) == (422, ["body.startsAt"])
 
 
 @pytest.mark.parametrize(
@@ -150,6 +160,19 @@ def test_reservations_at_one_time_count_against_the_quota(api: Client, rows: Row
     assert reserve(api).status == 201
     assert reserve(api, at=NOON + HOUR / 2).code == "quota_exceeded"
     assert reserve(api, at=NOON + HOUR).status == 201
+
+
+def test_nobody_has_more_reservations_than_can_be_read_at_once(
+    api: Client, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows.device()
+    monkeypatch.setattr(book, "MOST_OPEN", 2)
+
+    answers = [reserve(api, at=NOON + number * HOUR) for number in range(3)]
+
+    assert [one.status for one in answers] == [201, 201, 403]
+    assert answers[2].body["error"]["details"]["quota"] == "reservations"
+    assert reserve(api, "u2", at=NOON + 2 * HOUR).status == 201
 
 
 def test_a_device_the_quota_has_no_room_for_is_not_promised(api: Client, rows: Rows) -> None:
@@ -237,29 +260,3 @@ def test_nobody_extends_into_a_reservation(api: Client, rows: Rows) -> None:
     assert (refused.status, refused.code) == (409, "device_reserved")
     assert moment(refused.body["error"]["details"]["reservedFrom"]) == NOON
     assert api.send("POST", target, body={"additionalMinutes": 30}).status == 200
-
-
-def test_who_waits_is_not_given_what_is_promised(api: Client, rows: Rows) -> None:
-    rows.device()
-    allocation = api.allocate("holder").body
-    reserve(api)
-    api.allocate("patient", wait=True, durationMinutes=240)
-    api.allocate("quick", wait=True, durationMinutes=10)
-
-    api.send("DELETE", f"/api/allocations/{allocation['id']}")
-
-    holders = rows.column("SELECT user_id FROM allocations WHERE status = 'ALLOCATED'")
-    assert holders == ["quick"]
-
-
-def test_the_last_slot_is_given_once(start_api: Callable[..., Client], rows: Rows) -> None:
-    rows.devices(2)
-    apis = [start_api() for _ in range(6)]
-
-    def ask(number: int) -> int:
-        return reserve(apis[number], f"u{number}").status
-
-    answers = together(*(lambda number=number: ask(number) for number in range(6)))
-
-    assert Counter(answers) == {201: 2, 409: 4}
-    assert len(set(rows.column("SELECT device_id FROM reservations"))) == 2

@@ -82,7 +82,10 @@ Word = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValid
 Text = Annotated[str, AfterValidator(_tidy)]
 """Free text of any length, shortened to one line of 300 characters."""
 
-Timestamp = Annotated[AwareDatetime, BeforeValidator(_only_text), AfterValidator(_sensible)]
+ZonedTime = Annotated[AwareDatetime, BeforeValidator(_only_text)]
+"""ISO 8601 with zone. Near the years 1 and 9999 its conversion to UTC overflows."""
+
+Timestamp = Annotated[ZonedTime, AfterValidator(_sensible)]
 """ISO 8601 with zone, between the year 2000 and a day after ``context["now"]``."""
 
 

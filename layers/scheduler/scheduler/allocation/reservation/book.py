@@ -27,10 +27,13 @@ if TYPE_CHECKING:
     from scheduler.domain.model import User
 
 # Whoever looks for a free slot waits here for whoever has found one and not yet committed. The
-# upsert locks the row also if it is there; after the user's, and before no other row.
+# upsert locks the row also if it is there; after the user's, and before the device's.
 _ALONE: Final = """
     INSERT INTO mutexes (name) VALUES ('reservations') ON DUPLICATE KEY UPDATE name = VALUES(name)
 """
+MOST_OPEN: Final = 500
+"""Reservations of a user that have not begun: each is read when he, or anybody, makes another."""
+
 _RESERVE: Final = """
     INSERT INTO reservations
         (id, user_id, device_id, starts_at, ends_at, min_cpu_cores, min_memory_mb, created_at)
@@ -114,9 +117,16 @@ class ReservationBook:
 
 
 def _require_quota(cursor: Cursor, user: User, booking: Booking) -> None:
-    """Return if the user may hold as many devices at once; what each has is asked at the start."""
+    """Return if the user may hold as many devices at once; what each has is asked at the start.
+
+    Raises:
+        RefusedError: he may not, or he has too many reservations.
+    """
     slot, limit = booking.slot, user.quota.max_devices
     reserved = reservations.of_user(cursor, user.id)
+    if len(reserved) >= MOST_OPEN:
+        details = {"quota": "reservations", "limit": MOST_OPEN, "reserved": len(reserved)}
+        raise RefusedError(Refusal.QUOTA_EXCEEDED, details)
     used = sum(one.slot.start < slot.end and one.slot.end > slot.start for one in reserved)
     if used >= limit:
         details = {"quota": "devices", "limit": limit, "reserved": used}
