@@ -93,9 +93,7 @@ def main(rounds: Annotated[int, typer.Option(help="Requests of each kind.")] = 3
     with running_stand() as stand:
         small = _filled(stand, "small", devices=100, past=0)
         large = _filled(stand, "large", devices=10_000, past=1_000_000)
-        # What was filled in is written to disk now, not while we measure.
-        stand.mariadb.stop()
-        stand.mariadb.start()
+        stand.write_back()
         _explain(large)
         missed = [
             strategy

@@ -47,6 +47,7 @@ def rows_of_history(stand: Stand) -> Iterator[tuple[str, dict[str, Any]]]:
     for number, rows in enumerate(_HISTORY):
         with stand.cursor() as cursor:
             history.add(cursor, before, rows)
+        stand.write_back()
         before = rows
         events = DEVICE_FAILED.events(range(number * each, (number + 1) * each), began)
         batches = [*invocations(events, _BATCH)]

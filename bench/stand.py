@@ -98,6 +98,11 @@ class Stand:
                 if cursor.execute(f"SELECT 1 FROM {table} LIMIT 1"):
                     cursor.execute(f"TRUNCATE TABLE {table}")
 
+    def write_back(self) -> None:
+        """Have on disk what was filled in, so that it is not written while something is measured."""
+        self.mariadb.stop()
+        self.mariadb.start()
+
     @contextmanager
     def measured(self, process: psutil.Process | None = None) -> Iterator[list[Spent]]:
         """Measure the block; what it spent is in the list when it has ended.
