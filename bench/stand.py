@@ -99,7 +99,7 @@ class Stand:
                     cursor.execute(f"TRUNCATE TABLE {table}")
 
     def write_back(self) -> None:
-        """Have on disk what was filled in, so that it is not written while something is measured."""
+        """Write to disk now what was filled in, not while something is measured."""
         self.mariadb.stop()
         self.mariadb.start()
 
