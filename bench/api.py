@@ -112,12 +112,12 @@ def _filled(stand: Stand, name: str, *, devices: int, past: int) -> Platform:
     settings = DatabaseSettings.model_validate({"DATABASE_URL": stand.mariadb.url_of(database)})
     migrate(settings)
     figures = {"users": USERS, "devices": devices, "past": past}
-    with closing(connect(settings, 600)) as connection, connection.cursor() as cursor:
+    with closing(connect(settings, 600)) as filling, filling.cursor() as rows:
         for statement in (_FILL + (_PAST if past else "")).format(**figures).split(";"):
             if statement.strip():
-                cursor.execute(statement)
-        connection.commit()
-        cursor.execute(_ANALYZE)
+                rows.execute(statement)
+        filling.commit()
+        rows.execute(_ANALYZE)
     print(f"  {time.perf_counter() - started:.0f} s")
     return Platform(name, devices, past, settings)
 
