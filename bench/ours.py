@@ -6,7 +6,7 @@ import json
 import threading
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import psutil
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from bench.stand import Spent, Stand
+
+_PATIENCE: Final = 120
+"""Seconds."""
 
 
 class WarmFunction(LambdaEnvironment):
@@ -54,14 +57,19 @@ class WarmFunction(LambdaEnvironment):
         """Consume messages of a queue through an event source mapping, as in production.
 
         The function ends with its mapping.
+
+        Raises:
+            TimeoutError: a message does not succeed, and comes again and again.
         """
         self._wanted = count
         self._complete.clear()
         mapping = EventSourceMapping(self._stand.rabbitmq.url, queue, self)
         with self._stand.measured(self._child) as spent:
             mapping.start()
-            self._complete.wait()
+            complete = self._complete.wait(_PATIENCE)
         mapping.stop()
+        if not complete:
+            raise TimeoutError(f"{self._wanted} messages were not consumed, see {self.log_file}")
         return spent[0]
 
     @property

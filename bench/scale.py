@@ -45,6 +45,8 @@ def rows_of_history(stand: Stand) -> Iterator[tuple[str, dict[str, Any]]]:
         began = seed(cursor, each * len(_HISTORY))
     before = 0
     for number, rows in enumerate(_HISTORY):
+        if rows:
+            print(f"  adding {rows - before:,} old rows to each table that grows …", flush=True)
         with stand.cursor() as cursor:
             history.add(cursor, before, rows)
         stand.write_back()
