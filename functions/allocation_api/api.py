@@ -79,7 +79,7 @@ class AllocationApi:
         for router in (
             allocation_routes(database, Desk(database, allocator, line), leases, minutes),
             waiting_routes(database, line),
-            reservation_routes(database, ReservationBook(transactions), minutes),
+            reservation_routes(database, ReservationBook(transactions, nudge), minutes),
             batch_routes(database, allocator, leases, minutes),
             history_routes(database),
             device_routes(database),

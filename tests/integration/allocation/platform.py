@@ -43,7 +43,7 @@ class Platform:
         self.allocator = Allocator(transactions, strategy, _nobody)
         self.leases = Leases(transactions, 10_080, _nobody)
         self.line = WaitingLine(transactions, waiting, _nobody)
-        self.book = ReservationBook(transactions)
+        self.book = ReservationBook(transactions, _nobody)
         self.functions = Functions(url, clock=self.clock, database=database)
         settings = HousekeepingSettings.model_validate(
             {"DATABASE_URL": url, "BROKER_URL": NOWHERE, "ALLOCATION_STRATEGY": strategy}

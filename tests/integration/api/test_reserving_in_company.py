@@ -88,6 +88,31 @@ def test_who_waits_is_not_given_what_is_promised(api: Client, rows: Rows) -> Non
     assert holders == ["quick"]
 
 
+def test_what_is_not_promised_any_more_is_given_to_the_first_in_line(
+    api: Client, rows: Rows
+) -> None:
+    rows.device()
+    target = f"/api/reservations/{reserve(api).body['id']}"
+    place = api.allocate("patient", wait=True, durationMinutes=240).body
+
+    api.send("DELETE", target)
+
+    assert api.allocate("late").code == "no_device_available"
+    assert api.get(f"/api/allocations/{place['id']}").body["userId"] == "patient"
+
+
+def test_who_cancels_takes_nothing_from_whoever_holds_the_device(api: Client, rows: Rows) -> None:
+    rows.device()
+    held = api.allocate("holder").body
+    target = f"/api/reservations/{reserve(api).body['id']}"
+    api.allocate("patient", wait=True)
+
+    api.send("DELETE", target)
+
+    assert api.get(f"/api/allocations/{held['id']}").body == held
+    assert rows.column("SELECT user_id FROM allocations") == ["holder"]
+
+
 def test_the_last_slot_is_given_once(start_api: Callable[..., Client], rows: Rows) -> None:
     rows.devices(2)
     apis = [start_api() for _ in range(6)]

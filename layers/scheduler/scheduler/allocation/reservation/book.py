@@ -15,11 +15,14 @@ from scheduler.allocation.refusal import Refusal, RefusedError, require_may_allo
 from scheduler.allocation.reservation import calendar
 from scheduler.allocation.reservation import reservation as reservations
 from scheduler.allocation.reservation.reservation import Reservation, ReservationStatus
+from scheduler.allocation.waiting.hand_over import hand_over
 from scheduler.allocation.waiting.place import naive
 from scheduler.database.commit import commit
 from scheduler.domain.guard import Aggregate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pymysql.cursors import Cursor
 
     from scheduler.allocation.reservation.calendar import Slot
@@ -63,10 +66,14 @@ class Booking:
 
 
 class ReservationBook:
-    """The reservations of the pool. Not for use by several threads."""
+    """The reservations of the pool. Not for use by several threads.
 
-    def __init__(self, transactions: Transactions) -> None:
+    ``nudge`` tells the dispatcher after a commit that there may be something to tell.
+    """
+
+    def __init__(self, transactions: Transactions, nudge: Callable[[], None]) -> None:
         self._transactions = transactions
+        self._nudge = nudge
 
     def reserve(self, booking: Booking) -> Reservation:
         """Promise a user a device.
@@ -81,13 +88,15 @@ class ReservationBook:
         return self._transactions.run(lambda cursor: self._reserve(cursor, booking))
 
     def cancel(self, reservation: Reservation) -> Reservation:
-        """Give up a reservation; one that has ended stays as it is.
+        """Give up a reservation, for the first in line; one that has ended stays as it is.
 
         Raises:
             SnapshotMovedError, pymysql.MySQLError: others were faster, again and again.
             DatabaseUnavailableError: the database is away.
         """
-        return self._transactions.run(lambda cursor: self._cancel(cursor, reservation))
+        cancelled = self._transactions.run(lambda cursor: self._cancel(cursor, reservation))
+        self._nudge()
+        return cancelled
 
     def _reserve(self, cursor: Cursor, booking: Booking) -> Reservation:
         work = self._transactions.lock(cursor, "", users=[booking.user_id])
@@ -109,10 +118,15 @@ class ReservationBook:
         return _get(cursor, id_)
 
     def _cancel(self, cursor: Cursor, reservation: Reservation) -> Reservation:
-        work = self._transactions.lock(cursor, "", users=[reservation.user_id])
+        users, devices = [reservation.user_id], [reservation.device_id]
+        work = self._transactions.lock(cursor, "", users=users, devices=devices)
         if _get(cursor, reservation.id).status is ReservationStatus.RESERVED:
             cancelled = ReservationStatus.CANCELLED
             reservations.end(cursor, [reservation.id], cancelled, work.now)
+            # If nobody holds it, it is free from now on for as long as anybody wants it.
+            work.describe_device(work.device(reservation.device_id))
+            hand_over(cursor, work)
+            commit(cursor, work, [], self._transactions.new_id)
         return _get(cursor, reservation.id)
 
 
