@@ -8,7 +8,7 @@ import pytest
 
 from allocation_api.admission import BODY_LIMIT
 from allocation_api.api import HEADERS, AllocationApi
-from allocation_api.failures import answer_to
+from allocation_api.failures import MOST_PROBLEMS, answer_to
 from allocation_api.settings import ApiSettings
 from tests.integration.api.client import Client, user
 from tests.unit.api.test_routes_of_the_api import ENVIRONMENT
@@ -63,6 +63,15 @@ def test_a_hundred_requests_with_the_longest_ids_and_keys_fit(api: Client) -> No
     reply = api.send("POST", "/api/allocations/batch", body={"requests": [item] * 100})
 
     assert reply.code == "database_unavailable"  # it got that far
+
+
+def test_an_answer_names_so_many_problems_at_most(api: Client) -> None:
+    item = {f"{number:x}": 0 for number in range(100)}
+
+    reply = api.send("POST", "/api/allocations/batch", body={"requests": [item] * 100})
+
+    assert (reply.status, reply.code) == (422, "invalid_request")
+    assert len(reply.fields) == MOST_PROBLEMS
 
 
 def test_an_error_nobody_foresaw_tells_nothing() -> None:
