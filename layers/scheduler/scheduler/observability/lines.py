@@ -6,6 +6,8 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
+from scheduler.messaging.amqp import encodable
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -38,7 +40,8 @@ class Lines:
         """Write the lines."""
         if self._lines:
             handler = self._logger.registered_handler
-            handler.stream.write("\n".join([*self._lines, ""]))  # type: ignore[attr-defined]
+            # Logging survives a text that cannot be written, so a batch must survive it as well.
+            handler.stream.write(encodable("\n".join([*self._lines, ""])))  # type: ignore[attr-defined]
             handler.flush()
             self._lines.clear()
 
