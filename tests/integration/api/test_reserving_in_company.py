@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from scheduler.allocation.reservation import calendar
 from scheduler.database.connection import connect
+from scheduler.database.load import SnapshotMovedError
 from scheduler.settings import DatabaseSettings
 from tests.integration.api.test_reservations import reserve
 from tests.integration.local.waiting import eventually
@@ -86,6 +88,23 @@ def test_who_waits_is_not_given_what_is_promised(api: Client, rows: Rows) -> Non
 
     holders = rows.column("SELECT user_id FROM allocations WHERE status = 'ALLOCATED'")
     assert holders == ["quick"]
+
+
+def test_however_often_the_device_is_just_given_away_it_is_tried_again(
+    api: Client, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows.device()
+    failures = [SnapshotMovedError()] * 10
+    free_device = calendar.free_device
+
+    def contended(*arguments: Any) -> str | None:  # noqa: ANN401 - passed on
+        if failures:
+            raise failures.pop()
+        return free_device(*arguments)
+
+    monkeypatch.setattr(calendar, "free_device", contended)
+
+    assert reserve(api).status == 201
 
 
 def test_what_is_not_promised_any_more_is_given_to_the_first_in_line(

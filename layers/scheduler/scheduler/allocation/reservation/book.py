@@ -18,6 +18,7 @@ from scheduler.allocation.reservation.reservation import Reservation, Reservatio
 from scheduler.allocation.waiting.hand_over import hand_over
 from scheduler.allocation.waiting.place import naive
 from scheduler.database.commit import commit
+from scheduler.database.load import SnapshotMovedError
 from scheduler.domain.guard import Aggregate
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ _ALONE: Final = """
 """
 MOST_OPEN: Final = 500
 """Reservations of a user that have not begun: each is read when he, or anybody, makes another."""
+
+_MORE_TRIES: Final = 5
+"""Each of three runs: where many ask at once, the chosen device is often just given away."""
 
 _RESERVE: Final = """
     INSERT INTO reservations
@@ -85,6 +89,11 @@ class ReservationBook:
             SnapshotMovedError, pymysql.MySQLError: others were faster, again and again.
             DatabaseUnavailableError: the database is away.
         """
+        for _ in range(_MORE_TRIES):
+            try:
+                return self._transactions.run(lambda cursor: self._reserve(cursor, booking))
+            except SnapshotMovedError:  # the device went to somebody else, and so did the next
+                continue
         return self._transactions.run(lambda cursor: self._reserve(cursor, booking))
 
     def cancel(self, reservation: Reservation) -> Reservation:
