@@ -45,8 +45,6 @@ _TABLES: Final = (
     *("delivery_attempts", "notifications", "notification_deliveries", "outgoing_events"),
 )
 
-_FEW_PAGES: Final = 100
-"""InnoDB always has some to write."""
 _NO_BRAKE: Final = {"MASS_FAILURE_SHARE": "1", "MASS_FAILURE_DEVICES": "1000000"}
 """A benchmark is a mass failure; what is measured is releasing, not holding back."""
 
@@ -103,11 +101,8 @@ class Stand:
 
     def write_back(self) -> None:
         """Write to disk now what was filled in, not while something is measured."""
-        with closing(self.mariadb.connect()) as admin, admin.cursor() as cursor:
-            cursor.execute("SET GLOBAL innodb_max_dirty_pages_pct = 0")
-            while _dirty_pages(cursor) > _FEW_PAGES:
-                time.sleep(0.2)
-            cursor.execute("SET GLOBAL innodb_max_dirty_pages_pct = DEFAULT")
+        self.mariadb.stop()
+        self.mariadb.start()
 
     @contextmanager
     def measured(self, process: psutil.Process | None = None) -> Iterator[list[Spent]]:
@@ -153,12 +148,6 @@ def _prepare(stand: Stand) -> None:
     parameters = pika.URLParameters(stand.rabbitmq.url)
     with closing(pika.BlockingConnection(parameters)) as connection:
         declare(connection.channel())
-
-
-def _dirty_pages(cursor: Cursor) -> int:
-    cursor.execute("SHOW GLOBAL STATUS LIKE 'Innodb_buffer_pool_pages_dirty'")
-    row = cursor.fetchone()
-    return int(row[1]) if row else 0
 
 
 def _cpu(process: psutil.Process) -> float:
