@@ -12,6 +12,7 @@ from local.paths import ROOT
 _TEMPLATE: Final = ROOT / "template.yaml"
 _TABLE: Final = "AWS::DynamoDB::Table"
 _FUNCTION: Final = "AWS::Serverless::Function"
+_CORS: Final = "CorsConfiguration"
 
 
 class _Loader(yaml.SafeLoader):
@@ -48,6 +49,12 @@ def function_variable(name: str) -> str:
         for owner in (_template()["Globals"]["Function"], *(f["Properties"] for f in functions))
         if name in (variables := owner.get("Environment", {}).get("Variables", {}))
     )
+
+
+def cors() -> dict[str, Any]:
+    """Return what the HTTP API allows pages of other origins."""
+    allowed: dict[str, Any] = _resolved(_template()["Resources"]["HttpApi"]["Properties"][_CORS])
+    return allowed
 
 
 def deployed_function(service: str) -> dict[str, Any]:

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from local.gateway.docs import docs_routes
+from local.template import cors
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -25,11 +28,23 @@ def api_app(http_api: HttpApi, jwks: dict[str, Any], metrics: EmfCollector) -> S
         return JSONResponse(jwks)
 
     app = Starlette(
-        routes=[Route("/.well-known/jwks.json", keys), *docs_routes(), metrics_route(metrics)]
+        routes=[Route("/.well-known/jwks.json", keys), *docs_routes(), metrics_route(metrics)],
+        middleware=[_cors()],
     )
     # No Mount("/"): its pattern does not match a path with a line break in it.
     app.router.default = http_api
     return app
+
+
+def _cors() -> Middleware:
+    allowed = cors()
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=allowed["AllowOrigins"],
+        allow_methods=allowed["AllowMethods"],
+        allow_headers=allowed["AllowHeaders"],
+        max_age=allowed["MaxAge"],
+    )
 
 
 def metrics_route(metrics: EmfCollector) -> Route:

@@ -35,6 +35,7 @@ class Route:
 ROUTES: Final = (  # the most specific first, as API Gateway prefers it
     Route("GET", "/api/health", authorized=False),
     Route("GET", "/openapi.json", authorized=False),
+    Route("OPTIONS", "/api/{proxy+}", authorized=False),
     Route("ANY", "/api/{proxy+}", authorized=True),
 )
 

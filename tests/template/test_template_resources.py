@@ -94,7 +94,9 @@ def test_payment_failures_outlive_the_stack_but_not_a_first_deployment_that_fail
     assert resource["UpdateReplacePolicy"] == "Retain"
 
 
-def test_only_health_and_the_description_answer_without_a_token(stack: Stack) -> None:
+def test_only_health_the_description_and_preflights_are_answered_without_a_token(
+    stack: Stack,
+) -> None:
     api = stack.of_type("AWS::ApiGatewayV2::Api")["HttpApi"]
 
     guards = {
@@ -106,6 +108,7 @@ def test_only_health_and_the_description_answer_without_a_token(stack: Stack) ->
     assert guards == {
         ("/api/health", "get"): [{"NONE": []}],
         ("/openapi.json", "get"): [{"NONE": []}],
+        ("/api/{proxy+}", "options"): [{"NONE": []}],
         ("/api/{proxy+}", "x-amazon-apigateway-any-method"): [{"Jwt": []}],
     }
 
@@ -113,10 +116,21 @@ def test_only_health_and_the_description_answer_without_a_token(stack: Stack) ->
 def test_the_local_gateway_has_the_routes_of_the_api(stack: Stack) -> None:
     api = stack.of_type("AWS::ApiGatewayV2::Api")["HttpApi"]
 
-    deployed = {path: "get" in operations for path, operations in api["Body"]["paths"].items()}
-    local = {route.path: route.method == "GET" for route in ROUTES}
+    deployed = {
+        (path, "ANY" if method.startswith("x-") else method.upper())
+        for path, operations in api["Body"]["paths"].items()
+        for method in operations
+    }
 
-    assert local == deployed
+    assert {(route.path, route.method) for route in ROUTES} == deployed
+
+
+def test_pages_of_other_origins_may_call_the_api_with_a_token(stack: Stack) -> None:
+    allowed = stack.of_type("AWS::ApiGatewayV2::Api")["HttpApi"]["Body"]["x-amazon-apigateway-cors"]
+
+    assert allowed["allowOrigins"] == ["*"]
+    assert {"authorization", "idempotency-key"} <= set(allowed["allowHeaders"])
+    assert "allowCredentials" not in allowed
 
 
 def test_nobody_can_flood_the_api(stack: Stack) -> None:

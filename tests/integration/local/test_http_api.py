@@ -223,3 +223,24 @@ def test_metrics_are_published_for_prometheus(api: httpx.Client) -> None:
 
     assert response.status_code == 200
     assert response.headers["content-type"].startswith("text/plain; version=")
+
+
+# -- pages of other origins ----------------------------------------------------------
+
+
+def test_a_browser_is_told_that_a_page_of_another_origin_may_call(api: httpx.Client) -> None:
+    asked = {
+        "origin": "https://phones.example",
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "authorization,idempotency-key",
+    }
+
+    with httpx.Client(base_url=api.base_url) as browser:
+        preflight = browser.options("/api/allocations", headers=asked)
+        refused = browser.get("/api/devices", headers={"origin": "https://phones.example"})
+
+    assert preflight.status_code == 200
+    assert "POST" in preflight.headers["access-control-allow-methods"]
+    assert refused.status_code == 401
+    assert refused.headers["access-control-allow-origin"] == "*"
+    assert "access-control-allow-credentials" not in refused.headers
