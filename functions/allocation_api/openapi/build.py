@@ -101,7 +101,10 @@ def _parameter(found: dict[str, Any]) -> dict[str, Any]:
     name, schema = found["name"], dict(found["schema"])
     # Absent or a value: there is no null in a URL or a header.
     schema |= next((one for one in schema.pop("anyOf", ()) if one.get("type") != "null"), {})
-    name = to_camel(name) if found["in"] == "path" else name
+    if found["in"] == "path":
+        name = to_camel(name)
+        # Decoded by API Gateway, these end a segment or the path.
+        schema["pattern"] = schema["pattern"].replace("[^", "[^/?")
     return {"name": name, "in": found["in"], "required": found["required"], "schema": schema}
 
 
@@ -131,6 +134,8 @@ def _codes(
         codes[422] = ("invalid_request",)
     for status, more in operation.refusals.items():
         codes[status] = (*codes.get(status, ()), *more)
+    if any(one["in"] == "path" for one in found.get("parameters", ())):
+        codes.setdefault(404, ("not_found",))
     return list(codes.items())
 
 
