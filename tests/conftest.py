@@ -4,4 +4,4 @@ from __future__ import annotations
 
 import tests.support.profile  # noqa: F401 - sets up hypothesis
 
-pytest_plugins = ["tests.servers"]
+pytest_plugins = ["tests.servers", "tests.functions"]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def break_off(*arguments: object) -> NoReturn:
-    assign(*arguments)  # type: ignore[arg-type]
+    assign(*arguments)  # type: ignore[arg-type]  # of mixed types
     raise ArithmeticError("a bug of ours")
 
 

@@ -120,7 +120,7 @@ def test_an_odd_address_is_for_ses_to_judge(provider_clients: Provider, address:
 def test_what_cannot_even_be_written_costs_its_own_delivery_only(
     provider_clients: Provider,
 ) -> None:
-    nonsense = Recipient("u1", email=object())  # type: ignore[arg-type]
+    nonsense = Recipient("u1", email=object())  # type: ignore[arg-type]  # on purpose
     answers = EmailSender(SENDER, threads=2).send([delivery(recipient=nonsense), delivery()])
 
     with pytest.raises(TypeError):  # the lane makes a failure of it

@@ -33,7 +33,7 @@ def many(count: int, users: int | None = None) -> Any:  # noqa: ANN401
 
 
 def all_due(store: Store) -> None:
-    store.run(f"UPDATE allocations SET expires_at = '{naive(DUE)}'")  # noqa: S608
+    store.run(f"UPDATE allocations SET expires_at = '{naive(DUE)}'")  # noqa: S608 - names of the test
 
 
 def counts(store: Store) -> dict[str, int]:
@@ -198,7 +198,7 @@ def test_what_somebody_works_on_is_left_for_the_next_run_and_delays_nobody(
     all_due(store)
 
     with closing(connect(store.settings)) as connection, connection.cursor() as cursor:
-        cursor.execute(f"SELECT id FROM {table} WHERE id = %s FOR UPDATE", (id_,))  # noqa: S608
+        cursor.execute(f"SELECT id FROM {table} WHERE id = %s FOR UPDATE", (id_,))  # noqa: S608 - names of the test
         assert keeper.run("expire") == 2
     assert keeper.run("expire") == 1
 

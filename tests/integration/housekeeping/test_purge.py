@@ -48,7 +48,7 @@ def processed(store: Store, id_: str, at: datetime) -> None:
 
 
 def ids(store: Store, table: str, column: str = "id") -> list[object]:
-    query = f"SELECT {column} FROM {table} ORDER BY {column}"  # noqa: S608
+    query = f"SELECT {column} FROM {table} ORDER BY {column}"  # noqa: S608 - names of the test
     return [id_ for (id_,) in store.rows(query)]
 
 
@@ -133,4 +133,4 @@ def test_what_piled_up_goes_in_chunks_between_which_a_run_may_end(
     of_each = [CHUNK, CHUNK, 5]
     assert [count for count in chunks if count] == of_each * 4
     for table in ("allocations", "notifications", "notification_deliveries", "outgoing_events"):
-        assert store.rows(f"SELECT COUNT(*) FROM {table}") == [(0,)]  # noqa: S608
+        assert store.rows(f"SELECT COUNT(*) FROM {table}") == [(0,)]  # noqa: S608 - names of the test

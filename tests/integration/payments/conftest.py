@@ -1,6 +1,5 @@
 """The counter of failed payments on DynamoDB, and the one in memory that other tests use."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Protocol, cast
 
@@ -12,7 +11,6 @@ from local.template import function_variable
 from scheduler.payments.counter import PaymentFailures, payment_failures
 from scheduler.settings import PaymentSettings
 from tests.support.counter import FakeCounter
-from tests.support.store import Store
 
 TABLE = "PAYMENT_FAILURES_TABLE"
 
@@ -46,10 +44,3 @@ def counter(request: pytest.FixtureRequest) -> Readable:
     if request.param == "dynamodb":
         return cast("Readable", request.getfixturevalue("dynamodb"))
     return FakeCounter()
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    made = Store(database_url)
-    yield made
-    made.database.close()

@@ -6,21 +6,6 @@ import pytest
 
 from tests.support.functions import Functions
 from tests.support.queues import Queues
-from tests.support.store import Store
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    made = Store(database_url)
-    yield made
-    made.database.close()
-
-
-@pytest.fixture
-def functions(database_url: str) -> Iterator[Functions]:
-    """The functions where nothing must be published: their broker is not there."""
-    with Functions(database_url) as made:
-        yield made
 
 
 @pytest.fixture

@@ -144,7 +144,7 @@ def test_three_failed_payments_stop_the_service(store: Store, functions: Functio
 def test_a_created_device_is_in_the_pool(store: Store, functions: Functions) -> None:
     described = {"name": "手机 📱", "cpuCores": 4, "memoryMB": 8192, "storageMB": 65536}
 
-    functions.handle(message("device.created", **described))  # type: ignore[arg-type]
+    functions.handle(message("device.created", **described))  # type: ignore[arg-type]  # any fields
 
     assert store.state()["devices"] == [("d1", "手机 📱", "available", "running", 4, 8192, 65536)]
 

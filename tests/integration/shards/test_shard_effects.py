@@ -13,31 +13,17 @@ from local.event_source_mapping.mapping import Batching
 from scheduler.messaging.topology import MAX_SHARDS, WORK_QUEUE_BY_NAME, WorkQueue, event_queue
 from tests.integration.local.waiting import eventually
 from tests.support.events import EVENT_TYPES, message, mq_event
-from tests.support.functions import Functions
-from tests.support.store import Store
 from tests.support.world import held, user, world
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from scheduler.messaging.message import Message
     from tests.integration.shards.broker import Broker
+    from tests.support.functions import Functions
+    from tests.support.store import Store
 
 DEVICES = 40
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    made = Store(database_url)
-    yield made
-    made.database.close()
-
-
-@pytest.fixture
-def functions(database_url: str) -> Iterator[Functions]:
-    with Functions(database_url) as made:
-        yield made
 
 
 def through(shard: int, sent: Message) -> Message:

@@ -30,7 +30,7 @@ def event(event_type: str, **fields: Any) -> Any:  # noqa: ANN401 - any event
     return parsed(message(event_type, **fields)).event
 
 
-def refusal(event_type: str, *, body: bytes | None = None, **fields: Any) -> str:  # noqa: ANN401
+def refusal(event_type: str, *, body: bytes | None = None, **fields: Any) -> str:  # noqa: ANN401 - any field
     """Return why a body is refused, or an empty text."""
     sent = message(event_type, body=body, **fields)
     try:

@@ -1,11 +1,16 @@
-"""A migrated database, and the functions on it."""
+"""Fixtures: a migrated database to look into, and the deployed functions on it."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.functions import Functions
 from tests.support.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.fixture
@@ -17,5 +22,6 @@ def store(database_url: str) -> Iterator[Store]:
 
 @pytest.fixture
 def functions(database_url: str) -> Iterator[Functions]:
+    """The functions where nothing must be published: their broker is not there."""
     with Functions(database_url) as made:
         yield made
