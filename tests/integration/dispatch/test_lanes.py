@@ -287,8 +287,9 @@ def test_a_lane_that_has_just_begun_sends_none_before_the_last_is_recorded(
 
     def send(_: Delivery) -> Answer:
         with one_asks:
-            recorded = outbox.statuses().get("sent", 0)
-            unrecorded.append(len(sender.asked) - recorded)
+            # In this order: while the database is asked others may be recorded, and sent.
+            asked = len(sender.asked)
+            unrecorded.append(asked - outbox.statuses().get("sent", 0))
         return Accepted()
 
     sender = FakeSender(answer=send)
