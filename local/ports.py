@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import random
+import os
 import socket
+from itertools import count, islice
 from typing import TYPE_CHECKING, Final
 
 from local.errors import LocalError
@@ -26,6 +27,9 @@ HOST: Final = "127.0.0.1"
 # connection between a server's death and its restart.
 _SPARE: Final = range(20_000, 30_000)
 _TRIES: Final = 200
+# A port is bound only some time after it was chosen: who chooses at the same time must choose
+# others. Processes that start together have neighbouring ids.
+_numbers: Final = count(os.getpid() * 50)
 
 
 def is_free(port: int) -> bool:
@@ -45,8 +49,8 @@ def free_port() -> int:
     Raises:
         LocalError: none was found.
     """
-    for port in random.sample(_SPARE, _TRIES):
-        if is_free(port):
+    for number in islice(_numbers, _TRIES):
+        if is_free(port := _SPARE[number % len(_SPARE)]):
             return port
     raise LocalError(f"no free TCP port between {_SPARE.start} and {_SPARE.stop}")
 

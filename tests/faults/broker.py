@@ -14,6 +14,7 @@ from pika.exceptions import AMQPError
 
 from scheduler.messaging.declaration import declare
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE, EVENTS_EXCHANGE, WORK_QUEUES
+from tests.support.queues import consumers, ready
 
 if TYPE_CHECKING:
     from pika import BasicProperties
@@ -63,10 +64,14 @@ class Broker:
     def waiting(self) -> int | None:
         """Return how many messages wait for the function, retries included; None: it is away."""
         try:
-            return sum(self._ready(queue) for queue in _WAITING)
+            return sum(ready(self._open(), queue) for queue in _WAITING)
         except _AWAY:
             self.close()
             return None
+
+    def is_consumed(self) -> bool:
+        """Tell whether a queue has a consumer, whose messages come back when it goes."""
+        return any(consumers(self._open(), queue) for queue in _WAITING)
 
     def dead_letters(self) -> dict[str, str]:
         """Return the error of each dead letter by the key of its event; they stay there."""
@@ -104,10 +109,6 @@ class Broker:
             if method is None:
                 return letters
             letters.append((method.delivery_tag, properties, body))
-
-    def _ready(self, queue: str) -> int:
-        count: int = self._open().queue_declare(queue, passive=True).method.message_count
-        return count
 
     def _open(self) -> BlockingChannel:
         if self._channel is None:

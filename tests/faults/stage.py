@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import httpx
@@ -18,8 +19,11 @@ from tests.faults.invocations import Invocations, WatchedEnvironment
 from tests.faults.preloaded import PreloadedEnvironment
 from tests.faults.records import Commits, Deaths
 from tests.faults.store import Store
+from tests.support.queues import await_saved_names
+from tests.support.together import eventually
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.faults.plan import Plan, Servers
@@ -30,7 +34,6 @@ _ROOTS: Final = (ROOT / "functions", ROOT / "layers" / "scheduler", ROOT)
 _FUNCTION_SECONDS: Final = 60.0
 _QUIET_SECONDS: Final = 1.5
 _POLL_SECONDS: Final = 0.1
-_NAMES_SAVED_SECONDS: Final = 2.0
 _ENDLESS_SECONDS: Final = 600.0
 
 
@@ -52,17 +55,18 @@ class Stage:
         self._url = _fresh_vhost(servers)
         self.broker = Broker(self._url)
         self.broker.declare(plan.retry_delay_ms)
-        # RabbitMQ 3.10 writes the names of new quorum queues to disk once nobody has looked at them
-        # for half a second (ra_directory.erl: auto_save); killed before, it leaves the youngest
-        # queue without a leader for ever.
-        time.sleep(_NAMES_SAVED_SECONDS)
+        await_saved_names()
         self.store = Store(servers.mariadb, servers.aws_url)
         self.store.fill(world)
 
-    def function(self, kills: int) -> Mappings:
-        """Start the function on all queues; it dies until there were so many deaths in all."""
+    @contextmanager
+    def function(self, kills: int) -> Iterator[None]:
+        """Run the function on all queues; it dies until there were so many deaths in all.
+
+        Afterwards everything that it was given and did not settle waits in its queue again.
+        """
         environment = PreloadedEnvironment if self._plan.preloaded else WatchedEnvironment
-        return Mappings(
+        mappings = Mappings(
             EventSourceMapping(
                 self._url,
                 queue.name,
@@ -71,6 +75,9 @@ class Stage:
             )
             for queue in WORK_QUEUES
         )
+        with mappings:
+            yield
+        eventually(lambda: not self.broker.is_consumed(), "no queue has a consumer any more")
 
     def come_to_rest(self, kills: int) -> None:
         """Let the function work until no message waits and none is on its way.

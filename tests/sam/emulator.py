@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx
 
 from local.ports import HOST, free_port
-from tests.integration.local.waiting import eventually
 from tests.sam.built import BUILD, EMULATOR, PYTHON, import_path
+from tests.support.together import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

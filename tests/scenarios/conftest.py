@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.paths import ROOT, STATE_VARIABLE, StateDir
+from tests.support import starting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +34,8 @@ def _running(state: StateDir) -> Iterator[StateDir]:
             [sys.executable, "-m", "local", command], cwd=ROOT, env=environment, check=True
         )
 
-    local("up")
+    with starting.alone():
+        local("up")
     try:
         yield state
     finally:

@@ -55,6 +55,9 @@ def console(browser: Browser, local_platform: StateDir) -> Iterator[Page]:
 
 def test_a_newcomer_allocates_a_device_breaks_it_and_reads_why_it_is_gone(console: Page) -> None:
     console.get_by_label("User id").fill("newcomer")
+    console.get_by_label("User id").blur()
+    # Until then the page shows what somebody else holds.
+    expect(console.locator("#facts")).to_contain_text("Nobody has heard of this user")
     console.get_by_role("button", name="Allocate a device").click()
     allocation = console.locator("#allocations tr", has=console.get_by_role("button"))
     expect(allocation).to_have_count(1)

@@ -1,4 +1,4 @@
-"""Runs things at the same time."""
+"""Runs things at the same time, and waits for what others do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_DEADLINE_SECONDS: Final = 30
+DEADLINE_SECONDS: Final = 90
+"""Only what fails lasts that long; a busy machine may need a good part of it."""
 
 
 def together(*actions: Callable[[], T]) -> list[T]:
@@ -24,7 +25,7 @@ def together(*actions: Callable[[], T]) -> list[T]:
     barrier = Barrier(len(actions))
 
     def run(action: Callable[[], T]) -> T:
-        barrier.wait(_DEADLINE_SECONDS)
+        barrier.wait(DEADLINE_SECONDS)
         return action()
 
     with ThreadPoolExecutor(len(actions)) as pool:
@@ -33,8 +34,8 @@ def together(*actions: Callable[[], T]) -> list[T]:
 
 
 def eventually(condition: Callable[[], bool], what: str) -> None:
-    """Return as soon as the condition holds; fail after half a minute."""
-    deadline = time.monotonic() + _DEADLINE_SECONDS
+    """Return as soon as the condition holds; fail after `DEADLINE_SECONDS`."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
     while not condition():
         assert time.monotonic() < deadline, f"in vain: {what}"
         time.sleep(0.005)

@@ -16,7 +16,7 @@ from scheduler.allocation.transactions import Transactions
 from scheduler.database.connection import Database, connect
 from scheduler.domain.model import Quota
 from scheduler.settings import AllocationStrategy, DatabaseSettings
-from tests.integration.local.waiting import eventually
+from tests.support.together import eventually
 from tests.unit.api.test_routes_of_the_api import ENVIRONMENT
 
 if TYPE_CHECKING:

@@ -14,8 +14,7 @@ from scheduler.database.connection import connect
 from scheduler.database.load import SnapshotMovedError
 from scheduler.settings import DatabaseSettings
 from tests.integration.api.test_reservations import reserve
-from tests.integration.local.waiting import eventually
-from tests.support.together import together
+from tests.support.together import eventually, together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

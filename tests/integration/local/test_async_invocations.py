@@ -14,7 +14,7 @@ from local.gateway.pool import EnvironmentPool
 from local.gateway.server import AsgiServer
 from local.websocket.invocations import AsyncInvocations
 from tests.integration.local.conftest import PROBE
-from tests.integration.local.waiting import eventually
+from tests.support.together import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from local.schedules import Schedule, Schedules, scheduled_event
-from tests.integration.local.waiting import eventually
+from tests.support.together import eventually
 
 if TYPE_CHECKING:
     from pathlib import Path

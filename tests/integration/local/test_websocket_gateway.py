@@ -18,7 +18,7 @@ from local.gateway.pool import EnvironmentPool
 from local.gateway.server import MESSAGE_LIMIT, AsgiServer
 from local.websocket import websocket_app
 from tests.integration.local.conftest import PROBE
-from tests.integration.local.waiting import eventually
+from tests.support.together import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,9 +14,9 @@ from scheduler.messaging.topology import DELIVERY_LIMIT
 from scheduler.pipeline.outcome import Outcome, Verdict
 from scheduler.pipeline.settle import Settled, Settlement, outbound
 from scheduler.settings import BrokerSettings
-from tests.integration.local.waiting import eventually
 from tests.support.events import message
 from tests.support.queues import Queues
+from tests.support.together import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -11,8 +11,9 @@ import pika
 import pytest
 
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE
-from tests.integration.local.waiting import DEADLINE_SECONDS, eventually
 from tests.integration.ops.letters import Broker, letter, numbered
+from tests.support.queues import ready
+from tests.support.together import DEADLINE_SECONDS, eventually
 
 if TYPE_CHECKING:
     import subprocess
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from tests.integration.ops.running import DeadLetters
 
 FAILED = "scheduler.device-failed"
-LETTERS = 400
+LETTERS = 1000
+"""So many that a replay takes far longer than noticing that it has begun."""
 IDS = numbered(range(LETTERS))
 
 
@@ -38,7 +40,7 @@ def test_a_replay_that_is_killed_half_way_loses_nothing(
         with closing(pika.BlockingConnection(pika.URLParameters(broker.url))) as connection:
             channel = connection.channel()
             eventually(
-                lambda: channel.queue_declare(FAILED, passive=True).method.message_count > 20,
+                lambda: ready(channel, FAILED) > 20,
                 "the replay under way",
             )
         process.send_signal(killer)

@@ -23,9 +23,9 @@ from scheduler.messaging.publisher import Outbound
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE, VHOST, queues
 from scheduler.observability.emf import Metrics
 from tests.integration.local.proxy import Proxy
-from tests.integration.local.waiting import DEADLINE_SECONDS, eventually
 from tests.integration.ops.letters import Broker, letter
 from tests.integration.ops.running import run, start
+from tests.support.together import DEADLINE_SECONDS, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from realtime.gate import MOST_CONNECTIONS
-from tests.integration.local.waiting import eventually
+from tests.support.together import eventually
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb.service_resource import Table

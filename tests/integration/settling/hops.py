@@ -19,6 +19,7 @@ from scheduler.messaging.topology import (
     WorkQueue,
 )
 from tests.support.events import LEAST, encoded
+from tests.support.queues import ready
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,8 +115,7 @@ class Hops:
 
     def depth(self, queue: str) -> int:
         """Return how many messages are ready in a queue."""
-        depth: int = self.channel.queue_declare(queue, passive=True).method.message_count
-        return depth
+        return ready(self.channel, queue)
 
     def dead_letters(self) -> list[Delivery]:
         """Remove and return the dead letters."""

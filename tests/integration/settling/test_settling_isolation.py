@@ -14,11 +14,11 @@ from scheduler.database.connection import connect
 from scheduler.messaging.publisher import Publisher
 from scheduler.pipeline.consumer import Consumer
 from scheduler.settings import ConsumerSettings
-from tests.integration.local.waiting import eventually
 from tests.integration.settling import marked
 from tests.integration.settling.marked import REFUSED
 from tests.integration.settling.watched import WatchedDatabase
 from tests.support.functions import NOWHERE
+from tests.support.together import eventually
 from tests.support.world import held, world
 
 if TYPE_CHECKING:

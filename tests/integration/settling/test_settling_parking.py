@@ -15,10 +15,10 @@ from scheduler.payments.errors import PaymentsUnavailableError
 from scheduler.payments.ledger import PaymentLedger
 from scheduler.pipeline.consumer import Consumer
 from scheduler.settings import ConsumerSettings
-from tests.integration.local.waiting import eventually
 from tests.integration.settling import marked
 from tests.integration.settling.marked import RAISES, REFUSED
 from tests.integration.settling.watched import WatchedDatabase
+from tests.support.together import eventually
 from tests.support.world import held, world
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def test_when_time_runs_out_on_the_way_the_rest_is_parked_and_nothing_happens_tw
     store.seed(world(held("d1", by="u1"), held("d2", by="u2"), held("d3", by="u3")))
     for device in ("d1", f"{REFUSED}1", "d2", "d3"):
         hops.publish(FAILED, deviceId=device)
-    context = Context(1.5)
+    context = Context(3)
 
     def until_time_is_over(_: Exception) -> None:
         # Nothing new is begun in the last second.

@@ -12,9 +12,9 @@ from local.event_source_mapping.environment import Function, LambdaEnvironment
 from local.event_source_mapping.mapping import Batching, EventSourceMapping
 from local.paths import ROOT
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE, DELIVERY_LIMIT
-from tests.integration.local.waiting import eventually
 from tests.integration.settling.hops import QUEUES
 from tests.integration.settling.poisonous import EXITS, HANGS
+from tests.support.together import eventually
 from tests.support.world import held, world
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from local.environment import function_environment
 from local.event_source_mapping import run_mappings
 from local.event_source_mapping.mapping import Batching
 from scheduler.messaging.topology import MAX_SHARDS, WORK_QUEUE_BY_NAME, WorkQueue, event_queue
-from tests.integration.local.waiting import eventually
 from tests.support.events import EVENT_TYPES, message, mq_event
+from tests.support.queues import ready
+from tests.support.together import eventually
 from tests.support.world import held, user, world
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def processed(store: Store) -> int:
 
 def waiting(broker: Broker) -> int:
     return sum(
-        broker.channel.queue_declare(name, passive=True).method.message_count
+        ready(broker.channel, name)
         for event_type in ("device.failed", "user.suspended")
         for shard in range(MAX_SHARDS)
         for name in (WorkQueue(event_type, shard).name, WorkQueue(event_type, shard).retry_name)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from local.paths import ROOT, StateDir
+from tests.support import starting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,8 +67,9 @@ class LocalPlatform:
 
     def run(self) -> dict[str, Any]:
         """Begin ``run`` and return the endpoints when it is ready."""
-        supervisor = self.begin()
-        wait_for(lambda: self.state.endpoints.exists() or supervisor.poll() is not None)
+        with starting.alone():
+            supervisor = self.begin()
+            wait_for(lambda: self.state.endpoints.exists() or supervisor.poll() is not None)
         assert supervisor.poll() is None, self.printed()
         return self.endpoints()
 

@@ -14,6 +14,7 @@ import pytest
 from local.errors import LocalError
 from local.servers.mariadb import MariaDB
 from scheduler.messaging.topology import EVENTS_EXCHANGE, WORK_QUEUES
+from tests.support.queues import await_saved_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +47,7 @@ def test_a_confirmed_message_survives_the_killing_of_rabbitmq(
         channel.confirm_delivery()
         channel.basic_publish(EVENTS_EXCHANGE, QUEUE.event_type, b"kept", mandatory=True)
 
+    await_saved_names()
     rabbitmq.kill()
     rabbitmq.start()
 

@@ -6,7 +6,8 @@ import json
 import socket
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -27,6 +28,8 @@ from local.servers import binaries
 from scheduler.database.url import DatabaseUrl
 from scheduler.messaging.topology import queues, work_queues
 from tests.integration.supervisor.local_platform import READY_SECONDS, LocalPlatform, wait_for
+from tests.support import starting
+from tests.support.together import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,13 +43,21 @@ KEYS = {
 
 @pytest.fixture(scope="module")
 def running(private: LocalPlatform) -> Iterator[LocalPlatform]:
-    """Started while the usual port of the API is taken, by us or by somebody else."""
+    """Started while the usual port of the API is taken."""
     with socket.socket() as taken:
-        if ports.is_free(ports.API):
-            taken.bind((ports.HOST, ports.API))
-            taken.listen()
+        # As servers do: connections that ended a moment ago do not count.
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        eventually(partial(_bound, taken), "a platform of another worker has ended")
+        taken.listen()
         private.run()
         yield private
+
+
+def _bound(taken: socket.socket) -> bool:
+    with suppress(OSError):
+        taken.bind((ports.HOST, ports.API))
+        return True
+    return False
 
 
 def test_endpoints_are_complete_and_answer(running: LocalPlatform) -> None:
@@ -140,7 +151,8 @@ def test_up_after_a_killed_run_keeps_its_data(own_database: LocalPlatform) -> No
     query(own_database, "UPDATE devices SET health = 'failed' WHERE id = 'device-007'")
     own_database.kill()
 
-    up = own_database.command("up")
+    with starting.alone():
+        up = own_database.command("up")
 
     assert up.returncode == 0, up.stdout + up.stderr
     assert "Stopping servers that an earlier run left behind" in up.stdout
@@ -184,10 +196,11 @@ def test_ctrl_c_leaves_no_process_and_no_endpoints(given: LocalPlatform) -> None
 
 
 def test_ctrl_c_while_starting_leaves_no_process(given: LocalPlatform) -> None:
-    given.begin()
-    wait_for(given.state.processes.exists)
+    with starting.alone():
+        given.begin()
+        wait_for(given.state.processes.exists)
 
-    assert given.press_ctrl_c() == 0
+        assert given.press_ctrl_c() == 0
 
     assert given.processes() == []
     assert "Stopped before everything was up" in given.printed()

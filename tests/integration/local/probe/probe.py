@@ -31,11 +31,17 @@ def _work() -> None:
     time.sleep(0.5)
 
 
+def _work_until_told() -> None:
+    while not Path(os.environ["PROBE_FILE"]).with_suffix(".told").exists():
+        time.sleep(0.01)
+
+
 _ACTIONS = {
     "crash": _crash,
     "hang": _hang,
     "fail": _fail,
     "work": _work,
+    "work until told": _work_until_told,
     "outlast heartbeats": _outlast_heartbeats,
 }
 
