@@ -23,10 +23,9 @@ from scheduler.domain.work import Work
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from pymysql.cursors import Cursor
-
     from housekeeping.search import Search
     from housekeeping.tools import Tools
+    from scheduler.database.bulk import BulkCursor
     from scheduler.domain.model import Allocation
     from scheduler.domain.state import Snapshot
 
@@ -99,7 +98,7 @@ class Round:
         yield from self._isolated(page[:middle])
         yield from self._isolated(page[middle:])
 
-    def _work(self, cursor: Cursor, page: Sequence[Found]) -> Work:
+    def _work(self, cursor: BulkCursor, page: Sequence[Found]) -> Work:
         free = lock_free_users(cursor, {found.user_id for found in page})
         still = self._search.again(cursor, [found.id for found in page if found.user_id in free])
         busy = _busy_devices(cursor, {found.device_id for found in still})
@@ -111,7 +110,7 @@ class Round:
         return work
 
 
-def lock_free_users(cursor: Cursor, users: Collection[str]) -> set[str]:
+def lock_free_users(cursor: BulkCursor, users: Collection[str]) -> set[str]:
     """Lock those users that nobody else works on, and return them."""
     cursor.execute(_LOCK_FREE_USERS, (sorted(users),))
     free = {user_id for (user_id,) in cursor.fetchall()}
@@ -120,7 +119,7 @@ def lock_free_users(cursor: Cursor, users: Collection[str]) -> set[str]:
     return free
 
 
-def _busy_devices(cursor: Cursor, devices: Collection[str]) -> set[str]:
+def _busy_devices(cursor: BulkCursor, devices: Collection[str]) -> set[str]:
     """Lock devices and return those that somebody else holds; one without a row is none of them."""
     if not devices:
         return set()

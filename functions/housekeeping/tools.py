@@ -19,9 +19,8 @@ from scheduler.messaging.publisher import Publisher
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pymysql.cursors import Cursor
-
     from housekeeping.settings import HousekeepingSettings
+    from scheduler.database.bulk import BulkCursor
     from scheduler.domain.state import Snapshot
 
 
@@ -45,7 +44,7 @@ class Tools:
         """Return the work on what was just locked: from now on, nobody else changes it."""
         return Work(snapshot, self.clock(), Quota(self.settings.default_max_devices))
 
-    def change(self, decide: Callable[[Cursor], Work]) -> Work:
+    def change(self, decide: Callable[[BulkCursor], Work]) -> Work:
         """Run a transaction that locks, decides and commits what was decided; users are told.
 
         Raises:

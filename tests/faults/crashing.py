@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from scheduler.database.bulk import BulkCursor
+    from scheduler.database.bulk import Answer, BulkCursor
     from scheduler.messaging.publisher import Outbound
     from scheduler.messaging.validate import Parsed
     from scheduler.payments.ledger import Counted, Counter
@@ -36,6 +36,10 @@ class StepCursor:
     def execute(self, query: str, args: object = None) -> int:
         self._begin(query)
         return self._cursor.execute(query, args)
+
+    def ask(self, query: str, args: tuple[object, ...]) -> Answer:
+        self._begin(query)
+        return self._cursor.ask(query, args)
 
     def executemany(self, query: str, rows: Sequence[tuple[Any, ...]]) -> int:
         self._begin(query)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from scheduler.database.bulk import Answer, BulkCursor
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from scheduler.database.connection import Database
 
 
 class Step(NamedTuple):
@@ -14,6 +18,35 @@ class Step(NamedTuple):
     table: str
     key: str | None
     extra: str
+
+
+_SEARCHING = ("SELECT", "UPDATE", "DELETE")
+
+
+def explain(database: Database) -> list[dict[str, Any]]:
+    """Have every searching statement explained before it runs; the list fills up."""
+    plans: list[dict[str, Any]] = []
+
+    class Explained(BulkCursor):
+        def execute(self, query: str, args: object = None) -> int:
+            # executemany passes bytes: an INSERT, which searches nothing.
+            if isinstance(query, str) and query.lstrip().startswith(_SEARCHING):
+                self._explain(query, args)
+            return super().execute(query, args)
+
+        def ask(self, query: str, args: tuple[object, ...]) -> Answer:
+            self._explain(query, args)
+            return super().ask(query, args)
+
+        def _explain(self, query: str, args: object) -> None:
+            super().execute(f"EXPLAIN {self.mogrify(query, args)}")
+            names = [column[0] for column in self.description or ()]
+            rows = [dict(zip(names, row, strict=True)) for row in self.fetchall()]
+            plans.extend({**row, "statement": query} for row in rows)
+
+    with database.transaction() as cursor:
+        cursor.connection.cursorclass = Explained
+    return plans
 
 
 class Explaining:

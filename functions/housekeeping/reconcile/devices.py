@@ -11,9 +11,8 @@ from scheduler.database import load
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pymysql.cursors import Cursor
-
     from housekeeping.tools import Tools
+    from scheduler.database.bulk import BulkCursor
     from scheduler.domain.work import Work
     from scheduler.observability.emf import Metrics
 
@@ -47,7 +46,7 @@ def _suspects(tools: Tools, statement: str) -> list[str]:
 
 
 def _correct(tools: Tools, device_ids: list[str]) -> list[str]:
-    def decide(cursor: Cursor) -> Work:
+    def decide(cursor: BulkCursor) -> Work:
         work = tools.work(load.snapshot(cursor, (), device_ids))
         for id_ in device_ids:
             work.correct_status(id_)

@@ -1,15 +1,14 @@
 """However much lies in the past, a batch reads only what it speaks of."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from scheduler.database.bulk import BulkCursor
 from scheduler.database.connection import Database
 from scheduler.messaging.message import Message
 from tests.integration.housekeeping.past import live_through
 from tests.support.events import EVENT_TYPES, message
+from tests.support.explaining import explain
 from tests.support.functions import Functions
 from tests.support.store import Store
 from tests.support.world import NOW, held, world
@@ -61,24 +60,6 @@ def past(store: Store) -> None:
     store.seed(world(*(held(f"d{n}", by=f"u{n}") for n in range(PRESENT))))
     store.run(MARKS, CHOICES)
     store.rows(ANALYZE)
-
-
-def explain(database: Database) -> list[dict[str, Any]]:
-    """Have every searching statement of a connection explained before it runs."""
-    plans: list[dict[str, Any]] = []
-
-    class Explaining(BulkCursor):
-        def execute(self, query: str, args: object = None) -> int:
-            if isinstance(query, str) and query.lstrip().startswith(SEARCHING):
-                super().execute(f"EXPLAIN {self.mogrify(query, args)}")
-                names = [column[0] for column in self.description or ()]
-                rows = [dict(zip(names, row, strict=True)) for row in self.fetchall()]
-                plans.extend({**row, "statement": query} for row in rows)
-            return super().execute(query, args)
-
-    with database.transaction() as cursor:
-        cursor.connection.cursorclass = Explaining
-    return plans
 
 
 def batch(event_type: str, size: int) -> list[Message]:

@@ -42,6 +42,54 @@ def test_a_read_in_between_sees_what_was_sent_before(database: Database) -> None
         assert names(cursor) == ["second"]
 
 
+def test_each_question_gets_its_own_answer_in_whatever_order_they_are_read(
+    database: Database,
+) -> None:
+    with database.transaction() as cursor:
+        cursor.execute(ADD, ("d1", "first"))
+        first, second = cursor.ask("SELECT %s", (1,)), cursor.ask("SELECT name FROM devices", ())
+        none = cursor.ask("SELECT id FROM devices WHERE id = %s", ("d2",))
+        with cursor.pipelined():
+            cursor.execute(ADD, ("d2", "later"))
+
+        assert (none.rows(), second.rows(), first.rows()) == ((), (("first",),), ((1,),))
+        assert names(cursor) == ["first", "later"]
+
+
+def test_a_question_that_is_refused_fails_the_transaction_and_leaves_a_connection_that_works(
+    database: Database, store: Store
+) -> None:
+    def question_and_more() -> None:
+        with database.transaction() as cursor:
+            cursor.execute(ADD, ("d1", "new"))
+            refused = cursor.ask("SELECT * FROM nowhere", ())
+            cursor.ask("SELECT 1", ())
+            refused.rows()
+
+    with pytest.raises(pymysql.ProgrammingError, match="nowhere"):
+        question_and_more()
+
+    assert store.rows("SELECT * FROM devices") == []
+    with database.transaction() as cursor:
+        assert cursor.ask("SELECT %s", ("works",)).rows() == (("works",),)
+
+
+def test_a_question_whose_answer_nobody_reads_is_not_committed_unheard(
+    database: Database, store: Store
+) -> None:
+    def ask(query: str) -> None:
+        with database.transaction() as cursor:
+            cursor.execute(ADD, ("d1", "new"))
+            cursor.ask(query, ())
+
+    with pytest.raises(pymysql.ProgrammingError, match="nowhere"):
+        ask("SELECT * FROM nowhere")
+    assert store.rows("SELECT * FROM devices") == []
+
+    ask("SELECT 1")
+    assert store.rows("SELECT id FROM devices") == [("d1",)]
+
+
 def run(database: Database, *actions: Callable[[BulkCursor], object]) -> None:
     """Do things in one pipelined transaction."""
     with database.transaction() as cursor, cursor.pipelined():

@@ -9,10 +9,10 @@ import pytest
 
 from housekeeping.jobs import JOBS
 from scheduler.database.brake import engage
-from scheduler.database.bulk import BulkCursor
 from tests.integration.housekeeping.conftest import Keeper, bare, deliver, ends, line
 from tests.integration.housekeeping.past import live_through
 from tests.integration.housekeeping.test_reservations_start import reserved
+from tests.support.explaining import explain
 from tests.support.world import MINUTE, NOW, SECOND, device, held, user, world
 
 if TYPE_CHECKING:
@@ -25,25 +25,6 @@ JOBS_OF_THE_DATABASE = [job for job in JOBS if job != "measure"]
 _READS = "SHOW SESSION STATUS LIKE 'Handler\\_read\\_%'"
 _SEARCHING = ("SELECT", "DELETE", "UPDATE")
 _TABLES = "allocations, notifications, notification_deliveries, outgoing_events, processed_messages"
-
-
-def explain(keeper: Keeper) -> list[dict[str, Any]]:
-    """Have every statement of a connection explained before it runs; the list fills up."""
-    plans: list[dict[str, Any]] = []
-
-    class Explaining(BulkCursor):
-        def execute(self, query: str, args: object = None) -> int:
-            # executemany passes bytes: an INSERT, which searches nothing.
-            if isinstance(query, str) and query.lstrip().startswith(_SEARCHING):
-                super().execute(f"EXPLAIN {self.mogrify(query, args)}")
-                names = [column[0] for column in self.description or ()]
-                rows = [dict(zip(names, row, strict=True)) for row in self.fetchall()]
-                plans.extend({**row, "statement": query} for row in rows)
-            return super().execute(query, args)
-
-    with keeper.database.transaction() as cursor:
-        cursor.connection.cursorclass = Explaining
-    return plans
 
 
 def rows_read(keeper: Keeper) -> int:
@@ -77,7 +58,7 @@ def past(store: Store) -> None:
 
 @pytest.mark.usefixtures("past")
 def test_a_run_reads_only_what_is_due_however_much_lies_in_the_past(keeper: Keeper) -> None:
-    plans, read, handled = explain(keeper), {}, {}
+    plans, read, handled = explain(keeper.database), {}, {}
     for job in JOBS_OF_THE_DATABASE:
         before = rows_read(keeper)
         handled[job] = keeper.run(job)

@@ -193,7 +193,7 @@ def test_who_trips_late_does_not_overrule_the_operator(fleet: Store, database_ur
     """The operator decides while a batch that is one too many is under way."""
     consumer = Store(database_url)
     with consumer.database.transaction() as cursor:
-        loaded = brake.load(cursor, LIMITS, FLEET, NOW)
+        loaded = brake.ask(cursor, LIMITS, FLEET, NOW)()
         assert not all(loaded.lets_through(1) for _ in range(FLEET))
         decide(fleet, brake.release, NOW + MINUTE)
         brake.store(cursor, "scheduler.device-failed", loaded, NOW)
@@ -304,13 +304,12 @@ def test_the_batch_that_trips_costs_one_statement_more(functions: Functions) -> 
 
 def test_devices_are_counted_only_where_their_number_matters(fleet: Store) -> None:
     def rows_read(messages: int) -> int:
-        load = partial(brake.load, limits=LIMITS, messages=messages, now=NOW)
         with fleet.database.transaction() as cursor:
-            load(cursor)
+            brake.ask(cursor, LIMITS, messages, NOW)()
             status = "SHOW SESSION STATUS LIKE 'Handler_read_next'"
             cursor.execute(status)
             before = int(cursor.fetchall()[0][1])
-            load(cursor)
+            brake.ask(cursor, LIMITS, messages, NOW)()
             cursor.execute(status)
             return int(cursor.fetchall()[0][1]) - before
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.database.bulk import BulkCursor
+from scheduler.database.bulk import Answer, BulkCursor
 from scheduler.domain.state import Snapshot
 from scheduler.domain.work import Work
 from scheduler.pipeline.rules import EventRules
@@ -77,10 +77,10 @@ def test_a_device_that_changes_hands_while_it_is_being_locked_is_taken_from_its_
     ]
 
     class Interrupted(BulkCursor):
-        def execute(self, query: str, args: object = None) -> int:
+        def ask(self, query: str, args: tuple[object, ...]) -> Answer:
             if waiting and "FROM devices d" in query:
                 waiting.pop()()
-            return super().execute(query, args)
+            return super().ask(query, args)
 
     with Functions(database_url) as functions:
         with functions.database.transaction() as cursor:

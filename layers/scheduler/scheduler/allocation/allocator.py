@@ -21,9 +21,8 @@ from scheduler.domain.guard import Aggregate
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pymysql.cursors import Cursor
-
     from scheduler.allocation.transactions import Transactions
+    from scheduler.database.bulk import BulkCursor
     from scheduler.domain.changes import Grant
     from scheduler.domain.work import Work
     from scheduler.settings import AllocationStrategy
@@ -121,7 +120,7 @@ class Allocator:
             self._nudge()
         return outcomes
 
-    def _patiently(self, change: Callable[[Cursor], list[Outcome]]) -> list[Outcome]:
+    def _patiently(self, change: Callable[[BulkCursor], list[Outcome]]) -> list[Outcome]:
         for pause in _PAUSES:
             try:
                 return self._transactions.run(change)
@@ -130,7 +129,7 @@ class Allocator:
                 self._sleep(random.uniform(pause / 2, pause))  # noqa: S311 - no secret
         return self._transactions.run(change)
 
-    def _allocate(self, cursor: Cursor, wanted: Sequence[Wanted], actor: str) -> list[Outcome]:
+    def _allocate(self, cursor: BulkCursor, wanted: Sequence[Wanted], actor: str) -> list[Outcome]:
         work = self._transactions.lock(cursor, actor, users={one.user_id for one in wanted})
         keys = Keys(cursor, {one.key for one in wanted if one.key})
         stock = Stock(cursor, self._strategy, Counter(one.wish for one in wanted))

@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
-    from pymysql.cursors import Cursor
-
     from scheduler.allocation.transactions import Transactions
+    from scheduler.database.bulk import BulkCursor
     from scheduler.domain.work import Work
 
 Extended: TypeAlias = AllocationRecord | RefusedError | KeyReusedError
@@ -86,7 +85,7 @@ class Leases:
         )
 
     def _release(
-        self, cursor: Cursor, allocations: Sequence[AllocationRecord], actor: str
+        self, cursor: BulkCursor, allocations: Sequence[AllocationRecord], actor: str
     ) -> list[AllocationRecord]:
         work = self._lock(cursor, allocations, actor)
         wanted = {allocation.id for allocation in allocations}
@@ -101,7 +100,7 @@ class Leases:
 
     def _extend(
         self,
-        cursor: Cursor,
+        cursor: BulkCursor,
         allocations: Sequence[AllocationRecord],
         minutes: int,
         actor: str,
@@ -147,7 +146,9 @@ class Leases:
         (active,) = work.active_allocations(device=allocation.device_id)
         work.extend(active, until)
 
-    def _lock(self, cursor: Cursor, allocations: Sequence[AllocationRecord], actor: str) -> Work:
+    def _lock(
+        self, cursor: BulkCursor, allocations: Sequence[AllocationRecord], actor: str
+    ) -> Work:
         devices = {allocation.device_id for allocation in allocations}
         return self._transactions.lock(cursor, actor, devices=devices)
 

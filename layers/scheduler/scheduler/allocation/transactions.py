@@ -12,10 +12,9 @@ from scheduler.domain.work import Work
 from scheduler.ids import NewId, uuid7
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection
 
-    from pymysql.cursors import Cursor
-
+    from scheduler.database.bulk import BulkCursor
     from scheduler.database.connection import Database
     from scheduler.domain.model import Quota
 
@@ -32,7 +31,7 @@ class Transactions:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     new_id: NewId = uuid7
 
-    def run(self, change: Callable[[Cursor], T]) -> T:
+    def run(self, change: Callable[[BulkCursor], T]) -> T:
         """Return what a change returns that is committed.
 
         Raises:
@@ -48,11 +47,11 @@ class Transactions:
 
     def lock(
         self,
-        cursor: Cursor,
+        cursor: BulkCursor,
         actor: str,
         *,
-        users: Iterable[str] = (),
-        devices: Iterable[str] = (),
+        users: Collection[str] = (),
+        devices: Collection[str] = (),
     ) -> Work:
         """Lock users with what they hold, and devices with who holds them; return the work on them.
 

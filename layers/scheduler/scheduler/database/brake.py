@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from scheduler.domain.brake import WINDOW, Brake, BrakeLimits, BrakeState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pymysql.cursors import Cursor
+
+    from scheduler.database.bulk import BulkCursor
 
 _RUNNING: Final = """
     SELECT COUNT(*) FROM devices WHERE status IN ('available', 'allocated') AND health = 'running'
@@ -57,16 +61,22 @@ class BrakeStatus(NamedTuple):
     held: int
 
 
-def load(cursor: Cursor, limits: BrakeLimits, messages: int, now: datetime) -> Brake:
-    """Return the brake for a batch of so many messages.
+def ask(
+    cursor: BulkCursor, limits: BrakeLimits, messages: int, now: datetime
+) -> Callable[[], Brake]:
+    """Ask for the brake for a batch of so many messages; what is returned waits for the answer.
 
     Nothing is locked, so that queues do not wait for each other: what another one is just
     committing – one batch – is not counted yet.
     """
-    cursor.execute(_LOAD, (messages, limits.devices, _since(now)))
-    engaged, open_until, lately, running = _only_row(cursor)
-    state = BrakeState(_utc(engaged), _utc(open_until), int(lately), running)
-    return Brake(limits, state, now)
+    answer = cursor.ask(_LOAD, (messages, limits.devices, _since(now)))
+
+    def brake() -> Brake:
+        ((engaged, open_until, lately, running),) = answer.rows()
+        state = BrakeState(_utc(engaged), _utc(open_until), int(lately), running)
+        return Brake(limits, state, now)
+
+    return brake
 
 
 def store(cursor: Cursor, queue: str, brake: Brake, now: datetime) -> None:

@@ -1,18 +1,41 @@
-"""A cursor for batches: many rows in one statement, their values written quickly."""
+"""A cursor for batches: many rows in one statement, and statements sent ahead of their answers."""
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from pymysql import MySQLError
+from pymysql import InterfaceError, MySQLError
 from pymysql.constants import COMMAND
 from pymysql.converters import escape_datetime
 from pymysql.cursors import Cursor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+
+class Answer:
+    """What the server says to a statement that was sent ahead."""
+
+    def __init__(self, await_answer: Callable[[Answer], None]) -> None:
+        self._await = await_answer
+        self._rows: Sequence[tuple[Any, ...]] | None = None
+
+    def rows(self) -> Sequence[tuple[Any, ...]]:
+        """Return the rows, after waiting for them if need be.
+
+        Raises:
+            pymysql.MySQLError: this statement, or one sent before it, was refused.
+        """
+        if self._rows is None:
+            self._await(self)
+        return self._rows or ()
+
+    def arrived(self, rows: Sequence[tuple[Any, ...]] | None) -> None:
+        """Keep what the server said; a write has no rows."""
+        self._rows = rows or ()
 
 
 class BulkCursor(Cursor):
@@ -25,8 +48,28 @@ class BulkCursor(Cursor):
     max_stmt_length = 8 << 20
     """Half of max_allowed_packet (16 MiB, the default of MariaDB and RDS), in bytes."""
 
-    _pipelining = False
-    _unanswered = 0
+    def __init__(self, connection: Any) -> None:  # noqa: ANN401 - PyMySQL's Connection
+        super().__init__(connection)
+        self._pipelining = False
+        self._unanswered: deque[Answer] = deque()
+
+    def ask(self, query: str, args: tuple[object, ...]) -> Answer:
+        """Send a query without waiting for its answer, to send more meanwhile.
+
+        The server answers in the order of sending, and goes on after a statement that it refused:
+        only for a transaction that is then rolled back as a whole.
+        """
+        return self._send(self.mogrify(query, args))
+
+    def __exit__(self, *raised: object) -> None:
+        """Read the answers that nobody waited for; after an interrupt there is no telling whose."""
+        try:
+            if raised[1] is None:
+                self._await_answers()
+            elif isinstance(raised[1], Exception):
+                self._forget_answers()
+        finally:
+            super().__exit__(*raised)
 
     @contextmanager
     def pipelined(self) -> Iterator[None]:
@@ -43,8 +86,7 @@ class BulkCursor(Cursor):
         try:
             yield
         except Exception:
-            with suppress(MySQLError):
-                self._await_answers()
+            self._forget_answers()
             raise
         finally:
             self._pipelining = False
@@ -52,30 +94,50 @@ class BulkCursor(Cursor):
 
     def _query(self, query: Any) -> int:  # noqa: ANN401 - PyMySQL's signature
         if self._pipelining and _is_write(query):
-            self.connection._execute_command(COMMAND.COM_QUERY, query)  # type: ignore[attr-defined]  # noqa: SLF001
-            self._unanswered += 1
+            self._send(query)
             return 0
         self._await_answers()
         rows: int = super()._query(query)  # type: ignore[misc]
         return rows
 
-    def _await_answers(self) -> None:
+    def _send(self, query: Any) -> Answer:  # noqa: ANN401 - text or bytes
+        self.connection._execute_command(COMMAND.COM_QUERY, query)  # type: ignore[attr-defined]  # noqa: SLF001
+        answer = Answer(self._await_answers)
+        self._unanswered.append(answer)
+        return answer
+
+    def _await_answers(self, until: Answer | None = None) -> None:
+        """Read the answers up to one, or all; raise the first refusal if there are any."""
         refused: MySQLError | None = None
-        connection: Any = self.connection
-        awaited, self._unanswered = self._unanswered, 0
-        for _ in range(awaited):
-            if not connection.open:
-                break
-            connection._next_seq_id = 1  # noqa: SLF001 - each answer counts its packets from here
+        while self._unanswered:
+            answer = self._unanswered.popleft()
             try:
-                connection._read_query_result()  # noqa: SLF001 - the half of query() that reads
+                answer.arrived(self._read_answer())
             except MySQLError as error:
                 refused = refused or error
-            except Exception:
-                connection.close()  # those left would be taken for answers to later statements
-                raise
+            if answer is until:
+                break
         if refused:
             raise refused
+
+    def _forget_answers(self) -> None:
+        with suppress(MySQLError):
+            self._await_answers()
+
+    def _read_answer(self) -> Sequence[tuple[Any, ...]] | None:
+        connection: Any = self.connection
+        if not connection.open:
+            raise InterfaceError(0, "the connection was lost before this answer")
+        connection._next_seq_id = 1  # noqa: SLF001 - each answer counts its packets from here
+        try:
+            connection._read_query_result()  # noqa: SLF001 - the half of query() that reads
+        except MySQLError:
+            raise
+        except Exception:
+            connection.close()  # those left would be taken for answers to later statements
+            raise
+        rows: Sequence[tuple[Any, ...]] | None = connection._result.rows  # noqa: SLF001
+        return rows
 
     def _mogrify(self, query: str, args: Any) -> str:  # noqa: ANN401 - PyMySQL's signature
         if type(args) is not tuple:

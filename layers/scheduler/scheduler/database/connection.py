@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import pymysql
-from pymysql.constants import CR, ER
+from pymysql.constants import CR, ER, FIELD_TYPE
+from pymysql.converters import conversions
 
 from scheduler import credentials
 from scheduler.credentials import CredentialsUnavailableError
@@ -36,6 +38,12 @@ _SESSION: Final = (
     # A long IN list stays a range scan in key order instead of becoming a hashed subquery.
     " in_predicate_conversion_threshold = 0"
 )
+
+_CONVERTERS: Final[dict[Any, Any]] = {
+    **conversions,
+    # PyMySQL takes a time apart with a regular expression.
+    FIELD_TYPE.DATETIME: datetime.fromisoformat,
+}
 
 _UNAVAILABLE: Final = frozenset(
     {
@@ -157,6 +165,7 @@ def connect(settings: DatabaseSettings, patience: int = _READ_TIMEOUT) -> Connec
         write_timeout=patience,
         init_command=_SESSION,
         cursorclass=BulkCursor,
+        conv=_CONVERTERS,
         **_tls(settings),
     )
     _let_statements_take(connection, patience)

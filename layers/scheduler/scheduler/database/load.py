@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from scheduler.domain.guard import Aggregate, Concern, MarkKey, Stamp
 from scheduler.domain.model import Allocation, Device, DeviceStatus, Health, Quota, User, UserStatus
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from pymysql.cursors import Cursor
+
+    from scheduler.database.bulk import Answer, BulkCursor
 
 _PROCESSED: Final = """
     SELECT message_id, body_sha256 FROM processed_messages
@@ -55,9 +57,14 @@ class SnapshotMovedError(Exception):
     """A device changed hands between two statements; the transaction must be run again."""
 
 
-def processed(cursor: Cursor, queue: str, message_ids: Collection[str]) -> dict[str, bytes]:
-    """Return the messages of a queue whose effect is in the database, with their body hashes."""
-    return dict(_rows(cursor, _PROCESSED, queue, tuple(message_ids)))
+def ask_processed(cursor: BulkCursor, queue: str, message_ids: Collection[str]) -> Answer:
+    """Ask which messages of a queue have their effect in the database: ids and body hashes."""
+    return cursor.ask(_PROCESSED, (queue, tuple(message_ids)))
+
+
+def ask_holders(cursor: BulkCursor, devices: Collection[str]) -> Answer | None:
+    """Ask who holds the devices, if there are any."""
+    return cursor.ask(_HOLDERS, (tuple(devices),)) if devices else None
 
 
 def outline(cursor: Cursor, users: Collection[str]) -> Snapshot:
@@ -74,26 +81,45 @@ def free_users(cursor: Cursor, users: Collection[str]) -> Snapshot:
     return loaded
 
 
-def snapshot(cursor: Cursor, users: Iterable[str], devices: Iterable[str]) -> Snapshot:
+def snapshot(cursor: BulkCursor, users: Collection[str], devices: Collection[str]) -> Snapshot:
     """Lock users and devices, with the holders of the devices and the devices of the users.
 
     Raises:
         SnapshotMovedError: a device got another holder before it was locked.
     """
-    subjects, device_ids = set(users), set(devices)
-    user_ids = set(subjects)
-    if device_ids:
-        user_ids |= {user for (user,) in _rows(cursor, _HOLDERS, tuple(device_ids))}
-    loaded = Snapshot()
-    if user_ids:
-        _read_users(loaded, _rows(cursor, _LOCK_USERS, tuple(sorted(user_ids))))
-    if subjects:
-        device_ids |= {device for (device,) in _rows(cursor, _HELD_DEVICES, tuple(subjects))}
-    if device_ids:
-        _read_devices(loaded, _rows(cursor, _LOCK_DEVICES, tuple(sorted(device_ids))))
-    if any(allocation.user_id not in loaded.users for allocation in loaded.allocations.values()):
-        raise SnapshotMovedError
-    return loaded
+    return lock(cursor, users, devices, ask_holders(cursor, devices)).snapshot()
+
+
+def lock(
+    cursor: BulkCursor, users: Collection[str], devices: Collection[str], holders: Answer | None
+) -> Locking:
+    """Begin what `snapshot` does, given who holds the devices."""
+    user_ids = {*users, *(user for (user,) in holders.rows())} if holders else set(users)
+    locked_users = cursor.ask(_LOCK_USERS, (tuple(sorted(user_ids)),)) if user_ids else None
+    device_ids = set(devices)
+    if users:
+        held = cursor.ask(_HELD_DEVICES, (tuple(users),))
+        device_ids |= {device for (device,) in held.rows()}
+    locked_devices = cursor.ask(_LOCK_DEVICES, (tuple(sorted(device_ids)),)) if device_ids else None
+    return Locking(locked_users, locked_devices)
+
+
+class Locking(NamedTuple):
+    """Users and devices that the server is about to lock; it may be asked more meanwhile."""
+
+    users: Answer | None
+    devices: Answer | None
+
+    def snapshot(self) -> Snapshot:
+        """Return what was locked; see `snapshot`."""
+        loaded = Snapshot()
+        if self.users:
+            _read_users(loaded, self.users.rows())
+        if self.devices:
+            _read_devices(loaded, self.devices.rows())
+        if any(held.user_id not in loaded.users for held in loaded.allocations.values()):
+            raise SnapshotMovedError
+        return loaded
 
 
 def _read_users(into: Snapshot, rows: Iterable[Any]) -> None:

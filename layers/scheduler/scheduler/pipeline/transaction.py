@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from scheduler.allocation.waiting.hand_over import hand_over
 from scheduler.database import brake as brakes
@@ -21,15 +21,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from pymysql.cursors import Cursor
-
+    from scheduler.database.bulk import Answer, BulkCursor
     from scheduler.database.connection import Database
     from scheduler.domain.brake import Brake, BrakeLimits
     from scheduler.domain.model import Quota
+    from scheduler.domain.state import Snapshot
     from scheduler.ids import NewId
     from scheduler.messaging.validate import Parsed
     from scheduler.payments.ledger import PaymentLedger
     from scheduler.pipeline.rules import Handling
+
+
+class _Loaded(NamedTuple):
+    """What a batch must know: of itself, of the payments, of users and devices, of the brake."""
+
+    processed: dict[str, bytes]
+    counted: Counted
+    snapshot: Snapshot
+    brake: Brake | None
 
 
 class BatchTransaction:
@@ -62,43 +71,51 @@ class BatchTransaction:
         return run_again_when_overtaken(lambda: self._apply(batch, handling))
 
     def _apply(self, batch: Sequence[Parsed], handling: Handling) -> list[Outcome]:
-        now = self._clock()
+        now, queue = self._clock(), batch[0].message.queue
         with self._database.transaction() as cursor:
-            ids = {parsed.identity.id for parsed in batch}
-            processed = load.processed(cursor, batch[0].message.queue, ids)
-            counted = self._count_payments(cursor, batch, processed, now)
-            subjects = {parsed.event.subject_id for parsed in batch}
-            by_user = handling.contract.aggregate is Aggregate.USER
-            snapshot = load.snapshot(
-                cursor, users=subjects if by_user else (), devices=() if by_user else subjects
-            )
+            loaded = self._load(cursor, batch, handling, now)
             # Read again: whatever we waited for was allocated before this moment.
-            work = Work(snapshot, self._clock(), self._default_quota, counted.counts)
-            brake = self._load_brake(cursor, handling, len(batch), now)
-            outcomes = decide(batch, work, handling, processed, counted, brake)
+            counts = loaded.counted.counts
+            work = Work(loaded.snapshot, self._clock(), self._default_quota, counts)
+            outcomes = decide(batch, work, handling, loaded.processed, loaded.counted, loaded.brake)
             effective = [o.parsed for o in outcomes if o.verdict in EFFECTIVE and o.parsed]
             hand_over(cursor, work)
             with cursor.pipelined():
                 commit(cursor, work, effective, self._new_id)
-                if brake:
-                    brakes.store(cursor, batch[0].message.queue, brake, now)
+                if loaded.brake:
+                    brakes.store(cursor, queue, loaded.brake, now)
                 if noted := redelivered([parsed.message for parsed in batch]):
-                    deliveries.forget(cursor, batch[0].message.queue, noted)
+                    deliveries.forget(cursor, queue, noted)
         return _answering_for(len(work.grants), outcomes)
 
-    def _load_brake(
-        self, cursor: Cursor, handling: Handling, messages: int, now: datetime
-    ) -> Brake | None:
-        if self._brake is None or not handling.contract.braked:
-            return None
-        return brakes.load(cursor, self._brake, messages, now)
+    def _load(
+        self, cursor: BulkCursor, batch: Sequence[Parsed], handling: Handling, now: datetime
+    ) -> _Loaded:
+        """Read in as few waits as there are reads that depend on others."""
+        subjects = {parsed.event.subject_id for parsed in batch}
+        by_user = handling.contract.aggregate is Aggregate.USER
+        users, devices = (subjects, set[str]()) if by_user else (set[str](), subjects)
+        ids = {parsed.identity.id for parsed in batch}
+        processed = load.ask_processed(cursor, batch[0].message.queue, ids)
+        holders = load.ask_holders(cursor, devices)
+        counted = self._count_payments(cursor, batch, processed, now)
+        locking = load.lock(cursor, users, devices, holders)
+        braked = self._brake if handling.contract.braked else None
+        # Behind the locks: after a wait for them the brake may have been engaged.
+        brake = braked and brakes.ask(cursor, braked, len(batch), now)
+        snapshot = locking.snapshot()
+        return _Loaded(dict(processed.rows()), counted, snapshot, brake() if brake else None)
 
     def _count_payments(
-        self, cursor: Cursor, batch: Sequence[Parsed], processed: dict[str, bytes], now: datetime
+        self, cursor: BulkCursor, batch: Sequence[Parsed], processed: Answer, now: datetime
     ) -> Counted:
         """Count what is neither processed nor outdated, before any row is locked."""
-        paying = [p for p in batch if p.event.payment and p.identity.id not in processed]
+        paying = [parsed for parsed in batch if parsed.event.payment]
         if not paying or self._ledger is None:
+            return Counted()
+        done = dict(processed.rows())
+        paying = [parsed for parsed in paying if parsed.identity.id not in done]
+        if not paying:
             return Counted()
         users = {parsed.event.subject_id for parsed in paying}
         before = Work(load.outline(cursor, users), now, self._default_quota)

@@ -24,10 +24,9 @@ from scheduler.domain.guard import Aggregate
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pymysql.cursors import Cursor
-
     from scheduler.allocation.reservation.calendar import Slot
     from scheduler.allocation.transactions import Transactions
+    from scheduler.database.bulk import BulkCursor
     from scheduler.domain.model import User
 
 # Whoever looks for a free slot waits here for whoever has found one and not yet committed. The
@@ -107,7 +106,7 @@ class ReservationBook:
         self._nudge()
         return cancelled
 
-    def _reserve(self, cursor: Cursor, booking: Booking) -> Reservation:
+    def _reserve(self, cursor: BulkCursor, booking: Booking) -> Reservation:
         work = self._transactions.lock(cursor, "", users=[booking.user_id])
         keys = Keys(cursor, [booking.key] if booking.key else [])
         if before := keys.recall(booking.key, booking.content):
@@ -126,7 +125,7 @@ class ReservationBook:
         keys.write(work.now)
         return _get(cursor, id_)
 
-    def _cancel(self, cursor: Cursor, reservation: Reservation) -> Reservation:
+    def _cancel(self, cursor: BulkCursor, reservation: Reservation) -> Reservation:
         users, devices = [reservation.user_id], [reservation.device_id]
         work = self._transactions.lock(cursor, "", users=users, devices=devices)
         if _get(cursor, reservation.id).status is ReservationStatus.RESERVED:
@@ -139,7 +138,7 @@ class ReservationBook:
         return _get(cursor, reservation.id)
 
 
-def _require_quota(cursor: Cursor, user: User, booking: Booking) -> None:
+def _require_quota(cursor: BulkCursor, user: User, booking: Booking) -> None:
     """Return if the user may hold as many devices at once; what each has is asked at the start.
 
     Raises:
@@ -156,7 +155,7 @@ def _require_quota(cursor: Cursor, user: User, booking: Booking) -> None:
         raise RefusedError(Refusal.QUOTA_EXCEEDED, details)
 
 
-def _device(cursor: Cursor, booking: Booking, room: Room) -> str:
+def _device(cursor: BulkCursor, booking: Booking, room: Room) -> str:
     if device_id := calendar.free_device(cursor, booking.slot, booking.wish, room):
         return device_id
     other = calendar.nearest(cursor, booking.slot, booking.wish, room)
@@ -177,7 +176,7 @@ def _room(user: User) -> Room:
     )
 
 
-def _get(cursor: Cursor, reservation_id: str) -> Reservation:
+def _get(cursor: BulkCursor, reservation_id: str) -> Reservation:
     found = reservations.find(cursor, reservation_id)
     if found is None:
         raise LookupError(f"reservation {reservation_id} has vanished")

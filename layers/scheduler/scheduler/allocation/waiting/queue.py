@@ -18,10 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from pymysql.cursors import Cursor
-
     from scheduler.allocation.allocator import Wanted
     from scheduler.allocation.transactions import Transactions
+    from scheduler.database.bulk import BulkCursor
     from scheduler.domain.work import Work
     from scheduler.settings import WaitingSettings
 
@@ -77,7 +76,7 @@ class WaitingLine:
         """
         return self._transactions.run(lambda cursor: self._leave(cursor, place))
 
-    def _join(self, cursor: Cursor, wanted: Wanted) -> Place | str:
+    def _join(self, cursor: BulkCursor, wanted: Wanted) -> Place | str:
         work = self._transactions.lock(cursor, "", users=[wanted.user_id])
         keys = Keys(cursor, [wanted.key] if wanted.key else [])
         if before := keys.recall(wanted.key, wanted.content):
@@ -91,13 +90,13 @@ class WaitingLine:
         keys.write(work.now)
         return place
 
-    def _look_again(self, cursor: Cursor, place: Place) -> bool:
+    def _look_again(self, cursor: BulkCursor, place: Place) -> bool:
         work = self._transactions.lock(cursor, "")
         serve(cursor, work, [place], self._strategy)
         commit(cursor, work, [], self._transactions.new_id)
         return bool(work.grants)
 
-    def _leave(self, cursor: Cursor, place: Place) -> Place:
+    def _leave(self, cursor: BulkCursor, place: Place) -> Place:
         work = self._transactions.lock(cursor, "", users=[place.user_id])
         if _get(cursor, place.id).status is PlaceStatus.WAITING:
             places.end(cursor, [place.id], PlaceStatus.CANCELLED, work.now)
@@ -116,7 +115,7 @@ class WaitingLine:
         )
 
 
-def _require_room(cursor: Cursor, work: Work, wanted: Wanted) -> None:
+def _require_room(cursor: BulkCursor, work: Work, wanted: Wanted) -> None:
     user = work.user(wanted.user_id)
     require_may_allocate(user)
     room_for(work, user.id, wanted.wish)
@@ -128,14 +127,14 @@ def _require_room(cursor: Cursor, work: Work, wanted: Wanted) -> None:
         raise RefusedError(Refusal.QUOTA_EXCEEDED, details)
 
 
-def _get(cursor: Cursor, place_id: str) -> Place:
+def _get(cursor: BulkCursor, place_id: str) -> Place:
     found = places.find(cursor, place_id)
     if found is None:
         raise LookupError(f"place {place_id} has vanished")
     return found
 
 
-def _insert(cursor: Cursor, place: Place) -> None:
+def _insert(cursor: BulkCursor, place: Place) -> None:
     wish, times = place.wish, (naive(place.created_at), naive(place.expires_at))
     row = (place.id, place.user_id, place.priority, place.minutes)
     cursor.execute(_JOIN, (*row, wish.cpu_cores, wish.memory_mb, *times))
