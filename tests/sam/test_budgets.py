@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 
+from local.template import function_variable
 from tests.sam.built import BUILD, PYTHON, SERVICES, function_of, import_path
 
 MEGABYTE = 1_000_000
@@ -38,6 +39,7 @@ VARIABLES = {
     "DATABASE_URL": "mysql://scheduler@127.0.0.1:1/cloudphone",
     "EMAIL_FROM": "no-reply@example.com",
     "PAYMENT_FAILURES_TABLE": "payment-failures",
+    "PYDANTIC_DISABLE_PLUGINS": function_variable("PYDANTIC_DISABLE_PLUGINS"),
     "REALTIME_CONNECTIONS_TABLE": "realtime-connections",
     "REALTIME_TICKETS_TABLE": "realtime-tickets",
     "WEBSOCKET_ENDPOINT": "https://abc.execute-api.us-east-1.amazonaws.com/live",

@@ -11,6 +11,7 @@ from tests.template.conftest import ROOT
 from tests.template.stack import Stack
 
 PROBE = ROOT / "tests" / "template" / "settings_read.py"
+OF_LIBRARIES = ("POWERTOOLS_", "PYDANTIC_")
 POWERTOOLS = {
     "POWERTOOLS_LOG_LEVEL": {"Ref": "LogLevel"},
     "POWERTOOLS_METRICS_NAMESPACE": {"Ref": "MetricsNamespace"},
@@ -59,7 +60,7 @@ OF_LAMBDA = {
 
 def variables(stack: Stack, function: str) -> set[str]:
     names = stack.functions[function]["Environment"]["Variables"]
-    return {name for name in names if not name.startswith("POWERTOOLS_")}
+    return {name for name in names if not name.startswith(OF_LIBRARIES)}
 
 
 def read_at_cold_start(stack: Stack, function: str) -> set[str]:
