@@ -11,6 +11,9 @@ from housekeeping.jobs import JOBS
 from housekeeping.reconcile.findings import Finding
 from housekeeping.runner import Status
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE, WORK_QUEUES, WorkQueue
+from scheduler.pipeline.settle import Settlement
+from tests.support.deciding import handling_of
+from tests.support.events import QUEUE_OF
 from tests.template.conftest import ROOT
 from tests.template.stack import Stack
 
@@ -69,6 +72,29 @@ def test_dead_letters_alarm(alarms: dict[str, dict[str, Any]]) -> None:
     assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
 
 
+def test_every_event_that_is_acknowledged_without_effect_alarms(
+    alarms: dict[str, dict[str, Any]],
+) -> None:
+    watched = [
+        {one["Name"]: one["Value"] for one in alarm["Dimensions"]}
+        for alarm in alarms.values()
+        if alarm.get("MetricName") == "scheduler_event_consumed_total"
+    ]
+    informational = [
+        handling_of(queue).contract.event_type
+        for queue in QUEUE_OF.values()
+        if not handling_of(queue).contract.critical
+    ]
+
+    assert watched == [{"event_type": one, "status": Settlement.ERROR} for one in informational]
+
+
+def test_an_api_that_fails_alarms(alarms: dict[str, dict[str, Any]]) -> None:
+    (alarm,) = (one for one in alarms.values() if one.get("MetricName") == "5xx")
+
+    assert alarm["Dimensions"] == [{"Name": "ApiId", "Value": "HttpApiId"}]  # the parameter
+
+
 def test_every_finding_of_the_reconciler_alarms(alarms: dict[str, dict[str, Any]]) -> None:
     kinds = {
         alarm["Dimensions"][0]["Value"]
@@ -114,7 +140,7 @@ def test_the_dashboard_is_json(nested: dict[str, Stack]) -> None:
 def test_alarms_watch_the_metrics_of_their_own_stack_only(
     stack: Stack, nested: dict[str, Stack]
 ) -> None:
-    own = {"Namespace", "AWS/Lambda", "AWS/AmazonMQ", "AWS/RDS"}
+    own = {"Namespace", "AWS/ApiGateway", "AWS/Lambda", "AWS/AmazonMQ", "AWS/RDS"}
 
     for name in ("operations", "shard"):
         for alarm in nested[name].of_type("AWS::CloudWatch::Alarm").values():
