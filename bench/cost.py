@@ -1,4 +1,4 @@
-"""What a batch of a hundred costs: statements, bytes, and time by stage."""
+"""What a batch of a hundred costs: statements, bytes, time by stage, and settling failures."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from bench import settling
 from bench.results import FOLDER
 from bench.workload import DEVICE_FAILED, invocations, seed
 from local.paths import ROOT
@@ -53,3 +54,4 @@ def measure(stand: Stand) -> Iterator[tuple[str, dict[str, Any]]]:
             stage,
             {"us_per_event": 1e6 * wall / _BATCH, "function_cpu_us_per_event": 1e6 * cpu / _BATCH},
         )
+    yield "settling: 100 failures parked", settling.measure(stand.rabbitmq.url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -13,7 +14,8 @@ from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pydantic import ValidationError
 
 from ops.errors import InvalidInputError, OpsError
-from scheduler.messaging.publisher import TIMEOUT, Outbound, answering, parameters, send
+from scheduler.messaging.link import innermost, send
+from scheduler.messaging.publisher import TIMEOUT, Outbound, parameters
 from scheduler.settings import BrokerSettings
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ def publish(channel: BlockingChannel, message: Outbound) -> None:
         OpsError: no queue took it.
     """
     try:
-        with answering(channel.connection, TIMEOUT):
+        with _answering(channel.connection):
             send(channel, message, mandatory=True)
     except exceptions.UnroutableError:
         raise OpsError(
@@ -81,6 +83,23 @@ def publish(channel: BlockingChannel, message: Outbound) -> None:
         raise OpsError(
             f"the broker refused {message.routing_key}: a queue that receives it is full"
         ) from None
+
+
+@contextmanager
+def _answering(connection: pika.BlockingConnection) -> Iterator[None]:
+    """Hang up when the block takes longer than `TIMEOUT`; it then raises AMQPConnectionError.
+
+    pika awaits an answer for ever, and a queue without a leader never gives one
+    (https://github.com/rabbitmq/rabbitmq-server/issues/10070). The timer is the one pika has for
+    connections that the broker blocks.
+    """
+    impl = connection._impl  # noqa: SLF001 - pika offers no other way
+    late = exceptions.AMQPConnectionError(f"no answer within {TIMEOUT:g} s")
+    timer = impl._adapter_call_later(TIMEOUT, partial(impl._terminate_stream, late))  # noqa: SLF001
+    try:
+        yield
+    finally:
+        impl._adapter_remove_timeout(timer)  # noqa: SLF001
 
 
 def location(broker_url: str) -> str:
@@ -116,18 +135,11 @@ def _explain(error: BaseException, broker_url: str) -> str:
             return (
                 f"{broker} does not let this user into the virtual host {urlsplit(broker_url).path}"
             )
-    cause = _innermost(error)
+    cause = innermost(error)
     if isinstance(cause, ssl.SSLCertVerificationError):
         return (
             f"the certificate of {broker} does not verify ({cause.verify_message}): if it is of an"
             " authority of your own, set SSL_CERT_FILE to the authority's certificate"
         )
-    return f"cannot reach the broker at {broker}: {cause or type(error).__name__}"
-
-
-def _innermost(error: BaseException) -> object:
-    """Return what pika's connection errors wrap."""
-    wrapped = getattr(error, "exception", None) or next(iter(error.args), None)
-    if isinstance(wrapped, BaseException):
-        return _innermost(wrapped)
-    return error if isinstance(error, OSError) else str(error)
+    why = cause if isinstance(cause, OSError) else str(cause)
+    return f"cannot reach the broker at {broker}: {why or type(error).__name__}"

@@ -17,7 +17,7 @@ from notification_dispatch.dispatcher import Dispatcher
 from notification_dispatch.lane import Lane
 from notification_dispatch.shift import LONGEST_SEND
 from scheduler.database.connection import Database
-from scheduler.messaging.bulk_publisher import BulkPublisher
+from scheduler.messaging.publisher import Publisher
 from scheduler.outbox.claims import Claims
 from scheduler.outbox.outgoing import OutgoingEvents
 from scheduler.pipeline.deadline import Deadline
@@ -44,7 +44,7 @@ def dispatcher(settings: DispatchSettings, longest_send: float = LONGEST_SEND) -
         Lane(Claims(Database(settings), sender.channel, _now), sender, threads=threads, clock=_now)
         for sender in senders
     ]
-    events = OutgoingEvents(Database(settings), BulkPublisher(settings), _now)
+    events = OutgoingEvents(Database(settings), Publisher(settings, mandatory=False), _now)
     return Dispatcher(lanes, Announcer(events), _now, longest_send)
 
 

@@ -102,17 +102,18 @@ class CrashingDatabase(Database):
 
 
 class CrashingPublisher(Publisher):
-    """A publisher with crash points around each message, nudges of the dispatcher apart."""
+    """A publisher with crash points before, within and after a batch, and around a nudge."""
 
     def __init__(self, settings: BrokerSettings, fuse: Fuse) -> None:
         super().__init__(settings)
         self._fuse = fuse
 
     def publish(self, messages: Iterable[Outbound]) -> None:
-        for message in messages:
-            nudge = message.routing_key == NOTIFICATION_QUEUE
+        listed = list(messages)
+        nudge = any(message.routing_key == NOTIFICATION_QUEUE for message in listed)
+        for part in filter(None, (listed[:1], listed[1:])):
             self._fuse.reach(CrashPoint.BEFORE_NUDGE if nudge else CrashPoint.BEFORE_PUBLISH)
-            super().publish([message])
+            super().publish(part)
             self._fuse.reach(CrashPoint.AFTER_NUDGE if nudge else CrashPoint.AFTER_PUBLISH)
 
 

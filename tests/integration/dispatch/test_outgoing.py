@@ -11,11 +11,12 @@ import pika
 import pytest
 
 from scheduler.database.connection import Database
-from scheduler.messaging.bulk_publisher import BulkPublisher
-from scheduler.messaging.publisher import BrokerUnavailableError, Outbound
+from scheduler.messaging.publisher import BrokerUnavailableError, Outbound, Publisher
 from scheduler.messaging.topology import EVENTS_EXCHANGE
 from scheduler.outbox.outgoing import AT_ONCE, OutgoingEvents
 from scheduler.settings import BrokerSettings
+from tests.integration.local.proxy import Proxy
+from tests.support.functions import NOWHERE
 from tests.support.queues import Queues
 from tests.support.together import together
 from tests.support.world import NOW
@@ -23,6 +24,7 @@ from tests.support.world import NOW
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from local.servers.rabbitmq import RabbitMQ
     from tests.support.outbox import Outbox
     from tests.support.store import Store
 
@@ -31,8 +33,9 @@ SUBSCRIBER = "billing.device-events"
 UNPUBLISHED = "SELECT COUNT(*) FROM outgoing_events WHERE published_at IS NULL"
 
 
-def broker(url: str) -> BrokerSettings:
-    return BrokerSettings.model_validate({"BROKER_URL": url})
+def to(url: str) -> Publisher:
+    """Return a publisher as the dispatcher's."""
+    return Publisher(BrokerSettings.model_validate({"BROKER_URL": url}), mandatory=False)
 
 
 @pytest.fixture
@@ -48,13 +51,13 @@ def subscriber(broker_url: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def publisher(broker_url: str) -> Iterator[BulkPublisher]:
-    with closing(BulkPublisher(broker(broker_url))) as made:
+def publisher(broker_url: str) -> Iterator[Publisher]:
+    with closing(to(broker_url)) as made:
         yield made
 
 
 @pytest.fixture
-def events(database: Database, publisher: BulkPublisher) -> OutgoingEvents:
+def events(database: Database, publisher: Publisher) -> OutgoingEvents:
     return OutgoingEvents(database, publisher, lambda: NOW)
 
 
@@ -111,7 +114,7 @@ def test_while_one_publishes_another_stands_back(
 
     with (
         closing(Database(store.settings)) as other,
-        OutgoingEvents(other, _Nowhere(), lambda: NOW)._alone() as alone,
+        OutgoingEvents(other, to(NOWHERE), lambda: NOW)._alone() as alone,
     ):
         assert alone
         assert events.publish_next() == 0
@@ -123,9 +126,7 @@ def test_without_broker_events_wait(
     database: Database, outbox: Outbox, store: Store, events: OutgoingEvents
 ) -> None:
     outbox.happened(("device.released", "{}"), ("device.allocated", "{}"))
-    cut_off = OutgoingEvents(
-        database, BulkPublisher(broker("amqp://127.0.0.1:1/nowhere")), lambda: NOW
-    )
+    cut_off = OutgoingEvents(database, to(NOWHERE), lambda: NOW)
 
     with pytest.raises(BrokerUnavailableError):
         cut_off.publish_next()
@@ -135,7 +136,7 @@ def test_without_broker_events_wait(
 
 
 def test_who_dies_between_publishing_and_noting_it_leaves_a_repetition_not_a_gap(
-    database: Database, publisher: BulkPublisher, outbox: Outbox, broker_url: str, subscriber: str
+    database: Database, publisher: Publisher, outbox: Outbox, broker_url: str, subscriber: str
 ) -> None:
     outbox.happened(*[("device.released", f'{{"n": {n}}}') for n in range(3)])
     dying = OutgoingEvents(database, _DiesAfter(publisher), lambda: NOW)
@@ -149,22 +150,39 @@ def test_who_dies_between_publishing_and_noting_it_leaves_a_repetition_not_a_gap
 
 
 def test_a_connection_that_died_in_a_freeze_is_rebuilt(
-    events: OutgoingEvents,
-    publisher: BulkPublisher,
-    outbox: Outbox,
-    broker_url: str,
-    subscriber: str,
+    database: Database, outbox: Outbox, rabbitmq: RabbitMQ, broker_url: str, subscriber: str
 ) -> None:
-    outbox.happened(("device.released", '{"n": 1}'))
-    publish_all(events)
-    assert publisher._connection
-    publisher._connection.close()
-
-    outbox.happened(("device.released", '{"n": 2}'))
-    publish_all(events)
+    with (
+        closing(Proxy(rabbitmq.ports.amqp)) as proxy,
+        closing(to(proxy.before(broker_url))) as publisher,
+    ):
+        events = OutgoingEvents(database, publisher, lambda: NOW)
+        outbox.happened(("device.released", '{"n": 1}'))
+        publish_all(events)
+        proxy.cut()
+        outbox.happened(("device.released", '{"n": 2}'))
+        publish_all(events)
 
     bodies = [one.body.decode() for one in Queues(broker_url).take(subscriber)]
     assert bodies == ['{"n": 1}', '{"n": 2}']
+
+
+def test_events_that_a_full_queue_refuses_wait_until_it_has_room(
+    events: OutgoingEvents, outbox: Outbox, store: Store, broker_url: str
+) -> None:
+    outbox.happened(("device.released", '{"n": 1}'), ("device.released", '{"n": 2}'))
+    with closing(pika.BlockingConnection(pika.URLParameters(broker_url))) as connection:
+        channel = connection.channel()
+        full = {"x-max-length": 1, "x-overflow": "reject-publish"}
+        channel.queue_declare(SUBSCRIBER, durable=True, arguments=full)
+        channel.queue_bind(SUBSCRIBER, EVENTS_EXCHANGE, "device.released")
+
+        with pytest.raises(BrokerUnavailableError, match="refused"):
+            events.publish_next()
+        assert store.rows(UNPUBLISHED) == [(2,)]
+
+        channel.queue_delete(SUBSCRIBER)
+    assert publish_all(events) == 2
 
 
 def test_several_dispatchers_keep_the_order_of_each_device(
@@ -176,7 +194,7 @@ def test_several_dispatchers_keep_the_order_of_each_device(
     def publish() -> None:
         with (
             closing(Database(store.settings)) as database,
-            closing(BulkPublisher(broker(broker_url))) as publisher,
+            closing(to(broker_url)) as publisher,
         ):
             events = OutgoingEvents(database, publisher, lambda: NOW)
             while _written(database) < len(DEVICES) * rounds:
@@ -191,7 +209,7 @@ def test_several_dispatchers_keep_the_order_of_each_device(
     together(publish, publish, *writers)
     with (
         closing(Database(store.settings)) as database,
-        closing(BulkPublisher(broker(broker_url))) as last,
+        closing(to(broker_url)) as last,
     ):
         publish_all(OutgoingEvents(database, last, lambda: NOW))
 
@@ -215,21 +233,14 @@ def _by_device(found: Sequence[Any]) -> dict[str, list[int]]:
     return numbers
 
 
-class _Nowhere(BulkPublisher):
-    """A publisher that is never asked."""
-
-    def __init__(self) -> None:
-        super().__init__(broker("amqp://127.0.0.1:1/nowhere"))
-
-
 class _DiedError(Exception):
     """The process would be dead here."""
 
 
-class _DiesAfter(BulkPublisher):
+class _DiesAfter(Publisher):
     """Publishes and dies before it can be noted."""
 
-    def __init__(self, inner: BulkPublisher) -> None:
+    def __init__(self, inner: Publisher) -> None:
         self._inner = inner
 
     def publish(self, messages: Iterable[Outbound]) -> None:

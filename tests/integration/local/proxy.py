@@ -5,13 +5,28 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Proxy:
-    """Forwards every connection to a port of this machine, until `cut` or `forget`."""
+    """Forwards every connection to a port of this machine, until `cut` or `forget`.
 
-    def __init__(self, target: int) -> None:
+    While ``answers`` is not set, nothing comes back from there.
+
+    Args:
+        target: the port.
+        sent: is told what a client sends before it is forwarded.
+    """
+
+    def __init__(self, target: int, sent: Callable[[bytes], None] = lambda _: None) -> None:
+        self.answers = threading.Event()
+        self.answers.set()
         self._target = target
+        self._sent = sent
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._sockets: list[socket.socket] = []
         self._forgotten = threading.Event()
@@ -21,6 +36,12 @@ class Proxy:
     def port(self) -> int:
         port: int = self._listener.getsockname()[1]
         return port
+
+    def before(self, url: str) -> str:
+        """Return the URL of a server, led through here."""
+        parts = urlsplit(url)
+        login = parts.netloc.rpartition("@")[0]
+        return parts._replace(netloc=f"{login}@127.0.0.1:{self.port}").geturl()
 
     def cut(self) -> None:
         """Drop the connections there are; new ones work."""
@@ -35,22 +56,39 @@ class Proxy:
 
     def close(self) -> None:
         self._listener.close()
+        self.answers.set()
         self.cut()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self._target))
-                self._sockets += [client, server]
-                for source, sink in ((client, server), (server, client)):
-                    ends = (source, sink, self._forgotten)
-                    threading.Thread(target=_relay, args=ends, daemon=True).start()
+                try:
+                    server = socket.create_connection(("127.0.0.1", self._target))
+                except ConnectionRefusedError:
+                    client.close()
+                else:
+                    self._relay(client, server)
+
+    def _relay(self, client: socket.socket, server: socket.socket) -> None:
+        self._sockets += [client, server]
+        forgotten = self._forgotten
+        for ends in ((client, server, self._sent), (server, client, self._await_leave)):
+            threading.Thread(target=_relay, args=(*ends, forgotten), daemon=True).start()
+
+    def _await_leave(self, _answer: bytes) -> None:
+        self.answers.wait()
 
 
-def _relay(source: socket.socket, sink: socket.socket, forgotten: threading.Event) -> None:
+def _relay(
+    source: socket.socket,
+    sink: socket.socket,
+    passing: Callable[[bytes], None],
+    forgotten: threading.Event,
+) -> None:
     with contextlib.suppress(OSError):
         while data := source.recv(65_536):
+            passing(data)
             if not forgotten.is_set():
                 sink.sendall(data)
     for one in (source, sink):

@@ -210,11 +210,8 @@ def proxy(broker_url: str) -> Iterator[Proxy]:
 
 
 def test_a_lost_connection_is_rebuilt_and_its_batch_comes_again(bench: Bench, proxy: Proxy) -> None:
-    url = urlsplit(bench.url)
-    login = url.netloc.rpartition("@")[0]
-    through_proxy = url._replace(netloc=f"{login}@127.0.0.1:{proxy.port}").geturl()
     bench.publish("work until told")
-    bench.map(SOON, url=through_proxy)
+    bench.map(SOON, url=proxy.before(bench.url))
     eventually(lambda: bool(bench.noted("start")), "the invocation runs")
     proxy.cut()
     bench.notes.with_suffix(".told").touch()

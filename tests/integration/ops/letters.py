@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pika
 
 from ops.dead_letters.letter import REPLAYS_HEADER
-from scheduler.messaging.bulk_publisher import BulkPublisher
+from scheduler.messaging.publisher import Publisher
 from scheduler.messaging.topology import DELIVERY_LIMIT
 from scheduler.pipeline.outcome import Outcome, Verdict
 from scheduler.pipeline.settle import Settled, Settlement, outbound
@@ -65,7 +65,7 @@ class Broker(Queues):
 
     def publish(self, *messages: Outbound) -> None:
         """Publish messages and return when they are in their queues."""
-        publisher = BulkPublisher(BrokerSettings.model_validate({"BROKER_URL": self.url}))
+        publisher = Publisher(BrokerSettings.model_validate({"BROKER_URL": self.url}))
         with closing(publisher):
             publisher.publish(messages)
 

@@ -14,6 +14,8 @@ import pytest
 from local.ports import HOST, accepts, free_port
 from local.servers.rabbitmq import RabbitMQ, RabbitPorts
 from scheduler.messaging.declaration import declare
+from scheduler.messaging.publisher import BrokerUnavailableError, Publisher
+from scheduler.settings import BrokerSettings
 from tests.integration.ops.authority import Authority, new_key, pem
 from tests.integration.ops.letters import Broker, letter
 from tests.integration.ops.running import DeadLetters
@@ -96,3 +98,18 @@ def test_a_certificate_of_another_host_is_refused(server: TlsRabbitMQ) -> None:
 
     assert result.exit_code == 1
     assert "does not verify" in result.stderr
+
+
+def test_a_function_verifies_the_certificate_of_the_broker_it_publishes_to(
+    server: TlsRabbitMQ, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = BrokerSettings.model_validate({"BROKER_URL": server.tls_url})
+    with closing(Publisher(settings)) as publisher:
+        with pytest.raises(BrokerUnavailableError, match="CERTIFICATE_VERIFY_FAILED"):
+            publisher.publish([letter()])
+        assert Broker(server.url).ids("scheduler.dead-letters") == []
+
+        monkeypatch.setenv("SSL_CERT_FILE", str(server.home / "authority.pem"))
+        publisher.publish([letter(id="m-1")])
+
+    assert Broker(server.url).ids("scheduler.dead-letters") == ["m-1"]

@@ -114,12 +114,11 @@ def test_programs_are_told_that_the_broker_is_away(options: tuple[str, ...]) -> 
 
 
 def test_a_person_sees_the_connection_break_and_come_back(broker: Broker, tmp_path: Path) -> None:
-    parts = urlsplit(broker.url)
-    assert parts.port
+    port = urlsplit(broker.url).port
+    assert port
     screen = tmp_path / "screen"
-    with closing(Proxy(parts.port)) as proxy, screen.open("w") as terminal:
-        through = parts._replace(netloc=f"{parts.netloc.rpartition(':')[0]}:{proxy.port}").geturl()
-        watching = ("watch", "--interval", "0.1", "--broker-url", through)
+    with closing(Proxy(port)) as proxy, screen.open("w") as terminal:
+        watching = ("watch", "--interval", "0.1", "--broker-url", proxy.before(broker.url))
         with start(*watching, stdout=terminal, FORCE_COLOR="1") as process:
             eventually(lambda: "Dead letters" in screen.read_text(), "the first table")
             proxy.cut()

@@ -1,30 +1,28 @@
-"""Publishes with confirms and ``mandatory``: what returns is in a queue.
+"""Publishes with confirms: what returns is in a queue.
 
-A frozen Lambda environment loses its connection without noticing (``is_open`` stays true), so a
-publish that meets a dead connection – or one that does not answer – rebuilds it once and tries
-again. Publishing twice is harmless: the second copy is recognised by its id.
+All messages are sent, then the confirms of all awaited: a hundred cost one round trip, not a
+hundred. A frozen Lambda environment loses its connection without noticing (``is_open`` stays true),
+so a publish that meets a dead connection – or one that does not answer – rebuilds it once and
+publishes the rest again. Publishing twice is harmless: the second copy is recognised by its id.
 """
 
 from __future__ import annotations
 
-import logging
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from scheduler import credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
-    from pika import BlockingConnection
-    from pika.adapters.blocking_connection import BlockingChannel
-
+    from scheduler.messaging.link import Link
     from scheduler.settings import BrokerSettings
 
 TIMEOUT: Final = 10.0
+WINDOW: Final = 256
+"""How many messages may be unconfirmed at once; bounds what pika and the broker must keep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +34,11 @@ class Outbound:
     body: bytes
     properties: Mapping[str, Any]
 
+    def __str__(self) -> str:
+        """Return what to call it in a log."""
+        id_ = self.properties.get("message_id") or "a message"
+        return f"{id_} to {self.exchange or 'queue'} {self.routing_key}"
+
 
 class BrokerUnavailableError(Exception):
     """The broker cannot be reached, or did not take a message."""
@@ -44,113 +47,76 @@ class BrokerUnavailableError(Exception):
 class Publisher:
     """One lazily opened connection with confirms. Not for use by several threads."""
 
-    def __init__(self, settings: BrokerSettings, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self, settings: BrokerSettings, timeout: float = TIMEOUT, *, mandatory: bool = True
+    ) -> None:
+        """Prepare; nothing is opened before something is published.
+
+        Args:
+            settings: where the broker is.
+            timeout: seconds to connect, and for the broker to confirm what is under way.
+            mandatory: whether a message that no queue is bound for is a failure. Events that are
+                for whoever wants to know, which may be nobody, are dropped then.
+        """
         self._settings = settings
         self._timeout = timeout
-        self._connection: BlockingConnection | None = None
-        self._channel: BlockingChannel | None = None
+        self._mandatory = mandatory
+        self._link: Link | None = None
 
     def publish(self, messages: Iterable[Outbound]) -> None:
         """Publish messages in order and return when the broker has confirmed each.
 
         Raises:
-            BrokerUnavailableError: no connection, or a message was refused or not routed; what
-                came before it is published.
+            BrokerUnavailableError: no connection, or a message was refused or not routed; it is
+                named, and those around it may be published.
         """
-        for message in messages:
-            self._reliably(
-                partial(send, message=message, mandatory=True),
-                f"to {message.exchange or 'queue'} {message.routing_key}",
-            )
+        if outgoing := list(messages):
+            self._reliably(outgoing)
 
     def close(self) -> None:
         """Close the connection, if there is one, dead or alive."""
-        from pika import exceptions  # noqa: PLC0415 - 100 ms that only a failure needs
+        link, self._link = self._link, None
+        if link is not None:
+            link.close()
 
-        connection, self._connection, self._channel = self._connection, None, None
-        if connection is not None:
-            with suppress(exceptions.AMQPError, OSError), answering(connection, self._timeout):
-                connection.close()
-
-    def _reliably(self, action: Callable[[BlockingChannel], None], what: str) -> None:
-        """Do something on the channel; on a dead connection a second time, on a new one."""
-        from pika import exceptions  # noqa: PLC0415 - likewise
+    def _reliably(self, outgoing: list[Outbound]) -> None:
+        """Deliver messages; on a connection that turns out dead a second time, on a new one."""
+        from scheduler.messaging import link  # noqa: PLC0415 - pika: 100 ms that only this needs
 
         try:
             try:
-                self._act(action)
-            except (exceptions.AMQPConnectionError, exceptions.AMQPChannelError):
+                self._deliver(outgoing)
+            except link.LOST:
                 self.close()
-                self._act(action)
-        except _unavailable() as error:
+                self._deliver(outgoing)
+        except BrokerUnavailableError:
             self.close()
-            raise BrokerUnavailableError(
-                f"could not publish {what}: {type(error).__name__} {error}"
-            ) from error
+            raise
+        except (*link.FAILURES, credentials.CredentialsUnavailableError) as error:
+            self.close()
+            cause = link.innermost(error)
+            text = f"could not publish {outgoing[0]}: {type(cause).__name__} {cause}"
+            raise BrokerUnavailableError(text) from error
 
-    def _act(self, action: Callable[[BlockingChannel], None]) -> None:
-        from pika import BlockingConnection  # noqa: PLC0415 - likewise
+    def _deliver(self, outgoing: list[Outbound]) -> None:
+        """Publish messages window by window, and drop from the list what was confirmed.
 
-        if self._connection is None:
-            # It logs each failure ten times over; ours are raised, and reported once.
-            logging.getLogger("pika").setLevel(logging.CRITICAL)
-            self._connection = BlockingConnection(parameters(self._settings, self._timeout))
-        with answering(self._connection, self._timeout):
-            if self._channel is None:
-                self._channel = self._connection.channel()
-                self._prepare(self._channel)
-            action(self._channel)
+        What follows an unconfirmed message stays in the list, confirmed or not: published again,
+        the last of all copies are in the order of the first.
+        """
+        while outgoing:
+            link = self._link or self._connect()
+            try:
+                link.publish(outgoing[:WINDOW], mandatory=self._mandatory)
+            finally:
+                del outgoing[: link.confirmed_in_order]
 
-    def _prepare(self, channel: BlockingChannel) -> None:
-        channel.confirm_delivery()
+    def _connect(self) -> Link:
+        from scheduler.messaging.link import Link  # noqa: PLC0415 - likewise
 
-
-def _unavailable() -> tuple[type[Exception], ...]:
-    from pika import exceptions  # noqa: PLC0415 - likewise
-    from pika.adapters.utils.connection_workflow import (  # noqa: PLC0415 - likewise
-        AMQPConnectorException,
-    )
-
-    # The third is raised when a server accepts the connection and then says nothing.
-    return (
-        exceptions.AMQPError,
-        credentials.CredentialsUnavailableError,
-        AMQPConnectorException,
-        OSError,
-    )
-
-
-@contextmanager
-def answering(connection: BlockingConnection, seconds: float) -> Iterator[None]:
-    """Hang up when the block takes longer; it then raises AMQPConnectionError.
-
-    pika awaits an answer for ever. A queue without a leader never gives one
-    (https://github.com/rabbitmq/rabbitmq-server/issues/10070), nor does a network that forgot the
-    connection while the environment was frozen – and a function that its timeout kills blames the
-    messages. The timer is the one pika has for connections that the broker blocks.
-    """
-    from pika.exceptions import AMQPConnectionError  # noqa: PLC0415 - likewise
-
-    if connection.is_closed:
-        yield  # and raise at once
-        return
-    impl = connection._impl  # noqa: SLF001 - pika offers no other way
-    late = AMQPConnectionError(f"no answer within {seconds:g} s")
-    timer = impl._adapter_call_later(seconds, partial(impl._terminate_stream, late))  # noqa: SLF001
-    try:
-        yield
-    finally:
-        impl._adapter_remove_timeout(timer)  # noqa: SLF001
-
-
-def send(channel: BlockingChannel, message: Outbound, *, mandatory: bool) -> None:
-    """Publish one message, to be written to disk, on a channel."""
-    from pika import BasicProperties, DeliveryMode  # noqa: PLC0415 - likewise
-
-    properties = BasicProperties(delivery_mode=DeliveryMode.Persistent, **message.properties)
-    channel.basic_publish(
-        message.exchange, message.routing_key, message.body, properties, mandatory=mandatory
-    )
+        self._link = Link(parameters(self._settings, self._timeout), self._timeout)
+        self._link.open()
+        return self._link
 
 
 def parameters(settings: BrokerSettings, timeout: float = TIMEOUT) -> Any:  # noqa: ANN401 - pika's type, imported lazily

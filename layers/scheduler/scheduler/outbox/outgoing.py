@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from scheduler.database.connection import Database
-    from scheduler.messaging.bulk_publisher import BulkPublisher
+    from scheduler.messaging.publisher import Publisher
 
 AT_ONCE: Final = 500
 
@@ -39,7 +39,7 @@ class OutgoingEvents:
     """The events that wait to be published. Uses its database and publisher alone."""
 
     def __init__(
-        self, database: Database, publisher: BulkPublisher, clock: Callable[[], datetime]
+        self, database: Database, publisher: Publisher, clock: Callable[[], datetime]
     ) -> None:
         self._database = database
         self._publisher = publisher

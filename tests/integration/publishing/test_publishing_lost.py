@@ -1,0 +1,110 @@
+"""A connection that dies, whenever it does, costs nothing but repetitions."""
+
+from __future__ import annotations
+
+from threading import Event
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scheduler.messaging.publisher import WINDOW, BrokerUnavailableError, Publisher
+from tests.integration.publishing.conftest import Line, messages
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local.servers.rabbitmq import RabbitMQ
+
+FATES = pytest.mark.parametrize("fate", [Line.cut, Line.forget])
+
+
+def once(action: Callable[[], object], count: int) -> Callable[[int], object]:
+    """Return a reaction that does something when so many messages were sent, a single time."""
+    left = [action]
+    return lambda sent: left.pop()() if left and sent >= count else None
+
+
+def assert_all_in_order(found: list[str], count: int) -> None:
+    """Assert that nothing is missing, and that first and last copies are in order."""
+    wanted = [f"m-{n:04}" for n in range(count)]
+    assert list(dict.fromkeys(found)) == wanted
+    assert list(dict.fromkeys(reversed(found))) == wanted[::-1]
+
+
+@FATES
+def test_a_connection_that_died_between_two_batches_is_rebuilt(
+    line: Line, publisher: Publisher, arrived: Callable[[], list[str]], fate: Callable[[Line], None]
+) -> None:
+    publisher._timeout = 1
+    sent = messages(4)
+    publisher.publish(sent[:2])
+    fate(line)
+
+    publisher.publish(sent[2:])
+
+    assert arrived() == ["m-0000", "m-0001", "m-0002", "m-0003"]
+
+
+@FATES
+@pytest.mark.parametrize("at", [1, WINDOW, WINDOW + 1, 2 * WINDOW])
+def test_a_connection_that_dies_half_way_is_rebuilt_and_the_rest_published_again(
+    line: Line,
+    publisher: Publisher,
+    arrived: Callable[[], list[str]],
+    fate: Callable[[Line], None],
+    at: int,
+) -> None:
+    publisher._timeout = 1
+    line.react = once(lambda: fate(line), at)
+
+    publisher.publish(messages(2 * WINDOW))
+
+    assert_all_in_order(arrived(), 2 * WINDOW)
+
+
+def test_what_was_confirmed_is_not_published_again(
+    line: Line, publisher: Publisher, arrived: Callable[[], list[str]]
+) -> None:
+    line.react = once(line.cut, WINDOW + 1)
+
+    publisher.publish(messages(WINDOW + 10))
+
+    assert arrived()[:WINDOW] == [f"m-{n:04}" for n in range(WINDOW)]
+    assert line.messages <= WINDOW + 20
+
+
+@pytest.mark.usefixtures("queue")
+def test_a_broker_that_falls_silent_fails_the_first_message_that_it_did_not_confirm(
+    line: Line, publisher: Publisher
+) -> None:
+    publisher._timeout = 1
+    line.react = once(line.answers.clear, WINDOW + 1)
+
+    with pytest.raises(BrokerUnavailableError, match=f"could not publish m-{WINDOW:04}"):
+        publisher.publish(messages(WINDOW + 10))
+
+
+# RabbitMQ 3.10 may lose a quorum queue that was declared less than a second before the kill.
+@pytest.mark.parametrize("queue", ["classic"], indirect=True)
+@pytest.mark.usefixtures("queue")
+def test_after_a_broker_was_killed_half_way_publishing_again_leaves_nothing_out(
+    line: Line, publisher: Publisher, rabbitmq: RabbitMQ, arrived: Callable[[], list[str]]
+) -> None:
+    sent, killed = messages(WINDOW + 10), Event()
+
+    def kill() -> None:
+        rabbitmq.kill()
+        killed.set()
+
+    line.react = once(kill, WINDOW + 1)
+    with pytest.raises(BrokerUnavailableError, match="could not publish m-"):
+        publisher.publish(sent)
+    killed.wait()
+    rabbitmq.start()
+
+    publisher.publish(sent)
+
+    found = arrived()
+    ids = [one.properties["message_id"] for one in sent]
+    assert found[:WINDOW] == ids[:WINDOW]
+    assert found[-len(ids) :] == ids

@@ -1,0 +1,81 @@
+"""What the broker does not take makes publishing fail, by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scheduler.messaging.publisher import BrokerUnavailableError, Outbound, Publisher
+from tests.integration.publishing.conftest import QUEUE, messages
+from tests.support.queues import Queues
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pika.adapters.blocking_connection import BlockingChannel
+
+
+@pytest.fixture
+def room_for_one(channel: BlockingChannel) -> Iterator[None]:
+    full = {"x-max-length": 1, "x-overflow": "reject-publish"}
+    channel.queue_declare(QUEUE, durable=True, arguments=full)
+    yield
+    channel.queue_delete(QUEUE)
+
+
+def test_a_message_that_no_queue_takes_is_named(
+    publisher: Publisher, arrived: Callable[[], list[str]]
+) -> None:
+    sent = messages(3)
+    sent[1] = messages(2, "nowhere")[1]
+
+    with pytest.raises(BrokerUnavailableError, match="m-0001 to queue nowhere: returned, NO_ROUTE"):
+        publisher.publish(sent)
+
+    assert arrived() == ["m-0000", "m-0002"]
+
+
+def test_without_mandatory_a_message_that_no_queue_takes_is_dropped(
+    publisher: Publisher, arrived: Callable[[], list[str]]
+) -> None:
+    optional = Publisher(publisher._settings, mandatory=False)
+
+    optional.publish([*messages(1, "nowhere"), *messages(2)])
+    optional.close()
+
+    assert arrived() == ["m-0000", "m-0001"]
+
+
+@pytest.mark.usefixtures("room_for_one")
+@pytest.mark.parametrize("mandatory", [True, False])
+def test_a_message_that_a_full_queue_refuses_is_named(
+    publisher: Publisher, broker_url: str, *, mandatory: bool
+) -> None:
+    strict = Publisher(publisher._settings, mandatory=mandatory)
+
+    with pytest.raises(BrokerUnavailableError, match=f"m-0001 to queue {QUEUE}: refused"):
+        strict.publish(messages(3))
+
+    assert Queues(broker_url).depth(QUEUE) == 1
+
+
+def test_an_exchange_that_does_not_exist_is_told(publisher: Publisher) -> None:
+    with pytest.raises(BrokerUnavailableError, match=r"m-1 to no\.such k: .*404.*NOT_FOUND"):
+        publisher.publish([Outbound("no.such", "k", b"", {"message_id": "m-1"})])
+
+
+def test_of_many_that_fail_the_first_is_named(publisher: Publisher) -> None:
+    with pytest.raises(BrokerUnavailableError, match="m-0000 to queue nowhere"):
+        publisher.publish(messages(100, "nowhere"))
+
+
+def test_after_a_failure_publishing_works_again(
+    publisher: Publisher, arrived: Callable[[], list[str]]
+) -> None:
+    for _ in range(2):
+        with pytest.raises(BrokerUnavailableError):
+            publisher.publish(messages(2, "nowhere"))
+        publisher.publish(messages(2))
+
+    assert arrived() == ["m-0000", "m-0001"] * 2
