@@ -30,7 +30,7 @@ def _program(command: list[str]) -> str:
     for part in command:
         if part.endswith(".handler"):
             return f"function {part.partition('.')[0]}"
-    if "moto.server" in command:
+    if any(part.endswith("moto_server.py") for part in command):
         return "moto"
     if "local" in command:
         return "gateways and mappings"

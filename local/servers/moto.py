@@ -7,7 +7,8 @@ it ends, while MariaDB and RabbitMQ keep their data.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from local.ports import HOST, accepts
 from local.servers.process import Process
@@ -15,7 +16,9 @@ from local.servers.server import OnSpawn, Server
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
+
+_SERVER: Final = Path(__file__).with_name("moto_server.py")
+"""Run with -P: beside it lies a ``moto.py`` that is not moto."""
 
 
 class Moto(Server):
@@ -35,7 +38,7 @@ class Moto(Server):
         return f"http://{HOST}:{self.port}"
 
     def _prepare(self) -> Sequence[Process]:
-        arguments = [sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(self.port)]
+        arguments = [sys.executable, "-P", str(_SERVER), "-H", HOST, "-p", str(self.port)]
         return [Process(arguments, self.log_file, self.home)]
 
     def _serves(self) -> bool:

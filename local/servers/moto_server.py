@@ -1,0 +1,98 @@
+"""moto's server, with writes to DynamoDB as atomic as those of the original.
+
+moto checks a condition and writes in two steps that other threads come between. For a
+transaction it copies each table once per action – minutes for a table of some ten thousand
+items – and to cancel one puts the copies back, over what others wrote meanwhile.
+"""
+
+from __future__ import annotations
+
+from threading import RLock
+from typing import Any, Final
+
+from moto.dynamodb.comparisons import get_filter_expression
+from moto.dynamodb.exceptions import (
+    MultipleTransactionsException,
+    TooManyTransactionsException,
+    TransactionCanceledException,
+)
+from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
+from moto.server import main
+
+_MOST_ACTIONS: Final = 100
+
+
+class AtomicBackend(DynamoDBBackend):
+    """DynamoDB of one account and region, which writes one request at a time."""
+
+    __module__ = DynamoDBBackend.__module__  # beside it moto looks for the URLs
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__(region_name, account_id)
+        self._writing = RLock()
+
+    def put_item(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401, D102 - moto's own
+        with self._writing:
+            return super().put_item(*args, **options)
+
+    def update_item(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401, D102 - moto's own
+        with self._writing:
+            return super().update_item(*args, **options)
+
+    def delete_item(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401, D102 - moto's own
+        with self._writing:
+            return super().delete_item(*args, **options)
+
+    def transact_write_items(self, transact_items: list[dict[str, Any]]) -> None:
+        """Check every condition, then write; nothing is copied because nothing is undone."""
+        actions = [next(iter(item.items())) for item in transact_items]
+        if len(actions) > _MOST_ACTIONS:
+            raise TooManyTransactionsException
+        items = {(op["TableName"], str(self._key(kind, op))) for kind, op in actions}
+        if len(items) < len(actions):
+            raise MultipleTransactionsException
+        with self._writing:
+            reasons = [self._refusal(kind, op) for kind, op in actions]
+            if any(code for code, _, _ in reasons):
+                raise TransactionCanceledException(reasons)
+            for kind, op in actions:
+                self._apply(kind, op)
+
+    def _refusal(self, kind: str, op: dict[str, Any]) -> tuple[str | None, str | None, None]:
+        item = self.get_item(op["TableName"], self._key(kind, op))
+        condition = get_filter_expression(
+            op.get("ConditionExpression"),
+            op.get("ExpressionAttributeNames"),
+            op.get("ExpressionAttributeValues"),
+        )
+        if condition.expr(item):
+            return None, None, None
+        return "ConditionalCheckFailed", "The conditional request failed", None
+
+    def _apply(self, kind: str, op: dict[str, Any]) -> None:
+        table = op["TableName"]
+        match kind:
+            case "Put":
+                self.put_item(table, op["Item"])
+            case "Delete":
+                self.delete_item(table, op["Key"])
+            case "Update":
+                self.update_item(
+                    table,
+                    op["Key"],
+                    op["UpdateExpression"],
+                    op.get("ExpressionAttributeNames"),
+                    op.get("ExpressionAttributeValues"),
+                )
+
+    def _key(self, kind: str, op: dict[str, Any]) -> dict[str, Any]:
+        if kind != "Put":
+            return dict(op["Key"])
+        table = self.get_table(op["TableName"])
+        names = filter(None, (table.hash_key_attr, table.range_key_attr))
+        return {name: op["Item"][name] for name in names}
+
+
+if __name__ == "__main__":
+    dynamodb_backends.backend = AtomicBackend
+    main()
