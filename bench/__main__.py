@@ -48,16 +48,12 @@ def _largest_batch(stand: Stand) -> Section:
     yield "device.failed, batch 10,000", scale.largest_batch(stand)
 
 
-def _payments(stand: Stand) -> Section:
-    yield "100 users", payments.measure(stand)
-
-
 _SECTIONS: dict[str, Callable[[Stand], Section]] = {
     "bare SQL": _bare_sql,
     "handler": handler.measure,
     "end to end": end_to_end.measure,
     "cost": cost.measure,
-    "payments": _payments,
+    "payments": payments.measure,
     "devices of one user": scale.devices_of_one_user,
     "largest batch": _largest_batch,
     "cold start": cold_start.measure,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import httpx
 import pika
 import psutil
 
@@ -92,7 +93,9 @@ class Stand:
             yield cursor
 
     def empty(self) -> None:
-        """Leave nothing in the database; queues were drained by who filled them."""
+        """Leave nothing in databases; queues were drained by who filled them."""
+        httpx.post(f"{self.aws_url}/moto-api/reset").raise_for_status()
+        create_resources(self.aws_url)
         with self.cursor() as cursor:
             for table in _TABLES:
                 # Looking first is much cheaper than truncating an empty table.

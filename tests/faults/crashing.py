@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from scheduler.database.bulk import Answer, BulkCursor
     from scheduler.messaging.publisher import Outbound
     from scheduler.messaging.validate import Parsed
+    from scheduler.payments.failure import Failure
     from scheduler.payments.ledger import Counted, Counter
     from scheduler.settings import BrokerSettings, DatabaseSettings
 
@@ -140,6 +141,11 @@ class _CrashingCounter:
         count = self._counter.count(user_id, message_id, at, now)
         self._fuse.reach(CrashPoint.WHILE_COUNTING)
         return count
+
+    def count_together(self, failures: Sequence[Failure], now: datetime) -> dict[str, int | None]:
+        counts = self._counter.count_together(failures, now)
+        self._fuse.reach(CrashPoint.WHILE_COUNTING)
+        return counts
 
     def reset(self, user_id: str, at: datetime, now: datetime) -> None:
         self._counter.reset(user_id, at, now)

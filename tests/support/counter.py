@@ -5,6 +5,12 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scheduler.payments.failure import Failure
 
 
 @dataclass(slots=True)
@@ -37,6 +43,10 @@ class FakeCounter:
             item.expires_at = now + self._ttl
             self._items[user_id] = item
             return len(item.failures)
+
+    def count_together(self, failures: Sequence[Failure], now: datetime) -> dict[str, int | None]:
+        """Count one failure each of many users."""
+        return {one.message_id: self.count(*one, now) for one in failures}
 
     def reset(self, user_id: str, at: datetime, now: datetime) -> None:
         """Forget the failures up to ``at``; those after it stay. Older than a reset: nothing."""

@@ -68,3 +68,17 @@ def test_a_function_writes_only_its_own_log_group(stack: Stack) -> None:
         group = function["LoggingConfig"]["LogGroup"]["Ref"]
         logs = [p["PolicyDocument"] for p in role["Policies"] if p["PolicyName"] == "Logs"]
         assert logs[0]["Statement"][0]["Resource"] == {"Fn::GetAtt": [group, "Arn"]}
+
+
+def test_counts_of_failed_payments_are_overwritten_only_in_transactions(stack: Stack) -> None:
+    """A transaction has a condition for each; a lone PutItem may have none."""
+    puts = [
+        statement
+        for _, statement in stack.statements()
+        if "dynamodb:PutItem" in str(statement["Action"])
+        and "PaymentFailuresTable" in str(statement["Resource"])
+    ]
+
+    assert [one["Condition"] for one in puts] == [
+        {"ForAnyValue:StringEquals": {"dynamodb:EnclosingOperation": "TransactWriteItems"}}
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -34,12 +34,8 @@ class PaymentCount:
 
     @cached_property
     def _failures(self) -> PaymentFailures:
-        import boto3  # noqa: PLC0415 - 300 ms of cold start that other routes need not spend
-        from botocore.config import Config  # noqa: PLC0415 - likewise
-
-        from scheduler.payments.counter import PaymentFailures  # noqa: PLC0415 - likewise
-
-        table = boto3.resource("dynamodb", config=Config(**PATIENCE)).Table(
-            self._settings.payment_failures_table
+        from scheduler.payments.counter import (  # noqa: PLC0415 - 300 ms other routes need not spend
+            payment_failures,
         )
-        return PaymentFailures(table, timedelta(days=self._settings.payment_failure_ttl_days))
+
+        return payment_failures(self._settings, PATIENCE)

@@ -1,41 +1,75 @@
 """The counter of failed payments on DynamoDB, and the one in memory that other tests use."""
 
-from datetime import datetime
-from typing import Protocol, cast
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import pytest
 
-from local.environment import aws_environment
+from local import aws
 from local.servers.moto import Moto
 from local.template import function_variable
-from scheduler.payments.counter import PaymentFailures, payment_failures
-from scheduler.settings import PaymentSettings
+from scheduler.payments.counter import PaymentFailures
+from scheduler.payments.failure import Failure
+from scheduler.payments.table import FailureTable
 from tests.support.counter import FakeCounter
 
-TABLE = "PAYMENT_FAILURES_TABLE"
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+TABLE = function_variable("PAYMENT_FAILURES_TABLE")
+TTL = timedelta(days=7)
 
 
 class Readable(Protocol):
     """A counter of failed payments that can be asked."""
 
     def count(self, user_id: str, message_id: str, at: datetime, now: datetime) -> int | None: ...
+    def count_together(
+        self, failures: Sequence[Failure], now: datetime
+    ) -> dict[str, int | None]: ...
     def reset(self, user_id: str, at: datetime, now: datetime) -> None: ...
     def current(self, user_id: str, now: datetime) -> int: ...
 
 
+class Watched:
+    """A client that notes its calls, and lets something happen just before one."""
+
+    def __init__(self, client: Any, **before: Callable[[], object]) -> None:  # noqa: ANN401
+        self.calls: list[str] = []
+        self._client = client
+        self._before = before
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(**request: object) -> Any:  # noqa: ANN401 - what the client answers
+            self.calls.append(name)
+            self._before.pop(name, lambda: None)()
+            return getattr(self._client, name)(**request)
+
+        return call
+
+
+def counter_with(client: Any) -> PaymentFailures:  # noqa: ANN401 - a client, or what acts as one
+    """Return the product's counter on a client."""
+    return PaymentFailures(FailureTable(client, TABLE), TTL)
+
+
 @pytest.fixture(scope="session")
-def _dynamodb(moto: Moto) -> PaymentFailures:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in aws_environment(moto.url).items():
-            patch.setenv(name, value)
-        return payment_failures(PaymentSettings.model_validate({TABLE: function_variable(TABLE)}))
+def _client(moto: Moto) -> "DynamoDBClient":
+    return cast("DynamoDBClient", aws.client("dynamodb", moto.url))
 
 
 @pytest.fixture
-def dynamodb(_dynamodb: PaymentFailures, aws_url: str) -> PaymentFailures:
-    """The product's counter on an empty table."""
+def client(_client: "DynamoDBClient", aws_url: str) -> "DynamoDBClient":
+    """DynamoDB with an empty table."""
     assert aws_url
-    return _dynamodb
+    return _client
+
+
+@pytest.fixture
+def dynamodb(client: "DynamoDBClient") -> PaymentFailures:
+    """The product's counter on an empty table."""
+    return counter_with(client)
 
 
 @pytest.fixture(params=["dynamodb", "in memory"])

@@ -1,5 +1,6 @@
 """Counts and releases live in different databases: what a crash between the two leaves behind."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -7,10 +8,11 @@ import pytest
 
 from scheduler.messaging.message import Message
 from scheduler.payments.counter import PaymentFailures
+from scheduler.payments.failure import Failure
 from tests.support.events import message
 from tests.support.functions import Functions
 from tests.support.store import Store
-from tests.support.world import MINUTE, NOW, held, world
+from tests.support.world import MINUTE, NOW, held, user, world
 
 
 class Crash(BaseException):
@@ -28,6 +30,11 @@ class CrashingAfter:
         count = self._counter.count(user_id, message_id, at, now)
         self._written()
         return count
+
+    def count_together(self, failures: Sequence[Failure], now: datetime) -> dict[str, int | None]:
+        counts = self._counter.count_together(failures, now)
+        self._written()
+        return counts
 
     def reset(self, user_id: str, at: datetime, now: datetime) -> None:
         self._counter.reset(user_id, at, now)
@@ -92,6 +99,22 @@ def test_after_a_crash_within_a_batch_the_user_is_warned_twice_and_stopped_once(
         "device_released",
         "service_suspended",
     ]
+
+
+def test_after_a_crash_users_counted_together_are_told_what_they_would_have_been_told(
+    dynamodb: PaymentFailures, store: Store, database_url: str
+) -> None:
+    users = [f"u{n}" for n in range(10)]
+    store.seed(world(*map(user, users)))
+    for id_ in ("first", "second"):
+        dynamodb.count("u0", id_, NOW, NOW)
+    sent = [message("billing.payment_failed", userId=id_) for id_ in users]
+
+    crash(store, database_url, CrashingAfter(dynamodb, 1), *sent)
+    redeliver(database_url, dynamodb, *sent)
+
+    assert [dynamodb.current(id_, NOW) for id_ in users] == [3] + 9 * [1]
+    assert types(store) == 9 * ["billing_alert"] + ["service_suspended"]
 
 
 def test_after_a_crash_a_reset_is_made_once_and_spares_what_failed_since(

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import count
-from threading import Lock
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -14,19 +13,16 @@ from hypothesis import strategies as st
 from scheduler.payments.counter import PaymentFailures, payment_failures
 from scheduler.payments.errors import CountRefusedError, PaymentsUnavailableError
 from scheduler.settings import PaymentSettings
+from tests.integration.payments.conftest import TTL, counter_with
 from tests.support.counter import FakeCounter
 from tests.support.together import together
 from tests.support.world import MINUTE, NOW
 
-if TYPE_CHECKING:
-    from types_boto3_dynamodb.service_resource import Table
-
-TTL = timedelta(days=7)
 _users = count()
 
 
-def item(counter: PaymentFailures, user_id: str = "u1") -> dict[str, Any]:
-    return counter._table.get_item(Key={"user_id": user_id})["Item"]
+def item(counter: PaymentFailures) -> dict[str, Any]:
+    return counter._table.get("u1")
 
 
 def test_the_item_is_that_of_the_contract(dynamodb: PaymentFailures) -> None:
@@ -58,29 +54,6 @@ def test_a_reset_leaves_a_marker_that_expires(dynamodb: PaymentFailures) -> None
 # -- at the same time ----------------------------------------------------------------
 
 
-class Atomic:
-    """A table whose writes happen one at a time, as DynamoDB promises for an item.
-
-    moto's server checks the condition and writes in two steps that other threads come between.
-    """
-
-    def __init__(self, table: Any) -> None:  # noqa: ANN401 - only its own types are installed
-        self._table = table
-        self._lock = Lock()
-
-    def update_item(self, **request: Any) -> Any:  # noqa: ANN401 - as above
-        with self._lock:
-            return self._table.update_item(**request)
-
-    def get_item(self, **request: Any) -> Any:  # noqa: ANN401 - as above
-        return self._table.get_item(**request)
-
-
-@pytest.fixture
-def shared(dynamodb: PaymentFailures) -> PaymentFailures:
-    return PaymentFailures(cast("Table", Atomic(dynamodb._table)), TTL)
-
-
 def counting(
     counter: PaymentFailures, id_: str, at: datetime, now: datetime = NOW
 ) -> Callable[[], int | None]:
@@ -89,43 +62,43 @@ def counting(
 
 @pytest.mark.parametrize("spread", [timedelta(0), MINUTE, -MINUTE])
 def test_writers_at_the_same_time_are_all_counted(
-    shared: PaymentFailures, spread: timedelta
+    dynamodb: PaymentFailures, spread: timedelta
 ) -> None:
-    writers = [counting(shared, str(n), NOW + n * spread) for n in range(8)]
+    writers = [counting(dynamodb, str(n), NOW + n * spread) for n in range(8)]
 
     counts = together(*writers)
 
     assert sorted(filter(None, counts)) == list(range(1, 9))
-    assert shared.current("u1", NOW) == 8
+    assert dynamodb.current("u1", NOW) == 8
 
 
 def test_the_same_failure_by_writers_at_the_same_time_counts_once(
-    shared: PaymentFailures,
+    dynamodb: PaymentFailures,
 ) -> None:
-    assert together(*[counting(shared, "same", NOW)] * 8) == [1] * 8
+    assert together(*[counting(dynamodb, "same", NOW)] * 8) == [1] * 8
 
 
 def test_writers_at_the_same_time_restart_an_expired_count_once(
-    shared: PaymentFailures,
+    dynamodb: PaymentFailures,
 ) -> None:
     for id_ in "abc":
-        shared.count("u1", id_, NOW, NOW)
+        dynamodb.count("u1", id_, NOW, NOW)
     later = NOW + TTL
 
-    together(*(counting(shared, str(n), later, later) for n in range(6)))
+    together(*(counting(dynamodb, str(n), later, later) for n in range(6)))
 
-    assert shared.current("u1", later) == 6
-    assert item(shared)["message_ids"] == set("012345")
+    assert dynamodb.current("u1", later) == 6
+    assert item(dynamodb)["message_ids"] == set("012345")
 
 
-def test_a_reset_among_writers_leaves_exactly_what_is_newer(shared: PaymentFailures) -> None:
+def test_a_reset_among_writers_leaves_exactly_what_is_newer(dynamodb: PaymentFailures) -> None:
     """Whoever comes first: what is older than the reset never counts in the end."""
-    older = [counting(shared, f"old {n}", NOW - MINUTE) for n in range(4)]
+    older = [counting(dynamodb, f"old {n}", NOW - MINUTE) for n in range(4)]
 
-    together(*older, lambda: shared.reset("u1", NOW, NOW))
+    together(*older, lambda: dynamodb.reset("u1", NOW, NOW))
 
-    assert shared.current("u1", NOW) == 0
-    assert shared.count("u1", "new", NOW + MINUTE, NOW) == 1
+    assert dynamodb.current("u1", NOW) == 0
+    assert dynamodb.count("u1", "new", NOW + MINUTE, NOW) == 1
 
 
 # -- the one in memory is a model of it ------------------------------------------------
@@ -179,7 +152,7 @@ def test_an_absent_dynamodb_is_nobodys_failure(monkeypatch: pytest.MonkeyPatch) 
 
 
 class Answering:
-    """A table that answers every write with an error."""
+    """A client that answers every write with an error."""
 
     def __init__(self, code: str) -> None:
         self._code = code
@@ -201,14 +174,14 @@ class Answering:
 def test_only_what_is_wrong_with_the_item_is_the_messages_fault(
     code: str, error: type[Exception]
 ) -> None:
-    counter = PaymentFailures(Answering(code), TTL)  # type: ignore[arg-type]
+    counter = counter_with(Answering(code))
 
     with pytest.raises(error):
         counter.count("u1", "a", NOW, NOW)
 
 
 def test_a_write_that_never_succeeds_is_given_up() -> None:
-    counter = PaymentFailures(Answering("ConditionalCheckFailedException"), TTL)  # type: ignore[arg-type]
+    counter = counter_with(Answering("ConditionalCheckFailedException"))
 
     with pytest.raises(CountRefusedError, match="other writers"):
         counter.count("u1", "a", NOW, NOW)

@@ -1,12 +1,13 @@
 """The payments of a batch: each counted once, in order, whatever happened before."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import pytest
 
 from scheduler.messaging.message import Message
 from scheduler.payments.errors import CountRefusedError
+from scheduler.payments.failure import Failure
 from scheduler.payments.ledger import Counted, PaymentLedger
 from tests.support.counter import FakeCounter
 from tests.support.deciding import parsed
@@ -131,3 +132,65 @@ def test_an_absent_dynamodb_is_raised_after_all() -> None:
 
     with pytest.raises(ConnectionError):
         apply(map(failure, "abc"), Away())
+
+
+# -- many users at once ----------------------------------------------------------------------
+
+
+class Together(FakeCounter):
+    """A counter that notes who was counted together, and leaves some out."""
+
+    def __init__(self, *left_out: str) -> None:
+        super().__init__()
+        self.together: list[list[str]] = []
+        self._left_out = left_out
+
+    def count_together(self, failures: Sequence[Failure], now: datetime) -> dict[str, int | None]:
+        self.together.append([failure.user_id for failure in failures])
+        taken = [failure for failure in failures if failure.user_id not in self._left_out]
+        return super().count_together(taken, now)
+
+
+def users(number: int) -> list[str]:
+    return [f"u{n}" for n in range(number)]
+
+
+def test_users_with_one_failure_each_are_counted_together_a_hundred_at_once() -> None:
+    counter = Together()
+
+    assert counts([failure(f"of-{user}", user) for user in users(250)], counter) == [1] * 250
+    assert sorted(map(len, counter.together)) == [50, 100, 100]
+
+
+def test_few_users_are_counted_one_by_one() -> None:
+    counter = Together()
+
+    assert counts([failure(f"of-{user}", user) for user in users(4)], counter) == [1] * 4
+    assert counter.together == []
+
+
+def test_whoever_has_more_than_one_message_is_counted_in_order() -> None:
+    counter = Together()
+    batch = [failure(f"of-{user}", user) for user in users(6)]
+
+    counted = apply([*batch, failure("another", "u5")], counter)
+
+    assert counter.together == [users(5)]
+    assert list(counted.counts.values()).count(2) == 1
+
+
+def test_whoever_was_left_out_is_counted_alone() -> None:
+    counter = Together("u1", "u3")
+
+    assert counts([failure(f"of-{user}", user) for user in users(6)], counter) == [1] * 6
+    assert [counter.current(user, NOW) for user in users(6)] == [1] * 6
+
+
+def test_a_failure_that_a_reset_wiped_out_is_superseded_among_many() -> None:
+    counter = Together()
+    counter.reset("u0", NOW + MINUTE, NOW)
+
+    counted = apply([failure(f"of-{user}", user) for user in users(6)], counter)
+
+    assert counted.superseded == {"scheduler.billing-payment-failed:of-u0"}
+    assert len(counted.counts) == 5

@@ -1,0 +1,296 @@
+"""Many users counted at once: as one by one, whoever writes meanwhile and whatever goes wrong."""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from scheduler.payments.counter import PaymentFailures
+from scheduler.payments.errors import PaymentsUnavailableError
+from scheduler.payments.failure import Failure
+from scheduler.payments.ledger import PaymentLedger
+from tests.integration.payments.conftest import TTL, Readable, Watched, counter_with
+from tests.support.counter import FakeCounter
+from tests.support.deciding import parsed
+from tests.support.events import message
+from tests.support.together import together
+from tests.support.world import MINUTE, NOW
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+_runs = count()
+
+
+def failures(*user_ids: str, id_: str = "a", minute: int = 0) -> list[Failure]:
+    return [Failure(user, id_, NOW + minute * MINUTE) for user in user_ids]
+
+
+def counts(counter: Readable, batch: list[Failure]) -> dict[str, int | None]:
+    """Count a batch as the ledger does: together, and alone who was left out."""
+    answers = counter.count_together(
+        [Failure(one.user_id, f"{one.user_id}:{one.message_id}", one.at) for one in batch], NOW
+    )
+    return {
+        one.user_id: answers[key]
+        if key in answers
+        else counter.count(one.user_id, key, one.at, NOW)
+        for one in batch
+        for key in [f"{one.user_id}:{one.message_id}"]
+    }
+
+
+def test_each_user_has_a_count_of_his_own(counter: Readable) -> None:
+    counter.count("u2", "before", NOW, NOW)
+
+    assert counts(counter, failures("u1", "u2", "用户 😀")) == {"u1": 1, "u2": 2, "用户 😀": 1}
+    assert [counter.current(user, NOW) for user in ("u1", "u2", "用户 😀")] == [1, 2, 1]
+
+
+def test_the_same_failures_count_once_however_often_they_come(counter: Readable) -> None:
+    first = counts(counter, failures("u1", "u2"))
+
+    assert counts(counter, failures("u1", "u2", "u3")) == {**first, "u3": 1}
+
+
+# -- as one by one -----------------------------------------------------------------------
+
+users = st.sampled_from("abcdef")
+steps = st.one_of(
+    st.tuples(
+        st.just("count"),
+        st.lists(
+            st.tuples(users, st.sampled_from("xyz"), st.integers(0, 4)), unique_by=lambda f: f[0]
+        ),
+    ),
+    st.tuples(st.just("reset"), st.tuples(users, st.integers(0, 4))),
+    st.tuples(st.just("wait"), st.integers(1, 8)),
+)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(history=st.lists(steps, max_size=10))
+def test_any_history_of_batches_is_counted_as_one_by_one(
+    dynamodb: PaymentFailures, history: list[tuple[str, Any]]
+) -> None:
+    model, now, run = FakeCounter(), NOW, next(_runs)
+
+    for step, what in history:
+        match step:
+            case "count":
+                batch = [
+                    Failure(f"{run}{user}", f"{user}{id_}", now + minute * MINUTE)
+                    for user, id_, minute in what
+                ]
+                expected = {one.message_id: model.count(*one, now) for one in batch}
+                assert (dynamodb.count_together(batch, now) if batch else {}) == expected
+            case "reset":
+                user, minute = what
+                for counter in (model, dynamodb):
+                    counter.reset(f"{run}{user}", now + minute * MINUTE, now)
+            case _:
+                now += timedelta(days=what)
+        for user in "abcdef":
+            assert dynamodb.current(f"{run}{user}", now) == model.current(f"{run}{user}", now)
+
+
+# -- others write meanwhile ----------------------------------------------------------------
+
+others = st.lists(
+    st.tuples(users, st.sampled_from(["count", "reset"]), st.integers(0, 4)), max_size=6
+)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(before=others, meanwhile=others)
+def test_whatever_others_write_between_read_and_transaction_nothing_is_lost_or_counted_twice(
+    client: "DynamoDBClient",
+    dynamodb: PaymentFailures,
+    before: list[tuple[str, str, int]],
+    meanwhile: list[tuple[str, str, int]],
+) -> None:
+    model, run = FakeCounter(), next(_runs)
+
+    def write(moves: list[tuple[str, str, int]], name: str) -> None:
+        for number, (user, what, minute) in enumerate(moves):
+            for counter in (model, dynamodb):
+                if what == "count":
+                    counter.count(f"{run}{user}", f"{name}{number}", NOW + minute * MINUTE, NOW)
+                else:  # half a minute apart from all failures: who comes first must not matter
+                    counter.reset(f"{run}{user}", NOW + (minute + 0.5) * MINUTE, NOW)
+
+    write(before, "before")
+    between = Watched(client, transact_write_items=lambda: write(meanwhile, "meanwhile"))
+    batch = failures(*(f"{run}{user}" for user in "abcdef"), minute=2)
+    counts(counter_with(between), batch)
+    counts(model, batch)
+
+    for user in "abcdef":
+        assert dynamodb.current(f"{run}{user}", NOW) == model.current(f"{run}{user}", NOW)
+
+
+def test_whose_item_changed_meanwhile_is_left_out_and_the_others_are_counted(
+    client: "DynamoDBClient", dynamodb: PaymentFailures
+) -> None:
+    watched = Watched(
+        client, transact_write_items=lambda: dynamodb.count("u2", "another", NOW, NOW)
+    )
+    batch = [Failure(user, f"of-{user}", NOW) for user in ("u1", "u2", "u3")]
+
+    assert counter_with(watched).count_together(batch, NOW) == {"of-u1": 1, "of-u3": 1}
+    assert watched.calls == ["batch_get_item", "transact_write_items", "transact_write_items"]
+    assert [dynamodb.current(user, NOW) for user in ("u1", "u2", "u3")] == [1, 1, 1]
+    assert dynamodb.count("u2", "of-u2", NOW, NOW) == 2
+
+
+def test_each_count_is_reached_by_exactly_one_of_many_writers(dynamodb: PaymentFailures) -> None:
+    """Whoever sees the third failure stops the service: nobody must, or two, by chance."""
+    ids = ["u1", "u2", "u3"]
+
+    def counting(n: int) -> Callable[[], dict[str, int | None]]:
+        return lambda: counts(dynamodb, failures(*ids, id_=str(n)))
+
+    answers = together(*map(counting, range(6)))
+
+    for user in ids:
+        assert sorted(answer[user] or 0 for answer in answers) == [1, 2, 3, 4, 5, 6]
+
+
+def test_an_expired_item_is_begun_anew_without_its_reset(client: "DynamoDBClient") -> None:
+    dynamodb = counter_with(client)
+    for user in ("u1", "u2"):
+        dynamodb.count(user, "old", NOW - TTL, NOW - TTL)
+        dynamodb.reset(user, NOW - TTL, NOW - TTL)
+
+    assert counts(dynamodb, failures("u1", "u2")) == {"u1": 1, "u2": 1}
+    assert "last_reset_at" not in dynamodb._table.get("u1")
+
+
+# -- transactions that are cancelled ---------------------------------------------------------
+
+
+class Cancelling:
+    """An empty table whose transactions are cancelled for reasons that are given, then made."""
+
+    def __init__(self, *cancelled: list[str], unread: tuple[str, ...] = ()) -> None:
+        self.transactions: list[list[str]] = []
+        self._cancelled = iter(cancelled)
+        self._unread = unread
+
+    def batch_get_item(self, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803 - AWS's
+        (table,) = RequestItems
+        keys = [{"user_id": {"S": user}} for user in self._unread]
+        return {"Responses": {}, "UnprocessedKeys": {table: {"Keys": keys}} if keys else {}}
+
+    def transact_write_items(self, TransactItems: list[Any]) -> None:  # noqa: N803 - AWS's
+        self.transactions.append([one["Put"]["Item"]["user_id"]["S"] for one in TransactItems])
+        if codes := next(self._cancelled, None):
+            reasons = [{"Code": code} for code in codes]
+            raise error("TransactionCanceledException", CancellationReasons=reasons)
+
+
+def error(code: str, **detail: object) -> ClientError:
+    response: Any = {"Error": {"Code": code, "Message": "m"}, **detail}
+    return ClientError(response, "TransactWriteItems")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "ConditionalCheckFailed",
+        "TransactionConflict",
+        "ThrottlingError",
+        "ProvisionedThroughputExceeded",
+        "ItemCollectionSizeLimitExceeded",
+        "ValidationError",
+    ],
+)
+def test_who_cancels_a_transaction_is_left_out_and_the_others_are_counted(code: str) -> None:
+    client = Cancelling(["None", code, "None"])
+
+    answers = counter_with(client).count_together(
+        [Failure(user, f"of {user}", NOW) for user in "abc"], NOW
+    )
+
+    assert answers == {"of a": 1, "of c": 1}
+    assert client.transactions == [["a", "b", "c"], ["a", "c"]]
+
+
+@pytest.mark.parametrize(
+    ("cancelled", "transactions"),
+    [
+        ([["TransactionConflict"] * 2], 1),
+        ([["None", "None"]] * 9, 3),
+        ([[""]], 1),
+    ],
+    ids=["everybody is to blame", "nobody is to blame", "no reasons are given"],
+)
+def test_a_transaction_that_cannot_be_made_is_given_up(
+    cancelled: list[list[str]], transactions: int
+) -> None:
+    client = Cancelling(*cancelled)
+
+    assert counter_with(client).count_together(failures("a", "b"), NOW) == {}
+    assert len(client.transactions) == transactions
+
+
+def test_who_could_not_be_read_is_left_out() -> None:
+    client = Cancelling(unread=("b",))
+
+    counter_with(client).count_together(failures("a", "b", "c"), NOW)
+
+    assert client.transactions == [["a", "c"]]
+
+
+class Failing(Cancelling):
+    """A table whose transactions end with an error."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__()
+        self._code = code
+
+    def transact_write_items(self, **_: object) -> None:
+        raise error(self._code)
+
+
+def test_a_request_that_is_refused_as_a_whole_leaves_everybody_out() -> None:
+    assert (
+        counter_with(Failing("ValidationException")).count_together(failures("a", "b"), NOW) == {}
+    )
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException"])
+def test_an_absent_dynamodb_is_nobodys_failure(code: str) -> None:
+    with pytest.raises(PaymentsUnavailableError):
+        counter_with(Failing(code)).count_together(failures("a", "b"), NOW)
+
+
+# -- what it costs ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("number", "calls"),
+    [
+        (1, {"update_item": 1}),
+        (10, {"batch_get_item": 1, "transact_write_items": 1}),
+        (100, {"batch_get_item": 1, "transact_write_items": 1}),
+        (250, {"batch_get_item": 3, "transact_write_items": 3}),
+    ],
+)
+def test_a_batch_costs_two_calls_per_hundred_users_and_again_only_the_reads(
+    client: "DynamoDBClient", number: int, calls: dict[str, int]
+) -> None:
+    batch = [parsed(message("billing.payment_failed", userId=f"u{n}")) for n in range(number)]
+    watched, again = Watched(client), Watched(client)
+
+    PaymentLedger(counter_with(watched)).apply(batch, NOW)
+    PaymentLedger(counter_with(again)).apply(batch, NOW)
+
+    assert Counter(watched.calls) == calls
+    assert "transact_write_items" not in again.calls
