@@ -33,7 +33,10 @@ clean: ## Delete the local platform's data, build results and caches
 	@rm -rf .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find functions layers local ops tests bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
-test: lint programs validate build-here ## Everything that must pass: lint, types, template, tests on real servers
+# Side by side, each with its output in one piece (GNU Make 4); environments first: build is a make of its own.
+SIDE_BY_SIDE := -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync)
+test: $(READY) $(SAM_READY) $(CHECKOV_READY) ## Everything that must pass: lint, types, template, tests on real servers
+	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) validate lint build-here programs
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 openapi: $(READY) ## Write the description of the API that is served at /openapi.json
