@@ -76,7 +76,9 @@ def test_of_the_local_platform_work_under_way_and_outcomes_are_known(
 
     with closing(pika.BlockingConnection(pika.URLParameters(broker.url))) as connection:
         connection.channel().basic_get(FAILED)
-        eventually(lambda: unacknowledged(management, VHOST)[FAILED] == 1, "one message in work")
+        eventually(
+            lambda: unacknowledged(management, VHOST).get(FAILED) == 1, "one message in work"
+        )
         seen = look()
 
     assert seen["queues"][FAILED]["ready"] == 0

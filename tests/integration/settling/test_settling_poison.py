@@ -35,7 +35,9 @@ def poison_file(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def _running(store: Store, vhost_url: str, folder: Path, poison_file: Path) -> Iterator[None]:
+def _running(
+    store: Store, vhost_url: str, folder: Path, poison_file: Path, deed: str
+) -> Iterator[None]:
     function = Function(
         name="device-events",
         handler="tests.integration.settling.poisonous.handler",
@@ -45,7 +47,7 @@ def _running(store: Store, vhost_url: str, folder: Path, poison_file: Path) -> I
             "POISON_FILE": str(poison_file),
         },
         log_dir=folder,
-        timeout_seconds=3,
+        timeout_seconds=3 if deed == HANGS else 60,
         import_roots=ROOTS,
     )
     mapping = EventSourceMapping(
@@ -65,7 +67,7 @@ def test_after_its_fourth_delivery_a_killer_is_a_dead_letter_and_the_queue_moves
         if device == "d3":
             hops.publish(FAILED, deviceId="killer", reason=deed, properties={"message_id": "bad"})
 
-    with _running(store, vhost_url, tmp_path, poison_file):
+    with _running(store, vhost_url, tmp_path, poison_file, deed):
         eventually(lambda: hops.depth(DEAD_LETTER_QUEUE) == 1, "the killer is a dead letter")
         hops.publish(FAILED, deviceId="later")
         eventually(lambda: len(store.rows(_RELEASED)) == 6, "all neighbours are released")
@@ -93,7 +95,7 @@ def test_several_killers_in_one_batch_are_all_set_aside_and_the_rest_is_done(
     for device in DEVICES:
         hops.publish(FAILED, deviceId=device)
 
-    with _running(store, vhost_url, tmp_path, poison_file):
+    with _running(store, vhost_url, tmp_path, poison_file, EXITS):
         eventually(lambda: len(store.rows(_RELEASED)) == 5, "all neighbours are released")
         eventually(lambda: hops.depth(DEAD_LETTER_QUEUE) == 3, "all killers are dead letters")
 
