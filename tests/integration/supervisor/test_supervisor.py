@@ -39,17 +39,24 @@ KEYS = {
 }
 
 
-@pytest.fixture(scope="module")
-def running(private: LocalPlatform) -> Iterator[LocalPlatform]:
-    """Started while the usual port of the API is taken, by us or by somebody else."""
+@pytest.fixture(scope="module", autouse=True)
+def _taken_port() -> Iterator[None]:
+    """The usual port of the API is taken, by us or by somebody else."""
     with socket.socket() as taken:
         # As servers do: connections that ended a moment ago do not count.
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with suppress(OSError):
             taken.bind((ports.HOST, ports.API))
             taken.listen()
+        yield
+
+
+@pytest.fixture
+def running(private: LocalPlatform) -> LocalPlatform:
+    """Started by the first test that needs it, and by the one after the test that kills it."""
+    if not private.state.endpoints.exists():
         private.run()
-        yield private
+    return private
 
 
 def test_endpoints_are_complete_and_answer(running: LocalPlatform) -> None:
