@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from device_events.contracts import (
@@ -73,8 +72,7 @@ def release_device_in_maintenance(event: DeviceMaintenance, work: Work) -> None:
 def add_device(event: DeviceCreated, work: Work) -> None:
     """Describe the device; it joins the pool unless something newer is known of its health."""
     known = work.device(event.device_id)
-    described = replace(
-        known,
+    described = known._replace(
         name=event.name or known.name,
         cpu_cores=known.cpu_cores if event.cpu_cores is None else event.cpu_cores,
         memory_mb=known.memory_mb if event.memory_mb is None else event.memory_mb,

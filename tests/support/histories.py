@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from hypothesis import strategies as st
@@ -92,7 +91,7 @@ def histories(draw: st.DrawFn, max_size: int = 14) -> list[Message]:
     arrivals = list(distinct)
     for copy in copies:
         place = draw(st.integers(0, len(arrivals)))
-        arrivals.insert(place, replace(copy, redelivered=draw(st.booleans())))
+        arrivals.insert(place, copy._replace(redelivered=draw(st.booleans())))
     return arrivals
 
 

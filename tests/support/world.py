@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -54,7 +53,7 @@ def world(*things: User | Device | Allocation, marks: Iterable[Any] = ()) -> Sna
     for allocation in snapshot.allocations.values():
         snapshot.users.setdefault(allocation.user_id, user(allocation.user_id))
         held_one = snapshot.devices.get(allocation.device_id, device(allocation.device_id))
-        snapshot.devices[held_one.id] = replace(held_one, status=DeviceStatus.ALLOCATED)
+        snapshot.devices[held_one.id] = held_one._replace(status=DeviceStatus.ALLOCATED)
     return snapshot
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -71,6 +70,6 @@ class UserEditor:
 
 def _apply_quota(work: Work, user_id: str, change: Mapping[str, Any]) -> None:
     if change:
-        quota = replace(work.user(user_id).quota, **change)
+        quota = work.user(user_id).quota._replace(**change)
         work.set_quota(user_id, quota)
         take_back_above(work, user_id, quota.max_devices)

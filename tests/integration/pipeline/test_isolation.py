@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from threading import Thread
 from typing import Any
 
@@ -37,7 +36,7 @@ def spoiled(event_type: str, *, by_statement: bool) -> dict[str, EventRules]:
     def rule(event: Any, work: Work) -> None:  # noqa: ANN401 - any event
         handling.rule(event, work)
         if event.device_id == "bad" and by_statement:
-            work.describe_device(replace(work.device("bad"), name="x" * 200))
+            work.describe_device(work.device("bad")._replace(name="x" * 200))
         elif event.device_id == "bad":
             raise ZeroDivisionError("bad device")
 
@@ -187,7 +186,7 @@ def test_what_was_committed_before_the_broker_failed_is_recognised_when_it_comes
 
     with pytest.raises(BrokerUnavailableError):
         functions.handle(*sent)
-    again = connected.handle(*(replace(one, redelivered=True) for one in sent))
+    again = connected.handle(*(one._replace(redelivered=True) for one in sent))
 
     assert again == {"duplicate": 21, "invalid": 1}
     assert len(queues.take()) == 1

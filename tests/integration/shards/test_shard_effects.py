@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,7 +28,7 @@ DEVICES = 40
 
 def through(shard: int, sent: Message) -> Message:
     """Return the message as it lies in a shard."""
-    return replace(sent, queue=WorkQueue(WORK_QUEUE_BY_NAME[sent.queue].event_type, shard).name)
+    return sent._replace(queue=WorkQueue(WORK_QUEUE_BY_NAME[sent.queue].event_type, shard).name)
 
 
 def consume(functions: Functions, *messages: Message) -> dict[str, int]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -78,7 +77,7 @@ STEPS = st.one_of(
         st.sampled_from(Health),
     ),
     DEVICES.map(
-        lambda id_: lambda work: work.describe_device(replace(work.device(id_), name="new"))
+        lambda id_: lambda work: work.describe_device(work.device(id_)._replace(name="new"))
     ),
     USERS.map(lambda id_: lambda work: work.notify(id_, NoticeKind.RECHARGED, amount=1)),
     st.builds(advance, st.sampled_from(Aggregate), USERS, st.sampled_from(Concern)),

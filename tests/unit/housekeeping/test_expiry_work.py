@@ -1,6 +1,5 @@
 """What an expiry and its warning record, and in which words users learn of them."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -109,7 +108,7 @@ def test_a_deleted_user_is_neither_warned_nor_told() -> None:
 
 def test_a_device_that_somebody_holds_is_allocated() -> None:
     snapshot = world(ALLOCATION)
-    snapshot.devices["d1"] = replace(snapshot.devices["d1"], status=DeviceStatus.AVAILABLE)
+    snapshot.devices["d1"] = snapshot.devices["d1"]._replace(status=DeviceStatus.AVAILABLE)
     work = Work(snapshot, NOW, QUOTA)
 
     assert work.correct_status("d1")

@@ -1,6 +1,5 @@
 """How each message is settled: the table of the broker contract."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -189,7 +188,7 @@ def test_a_long_error_is_shortened() -> None:
 
 
 def test_a_message_of_a_shard_waits_beside_it_and_dies_under_the_name_of_its_event() -> None:
-    sent = replace(message(CRITICAL), shard=2)
+    sent = message(CRITICAL)._replace(shard=2)
 
     retry = published(settle(Outcome(sent, Verdict.FAILED, parsed(sent)), RETRIES))
     letter = published(settle(Outcome(sent, Verdict.CONFLICT, parsed(sent)), RETRIES))

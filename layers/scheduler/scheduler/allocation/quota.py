@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from scheduler.allocation.refusal import Refusal, RefusedError
 from scheduler.domain.reasons import ReleaseReason
@@ -16,16 +15,14 @@ UNLIMITED: Final = 4_294_967_295
 """The largest number of cores or MB a device can have in the database."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(NamedTuple):
     """The least a device must have; memory in MB, 0 means anything."""
 
     cpu_cores: int = 0
     memory_mb: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(NamedTuple):
     """What the next device may have at most; memory in MB."""
 
     cpu_cores: int = UNLIMITED

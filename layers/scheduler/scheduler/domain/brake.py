@@ -8,9 +8,8 @@ read off afterwards.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,8 +18,7 @@ WINDOW: Final = timedelta(seconds=60)
 """Releases of that time are counted together."""
 
 
-@dataclass(frozen=True, slots=True)
-class BrakeLimits:
+class BrakeLimits(NamedTuple):
     """How much is believed: a share of the running devices, and a number that is in any case.
 
     A share of 1 doubts nothing: more than all devices cannot fail.
@@ -34,8 +32,7 @@ class BrakeLimits:
         return math.inf if self.share >= 1 else max(self.devices, int(self.share * running))
 
 
-@dataclass(frozen=True, slots=True)
-class BrakeState:
+class BrakeState(NamedTuple):
     """What is known before a batch.
 
     ``engaged``: releases are held since then; ``open_until``: until then all are let through,

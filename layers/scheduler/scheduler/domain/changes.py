@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
     from scheduler.notification.kinds import NoticeKind
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(NamedTuple):
     """An allocation that ended, or was ended. Duration in whole seconds."""
 
     allocation: Allocation
@@ -25,8 +23,7 @@ class Release:
     cause: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(NamedTuple):
     """An allocation that begins, or goes on until a later time."""
 
     allocation: Allocation
@@ -34,8 +31,7 @@ class Grant:
     cause: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(NamedTuple):
     """Something a user is told; ``dedupe_key`` makes it unique for ever.
 
     ``cause`` names the message it comes from, empty for a request.

@@ -7,7 +7,6 @@ make a suspension look old.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -33,16 +32,14 @@ class Concern(StrEnum):
     """Only device.created: tells a revived device from a deletion that arrives late."""
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(NamedTuple):
     """How an event stands to others: what it is compared with and what it advances."""
 
     compares: Concern | None
     advances: tuple[Concern, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """When something happened: the event's time (UTC) and, if its producer counts, its version."""
 
     occurred_at: datetime

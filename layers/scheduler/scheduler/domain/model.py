@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,6 +11,7 @@ if TYPE_CHECKING:
 
 DEFAULT_LOCALE: Final = "zh-CN"
 LOCALES: Final = (DEFAULT_LOCALE, "en")
+_NONE: Final[Mapping[str, Mapping[str, bool]]] = {}
 
 
 class UserStatus(StrEnum):
@@ -40,8 +40,7 @@ class Health(StrEnum):
     DELETED = "deleted"
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
+class Quota(NamedTuple):
     """What a user may hold at once; ``None`` means no limit. Memory is in MB."""
 
     max_devices: int
@@ -49,8 +48,7 @@ class Quota:
     max_memory_mb: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(NamedTuple):
     """A user of the platform. ``known`` is false until the user has a row.
 
     ``channel_choices`` say where he wants to be told what, unlike the contract: see
@@ -63,7 +61,7 @@ class User:
     billing_hold: bool = False
     locale: str = DEFAULT_LOCALE
     known: bool = True
-    channel_choices: Mapping[str, Mapping[str, bool]] = field(default_factory=dict, hash=False)
+    channel_choices: Mapping[str, Mapping[str, bool]] = _NONE
 
     @property
     def blocked(self) -> bool:
@@ -71,8 +69,7 @@ class User:
         return self.status is not UserStatus.ACTIVE or self.billing_hold
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(NamedTuple):
     """An Android device. ``known`` is false until it has a row; sizes in MB, 0 = unknown."""
 
     id: str
@@ -85,8 +82,7 @@ class Device:
     known: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Allocation:
+class Allocation(NamedTuple):
     """A device in the hands of a user; only active ones are ever loaded."""
 
     id: str

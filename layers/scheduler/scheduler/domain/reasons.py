@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class ReleaseReason:
+class ReleaseReason(NamedTuple):
     """The cause of a release; ``text`` is the key of its sentence in the text catalogue."""
 
     code: str
     text: str
-    params: dict[str, Any] = field(default_factory=dict)
+    params: dict[str, Any]
 
     @classmethod
     def _of(cls, code: str, **params: object) -> Self:

@@ -6,7 +6,6 @@ snapshot and commits the changes in one transaction.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from scheduler.domain.changes import Grant, Notice, Release
@@ -84,7 +83,7 @@ class Work(State):
         why = self.cause if cause is None else cause
         self._set(self.grants, allocation.id, Grant(allocation, until, why))
         self._hold(allocation)
-        self._put_device(replace(device, status=DeviceStatus.ALLOCATED))
+        self._put_device(device._replace(status=DeviceStatus.ALLOCATED))
         self._tell(
             user_id,
             NoticeKind.ALLOCATION_SUCCESS,
@@ -129,15 +128,15 @@ class Work(State):
 
     def set_user_status(self, user_id: str, status: UserStatus) -> None:
         """Suspend, activate or delete a user."""
-        self._put_user(replace(self.user(user_id), status=status))
+        self._put_user(self.user(user_id)._replace(status=status))
 
     def set_billing_hold(self, user_id: str, *, hold: bool) -> None:
         """Stop a user from allocating, or let him again, because of money."""
-        self._put_user(replace(self.user(user_id), billing_hold=hold))
+        self._put_user(self.user(user_id)._replace(billing_hold=hold))
 
     def set_quota(self, user_id: str, quota: Quota) -> None:
         """Store what a user may hold."""
-        self._put_user(replace(self.user(user_id), quota=quota))
+        self._put_user(self.user(user_id)._replace(quota=quota))
 
     def erase_user(self, user_id: str) -> None:
         """Forget e-mail address and phone number and whatever was not yet sent to the user."""
@@ -146,7 +145,7 @@ class Work(State):
 
     def set_device_health(self, device_id: str, health: Health) -> None:
         """Record whether a device works."""
-        self._put_device(replace(self.device(device_id), health=health))
+        self._put_device(self.device(device_id)._replace(health=health))
 
     def correct_status(self, device_id: str) -> bool:
         """Let a device's status say whether somebody holds it; return whether it did not."""
@@ -154,7 +153,7 @@ class Work(State):
         status = DeviceStatus.ALLOCATED if held else DeviceStatus.AVAILABLE
         if device.status is status:
             return False
-        self._put_device(replace(device, status=status))
+        self._put_device(device._replace(status=status))
         return True
 
     def describe_device(self, device: Device) -> None:
@@ -184,7 +183,7 @@ class Work(State):
         self._set(self.releases, allocation.id, release)
         self._let_go(allocation)
         device = self.device(allocation.device_id)
-        self._put_device(replace(device, status=DeviceStatus.AVAILABLE))
+        self._put_device(device._replace(status=DeviceStatus.AVAILABLE))
         return release
 
     def _tell_of_end(self, release: Release, kind: NoticeKind, **params: object) -> None:

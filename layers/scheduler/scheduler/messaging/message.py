@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,8 +17,7 @@ _canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).enco
 _PLAIN_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One message of an event's queue, whichever of its shards it came through.
 
     ``properties`` are the AMQP properties that survive every hop, headers decoded; absent ones
@@ -53,8 +51,7 @@ class Message:
         return value if isinstance(value, int) and 0 <= value < 1 << 31 else 0
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """What makes a message the same one again: its id within a queue, and its content."""
 
     id: str

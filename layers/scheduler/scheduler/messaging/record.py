@@ -9,9 +9,8 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from scheduler.messaging import amqp
 from scheduler.messaging.message import Message
@@ -38,8 +37,7 @@ _DIRECT_REPLY: Final = "amq.rabbitmq.reply-to"
 _BROKER_HEADER_PREFIXES: Final = ("x-first-death-", "x-last-death-")
 
 
-@dataclass(frozen=True, slots=True)
-class Undecodable:
+class Undecodable(NamedTuple):
     """A record that is no message at all; ``message`` carries what can be kept of it."""
 
     message: Message

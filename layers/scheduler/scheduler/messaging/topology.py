@@ -6,8 +6,7 @@ no queue or exchange is named anywhere else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,8 +40,7 @@ ANY_WEIGHT: Final = "1"
 """Routing key of a binding to a consistent-hash exchange: its share, the same for all."""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkQueue:
+class WorkQueue(NamedTuple):
     """A queue of one event type and the function family that consumes it.
 
     An event that needs more than one consumer at a time has several, its shards. The first keeps
@@ -126,16 +124,14 @@ def work_queues(shards: int = 1) -> Iterator[WorkQueue]:
             yield WorkQueue(work.event_type, shard)
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(NamedTuple):
     """A route from an exchange into a queue."""
 
     exchange: str
     routing_key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Queue:
+class Queue(NamedTuple):
     """A durable quorum queue as it must be declared."""
 
     name: str

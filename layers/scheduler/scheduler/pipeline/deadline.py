@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 _RESERVE_SHARE: Final = 0.1
 _LEAST_RESERVE: Final = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
+class Deadline(NamedTuple):
     """The moment (of `time.monotonic`) after which nothing new is begun, only settled."""
 
     at: float

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from scheduler.messaging.message import Message
@@ -29,8 +28,7 @@ EFFECTIVE = frozenset({Verdict.DONE, Verdict.OUTDATED})
 """Verdicts that are remembered, so that the message is never looked at again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """A message, the verdict on it and what to tell operators.
 
     ``parsed`` is absent where the body is invalid. ``released`` and ``notified`` count what the

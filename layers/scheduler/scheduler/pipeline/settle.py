@@ -6,9 +6,8 @@ somewhere durable before: in a retry queue or among the dead letters.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from scheduler.messaging.amqp import fitting
 from scheduler.messaging.message import ATTEMPT_HEADER
@@ -55,8 +54,7 @@ _BY_VERDICT: Final = {
 _COSTS_NO_ATTEMPT: Final = {Verdict.PARKED, Verdict.HELD}
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """An outcome with what happens to its message."""
 
     outcome: Outcome

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from scheduler.allocation.waiting.hand_over import hand_over
@@ -127,7 +126,7 @@ def _answering_for(handed_over: int, outcomes: list[Outcome]) -> list[Outcome]:
     first = next((n for n, one in enumerate(outcomes) if one.verdict in EFFECTIVE), None)
     if handed_over and first is not None:
         told = outcomes[first].notified + handed_over
-        outcomes[first] = replace(outcomes[first], notified=told)
+        outcomes[first] = outcomes[first]._replace(notified=told)
     return outcomes
 
 

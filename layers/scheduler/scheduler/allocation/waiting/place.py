@@ -5,10 +5,9 @@ The first in line is the one with the highest priority, among equals the one who
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from scheduler.allocation.quota import Wish
 from scheduler.ids import is_uuid
@@ -31,8 +30,7 @@ class PlaceStatus(StrEnum):
     """Its user was suspended, held or deleted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A place in line; ``minutes`` is how long the device is wanted."""
 
     id: str
