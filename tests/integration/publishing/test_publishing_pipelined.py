@@ -71,3 +71,14 @@ def test_while_the_broker_is_silent_publishing_does_not_return(
 
     assert waits == [True]
     assert arrived() == ["m-0000", "m-0000", "m-0001", "m-0002"]
+
+
+def test_one_batch_after_the_other_is_confirmed_on_one_connection(
+    publisher: Publisher, arrived: Callable[[], list[str]]
+) -> None:
+    """Messages are numbered by channel: were they numbered by batch, each would come twice."""
+    sent = messages(5)
+    for message in sent:
+        publisher.publish([message])
+
+    assert arrived() == [one.properties["message_id"] for one in sent]
