@@ -20,20 +20,21 @@ from typing import TYPE_CHECKING, Any, Final
 from pyinstrument import Profiler
 
 from scheduler.messaging.publisher import Publisher
+from scheduler.pipeline import consumer, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from scheduler.database.connection import Database
 
-_STAGES: Final = {
-    "decode": (("scheduler.pipeline.consumer", "decode"),),
-    "validate": (("scheduler.pipeline.consumer", "_validate"),),
-    "load": (("scheduler.database.load", "processed"), ("scheduler.database.load", "snapshot")),
-    "decide": (("scheduler.pipeline.transaction", "decide"),),
-    "commit": (("scheduler.pipeline.transaction", "commit"),),
-    "settle": (("scheduler.pipeline.consumer", "settle"),),
-    "report": (("scheduler.pipeline.consumer", "report"),),
+_STAGES: Final[dict[str, tuple[tuple[Any, str], ...]]] = {
+    "decode": ((consumer, "decode"),),
+    "validate": ((consumer, "_validate"),),
+    "load": ((transaction.BatchTransaction, "_load"),),
+    "decide": ((transaction, "decide"),),
+    "commit": ((transaction, "commit"),),
+    "settle": ((consumer, "settle"), (Publisher, "publish")),
+    "report": ((consumer, "report"),),
 }
 _STATUS: Final = """
     SHOW SESSION STATUS WHERE Variable_name IN ('Questions', 'Bytes_received', 'Bytes_sent')
@@ -91,10 +92,8 @@ def main(events_file: str, profile_file: str) -> None:
 
 def _instrument(watch: Stopwatch) -> None:
     for stage, places in _STAGES.items():
-        for module_name, name in places:
-            module = importlib.import_module(module_name)
-            setattr(module, name, watch.timed(stage, getattr(module, name)))
-    Publisher.publish = watch.timed("settle", Publisher.publish)  # type: ignore[method-assign]
+        for place, name in places:
+            setattr(place, name, watch.timed(stage, getattr(place, name)))
 
 
 def _status(database: Database) -> dict[str, int]:
