@@ -71,5 +71,6 @@ def locked_device(database_url: str) -> Callable[[str], AbstractContextManager[N
         with closing(connect(settings)) as connection, connection.cursor() as cursor:
             cursor.execute("SELECT id FROM devices WHERE id = %s FOR UPDATE", (device_id,))
             yield
+            connection.rollback()  # the locks of a connection that closes last a moment longer
 
     return locked
