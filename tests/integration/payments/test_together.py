@@ -59,6 +59,15 @@ def test_the_same_failures_count_once_however_often_they_come(counter: Readable)
     assert counts(counter, failures("u1", "u2", "u3")) == {**first, "u3": 1}
 
 
+def test_a_failure_that_comes_late_is_not_taken_for_the_newest(counter: Readable) -> None:
+    counter.count("u1", "new", NOW, NOW)
+    counts(counter, failures("u1", "u2", minute=-5))
+
+    counter.reset("u1", NOW - MINUTE, NOW)
+
+    assert counter.current("u1", NOW) == 1
+
+
 # -- as one by one -----------------------------------------------------------------------
 
 users = st.sampled_from("abcdef")
@@ -147,6 +156,22 @@ def test_whose_item_changed_meanwhile_is_left_out_and_the_others_are_counted(
     assert watched.calls == ["batch_get_item", "transact_write_items", "transact_write_items"]
     assert [dynamodb.current(user, NOW) for user in ("u1", "u2", "u3")] == [1, 1, 1]
     assert dynamodb.count("u2", "of-u2", NOW, NOW) == 2
+
+
+def test_failures_that_others_replaced_by_as_many_are_not_brought_back(
+    client: "DynamoDBClient", dynamodb: PaymentFailures
+) -> None:
+    def replaced_by(id_: str) -> None:
+        """Leave the same count and the same times, whoever comes."""
+        dynamodb.reset("u1", NOW, NOW)
+        dynamodb.count("u1", id_, NOW, NOW)
+
+    replaced_by("old")
+    watched = Watched(client, transact_write_items=lambda: replaced_by("new"))
+
+    counts(counter_with(watched), failures("u1", "u2"))
+
+    assert dynamodb._table.get("u1")["message_ids"] == {"new", "u1:a"}
 
 
 def test_each_count_is_reached_by_exactly_one_of_many_writers(dynamodb: PaymentFailures) -> None:
