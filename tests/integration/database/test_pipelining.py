@@ -56,6 +56,25 @@ def test_each_question_gets_its_own_answer_in_whatever_order_they_are_read(
         assert names(cursor) == ["first", "later"]
 
 
+def test_a_long_question_is_not_sent_while_answers_wait_that_no_buffer_can_hold(
+    database: Database,
+) -> None:
+    """The server would not read it before we have read, nor we before it is sent."""
+    with database.transaction() as cursor:
+        long = cursor.ask("SELECT REPEAT('x', 10000000) FROM seq_1_to_6", ())
+        longer = cursor.ask("SELECT LENGTH(%s)", ("x" * 8_000_000,))
+
+        assert longer.rows() == ((8_000_000,),)
+        assert [len(text) for (text,) in long.rows()] == [10_000_000] * 6
+
+
+def test_nothing_is_written_while_answers_wait_that_no_buffer_can_hold(database: Database) -> None:
+    with database.transaction() as cursor:
+        cursor.ask("SELECT REPEAT('x', 10000000) FROM seq_1_to_6", ())
+        with cursor.pipelined():
+            cursor.execute("UPDATE devices SET name = %s WHERE FALSE", ("x" * 8_000_000,))
+
+
 def test_a_question_that_is_refused_fails_the_transaction_and_leaves_a_connection_that_works(
     database: Database, store: Store
 ) -> None:
@@ -183,3 +202,35 @@ def test_a_connection_that_dies_in_between_is_an_unavailable_database(
     assert store.rows("SELECT * FROM devices") == []
     run(database, add("d3"))
     assert store.rows("SELECT id FROM devices") == [("d3",)]
+
+
+def interrupt_reading(connection: Any, interruption: type[BaseException]) -> None:  # noqa: ANN401
+    """Raise instead of reading the next answer."""
+
+    def interrupted() -> None:
+        del connection._read_packet
+        raise interruption
+
+    connection._read_packet = interrupted
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, MemoryError])
+@pytest.mark.parametrize("waiting_for", ["ping", "commit"])
+def test_an_answer_that_was_not_read_is_not_taken_for_that_of_a_later_statement(
+    waiting_for: str, interruption: type[BaseException], database: Database
+) -> None:
+    def select(number: int, *, interrupted: bool = False) -> object:
+        with database.transaction() as cursor:
+            cursor.execute("SELECT %s", (number,))
+            if interrupted:
+                interrupt_reading(cursor.connection, interruption)
+            return cursor.fetchall()
+
+    with database.transaction() as cursor:
+        idle = cursor.connection
+    if waiting_for == "ping":
+        interrupt_reading(idle, interruption)
+    with pytest.raises(interruption):
+        select(0, interrupted=True)
+
+    assert [select(number) for number in range(3)] == [((0,),), ((1,),), ((2,),)]

@@ -57,9 +57,13 @@ class BulkCursor(Cursor):
         """Send a query without waiting for its answer, to send more meanwhile.
 
         The server answers in the order of sending, and goes on after a statement that it refused:
-        only for a transaction that is then rolled back as a whole.
+        only for a transaction that is then rolled back as a whole. A long query waits for the
+        answers before it: while they fill the network's buffers the server reads nothing.
         """
-        return self._send(self.mogrify(query, args))
+        text = self.mogrify(query, args)
+        if len(text) > _SHORT:
+            self._await_answers()
+        return self._send(text)
 
     def __exit__(self, *raised: object) -> None:
         """Read the answers that nobody waited for; after an interrupt there is no telling whose."""
@@ -82,6 +86,7 @@ class BulkCursor(Cursor):
         Raises:
             pymysql.MySQLError: a statement was refused; the first one, if several.
         """
+        self._await_answers()  # rows may fill the buffers; writes have none
         self._pipelining = True
         try:
             yield
@@ -129,13 +134,7 @@ class BulkCursor(Cursor):
         if not connection.open:
             raise InterfaceError(0, "the connection was lost before this answer")
         connection._next_seq_id = 1  # noqa: SLF001 - each answer counts its packets from here
-        try:
-            connection._read_query_result()  # noqa: SLF001 - the half of query() that reads
-        except MySQLError:
-            raise
-        except Exception:
-            connection.close()  # those left would be taken for answers to later statements
-            raise
+        connection._read_query_result()  # noqa: SLF001 - the half of query() that reads
         rows: Sequence[tuple[Any, ...]] | None = connection._result.rows  # noqa: SLF001
         return rows
 
@@ -169,6 +168,8 @@ def _moment(value: datetime) -> str:
     return escape_datetime(value) if value.tzinfo else f"'{value}'"
 
 
+_SHORT: Final = 16 << 10
+"""Characters of a query; a few of them fit into the buffers between us and the server."""
 _WRITES: Final = frozenset({"INSERT", "UPDATE", "DELETE"})
 _WRITERS: Final[dict[type, Callable[[Any], str]]] = {
     str: _text,

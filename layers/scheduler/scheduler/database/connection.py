@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import pymysql
+from pymysql.connections import Connection
 from pymysql.constants import CR, ER, FIELD_TYPE
 from pymysql.converters import conversions
 
@@ -19,7 +20,6 @@ from scheduler.settings import DatabaseAuth, DatabaseSettings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pymysql.connections import Connection
 _CONNECT_TIMEOUT: Final = 5
 _ANSWER_TIMEOUT: Final = 5
 """Seconds for a greeting or a ping: a server that hangs is found by these, not by a statement."""
@@ -71,6 +71,31 @@ _UNAVAILABLE: Final = frozenset(
 
 class DatabaseUnavailableError(Exception):
     """The database cannot be reached or does not take writes: nobody's message is at fault."""
+
+
+class _InStep(Connection):
+    """A connection that is closed when anything keeps it from reading an answer to its end.
+
+    The rest would be taken for the answer to the next statement, and so on from there.
+    """
+
+    def _read_query_result(self, unbuffered: bool = False) -> int:  # noqa: FBT001, FBT002 - PyMySQL's
+        with self._read_whole():
+            return super()._read_query_result(unbuffered)  # type: ignore[misc,no-any-return]
+
+    def _read_ok_packet(self) -> Any:  # noqa: ANN401 - PyMySQL's
+        with self._read_whole():
+            return super()._read_ok_packet()  # type: ignore[misc]
+
+    @contextmanager
+    def _read_whole(self) -> Iterator[None]:
+        try:
+            yield
+        except pymysql.MySQLError:  # was read, or has closed the connection
+            raise
+        except BaseException:
+            self._force_close()  # type: ignore[attr-defined]
+            raise
 
 
 class Database:
@@ -153,7 +178,7 @@ def connect(settings: DatabaseSettings, patience: int = _READ_TIMEOUT) -> Connec
     """
     url = DatabaseUrl.parse(settings.database_url.get_secret_value())
     user, password = _account(settings, url)
-    connection: Connection[Any] = pymysql.connect(
+    connection: Connection[Any] = _InStep(
         host=url.host,
         port=url.port,
         user=user,
