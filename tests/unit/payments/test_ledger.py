@@ -63,6 +63,19 @@ def test_a_part_of_a_batch_that_runs_again_has_the_counts_it_had() -> None:
     assert whole == parts[0]
 
 
+def test_a_failure_that_was_parked_and_comes_again_does_not_count_what_a_reset_forgot_since() -> None:
+    """Else a user who has paid in between would lose all devices for one failure."""
+    counter = FakeCounter()
+    ledger = PaymentLedger(counter)
+    counts([failure("a", at=NOW - 2 * MINUTE), failure("b", at=NOW - 2 * MINUTE)], counter)
+    third = failure("c", at=NOW)
+    assert list(ledger.apply([parsed(third)], NOW).counts.values()) == [3]
+
+    counter.reset("u1", NOW - MINUTE, NOW)
+
+    assert list(ledger.apply([parsed(third)], NOW).counts.values()) == [1]
+
+
 def test_what_was_refused_is_asked_again() -> None:
     class RefusingOnce(FakeCounter):
         asked = 0

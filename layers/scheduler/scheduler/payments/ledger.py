@@ -1,4 +1,4 @@
-"""Brings the payments of a batch into DynamoDB before its transaction.
+"""Brings the payments of a batch into DynamoDB before its transaction writes.
 
 Counting is idempotent per message, so a crash between the count and the commit is mended by
 the redelivery: the count stands still and the release is made. It happens before any row is
@@ -70,26 +70,26 @@ class PaymentLedger:
 
         self._counter = counter
         self._pool = ThreadPoolExecutor(_PARALLEL)
-        self._known: frozenset[str] = frozenset()
+        self._known: dict[str, Parsed] = {}
         self._counted = Counted()
 
     def apply(self, batch: Iterable[Parsed], now: datetime) -> Counted:
         """Count or reset for every message that has an effect on payments.
 
         A part of the last batch, as a transaction that runs again asks for, is answered from
-        memory: the counter would say what all of it counted together.
+        memory: the counter would say what all of it counted together. A message that was delivered
+        again is not: a reset may have come in between.
 
         Raises:
             Exception: whatever the counter raised first. What was counted stays counted; the
                 batch is tried again and counts nothing twice.
         """
         listed = list(batch)
-        keys = frozenset(parsed.key for parsed in listed)
-        if not keys <= self._known:
-            self._known = frozenset()
+        if any(self._known.get(parsed.key) is not parsed for parsed in listed):
+            self._known = {}
             self._counted = self._apply(listed, now)
             if not self._counted.refused:
-                self._known = keys
+                self._known = {parsed.key: parsed for parsed in listed}
         return self._counted
 
     def _apply(self, batch: Iterable[Parsed], now: datetime) -> Counted:
