@@ -63,7 +63,7 @@ def test_a_part_of_a_batch_that_runs_again_has_the_counts_it_had() -> None:
     assert whole == parts[0]
 
 
-def test_a_failure_that_was_parked_and_comes_again_does_not_count_what_a_reset_forgot_since() -> None:
+def test_a_failure_that_comes_again_does_not_count_what_a_reset_forgot_meanwhile() -> None:
     """Else a user who has paid in between would lose all devices for one failure."""
     counter = FakeCounter()
     ledger = PaymentLedger(counter)
