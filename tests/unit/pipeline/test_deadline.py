@@ -1,0 +1,19 @@
+"""What is begun last must end before the function's timeout."""
+
+import time
+from types import SimpleNamespace
+
+from local.template import deployed_function
+from scheduler.pipeline.deadline import Deadline
+
+LONGEST_TRANSACTION = 3 * (3 + 3)
+"""Seconds: three tries, each waiting for users and then for devices that somebody holds."""
+
+
+def test_a_consumer_begins_nothing_that_its_timeout_could_interrupt() -> None:
+    timeout = deployed_function("device-events")["Timeout"]
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: timeout * 1000)
+
+    latest_end = Deadline.of(context).at + LONGEST_TRANSACTION
+
+    assert latest_end < time.monotonic() + timeout
