@@ -213,7 +213,13 @@ def test_a_url_is_split_and_decoded() -> None:
     assert DatabaseUrl.parse("mysql://db/x") == DatabaseUrl("db", 3306, "x", None, None)
 
 
-@pytest.mark.parametrize("url", ["", "x", "mysql://", "mysql://db", "postgres://u:secret@db/x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "x", "mysql://", "mysql://db", "postgres://u:secret@db/x"),
+        *("mysql://u:secret/@db/x", "mysql://u:secret#@db/x", "mysql://u:secret?@db/x"),
+    ],
+)
 def test_a_url_of_another_kind_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(ValueError, match="must look like mysql://") as caught:
         DatabaseUrl.parse(url)

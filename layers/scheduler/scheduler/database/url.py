@@ -25,11 +25,17 @@ class DatabaseUrl(NamedTuple):
         """
         parts = urlsplit(url)
         name = parts.path.lstrip("/")
-        if parts.scheme != "mysql" or not parts.hostname or not name:
-            raise ValueError("DATABASE_URL must look like mysql://user:password@host:port/name")
+        try:
+            port = parts.port or 3306
+        except ValueError:  # its text would be the beginning of a password with a slash in it
+            port = 0
+        if parts.scheme != "mysql" or not parts.hostname or not name or not port:
+            raise ValueError(
+                "DATABASE_URL must look like mysql://user:password@host:port/name, percent-encoded"
+            )
         return cls(
             parts.hostname,
-            parts.port or 3306,
+            port,
             unquote(name),
             unquote(parts.username) if parts.username else None,
             unquote(parts.password) if parts.password else None,

@@ -125,13 +125,21 @@ def parameters(settings: BrokerSettings, timeout: float = TIMEOUT) -> Any:  # no
     Args:
         settings: where the broker is.
         timeout: seconds to connect, and to wait for a broker that blocks publishers.
+
+    Raises:
+        ValueError: the URL cannot be read. The message leaves it out, since it may hold a password.
     """
     from pika import URLParameters  # noqa: PLC0415 - likewise
 
     url = settings.broker_url.get_secret_value()
     if settings.broker_secret_arn:
         url = _with_account(url, credentials.from_secret(settings.broker_secret_arn))
-    connection = URLParameters(url)
+    try:
+        connection = URLParameters(url)
+    except ValueError:  # its text would be the beginning of a password with a slash in it
+        raise ValueError(
+            "BROKER_URL must look like amqps://user:password@host:port/vhost, percent-encoded"
+        ) from None
     connection.socket_timeout = connection.stack_timeout = timeout
     connection.blocked_connection_timeout = timeout
     connection.connection_attempts = 1
