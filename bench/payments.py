@@ -9,13 +9,14 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.ours import warm
+from bench.state import DifferentStateError
 from bench.workload import PAYMENT_FAILED, invocations, seed
 from scheduler.payments.counter import payment_failures
 from scheduler.payments.failure import Failure
 from scheduler.settings import PaymentSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from bench.stand import Stand
     from scheduler.payments.counter import PaymentFailures
@@ -43,9 +44,9 @@ def _measured(stand: Stand, counter: PaymentFailures, *, failed_before: bool) ->
     with warm(PAYMENT_FAILED.service, stand) as function:
         function.run(batches[:1])
         for number, batch in enumerate(batches[1:], start=1):
+            ours = [f"u{number * _BATCH + n}" for n in range(_BATCH)]
             others = [f"other-{number}-{n}" for n in range(_BATCH)]
             if failed_before:
-                ours = [f"u{number * _BATCH + n}" for n in range(_BATCH)]
                 for users in (ours, others):
                     counter.count_together([Failure(u, "before", began) for u in users], began)
             handled.append(function.run([batch]).seconds)
@@ -53,8 +54,20 @@ def _measured(stand: Stand, counter: PaymentFailures, *, failed_before: bool) ->
             for user in others:
                 counter.count(user, "message", began, began)
             counted.append(time.perf_counter() - started)
+            _require(counter, [*ours, *others], 1 + failed_before)
     return {
         "handler_seconds": median(handled),
         "sequential_seconds": median(counted),
         "ratio": median(c / h for c, h in zip(counted, handled, strict=True)),
     }
+
+
+def _require(counter: PaymentFailures, users: Iterable[str], count: int) -> None:
+    """Make sure that both ways have counted as much for everybody.
+
+    Raises:
+        DifferentStateError: they have not.
+    """
+    found = {user: counter.current(user, datetime.now(UTC)) for user in users}
+    if wrong := {user: n for user, n in found.items() if n != count}:
+        raise DifferentStateError(f"should be {count}: {wrong}")
