@@ -13,6 +13,7 @@ from scheduler.payments.counter import PaymentFailures
 from scheduler.payments.failure import Failure
 from scheduler.payments.table import FailureTable
 from tests.support.counter import FakeCounter
+from tests.support.world import MINUTE, NOW
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -35,7 +36,7 @@ class Readable(Protocol):
 class Watched:
     """A client that notes its calls, and lets something happen just before one."""
 
-    def __init__(self, client: Any, **before: Callable[[], object]) -> None:  # noqa: ANN401
+    def __init__(self, client: Any, **before: Callable[[], object]) -> None:  # noqa: ANN401 - a client, or what acts as one
         self.calls: list[str] = []
         self._client = client
         self._before = before
@@ -78,3 +79,7 @@ def counter(request: pytest.FixtureRequest) -> Readable:
     if request.param == "dynamodb":
         return cast("Readable", request.getfixturevalue("dynamodb"))
     return FakeCounter()
+
+
+def failures(*user_ids: str, id_: str = "a", minute: int = 0) -> list[Failure]:
+    return [Failure(user, id_, NOW + minute * MINUTE) for user in user_ids]

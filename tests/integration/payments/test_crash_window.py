@@ -46,7 +46,7 @@ class CrashingAfter:
             raise Crash
 
 
-def crash(store: Store, url: str, counter: Any, *sent: Message) -> None:  # noqa: ANN401
+def crash(store: Store, url: str, counter: Any, *sent: Message) -> None:  # noqa: ANN401 - real or fake
     before = store.state()
     with Functions(url, counter=counter) as functions, pytest.raises(Crash):
         functions.handle(*sent)

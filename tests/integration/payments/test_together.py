@@ -1,4 +1,4 @@
-"""Many users counted at once: as one by one, whoever writes meanwhile and whatever goes wrong."""
+"""Many users counted at once: as one by one, whoever writes meanwhile."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -7,15 +7,13 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scheduler.payments.counter import PaymentFailures
-from scheduler.payments.errors import PaymentsUnavailableError
 from scheduler.payments.failure import Failure
 from scheduler.payments.ledger import PaymentLedger
-from tests.integration.payments.conftest import TTL, Readable, Watched, counter_with
+from tests.integration.payments.conftest import TTL, Readable, Watched, counter_with, failures
 from tests.support.counter import FakeCounter
 from tests.support.deciding import parsed
 from tests.support.events import message
@@ -26,10 +24,6 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 _runs = count()
-
-
-def failures(*user_ids: str, id_: str = "a", minute: int = 0) -> list[Failure]:
-    return [Failure(user, id_, NOW + minute * MINUTE) for user in user_ids]
 
 
 def counts(counter: Readable, batch: list[Failure]) -> dict[str, int | None]:
@@ -195,105 +189,6 @@ def test_an_expired_item_is_begun_anew_without_its_reset(client: "DynamoDBClient
 
     assert counts(dynamodb, failures("u1", "u2")) == {"u1": 1, "u2": 1}
     assert "last_reset_at" not in dynamodb._table.get("u1")
-
-
-# -- transactions that are cancelled ---------------------------------------------------------
-
-
-class Cancelling:
-    """An empty table whose transactions are cancelled for reasons that are given, then made."""
-
-    def __init__(self, *cancelled: list[str], unread: tuple[str, ...] = ()) -> None:
-        self.transactions: list[list[str]] = []
-        self._cancelled = iter(cancelled)
-        self._unread = unread
-
-    def batch_get_item(self, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803 - AWS's
-        (table,) = RequestItems
-        keys = [{"user_id": {"S": user}} for user in self._unread]
-        return {"Responses": {}, "UnprocessedKeys": {table: {"Keys": keys}} if keys else {}}
-
-    def transact_write_items(self, TransactItems: list[Any]) -> None:  # noqa: N803 - AWS's
-        self.transactions.append([one["Put"]["Item"]["user_id"]["S"] for one in TransactItems])
-        if codes := next(self._cancelled, None):
-            reasons = [{"Code": code} for code in codes]
-            raise error("TransactionCanceledException", CancellationReasons=reasons)
-
-
-def error(code: str, **detail: object) -> ClientError:
-    response: Any = {"Error": {"Code": code, "Message": "m"}, **detail}
-    return ClientError(response, "TransactWriteItems")
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        "ConditionalCheckFailed",
-        "TransactionConflict",
-        "ThrottlingError",
-        "ProvisionedThroughputExceeded",
-        "ItemCollectionSizeLimitExceeded",
-        "ValidationError",
-    ],
-)
-def test_who_cancels_a_transaction_is_left_out_and_the_others_are_counted(code: str) -> None:
-    client = Cancelling(["None", code, "None"])
-
-    answers = counter_with(client).count_together(
-        [Failure(user, f"of {user}", NOW) for user in "abc"], NOW
-    )
-
-    assert answers == {"of a": 1, "of c": 1}
-    assert client.transactions == [["a", "b", "c"], ["a", "c"]]
-
-
-@pytest.mark.parametrize(
-    ("cancelled", "transactions"),
-    [
-        ([["TransactionConflict"] * 2], 1),
-        ([["None", "None"]] * 9, 3),
-        ([[""]], 1),
-    ],
-    ids=["everybody is to blame", "nobody is to blame", "no reasons are given"],
-)
-def test_a_transaction_that_cannot_be_made_is_given_up(
-    cancelled: list[list[str]], transactions: int
-) -> None:
-    client = Cancelling(*cancelled)
-
-    assert counter_with(client).count_together(failures("a", "b"), NOW) == {}
-    assert len(client.transactions) == transactions
-
-
-def test_who_could_not_be_read_is_left_out() -> None:
-    client = Cancelling(unread=("b",))
-
-    counter_with(client).count_together(failures("a", "b", "c"), NOW)
-
-    assert client.transactions == [["a", "c"]]
-
-
-class Failing(Cancelling):
-    """A table whose transactions end with an error."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__()
-        self._code = code
-
-    def transact_write_items(self, **_: object) -> None:
-        raise error(self._code)
-
-
-def test_a_request_that_is_refused_as_a_whole_leaves_everybody_out() -> None:
-    assert (
-        counter_with(Failing("ValidationException")).count_together(failures("a", "b"), NOW) == {}
-    )
-
-
-@pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException"])
-def test_an_absent_dynamodb_is_nobodys_failure(code: str) -> None:
-    with pytest.raises(PaymentsUnavailableError):
-        counter_with(Failing(code)).count_together(failures("a", "b"), NOW)
 
 
 # -- what it costs ---------------------------------------------------------------------------
