@@ -204,7 +204,7 @@ def test_a_connection_that_dies_in_between_is_an_unavailable_database(
     assert store.rows("SELECT id FROM devices") == [("d3",)]
 
 
-def interrupt_reading(connection: Any, interruption: type[BaseException]) -> None:  # noqa: ANN401
+def interrupt_reading(connection: Any, interruption: type[BaseException]) -> None:  # noqa: ANN401 - PyMySQL's, its private parts too
     """Raise instead of reading the next answer."""
 
     def interrupted() -> None:

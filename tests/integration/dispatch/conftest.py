@@ -12,21 +12,15 @@ from local.template import function_variable
 from scheduler.database.connection import Database
 from tests.support.outbox import Outbox
 from tests.support.provider import Provider
-from tests.support.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from types_boto3_dynamodb import DynamoDBClient
 
+    from tests.support.store import Store
+
 CONNECTIONS_TABLE = function_variable("REALTIME_CONNECTIONS_TABLE")
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    made = Store(database_url)
-    yield made
-    made.database.close()
 
 
 @pytest.fixture

@@ -61,13 +61,6 @@ def keeper(database_url: str) -> Iterator[Keeper]:
     made.database.close()
 
 
-@pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    made = Store(database_url)
-    yield made
-    made.database.close()
-
-
 def ends(store: Store, at: datetime, device_id: str = "d1") -> None:
     """Let the allocation of a device end at a time."""
     store.run(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import closing
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DUE = NOW - SECOND
 
 
-def many(count: int, users: int | None = None) -> Any:  # noqa: ANN401
+def many(count: int, users: int | None = None) -> Snapshot:
     """Return devices that are held, each by another user unless told."""
     return world(*(held(f"d{n}", by=f"u{n % (users or count)}") for n in range(count)))
 
