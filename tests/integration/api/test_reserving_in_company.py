@@ -19,9 +19,10 @@ from tests.support.together import eventually, together
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from pymysql.connections import Connection
     from pymysql.cursors import Cursor
 
-    from tests.integration.api.client import Client
+    from tests.integration.api.client import Client, Reply
     from tests.integration.api.rows import Rows
 
 WAITING = """
@@ -38,6 +39,15 @@ def other(database_url: str) -> Iterator[Cursor]:
         yield cursor
 
 
+def reserve_behind(other: Connection[Any], ends: str, api: Client, rows: Rows) -> Reply:
+    """Reserve what somebody else has locked; once it waits, he commits or rolls back."""
+    with ThreadPoolExecutor(1) as pool:
+        reply = pool.submit(reserve, api)
+        eventually(lambda: reply.done() or bool(rows.all(WAITING)), "it waits for the device")
+        getattr(other, ends)()
+    return reply.result()
+
+
 @pytest.mark.parametrize(("ends", "status"), [("commit", 409), ("rollback", 201)])
 def test_whoever_is_just_given_a_device_for_longer_keeps_it(
     api: Client, rows: Rows, other: Cursor, ends: str, status: int
@@ -47,12 +57,7 @@ def test_whoever_is_just_given_a_device_for_longer_keeps_it(
     other.execute("SELECT id FROM devices FOR UPDATE")
     other.execute("UPDATE allocations SET expires_at = expires_at + INTERVAL 1 DAY")
 
-    with ThreadPoolExecutor(1) as pool:
-        reply = pool.submit(reserve, api)
-        eventually(lambda: reply.done() or bool(rows.all(WAITING)), "it waits for the device")
-        getattr(other.connection, ends)()
-
-    assert reply.result().status == status
+    assert reserve_behind(other.connection, ends, api, rows).status == status
     into_slot = (
         "SELECT a.id FROM allocations a JOIN reservations r ON r.device_id = a.device_id"
         " WHERE a.expires_at > r.starts_at"
@@ -67,12 +72,7 @@ def test_where_the_device_is_just_given_away_another_one_is_promised(
     rows.device("d2")
     other.execute("UPDATE devices SET health = 'failed' WHERE id = 'd1'")
 
-    with ThreadPoolExecutor(1) as pool:
-        reply = pool.submit(reserve, api)
-        eventually(lambda: reply.done() or bool(rows.all(WAITING)), "it waits for the device")
-        other.connection.commit()
-
-    assert reply.result().status == 201
+    assert reserve_behind(other.connection, "commit", api, rows).status == 201
     assert rows.column("SELECT device_id FROM reservations") == ["d2"]
 
 
