@@ -101,7 +101,7 @@ def _write_users(cursor: Cursor, users: int) -> None:
 
 
 def _write_deliveries(cursor: Cursor, count: int, users: int, devices: int) -> None:
-    now = datetime.now(UTC).replace(tzinfo=None)
+    now = datetime.now(UTC)
     notifications, deliveries = [], []
     for number in range(count // (devices + 3)):
         for channels in [(Channel.WEBSOCKET,)] * devices + [tuple(Channel)]:

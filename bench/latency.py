@@ -158,7 +158,7 @@ def _latencies(endpoints: dict[str, Any], run: Run) -> Latencies:
     settings = DatabaseSettings.model_validate({"DATABASE_URL": endpoints["database"]})
     with closing(connect_database(settings)) as connection, connection.cursor() as cursor:
         cursor.execute(_STAGES)
-        begun = {device: at.replace(tzinfo=UTC).timestamp() for device, at, _ in cursor.fetchall()}
+        begun = {device: at.timestamp() for device, at, _ in cursor.fetchall()}
     return Latencies(
         to_frame=[run.arrived[one] - run.published[one] for one in run.devices],
         to_transaction=[begun[one] - run.published[one] for one in run.devices],

@@ -41,7 +41,7 @@ State = dict[str, tuple[int, int]]
 
 def state(cursor: Cursor, began: datetime) -> State:
     """Return the state of the database after a run that began (was seeded) at a time."""
-    cursor.execute("SET @began = %s", (began.replace(tzinfo=None),))
+    cursor.execute("SET @began = %s", (began,))
     found: State = {}
     for table, columns in _COLUMNS.items():
         texts = ", ".join(f"CONVERT({c} USING utf8mb4) COLLATE utf8mb4_bin" for c in columns)

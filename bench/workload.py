@@ -89,7 +89,7 @@ def invocations(events: Sequence[Published], size: int) -> Iterator[bytes]:
 def seed(cursor: Cursor, users: int, devices_each: int = 1) -> datetime:
     """Insert users who hold devices since `HELD_FOR`, and return the present."""
     now = datetime.now(UTC)
-    since, until = (moment.replace(tzinfo=None) for moment in (now - HELD_FOR, now + HELD_FOR))
+    since, until = now - HELD_FOR, now + HELD_FOR
     last = users * devices_each - 1
     cursor.execute(_USERS.format(last=users - 1))
     cursor.execute(_DEVICES.format(last=last))

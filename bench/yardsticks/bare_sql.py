@@ -44,7 +44,7 @@ def run(cursor: Cursor, batches: Sequence[Sequence[str]]) -> float:
 
 
 def _statements(cursor: Cursor, batch: Sequence[Published]) -> list[str]:
-    now = datetime.now(UTC).replace(tzinfo=None)
+    now = datetime.now(UTC)
     bodies = [json.loads(event.body) for event in batch]
     numbers = [int(body["deviceId"][1:]) for body in bodies]
     devices = tuple(body["deviceId"] for body in bodies)

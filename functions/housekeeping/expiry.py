@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from housekeeping.allocations import Round
 from housekeeping.releases import report_releases
 from housekeeping.search import Search
-from housekeeping.tools import naive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +35,7 @@ _WARNED: Final = """
 
 def expire(tools: Tools, metrics: Metrics) -> Iterator[int]:
     """End what is due: the device is free, the user and the neighbouring services are told."""
-    due = Search(_DUE, {"now": naive(tools.clock())})
+    due = Search(_DUE, {"now": tools.clock()})
     for work in Round(tools, due, _expire):
         report_releases("Expired", work, metrics)
         yield len(work.releases)
@@ -45,7 +44,7 @@ def expire(tools: Tools, metrics: Metrics) -> Iterator[int]:
 def warn(tools: Tools, metrics: Metrics) -> Iterator[int]:  # noqa: ARG001 - a job's signature
     """Warn, once for each time an allocation may end at, of what ends within five minutes."""
     now = tools.clock()
-    moments = {"now": naive(now), "soon": naive(now + _WARNING)}
+    moments = {"now": now, "soon": now + _WARNING}
     for work in Round(tools, Search(_ENDING, moments, _WARNED), _warn):
         yield len(work.notices)
 

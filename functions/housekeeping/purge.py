@@ -19,7 +19,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from housekeeping.tools import naive
 from scheduler.database.purge import purge as purge_messages
 from scheduler.database.retry import run_again_when_overtaken
 
@@ -84,7 +83,7 @@ def purge(tools: Tools, metrics: Metrics) -> Iterator[int]:  # noqa: ARG001 - a 
         (_NOTIFICATIONS, kept.notification_retention_days),
         (_OUTGOING, kept.outgoing_retention_days),
     ):
-        yield from _chunks(tools, rows, naive(now - timedelta(days=days)))
+        yield from _chunks(tools, rows, now - timedelta(days=days))
 
 
 def _chunks(tools: Tools, rows: _Kept, before: datetime) -> Iterator[int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from housekeeping.tools import naive
 from scheduler.allocation.reservation.reservation import COLUMNS, reservation
 from scheduler.allocation.reservation.start import start
 from scheduler.domain.state import Snapshot
@@ -53,7 +52,7 @@ def start_reservations(tools: Tools, metrics: Metrics) -> Iterator[int]:
 
 def _page(tools: Tools, query: str, now: datetime, after: str) -> list[Reservation]:
     with tools.database.transaction() as cursor:
-        cursor.execute(query, (naive(now), after, CHUNK))
+        cursor.execute(query, (now, after, CHUNK))
         return [reservation(row) for row in cursor.fetchall()]
 
 

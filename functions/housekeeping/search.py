@@ -28,6 +28,9 @@ _AGAIN: Final = """
 """
 
 
+_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 class Found(NamedTuple):
     """An allocation that a search found; the time in UTC."""
 
@@ -48,7 +51,7 @@ class Search:
     def page(self, cursor: Cursor, after: Found | None) -> list[Found]:
         """Return the next ones in order of expiry, at most `CHUNK`."""
         position = {
-            "after": after.expires_at.replace(tzinfo=None) if after else datetime.min,  # noqa: DTZ901 - as stored
+            "after": after.expires_at if after else _LONG_AGO,
             "after_id": after.id if after else "",
             "limit": CHUNK,
         }
@@ -65,4 +68,4 @@ class Search:
 
 
 def _found(id_: str, user_id: str, device_id: str, expires_at: datetime) -> Found:
-    return Found(id_, user_id, device_id, expires_at.replace(tzinfo=UTC))
+    return Found(id_, user_id, device_id, expires_at)

@@ -6,17 +6,17 @@ the difference only where something keeps that schedule from running.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from aws_lambda_powertools import Logger
 
-from housekeeping.tools import naive
 from scheduler.notification.kinds import Channel
 from scheduler.observability.emf import Unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from pymysql.cursors import Cursor
 
@@ -49,10 +49,10 @@ def sweep(tools: Tools, metrics: Metrics) -> Iterator[int]:
     """Nudge the dispatcher if anything has been due for a minute; measure how old the oldest is."""
     now = tools.clock()
     with tools.database.transaction() as cursor:
-        untold = _age(cursor, _OLDEST_PENDING, now, _CHANNELS, naive(now))
+        untold = _age(cursor, _OLDEST_PENDING, now, _CHANNELS, now)
         unpublished = _age(cursor, _OLDEST_UNPUBLISHED, now)
-        before = naive(now - _PATIENCE)
-        left_lying = bool(cursor.execute(_LEFT_LYING, (_CHANNELS, before, naive(now))))
+        before = now - _PATIENCE
+        left_lying = bool(cursor.execute(_LEFT_LYING, (_CHANNELS, before, now)))
     metrics.add("scheduler_oldest_pending_notification_seconds", untold, Unit.SECONDS)
     metrics.add("scheduler_oldest_unpublished_event_seconds", unpublished, Unit.SECONDS)
     if not left_lying and unpublished < _PATIENCE.total_seconds():
@@ -69,5 +69,5 @@ def _age(cursor: Cursor, statement: str, now: datetime, *parameters: object) -> 
     row = cursor.fetchone()
     if row is None or row[0] is None:
         return 0
-    age: timedelta = now - row[0].replace(tzinfo=UTC)
+    age: timedelta = now - row[0]
     return max(0, age.total_seconds())

@@ -64,8 +64,3 @@ class Tools:
         if work.notices or work.releases:
             self.nudge()
         return work
-
-
-def naive(moment: datetime) -> datetime:
-    """Return a time in UTC as the database stores it."""
-    return moment.astimezone(UTC).replace(tzinfo=None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from housekeeping.tools import naive
 from scheduler.allocation.waiting.place import COLUMNS, LINE, PlaceStatus, end, place
 from scheduler.allocation.waiting.serve import serve
 from scheduler.database import load
@@ -65,7 +64,7 @@ def expire_waiting(tools: Tools, metrics: Metrics) -> Iterator[int]:  # noqa: AR
     due, after = tools.clock(), ""
     while True:
         with tools.database.transaction() as cursor:
-            cursor.execute(_DUE, (naive(due), after, CHUNK))
+            cursor.execute(_DUE, (due, after, CHUNK))
             page = [place(row) for row in cursor.fetchall()]
         if not page:
             return
@@ -74,10 +73,10 @@ def expire_waiting(tools: Tools, metrics: Metrics) -> Iterator[int]:  # noqa: AR
 
 
 def _page(tools: Tools, last: Place | None) -> list[Place]:
-    parameters: dict[str, object] = {"now": naive(tools.clock()), "limit": CHUNK}
+    parameters: dict[str, object] = {"now": tools.clock(), "limit": CHUNK}
     if last:
         parameters |= {"priority": last.priority, "id": last.id}
-        parameters |= {"created_at": naive(last.created_at)}
+        parameters |= {"created_at": last.created_at}
     with tools.database.transaction() as cursor:
         cursor.execute(_SERVABLE.format(after=_AFTER if last else ""), parameters)
         return [place(row) for row in cursor.fetchall()]

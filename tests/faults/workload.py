@@ -90,7 +90,7 @@ class Workload:
             device, allocation = f"d{number}-{index}", f"{number:08d}-{index}"
             since = HAPPENED - timedelta(hours=1) + timedelta(minutes=index)
             self.world.devices.append((device, device, "allocated", 2, 2048, 8192))
-            self.world.allocations.append((allocation, user, device, since.replace(tzinfo=None)))
+            self.world.allocations.append((allocation, user, device, since))
             held.append((allocation, device))
         return Household(user, tuple(held), told)
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from scheduler.database.connection import connect
 from scheduler.ids import uuid7
 from scheduler.notification.kinds import Channel
-from tests.support.store import naive
 from tests.support.world import NOW
 
 if TYPE_CHECKING:
@@ -83,20 +82,20 @@ class Outbox:
             [
                 (
                     *(one.id, one.user_id, one.type, one.title, one.message, one.data),
-                    *(f"key-{one.id}", one.urgent, naive(one.at)),
+                    *(f"key-{one.id}", one.urgent, one.at),
                 )
                 for one in told
             ],
         )
         self._many(
             _DELIVERIES,
-            [(one.id, channel, naive(one.at)) for one in told for channel in one.channels],
+            [(one.id, channel, one.at) for one in told for channel in one.channels],
         )
         return [one.id for one in told]
 
     def happened(self, *events: tuple[str, str], at: datetime = NOW) -> None:
         """Insert outgoing events: routing key and body."""
-        self._many(_OUTGOING, [(key, body, naive(at)) for key, body in events])
+        self._many(_OUTGOING, [(key, body, at) for key, body in events])
 
     def rows(self, channel: Channel | None = None) -> list[Row]:
         """Return the deliveries, of one channel or all."""

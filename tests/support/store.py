@@ -11,7 +11,6 @@ from tests.support.world import MINUTE, NOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
 
     from pymysql.cursors import Cursor
 
@@ -82,7 +81,7 @@ class Store:
                 [
                     (
                         *(one.id, one.user_id, one.device_id, "ALLOCATED"),
-                        *(naive(one.allocated_at), naive(NOW + 60 * MINUTE)),
+                        *(one.allocated_at, NOW + 60 * MINUTE),
                     )
                     for one in world.allocations.values()
                 ],
@@ -90,10 +89,7 @@ class Store:
             cursor.executemany(
                 "INSERT INTO event_versions (aggregate, id, concern, version, occurred_at)"
                 " VALUES (%s, %s, %s, %s, %s)",
-                [
-                    (*key, stamp.version, naive(stamp.occurred_at))
-                    for key, stamp in world.marks.items()
-                ],
+                [(*key, stamp.version, stamp.occurred_at) for key, stamp in world.marks.items()],
             )
 
     def state(self) -> State:
@@ -132,8 +128,3 @@ class Store:
 def _rows(cursor: Cursor, query: str, *parameters: object) -> list[tuple[Any, ...]]:
     cursor.execute(query, parameters)
     return list(cursor.fetchall())
-
-
-def naive(moment: datetime) -> datetime:
-    """Return a moment as the database holds it."""
-    return moment.replace(tzinfo=None)

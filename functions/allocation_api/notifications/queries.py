@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from scheduler.ids import is_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from pymysql.cursors import Cursor
 
@@ -89,7 +89,7 @@ def mark_read(cursor: Cursor, user_id: str, notification_id: str, now: datetime)
     """Note when a notification was read first."""
     if not is_uuid(notification_id):
         return
-    cursor.execute(_MARK, (now.replace(tzinfo=None), notification_id, user_id))
+    cursor.execute(_MARK, (now, notification_id, user_id))
 
 
 def _with_deliveries(cursor: Cursor, rows: Sequence[tuple[Any, ...]]) -> list[NotificationRow]:
@@ -101,8 +101,8 @@ def _with_deliveries(cursor: Cursor, rows: Sequence[tuple[Any, ...]]) -> list[No
             title,
             message,
             json.loads(data),
-            created_at.replace(tzinfo=UTC),
-            _utc(read_at),
+            created_at,
+            read_at,
             deliveries.get(id_, []),
         )
         for id_, type_, title, message, data, created_at, read_at in rows
@@ -113,10 +113,6 @@ def _deliveries(cursor: Cursor, ids: tuple[str, ...]) -> dict[str, list[Delivery
     deliveries: dict[str, list[DeliveryRow]] = defaultdict(list)
     cursor.execute(_DELIVERIES, (ids,))
     for id_, channel, status, attempts, last_error, sent_at in cursor.fetchall():
-        row = DeliveryRow(channel, status, attempts, last_error, _utc(sent_at))
+        row = DeliveryRow(channel, status, attempts, last_error, sent_at)
         deliveries[id_].append(row)
     return deliveries
-
-
-def _utc(naive: datetime | None) -> datetime | None:
-    return naive.replace(tzinfo=UTC) if naive else None

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from housekeeping.reconcile.findings import Finding, report
-from housekeeping.tools import naive
 from scheduler.notification.kinds import Channel
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ _OVERDUE: Final = """
 
 def reconcile_deliveries(tools: Tools, metrics: Metrics) -> Iterator[int]:
     """Report deliveries that have been due for ten minutes, and nudge the dispatcher."""
-    before = naive(tools.clock() - _PATIENCE)
+    before = tools.clock() - _PATIENCE
     with tools.database.transaction() as cursor:
         cursor.execute(_OVERDUE, (tuple(Channel), before, _LIMIT))
         overdue = [id_ for (id_,) in cursor.fetchall()]

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 from housekeeping.allocations import lock_free_users
 from housekeeping.reconcile.findings import Finding, report
 from housekeeping.search import CHUNK
-from housekeeping.tools import naive
 from scheduler.database.retry import run_again_when_overtaken
 from scheduler.notification.kinds import Channel, NoticeKind
 
@@ -45,7 +44,7 @@ _KINDS: Final = {kind.key: kind for kind in NoticeKind}
 
 def reconcile_notifications(tools: Tools, metrics: Metrics) -> Iterator[int]:
     """Give the notifications of the last hour the deliveries they lack, due at once."""
-    since = naive(tools.clock() - _LOOK_BACK)
+    since = tools.clock() - _LOOK_BACK
     with tools.database.transaction() as cursor:
         cursor.execute(_RECENT, (since, CHUNK))
         suspects = cursor.fetchall()
@@ -64,7 +63,7 @@ def _complete(tools: Tools, suspects: Sequence[tuple[str, str, str]]) -> list[st
             return []
         cursor.execute(_AGAIN, (tuple(id_ for id_, _, _ in suspects), tuple(users)))
         bare = {id_: dedupe_key for id_, _, dedupe_key in cursor.fetchall()}
-        due = naive(tools.clock())
+        due = tools.clock()
         rows = [(id_, c, due) for id_, key in bare.items() for c in _channels(key)]
         if rows:
             cursor.executemany(_DELIVERIES, rows)

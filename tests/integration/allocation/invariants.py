@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from scheduler.allocation.reservation.start import GRACE
-from tests.support.store import naive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -127,7 +126,7 @@ def lost_waiters(store: Store, now: datetime) -> list[tuple[str, str]]:
         for place, user, min_cpu, min_memory, minutes in store.rows(_WAITING)
         for device, cpu, memory, promised in free
         if cpu >= min_cpu and memory >= min_memory and rooms[user].allows(cpu, memory)
-        if promised is None or promised >= naive(now + timedelta(minutes=minutes))
+        if promised is None or promised >= now + timedelta(minutes=minutes)
     ]
 
 
@@ -136,7 +135,7 @@ def lost_reservations(store: Store, now: datetime) -> list[tuple[str, str]]:
     rooms = _rooms(store)
     return [
         (reservation, device)
-        for reservation, user, device, cpu, memory in store.rows(_DUE, naive(now))
+        for reservation, user, device, cpu, memory in store.rows(_DUE, now)
         if rooms[user].allows(cpu, memory)
     ]
 
@@ -147,7 +146,7 @@ def overdue(store: Store, now: datetime) -> list[Any]:
         "SELECT id FROM allocations WHERE status = 'ALLOCATED' AND expires_at <= %s"
         " UNION SELECT id FROM waiting WHERE status = 'WAITING' AND expires_at <= %s"
         " UNION SELECT id FROM reservations WHERE status = 'RESERVED' AND starts_at <= %s",
-        *(naive(now), naive(now), naive(now - GRACE)),
+        *(now, now, now - GRACE),
     )
 
 

@@ -2,7 +2,9 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -29,10 +31,30 @@ def test_any_text_is_found_in_a_list(store: Store, texts: list[str]) -> None:
 
 
 def test_times_enums_and_numbers_of_other_kinds_are_written_too(store: Store) -> None:
-    moment = datetime(2026, 3, 1, 12, 0, 0, 5)  # noqa: DTZ001 - as the database holds it
-    sent = (moment, moment.replace(tzinfo=UTC), Health.FAILED, True, Decimal("1.50"), ["a", "b"])
+    moment = datetime(2026, 3, 1, 12, 0, 0, 5, tzinfo=UTC)
+    sent = (
+        moment,
+        moment.astimezone(ZoneInfo("Asia/Shanghai")),
+        Health.FAILED,
+        True,
+        Decimal("1.50"),
+        ["a", "b"],
+    )
 
     found = store.rows("SELECT %s, %s, %s, %s, %s, 'b' IN %s", *sent)
 
     text = "2026-03-01 12:00:00.000005"
     assert found == [(text, text, "failed", 1, Decimal("1.50"), 1)]
+
+
+def test_a_time_comes_back_aware_and_in_utc(store: Store) -> None:
+    moment = datetime(2026, 3, 1, 12, 0, 0, 5, tzinfo=UTC)
+
+    ((found,),) = store.rows("SELECT CAST(%s AS DATETIME(6))", moment)
+
+    assert (found, found.tzinfo) == (moment, UTC)
+
+
+def test_a_naive_time_is_refused_before_it_reaches_the_server(store: Store) -> None:
+    with pytest.raises(TypeError, match="naive"):
+        store.rows("SELECT %s", datetime(2026, 3, 1))  # noqa: DTZ001 - what is refused

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
-from datetime import UTC, time, timedelta
+from datetime import time, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,12 +20,13 @@ from tests.support.events import message
 from tests.support.functions import Functions
 from tests.support.outbox import Outbox, Told
 from tests.support.statements import counted
-from tests.support.store import Store, naive
 from tests.support.together import together
 from tests.support.world import MINUTE, NOW, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tests.support.store import Store
 
 LEASE = MINUTE
 MAIL = (Channel.EMAIL,)
@@ -57,7 +58,7 @@ def test_a_claimed_delivery_brings_what_sending_needs(
         id=outbox.rows()[0].id,
         channel=Channel.EMAIL,
         attempts=0,
-        claimed_until=naive(NOW + LEASE),
+        claimed_until=NOW + LEASE,
         notification_id=id_,
         type="device_released",
         title="标题",
@@ -182,8 +183,8 @@ def test_each_end_is_recorded_and_its_claim_given_up(
     claims.record([_result(fate)(one) for one in claims.claim(10, LEASE)])
 
     (row,) = outbox.rows()
-    sent_at = row.sent_at and row.sent_at.replace(tzinfo=UTC)
-    due = row.next_attempt_at.replace(tzinfo=UTC)
+    sent_at = row.sent_at
+    due = row.next_attempt_at
     found = (row.status, row.attempts, due, row.last_error, row.provider_message_id, sent_at)
     assert found == expected
     assert row.claimed_until is None
@@ -282,7 +283,7 @@ def test_hot_queries_use_their_indices(claims: Claims, store: Store, outbox: Out
     outbox.tell(*[Told(channels=MAIL) for _ in range(20)])
     store.run("ANALYZE TABLE notification_deliveries, notifications, users")
     claimed = claims.claim(10, LEASE)
-    ids, now = tuple(one.id for one in claimed), naive(NOW)
+    ids, now = tuple(one.id for one in claimed), NOW
     results = json.dumps([_row(Result(one, Fate.SENT), now) for one in claimed])
 
     due = _plan(store, _DUE, Channel.EMAIL, now, now, 10)

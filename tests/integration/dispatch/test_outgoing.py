@@ -83,7 +83,7 @@ def test_an_event_is_published_with_its_row_as_id(
     assert properties.message_id == str(id_)
     assert (properties.content_type, properties.type) == ("application/json", "device.released")
     assert (properties.timestamp, properties.delivery_mode) == (int(NOW.timestamp()), 2)
-    assert published_at == NOW.replace(tzinfo=None)
+    assert published_at == NOW
 
 
 def test_many_events_come_in_their_order(

@@ -13,14 +13,16 @@ from housekeeping.runner import Housekeeper
 from housekeeping.settings import HousekeepingSettings
 from housekeeping.tools import Tools
 from scheduler.database.connection import Database
+from scheduler.database.times import to_sql
 from scheduler.pipeline.deadline import Deadline
 from tests.support.functions import NOWHERE
-from tests.support.store import Store, naive
 from tests.support.world import MINUTE, NOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
+
+    from tests.support.store import Store
 
 
 class Keeper:
@@ -64,7 +66,7 @@ def keeper(database_url: str) -> Iterator[Keeper]:
 def ends(store: Store, at: datetime, device_id: str = "d1") -> None:
     """Let the allocation of a device end at a time."""
     store.run(
-        f"UPDATE allocations SET expires_at = '{naive(at)}' WHERE active_device_id = '{device_id}'"  # noqa: S608
+        f"UPDATE allocations SET expires_at = '{to_sql(at)}' WHERE active_device_id = '{device_id}'"  # noqa: S608
     )
 
 
@@ -80,14 +82,14 @@ def deliver(  # noqa: PLR0913 - a row
     claimed_until: datetime | None = None,
 ) -> None:
     """Insert a notification with one delivery, due since it was created unless told."""
-    claim = f"'{naive(claimed_until)}'" if claimed_until else "NULL"
+    claim = f"'{to_sql(claimed_until)}'" if claimed_until else "NULL"
     store.run(
         f"INSERT INTO notifications SET id = '{notification_id}', user_id = 'u1', type = 'x',"
         f" title = 't', message = 'm', data = '{{}}', dedupe_key = 'x:{notification_id}',"
-        f" created_at = '{naive(created)}'",
+        f" created_at = '{to_sql(created)}'",
         f"INSERT INTO notification_deliveries SET notification_id = '{notification_id}',"
         f" channel = '{channel}', status = '{status}', attempts = {attempts},"
-        f" next_attempt_at = '{naive(due or created)}', claimed_until = {claim}",
+        f" next_attempt_at = '{to_sql(due or created)}', claimed_until = {claim}",
     )
 
 
@@ -103,7 +105,7 @@ def bare(
         "message": "m",
         "data": "{}",
         "dedupe_key": f"{kind}:scheduler.q:{id_}",
-        "created_at": naive(NOW - MINUTE),
+        "created_at": to_sql(NOW - MINUTE),
         **more,
     }
     store.run(
@@ -139,6 +141,6 @@ def line(
     store.run(
         f"INSERT INTO waiting SET id = '{UUID(int=count)}', user_id = '{user_id}',"
         f" priority = {priority}, minutes = {minutes}, min_cpu_cores = 0, min_memory_mb = 0,"
-        f" created_at = '{naive(NOW - MINUTE + timedelta(milliseconds=count))}',"
-        f" expires_at = '{naive(until)}'"
+        f" created_at = '{to_sql(NOW - MINUTE + timedelta(milliseconds=count))}',"
+        f" expires_at = '{to_sql(until)}'"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.support.store import naive
+from scheduler.database.times import to_sql
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def live_through(store: Store, count: int, at: datetime) -> None:
     """Let so many allocations have ended, been told and been published at a time."""
-    moment, rows = f"'{naive(at)}'", f"seq_1_to_{count}"
+    moment, rows = f"'{to_sql(at)}'", f"seq_1_to_{count}"
     body = "REPEAT('x', 32)"
     store.run(
         f"""

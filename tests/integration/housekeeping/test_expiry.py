@@ -13,12 +13,12 @@ from housekeeping.jobs import JOBS
 from housekeeping.runner import Housekeeper
 from housekeeping.search import CHUNK
 from scheduler.database.connection import connect
+from scheduler.database.times import to_sql
 from scheduler.domain.model import Allocation
 from scheduler.domain.state import Snapshot
 from scheduler.pipeline.deadline import Deadline
 from tests.integration.housekeeping.conftest import Keeper, before_transaction, ends
 from tests.support.statements import counted
-from tests.support.store import naive
 from tests.support.world import MINUTE, NOW, SECOND, held, user, world
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def many(count: int, users: int | None = None) -> Snapshot:
 
 
 def all_due(store: Store) -> None:
-    store.run(f"UPDATE allocations SET expires_at = '{naive(DUE)}'")  # noqa: S608 - names of the test
+    store.run(f"UPDATE allocations SET expires_at = '{to_sql(DUE)}'")  # noqa: S608 - names of the test
 
 
 def counts(store: Store) -> dict[str, int]:
@@ -52,7 +52,7 @@ def test_what_is_due_ends_and_its_user_and_the_neighbours_are_told(
     state = store.state()
     assert state["allocations"] == [
         (
-            *("allocation-of-d1", "u1", "d1", "EXPIRED", naive(NOW), 3600),
+            *("allocation-of-d1", "u1", "d1", "EXPIRED", NOW, 3600),
             *("allocation_expired", "使用时间已到"),
         )
     ]

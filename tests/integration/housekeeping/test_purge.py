@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from housekeeping.purge import CHUNK, purge
 from housekeeping.settings import HousekeepingSettings
+from scheduler.database.times import to_sql
 from scheduler.observability.emf import Metrics
 from tests.integration.housekeeping.conftest import Keeper, deliver
 from tests.integration.housekeeping.past import live_through
-from tests.support.store import naive
 from tests.support.world import NOW, SECOND, held, world
 
 if TYPE_CHECKING:
@@ -27,23 +27,23 @@ DAY = timedelta(days=1)
 def ended(store: Store, id_: str, released: datetime) -> None:
     store.run(
         f"INSERT INTO allocations SET id = '{id_}', user_id = 'u1', device_id = 'd1',"
-        f" status = 'RELEASED', allocated_at = '{naive(released - DAY)}',"
-        f" expires_at = '{naive(released)}', released_at = '{naive(released)}'"
+        f" status = 'RELEASED', allocated_at = '{to_sql(released - DAY)}',"
+        f" expires_at = '{to_sql(released)}', released_at = '{to_sql(released)}'"
     )
 
 
 def published(store: Store, id_: int, at: datetime | None) -> None:
-    moment = f"'{naive(at)}'" if at else "NULL"
+    moment = f"'{to_sql(at)}'" if at else "NULL"
     store.run(
         f"INSERT INTO outgoing_events SET id = {id_}, routing_key = 'x', body = '{{}}',"
-        f" created_at = '{naive(NOW - 400 * DAY)}', published_at = {moment}"
+        f" created_at = '{to_sql(NOW - 400 * DAY)}', published_at = {moment}"
     )
 
 
 def processed(store: Store, id_: str, at: datetime) -> None:
     store.run(
         f"INSERT INTO processed_messages SET queue = 'q', message_id = '{id_}',"
-        f" body_sha256 = REPEAT('x', 32), processed_at = '{naive(at)}'"
+        f" body_sha256 = REPEAT('x', 32), processed_at = '{to_sql(at)}'"
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from scheduler.database.times import to_sql
 from tests.integration.housekeeping.conftest import Keeper
 from tests.support.events import message
 from tests.support.functions import Functions
-from tests.support.store import naive
 from tests.support.world import NOW, SECOND, held, world
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def test_expiry_suspension_and_device_failures_share_the_work(
 ) -> None:
     ids = [(f"u{n}", f"d{n}-{m}") for n in range(USERS) for m in range(DEVICES_EACH)]
     store.seed(world(*(held(device_id, by=user_id) for user_id, device_id in ids)))
-    store.run(f"UPDATE allocations SET expires_at = '{naive(NOW - SECOND)}'")  # noqa: S608
+    store.run(f"UPDATE allocations SET expires_at = '{to_sql(NOW - SECOND)}'")  # noqa: S608
     suspended = [message("user.suspended", userId=f"u{n}") for n in range(0, USERS, 2)]
     failed = [message("device.failed", deviceId=f"d{n}-0") for n in range(USERS)]
     other = Keeper(database_url)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scheduler.database.connection import connect
+from scheduler.database.times import to_sql
 from scheduler.domain.model import Allocation, DeviceStatus, UserStatus
 from scheduler.domain.state import Snapshot
 from tests.integration.housekeeping.conftest import Keeper, bare, before_transaction, deliver, ends
-from tests.support.store import naive
 from tests.support.world import MINUTE, NOW, SECOND, device, held, user, world
 
 if TYPE_CHECKING:
@@ -239,7 +239,7 @@ def test_what_a_user_may_have_switched_off_is_no_finding_unless_it_is_urgent(
 def test_nothing_is_made_for_deleted_users_or_of_long_ago(store: Store, keeper: Keeper) -> None:
     store.seed(world(user("u1"), user("gone", status=UserStatus.DELETED)))
     bare(store, "n1", user_id="gone")
-    bare(store, "n2", created_at=naive(NOW - 61 * MINUTE))
+    bare(store, "n2", created_at=to_sql(NOW - 61 * MINUTE))
 
     assert keeper.run("reconcile-notifications") == 0
 

@@ -8,10 +8,10 @@ from uuid import UUID
 import pytest
 
 from scheduler.allocation.reservation.start import GRACE
+from scheduler.database.times import to_sql
 from scheduler.domain.model import Health, Quota, UserStatus
 from tests.integration.housekeeping.conftest import ends, line
 from tests.support.statements import counted
-from tests.support.store import naive
 from tests.support.world import MINUTE, NOW, SECOND, device, held, user, world
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ def reserved(store: Store, user_id: str = "u1", device_id: str = "d1", at: datet
     ((count,),) = store.rows("SELECT COUNT(*) FROM reservations")
     store.run(
         f"INSERT INTO reservations SET id = '{UUID(int=FIRST + count)}', user_id = '{user_id}',"
-        f" device_id = '{device_id}', starts_at = '{naive(at)}', min_cpu_cores = 0,"
-        f" ends_at = '{naive(at + 60 * MINUTE)}', min_memory_mb = 0, created_at = '{naive(NOW)}'"
+        f" device_id = '{device_id}', starts_at = '{to_sql(at)}', min_cpu_cores = 0,"
+        f" ends_at = '{to_sql(at + 60 * MINUTE)}', min_memory_mb = 0, created_at = '{to_sql(NOW)}'"
     )
 
 
@@ -57,7 +57,7 @@ def test_at_its_start_the_device_is_allocated_until_its_end(store: Store, keeper
     assert holders(store) == [("d1", "u1")]
     assert status(store) == ["STARTED", "RESERVED"]
     assert store.rows("SELECT id, expires_at, allocated_by FROM allocations") == [
-        (str(UUID(int=FIRST)), naive(NOW + 60 * MINUTE), "reservation")
+        (str(UUID(int=FIRST)), NOW + 60 * MINUTE, "reservation")
     ]
     assert told(store) == [("u1", "allocation_success")]
     assert keeper.nudges == 1

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from scheduler.database.times import to_sql
 from tests.integration.housekeeping.conftest import Keeper, deliver
-from tests.support.store import naive
 from tests.support.world import MINUTE, NOW, SECOND
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ UNPUBLISHED = "scheduler_oldest_unpublished_event_seconds"
 
 
 def outgoing(store: Store, created: datetime, published: datetime | None = None) -> None:
-    at = f"'{naive(published)}'" if published else "NULL"
+    at = f"'{to_sql(published)}'" if published else "NULL"
     store.run(
         "INSERT INTO outgoing_events SET routing_key = 'device.released', body = '{}',"
-        f" created_at = '{naive(created)}', published_at = {at}"
+        f" created_at = '{to_sql(created)}', published_at = {at}"
     )
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from housekeeping.search import CHUNK
+from scheduler.database.times import to_sql
 from tests.integration.housekeeping.conftest import Keeper, before_transaction, ends
 from tests.support.statements import counted
-from tests.support.store import naive
 from tests.support.world import MINUTE, NOW, SECOND, held, world
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def test_a_chunk_costs_a_constant_number_of_statements(
     size: int, store: Store, keeper: Keeper
 ) -> None:
     store.seed(world(*(held(f"d{n}", by=f"u{n}") for n in range(size))))
-    store.run(f"UPDATE allocations SET expires_at = '{naive(NOW + MINUTE)}'")  # noqa: S608
+    store.run(f"UPDATE allocations SET expires_at = '{to_sql(NOW + MINUTE)}'")  # noqa: S608
 
     with counted(keeper.database) as statements:
         assert keeper.run("warn") == size

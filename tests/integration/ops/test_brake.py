@@ -51,7 +51,7 @@ def test_nobody_has_decided_anything_yet() -> None:
 
 def test_status_counts(store: Store) -> None:
     store.seed(world(held("d1"), device("d2"), device("d3", health="failed")))
-    second = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    second = datetime.now(UTC).replace(microsecond=0)
     long_ago = second - timedelta(minutes=2)
     store.insert(
         "mass_failure_seconds",

@@ -11,7 +11,7 @@ from scheduler.domain.model import Allocation
 from tests.support.deciding import run
 from tests.support.events import EVENT_TYPES, message
 from tests.support.functions import Functions
-from tests.support.store import Store, naive
+from tests.support.store import Store
 from tests.support.world import MINUTE, NOW, held, mark, user, world
 
 
@@ -31,11 +31,11 @@ def test_a_failed_device_is_released_and_its_holder_told(
     assert state["devices"] == [("d1", "d1", "available", "failed", 2, 4096, 0)]
     assert state["allocations"] == [
         (
-            *("allocation-of-d1", "u1", "d1", "RELEASED", naive(NOW)),
+            *("allocation-of-d1", "u1", "d1", "RELEASED", NOW),
             *(5400, "device_failed", reason),
         )
     ]
-    assert state["marks"] == [("device", "d1", "health", None, naive(NOW))]
+    assert state["marks"] == [("device", "d1", "health", None, NOW)]
     assert state["processed"] == [("scheduler.device-failed", "m-1")]
     assert column(state["notifications"], 4) == [
         f"设备 d1 已释放。原因：{reason}。使用时长：1小时30分钟。"

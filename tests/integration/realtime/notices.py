@@ -52,7 +52,7 @@ class Notices:
             channels: where it goes to.
         """
         made = made or datetime.now(UTC)
-        id_, at = first_id(made)[:-12] + f"{next(self._number):012x}", _naive(made)
+        id_, at = first_id(made)[:-12] + f"{next(self._number):012x}", made
         self._cursor.execute(
             NOTIFICATION, (id_, user_id, message, f"test:{id_}", at, at if read else None)
         )
@@ -63,12 +63,8 @@ class Notices:
     def add_many(self, user_id: str, count: int, made: datetime) -> list[str]:
         """Write notifications one millisecond apart; return their ids, oldest first."""
         moments = [made + timedelta(milliseconds=number) for number in range(count)]
-        rows = [(first_id(at), user_id, "many", first_id(at), _naive(at), None) for at in moments]
+        rows = [(first_id(at), user_id, "many", first_id(at), at, None) for at in moments]
         self._cursor.executemany(NOTIFICATION, rows)
         deliveries = [(row[0], "websocket", "skipped", row[4]) for row in rows]
         self._cursor.executemany(DELIVERY, deliveries)
         return [row[0] for row in rows]
-
-
-def _naive(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=None)

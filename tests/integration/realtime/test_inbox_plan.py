@@ -45,7 +45,7 @@ def test_it_reads_backwards_in_the_index_of_the_inbox(database_url: str) -> None
     settings = DatabaseSettings.model_validate({"DATABASE_URL": database_url})
     recent = first_id(NOW + timedelta(hours=1))[:-12]
     with closing(connect(settings)) as connection, connection.cursor() as cursor:
-        cursor.execute(PILE, (recent, NOW.replace(tzinfo=None)))
+        cursor.execute(PILE, (recent, NOW))
         cursor.execute(DELIVERIES)
         connection.commit()
         cursor.execute("ANALYZE TABLE notifications, notification_deliveries")

@@ -31,7 +31,7 @@ def database(store: Store) -> Iterator[Database]:
 
 
 def _remember(store: Store, prefix: str, count: int, at: datetime) -> None:
-    moment, ids = at.replace(tzinfo=None), [f"{prefix}{number}" for number in range(count)]
+    moment, ids = at, [f"{prefix}{number}" for number in range(count)]
     store.insert("processed_messages", (("q", id_, b"\0" * 32, moment) for id_ in ids))
     store.insert("delivery_attempts", (("q", id_, 1, moment) for id_ in ids))
 

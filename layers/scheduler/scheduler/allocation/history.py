@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +10,7 @@ from scheduler.allocation.record import AllocationStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from pymysql.cursors import Cursor
 
@@ -61,15 +61,11 @@ def _changes(cursor: Cursor, allocation_id: str) -> Iterator[Change]:
     if row is None:
         return
     status, allocated_at, allocated_by, released_at, released_by, code, reason = row
-    yield Change(_utc(allocated_at), Action.ALLOCATED, allocated_by)
+    yield Change(allocated_at, Action.ALLOCATED, allocated_by)
     cursor.execute(_EXTENSIONS, (allocation_id,))
     for at, by, until in cursor.fetchall():
-        yield Change(_utc(at), Action.EXTENDED, by, expires_at=_utc(until))
+        yield Change(at, Action.EXTENDED, by, expires_at=until)
     if released_at:
         expired = status == AllocationStatus.EXPIRED
         action = Action.EXPIRED if expired else Action.RELEASED
-        yield Change(_utc(released_at), action, released_by, code, reason)
-
-
-def _utc(naive: datetime) -> datetime:
-    return naive.replace(tzinfo=UTC)
+        yield Change(released_at, action, released_by, code, reason)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
 from scheduler.domain.model import Allocation, Device, DeviceStatus, Health
@@ -26,7 +25,7 @@ def holdings(cursor: Cursor, users: Collection[str]) -> Snapshot:
     cursor.execute(_HELD, (tuple(users),))
     snapshot = Snapshot()
     for id_, user_id, since, device_id, name, status, health, *sizes in cursor.fetchall():
-        held = Allocation(id_, user_id, device_id, since.replace(tzinfo=UTC))
+        held = Allocation(id_, user_id, device_id, since)
         snapshot.allocations[id_] = held
         snapshot.devices[device_id] = Device(
             device_id, name, DeviceStatus(status), Health(health), *sizes

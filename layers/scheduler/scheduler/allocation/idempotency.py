@@ -74,8 +74,7 @@ class Keys:
 
     def write(self, now: datetime) -> None:
         """Store what was noted; part of the allocations' transaction."""
-        at = now.replace(tzinfo=None)
-        rows = [(*key, sha256, id_, at) for key in self._new for id_, sha256 in [self._known[key]]]
+        rows = [(*key, sha256, id_, now) for key in self._new for id_, sha256 in [self._known[key]]]
         if rows:
             self._cursor.executemany(_REMEMBER, rows)
 

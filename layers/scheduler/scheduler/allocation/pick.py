@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from scheduler.allocation.quota import ANY_ROOM, UNLIMITED, Room, Wish
@@ -14,6 +13,7 @@ from scheduler.settings import AllocationStrategy
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterator
+    from datetime import datetime
 
     from pymysql.cursors import Cursor
 
@@ -148,7 +148,7 @@ class Stock:
 
     def _bounds(self, wish: Wish, room: Room, until: datetime) -> tuple[object, ...]:
         sizes = (wish.cpu_cores, room.cpu_cores, wish.memory_mb, room.memory_mb)
-        return (*sizes, tuple(self._locked) or _NO_IDS, until.replace(tzinfo=None))
+        return (*sizes, tuple(self._locked) or _NO_IDS, until)
 
 
 class _Locked(NamedTuple):
@@ -182,5 +182,4 @@ def _locked(  # noqa: PLR0913, PLR0917 - the columns of a row
     promised_from: datetime | None,
 ) -> _Locked:
     device = Device(id_, name, DeviceStatus(status), Health(health), cpu, memory, storage)
-    promised = promised_from.replace(tzinfo=UTC) if promised_from else None
-    return _Locked(device, (adb_host, adb_port), promised)
+    return _Locked(device, (adb_host, adb_port), promised_from)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -11,6 +10,7 @@ from scheduler.ids import is_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from pymysql.cursors import Cursor
 
@@ -94,8 +94,7 @@ def of_user(
     if status:
         parameters.append(status)
     if before:
-        at = before.allocated_at.astimezone(UTC).replace(tzinfo=None)
-        parameters += [at, at, before.id]
+        parameters += [before.allocated_at, before.allocated_at, before.id]
     statement = _OF_USER.format(
         status="AND a.status = %s" if status else "", position=_BEFORE if before else ""
     )
@@ -104,15 +103,5 @@ def of_user(
 
 
 def _record(row: tuple[Any, ...]) -> AllocationRecord:
-    id_, user, device, name, status, allocated, expires, released, *rest = row
-    return AllocationRecord(
-        id_,
-        user,
-        device,
-        name,
-        AllocationStatus(status),
-        allocated.replace(tzinfo=UTC),
-        expires.replace(tzinfo=UTC),
-        released.replace(tzinfo=UTC) if released else None,
-        *rest,
-    )
+    id_, user, device, name, status, *rest = row
+    return AllocationRecord(id_, user, device, name, AllocationStatus(status), *rest)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from scheduler.domain.brake import WINDOW, Brake, BrakeLimits, BrakeState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from pymysql.cursors import Cursor
 
@@ -73,7 +73,7 @@ def ask(
 
     def brake() -> Brake:
         ((engaged, open_until, lately, running),) = answer.rows()
-        state = BrakeState(_utc(engaged), _utc(open_until), int(lately), running)
+        state = BrakeState(engaged, open_until, int(lately), running)
         return Brake(limits, state, now)
 
     return brake
@@ -85,17 +85,17 @@ def store(cursor: Cursor, queue: str, brake: Brake, now: datetime) -> None:
         counts = (brake.released, brake.held)
         cursor.execute(_COUNT, (queue, now.second, _second(now), *counts))
     if brake.tripped:
-        cursor.execute(_TRIP, (_naive(now),))
+        cursor.execute(_TRIP, (now,))
 
 
 def engage(cursor: Cursor, now: datetime) -> None:
     """Hold every release from now on, until somebody decides otherwise."""
-    cursor.execute(_DECIDE, (_naive(now), "operator", None))
+    cursor.execute(_DECIDE, (now, "operator", None))
 
 
 def release(cursor: Cursor, until: datetime) -> None:
     """Let everything through until then; afterwards the limit holds again."""
-    cursor.execute(_DECIDE, (None, None, _naive(until)))
+    cursor.execute(_DECIDE, (None, None, until))
 
 
 def arm(cursor: Cursor) -> None:
@@ -107,7 +107,7 @@ def look(cursor: Cursor, now: datetime) -> BrakeStatus:
     """Return how the brake stands."""
     cursor.execute(_LOOK, (_since(now),))
     engaged, by, open_until, lately, held, running = _only_row(cursor)
-    state = BrakeState(_utc(engaged), _utc(open_until), int(lately), running)
+    state = BrakeState(engaged, open_until, int(lately), running)
     return BrakeStatus(state, by, int(held))
 
 
@@ -121,12 +121,4 @@ def _since(now: datetime) -> datetime:
 
 
 def _second(now: datetime) -> datetime:
-    return _naive(now).replace(microsecond=0)
-
-
-def _naive(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None)
-
-
-def _utc(naive: datetime | None) -> datetime | None:
-    return naive and naive.replace(tzinfo=UTC)
+    return now.replace(microsecond=0)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pymysql import InterfaceError, MySQLError
 from pymysql.constants import COMMAND
-from pymysql.converters import escape_datetime
 from pymysql.cursors import Cursor
+
+from scheduler.database.times import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -164,17 +165,13 @@ def _text(value: str) -> str:
     return f"'{escaped}'"
 
 
-def _moment(value: datetime) -> str:
-    return escape_datetime(value) if value.tzinfo else f"'{value}'"
-
-
 _SHORT: Final = 16 << 10
 """Characters of a query; a few of them fit into the buffers between us and the server."""
 _WRITES: Final = frozenset({"INSERT", "UPDATE", "DELETE"})
 _WRITERS: Final[dict[type, Callable[[Any], str]]] = {
     str: _text,
     int: str,
-    datetime: _moment,
+    datetime: quoted,
     type(None): lambda _: "NULL",
     bytes: lambda value: f"x'{value.hex()}'",
 }

@@ -108,7 +108,7 @@ def _write_state(cursor: Cursor, work: Work) -> None:
         cursor,
         _MARKS,
         (
-            (aggregate, id_, concern, mark.version, _naive(mark.occurred_at))
+            (aggregate, id_, concern, mark.version, mark.occurred_at)
             for aggregate, id_, concern, mark in marks
         ),
     )
@@ -118,11 +118,11 @@ def _write_grants(cursor: Cursor, work: Work) -> None:
     granted = [grant.allocation.device_id for grant in work.grants.values()]
     if granted:
         cursor.executemany(_GRANTS, [_grant_row(grant) for grant in work.grants.values()])
-        cursor.execute(_LAST_ALLOCATED, (_naive(work.now), tuple(granted)))
+        cursor.execute(_LAST_ALLOCATED, (work.now, tuple(granted)))
 
 
 def _processed_rows(effective: Iterable[Parsed], now: datetime) -> Iterable[tuple[Any, ...]]:
-    at = _naive(now)
+    at = now
     return (
         (parsed.message.queue, parsed.identity.id, parsed.identity.sha256, at)
         for parsed in effective
@@ -154,13 +154,13 @@ def _device_row(device: Device) -> tuple[Any, ...]:
 
 
 def _release_row(release: Release) -> tuple[Any, ...]:
-    allocation, released_at = release.allocation, _naive(release.released_at)
+    allocation, released_at = release.allocation, release.released_at
     return (
         allocation.id,
         allocation.user_id,
         allocation.device_id,
         "EXPIRED" if release.expired else "RELEASED",
-        _naive(allocation.allocated_at),
+        allocation.allocated_at,
         released_at,  # expires_at: the column wants a value, the existing row keeps its own
         released_at,
         release.duration_seconds,
@@ -177,14 +177,14 @@ def _grant_row(grant: Grant) -> tuple[Any, ...]:
         allocation.user_id,
         allocation.device_id,
         "ALLOCATED",
-        _naive(allocation.allocated_at),
-        _naive(grant.expires_at),
+        allocation.allocated_at,
+        grant.expires_at,
         grant.cause or None,
     )
 
 
 def _outgoing(work: Work) -> Iterable[tuple[str, str, datetime]]:
-    at = _naive(work.now)
+    at = work.now
     for release in work.releases.values():
         extra = {"reason": release.reason.code, "durationSeconds": release.duration_seconds}
         yield "device.released", _event_body(work, release.allocation, extra), at
@@ -210,10 +210,6 @@ def _event_body(work: Work, allocation: Allocation, extra: dict[str, Any]) -> st
         "timestamp": work.now.isoformat(),
     }
     return _encode(body)
-
-
-def _naive(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=None)
 
 
 def _many(cursor: Cursor, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:

@@ -13,6 +13,7 @@ from pymysql.converters import conversions
 
 from scheduler import credentials
 from scheduler.credentials import CredentialsUnavailableError
+from scheduler.database import times
 from scheduler.database.bulk import BulkCursor
 from scheduler.database.url import DatabaseUrl
 from scheduler.settings import DatabaseAuth, DatabaseSettings
@@ -41,8 +42,8 @@ _SESSION: Final = (
 
 _CONVERTERS: Final[dict[Any, Any]] = {
     **conversions,
-    # PyMySQL takes a time apart with a regular expression.
-    FIELD_TYPE.DATETIME: datetime.fromisoformat,
+    FIELD_TYPE.DATETIME: times.from_sql,
+    datetime: times.quoted,
 }
 
 _UNAVAILABLE: Final = frozenset(

@@ -30,8 +30,7 @@ def attempts(cursor: Cursor, queue: str, keys: Collection[str]) -> dict[str, int
 
 def note(cursor: Cursor, queue: str, keys: Collection[str], now: datetime) -> None:
     """Count one more attempt for each message."""
-    at = now.replace(tzinfo=None)
-    cursor.executemany(_NOTE, [(queue, key, 1, at) for key in keys])
+    cursor.executemany(_NOTE, [(queue, key, 1, now) for key in keys])
 
 
 def forget(cursor: Cursor, queue: str, keys: Collection[str]) -> None:

@@ -23,13 +23,12 @@ _HISTORY: Final = """
 
 def write(cursor: Cursor, work: Work) -> None:
     """Store the new expiries of a batch, with their history."""
-    now = work.now.replace(tzinfo=None)
+    now = work.now
     expiries, history = [], []
     for grant in work.extensions.values():
-        allocation, until = grant.allocation, grant.expires_at.replace(tzinfo=None)
-        since = allocation.allocated_at.replace(tzinfo=None)
+        allocation, until = grant.allocation, grant.expires_at
         holder = (allocation.user_id, allocation.device_id)
-        expiries.append((allocation.id, *holder, "ALLOCATED", since, until))
+        expiries.append((allocation.id, *holder, "ALLOCATED", allocation.allocated_at, until))
         history.append((allocation.id, now, until, grant.cause or None))
     cursor.executemany(_EXPIRIES, expiries)
     cursor.executemany(_HISTORY, history)

@@ -7,7 +7,6 @@ row of its user and of its device, so allocations need no locks of their own.
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from scheduler.domain.guard import Aggregate, Concern, MarkKey, Stamp
@@ -143,19 +142,15 @@ def _read_devices(into: Snapshot, rows: Iterable[Any]) -> None:
                 id_, name, DeviceStatus(status), Health(health), cpu, memory, storage
             )
             if alloc:
-                into.allocations[alloc] = Allocation(alloc, user, id_, _utc(since))
+                into.allocations[alloc] = Allocation(alloc, user, id_, since)
         _read_mark(into, Aggregate.DEVICE, id_, mark)
 
 
 def _read_mark(into: Snapshot, aggregate: Aggregate, id_: str, mark: Sequence[Any]) -> None:
     concern, version, occurred_at = mark
     if concern:
-        stamp = Stamp(_utc(occurred_at), version)
+        stamp = Stamp(occurred_at, version)
         into.marks[MarkKey(aggregate, id_, Concern(concern))] = stamp
-
-
-def _utc(naive: datetime) -> datetime:
-    return naive.replace(tzinfo=UTC)
 
 
 def _rows(cursor: Cursor, statement: str, *parameters: object) -> Iterable[Any]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pymysql.converters import escape_datetime
 from yoyo import read_migrations
 from yoyo.backends.core.mysql import MySQLBackend
 from yoyo.connections import parse_uri
@@ -60,6 +62,8 @@ def _backend(settings: DatabaseSettings) -> Iterator[MySQLBackend]:
     class Backend(MySQLBackend):  # type: ignore[misc]  # yoyo publishes no types
         def connect(self, dburi: object) -> Connection[Any]:  # noqa: ARG002 - yoyo's signature
             connection = connect(settings, _PATIENCE)
+            # yoyo notes its own times in naive UTC.
+            connection.encoders[datetime] = escape_datetime
             with connection.cursor() as cursor:
                 # yoyo leaves a transaction idle while a migration runs on another connection.
                 cursor.execute(

@@ -42,7 +42,7 @@ _ERASE_PREFERENCES: Final = """
 
 def write(cursor: Cursor, work: Work, new_id: NewId) -> None:
     """Insert every notification of a batch with its deliveries, due at once."""
-    now = work.now.replace(tzinfo=None)
+    now = work.now
     notifications, deliveries = [], []
     for notice, channels in plan(work.notices.values(), work.user):
         id_, rendered = new_id(), render(notice, work.user(notice.user_id).locale)

@@ -45,7 +45,7 @@ def purge(database: Database, now: datetime) -> Iterator[int]:
     Raises:
         DatabaseUnavailableError: the database is away; what was deleted stays deleted.
     """
-    before = (now - KEPT).replace(tzinfo=None)
+    before = now - KEPT
     for statement in _STATEMENTS:
         removed = _CHUNK
         while removed == _CHUNK:

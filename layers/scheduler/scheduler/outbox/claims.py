@@ -9,16 +9,18 @@ are.
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, time, timedelta
+from datetime import time, timedelta
 from time import sleep
 from typing import TYPE_CHECKING, Any, Final
 
 from scheduler.database.retry import run_again_when_overtaken
+from scheduler.database.times import to_sql
 from scheduler.notification.quiet_hours import QuietHours
 from scheduler.outbox.delivery import Delivery, Fate, Recipient, Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
 
     from pymysql.cursors import Cursor
 
@@ -104,7 +106,7 @@ class Claims:
         Raises:
             DatabaseUnavailableError: the database is away; nothing is claimed, or for one lease.
         """
-        now = _naive(self._clock())
+        now = self._clock()
         until = now + lease
         if self._found_nothing and not self._left(now):
             return []
@@ -137,7 +139,7 @@ class Claims:
             DatabaseUnavailableError: the database is away; what was sent will be sent again when
                 its claim has ended, unless recording succeeds until then.
         """
-        now = _naive(self._clock())
+        now = self._clock()
         rows = sorted((_row(result, now) for result in results), key=lambda row: row["id"])
         self._run(_RECORD, json.dumps(rows))
 
@@ -177,7 +179,7 @@ def _delivery(row: tuple[Any, ...], channel: Channel, until: datetime) -> Delive
         title,
         message,
         data,
-        created_at.replace(tzinfo=UTC),
+        created_at,
         bool(urgent),
         Recipient(user_id, email, phone, locale, _quiet_hours(*quiet)),
     )
@@ -201,15 +203,11 @@ def _row(result: Result, now: datetime) -> dict[str, Any]:
     delivery, fate = result.delivery, result.fate
     return {
         "id": delivery.id,
-        "claimed_until": str(delivery.claimed_until),
+        "claimed_until": to_sql(delivery.claimed_until),
         "status": fate if fate in _FINAL else "pending",
         "attempts": delivery.attempts + (fate in _TRIED),
-        "next_attempt_at": str(_naive(result.due_at)) if result.due_at else None,
+        "next_attempt_at": to_sql(result.due_at) if result.due_at else None,
         "last_error": result.detail or None,
         "provider_id": result.provider_message_id,
-        "sent_at": str(now) if fate is Fate.SENT else None,
+        "sent_at": to_sql(now) if fate is Fate.SENT else None,
     }
-
-
-def _naive(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None)

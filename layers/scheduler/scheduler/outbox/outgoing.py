@@ -8,7 +8,6 @@ are published in the order of ids, by one publisher at a time. An event may be r
 from __future__ import annotations
 
 from contextlib import contextmanager
-from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
 from scheduler.messaging.publisher import Outbound
@@ -78,7 +77,7 @@ class OutgoingEvents:
         return self._run(_UNPUBLISHED, limit)
 
     def _mark_published(self, ids: Sequence[int]) -> None:
-        self._run(_PUBLISHED, self._clock().astimezone(UTC).replace(tzinfo=None), tuple(ids))
+        self._run(_PUBLISHED, self._clock(), tuple(ids))
 
     def _run(self, statement: str, *parameters: object) -> Sequence[tuple[Any, ...]]:
         with self._database.transaction() as cursor:
@@ -91,6 +90,6 @@ def _outbound(id_: int, routing_key: str, body: str, created_at: datetime) -> Ou
         "message_id": str(id_),
         "content_type": "application/json",
         "type": routing_key,
-        "timestamp": int(created_at.replace(tzinfo=UTC).timestamp()),
+        "timestamp": int(created_at.timestamp()),
     }
     return Outbound(EVENTS_EXCHANGE, routing_key, body.encode(), properties)

@@ -16,7 +16,6 @@ from scheduler.allocation.reservation import calendar
 from scheduler.allocation.reservation import reservation as reservations
 from scheduler.allocation.reservation.reservation import Reservation, ReservationStatus
 from scheduler.allocation.waiting.hand_over import hand_over
-from scheduler.allocation.waiting.place import naive
 from scheduler.database.commit import commit
 from scheduler.database.load import SnapshotMovedError
 from scheduler.domain.guard import Aggregate
@@ -119,8 +118,8 @@ class ReservationBook:
         work.meet(Aggregate.USER, user.id)
         commit(cursor, work, [], self._transactions.new_id)
         id_, slot, wish = self._transactions.new_id(), booking.slot, booking.wish
-        times = (naive(slot.start), naive(slot.end), wish.cpu_cores, wish.memory_mb)
-        cursor.execute(_RESERVE, (id_, user.id, device_id, *times, naive(work.now)))
+        times = (slot.start, slot.end, wish.cpu_cores, wish.memory_mb)
+        cursor.execute(_RESERVE, (id_, user.id, device_id, *times, work.now))
         keys.remember(booking.key, booking.content, id_)
         keys.write(work.now)
         return _get(cursor, id_)

@@ -6,7 +6,6 @@ from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from scheduler.allocation.waiting.place import naive
 from scheduler.database.load import SnapshotMovedError
 
 if TYPE_CHECKING:
@@ -44,6 +43,9 @@ _BUSY: Final = f"""
 """  # noqa: S608 - constants
 
 
+_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 class Slot(NamedTuple):
     """A time from its start to just before its end."""
 
@@ -59,7 +61,7 @@ class Slot(NamedTuple):
 def promised(cursor: Cursor, device_ids: Collection[str]) -> dict[str, datetime]:
     """Return from when devices are promised to somebody; those that are not are left out."""
     cursor.execute(_PROMISED, (tuple(device_ids),))
-    return {device_id: at.replace(tzinfo=UTC) for device_id, at in cursor.fetchall()}
+    return dict(cursor.fetchall())
 
 
 def free_device(cursor: Cursor, slot: Slot, wish: Wish, room: Room) -> str | None:
@@ -89,8 +91,7 @@ def nearest(cursor: Cursor, slot: Slot, wish: Wish, room: Room) -> Slot | None:
         if start is None:
             suitable.add(device_id)
         if end is not None:
-            began = start.replace(tzinfo=UTC) if start else datetime.min.replace(tzinfo=UTC)
-            busy[device_id].append(Slot(began, end.replace(tzinfo=UTC)))
+            busy[device_id].append(Slot(start or _LONG_AGO, end))
     starts = [earliest(busy[device_id], slot) for device_id in suitable]
     return Slot(min(starts), min(starts) + slot.length) if starts else None
 
@@ -106,8 +107,8 @@ def earliest(busy: Iterable[Slot], slot: Slot) -> datetime:
 
 def _parameters(slot: Slot, wish: Wish, room: Room) -> dict[str, Any]:
     return {
-        "start": naive(slot.start),
-        "end": naive(slot.end),
+        "start": slot.start,
+        "end": slot.end,
         "min_cpu": wish.cpu_cores,
         "max_cpu": room.cpu_cores,
         "min_memory": wish.memory_mb,

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from scheduler.allocation.quota import Wish
 from scheduler.allocation.reservation.calendar import Slot
-from scheduler.allocation.waiting.place import naive
 from scheduler.ids import is_uuid
 
 if TYPE_CHECKING:
@@ -77,7 +75,7 @@ def of_user(cursor: Cursor, user_id: str) -> list[Reservation]:
 def end(cursor: Cursor, ids: Collection[str], status: ReservationStatus, now: datetime) -> None:
     """Let reservations end; their users' rows are locked."""
     statement = "UPDATE reservations SET status = %s, ended_at = %s WHERE id IN %s"
-    cursor.execute(statement, (status, naive(now), tuple(ids)))
+    cursor.execute(statement, (status, now, tuple(ids)))
 
 
 def reservation(row: tuple[Any, ...]) -> Reservation:
@@ -87,9 +85,9 @@ def reservation(row: tuple[Any, ...]) -> Reservation:
         id_,
         user_id,
         device_id,
-        Slot(starts.replace(tzinfo=UTC), ends.replace(tzinfo=UTC)),
+        Slot(starts, ends),
         Wish(cpu, memory),
         ReservationStatus(status),
-        created.replace(tzinfo=UTC),
-        ended.replace(tzinfo=UTC) if ended else None,
+        created,
+        ended,
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from scheduler.allocation.holdings import holdings
-from scheduler.allocation.waiting.place import COLUMNS, LINE, Place, naive, place
+from scheduler.allocation.waiting.place import COLUMNS, LINE, Place, place
 from scheduler.database import load
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def concerned(
     """Return the places of blocked users, and the first in line for whom a device may do."""
     excluded = tuple(blocked) or _NOBODY
     parameters = (
-        *(excluded, naive(now), excluded),
+        *(excluded, now, excluded),
         max((device.cpu_cores for device in freed), default=0),
         max((device.memory_mb for device in freed), default=0),
         len(freed) + LOOK_AHEAD if freed else 0,

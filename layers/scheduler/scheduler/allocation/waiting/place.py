@@ -5,7 +5,6 @@ The first in line is the one with the highest priority, among equals the one who
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -14,6 +13,7 @@ from scheduler.ids import is_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
+    from datetime import datetime
 
     from pymysql.cursors import Cursor
 
@@ -96,7 +96,7 @@ def positions(cursor: Cursor, places: Iterable[Place]) -> dict[str, int]:
 def end(cursor: Cursor, place_ids: Collection[str], status: PlaceStatus, now: datetime) -> None:
     """Let places end; their users' rows are locked."""
     statement = "UPDATE waiting SET status = %s, ended_at = %s WHERE id IN %s"
-    cursor.execute(statement, (status, naive(now), tuple(place_ids)))
+    cursor.execute(statement, (status, now, tuple(place_ids)))
 
 
 def place(row: tuple[Any, ...]) -> Place:
@@ -109,12 +109,7 @@ def place(row: tuple[Any, ...]) -> Place:
         minutes,
         Wish(cpu, memory),
         PlaceStatus(status),
-        created.replace(tzinfo=UTC),
-        expires.replace(tzinfo=UTC),
-        ended.replace(tzinfo=UTC) if ended else None,
+        created,
+        expires,
+        ended,
     )
-
-
-def naive(moment: datetime) -> datetime:
-    """Return a time as the database stores it."""
-    return moment.astimezone(UTC).replace(tzinfo=None)

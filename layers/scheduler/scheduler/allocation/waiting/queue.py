@@ -9,7 +9,7 @@ from scheduler.allocation.idempotency import Keys
 from scheduler.allocation.quota import room_for
 from scheduler.allocation.refusal import Refusal, RefusedError, require_may_allocate
 from scheduler.allocation.waiting import place as places
-from scheduler.allocation.waiting.place import Place, PlaceStatus, naive
+from scheduler.allocation.waiting.place import Place, PlaceStatus
 from scheduler.allocation.waiting.serve import serve
 from scheduler.database.commit import commit
 from scheduler.domain.guard import Aggregate
@@ -135,6 +135,6 @@ def _get(cursor: BulkCursor, place_id: str) -> Place:
 
 
 def _insert(cursor: BulkCursor, place: Place) -> None:
-    wish, times = place.wish, (naive(place.created_at), naive(place.expires_at))
+    wish, times = place.wish, (place.created_at, place.expires_at)
     row = (place.id, place.user_id, place.priority, place.minutes)
     cursor.execute(_JOIN, (*row, wish.cpu_cores, wish.memory_mb, *times))
