@@ -44,7 +44,7 @@ openapi: $(READY) ## Write the description of the API that is served at /openapi
 
 EXAMPLES ?= 100
 schemathesis: programs ## Call every operation of the API well and badly (EXAMPLES= each)
-	@EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q -s -p no:xdist tests/integration/contract
+	@EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q -s -p no:xdist tests/integration/api/test_contract.py
 
 lint: $(READY) ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
@@ -113,7 +113,7 @@ invoke: up build-here ## Run one sample by `sam local invoke` against the platfo
 	@$(BIN)/python -m local.sam $(EVENT) $(if $(FUNCTION),--function $(FUNCTION))
 
 test-sam: servers build-here ## Every function with all its samples by real `sam local invoke`; needs Docker (LAMBDA_IMAGE=)
-	@$(BIN)/python -m pytest -v tests/sam_local
+	@$(BIN)/python -m pytest -v tests/sam/docker
 
 build-here: ## Build for this machine, to run without or with Docker
 	@$(MAKE) --no-print-directory build ARCHITECTURE=$(subst aarch64,arm64,$(shell uname -m))

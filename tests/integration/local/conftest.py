@@ -1,16 +1,22 @@
-"""What the tests of the local Lambda, mapping and gateway share."""
+"""Environments of probe functions; a platform with servers of its own, or with the test run's."""
 
 from __future__ import annotations
 
+import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
 from local.event_source_mapping.environment import Function, LambdaEnvironment
+from tests.integration.local.local_platform import LocalPlatform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from local.servers.mariadb import MariaDB
+    from local.servers.rabbitmq import RabbitMQ
 
 PROBE = Path(__file__).parent / "probe"
 
@@ -37,3 +43,40 @@ def make_environment(tmp_path: Path) -> Iterator[MakeEnvironment]:
     yield make
     for one in made:
         one.close()
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    # Not below pytest's folder, which the accounts of the servers may not enter.
+    with tempfile.TemporaryDirectory(prefix="cloudphone-") as path:
+        Path(path).chmod(0o711)
+        yield Path(path)
+
+
+@pytest.fixture(scope="module")
+def private(folder: Path) -> Iterator[LocalPlatform]:
+    """A platform with servers of its own."""
+    with closing(LocalPlatform(folder / "private")) as platform:
+        yield platform
+
+
+@pytest.fixture
+def own_database(folder: Path, rabbitmq: RabbitMQ) -> Iterator[LocalPlatform]:
+    """A platform with a database of its own and the broker of the test run."""
+    broker_url = rabbitmq.create_vhost("own-database")
+    with closing(LocalPlatform(folder / "own", RABBITMQ_URL=broker_url)) as platform:
+        yield platform
+
+
+@pytest.fixture
+def given(mariadb: MariaDB, rabbitmq: RabbitMQ, tmp_path: Path) -> Iterator[LocalPlatform]:
+    """A platform that uses the servers of the test run: it is up much sooner."""
+    with closing(mariadb.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE DATABASE IF NOT EXISTS cloudphone_given")
+    platform = LocalPlatform(
+        tmp_path / "given",
+        DATABASE_URL=mariadb.url_of("cloudphone_given"),
+        RABBITMQ_URL=rabbitmq.create_vhost("given"),
+    )
+    with closing(platform):
+        yield platform

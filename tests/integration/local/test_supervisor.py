@@ -26,7 +26,7 @@ from local.leftovers import ProcessList
 from local.servers import binaries
 from scheduler.database.url import DatabaseUrl
 from scheduler.messaging.topology import queues, work_queues
-from tests.integration.supervisor.local_platform import READY_SECONDS, LocalPlatform, wait_for
+from tests.integration.local.local_platform import READY_SECONDS, LocalPlatform, wait_for
 from tests.support import starting
 
 if TYPE_CHECKING:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from tests.integration.settling.marked import RAISES, REFUSED
+from tests.integration.broker.marked import RAISES, REFUSED
 from tests.support.world import held, world
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from scheduler.pipeline.consumer import Consumer
-    from tests.integration.settling.hops import Hops
+    from tests.integration.broker.hops import Hops
     from tests.support.store import Store
 
 FAILED = "device.failed"

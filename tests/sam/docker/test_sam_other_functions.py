@@ -15,11 +15,11 @@ from local.schedules import scheduled_event
 from local.sent import sent
 from local.websocket.event import Peer, connect_event, disconnect_event
 from scheduler.database.url import DatabaseUrl
-from tests.sam_local.stage import USER
+from tests.sam.docker.stage import USER
 
 if TYPE_CHECKING:
     from tests.integration.provisioning.cloudformation import CloudFormation
-    from tests.sam_local.stage import Stage
+    from tests.sam.docker.stage import Stage
 
 ACCOUNT = ("application", "only here")
 CONNECTIONS = "realtime-connections"

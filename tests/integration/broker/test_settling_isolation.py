@@ -14,15 +14,15 @@ from scheduler.database.connection import connect
 from scheduler.messaging.publisher import Publisher
 from scheduler.pipeline.consumer import Consumer
 from scheduler.settings import ConsumerSettings
-from tests.integration.settling import marked
-from tests.integration.settling.marked import REFUSED
-from tests.integration.settling.watched import WatchedDatabase
+from tests.integration.broker import marked
+from tests.integration.broker.marked import REFUSED
+from tests.integration.broker.watched import WatchedDatabase
 from tests.support.functions import NOWHERE
 from tests.support.together import eventually
 from tests.support.world import held, world
 
 if TYPE_CHECKING:
-    from tests.integration.settling.hops import Hops
+    from tests.integration.broker.hops import Hops
     from tests.support.store import Store
 
 FAILED = "device.failed"

@@ -6,7 +6,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from scheduler.messaging.publisher import WINDOW, Publisher
-from tests.integration.publishing.conftest import Line, messages
+from tests.integration.broker.line import Line, messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,8 @@ from local.event_source_mapping.environment import Function, LambdaEnvironment
 from local.event_source_mapping.mapping import Batching, EventSourceMapping
 from local.paths import ROOT
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE, DELIVERY_LIMIT
-from tests.integration.settling.hops import QUEUES
-from tests.integration.settling.poisonous import EXITS, HANGS
+from tests.integration.broker.hops import QUEUES
+from tests.integration.broker.poisonous import EXITS, HANGS
 from tests.support.together import eventually
 from tests.support.world import held, world
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.integration.settling.hops import Hops
+    from tests.integration.broker.hops import Hops
     from tests.support.store import Store
 
 FAILED = "device.failed"
@@ -40,7 +40,7 @@ def _running(
 ) -> Iterator[None]:
     function = Function(
         name="device-events",
-        handler="tests.integration.settling.poisonous.handler",
+        handler="tests.integration.broker.poisonous.handler",
         variables={
             "DATABASE_URL": store.settings.database_url.get_secret_value(),
             "BROKER_URL": vhost_url,

@@ -1,4 +1,4 @@
-"""The real function on a broker whose retry queues wait for moments instead of a minute."""
+"""The real function and publisher on brokers whose retry queues wait for moments, not a minute."""
 
 from __future__ import annotations
 
@@ -8,30 +8,33 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pika
 import pytest
 
-from local.servers.mariadb import DATABASE, MariaDB
 from scheduler.database.connection import Database
-from scheduler.database.migrate import migrate
 from scheduler.messaging import topology
 from scheduler.messaging.declaration import declare
 from scheduler.messaging.publisher import TIMEOUT, Publisher
+from scheduler.messaging.topology import MAX_SHARDS
 from scheduler.pipeline.consumer import Consumer
-from scheduler.settings import ConsumerSettings
-from tests.integration.settling import marked
-from tests.integration.settling.hops import QUEUES, Hops
+from scheduler.settings import BrokerSettings, ConsumerSettings
+from tests.integration.broker import marked
+from tests.integration.broker.hops import QUEUES, Hops
+from tests.integration.broker.line import QUEUE, Line
+from tests.integration.broker.sharded import RETRY_DELAY_MS, Broker
 from tests.support.logged import logged
-from tests.support.store import Store
+from tests.support.queues import Queues
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from local.servers.rabbitmq import RabbitMQ
+    from pika.adapters.blocking_connection import BlockingChannel
 
-RETRY_DELAY_MS = 100
+    from local.servers.rabbitmq import RabbitMQ
+    from tests.support.store import Store
+
 RETRIED = {
     QUEUES[event_type].retry_name
     for event_type in ("device.failed", "device.status_changed", "billing.payment_failed")
 }
-"""The retry queues that these tests use."""
+"""The retry queues that the tests of settling use."""
 
 
 class MakeConsumer(Protocol):
@@ -79,26 +82,12 @@ def hops(vhost_url: str) -> Iterator[Hops]:
         yield made
 
 
-@pytest.fixture(scope="session")
-def _settling_database(mariadb: MariaDB) -> Store:
-    """Return a database of its own, which refuses marked devices."""
-    name = f"{DATABASE}_settling"
-    with closing(mariadb.connect()) as connection, connection.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
-    made = Store(mariadb.url_of(name))
-    migrate(made.settings)
-    made.run(marked.TRIGGER)
-    return made
-
-
 @pytest.fixture
-def store(mariadb: MariaDB, _settling_database: Store) -> Store:
-    """Return the database, empty."""
-    if mariadb.failure():
-        mariadb.start()
-    _settling_database.clear()
-    _settling_database.run("DELETE FROM delivery_attempts")
-    return _settling_database
+def store(store: Store) -> Iterator[Store]:
+    """Return the database, which refuses marked devices."""
+    store.run(marked.TRIGGER)
+    yield store
+    store.run("DROP TRIGGER refuse_devices")
 
 
 @pytest.fixture
@@ -134,3 +123,73 @@ def log_lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """Return what the function has logged so far, as CloudWatch would receive it."""
     with logged() as lines:
         yield lines
+
+
+@pytest.fixture
+def line(rabbitmq: RabbitMQ) -> Iterator[Line]:
+    with closing(Line(rabbitmq.ports.amqp)) as made:
+        yield made
+
+
+@pytest.fixture
+def publisher(line: Line, broker_url: str) -> Iterator[Publisher]:
+    settings = BrokerSettings.model_validate({"BROKER_URL": line.before(broker_url)})
+    with closing(Publisher(settings, timeout=5)) as made:
+        yield made
+
+
+@pytest.fixture
+def channel(broker_url: str) -> Iterator[BlockingChannel]:
+    with closing(pika.BlockingConnection(pika.URLParameters(broker_url))) as connection:
+        yield connection.channel()
+
+
+@pytest.fixture
+def queue(broker_url: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Return a durable queue that is there during the test; of another kind if so parametrized."""
+    kind = {"x-queue-type": getattr(request, "param", "quorum")}
+    _with_channel(broker_url, "queue_declare", durable=True, arguments=kind)
+    yield QUEUE
+    _with_channel(broker_url, "queue_delete")
+
+
+@pytest.fixture
+def arrived(broker_url: str, queue: str) -> Callable[[], list[str]]:
+    """Return a function that takes the ids of what lies in the queue, in their order."""
+    return lambda: [one.properties.message_id for one in Queues(broker_url).take(queue)]
+
+
+def _with_channel(url: str, method: str, **arguments: Any) -> None:  # noqa: ANN401 - pika's
+    with closing(pika.BlockingConnection(pika.URLParameters(url))) as connection:
+        getattr(connection.channel(), method)(QUEUE, **arguments)
+
+
+@pytest.fixture(scope="session")
+def _four_vhost(rabbitmq: RabbitMQ) -> str:
+    if rabbitmq.failure():
+        rabbitmq.start()
+    url = rabbitmq.create_vhost("four-shards")
+    with closing(Broker(url)) as made:
+        for _ in range(2):
+            made.declare(MAX_SHARDS)
+    return url
+
+
+@pytest.fixture
+def four(rabbitmq: RabbitMQ, _four_vhost: str) -> Iterator[Broker]:
+    """A vhost whose events have four queues each, all empty."""
+    if rabbitmq.failure():
+        rabbitmq.start()
+    with closing(Broker(_four_vhost)) as made:
+        made.take("device.failed")
+        yield made
+
+
+@pytest.fixture
+def broker(rabbitmq: RabbitMQ) -> Iterator[Broker]:
+    """An empty vhost."""
+    if rabbitmq.failure():
+        rabbitmq.start()
+    with closing(Broker(rabbitmq.create_vhost("shards"))) as made:
+        yield made
+    rabbitmq.delete_vhost("shards")

@@ -17,7 +17,7 @@ REFUSED: Final = "refused-"
 """A trigger refuses to store such a device."""
 
 TRIGGER: Final = f"""
-    CREATE TRIGGER refuse_devices BEFORE INSERT ON devices FOR EACH ROW
+    CREATE OR REPLACE TRIGGER refuse_devices BEFORE INSERT ON devices FOR EACH ROW
     IF NEW.id LIKE '{REFUSED}%' THEN
         SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'refused by the test';
     END IF

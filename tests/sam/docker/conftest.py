@@ -11,9 +11,9 @@ import pytest
 
 from local.sam.invoke import SamLocal, image, ports
 from local.sam.network import ContainerNetwork
+from tests.integration.local.local_platform import LocalPlatform
 from tests.integration.provisioning.cloudformation import CloudFormation
-from tests.integration.supervisor.local_platform import LocalPlatform
-from tests.sam_local.stage import Stage
+from tests.sam.docker.stage import Stage
 from tests.support.queues import Queues
 from tests.support.store import Store
 

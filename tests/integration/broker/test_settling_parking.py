@@ -15,15 +15,15 @@ from scheduler.payments.errors import PaymentsUnavailableError
 from scheduler.payments.ledger import PaymentLedger
 from scheduler.pipeline.consumer import Consumer
 from scheduler.settings import ConsumerSettings
-from tests.integration.settling import marked
-from tests.integration.settling.marked import RAISES, REFUSED
-from tests.integration.settling.watched import WatchedDatabase
+from tests.integration.broker import marked
+from tests.integration.broker.marked import RAISES, REFUSED
+from tests.integration.broker.watched import WatchedDatabase
 from tests.support.together import eventually
 from tests.support.world import held, world
 
 if TYPE_CHECKING:
-    from tests.integration.settling.conftest import MakeConsumer
-    from tests.integration.settling.hops import Hops
+    from tests.integration.broker.conftest import MakeConsumer
+    from tests.integration.broker.hops import Hops
     from tests.support.store import Store
 
 FAILED = "device.failed"

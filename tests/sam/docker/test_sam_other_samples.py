@@ -14,7 +14,7 @@ from events.table.valid import VALID
 
 if TYPE_CHECKING:
     from events.table.message import Sample
-    from tests.sam_local.stage import Stage
+    from tests.sam.docker.stage import Stage
 
 REASONS = {
     "not-json": "not JSON",

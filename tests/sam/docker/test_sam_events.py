@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.sam_local.stage import Notice
+from tests.sam.docker.stage import Notice
 
 if TYPE_CHECKING:
-    from tests.sam_local.stage import Stage
+    from tests.sam.docker.stage import Stage
 
 DONE = {"success": 1}
 EIGHT = tuple(f"device-{number:03}" for number in range(1, 9))

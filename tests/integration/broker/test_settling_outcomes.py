@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scheduler.messaging.topology import RETRY_DELAY_MS
-from tests.integration.settling.hops import QUEUES
-from tests.integration.settling.marked import RAISES, REFUSED, TRIGGER
+from tests.integration.broker.hops import QUEUES
+from tests.integration.broker.marked import RAISES, REFUSED, TRIGGER
 from tests.support.world import NOW, held, world
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from scheduler.pipeline.consumer import Consumer
-    from tests.integration.settling.conftest import MakeConsumer
-    from tests.integration.settling.hops import Hops
+    from tests.integration.broker.conftest import MakeConsumer
+    from tests.integration.broker.hops import Hops
     from tests.support.store import Store
 
 FAILED = "device.failed"

@@ -19,7 +19,7 @@ from tests.support.world import held, world
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.integration.settling.hops import Hops
+    from tests.integration.broker.hops import Hops
     from tests.support.store import Store
 
 FAILED = "device.failed"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from scheduler.messaging.message import Message
-    from tests.integration.shards.broker import Broker
+    from tests.integration.broker.sharded import Broker
     from tests.support.functions import Functions
     from tests.support.store import Store
 

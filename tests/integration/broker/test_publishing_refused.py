@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scheduler.messaging.publisher import BrokerUnavailableError, Outbound, Publisher
-from tests.integration.publishing.conftest import QUEUE, messages
+from tests.integration.broker.line import QUEUE, messages
 from tests.support.queues import Queues
 
 if TYPE_CHECKING:

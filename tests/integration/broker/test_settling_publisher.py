@@ -10,10 +10,10 @@ import pytest
 
 from scheduler.messaging.declaration import declare
 from scheduler.messaging.publisher import BrokerUnavailableError
+from tests.integration.broker.hops import QUEUES
+from tests.integration.broker.marked import RAISES
+from tests.integration.broker.sharded import RETRY_DELAY_MS
 from tests.integration.local.proxy import Proxy
-from tests.integration.settling.conftest import RETRY_DELAY_MS
-from tests.integration.settling.hops import QUEUES
-from tests.integration.settling.marked import RAISES
 from tests.support.functions import NOWHERE
 from tests.support.world import held, world
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from scheduler.pipeline.consumer import Consumer
-    from tests.integration.settling.conftest import MakeConsumer
-    from tests.integration.settling.hops import Hops
+    from tests.integration.broker.conftest import MakeConsumer
+    from tests.integration.broker.hops import Hops
     from tests.support.store import Store
 
 FAILED = "device.failed"

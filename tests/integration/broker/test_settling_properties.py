@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.integration.settling.marked import RAISES
+from tests.integration.broker.marked import RAISES
 
 if TYPE_CHECKING:
     from scheduler.pipeline.consumer import Consumer
-    from tests.integration.settling.hops import Hops
+    from tests.integration.broker.hops import Hops
 
 FAILED = "device.failed"
 PROPERTIES = {

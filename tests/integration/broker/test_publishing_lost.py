@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scheduler.messaging.publisher import WINDOW, BrokerUnavailableError, Publisher
-from tests.integration.publishing.conftest import Line, messages
+from tests.integration.broker.line import Line, messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable

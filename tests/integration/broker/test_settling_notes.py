@@ -8,15 +8,15 @@ import pytest
 
 from scheduler.messaging.publisher import BrokerUnavailableError
 from scheduler.pipeline.redelivery import KILLED
-from tests.integration.settling.hops import QUEUES
-from tests.integration.settling.marked import RAISES, REFUSED
+from tests.integration.broker.hops import QUEUES
+from tests.integration.broker.marked import RAISES, REFUSED
 from tests.support.functions import NOWHERE
 from tests.support.world import held, world
 
 if TYPE_CHECKING:
     from scheduler.pipeline.consumer import Consumer
-    from tests.integration.settling.conftest import MakeConsumer
-    from tests.integration.settling.hops import Hops
+    from tests.integration.broker.conftest import MakeConsumer
+    from tests.integration.broker.hops import Hops
     from tests.support.store import Store
 
 FAILED = "device.failed"

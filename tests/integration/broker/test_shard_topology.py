@@ -11,9 +11,9 @@ import pytest
 from scheduler.messaging import declaration, topology
 from scheduler.messaging.declaration import TopologyConflictError
 from scheduler.messaging.topology import MAX_SHARDS, WorkQueue
+from tests.integration.broker.sharded import Broker, each_once, exists
 from tests.integration.housekeeping.conftest import Keeper
 from tests.integration.ops.running import run
-from tests.integration.shards.broker import Broker, each_once, exists
 from tests.support.together import eventually
 
 if TYPE_CHECKING:

@@ -1,0 +1,43 @@
+"""A line to the broker on which a test sees every message that is published."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from scheduler.messaging.publisher import Outbound
+from tests.integration.local.proxy import Proxy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+QUEUE: Final = "publishing"
+_MARK: Final = b"<body "
+
+
+def messages(count: int, queue: str = QUEUE) -> list[Outbound]:
+    """Return numbered messages for a queue."""
+    return [
+        Outbound("", queue, _MARK + b"%04d>" % n, {"message_id": f"m-{n:04}"}) for n in range(count)
+    ]
+
+
+class Line(Proxy):
+    """A line to the broker that counts the messages sent over it.
+
+    ``react`` is called with their number when more were sent, before they are forwarded.
+    """
+
+    def __init__(self, target: int) -> None:
+        super().__init__(target, self._count)
+        self._stream = b""
+        self.react: Callable[[int], object] = lambda _: None
+
+    @property
+    def messages(self) -> int:
+        return self._stream.count(_MARK)
+
+    def _count(self, data: bytes) -> None:
+        before = self.messages
+        self._stream += data
+        if self.messages > before:
+            self.react(self.messages)
