@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pika import BasicProperties
 
+from events.bodies import FULLEST
 from local.event_source_mapping.record import event_json, record_json
 from scheduler.messaging.topology import VHOST, WORK_QUEUES, WorkQueue
 
@@ -97,51 +98,23 @@ def seed(cursor: Cursor, users: int, devices_each: int = 1) -> datetime:
     return now
 
 
-def _user(n: int) -> dict[str, Any]:
-    return {"userId": f"u{n}"}
-
-
-def _device(n: int) -> dict[str, Any]:
-    return {"deviceId": f"d{n}"}
-
-
-_FIELDS: Final[dict[str, Callable[[int], dict[str, Any]]]] = {
-    "device.failed": lambda n: {**_device(n), "reason": "Docker container crashed"},
-    "device.deleted": _device,
-    "device.status_changed": lambda n: {
-        **_device(n),
-        "oldStatus": "running",
-        "newStatus": "stopped",
-    },
-    "device.maintenance": lambda n: {
-        **_device(n),
-        "maintenanceType": "系统升级",
-        "estimatedDuration": 30,
-    },
-    "device.created": lambda n: {**_device(n), "name": f"Phone {n}", "cpuCores": 8},
-    "user.deleted": _user,
-    "user.suspended": lambda n: {**_user(n), "reason": "违反服务条款"},
-    "user.quota_updated": lambda n: {
-        **_user(n),
-        "oldQuota": {"maxDevices": 8},
-        "newQuota": {"maxDevices": 0},
-    },
-    "user.quota_exceeded": lambda n: {
-        **_user(n),
-        "quotaType": "devices",
-        "current": 1,
-        "limit": 0,
-    },
-    "user.activated": _user,
-    "billing.payment_failed": lambda n: {**_user(n), "amount": 150.5, "reason": "余额不足"},
-    "billing.balance_low": lambda n: {**_user(n), "currentBalance": 8.5, "threshold": 20},
-    "billing.overdue": lambda n: {**_user(n), "overdueAmount": 150.5, "overdueDays": 7},
-    "billing.payment_success": lambda n: {**_user(n), "amount": 100, "newBalance": 250},
-    "billing.recharged": lambda n: {**_user(n), "amount": 200, "newBalance": 450},
+_SUBJECT: Final = {"device": ("deviceId", "d"), "user": ("userId", "u"), "billing": ("userId", "u")}
+_OTHERWISE: Final[dict[str, dict[str, Any]]] = {
+    "device.created": {"cpuCores": 8},
+    "user.quota_updated": {"newQuota": {"maxDevices": 0}},
+    "user.quota_exceeded": {"limit": 0},
 }
-ALL: Final = tuple(
-    Workload(queue.event_type, queue, _FIELDS[queue.event_type]) for queue in WORK_QUEUES
-)
+"""Fields that differ from the catalogue's, so that each event changes a row of `seed`."""
+
+
+def _workload(queue: WorkQueue) -> Workload:
+    event_type = queue.event_type
+    field, prefix = _SUBJECT[queue.family]
+    body = FULLEST[event_type] | _OTHERWISE.get(event_type, {})
+    return Workload(event_type, queue, lambda n: {**body, field: f"{prefix}{n}"})
+
+
+ALL: Final = tuple(map(_workload, WORK_QUEUES))
 _BY_NAME: Final = {workload.name: workload for workload in ALL}
 DEVICE_FAILED: Final = _BY_NAME["device.failed"]
 PAYMENT_FAILED: Final = _BY_NAME["billing.payment_failed"]

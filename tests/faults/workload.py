@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from events.bodies import SMALLEST
 from scheduler.messaging.topology import WORK_QUEUES
 from tests.faults.account import Effect, Expected, Fate, Promise, State
 from tests.faults.seeded import seeded
-from tests.support.events import LEAST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -152,6 +152,6 @@ class Workload:
         in_body = body is None and self.chance.random() < _ID_IN_BODY
         if body is None:
             stamp = {"timestamp": HAPPENED.isoformat(), **({"eventId": key} if in_body else {})}
-            body = json.dumps(LEAST[event_type] | fields | stamp).encode()
+            body = json.dumps(SMALLEST[event_type] | fields | stamp).encode()
         self.messages.append(Published(key, event_type, body, None if in_body else key))
         return key

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pika
 
+from events.bodies import SMALLEST
 from local.event_source_mapping.record import record_json
 from scheduler.messaging.topology import (
     DEAD_LETTER_QUEUE,
@@ -18,7 +19,7 @@ from scheduler.messaging.topology import (
     WORK_QUEUES,
     WorkQueue,
 )
-from tests.support.events import LEAST, encoded
+from tests.support.events import encoded
 from tests.support.queues import ready
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Hops:
     ) -> str:
         """Publish an event as another service would and return its message id."""
         given = {"message_id": f"m{next(self._numbers)}", **(properties or {})}
-        raw = body if body is not None else encoded(LEAST[event_type] | fields)
+        raw = body if body is not None else encoded(SMALLEST[event_type] | fields)
         self.channel.basic_publish(
             EVENTS_EXCHANGE, event_type, raw, pika.BasicProperties(**given), mandatory=True
         )

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import pika
 from pika import BasicProperties
 
+from events.bodies import SMALLEST
 from scheduler.messaging.declaration import declare
 from scheduler.messaging.topology import EVENTS_EXCHANGE, MAX_SHARDS, SHARD_KEY_HEADER, WorkQueue
-from tests.support.events import LEAST, encoded
+from tests.support.events import encoded
 
 if TYPE_CHECKING:
     from pika.adapters.blocking_connection import BlockingChannel
@@ -46,7 +47,7 @@ class Broker:
         self.channel.basic_publish(
             EVENTS_EXCHANGE,
             event_type,
-            encoded(LEAST[event_type] | fields),
+            encoded(SMALLEST[event_type] | fields),
             BasicProperties(message_id=id, headers=headers, delivery_mode=2),
             mandatory=True,
         )

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from events.bodies import SMALLEST
 from ops.body import assignments, check, fill_in
 from ops.contracts import CONTRACTS, contract_of, fields
 from ops.errors import ExitCode, InvalidInputError
 from scheduler.messaging.topology import WORK_QUEUES
-from tests.support.events import LEAST, encoded
+from tests.support.events import encoded
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 
@@ -28,7 +29,7 @@ def test_there_is_a_contract_for_every_work_queue() -> None:
 
 @pytest.mark.parametrize("event_type", CONTRACTS)
 def test_every_event_in_its_smallest_form_is_accepted(event_type: str) -> None:
-    check(event_type, encoded(LEAST[event_type]), NOW)
+    check(event_type, encoded(SMALLEST[event_type]), NOW)
 
 
 @pytest.mark.parametrize(

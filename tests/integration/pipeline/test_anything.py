@@ -7,9 +7,10 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from events.bodies import SMALLEST
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE
 from tests.support.anything import json_values, texts
-from tests.support.events import EVENT_TYPES, LEAST, QUEUE_OF, encoded
+from tests.support.events import EVENT_TYPES, QUEUE_OF, encoded
 from tests.support.functions import Functions
 from tests.support.queues import Queues
 from tests.support.store import Store
@@ -20,7 +21,7 @@ SETTLED = {"success", "duplicate", "outdated", "invalid", "retried", "dead_lette
 bodies = st.one_of(
     st.binary(max_size=60),
     json_values.map(lambda value: encoded(value) if _encodable(value) else b"?"),
-    st.sampled_from(EVENT_TYPES).map(lambda name: encoded(LEAST[name])),
+    st.sampled_from(EVENT_TYPES).map(lambda name: encoded(SMALLEST[name])),
 )
 properties = st.dictionaries(
     st.sampled_from(
@@ -78,7 +79,7 @@ def test_a_body_with_one_field_of_any_value_is_done_or_a_dead_letter_but_never_h
     connected: Functions, queues: Queues, store: Store, data: st.DataObject, event_type: str
 ) -> None:
     store.clear()
-    body = dict(LEAST[event_type])
+    body = dict(SMALLEST[event_type])
     name = data.draw(st.sampled_from([*body, "timestamp", "version", "eventId", "extra"]))
     body[name] = data.draw(json_values.filter(_encodable))
     raw = base64.b64encode(encoded(body)).decode()

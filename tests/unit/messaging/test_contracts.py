@@ -9,17 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from events.bodies import FULLEST, SMALLEST
 from scheduler.messaging.contract import Event, PaymentEffect
 from scheduler.messaging.message import Message
 from scheduler.messaging.validate import InvalidBodyError, parse
 from tests.support.anything import json_values
 from tests.support.deciding import handling_of, parsed
-from tests.support.events import EVENT_TYPES, LEAST, QUEUE_OF, encoded, message
+from tests.support.events import EVENT_TYPES, QUEUE_OF, encoded, message
 from tests.support.world import MINUTE, NOW, SECOND
 
 DAY = timedelta(days=1)
 INFORMATIONAL = {"device.status_changed", "billing.balance_low", "billing.payment_success"}
-REQUIRED = [(name, field) for name in EVENT_TYPES for field in LEAST[name]]
+REQUIRED = [(name, field) for name, body in SMALLEST.items() for field in body]
 
 
 def contract_of(event_type: str) -> type[Event]:
@@ -57,6 +58,23 @@ def test_three_events_touch_the_count_of_failed_payments() -> None:
     }
 
 
+def test_the_catalogue_of_bodies_has_every_event() -> None:
+    assert set(SMALLEST) == set(FULLEST) == set(EVENT_TYPES), "complete events/bodies.py"
+
+
+@pytest.mark.parametrize("event_type", EVENT_TYPES)
+def test_the_smallest_body_has_the_required_fields_and_the_fullest_all(event_type: str) -> None:
+    own = {
+        field.alias: field.is_required()
+        for name, field in contract_of(event_type).model_fields.items()
+        if name not in Event.model_fields
+    }
+
+    assert set(SMALLEST[event_type]) == {name for name, required in own.items() if required}
+    assert set(FULLEST[event_type]) >= own.keys()
+    assert refusal(event_type, body=encoded(FULLEST[event_type])) == ""
+
+
 @pytest.mark.parametrize("event_type", EVENT_TYPES)
 def test_unknown_fields_are_ignored(event_type: str) -> None:
     assert refusal(event_type, extra={"deep": [None]}, type="x", guard="y") == ""
@@ -64,7 +82,7 @@ def test_unknown_fields_are_ignored(event_type: str) -> None:
 
 @pytest.mark.parametrize(("event_type", "field"), REQUIRED)
 def test_a_missing_field_is_named(event_type: str, field: str) -> None:
-    body = {name: value for name, value in LEAST[event_type].items() if name != field}
+    body = {name: value for name, value in SMALLEST[event_type].items() if name != field}
 
     assert refusal(event_type, body=encoded(body)) == f"{field}: Field required"
 
@@ -287,7 +305,7 @@ def test_other_timestamps_are_refused(text: object) -> None:
 def test_without_a_timestamp_the_sensible_one_of_the_message_counts_or_else_its_receipt(
     absent: dict[str, Any], sent_at: datetime | None, occurred_at: datetime
 ) -> None:
-    sent = Message("q", encoded(LEAST["device.failed"] | absent), {}, sent_at)
+    sent = Message("q", encoded(SMALLEST["device.failed"] | absent), {}, sent_at)
 
     assert parse(sent, contract_of("device.failed"), NOW).event.occurred_at == occurred_at
 
@@ -312,6 +330,6 @@ def test_any_bytes_are_an_event_or_refused_with_a_reason(raw: bytes) -> None:
 def test_any_values_in_the_fields_are_an_event_or_refused_with_a_reason(
     event_type: str, fields: dict[str, Any]
 ) -> None:
-    why = refusal(event_type, body=json.dumps(LEAST[event_type] | fields).encode())
+    why = refusal(event_type, body=json.dumps(SMALLEST[event_type] | fields).encode())
 
     assert why == why.strip()
