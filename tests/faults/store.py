@@ -81,13 +81,13 @@ class Store:
         with closing(self._mariadb.connect()) as connection, connection.cursor() as cursor:
             cursor.execute(f"CREATE DATABASE `{DATABASE}` CHARACTER SET utf8mb4")
         migrate(self._settings)
-        with closing(connect(self._settings)) as connection, connection.cursor() as cursor:
+        with closing(connect(self._settings)) as database, database.cursor() as cursor:
             for table in ("users", "devices"):
                 cursor.execute(_REFUSE.format(table=table, refused=REFUSED))
             cursor.executemany(_USERS, world.users)
             cursor.executemany(_DEVICES, world.devices)
             cursor.executemany(_ALLOCATIONS, world.allocations)
-            connection.commit()
+            database.commit()
         with self._table.batch_writer() as batch:
             for user in world.payers:
                 batch.put_item(Item=_failed_twice(user))

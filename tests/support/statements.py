@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from scheduler.database.connection import Database
 
@@ -54,8 +55,13 @@ def waits(database: Database) -> Iterator[list[int]]:
         connection: Any = cursor.connection
     write, read = connection._write_bytes, connection._read_packet
     passed: list[str] = []
-    connection._write_bytes = lambda data: (passed.append("w"), write(data))
-    connection._read_packet = lambda *kind: (passed.append("r"), read(*kind))[1]
+
+    def noted(what: str, call: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - pymysql's
+        passed.append(what)
+        return call(*arguments)
+
+    connection._write_bytes = partial(noted, "w", write)
+    connection._read_packet = partial(noted, "r", read)
     found: list[int] = []
     try:
         yield found

@@ -25,8 +25,7 @@ from tests.support.statements import counted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pymysql.cursors import Cursor
-
+    from scheduler.database.bulk import BulkCursor
     from tests.integration.api.client import Reply
     from tests.integration.api.rows import Rows
 
@@ -213,7 +212,7 @@ class Deadlocking(Database):
     deadlocks = 1
 
     @contextmanager
-    def transaction(self) -> Iterator[Cursor]:
+    def transaction(self) -> Iterator[BulkCursor]:
         with super().transaction() as cursor:
             yield cursor
             if self.deadlocks:

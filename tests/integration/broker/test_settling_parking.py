@@ -126,7 +126,7 @@ class _AwayCounter:
     def count(self, *_: object) -> NoReturn:
         raise PaymentsUnavailableError("ProvisionedThroughputExceededException")
 
-    reset = count
+    count_together = reset = count
 
 
 def test_an_outage_of_dynamodb_parks_payments_as_well(

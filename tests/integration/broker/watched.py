@@ -10,8 +10,7 @@ from scheduler.database.connection import Database
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pymysql.cursors import Cursor
-
+    from scheduler.database.bulk import BulkCursor
     from scheduler.settings import ConsumerSettings
 
 
@@ -31,7 +30,7 @@ class WatchedDatabase(Database):
         self._lock_seconds = lock_seconds
 
     @contextmanager
-    def transaction(self) -> Iterator[Cursor]:
+    def transaction(self) -> Iterator[BulkCursor]:
         self.begun += 1
         try:
             with super().transaction() as cursor:

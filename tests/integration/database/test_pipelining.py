@@ -194,7 +194,7 @@ def test_a_connection_that_dies_in_between_is_an_unavailable_database(
     database: Database, store: Store
 ) -> None:
     def be_killed(cursor: BulkCursor) -> None:
-        store.run(f"KILL {cursor.connection.thread_id()}")
+        store.run(f"KILL {cursor.connection.thread_id()}")  # type: ignore[no-untyped-call]
 
     with pytest.raises(DatabaseUnavailableError):
         run(database, add("d1"), be_killed, add("d2"), add("d3"))

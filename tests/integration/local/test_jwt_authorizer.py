@@ -94,7 +94,7 @@ def test_a_token_signed_with_the_public_key_as_a_secret_is_refused() -> None:
 
 
 def test_an_unsigned_token_is_refused() -> None:
-    unsigned = jwt.encode({"sub": "u", "iss": ISSUER}, None, "none", {"kid": _kid(TRUSTED)})
+    unsigned = jwt.encode({"sub": "u", "iss": ISSUER}, "", "none", {"kid": _kid(TRUSTED)})
 
     with pytest.raises(UnauthorizedError):
         AUTHORIZER.claims(unsigned)

@@ -91,7 +91,7 @@ class Failing(Cancelling):
         super().__init__()
         self._code = code
 
-    def transact_write_items(self, **_: object) -> None:
+    def transact_write_items(self, TransactItems: list[Any]) -> None:  # noqa: ARG002, N803 - AWS's
         raise error(self._code)
 
 

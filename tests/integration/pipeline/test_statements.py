@@ -168,7 +168,7 @@ def test_a_batch_of_successes_publishes_one_nudge(
 ) -> None:
     store.seed(everyone(size))
     published: list[Any] = []
-    functions.publisher.publish = published.extend  # type: ignore[method-assign]
+    functions.publisher.publish = published.extend  # type: ignore[method-assign, assignment]
 
     functions.handle(*(about("device.failed", n) for n in range(size)))
 

@@ -1,0 +1,52 @@
+"""Every module of the benchmarks can be imported: no rename elsewhere breaks one unnoticed."""
+
+from __future__ import annotations
+
+import pkgutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from typing import Final
+
+import bench
+
+BENCH_ONLY: Final = ("aiomysql", "faststream", "matplotlib", "pyinstrument")
+"""Libraries of .venv-bench; where they are not installed, stand-ins take their place."""
+
+IMPORT_ALL: Final = """
+import importlib, sys
+from unittest.mock import MagicMock
+
+class StandIns:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] in sys.argv[1].split(","):
+            return importlib.machinery.ModuleSpec(name, StandIns, is_package=True)
+
+    @staticmethod
+    def create_module(spec):
+        return MagicMock(__path__=[], __spec__=spec)
+
+    @staticmethod
+    def exec_module(module):
+        pass
+
+sys.meta_path.insert(0, StandIns)
+for name in sys.argv[2:]:
+    importlib.import_module(name)
+"""
+
+
+def test_every_benchmark_can_be_imported() -> None:
+    names = [one.name for one in pkgutil.walk_packages(bench.__path__, "bench.")]
+    absent = [library for library in BENCH_ONLY if find_spec(library) is None]
+
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT_ALL, ",".join(absent), *names],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "bench.yardsticks.fast_stream" in names
+    assert done.returncode == 0, done.stderr
