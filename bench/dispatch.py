@@ -25,10 +25,10 @@ from bench import cpu
 from bench.platform import running_platform
 from local.gateway.tokens import TokenIssuer
 from scheduler.database.connection import connect as connect_database
+from scheduler.domain.notices import Channel
 from scheduler.ids import uuid7
 from scheduler.messaging.nudge import Nudge
 from scheduler.messaging.publisher import Publisher
-from scheduler.notification.kinds import Channel
 from scheduler.settings import BrokerSettings, DatabaseSettings
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from billing_events.contracts import (
     PaymentSuccess,
     Recharged,
 )
+from scheduler.domain.notices import NoticeKind
 from scheduler.domain.reasons import ReleaseReason
-from scheduler.notification.kinds import NoticeKind
 from scheduler.pipeline.rules import EventRules
 
 if TYPE_CHECKING:

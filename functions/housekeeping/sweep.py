@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from aws_lambda_powertools import Logger
 
-from scheduler.notification.kinds import Channel
+from scheduler.domain.notices import Channel
 from scheduler.observability.emf import Unit
 
 if TYPE_CHECKING:

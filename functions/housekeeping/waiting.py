@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 from scheduler.allocation.waiting.place import COLUMNS, LINE, PlaceStatus, end, place
 from scheduler.allocation.waiting.serve import serve
 from scheduler.database import load
+from scheduler.domain.notices import NoticeKind
 from scheduler.domain.state import Snapshot
-from scheduler.notification.kinds import NoticeKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from scheduler.notification.kinds import Channel
+    from scheduler.domain.notices import Channel
 
 logger: Final = Logger()
 

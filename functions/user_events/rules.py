@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scheduler.domain.model import Quota, UserStatus
+from scheduler.domain.notices import NoticeKind
 from scheduler.domain.reasons import ReleaseReason
-from scheduler.notification.kinds import NoticeKind
 from scheduler.pipeline.rules import EventRules
 from user_events.contracts import (
     QuotaType,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final
 
-from scheduler.notification.kinds import Channel
+from scheduler.domain.notices import Channel
 from scheduler.outbox.delivery import Delivery, Recipient
 from tests.support.world import NOW
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from scheduler.database.connection import connect
+from scheduler.domain.notices import Channel
 from scheduler.ids import uuid7
-from scheduler.notification.kinds import Channel
 from tests.support.world import NOW
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from notification_dispatch.channels.sender import Accepted, Answer
-from scheduler.notification.kinds import Channel
+from scheduler.domain.notices import Channel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

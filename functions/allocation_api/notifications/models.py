@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from allocation_api.wire import Answer, Moment
-from scheduler.notification.kinds import Channel
+from scheduler.domain.notices import Channel
 
 
 class Delivery(Answer):

@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from allocation_api.wire import to_wire
-from scheduler.notification.kinds import Channel, NoticeKind
+from scheduler.domain.notices import Channel, NoticeKind
 
 _TYPES: Final = sorted({kind.type for kind in NoticeKind})
 _ALWAYS: Final = {

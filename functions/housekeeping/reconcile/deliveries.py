@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from housekeeping.reconcile.findings import Finding, report
-from scheduler.notification.kinds import Channel
+from scheduler.domain.notices import Channel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

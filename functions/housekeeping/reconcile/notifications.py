@@ -9,7 +9,7 @@ from housekeeping.allocations import lock_free_users
 from housekeeping.reconcile.findings import Finding, report
 from housekeeping.search import CHUNK
 from scheduler.database.retry import run_again_when_overtaken
-from scheduler.notification.kinds import Channel, NoticeKind
+from scheduler.domain.notices import Channel, NoticeKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -11,7 +11,7 @@ from scheduler.outbox.trouble import ProviderError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from scheduler.notification.kinds import Channel
+    from scheduler.domain.notices import Channel
     from scheduler.outbox.delivery import Delivery
 
 

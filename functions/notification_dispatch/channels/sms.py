@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from notification_dispatch.channels import provider
 from notification_dispatch.channels.sender import Accepted, Answer, OneByOne, Unreachable
-from scheduler.notification.kinds import Channel
+from scheduler.domain.notices import Channel
 from scheduler.outbox.trouble import Trouble
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from notification_dispatch.channels import provider
 from notification_dispatch.channels.sender import Accepted, Answer, Unreachable
+from scheduler.domain.notices import Channel
 from scheduler.notification.frame import frame
-from scheduler.notification.kinds import Channel
 from scheduler.outbox.trouble import ProviderError, Trouble
 
 if TYPE_CHECKING:

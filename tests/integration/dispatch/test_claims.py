@@ -11,7 +11,7 @@ import pytest
 from pymysql.cursors import DictCursor
 
 from scheduler.database.connection import Database, connect
-from scheduler.notification.kinds import Channel
+from scheduler.domain.notices import Channel
 from scheduler.notification.quiet_hours import QuietHours
 from scheduler.outbox.claims import _CONTENTS, _DUE, _RECORD, Claims, _row
 from scheduler.outbox.delivery import Delivery, Fate, Recipient, Result

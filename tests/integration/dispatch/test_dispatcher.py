@@ -12,8 +12,8 @@ import pytest
 from local.environment import SENDER, aws_environment
 from local.event_source_mapping.environment import Function, LambdaEnvironment
 from local.schedules import scheduled_event
+from scheduler.domain.notices import Channel
 from scheduler.messaging.topology import NOTIFICATION_QUEUE, VHOST
-from scheduler.notification.kinds import Channel
 from tests.integration.dispatch.conftest import CONNECTIONS_TABLE
 from tests.support.events import message
 from tests.support.functions import NOWHERE, Functions

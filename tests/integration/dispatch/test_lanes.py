@@ -17,7 +17,7 @@ from notification_dispatch.credit import Credit
 from notification_dispatch.lane import CLAIM, Lane
 from notification_dispatch.shift import Shift
 from scheduler.database.connection import Database
-from scheduler.notification.kinds import Channel
+from scheduler.domain.notices import Channel
 from scheduler.outbox.claims import Claims
 from scheduler.outbox.delivery import Delivery, Fate
 from scheduler.outbox.trouble import MAX_ATTEMPTS, ProviderError, Trouble

@@ -6,7 +6,7 @@ import pytest
 
 from notification_dispatch.channels.sender import Accepted, Answer, Unreachable
 from notification_dispatch.channels.sms import MAX_LENGTH, SmsSender
-from scheduler.notification.kinds import Channel
+from scheduler.domain.notices import Channel
 from scheduler.outbox.delivery import Delivery, Recipient
 from scheduler.outbox.trouble import ProviderError, Trouble
 from tests.support.deliveries import delivery

@@ -9,7 +9,7 @@ import pytest
 
 from notification_dispatch.channels.sender import Accepted, Answer
 from notification_dispatch.channels.websocket import NOT_CONNECTED, WebSocketSender
-from scheduler.notification.kinds import Channel
+from scheduler.domain.notices import Channel
 from scheduler.outbox.delivery import Delivery, Recipient
 from scheduler.outbox.trouble import ProviderError, Trouble
 from scheduler.realtime.connections import Connections

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from scheduler.domain.guard import Aggregate, Concern, Guard, Stamp
 from scheduler.domain.model import DeviceStatus, Health, Quota, UserStatus
+from scheduler.domain.notices import NoticeKind
 from scheduler.domain.reasons import ReleaseReason
 from scheduler.domain.state import Snapshot
 from scheduler.domain.work import Work
-from scheduler.notification.kinds import NoticeKind
 from tests.support.deciding import QUOTA
 from tests.support.world import MINUTE, NOW, device, held, user, world
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from scheduler.domain.model import DeviceStatus, UserStatus
+from scheduler.domain.notices import NoticeKind
 from scheduler.domain.reasons import ReleaseReason
 from scheduler.domain.work import Work
-from scheduler.notification.kinds import NoticeKind
 from scheduler.notification.render import render
 from tests.support.deciding import QUOTA
 from tests.support.world import MINUTE, NOW, SECOND, device, held, user, world

@@ -10,12 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.domain.changes import Notice
 from scheduler.domain.model import DEFAULT_LOCALE, LOCALES
+from scheduler.domain.notices import Notice, NoticeKind
 from scheduler.domain.reasons import ReleaseReason
 from scheduler.domain.work import Work
 from scheduler.notification import catalogue
-from scheduler.notification.kinds import NoticeKind
 from scheduler.notification.render import Rendered, render
 from tests.support.deciding import QUOTA, run
 from tests.support.events import message

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scheduler.notification.kinds import Channel, NoticeKind
+from scheduler.domain.notices import Channel, NoticeKind
 from scheduler.notification.preferences import channels
 
 CRITICAL = {NoticeKind.ACCOUNT_SUSPENDED, NoticeKind.OVERDUE, NoticeKind.SERVICE_SUSPENDED}

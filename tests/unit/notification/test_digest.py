@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from scheduler.domain.notices import Channel, NoticeKind
 from scheduler.domain.state import Snapshot
-from scheduler.notification.kinds import Channel, NoticeKind
 from scheduler.notification.plan import Planned, plan
 from scheduler.notification.render import render
 from tests.support.deciding import Decided, run

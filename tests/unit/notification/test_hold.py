@@ -5,7 +5,7 @@ from datetime import time, timedelta
 
 import pytest
 
-from scheduler.notification.kinds import Channel
+from scheduler.domain.notices import Channel
 from scheduler.notification.quiet_hours import QuietHours
 from scheduler.outbox.delivery import Fate
 from scheduler.outbox.hold import hold

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from scheduler.allocation.refusal import Refusal, RefusedError
+from scheduler.domain.notices import NoticeKind
 from scheduler.domain.reasons import ReleaseReason
-from scheduler.notification.kinds import NoticeKind
 
 if TYPE_CHECKING:
     from scheduler.domain.work import Work

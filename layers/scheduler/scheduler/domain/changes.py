@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from scheduler.domain.model import Allocation
     from scheduler.domain.reasons import ReleaseReason
-    from scheduler.notification.kinds import NoticeKind
 
 
 class Release(NamedTuple):
@@ -28,17 +27,4 @@ class Grant(NamedTuple):
 
     allocation: Allocation
     expires_at: datetime
-    cause: str = ""
-
-
-class Notice(NamedTuple):
-    """Something a user is told; ``dedupe_key`` makes it unique for ever.
-
-    ``cause`` names the message it comes from, empty for a request.
-    """
-
-    user_id: str
-    kind: NoticeKind
-    dedupe_key: str
-    params: dict[str, Any]
     cause: str = ""

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scheduler.domain.changes import Grant, Notice, Release
+from scheduler.domain.changes import Grant, Release
 from scheduler.domain.guard import Aggregate, Guard, MarkKey, Stamp, advanced
 from scheduler.domain.model import Allocation, Device, DeviceStatus, Health, Quota, UserStatus
+from scheduler.domain.notices import Notice, NoticeKind
 from scheduler.domain.reasons import ReleaseReason
 from scheduler.domain.state import State
-from scheduler.notification.kinds import NoticeKind
 
 if TYPE_CHECKING:
     from datetime import datetime

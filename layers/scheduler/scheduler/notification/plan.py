@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from scheduler.domain.changes import Notice
+from scheduler.domain.notices import Notice, NoticeKind
 from scheduler.notification import preferences
-from scheduler.notification.kinds import NoticeKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from scheduler.domain.model import User
-    from scheduler.notification.kinds import Channel
+    from scheduler.domain.notices import Channel
 
 DIGEST_ABOVE: Final = 5
 """An event that takes more devices from one user is told once by e-mail and SMS."""

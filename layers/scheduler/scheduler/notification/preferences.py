@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
-from scheduler.notification.kinds import Channel
+from scheduler.domain.notices import Channel
 
 if TYPE_CHECKING:
-    from scheduler.notification.kinds import NoticeKind
+    from scheduler.domain.notices import NoticeKind
 
 ChannelChoices: TypeAlias = Mapping[str, Mapping[str, bool]]
 """By notification type and channel: on or off; what is absent is as the contract says."""

@@ -17,7 +17,7 @@ from scheduler.notification import catalogue
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from scheduler.domain.changes import Notice
+    from scheduler.domain.notices import Notice
 
 _camel: Final = cache(to_camel)
 _encode: Final = json.JSONEncoder(ensure_ascii=False).encode

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pymysql.cursors import Cursor
 
     from scheduler.database.connection import Database
-    from scheduler.notification.kinds import Channel
+    from scheduler.domain.notices import Channel
 
 _TOLERANCE: Final = timedelta(seconds=1)
 """Who wrote the delivery may have a clock ahead of ours; its nudge must find it due."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from scheduler.notification.kinds import Channel
+    from scheduler.domain.notices import Channel
     from scheduler.notification.quiet_hours import QuietHours
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 import boto3
 
 from local.environment import SENDER, aws_environment
-from scheduler.notification.kinds import Channel
+from scheduler.domain.notices import Channel
 from tests.integration.dispatch.kills.account import Account
 from tests.support.mailbox import mails, texts
 from tests.support.outbox import Outbox, Told

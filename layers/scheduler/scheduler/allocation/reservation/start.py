@@ -18,7 +18,7 @@ from scheduler.allocation.reservation.reservation import (
 )
 from scheduler.database import load
 from scheduler.domain.model import Device, DeviceStatus, Health
-from scheduler.notification.kinds import NoticeKind
+from scheduler.domain.notices import NoticeKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,8 +1,12 @@
-"""Which notification goes to which channels: the table of the event contract."""
+"""What users are notified of, and by default over which channels.
+
+`scheduler.notification` turns a notice into rows and texts.
+"""
 
 from __future__ import annotations
 
 from enum import Enum, StrEnum
+from typing import Any, NamedTuple
 
 
 class Channel(StrEnum):
@@ -14,7 +18,7 @@ class Channel(StrEnum):
 
     @property
     def intrusive(self) -> bool:
-        """Return whether it reaches people who have not opened anything of ours."""
+        """Return whether it reaches users who have not opened the product."""
         return self is not Channel.WEBSOCKET
 
 
@@ -25,10 +29,13 @@ _ALL = (Channel.WEBSOCKET, Channel.EMAIL, Channel.SMS)
 
 
 class NoticeKind(Enum):
-    """A notification: its key in the text catalogue and its channels."""
+    """A kind of notification: its key in the text catalogue and its default channels."""
 
     DEVICE_RELEASED = ("device_released", _PUSH)
-    DEVICES_RELEASED = ("device_released.digest", _NONE)  # where device_released would repeat
+    DEVICES_RELEASED = (
+        "device_released.digest",
+        _NONE,
+    )  # many device_released in one
     ALLOCATION_SUCCESS = ("allocation_success", _PUSH)
     ALLOCATION_EXPIRING_SOON = ("allocation_expiring_soon", _PUSH)
     ALLOCATION_EXPIRED = ("allocation_expired", _MAIL)
@@ -52,15 +59,29 @@ class NoticeKind(Enum):
 
     @property
     def type(self) -> str:
-        """Return the notification's type as clients know it, e.g. ``billing_alert``."""
+        """Return the type that clients see, e.g. ``billing_alert``; several kinds may share it."""
         return self.key.partition(".")[0]
 
     @property
     def account_critical(self) -> bool:
-        """Return whether it reaches its user whatever he switched off, at any hour."""
+        """Return whether it ignores the user's channel choices and quiet hours."""
         return self in _ACCOUNT_CRITICAL
 
 
 _ACCOUNT_CRITICAL = frozenset(
     {NoticeKind.ACCOUNT_SUSPENDED, NoticeKind.OVERDUE, NoticeKind.SERVICE_SUSPENDED}
 )
+
+
+class Notice(NamedTuple):
+    """Something to notify a user of.
+
+    ``dedupe_key`` is unique in the database: the same notice is stored once. ``cause`` is the key
+    of the message that caused it, empty for API requests and scheduled jobs.
+    """
+
+    user_id: str
+    kind: NoticeKind
+    dedupe_key: str
+    params: dict[str, Any]
+    cause: str = ""
