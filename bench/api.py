@@ -26,10 +26,10 @@ import typer
 from allocation_api.api import AllocationApi
 from allocation_api.settings import ApiSettings
 from bench.stand import Stand, running_stand
-from scheduler.allocation.pick import Stock
-from scheduler.allocation.quota import ANY_ROOM, Wish
+from scheduler.allocation.device_picker import DevicePicker
 from scheduler.database.connection import connect
 from scheduler.database.migrate import migrate
+from scheduler.domain.quota import NO_LIMIT, Requirements
 from scheduler.settings import AllocationStrategy, DatabaseSettings
 from tests.support.explaining import Explaining
 
@@ -133,8 +133,8 @@ def _explain(platform: Platform) -> None:
         for strategy in AllocationStrategy:
             explaining = Explaining(select)
             sql: Cursor = explaining  # type: ignore[assignment]  # as far as the pick goes
-            Stock(sql, strategy, Counter([Wish()]))._lock(  # noqa: SLF001
-                Wish(4, 8192), ANY_ROOM, datetime.now(UTC), 1
+            DevicePicker(sql, strategy, Counter([Requirements()]))._lock(  # noqa: SLF001
+                Requirements(4, 8192), NO_LIMIT, datetime.now(UTC), 1
             )
             print(f"EXPLAIN {strategy:<14} {explaining.used()}")
 

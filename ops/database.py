@@ -10,7 +10,8 @@ import pymysql
 from pydantic import ValidationError
 
 from ops.errors import InvalidInputError, OpsError
-from scheduler.database.connection import Database, DatabaseUnavailableError
+from scheduler.database.connection import Database
+from scheduler.database.errors import DatabaseUnavailableError
 from scheduler.settings import DatabaseSettings
 
 if TYPE_CHECKING:

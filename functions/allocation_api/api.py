@@ -27,15 +27,15 @@ from allocation_api.reservations.routes import reservation_routes
 from allocation_api.users.routes import user_routes
 from allocation_api.waiting.desk import Desk
 from allocation_api.waiting.routes import waiting_routes
-from scheduler.allocation.allocator import Allocator
+from scheduler.allocation.allocate import Allocator
 from scheduler.allocation.leases import Leases
-from scheduler.allocation.reservation.book import ReservationBook
-from scheduler.allocation.transactions import Transactions
-from scheduler.allocation.waiting.queue import WaitingLine
+from scheduler.allocation.reservation_book import ReservationBook
+from scheduler.allocation.waiting_line import WaitingLine
 from scheduler.database.connection import Database
 from scheduler.domain.model import Quota
 from scheduler.messaging.nudge import Nudge
 from scheduler.messaging.publisher import Publisher
+from scheduler.unit_of_work import UnitsOfWork
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,10 +64,10 @@ class AllocationApi:
     def __init__(self, settings: ApiSettings) -> None:
         database = Database(settings)
         nudge = Nudge(Publisher(settings, _NUDGE_SECONDS)).send
-        transactions = Transactions(database, Quota(settings.default_max_devices))
-        allocator = Allocator(transactions, settings.allocation_strategy, nudge)
-        leases = Leases(transactions, settings.max_duration_minutes, nudge)
-        line = WaitingLine(transactions, settings, nudge)
+        units = UnitsOfWork(database, Quota(settings.default_max_devices), nudge)
+        allocator = Allocator(units, settings.allocation_strategy)
+        leases = Leases(units, settings.max_duration_minutes)
+        line = WaitingLine(units, settings)
         minutes = settings.default_duration_minutes
         self.resolver = APIGatewayHttpResolver(
             enable_validation=True,
@@ -79,11 +79,11 @@ class AllocationApi:
         for router in (
             allocation_routes(database, Desk(database, allocator, line), leases, minutes),
             waiting_routes(database, line),
-            reservation_routes(database, ReservationBook(transactions, nudge), minutes),
+            reservation_routes(database, ReservationBook(units), minutes),
             batch_routes(database, allocator, leases, minutes),
             history_routes(database),
             device_routes(database),
-            user_routes(database, settings, nudge),
+            user_routes(database, settings, units),
             notification_routes(database),
             preference_routes(database),
             realtime_routes(settings),

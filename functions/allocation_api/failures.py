@@ -13,12 +13,10 @@ from pydantic.alias_generators import to_camel
 from pymysql import MySQLError
 
 from allocation_api.errors import CONTENT_TYPE, ApiError, invalid
+from scheduler.allocation.device_picker import PoolContendedError
 from scheduler.allocation.idempotency import KeyReusedError
-from scheduler.allocation.pick import PoolContendedError
-from scheduler.allocation.refusal import Refusal, RefusedError
-from scheduler.database.connection import DatabaseUnavailableError
-from scheduler.database.load import SnapshotMovedError
-from scheduler.database.retry import is_overtaken
+from scheduler.database.errors import DatabaseUnavailableError, SnapshotMovedError, is_conflict
+from scheduler.domain.refusal import Refusal, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -94,7 +92,7 @@ def _busy(_: Exception) -> ApiError:
 
 @answer_to.register
 def _(error: MySQLError) -> ApiError:
-    return _busy(error) if is_overtaken(error) else answer_to.dispatch(Exception)(error)
+    return _busy(error) if is_conflict(error) else answer_to.dispatch(Exception)(error)
 
 
 def _later(code: str, message: str) -> ApiError:

@@ -7,23 +7,33 @@ from typing import TYPE_CHECKING, Final
 from housekeeping.brake import watch_brake
 from housekeeping.expiry import expire, warn
 from housekeeping.measure import measure
-from housekeeping.purge import purge
-from housekeeping.reconcile.deliveries import reconcile_deliveries
-from housekeeping.reconcile.devices import reconcile_devices
-from housekeeping.reconcile.notifications import reconcile_notifications
-from housekeeping.reconcile.users import reconcile_users
+from housekeeping.reconcile import (
+    reconcile_deliveries,
+    reconcile_devices,
+    reconcile_notifications,
+    reconcile_users,
+)
 from housekeeping.reservations import start_reservations
 from housekeeping.sweep import sweep
 from housekeeping.waiting import expire_waiting, serve_waiting
+from scheduler.database.purge import purge
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from housekeeping.runner import Job
+    from housekeeping.tools import Tools
+    from scheduler.observability.emf import Metrics
+
+
+def purge_old(tools: Tools, metrics: Metrics) -> Iterator[int]:  # noqa: ARG001 - a job's signature
+    """Delete what is past its retention, chunk by chunk."""
+    yield from purge(tools.database, tools.settings, tools.clock())
+
 
 JOBS: Final[Mapping[str, Job]] = {
     "expire": expire,
-    "start-reservations": start_reservations,  # of devices that have just expired, too
+    "start-reservations": start_reservations,  # after `expire`, which frees devices
     "warn": warn,
     "sweep": sweep,
     "reconcile-users": reconcile_users,
@@ -32,7 +42,7 @@ JOBS: Final[Mapping[str, Job]] = {
     "reconcile-notifications": reconcile_notifications,
     "brake": watch_brake,
     "expire-waiting": expire_waiting,
-    "serve-waiting": serve_waiting,  # after all that may free a device
-    "purge": purge,
-    "measure": measure,  # last: only this one may have to wait for a broker that hangs
+    "serve-waiting": serve_waiting,  # after every job that may free a device
+    "purge": purge_old,
+    "measure": measure,  # last: it alone may wait for a broker that hangs
 }

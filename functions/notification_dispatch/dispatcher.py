@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger
 
 from notification_dispatch.report import report_shift
 from notification_dispatch.shift import LONGEST_SEND, Shift
-from scheduler.database.connection import DatabaseUnavailableError
+from scheduler.database.errors import DatabaseUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -18,7 +18,7 @@ from notification_dispatch.channels.sender import Accepted, Answer, Unreachable
 from notification_dispatch.credit import Credit
 from notification_dispatch.report import report_trouble
 from notification_dispatch.shift import POLL, Shift
-from scheduler.database.connection import DatabaseUnavailableError
+from scheduler.database.errors import DatabaseUnavailableError
 from scheduler.outbox.delivery import Delivery, Fate, Result
 from scheduler.outbox.hold import hold
 from scheduler.outbox.trouble import ProviderError, Trouble, after

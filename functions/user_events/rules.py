@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from scheduler.domain.model import Quota, UserStatus
 from scheduler.domain.notices import NoticeKind
+from scheduler.domain.quota import oldest_above, take_back_above
 from scheduler.domain.reasons import ReleaseReason
 from scheduler.pipeline.rules import EventRules
 from user_events.contracts import (
@@ -18,9 +19,9 @@ from user_events.contracts import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from scheduler.domain.model import Allocation, Device
+    from scheduler.domain.model import Device
     from scheduler.domain.work import Work
 
 events = EventRules()
@@ -62,26 +63,18 @@ def apply_quota(event: UserQuotaUpdated, work: Work) -> None:
     before, new = work.user(event.user_id).quota, event.new_quota
     work.set_quota(event.user_id, Quota(new.max_devices, new.max_cpu, new.max_memory))
     active = len(work.active_allocations(user=event.user_id))
-    excess = list(_oldest_above(QuotaType.DEVICES, new.max_devices, event, work))
-    for allocation in excess:
-        work.release(allocation, ReleaseReason.quota_updated(new.max_devices))
-    if excess:
-        work.notify(
-            event.user_id,
-            NoticeKind.QUOTA_UPDATED,
-            max_devices=new.max_devices,
-            released=len(excess),
-        )
+    released = take_back_above(work, event.user_id, new.max_devices, until=event.occurred_at)
     work.remark(
         f"User has {active} devices, quota {_change(before.max_devices, new.max_devices)}"
-        f" {new.max_devices}, releasing {len(excess)} oldest devices"
+        f" {new.max_devices}, releasing {released} oldest devices"
     )
 
 
 @events.on(UserQuotaExceeded)
 def enforce_quota(event: UserQuotaExceeded, work: Work) -> None:
     """Take back the oldest devices until what the user really holds is within the limit."""
-    excess = list(_oldest_above(event.quota_type, event.limit, event, work))
+    usage = _USAGE[event.quota_type]
+    excess = list(oldest_above(work, event.user_id, event.limit, usage, until=event.occurred_at))
     for allocation in excess:
         work.release(allocation, ReleaseReason.quota_exceeded())
     if excess:
@@ -90,21 +83,6 @@ def enforce_quota(event: UserQuotaExceeded, work: Work) -> None:
         f"User exceeded quota of {event.limit} {event.quota_type},"
         f" releasing {len(excess)} oldest devices"
     )
-
-
-def _oldest_above(
-    quota_type: QuotaType, limit: int, event: UserQuotaUpdated | UserQuotaExceeded, work: Work
-) -> Iterator[Allocation]:
-    usage = _USAGE[quota_type]
-    used = sum(
-        usage(work.device(allocation.device_id))
-        for allocation in work.active_allocations(user=event.user_id)
-    )
-    for allocation in work.active_allocations(user=event.user_id, until=event.occurred_at):
-        if used <= limit:
-            return
-        used -= usage(work.device(allocation.device_id))
-        yield allocation
 
 
 def _change(before: int, after: int) -> str:

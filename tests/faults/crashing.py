@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
-    from scheduler.database.bulk import Answer, BulkCursor
+    from scheduler.database.cursor import BulkCursor, PendingResult
     from scheduler.messaging.publisher import Outbound
     from scheduler.messaging.validate import Parsed
     from scheduler.payments.failure import Failure
@@ -38,7 +38,7 @@ class StepCursor:
         self._begin(query)
         return self._cursor.execute(query, args)
 
-    def ask(self, query: str, args: tuple[object, ...]) -> Answer:
+    def ask(self, query: str, args: tuple[object, ...]) -> PendingResult:
         self._begin(query)
         return self._cursor.ask(query, args)
 

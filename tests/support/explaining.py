@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from scheduler.database.bulk import Answer, BulkCursor
+from scheduler.database.cursor import BulkCursor, PendingResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ def explain(database: Database) -> list[dict[str, Any]]:
                 self._explain(query, args)
             return super().execute(query, args)
 
-        def ask(self, query: str, args: tuple[object, ...]) -> Answer:
+        def ask(self, query: str, args: tuple[object, ...]) -> PendingResult:
             self._explain(query, args)
             return super().ask(query, args)
 

@@ -20,10 +20,10 @@ from allocation_api.errors import ApiError, forbidden, not_found
 from allocation_api.failures import answer_to
 from allocation_api.routing import Router
 from allocation_api.wire import Problem
-from scheduler.allocation import record
-from scheduler.allocation.allocator import Allocator
+from scheduler.allocation.allocate import Allocator
 from scheduler.allocation.leases import Leases
-from scheduler.allocation.record import AllocationRecord
+from scheduler.database import allocations
+from scheduler.database.allocations import AllocationRecord
 from scheduler.database.connection import Database
 
 _Change: TypeAlias = Callable[[list[AllocationRecord]], Sequence[AllocationRecord | Exception]]
@@ -62,7 +62,7 @@ def batch_routes(
 
     def _changed(ids: Sequence[str], change: _Change) -> ChangedBatch:
         with database.transaction() as sql:
-            found = record.by_id(sql, ids)
+            found = allocations.by_id(sql, ids)
         refused = {id_: error for id_ in ids if (error := _refusal(router.caller, found.get(id_)))}
         owned = [found[id_] for id_ in dict.fromkeys(ids) if id_ not in refused]
         outcomes = dict(zip((one.id for one in owned), change(owned), strict=True))

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from pydantic import Field, StrictBool, StringConstraints
 
 from allocation_api.wire import WHOLE, Amount, Answer, Moment, Problem, RequestBody
-from scheduler.allocation.record import AllocationStatus
+from scheduler.database.allocations import AllocationStatus
 from scheduler.messaging.contract import Id
 
 MOST_ITEMS: Final = 100

@@ -20,22 +20,22 @@ from allocation_api.routing import Router
 from allocation_api.waiting.desk import Desk
 from allocation_api.waiting.models import WaitingPlace
 from allocation_api.wire import PathId
-from scheduler.allocation import record
-from scheduler.allocation.allocator import Wanted
+from scheduler.allocation.allocate import AllocationRequest
 from scheduler.allocation.leases import Leases
-from scheduler.allocation.quota import Wish
-from scheduler.allocation.record import AllocationRecord, AllocationStatus
+from scheduler.database import allocations
+from scheduler.database.allocations import AllocationRecord, AllocationStatus
 from scheduler.database.connection import Database
+from scheduler.domain.quota import Requirements
 
 IdempotencyKey = Annotated[
     str | None, Header(alias="idempotency-key", pattern=r"^[\x21-\x7e]{1,128}$")
 ]
 
 
-def wanted(body: Wishes, key: str | None, default_minutes: int) -> Wanted:
+def wanted(body: Wishes, key: str | None, default_minutes: int) -> AllocationRequest:
     """Return what a request asks for."""
-    wish = Wish(body.min_cpu_cores or 0, body.min_memory_mb or 0)
-    return Wanted(body.user_id, body.duration_minutes or default_minutes, wish, key)
+    wish = Requirements(body.min_cpu_cores or 0, body.min_memory_mb or 0)
+    return AllocationRequest(body.user_id, body.duration_minutes or default_minutes, wish, key)
 
 
 def allocation_routes(
@@ -86,13 +86,13 @@ def allocation_routes(
     ) -> AllocationPage:
         before = position(cursor) if cursor else None
         with database.transaction() as sql:
-            rows = record.of_user(sql, user_id, status, before, limit + 1)
+            rows = allocations.of_user(sql, user_id, status, before, limit + 1)
         items, next_cursor = page(rows, limit, cursor_parts)
         return AllocationPage(items=[shown(row) for row in items], next_cursor=next_cursor)
 
     def _owned(allocation_id: str) -> AllocationRecord:
         with database.transaction() as sql:
-            found = record.find(sql, allocation_id)
+            found = allocations.find(sql, allocation_id)
         if found is None:
             raise not_found("allocation")
         router.caller.require(found.user_id)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from allocation_api.allocations.models import Allocation
 from allocation_api.pages import foreign_cursor, read_cursor
-from scheduler.allocation.record import AllocationRecord, AllocationStatus, Position
+from scheduler.database.allocations import AllocationRecord, AllocationStatus, Position
 from scheduler.ids import is_uuid
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from allocation_api.wire import Answer, Moment
-from scheduler.allocation.history import Action
+from scheduler.database.allocations import Action
 
 
 class Kind(StrEnum):

@@ -5,8 +5,8 @@ from allocation_api.errors import not_found
 from allocation_api.history.models import Cause, Entry, History, Kind
 from allocation_api.routing import Router
 from allocation_api.wire import PathId
-from scheduler.allocation import history, record
-from scheduler.allocation.history import Change
+from scheduler.database import allocations
+from scheduler.database.allocations import Change
 from scheduler.database.connection import Database
 
 
@@ -17,11 +17,11 @@ def history_routes(database: Database) -> Router:
     @router.get("/api/allocations/<allocation_id>/history")
     def look_up(allocation_id: PathId) -> History:
         with database.transaction() as sql:
-            found = record.find(sql, allocation_id)
+            found = allocations.find(sql, allocation_id)
             if found is None:
                 raise not_found("allocation")
             router.caller.require(found.user_id)
-            changes = history.changes(sql, allocation_id)
+            changes = allocations.history(sql, allocation_id)
         return History(items=[_entry(one, found.user_id, router.caller) for one in changes])
 
     return router

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from allocation_api.allocations.models import Minutes
 from allocation_api.wire import Amount, Answer, Moment, RequestBody
-from scheduler.allocation.reservation.reservation import ReservationStatus
+from scheduler.domain.reservation import ReservationStatus
 from scheduler.messaging.contract import Id, ZonedTime
 
 

@@ -8,11 +8,12 @@ from allocation_api.errors import invalid, not_found
 from allocation_api.reservations.models import NewReservation, Reservation, Reservations
 from allocation_api.routing import Router
 from allocation_api.wire import PathId
-from scheduler.allocation.quota import Wish
-from scheduler.allocation.reservation import reservation as reservations
-from scheduler.allocation.reservation.book import Booking, ReservationBook
-from scheduler.allocation.reservation.calendar import Slot
+from scheduler.allocation.reservation_book import ReservationBook, ReservationRequest
+from scheduler.database import reservations
 from scheduler.database.connection import Database
+from scheduler.domain import reservation
+from scheduler.domain.quota import Requirements
+from scheduler.domain.reservation import Slot
 
 AHEAD: Final = timedelta(days=30)
 """Nobody reserves for later than that."""
@@ -26,8 +27,8 @@ def reservation_routes(database: Database, book: ReservationBook, default_minute
     def reserve(body: NewReservation, idempotency_key: IdempotencyKey = None) -> Reservation:
         router.caller.require(body.user_id)
         slot = _slot(body, default_minutes)
-        wish = Wish(body.min_cpu_cores or 0, body.min_memory_mb or 0)
-        return _shown(book.reserve(Booking(body.user_id, slot, wish, idempotency_key)))
+        wish = Requirements(body.min_cpu_cores or 0, body.min_memory_mb or 0)
+        return _shown(book.reserve(ReservationRequest(body.user_id, slot, wish, idempotency_key)))
 
     @router.get("/api/reservations/<reservation_id>")
     def look_up(reservation_id: PathId) -> Reservation:
@@ -43,7 +44,7 @@ def reservation_routes(database: Database, book: ReservationBook, default_minute
             found = reservations.of_user(sql, user_id)
         return Reservations(items=[_shown(one) for one in found])
 
-    def _owned(reservation_id: str) -> reservations.Reservation:
+    def _owned(reservation_id: str) -> reservation.Reservation:
         with database.transaction() as sql:
             found = reservations.find(sql, reservation_id)
         if found is None:
@@ -62,15 +63,15 @@ def _slot(body: NewReservation, default_minutes: int) -> Slot:
     return Slot(start, start + timedelta(minutes=body.duration_minutes or default_minutes))
 
 
-def _shown(found: reservations.Reservation) -> Reservation:
+def _shown(found: reservation.Reservation) -> Reservation:
     return Reservation(
         id=found.id,
         user_id=found.user_id,
         status=found.status,
         starts_at=found.slot.start,
         ends_at=found.slot.end,
-        min_cpu_cores=found.wish.cpu_cores,
-        min_memory_mb=found.wish.memory_mb,
+        min_cpu_cores=found.requirements.cpu_cores,
+        min_memory_mb=found.requirements.memory_mb,
         created_at=found.created_at,
         ended_at=found.ended_at,
         allocation_id=found.allocation_id,

@@ -1,7 +1,5 @@
 """Routes of users."""
 
-from collections.abc import Callable
-
 from allocation_api.errors import not_found
 from allocation_api.routing import Router
 from allocation_api.settings import ApiSettings
@@ -11,12 +9,13 @@ from allocation_api.users.models import User, UserChange
 from allocation_api.users.payments import PaymentCount
 from allocation_api.wire import PathId
 from scheduler.database.connection import Database
+from scheduler.unit_of_work import UnitsOfWork
 
 
-def user_routes(database: Database, settings: ApiSettings, nudge: Callable[[], None]) -> Router:
+def user_routes(database: Database, settings: ApiSettings, units: UnitsOfWork) -> Router:
     """Return the routes, which show users and change them."""
     router = Router()
-    editor = UserEditor(database, settings, nudge)
+    editor = UserEditor(units)
     payments = PaymentCount(settings)
 
     @router.get("/api/users/<user_id>")

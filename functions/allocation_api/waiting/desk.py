@@ -5,18 +5,17 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from allocation_api.allocations import shown as allocations
-from allocation_api.waiting import shown as waiting
-from scheduler.allocation import record
-from scheduler.allocation.allocator import InLineError
-from scheduler.allocation.refusal import Refusal, RefusedError
-from scheduler.allocation.waiting import place as places
+from allocation_api.allocations.shown import shown as show_allocation
+from allocation_api.waiting.shown import shown as show_entries
+from scheduler.allocation.allocate import AlreadyWaitingError
+from scheduler.database import allocations, waiting
+from scheduler.domain.refusal import Refusal, RefusedError
 
 if TYPE_CHECKING:
     from allocation_api.allocations.models import Allocation
     from allocation_api.waiting.models import WaitingPlace
-    from scheduler.allocation.allocator import Allocator, Wanted
-    from scheduler.allocation.waiting.queue import WaitingLine
+    from scheduler.allocation.allocate import AllocationRequest, Allocator
+    from scheduler.allocation.waiting_line import WaitingLine
     from scheduler.database.connection import Database
 
 
@@ -28,7 +27,9 @@ class Desk:
         self._allocator = allocator
         self._line = line
 
-    def ask(self, wanted: Wanted, actor: str) -> tuple[HTTPStatus, Allocation | WaitingPlace]:
+    def ask(
+        self, wanted: AllocationRequest, actor: str
+    ) -> tuple[HTTPStatus, Allocation | WaitingPlace]:
         """Return 201 and an allocation, or 202 and a place in line.
 
         Raises:
@@ -40,9 +41,9 @@ class Desk:
         """
         try:
             allocation = self._allocator.allocate(wanted, actor)
-            return HTTPStatus.CREATED, allocations.shown(allocation)
-        except InLineError as before:
-            return self._look_up(before.place_id)
+            return HTTPStatus.CREATED, show_allocation(allocation)
+        except AlreadyWaitingError as before:
+            return self._look_up(before.entry_id)
         except RefusedError as refused:
             if not wanted.wait or refused.refusal is not Refusal.NO_DEVICE_AVAILABLE:
                 raise
@@ -50,9 +51,9 @@ class Desk:
 
     def _look_up(self, id_: str) -> tuple[HTTPStatus, Allocation | WaitingPlace]:
         with self._database.transaction() as cursor:
-            if allocation := record.find(cursor, id_):
-                return HTTPStatus.CREATED, allocations.shown(allocation)
-            place = places.find(cursor, id_)
+            if allocation := allocations.find(cursor, id_):
+                return HTTPStatus.CREATED, show_allocation(allocation)
+            place = waiting.find(cursor, id_)
             if place is None:
                 raise LookupError(f"neither an allocation nor a place has the id {id_}")
-            return HTTPStatus.ACCEPTED, waiting.shown(cursor, [place])[0]
+            return HTTPStatus.ACCEPTED, show_entries(cursor, [place])[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from allocation_api.wire import Answer, Moment
-from scheduler.allocation.waiting.place import PlaceStatus
+from scheduler.domain.waiting import WaitingStatus
 
 
 class WaitingPlace(Answer):
@@ -15,7 +15,7 @@ class WaitingPlace(Answer):
 
     id: str
     user_id: str
-    status: PlaceStatus
+    status: WaitingStatus
     position: int | None
     priority: int
     duration_minutes: int

@@ -5,10 +5,10 @@ from allocation_api.routing import Router
 from allocation_api.waiting.models import WaitingPlace, WaitingPlaces
 from allocation_api.waiting.shown import shown
 from allocation_api.wire import PathId
-from scheduler.allocation.waiting import place as places
-from scheduler.allocation.waiting.place import Place
-from scheduler.allocation.waiting.queue import WaitingLine
+from scheduler.allocation.waiting_line import WaitingLine
+from scheduler.database import waiting
 from scheduler.database.connection import Database
+from scheduler.domain.waiting import WaitingEntry
 
 
 def waiting_routes(database: Database, line: WaitingLine) -> Router:
@@ -26,17 +26,17 @@ def waiting_routes(database: Database, line: WaitingLine) -> Router:
     @router.get("/api/allocations/waiting/user/<user_id>")
     def of_user(user_id: PathId) -> WaitingPlaces:
         with database.transaction() as sql:
-            return WaitingPlaces(items=shown(sql, places.of_user(sql, user_id)))
+            return WaitingPlaces(items=shown(sql, waiting.of_user(sql, user_id)))
 
-    def _owned(place_id: str) -> Place:
+    def _owned(place_id: str) -> WaitingEntry:
         with database.transaction() as sql:
-            found = places.find(sql, place_id)
+            found = waiting.find(sql, place_id)
         if found is None:
             raise not_found("place in line")
         router.caller.require(found.user_id)
         return found
 
-    def _shown(place: Place) -> WaitingPlace:
+    def _shown(place: WaitingEntry) -> WaitingPlace:
         with database.transaction() as sql:
             return shown(sql, [place])[0]
 

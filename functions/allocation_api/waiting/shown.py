@@ -5,23 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allocation_api.waiting.models import WaitingPlace
-from scheduler.allocation.waiting.place import positions
+from scheduler.database.waiting import positions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pymysql.cursors import Cursor
 
-    from scheduler.allocation.waiting.place import Place
+    from scheduler.domain.waiting import WaitingEntry
 
 
-def shown(cursor: Cursor, places: Sequence[Place]) -> list[WaitingPlace]:
+def shown(cursor: Cursor, places: Sequence[WaitingEntry]) -> list[WaitingPlace]:
     """Return places as their user sees them."""
     where = positions(cursor, places)
     return [_shown(place, where.get(place.id)) for place in places]
 
 
-def _shown(place: Place, position: int | None) -> WaitingPlace:
+def _shown(place: WaitingEntry, position: int | None) -> WaitingPlace:
     return WaitingPlace(
         id=place.id,
         user_id=place.user_id,
@@ -29,8 +29,8 @@ def _shown(place: Place, position: int | None) -> WaitingPlace:
         position=position,
         priority=place.priority,
         duration_minutes=place.minutes,
-        min_cpu_cores=place.wish.cpu_cores,
-        min_memory_mb=place.wish.memory_mb,
+        min_cpu_cores=place.requirements.cpu_cores,
+        min_memory_mb=place.requirements.memory_mb,
         created_at=place.created_at,
         expires_at=place.expires_at,
         ended_at=place.ended_at,

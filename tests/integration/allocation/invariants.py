@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from scheduler.allocation.reservation.start import GRACE
+from scheduler.allocation.reservation_start import GRACE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

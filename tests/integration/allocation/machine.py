@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from scheduler.allocation import record
-from scheduler.allocation.allocator import Wanted
-from scheduler.allocation.quota import Wish
-from scheduler.allocation.record import AllocationRecord
-from scheduler.allocation.refusal import Refusal, RefusedError
-from scheduler.allocation.reservation import reservation as reservations
-from scheduler.allocation.reservation.book import Booking
-from scheduler.allocation.reservation.calendar import Slot
-from scheduler.allocation.waiting import place as places
+from scheduler.allocation.allocate import AllocationRequest
+from scheduler.allocation.reservation_book import ReservationRequest
+from scheduler.database import allocations, reservations, waiting
+from scheduler.database.allocations import AllocationRecord
 from scheduler.domain.model import Quota
+from scheduler.domain.quota import Requirements
+from scheduler.domain.refusal import Refusal, RefusedError
+from scheduler.domain.reservation import Slot
 from tests.integration.allocation.invariants import (
     IN_ORDER,
     NEVER,
@@ -37,8 +35,10 @@ USERS: Final = {"u1": Quota(2), "u2": Quota(3, max_cpu=5), "u3": Quota(4, max_me
 DEVICES: Final = {"d1": (1, 2048), "d2": (2, 4096), "d3": (4, 8192)}
 
 users: Final = st.sampled_from([*USERS, "newcomer"])
-wishes: Final = st.builds(Wish, st.sampled_from([0, 0, 1, 2, 4]), st.sampled_from([0, 0, 4096]))
-requests: Final = st.builds(Wanted, users, st.sampled_from([5, 30, 60]), wishes)
+wishes: Final = st.builds(
+    Requirements, st.sampled_from([0, 0, 1, 2, 4]), st.sampled_from([0, 0, 4096])
+)
+requests: Final = st.builds(AllocationRequest, users, st.sampled_from([5, 30, 60]), wishes)
 picks: Final = st.integers(0, 99)
 """Which of what there is, modulo how much there is."""
 
@@ -110,14 +110,14 @@ class Machine(RuleBasedStateMachine):
         )
 
     @rule(wanted=st.lists(requests, min_size=1, max_size=4))
-    def allocate(self, wanted: list[Wanted]) -> None:
+    def allocate(self, wanted: list[AllocationRequest]) -> None:
         """Ask for devices, several at once in one transaction."""
         for outcome in self.platform.allocator.allocate_all(wanted, "user:u"):
             assert isinstance(outcome, AllocationRecord | RefusedError)
         self.kept = False
 
     @rule(wanted=st.lists(requests, min_size=1, max_size=4), priority=st.integers(0, 2))
-    def wait(self, wanted: list[Wanted], priority: int) -> None:
+    def wait(self, wanted: list[AllocationRequest], priority: int) -> None:
         """Ask for devices, and wait where none is free."""
         for one in wanted:
             self._wait(replace(one, wait=True, priority=priority))
@@ -141,7 +141,7 @@ class Machine(RuleBasedStateMachine):
         ids = [id_ for (id_,) in self.platform.store.rows(_IN_LINE)]
         if ids:
             with self.platform.store.database.transaction() as cursor:
-                place = places.find(cursor, ids[which % len(ids)])
+                place = waiting.find(cursor, ids[which % len(ids)])
             assert place
             self.platform.line.leave(place)
 
@@ -151,17 +151,17 @@ class Machine(RuleBasedStateMachine):
         ahead=st.sampled_from([0, 5, 20, 60, 120]),
         minutes=st.sampled_from([5, 30, 60]),
     )
-    def reserve(self, user_id: str, wish: Wish, ahead: int, minutes: int) -> None:
+    def reserve(self, user_id: str, wish: Requirements, ahead: int, minutes: int) -> None:
         """Reserve a device, or be told when one is free; that must then be true."""
         self.kept = False
         start = self.platform.clock() + timedelta(minutes=ahead)
         slot = Slot(start, start + timedelta(minutes=minutes))
         try:
-            self.platform.book.reserve(Booking(user_id, slot, wish))
+            self.platform.book.reserve(ReservationRequest(user_id, slot, wish))
         except RefusedError as refused:
             if nearest := refused.details.get("nearest"):
                 start, end = (datetime.fromisoformat(moment) for moment in nearest.values())
-                self._reserve_surely(Booking(user_id, Slot(start, end), wish))
+                self._reserve_surely(ReservationRequest(user_id, Slot(start, end), wish))
 
     @rule(which=picks)
     def cancel(self, which: int) -> None:
@@ -201,20 +201,20 @@ class Machine(RuleBasedStateMachine):
             assert not lost_reservations(self.platform.store, now)
             assert not overdue(self.platform.store, now)
 
-    def _wait(self, wanted: Wanted) -> None:
+    def _wait(self, wanted: AllocationRequest) -> None:
         try:
             self.platform.allocator.allocate(wanted, "user:u")
         except RefusedError as refused:
             if refused.refusal is Refusal.NO_DEVICE_AVAILABLE:
                 self._join(wanted)
 
-    def _join(self, wanted: Wanted) -> None:
+    def _join(self, wanted: AllocationRequest) -> None:
         try:
             self.platform.line.join(wanted)
         except RefusedError as refused:
             assert refused.refusal is Refusal.QUOTA_EXCEEDED  # noqa: PT017 - the only one
 
-    def _reserve_surely(self, booking: Booking) -> None:
+    def _reserve_surely(self, booking: ReservationRequest) -> None:
         try:
             self.platform.book.reserve(booking)
         except RefusedError as refused:
@@ -225,4 +225,4 @@ class Machine(RuleBasedStateMachine):
             cursor.execute(_ACTIVE)
             ids = [id_ for (id_,) in cursor.fetchall()]
             chosen = {ids[number % len(ids)] for number in which} if ids else set()
-            return list(record.by_id(cursor, chosen).values())
+            return list(allocations.by_id(cursor, chosen).values())

@@ -8,14 +8,14 @@ from housekeeping.jobs import JOBS
 from housekeeping.runner import Housekeeper
 from housekeeping.settings import HousekeepingSettings
 from housekeeping.tools import Tools
-from scheduler.allocation.allocator import Allocator
+from scheduler.allocation.allocate import Allocator
 from scheduler.allocation.leases import Leases
-from scheduler.allocation.reservation.book import ReservationBook
-from scheduler.allocation.transactions import Transactions
-from scheduler.allocation.waiting.queue import WaitingLine
+from scheduler.allocation.reservation_book import ReservationBook
+from scheduler.allocation.waiting_line import WaitingLine
 from scheduler.domain.model import Quota
 from scheduler.pipeline.deadline import Deadline
 from scheduler.settings import AllocationStrategy, WaitingSettings
+from scheduler.unit_of_work import UnitsOfWork
 from tests.support.clock import Clock
 from tests.support.functions import NOWHERE, Functions
 
@@ -38,17 +38,17 @@ class Platform:
         self.clock = Clock()
         url = store.settings.database_url.get_secret_value()
         database = store.database
-        transactions = Transactions(database, Quota(10), self.clock)
+        units = UnitsOfWork(database, Quota(10), _nobody, self.clock)
         waiting = WaitingSettings(ALLOCATION_STRATEGY=strategy, WAITING_MINUTES=90)
-        self.allocator = Allocator(transactions, strategy, _nobody)
-        self.leases = Leases(transactions, 10_080, _nobody)
-        self.line = WaitingLine(transactions, waiting, _nobody)
-        self.book = ReservationBook(transactions, _nobody)
+        self.allocator = Allocator(units, strategy)
+        self.leases = Leases(units, 10_080)
+        self.line = WaitingLine(units, waiting)
+        self.book = ReservationBook(units)
         self.functions = Functions(url, clock=self.clock, database=database)
         settings = HousekeepingSettings.model_validate(
             {"DATABASE_URL": url, "BROKER_URL": NOWHERE, "ALLOCATION_STRATEGY": strategy}
         )
-        self._housekeeper = Housekeeper(JOBS, Tools(settings, database, _nobody, self.clock))
+        self._housekeeper = Housekeeper(JOBS, Tools(settings, units))
 
     def handle(self, *messages: Message) -> None:
         """Let the event functions consume messages, all of which are valid."""

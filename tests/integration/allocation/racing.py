@@ -27,8 +27,10 @@ from housekeeping.runner import Housekeeper
 from housekeeping.settings import HousekeepingSettings
 from housekeeping.tools import Tools
 from scheduler.database.connection import Database
+from scheduler.domain.model import Quota
 from scheduler.ids import uuid7
 from scheduler.pipeline.deadline import Deadline
+from scheduler.unit_of_work import UnitsOfWork
 from tests.integration.api.client import Client
 from tests.support.events import message
 from tests.support.functions import Functions
@@ -67,7 +69,8 @@ class Racer:
         self._api = Client(AllocationApi(ApiSettings.model_validate(settings)).handle)
         self._functions = Functions(url, broker_url, clock=lambda: datetime.now(UTC))
         keeping = HousekeepingSettings.model_validate(settings)
-        self._housekeeper = Housekeeper(JOBS, Tools(keeping, Database(keeping), lambda: None))
+        units = UnitsOfWork(Database(keeping), Quota(10), lambda: None)
+        self._housekeeper = Housekeeper(JOBS, Tools(keeping, units))
         self._mine: list[str] = []
         self._places: list[str] = []
         self._reservations: list[str] = []

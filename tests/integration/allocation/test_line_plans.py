@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from scheduler.allocation.holdings import holdings
-from scheduler.allocation.reservation import calendar
-from scheduler.allocation.reservation import reservation as reservations
-from scheduler.allocation.waiting import line
-from scheduler.allocation.waiting import place as places
+from scheduler.database import reservations, waiting
+from scheduler.database.allocations import held_by
 from tests.support.world import NOW, device
 
 if TYPE_CHECKING:
@@ -72,15 +69,15 @@ def test_every_question_about_line_and_slots_uses_its_index(store: Store) -> Non
     plans = Plans(store)
     cursor = cast("Cursor", plans)
 
-    line.concerned(cursor, ["u1", "u2"], [device()], NOW)
+    waiting.concerned(cursor, ["u1", "u2"], [device()], NOW)
     assert plans.used() == [("w", "by_user"), ("w", "line")]
-    line.concerned(cursor, [], [device()], NOW)
+    waiting.concerned(cursor, [], [device()], NOW)
     assert plans.used() == [("w", "by_user"), ("w", "line")]
-    holdings(cursor, ["u1", "u2"])
+    held_by(cursor, ["u1", "u2"])
     assert plans.used() == [("a", "active_by_user"), ("d", "PRIMARY")]
-    calendar.promised(cursor, ["d1", "d2"])
+    reservations.reserved_from(cursor, ["d1", "d2"])
     assert plans.used() == [("reservations", "calendar")]
-    places.of_user(cursor, "u1")
+    waiting.of_user(cursor, "u1")
     assert plans.used() == [("w", "by_user")]
     reservations.of_user(cursor, "u1")
     assert plans.used() == [("r", "by_user")]

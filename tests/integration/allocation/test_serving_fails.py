@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-from scheduler.allocation.waiting.assign import assign
-from scheduler.allocation.waiting.hand_over import hand_over
 from scheduler.database import load
 from scheduler.database.commit import commit
 from scheduler.domain.model import Quota
 from scheduler.domain.reasons import ReleaseReason
+from scheduler.domain.waiting import assign
 from scheduler.domain.work import Work
+from scheduler.hand_over import hand_over
 from scheduler.ids import uuid7
 from tests.integration.housekeeping.conftest import line
 from tests.support.world import NOW, held, user, world

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from allocation_api.settings import ApiSettings
-from scheduler.allocation.allocator import Allocator, Wanted
-from scheduler.allocation.pick import PoolContendedError
-from scheduler.allocation.quota import Wish
-from scheduler.allocation.transactions import Transactions
+from scheduler.allocation.allocate import AllocationRequest, Allocator
+from scheduler.allocation.device_picker import PoolContendedError
 from scheduler.database.connection import Database, connect
 from scheduler.domain.model import Quota
+from scheduler.domain.quota import Requirements
 from scheduler.settings import AllocationStrategy, DatabaseSettings
+from scheduler.unit_of_work import UnitsOfWork
 from tests.support.together import eventually
 from tests.unit.api.test_routes_of_the_api import ENVIRONMENT
 
@@ -102,11 +102,11 @@ def test_a_device_that_nobody_lets_go_is_not_reported_as_taken(
     other.execute("SELECT id FROM devices FOR UPDATE")
     pauses: list[float] = []
     settings = ApiSettings.model_validate(ENVIRONMENT | {"DATABASE_URL": database_url})
-    transactions = Transactions(Database(settings), Quota(10))
+    units = UnitsOfWork(Database(settings), Quota(10), lambda: None)
     strategy = AllocationStrategy.RESOURCE_BASED
-    allocator = Allocator(transactions, strategy, lambda: None, sleep=pauses.append)
+    allocator = Allocator(units, strategy, sleep=pauses.append)
 
     with pytest.raises(PoolContendedError):
-        allocator.allocate(Wanted("u1", 60, Wish()), "user:u1")
+        allocator.allocate(AllocationRequest("u1", 60, Requirements()), "user:u1")
 
     assert 5 < sum(pauses) < 15, "seconds: longer than a batch of events, shorter than a request"

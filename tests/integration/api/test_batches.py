@@ -10,14 +10,14 @@ import pytest
 
 from allocation_api.api import AllocationApi
 from allocation_api.settings import ApiSettings
-from scheduler.allocation.allocator import Allocator, Wanted
+from scheduler.allocation.allocate import AllocationRequest, Allocator
 from scheduler.allocation.leases import Leases
-from scheduler.allocation.quota import Wish
-from scheduler.allocation.record import AllocationRecord
-from scheduler.allocation.transactions import Transactions
+from scheduler.database.allocations import AllocationRecord
 from scheduler.database.connection import Database
 from scheduler.domain.model import Quota
+from scheduler.domain.quota import Requirements
 from scheduler.settings import AllocationStrategy, DatabaseSettings
+from scheduler.unit_of_work import UnitsOfWork
 from tests.integration.api.client import ADMIN, Client, user
 from tests.integration.api.test_allocating_at_once import inconsistent_devices
 from tests.support.statements import counted
@@ -25,7 +25,7 @@ from tests.support.statements import counted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scheduler.database.bulk import BulkCursor
+    from scheduler.database.cursor import BulkCursor
     from tests.integration.api.client import Reply
     from tests.integration.api.rows import Rows
 
@@ -226,7 +226,7 @@ def database(database_url: str) -> Database:
 
 
 def allocator(database: Database, strategy: AllocationStrategy) -> Allocator:
-    return Allocator(Transactions(database, Quota(1000)), strategy, lambda: None)
+    return Allocator(UnitsOfWork(database, Quota(1000), lambda: None), strategy)
 
 
 @pytest.mark.parametrize("strategy", AllocationStrategy)
@@ -236,12 +236,15 @@ def test_a_batch_costs_the_same_statements_whatever_its_size(
     rows.devices(120)
     spent = {}
     for size in (1, 100):
-        wanted = [Wanted(f"user-{n % 7}", 60, Wish(), f"{size}-{n}") for n in range(size)]
+        wanted = [
+            AllocationRequest(f"user-{n % 7}", 60, Requirements(), f"{size}-{n}")
+            for n in range(size)
+        ]
         with counted(database) as allocating:
             given = allocator(database, strategy).allocate_all(wanted, "user:root")
         records = [one for one in given if isinstance(one, AllocationRecord)]
         assert len(records) == size
-        leases = Leases(Transactions(database, Quota(1)), 10_080, lambda: None)
+        leases = Leases(UnitsOfWork(database, Quota(1), lambda: None), 10_080)
         with counted(database) as extending:
             leases.extend(records, 5, "user:root")
         with counted(database) as releasing:
@@ -258,7 +261,7 @@ def test_a_batch_costs_the_same_statements_whatever_its_size(
 def test_a_batch_that_is_a_deadlocks_victim_is_run_again(database_url: str, rows: Rows) -> None:
     rows.devices(3)
     settings = DatabaseSettings.model_validate({"DATABASE_URL": database_url})
-    wanted = [Wanted("u1", 60, Wish())] * 2
+    wanted = [AllocationRequest("u1", 60, Requirements())] * 2
 
     given = allocator(Deadlocking(settings), AllocationStrategy.RESOURCE_BASED).allocate_all(
         wanted, "user:root"

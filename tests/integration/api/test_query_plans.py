@@ -11,11 +11,11 @@ import pytest
 from allocation_api.devices import queries as devices
 from allocation_api.notifications import queries as notifications
 from allocation_api.users import queries as users
-from scheduler.allocation import record
-from scheduler.allocation.idempotency import Key, Keys
-from scheduler.allocation.pick import Stock
-from scheduler.allocation.quota import ANY_ROOM, Wish
-from scheduler.allocation.record import AllocationStatus, Position
+from scheduler.allocation.device_picker import DevicePicker
+from scheduler.allocation.idempotency import IdempotencyKey, IdempotencyKeys
+from scheduler.database import allocations
+from scheduler.database.allocations import AllocationStatus, Position
+from scheduler.domain.quota import NO_LIMIT, Requirements
 from scheduler.settings import AllocationStrategy
 from tests.support.explaining import Explaining
 
@@ -71,24 +71,26 @@ def test_every_hot_query_uses_its_index(cursor: Explaining) -> None:
         AllocationStrategy.RANDOM: ["lottery", "lottery"],
     }
     for strategy, expected in indexes.items():
-        for wish in (Wish(), Wish(4, 8192)):
-            Stock(sql, strategy, Counter([wish]))._lock(wish, ANY_ROOM, AT, 1)
-            steps = ([("devices", index), *[("r", "calendar")] * 2] for index in expected)
+        for wish in (Requirements(), Requirements(4, 8192)):
+            DevicePicker(sql, strategy, Counter([wish]))._lock(wish, NO_LIMIT, AT, 1)
+            steps = ([("d", index), *[("r", "calendar")] * 2] for index in expected)
             assert cursor.used() == [step for one in steps for step in one]
-    Stock(sql, AllocationStrategy.RANDOM, Counter())._is_free(Wish(4, 8192), ANY_ROOM, AT)
-    assert cursor.used() == [("devices", "best_fit"), ("r", "calendar")]
+    DevicePicker(sql, AllocationStrategy.RANDOM, Counter())._is_free(
+        Requirements(4, 8192), NO_LIMIT, AT
+    )
+    assert cursor.used() == [("d", "best_fit"), ("r", "calendar")]
 
-    record.find(sql, UUID.format("000000000001"))
+    allocations.find(sql, UUID.format("000000000001"))
     # Constant tables: both rows are found by their primary keys before the query runs.
     assert cursor.used() == [("a", "PRIMARY"), ("d", "PRIMARY")]
     last = Position(AT, UUID.format("000000007999"))
     for before in (None, last):
-        record.of_user(sql, "u1", None, before, 50)
+        allocations.of_user(sql, "u1", None, before, 50)
         assert cursor.used() == [("a", "by_user"), ("d", "PRIMARY")]
         for status in (AllocationStatus.ALLOCATED, AllocationStatus.RELEASED):
-            record.of_user(sql, "u1", status, before, 50)
+            allocations.of_user(sql, "u1", status, before, 50)
             assert cursor.used() == [("a", "active_by_user"), ("d", "PRIMARY")]
-    Keys(sql, [Key("u1", last.id), Key("u2", last.id)])
+    IdempotencyKeys(sql, [IdempotencyKey("u1", last.id), IdempotencyKey("u2", last.id)])
     assert cursor.used() == [("idempotency_keys", "PRIMARY")]
 
     users.find(sql, "u1")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scheduler.allocation.reservation import book
+from scheduler.allocation import reservation_book as book
 from tests.integration.api.client import user
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def test_nobody_has_more_reservations_than_can_be_read_at_once(
     api: Client, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows.device()
-    monkeypatch.setattr(book, "MOST_OPEN", 2)
+    monkeypatch.setattr(book, "MAX_OPEN_RESERVATIONS", 2)
 
     answers = [reserve(api, at=NOON + number * HOUR) for number in range(3)]
 

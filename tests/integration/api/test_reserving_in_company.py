@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scheduler.allocation.reservation import calendar
+from scheduler.database import reservations
 from scheduler.database.connection import connect
-from scheduler.database.load import SnapshotMovedError
+from scheduler.database.errors import SnapshotMovedError
 from scheduler.settings import DatabaseSettings
 from tests.integration.api.test_reservations import reserve
 from tests.support.together import eventually, together
@@ -94,14 +94,14 @@ def test_however_often_the_device_is_just_given_away_it_is_tried_again(
 ) -> None:
     rows.device()
     failures = [SnapshotMovedError()] * 10
-    free_device = calendar.free_device
+    free_device = reservations.lock_free_device
 
     def contended(*arguments: Any) -> str | None:  # noqa: ANN401 - passed on
         if failures:
             raise failures.pop()
         return free_device(*arguments)
 
-    monkeypatch.setattr(calendar, "free_device", contended)
+    monkeypatch.setattr(reservations, "lock_free_device", contended)
 
     assert reserve(api).status == 201
 

@@ -10,12 +10,14 @@ import pytest
 
 from scheduler.database import purge as purging
 from scheduler.database.connection import Database, connect
+from scheduler.settings import RetentionSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.support.store import Store
 
+KEPT: Final = RetentionSettings.model_validate({})
 NOW: Final = datetime(2026, 11, 24, tzinfo=UTC)
 OLD: Final = 2500
 YOUNG: Final = 300
@@ -42,7 +44,7 @@ def test_only_what_is_older_than_thirty_days_goes_and_never_more_than_a_thousand
     _remember(store, "old", OLD, NOW - timedelta(days=30, seconds=1))
     _remember(store, "young", YOUNG, NOW - timedelta(days=30))
 
-    chunks = list(purging.purge(database, NOW))
+    chunks = list(purging.purge(database, KEPT, NOW))
 
     assert sum(chunks) == 2 * OLD
     assert max(chunks) <= 1000
@@ -54,10 +56,10 @@ def test_a_purge_that_is_stopped_keeps_what_it_has_done_and_is_finished_by_the_n
 ) -> None:
     _remember(store, "old", OLD, NOW - timedelta(days=31))
 
-    next(purging.purge(database, NOW))
+    next(purging.purge(database, KEPT, NOW))
     assert store.rows(COUNTS) == [(OLD - 1000, OLD)]
 
-    list(purging.purge(database, NOW))
+    list(purging.purge(database, KEPT, NOW))
     assert store.rows(COUNTS) == [(0, 0)]
 
 
@@ -69,8 +71,8 @@ def test_a_purge_finds_rows_by_the_index_of_their_age_and_deletes_them_by_key(
     _remember(store, "young", young, NOW)
     store.run("ANALYZE TABLE processed_messages, delivery_attempts")
 
-    for statement in purging._STATEMENTS[:2]:
-        plan = _explain(store, statement, NOW - timedelta(days=30), 1000)
+    for rows in purging._MESSAGES[:2]:
+        plan = _explain(store, rows.delete_old, NOW - timedelta(days=30), 1000)
         by_table = {row["table"]: row for row in plan}
         assert by_table.pop("kept")["key"] == "PRIMARY", plan
         by_table.pop("<derived2>")
@@ -94,4 +96,4 @@ def test_a_purge_does_not_wait_for_what_consumers_insert(store: Store, database:
             "INSERT INTO processed_messages VALUES ('q', 'new', REPEAT('\\0', 32), %s)", (NOW,)
         )
 
-        assert sum(purging.purge(database, NOW)) == 2 * OLD
+        assert sum(purging.purge(database, KEPT, NOW)) == 2 * OLD

@@ -10,7 +10,7 @@ from scheduler.database.connection import Database
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from scheduler.database.bulk import BulkCursor
+    from scheduler.database.cursor import BulkCursor
     from scheduler.settings import ConsumerSettings
 
 

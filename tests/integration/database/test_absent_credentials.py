@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from local.ports import free_port
-from scheduler.database.connection import Database, DatabaseUnavailableError
+from scheduler.database.connection import Database
+from scheduler.database.errors import DatabaseUnavailableError
 from scheduler.messaging.nudge import Nudge
 from scheduler.messaging.publisher import BrokerUnavailableError, Outbound, Publisher
 from scheduler.settings import BrokerSettings, DatabaseSettings

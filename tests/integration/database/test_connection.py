@@ -10,13 +10,9 @@ import pytest
 
 from local.environment import aws_environment
 from local.servers.mariadb import MariaDB
-from scheduler.database.bulk import BulkCursor
-from scheduler.database.connection import (
-    Database,
-    DatabaseUnavailableError,
-    connect,
-    is_unavailable,
-)
+from scheduler.database.connection import Database, connect
+from scheduler.database.cursor import BulkCursor
+from scheduler.database.errors import DatabaseUnavailableError, is_unavailable
 from scheduler.database.url import DatabaseUrl
 from scheduler.settings import DatabaseSettings
 from tests.support.statements import counted

@@ -6,8 +6,9 @@ from typing import Any
 import pymysql
 import pytest
 
-from scheduler.database.bulk import BulkCursor
-from scheduler.database.connection import Database, DatabaseUnavailableError
+from scheduler.database.connection import Database
+from scheduler.database.cursor import BulkCursor
+from scheduler.database.errors import DatabaseUnavailableError
 from scheduler.settings import DatabaseSettings
 from tests.support.store import Store
 

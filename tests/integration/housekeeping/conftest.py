@@ -14,7 +14,9 @@ from housekeeping.settings import HousekeepingSettings
 from housekeeping.tools import Tools
 from scheduler.database.connection import Database
 from scheduler.database.times import to_sql
+from scheduler.domain.model import Quota
 from scheduler.pipeline.deadline import Deadline
+from scheduler.unit_of_work import UnitsOfWork
 from tests.support.functions import NOWHERE
 from tests.support.world import MINUTE, NOW
 
@@ -38,7 +40,8 @@ class Keeper:
     @property
     def tools(self) -> Tools:
         """Return what the jobs work with."""
-        return Tools(self.settings, self.database, self._nudge, clock=lambda: self.now)
+        units = UnitsOfWork(self.database, Quota(10), self._nudge, lambda: self.now)
+        return Tools(self.settings, units)
 
     def run(self, job: str) -> int:
         """Run a job to its end and return how many things it handled."""

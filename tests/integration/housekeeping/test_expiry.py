@@ -11,7 +11,7 @@ import pytest
 
 from housekeeping.jobs import JOBS
 from housekeeping.runner import Housekeeper
-from housekeeping.search import CHUNK
+from scheduler.database.active_allocations import CHUNK
 from scheduler.database.connection import connect
 from scheduler.database.times import to_sql
 from scheduler.domain.model import Allocation

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import ValidationError
 
-from housekeeping.purge import CHUNK, purge
+from housekeeping.jobs import purge_old
 from housekeeping.settings import HousekeepingSettings
+from scheduler.database.purge import CHUNK
 from scheduler.database.times import to_sql
 from scheduler.observability.emf import Metrics
 from tests.integration.housekeeping.conftest import Keeper, deliver
@@ -128,7 +129,7 @@ def test_what_piled_up_goes_in_chunks_between_which_a_run_may_end(
 ) -> None:
     live_through(store, 2 * CHUNK + 5, NOW - 400 * DAY)
 
-    chunks = list(purge(keeper.tools, Metrics()))
+    chunks = list(purge_old(keeper.tools, Metrics()))
 
     of_each = [CHUNK, CHUNK, 5]
     assert [count for count in chunks if count] == of_each * 4

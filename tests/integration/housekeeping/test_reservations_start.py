@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from scheduler.allocation.reservation.start import GRACE
+from scheduler.allocation.reservation_start import GRACE
 from scheduler.database.times import to_sql
 from scheduler.domain.model import Health, Quota, UserStatus
 from tests.integration.housekeeping.conftest import ends, line

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from housekeeping.search import CHUNK
+from scheduler.database.active_allocations import CHUNK
 from scheduler.database.times import to_sql
 from tests.integration.housekeeping.conftest import Keeper, before_transaction, ends
 from tests.support.statements import counted

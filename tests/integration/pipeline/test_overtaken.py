@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.database.bulk import Answer, BulkCursor
+from scheduler.database.cursor import BulkCursor, PendingResult
 from scheduler.domain.state import Snapshot
 from scheduler.domain.work import Work
 from scheduler.pipeline.rules import EventRules
@@ -77,7 +77,7 @@ def test_a_device_that_changes_hands_while_it_is_being_locked_is_taken_from_its_
     ]
 
     class Interrupted(BulkCursor):
-        def ask(self, query: str, args: tuple[object, ...]) -> Answer:
+        def ask(self, query: str, args: tuple[object, ...]) -> PendingResult:
             if waiting and "FROM devices d" in query:
                 waiting.pop()()
             return super().ask(query, args)

@@ -5,11 +5,10 @@ from pymysql import MySQLError, OperationalError, ProgrammingError
 
 from allocation_api.errors import forbidden, invalid, not_found
 from allocation_api.failures import answer_to
+from scheduler.allocation.device_picker import PoolContendedError
 from scheduler.allocation.idempotency import KeyReusedError
-from scheduler.allocation.pick import PoolContendedError
-from scheduler.allocation.refusal import Refusal, RefusedError
-from scheduler.database.connection import DatabaseUnavailableError
-from scheduler.database.load import SnapshotMovedError
+from scheduler.database.errors import DatabaseUnavailableError, SnapshotMovedError
+from scheduler.domain.refusal import Refusal, RefusedError
 
 STATEMENT = "SELECT password FROM users"
 

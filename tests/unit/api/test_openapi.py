@@ -14,7 +14,7 @@ from allocation_api.openapi.build import as_text, document
 from allocation_api.openapi.operations import OPERATIONS
 from allocation_api.openapi.routes import DOCUMENT
 from allocation_api.settings import ApiSettings
-from scheduler.allocation.refusal import Refusal
+from scheduler.domain.refusal import Refusal
 from tests.integration.api.client import Client
 from tests.unit.api.test_routes_of_the_api import ENVIRONMENT
 

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from scheduler.allocation.quota import ANY_ROOM, Room, Wish, room_for, take_back_above
-from scheduler.allocation.refusal import (
+from scheduler.domain.model import Quota, UserStatus
+from scheduler.domain.quota import NO_LIMIT, Headroom, Requirements, headroom, take_back_above
+from scheduler.domain.refusal import (
     Refusal,
     RefusedError,
     require_existing,
     require_may_allocate,
 )
-from scheduler.domain.model import Quota, UserStatus
 from scheduler.domain.work import Work
 from scheduler.notification import catalogue
 from tests.support.world import MINUTE, NOW, device, held, user, world
@@ -26,41 +26,41 @@ def work(quota: Quota | None = None, devices: int = 0) -> Work:
 
 
 def test_without_limits_any_device_fits() -> None:
-    assert room_for(work(Quota(10), 9), "u1", Wish()) == ANY_ROOM
+    assert headroom(work(Quota(10), 9), "u1", Requirements()) == NO_LIMIT
 
 
 def test_a_user_nobody_has_heard_of_has_the_default_quota() -> None:
-    assert room_for(work(), "stranger", Wish()) == ANY_ROOM
+    assert headroom(work(), "stranger", Requirements()) == NO_LIMIT
     with pytest.raises(RefusedError):
-        room_for(Work(world(), NOW, Quota(0)), "stranger", Wish())
+        headroom(Work(world(), NOW, Quota(0)), "stranger", Requirements())
 
 
 def test_the_room_is_what_the_held_devices_leave() -> None:
     # Each held device has 2 cores and 4096 MB.
-    found = room_for(work(Quota(10, 16, 10_000), 2), "u1", Wish(2, 1024))
+    found = headroom(work(Quota(10, 16, 10_000), 2), "u1", Requirements(2, 1024))
 
-    assert found == Room(12, 1808)
+    assert found == Headroom(12, 1808)
 
 
 @pytest.mark.parametrize(
     ("quota", "wish", "details"),
     [
-        (Quota(2), Wish(), {"quota": "devices", "limit": 2, "used": 2, "requested": 1}),
-        (Quota(1), Wish(), {"quota": "devices", "limit": 1, "used": 2, "requested": 1}),
-        (Quota(9, 5), Wish(2), {"quota": "cpu", "limit": 5, "used": 4, "requested": 2}),
-        (Quota(9, 3), Wish(), {"quota": "cpu", "limit": 3, "used": 4, "requested": 0}),
+        (Quota(2), Requirements(), {"quota": "devices", "limit": 2, "used": 2, "requested": 1}),
+        (Quota(1), Requirements(), {"quota": "devices", "limit": 1, "used": 2, "requested": 1}),
+        (Quota(9, 5), Requirements(2), {"quota": "cpu", "limit": 5, "used": 4, "requested": 2}),
+        (Quota(9, 3), Requirements(), {"quota": "cpu", "limit": 3, "used": 4, "requested": 0}),
         (
             Quota(9, None, 9000),
-            Wish(0, 1000),
+            Requirements(0, 1000),
             {"quota": "memory", "limit": 9000, "used": 8192, "requested": 1000},
         ),
     ],
 )
 def test_a_full_quota_is_named_with_its_figures(
-    quota: Quota, wish: Wish, details: dict[str, object]
+    quota: Quota, wish: Requirements, details: dict[str, object]
 ) -> None:
     with pytest.raises(RefusedError) as refused:
-        room_for(work(quota, 2), "u1", wish)
+        headroom(work(quota, 2), "u1", wish)
 
     assert refused.value.refusal is Refusal.QUOTA_EXCEEDED
     assert refused.value.details == details
@@ -114,4 +114,4 @@ def test_a_quota_with_room_takes_nothing_and_tells_nothing() -> None:
 def test_an_unknown_size_counts_as_nothing() -> None:
     snapshot = world(user(quota=Quota(9, 4, 4096)), device(cpu_cores=0, memory_mb=0), held())
 
-    assert room_for(Work(snapshot, NOW, DEFAULT), "u1", Wish()) == Room(4, 4096)
+    assert headroom(Work(snapshot, NOW, DEFAULT), "u1", Requirements()) == Headroom(4, 4096)

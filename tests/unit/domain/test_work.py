@@ -69,8 +69,8 @@ STEPS = st.one_of(
     ),
     USERS.map(lambda id_: lambda work: work.set_quota(id_, Quota(1, 2, 3))),
     USERS.map(lambda id_: lambda work: work.erase_user(id_)),
-    USERS.map(lambda id_: lambda work: work.meet(Aggregate.USER, id_)),
-    DEVICES.map(lambda id_: lambda work: work.meet(Aggregate.DEVICE, id_)),
+    USERS.map(lambda id_: lambda work: work.ensure_exists(Aggregate.USER, id_)),
+    DEVICES.map(lambda id_: lambda work: work.ensure_exists(Aggregate.DEVICE, id_)),
     st.builds(
         lambda id_, health: lambda work: work.set_device_health(id_, health),
         DEVICES,
@@ -223,10 +223,10 @@ def test_an_empty_snapshot_knows_nobody_and_gives_everybody_the_default_quota() 
 def test_somebody_met_gets_a_row_once() -> None:
     work = start()
 
-    work.meet(Aggregate.USER, "u1")
-    work.meet(Aggregate.USER, "unknown")
-    work.meet(Aggregate.DEVICE, "d1")
-    work.meet(Aggregate.DEVICE, "unknown")
+    work.ensure_exists(Aggregate.USER, "u1")
+    work.ensure_exists(Aggregate.USER, "unknown")
+    work.ensure_exists(Aggregate.DEVICE, "d1")
+    work.ensure_exists(Aggregate.DEVICE, "unknown")
 
     assert list(work.changed_users) == ["unknown"]
     assert list(work.changed_devices) == ["unknown"]

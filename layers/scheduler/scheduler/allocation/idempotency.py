@@ -1,6 +1,6 @@
-"""Repeated requests: the same key of the same user means the same allocation.
+"""Repeated requests: the same idempotency key of the same user means the same allocation.
 
-Keys are read and written under the lock of the user's row, so two requests with one key run
+Keys are read and written under the lock of the user's row, so two requests with the same key run
 one after the other.
 """
 
@@ -28,36 +28,36 @@ _REMEMBER: Final = """
 
 
 class KeyReusedError(Exception):
-    """The key came before with another request."""
+    """The idempotency key belongs to another request."""
 
     def __str__(self) -> str:
-        return "came before with another request"
+        return "was used for another request"
 
 
-class Key(NamedTuple):
-    """What a client calls a request of a user."""
+class IdempotencyKey(NamedTuple):
+    """The name that a client gives to a request of a user."""
 
     user_id: str
     name: str
 
 
-class Keys:
-    """The requests of a transaction that were made before, and those made in it."""
+class IdempotencyKeys:
+    """The keys of a transaction's requests: those seen before, and new ones."""
 
-    def __init__(self, cursor: Cursor, keys: Collection[Key]) -> None:
+    def __init__(self, cursor: Cursor, keys: Collection[IdempotencyKey]) -> None:
         self._cursor = cursor
-        self._known: dict[Key, tuple[str, bytes]] = {}
-        self._new: list[Key] = []
+        self._known: dict[IdempotencyKey, tuple[str, bytes]] = {}
+        self._new: list[IdempotencyKey] = []
         if keys:
             cursor.execute(_RECALL, (tuple(map(tuple, keys)),))
             for user_id, name, allocation_id, sha256 in cursor.fetchall():
-                self._known[Key(user_id, name)] = (allocation_id, sha256)
+                self._known[IdempotencyKey(user_id, name)] = (allocation_id, sha256)
 
-    def recall(self, key: Key | None, request: Mapping[str, object]) -> str | None:
+    def recall(self, key: IdempotencyKey | None, request: Mapping[str, object]) -> str | None:
         """Return the id of the allocation that a request with this key led to, if there was one.
 
         Raises:
-            KeyReusedError: that was another request.
+            KeyReusedError: it was another request.
         """
         if key is None or key not in self._known:
             return None
@@ -66,14 +66,16 @@ class Keys:
             raise KeyReusedError
         return allocation_id
 
-    def remember(self, key: Key | None, request: Mapping[str, object], allocation_id: str) -> None:
-        """Note which allocation a request led to."""
+    def remember(
+        self, key: IdempotencyKey | None, request: Mapping[str, object], allocation_id: str
+    ) -> None:
+        """Record which allocation a request led to; `write` stores it."""
         if key is not None:
             self._known[key] = (allocation_id, _sha256(request))
             self._new.append(key)
 
     def write(self, now: datetime) -> None:
-        """Store what was noted; part of the allocations' transaction."""
+        """Store what was recorded, in the transaction of the allocations."""
         rows = [(*key, sha256, id_, now) for key in self._new for id_, sha256 in [self._known[key]]]
         if rows:
             self._cursor.executemany(_REMEMBER, rows)

@@ -1,61 +1,60 @@
-"""Ends allocations, or lets them last longer: any number in one transaction of a few statements."""
+"""Releases and extends allocations: any number in one transaction of a few statements."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
-from scheduler.allocation import record
-from scheduler.allocation.idempotency import Key, KeyReusedError, Keys
-from scheduler.allocation.record import AllocationRecord, AllocationStatus
-from scheduler.allocation.refusal import Refusal, RefusedError, require_may_allocate
-from scheduler.allocation.reservation.calendar import promised
-from scheduler.allocation.waiting.hand_over import hand_over
-from scheduler.database.commit import commit
+from scheduler.allocation.idempotency import IdempotencyKey, IdempotencyKeys, KeyReusedError
+from scheduler.database import allocations as records
+from scheduler.database import reservations
+from scheduler.database.allocations import AllocationRecord, AllocationStatus
 from scheduler.domain.reasons import ReleaseReason
+from scheduler.domain.refusal import Refusal, RefusedError, require_may_allocate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from scheduler.allocation.transactions import Transactions
-    from scheduler.database.bulk import BulkCursor
+    from scheduler.database.cursor import BulkCursor
     from scheduler.domain.work import Work
+    from scheduler.unit_of_work import UnitOfWork, UnitsOfWork
 
-Extended: TypeAlias = AllocationRecord | RefusedError | KeyReusedError
-"""An allocation that lasts longer, or the reason why not."""
+ExtensionResult: TypeAlias = AllocationRecord | RefusedError | KeyReusedError
+"""An extended allocation, or the reason why not."""
+
+_Refusals: TypeAlias = dict[str, RefusedError | KeyReusedError]
 
 
 class Leases:
-    """Changes allocations that are there. Not for use by several threads.
+    """Changes active allocations. Not thread-safe.
 
     Args:
-        transactions: on the database.
-        max_minutes: how long an allocation may last in all.
-        nudge: tells the dispatcher after a commit that there is something to tell.
+        units: on the database.
+        max_minutes: the longest that an allocation may last, extensions included.
     """
 
-    def __init__(
-        self, transactions: Transactions, max_minutes: int, nudge: Callable[[], None]
-    ) -> None:
-        self._transactions = transactions
+    def __init__(self, units: UnitsOfWork, max_minutes: int) -> None:
+        self._units = units
         self._max_minutes = max_minutes
-        self._nudge = nudge
 
     def release(
         self, allocations: Sequence[AllocationRecord], actor: str
     ) -> list[AllocationRecord]:
-        """End allocations because somebody asked for it; what has ended stays as it is.
+        """Release allocations on request; those that have ended stay as they are.
 
         Raises:
-            SnapshotMovedError, pymysql.MySQLError: others were faster, again and again.
-            DatabaseUnavailableError: the database is away.
+            SnapshotMovedError, pymysql.MySQLError: transaction conflicts exhausted the retries.
+            DatabaseUnavailableError: the database is unavailable.
         """
         if not allocations:
             return []
-        released = self._transactions.run(lambda cursor: self._release(cursor, allocations, actor))
-        self._nudge()
-        return released
+
+        def read(cursor: BulkCursor, _: None) -> list[AllocationRecord]:
+            found = records.by_id(cursor, {one.id for one in allocations})
+            return [found[one.id] for one in allocations]
+
+        return self._units.run_and_read(lambda unit: _release(unit, allocations, actor), read)
 
     def extend(
         self,
@@ -63,56 +62,47 @@ class Leases:
         minutes: int,
         actor: str,
         idempotency_key: str | None = None,
-    ) -> list[Extended]:
-        """Let active allocations last so many minutes longer, each once however often it is named.
+    ) -> list[ExtensionResult]:
+        """Extend active allocations; one that is named twice is extended once.
 
-        One whose time is over but that nobody has ended yet lasts from now on.
+        An allocation whose time is over but which was not yet ended is extended from now.
 
         Args:
             allocations: which.
             minutes: how much longer.
             actor: who asks, for the history.
-            idempotency_key: of the request; repeated, it changes nothing.
+            idempotency_key: of the request; a repeated request changes nothing.
 
         Raises:
-            SnapshotMovedError, pymysql.MySQLError: others were faster, again and again.
-            DatabaseUnavailableError: the database is away.
+            SnapshotMovedError, pymysql.MySQLError: transaction conflicts exhausted the retries.
+            DatabaseUnavailableError: the database is unavailable.
         """
         if not allocations:
             return []
-        return self._transactions.run(
-            lambda cursor: self._extend(cursor, allocations, minutes, actor, idempotency_key)
-        )
 
-    def _release(
-        self, cursor: BulkCursor, allocations: Sequence[AllocationRecord], actor: str
-    ) -> list[AllocationRecord]:
-        work = self._lock(cursor, allocations, actor)
-        wanted = {allocation.id for allocation in allocations}
-        for device_id in dict.fromkeys(allocation.device_id for allocation in allocations):
-            for active in work.active_allocations(device=device_id):
-                if active.id in wanted:
-                    work.release(active, ReleaseReason.user_request())
-        hand_over(cursor, work)
-        commit(cursor, work, [], self._transactions.new_id)
-        found = record.by_id(cursor, wanted)
-        return [found[allocation.id] for allocation in allocations]
+        def read(cursor: BulkCursor, refused: _Refusals) -> list[ExtensionResult]:
+            found = records.by_id(cursor, {one.id for one in allocations})
+            return [refused.get(one.id) or found[one.id] for one in allocations]
+
+        return self._units.run_and_read(
+            lambda unit: self._extend(unit, allocations, minutes, actor, idempotency_key), read
+        )
 
     def _extend(
         self,
-        cursor: BulkCursor,
+        unit: UnitOfWork,
         allocations: Sequence[AllocationRecord],
         minutes: int,
         actor: str,
         idempotency_key: str | None,
-    ) -> list[Extended]:
-        work = self._lock(cursor, allocations, actor)
-        keys = Keys(cursor, _keys(allocations, idempotency_key))
-        now = record.by_id(cursor, {allocation.id for allocation in allocations})
-        reserved = promised(cursor, {allocation.device_id for allocation in allocations})
-        refused: dict[str, RefusedError | KeyReusedError] = {}
-        for allocation in now.values():
-            key = Key(allocation.user_id, idempotency_key) if idempotency_key else None
+    ) -> _Refusals:
+        work = _lock(unit, allocations, actor)
+        keys = IdempotencyKeys(unit.cursor, _keys(allocations, idempotency_key))
+        current = records.by_id(unit.cursor, {one.id for one in allocations})
+        reserved = reservations.reserved_from(unit.cursor, {one.device_id for one in allocations})
+        refused: _Refusals = {}
+        for allocation in current.values():
+            key = IdempotencyKey(allocation.user_id, idempotency_key) if idempotency_key else None
             content: Mapping[str, object] = {"extend": allocation.id, "minutes": minutes}
             try:
                 if keys.recall(key, content) is None:
@@ -120,10 +110,8 @@ class Leases:
                     keys.remember(key, content, allocation.id)
             except (RefusedError, KeyReusedError) as refusal:
                 refused[allocation.id] = refusal
-        commit(cursor, work, [], self._transactions.new_id)
-        keys.write(work.now)
-        found = record.by_id(cursor, now)
-        return [refused.get(one.id) or found[one.id] for one in allocations]
+        unit.also(lambda: keys.write(work.now))
+        return refused
 
     def _extend_one(
         self,
@@ -146,14 +134,23 @@ class Leases:
         (active,) = work.active_allocations(device=allocation.device_id)
         work.extend(active, until)
 
-    def _lock(
-        self, cursor: BulkCursor, allocations: Sequence[AllocationRecord], actor: str
-    ) -> Work:
-        devices = {allocation.device_id for allocation in allocations}
-        return self._transactions.lock(cursor, actor, devices=devices)
+
+def _release(unit: UnitOfWork, allocations: Sequence[AllocationRecord], actor: str) -> None:
+    work = _lock(unit, allocations, actor)
+    wanted = {allocation.id for allocation in allocations}
+    for device_id in dict.fromkeys(allocation.device_id for allocation in allocations):
+        for active in work.active_allocations(device=device_id):
+            if active.id in wanted:
+                work.release(active, ReleaseReason.user_request())
 
 
-def _keys(allocations: Sequence[AllocationRecord], idempotency_key: str | None) -> set[Key]:
+def _lock(unit: UnitOfWork, allocations: Sequence[AllocationRecord], actor: str) -> Work:
+    return unit.lock(devices={allocation.device_id for allocation in allocations}, actor=actor)
+
+
+def _keys(
+    allocations: Sequence[AllocationRecord], idempotency_key: str | None
+) -> set[IdempotencyKey]:
     if idempotency_key is None:
         return set()
-    return {Key(allocation.user_id, idempotency_key) for allocation in allocations}
+    return {IdempotencyKey(allocation.user_id, idempotency_key) for allocation in allocations}

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from pymysql.cursors import Cursor
 
-    from scheduler.database.bulk import BulkCursor
+    from scheduler.database.cursor import BulkCursor
 
 _RUNNING: Final = """
     SELECT COUNT(*) FROM devices WHERE status IN ('available', 'allocated') AND health = 'running'

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from scheduler.database import extensions, notices
+from scheduler.database import notices
 from scheduler.notification.catalogue import reason as reason_text
 
 if TYPE_CHECKING:
@@ -56,6 +56,14 @@ _GRANTS: Final = """
         (id, user_id, device_id, status, allocated_at, expires_at, allocated_by)
     VALUES (%s, %s, %s, %s, %s, %s, %s)
 """
+# An upsert of the same shape as a grant; the row keeps everything but its expiry.
+_EXPIRIES: Final = f"""{_GRANTS}
+    ON DUPLICATE KEY UPDATE expires_at = VALUES(expires_at)
+"""
+_EXTENSIONS: Final = """
+    INSERT INTO allocation_extensions (allocation_id, extended_at, expires_at, extended_by)
+    VALUES (%s, %s, %s, %s)
+"""
 _LAST_ALLOCATED: Final = """
     UPDATE devices SET last_allocated_at = %s WHERE id IN %s
 """
@@ -101,8 +109,7 @@ def _write_state(cursor: Cursor, work: Work) -> None:
     # Before the grants: a device may pass from one to the next, and has one holder at a time.
     _many(cursor, _RELEASES, (_release_row(release) for release in work.releases.values()))
     _write_grants(cursor, work)
-    if work.extensions:
-        extensions.write(cursor, work)
+    _write_extensions(cursor, work)
     marks = ((*key, work.marks[key]) for key in work.changed_marks)
     _many(
         cursor,
@@ -119,6 +126,13 @@ def _write_grants(cursor: Cursor, work: Work) -> None:
     if granted:
         cursor.executemany(_GRANTS, [_grant_row(grant) for grant in work.grants.values()])
         cursor.execute(_LAST_ALLOCATED, (work.now, tuple(granted)))
+
+
+def _write_extensions(cursor: Cursor, work: Work) -> None:
+    extended = work.extensions.values()
+    _many(cursor, _EXPIRIES, (_grant_row(grant) for grant in extended))
+    history = ((one.allocation.id, work.now, one.expires_at, one.cause or None) for one in extended)
+    _many(cursor, _EXTENSIONS, history)
 
 
 def _processed_rows(effective: Iterable[Parsed], now: datetime) -> Iterable[tuple[Any, ...]]:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pymysql
 from pymysql.connections import Connection
-from pymysql.constants import CR, ER, FIELD_TYPE
+from pymysql.constants import FIELD_TYPE
 from pymysql.converters import conversions
 
 from scheduler import credentials
 from scheduler.credentials import CredentialsUnavailableError
 from scheduler.database import times
-from scheduler.database.bulk import BulkCursor
+from scheduler.database.cursor import BulkCursor
+from scheduler.database.errors import DatabaseUnavailableError, is_unavailable, retry_on_conflict
 from scheduler.database.url import DatabaseUrl
 from scheduler.settings import DatabaseAuth, DatabaseSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+T = TypeVar("T")
 
 _CONNECT_TIMEOUT: Final = 5
 _ANSWER_TIMEOUT: Final = 5
@@ -45,33 +48,6 @@ _CONVERTERS: Final[dict[Any, Any]] = {
     FIELD_TYPE.DATETIME: times.from_sql,
     datetime: times.quoted,
 }
-
-_UNAVAILABLE: Final = frozenset(
-    {
-        CR.CR_CONN_HOST_ERROR,
-        CR.CR_CONNECTION_ERROR,
-        CR.CR_SERVER_GONE_ERROR,
-        CR.CR_SERVER_LOST,
-        CR.CR_UNKNOWN_HOST,
-        ER.CON_COUNT_ERROR,
-        ER.SERVER_SHUTDOWN,
-        ER.OPTION_PREVENTS_STATEMENT,  # read-only after a failover
-        ER.NORMAL_SHUTDOWN,
-        ER.QUERY_INTERRUPTED,
-        ER.TOO_MANY_USER_CONNECTIONS,
-        ER.USER_LIMIT_REACHED,
-        ER.DISK_FULL,
-        ER.RECORD_FILE_FULL,
-        1792,  # ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION
-        1836,  # ER_READ_ONLY_MODE
-        1927,  # ER_CONNECTION_KILLED
-        1969,  # ER_STATEMENT_TIMEOUT
-    }
-)
-
-
-class DatabaseUnavailableError(Exception):
-    """The database cannot be reached or does not take writes: nobody's message is at fault."""
 
 
 class _InStep(Connection):
@@ -126,6 +102,21 @@ class Database:
                 raise DatabaseUnavailableError(str(error)) from error
             raise
 
+    def run(self, action: Callable[[BulkCursor], T]) -> T:
+        """Return the result of an action that runs in a transaction, retried on conflict.
+
+        Raises:
+            DatabaseUnavailableError: the database is unavailable.
+            pymysql.MySQLError, SnapshotMovedError: a statement was refused, or conflicts
+                exhausted the retries.
+        """
+
+        def attempt() -> T:
+            with self.transaction() as cursor:
+                return action(cursor)
+
+        return retry_on_conflict(attempt)
+
     def close(self) -> None:
         """Close the connection, if there is one."""
         if self._connection is not None:
@@ -157,13 +148,6 @@ class Database:
             connection.rollback()
         except pymysql.MySQLError:
             self._connection = None
-
-
-def is_unavailable(error: pymysql.MySQLError) -> bool:
-    """Tell whether an error is the server's absence rather than a statement's fault."""
-    if isinstance(error, pymysql.InterfaceError):
-        return True
-    return bool(error.args) and error.args[0] in _UNAVAILABLE
 
 
 def connect(settings: DatabaseSettings, patience: int = _READ_TIMEOUT) -> Connection[BulkCursor]:

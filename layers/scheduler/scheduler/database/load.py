@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from scheduler.database.errors import SnapshotMovedError
+from scheduler.database.rows import DEVICE_COLUMNS, DEVICE_WIDTH, to_device
 from scheduler.domain.guard import Aggregate, Concern, MarkKey, Stamp
-from scheduler.domain.model import Allocation, Device, DeviceStatus, Health, Quota, User, UserStatus
+from scheduler.domain.model import Allocation, Quota, User, UserStatus
 from scheduler.domain.state import Snapshot
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from pymysql.cursors import Cursor
 
-    from scheduler.database.bulk import Answer, BulkCursor
+    from scheduler.database.cursor import BulkCursor, PendingResult
 
 _PROCESSED: Final = """
     SELECT message_id, body_sha256 FROM processed_messages
@@ -42,27 +44,27 @@ _HELD_DEVICES: Final = """
     SELECT device_id FROM allocations FORCE INDEX (active_by_user)
     WHERE user_id IN %s AND status = 'ALLOCATED'
 """
-_LOCK_DEVICES: Final = """
-    SELECT d.id, d.name, d.status, d.health, d.cpu_cores, d.memory_mb, d.storage_mb,
-           a.id, a.user_id, a.allocated_at, v.concern, v.version, v.occurred_at
+_LOCK_DEVICES: Final = f"""
+    SELECT {DEVICE_COLUMNS}, a.id, a.user_id, a.allocated_at, v.concern, v.version, v.occurred_at
     FROM devices d
     LEFT JOIN allocations a ON a.active_device_id = d.id
     LEFT JOIN event_versions v ON v.aggregate = 'device' AND v.id = d.id
     WHERE d.id IN %s ORDER BY d.id FOR UPDATE
+"""  # noqa: S608 - constants
+# A device without a row is none of them: nobody can hold its lock.
+_LOCK_FREE_DEVICES: Final = """
+    SELECT id FROM devices WHERE id IN %s ORDER BY id FOR UPDATE SKIP LOCKED
 """
+_EXISTING_DEVICES: Final = "SELECT id FROM devices WHERE id IN %s"
 
 
-class SnapshotMovedError(Exception):
-    """A device changed hands between two statements; the transaction must be run again."""
-
-
-def ask_processed(cursor: BulkCursor, queue: str, message_ids: Collection[str]) -> Answer:
-    """Ask which messages of a queue have their effect in the database: ids and body hashes."""
+def ask_processed(cursor: BulkCursor, queue: str, message_ids: Collection[str]) -> PendingResult:
+    """Ask which messages of a queue were already applied: their ids and body hashes."""
     return cursor.ask(_PROCESSED, (queue, tuple(message_ids)))
 
 
-def ask_holders(cursor: BulkCursor, devices: Collection[str]) -> Answer | None:
-    """Ask who holds the devices, if there are any."""
+def ask_holders(cursor: BulkCursor, devices: Collection[str]) -> PendingResult | None:
+    """Ask for the holders of the devices, if there are any devices."""
     return cursor.ask(_HOLDERS, (tuple(devices),)) if devices else None
 
 
@@ -74,10 +76,22 @@ def outline(cursor: Cursor, users: Collection[str]) -> Snapshot:
 
 
 def free_users(cursor: Cursor, users: Collection[str]) -> Snapshot:
-    """Lock those users that nobody else holds, without waiting, and return them."""
+    """Lock, without waiting, the users whom no other transaction has locked; return them."""
     loaded = Snapshot()
     _read_users(loaded, _rows(cursor, _LOCK_FREE_USERS, tuple(sorted(users))))
     return loaded
+
+
+def busy_devices(cursor: Cursor, devices: Collection[str]) -> set[str]:
+    """Lock devices without waiting, and return those that another transaction has locked."""
+    if not devices:
+        return set()
+    cursor.execute(_LOCK_FREE_DEVICES, (sorted(devices),))
+    rest = set(devices) - {id_ for (id_,) in cursor.fetchall()}
+    if not rest:
+        return set()
+    cursor.execute(_EXISTING_DEVICES, (sorted(rest),))
+    return {id_ for (id_,) in cursor.fetchall()}
 
 
 def snapshot(cursor: BulkCursor, users: Collection[str], devices: Collection[str]) -> Snapshot:
@@ -90,9 +104,12 @@ def snapshot(cursor: BulkCursor, users: Collection[str], devices: Collection[str
 
 
 def lock(
-    cursor: BulkCursor, users: Collection[str], devices: Collection[str], holders: Answer | None
+    cursor: BulkCursor,
+    users: Collection[str],
+    devices: Collection[str],
+    holders: PendingResult | None,
 ) -> Locking:
-    """Begin what `snapshot` does, given who holds the devices."""
+    """Ask for the locks of `snapshot`; the holders of the devices were asked for before."""
     user_ids = {*users, *(user for (user,) in holders.rows())} if holders else set(users)
     locked_users = cursor.ask(_LOCK_USERS, (tuple(sorted(user_ids)),)) if user_ids else None
     device_ids = set(devices)
@@ -104,10 +121,10 @@ def lock(
 
 
 class Locking(NamedTuple):
-    """Users and devices that the server is about to lock; it may be asked more meanwhile."""
+    """Users and devices that the server is locking; more may be asked before `snapshot`."""
 
-    users: Answer | None
-    devices: Answer | None
+    users: PendingResult | None
+    devices: PendingResult | None
 
     def snapshot(self) -> Snapshot:
         """Return what was locked; see `snapshot`."""
@@ -136,13 +153,13 @@ def _read_users(into: Snapshot, rows: Iterable[Any]) -> None:
 
 
 def _read_devices(into: Snapshot, rows: Iterable[Any]) -> None:
-    for id_, name, status, health, cpu, memory, storage, alloc, user, since, *mark in rows:
+    for row in rows:
+        id_, (allocation_id, user_id, allocated_at, *mark) = row[0], row[DEVICE_WIDTH:]
         if id_ not in into.devices:
-            into.devices[id_] = Device(
-                id_, name, DeviceStatus(status), Health(health), cpu, memory, storage
-            )
-            if alloc:
-                into.allocations[alloc] = Allocation(alloc, user, id_, since)
+            into.devices[id_] = to_device(row[:DEVICE_WIDTH])
+            if allocation_id:
+                held = Allocation(allocation_id, user_id, id_, allocated_at)
+                into.allocations[allocation_id] = held
         _read_mark(into, Aggregate.DEVICE, id_, mark)
 
 

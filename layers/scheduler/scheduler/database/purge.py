@@ -1,61 +1,120 @@
-"""Removes what is remembered about messages and requests after a month, in small bites."""
+"""Deletes what is past its retention, in chunks found by an index, each with its own commit.
+
+===========================================  ============================  ===================
+what                                         kept                          index
+===========================================  ============================  ===================
+message ids, redelivery notes, request keys  30 days                       ``due_purge``
+allocations that ended                       ALLOCATION_RETENTION_DAYS     ``due_purge``
+waiting entries, reservations, that ended    ALLOCATION_RETENTION_DAYS     ``due_purge``
+notifications with their deliveries          NOTIFICATION_RETENTION_DAYS   ``due_purge``
+outgoing events that were published          OUTGOING_RETENTION_DAYS       ``unpublished``
+===========================================  ============================  ===================
+
+The other tables have a row for each user or device ever known, which must stay: the mark of a
+deleted device is what keeps a late event from bringing it back.
+"""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
-
-from scheduler.database.retry import run_again_when_overtaken
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from pymysql.cursors import Cursor
+
     from scheduler.database.connection import Database
+    from scheduler.settings import RetentionSettings
 
-KEPT: Final = timedelta(days=30)
-"""A person may replay a dead letter weeks later; until then its neighbours must be known."""
+MESSAGES_KEPT: Final = timedelta(days=30)
+"""Operators may replay a dead letter weeks later; until then its duplicates must be recognised."""
 
-_CHUNK: Final = 1000
-"""Rows a statement: consumers wait for at most that many row locks."""
+CHUNK: Final = 1000
+"""Rows per statement; other transactions wait for at most that many row locks."""
 
-# Rows are found by the index of their age and deleted by key. A plain DELETE … ORDER BY … LIMIT
-# scans the whole table, waiting for every consumer's fresh rows, once most of it is old.
-_DELETE: Final = """
-    DELETE kept FROM {table} kept JOIN (
-        SELECT {key} FROM {table} FORCE INDEX (due_purge)
-        WHERE {age} < %s ORDER BY {age} LIMIT %s
-    ) old USING ({key})
+# Rows are found by the index of their age and deleted by key: a plain DELETE … ORDER BY … LIMIT
+# scans the whole table, waiting for every consumer's fresh rows, once most of it is old. The index
+# is forced because the optimizer would rather scan as well.
+_SELECT_OLD: Final = """
+    SELECT {key} FROM {table} FORCE INDEX ({index}) WHERE {age} < %s ORDER BY {age} LIMIT %s
 """
-_STATEMENTS: Final = tuple(
-    _DELETE.format(table=table, key=key, age=age)
-    for table, key, age in (
-        ("processed_messages", "queue, message_id", "processed_at"),
-        ("delivery_attempts", "queue, message_id", "last_at"),
-        ("idempotency_keys", "user_id, idempotency_key", "created_at"),
-    )
+_DELETE_OLD: Final = "DELETE kept FROM {table} kept JOIN ({select_old}) old USING ({key})"
+_DELETE_BY_KEY: Final = "DELETE FROM {table} WHERE {key} IN %s"
+
+
+class Retained(NamedTuple):
+    """Rows that are deleted some time after the moment in their column ``age``.
+
+    ``children`` are the table, and its column, of rows that are deleted with them.
+    """
+
+    table: str
+    age: str
+    key: str = "id"
+    found_by: str = "due_purge"
+    children: tuple[str, str] | None = None
+
+    @property
+    def select_old(self) -> str:
+        """Return the statement that finds the keys of old rows."""
+        return _SELECT_OLD.format(key=self.key, table=self.table, index=self.found_by, age=self.age)
+
+    @property
+    def delete_old(self) -> str:
+        """Return the statement that deletes old rows without children."""
+        return _DELETE_OLD.format(table=self.table, select_old=self.select_old, key=self.key)
+
+
+_MESSAGES: Final = (
+    Retained("processed_messages", "processed_at", "queue, message_id"),
+    Retained("delivery_attempts", "last_at", "queue, message_id"),
+    Retained("idempotency_keys", "created_at", "user_id, idempotency_key"),
 )
+_ALLOCATIONS: Final = (
+    Retained("allocations", "released_at", children=("allocation_extensions", "allocation_id")),
+    Retained("waiting", "ended_at"),
+    Retained("reservations", "ended_at"),
+)
+_NOTIFICATIONS: Final = Retained(
+    "notifications", "created_at", children=("notification_deliveries", "notification_id")
+)
+_OUTGOING: Final = Retained("outgoing_events", "published_at", found_by="unpublished")
 
 
-def purge(database: Database, now: datetime) -> Iterator[int]:
-    """Delete processed ids, delivery notes and request keys older than `KEPT`, chunk by chunk.
+def purge(database: Database, settings: RetentionSettings, now: datetime) -> Iterator[int]:
+    """Delete what is past its retention, chunk by chunk.
 
     Yields the number of rows each chunk removed, so that the caller may stop in between.
 
     Raises:
-        DatabaseUnavailableError: the database is away; what was deleted stays deleted.
+        DatabaseUnavailableError: the database is unavailable; what was deleted stays deleted.
     """
-    before = now - KEPT
-    for statement in _STATEMENTS:
-        removed = _CHUNK
-        while removed == _CHUNK:
-            removed = _delete(database, statement, before)
-            yield removed
+    allocations = timedelta(days=settings.allocation_retention_days)
+    for rows, kept in (
+        *((rows, MESSAGES_KEPT) for rows in _MESSAGES),
+        *((rows, allocations) for rows in _ALLOCATIONS),
+        (_NOTIFICATIONS, timedelta(days=settings.notification_retention_days)),
+        (_OUTGOING, timedelta(days=settings.outgoing_retention_days)),
+    ):
+        yield from _chunks(database, rows, now - kept)
 
 
-def _delete(database: Database, statement: str, before: datetime) -> int:
-    def run() -> int:
-        with database.transaction() as cursor:
-            return cursor.execute(statement, (before, _CHUNK))
+def _chunks(database: Database, rows: Retained, before: datetime) -> Iterator[int]:
+    removed = CHUNK
+    while removed == CHUNK:
+        removed = database.run(lambda cursor: _delete(cursor, rows, before))
+        yield removed
 
-    return run_again_when_overtaken(run)
+
+def _delete(cursor: Cursor, rows: Retained, before: datetime) -> int:
+    """Delete at most a chunk of old rows and return how many."""
+    if rows.children is None:
+        return cursor.execute(rows.delete_old, (before, CHUNK))
+    cursor.execute(rows.select_old, (before, CHUNK))
+    ids = tuple(id_ for (id_,) in cursor.fetchall())
+    if ids:
+        for table, key in (rows.children, (rows.table, rows.key)):
+            cursor.execute(_DELETE_BY_KEY.format(table=table, key=key), (ids,))
+    return len(ids)

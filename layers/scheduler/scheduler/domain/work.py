@@ -16,6 +16,7 @@ from scheduler.domain.reasons import ReleaseReason
 from scheduler.domain.state import State
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from scheduler.domain.state import Snapshot
@@ -32,7 +33,7 @@ class Work(State):
         snapshot: Snapshot,
         now: datetime,
         default_quota: Quota,
-        payment_failures: dict[str, int] | None = None,
+        payment_failures: Mapping[str, int] | None = None,
         actor: str = "",
     ) -> None:
         super().__init__(snapshot, now, default_quota)
@@ -60,8 +61,8 @@ class Work(State):
         """Return who or which message changes things now; empty for a schedule."""
         return self._actor or (f"event:{self._message}" if self._message else "")
 
-    def meet(self, aggregate: Aggregate, id_: str) -> None:
-        """Give a user or device nobody has heard of a row with defaults."""
+    def ensure_exists(self, aggregate: Aggregate, id_: str) -> None:
+        """Create the user or device with defaults if it is unknown."""
         if aggregate is Aggregate.USER and id_ not in self.users:
             self._put_user(self.user(id_))
         if aggregate is Aggregate.DEVICE and id_ not in self.devices:

@@ -13,7 +13,6 @@ from datetime import time, timedelta
 from time import sleep
 from typing import TYPE_CHECKING, Any, Final
 
-from scheduler.database.retry import run_again_when_overtaken
 from scheduler.database.times import to_sql
 from scheduler.notification.quiet_hours import QuietHours
 from scheduler.outbox.delivery import Delivery, Fate, Recipient, Result
@@ -111,20 +110,19 @@ class Claims:
         if self._found_nothing and not self._left(now):
             return []
 
-        def run() -> Sequence[tuple[Any, ...]]:
-            with self._database.transaction() as cursor:
-                cursor.execute(_DUE, (self._channel, now + _TOLERANCE, now, limit))
-                if not (ids := tuple(id_ for (id_,) in cursor.fetchall())):
-                    return ()
-                cursor.execute(_CLAIM, (until, ids))
-                return _contents(cursor, ids)
+        def claim(cursor: Cursor) -> Sequence[tuple[Any, ...]]:
+            cursor.execute(_DUE, (self._channel, now + _TOLERANCE, now, limit))
+            if not (ids := tuple(id_ for (id_,) in cursor.fetchall())):
+                return ()
+            cursor.execute(_CLAIM, (until, ids))
+            return _contents(cursor, ids)
 
-        rows = run_again_when_overtaken(run)
+        rows = self._database.run(claim)
         for _ in range(_TRIES):
             if rows or not self._left(now):
                 break
             sleep(_PAUSE)
-            rows = run_again_when_overtaken(run)
+            rows = self._database.run(claim)
         self._found_nothing = not rows
         return [_delivery(row, self._channel, until) for row in rows]
 
@@ -154,11 +152,7 @@ class Claims:
             self._run(_RELEASE, ids, claimed_until)
 
     def _run(self, statement: str, *parameters: object) -> None:
-        def run() -> None:
-            with self._database.transaction() as cursor:
-                cursor.execute(statement, parameters)
-
-        run_again_when_overtaken(run)
+        self._database.run(lambda cursor: cursor.execute(statement, parameters))
 
 
 def _contents(cursor: Cursor, ids: tuple[int, ...]) -> Sequence[tuple[Any, ...]]:

@@ -21,6 +21,7 @@ from scheduler.pipeline.outcome import Outcome, Verdict
 from scheduler.pipeline.redelivery import KILLED, Redeliveries, redelivered
 from scheduler.pipeline.settle import outbound, settle
 from scheduler.pipeline.transaction import BatchTransaction
+from scheduler.unit_of_work import UnitsOfWork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -54,7 +55,9 @@ class Consumer:
         self._nudge = Nudge(self._publisher)
         database = database or Database(settings)
         quota = Quota(settings.default_max_devices)
-        self._transaction = BatchTransaction(database, ledger, quota, clock, new_id, brake=brake)
+        units = UnitsOfWork(database, quota, self._note_news, clock, new_id)
+        self._transaction = BatchTransaction(units, ledger, brake)
+        self._left_news = False
         self._redeliveries = Redeliveries(database, clock)
 
     def handle(self, event: object, context: object = None) -> dict[str, int]:
@@ -65,11 +68,16 @@ class Consumer:
                 redelivers the batch, and what was committed is recognised as done.
         """
         invocation = _Invocation(Isolation(self._transaction, Deadline.of(context)), Counter())
+        self._left_news = False
         for queue, records in decode(event):
             self._consume_queue(queue, records, invocation)
-        if invocation.left_work:
+        if self._left_news:
             self._nudge.send()
         return dict(invocation.totals)
+
+    def _note_news(self) -> None:
+        """Nudge the dispatcher once, after the whole invocation, not after each commit."""
+        self._left_news = True
 
     def _consume_queue(
         self, queue: str, records: Sequence[Message | Undecodable], invocation: _Invocation
@@ -99,7 +107,6 @@ class Consumer:
     def _settle(
         self, queue: str, outcomes: Sequence[Outcome], started: float, invocation: _Invocation
     ) -> None:
-        invocation.left_work |= any(one.notified or one.released for one in outcomes)
         batch = [settle(outcome, self._max_retries) for outcome in outcomes]
         now = self._clock()
         try:
@@ -134,8 +141,6 @@ class _Invocation:
     def __init__(self, isolation: Isolation, totals: Counter[str]) -> None:
         self.isolation = isolation
         self.totals = totals
-        self.left_work = False
-        """Whether somebody is to be told something."""
 
 
 _SURVIVED: Final = {Verdict.INVALID, Verdict.FAILED, Verdict.PARKED, Verdict.HELD}

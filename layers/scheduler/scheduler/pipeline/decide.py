@@ -81,7 +81,7 @@ def _apply(parsed: Parsed, work: Work, handling: Handling, brake: Brake | None) 
     released, notified = len(work.releases), len(work.notices)
     work.begin(parsed.key)
     try:
-        work.meet(event.aggregate, event.subject_id)
+        work.ensure_exists(event.aggregate, event.subject_id)
         handling.rule(event, work)
         work.advance(event.guard, event.aggregate, event.subject_id, event.stamp)
     except Exception as error:  # noqa: BLE001 - whatever a rule raises is its message's failure only

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from scheduler.database.connection import DatabaseUnavailableError
-from scheduler.database.retry import is_waiting
+from scheduler.bisection import bisect
+from scheduler.database.errors import DatabaseUnavailableError, is_lock_wait
 from scheduler.payments.errors import PaymentsUnavailableError
 from scheduler.pipeline.outcome import Outcome, Verdict
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from scheduler.pipeline.rules import Handling
     from scheduler.pipeline.transaction import BatchTransaction
 
-_PATIENCE: Final = (0.2, 0.5, 1.0)
-"""Seconds between tries while the database is away: a failover of the connection, not of RDS."""
+_RETRY_DELAYS: Final = (0.2, 0.5, 1.0)
+"""Seconds between attempts of an invocation while the database is unavailable: long enough for a
+connection that fails over, not for a whole RDS failover."""
 
 
 class Isolation:
@@ -34,43 +35,32 @@ class Isolation:
         self._transaction = transaction
         self._deadline = deadline
         self._sleep = sleep
-        self._patience = iter(_PATIENCE)
+        self._delays = iter(_RETRY_DELAYS)
 
     def apply(self, batch: Sequence[Parsed], handling: Handling) -> list[Outcome]:
         """Return an outcome for every message; never raises.
 
-        A message whose statement fails is found in O(log n) transactions. While the database or
-        DynamoDB is away, or when no time is left, messages are parked.
+        While the database or DynamoDB is unavailable, or when no time is left, messages are parked.
         """
-        if self._deadline.passed:
-            return _parked(batch, "no time left in this invocation")
-        try:
-            return self._transaction.apply(batch, handling)
-        except (DatabaseUnavailableError, PaymentsUnavailableError) as error:
-            return self._wait_and_apply(batch, handling, error)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it must not cost the neighbours
-            return self._halve(batch, handling, error)
+        results = bisect(batch, lambda part: self._attempt(part, handling), _failed)
+        return [outcome for outcomes in results for outcome in outcomes]
 
-    def _wait_and_apply(
-        self, batch: Sequence[Parsed], handling: Handling, error: Exception
-    ) -> list[Outcome]:
-        pause = next(self._patience, None)
-        if pause is None:
-            return _parked(batch, f"{type(error).__name__}: {error}")
-        self._sleep(pause)
-        return self.apply(batch, handling)
+    def _attempt(self, batch: Sequence[Parsed], handling: Handling) -> list[Outcome]:
+        while not self._deadline.passed:
+            try:
+                return self._transaction.apply(batch, handling)
+            except (DatabaseUnavailableError, PaymentsUnavailableError) as error:
+                delay = next(self._delays, None)
+                if delay is None:
+                    return _parked(batch, f"{type(error).__name__}: {error}")
+                self._sleep(delay)
+        return _parked(batch, "no time left in this invocation")
 
-    def _halve(
-        self, batch: Sequence[Parsed], handling: Handling, error: Exception
-    ) -> list[Outcome]:
-        if len(batch) == 1:
-            (parsed,) = batch
-            if is_waiting(error):
-                return _parked(batch, f"others hold its rows: {error}")
-            text = f"{type(error).__name__}: {error}"
-            return [Outcome(parsed.message, Verdict.FAILED, parsed, text)]
-        middle = len(batch) // 2
-        return [*self.apply(batch[:middle], handling), *self.apply(batch[middle:], handling)]
+
+def _failed(parsed: Parsed, error: Exception) -> list[Outcome]:
+    if is_lock_wait(error):
+        return _parked([parsed], f"other transactions hold its rows: {error}")
+    return [Outcome(parsed.message, Verdict.FAILED, parsed, f"{type(error).__name__}: {error}")]
 
 
 def _parked(batch: Sequence[Parsed], why: str) -> list[Outcome]:

@@ -15,9 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from scheduler.database import deliveries
-from scheduler.database.connection import DatabaseUnavailableError
-from scheduler.database.retry import run_again_when_overtaken
+from scheduler.database import redelivery_notes
+from scheduler.database.errors import DatabaseUnavailableError
 from scheduler.messaging.record import Undecodable
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
 
@@ -71,15 +70,19 @@ class Redeliveries:
     def note(self, queue: str, keys: set[str]) -> None:
         """Count an attempt that begins now. Without a database nothing begins anyway."""
         self._quietly(
-            queue, keys, lambda cursor: deliveries.note(cursor, queue, sorted(keys), self._clock())
+            queue,
+            keys,
+            lambda cursor: redelivery_notes.note(cursor, queue, sorted(keys), self._clock()),
         )
 
     def forget(self, queue: str, keys: set[str]) -> None:
         """Drop the notes of messages that are settled."""
-        self._quietly(queue, keys, lambda cursor: deliveries.forget(cursor, queue, keys))
+        self._quietly(queue, keys, lambda cursor: redelivery_notes.forget(cursor, queue, keys))
 
     def _attempts(self, queue: str, keys: set[str]) -> dict[str, int]:
-        noted = self._quietly(queue, keys, lambda cursor: deliveries.attempts(cursor, queue, keys))
+        noted = self._quietly(
+            queue, keys, lambda cursor: redelivery_notes.attempts(cursor, queue, keys)
+        )
         return noted or {}
 
     def _quietly(self, queue: str, keys: set[str], action: Callable[[Cursor], T]) -> T | None:
@@ -87,12 +90,8 @@ class Redeliveries:
         if not keys or queue not in WORK_QUEUE_BY_NAME:
             return None
 
-        def run() -> T:
-            with self._database.transaction() as cursor:
-                return action(cursor)
-
         try:
-            return run_again_when_overtaken(run)
+            return self._database.run(action)
         except DatabaseUnavailableError:
             return None
 

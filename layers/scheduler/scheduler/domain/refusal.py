@@ -1,4 +1,4 @@
-"""Why a user does not get a device, or does not keep it longer."""
+"""Why a user does not get a device, or cannot keep it longer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Refusal(StrEnum):
-    """The cause of a refusal, as clients know it."""
+    """The cause of a refusal; the value is the error code that clients see."""
 
     USER_DELETED = "user_deleted"
     USER_SUSPENDED = "user_suspended"
@@ -26,45 +26,45 @@ class Refusal(StrEnum):
     SLOT_TAKEN = "slot_taken"
 
 
-_SENTENCES: Final = {
+_MESSAGES: Final = {
     Refusal.USER_DELETED: "the account was deleted",
     Refusal.USER_SUSPENDED: "the account is suspended",
     Refusal.BILLING_HOLD: "the account is on hold until a payment arrives",
-    Refusal.QUOTA_EXCEEDED: "the quota leaves no room for this device",
-    Refusal.NO_DEVICE_AVAILABLE: "no device that meets the wishes is free",
+    Refusal.QUOTA_EXCEEDED: "the quota does not allow this device",
+    Refusal.NO_DEVICE_AVAILABLE: "no device that meets the requirements is free",
     Refusal.NOT_ACTIVE: "the allocation has ended",
-    Refusal.DURATION_EXCEEDED: "no allocation may last that long",
-    Refusal.DEVICE_RESERVED: "the device is reserved for somebody else",
-    Refusal.SLOT_TAKEN: "no device that meets the wishes is free all the time",
+    Refusal.DURATION_EXCEEDED: "the allocation would exceed the maximum duration",
+    Refusal.DEVICE_RESERVED: "the device is reserved by another user",
+    Refusal.SLOT_TAKEN: "no device that meets the requirements is free for the whole slot",
 }
 
 
 @dataclass
 class RefusedError(Exception):
-    """A user does not get a device, or not for longer; ``details`` says what stood against it."""
+    """A request was refused; ``details`` holds the figures behind the refusal."""
 
     refusal: Refusal
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return _SENTENCES[self.refusal]
+        return _MESSAGES[self.refusal]
 
 
 def require_existing(user: User) -> None:
-    """Return if the user was not deleted.
+    """Check that the user was not deleted.
 
     Raises:
-        RefusedError: he was; nothing about him changes any more.
+        RefusedError: the user was deleted; deleted users do not change any more.
     """
     if user.status is UserStatus.DELETED:
         raise RefusedError(Refusal.USER_DELETED)
 
 
 def require_may_allocate(user: User) -> None:
-    """Return if nothing but the quota limits what the user may hold.
+    """Check that the user may hold devices at all; the quota is checked elsewhere.
 
     Raises:
-        RefusedError: he is deleted or suspended, or his account is on hold.
+        RefusedError: the user is deleted, suspended or on billing hold.
     """
     require_existing(user)
     if user.status is UserStatus.SUSPENDED:

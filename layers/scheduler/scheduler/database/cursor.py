@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 
-class Answer:
-    """What the server says to a statement that was sent ahead."""
+class PendingResult:
+    """The result of a statement that was sent without waiting for the server's answer."""
 
-    def __init__(self, await_answer: Callable[[Answer], None]) -> None:
+    def __init__(self, await_answer: Callable[[PendingResult], None]) -> None:
         self._await = await_answer
         self._rows: Sequence[tuple[Any, ...]] | None = None
 
@@ -52,9 +52,9 @@ class BulkCursor(Cursor):
     def __init__(self, connection: Any) -> None:  # noqa: ANN401 - PyMySQL's Connection
         super().__init__(connection)
         self._pipelining = False
-        self._unanswered: deque[Answer] = deque()
+        self._unanswered: deque[PendingResult] = deque()
 
-    def ask(self, query: str, args: tuple[object, ...]) -> Answer:
+    def ask(self, query: str, args: tuple[object, ...]) -> PendingResult:
         """Send a query without waiting for its answer, to send more meanwhile.
 
         The server answers in the order of sending, and goes on after a statement that it refused:
@@ -106,13 +106,13 @@ class BulkCursor(Cursor):
         rows: int = super()._query(query)  # type: ignore[misc]
         return rows
 
-    def _send(self, query: Any) -> Answer:  # noqa: ANN401 - text or bytes
+    def _send(self, query: Any) -> PendingResult:  # noqa: ANN401 - text or bytes
         self.connection._execute_command(COMMAND.COM_QUERY, query)  # type: ignore[attr-defined]  # noqa: SLF001
-        answer = Answer(self._await_answers)
+        answer = PendingResult(self._await_answers)
         self._unanswered.append(answer)
         return answer
 
-    def _await_answers(self, until: Answer | None = None) -> None:
+    def _await_answers(self, until: PendingResult | None = None) -> None:
         """Read the answers up to one, or all; raise the first refusal if there are any."""
         refused: MySQLError | None = None
         while self._unanswered:

@@ -1,0 +1,117 @@
+"""One pass over active allocations that a search finds, decided on under their locks.
+
+A page is read without locks. Then the rows of its users are locked, except those that another
+transaction holds (they come again in a minute), the search is repeated among them, and only what
+is still found is worked on: it may have been released, extended or expired meanwhile. Devices are
+not waited for either: one that is locked for long must not keep all others allocated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from aws_lambda_powertools import Logger
+
+from scheduler.bisection import bisect
+from scheduler.database import load
+from scheduler.database.active_allocations import FoundAllocation
+from scheduler.database.errors import DatabaseUnavailableError, is_lock_wait
+from scheduler.domain.work import Work
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from housekeeping.tools import Tools
+    from scheduler.database.active_allocations import AllocationSearch
+    from scheduler.domain.model import Allocation
+    from scheduler.observability.emf import Metrics
+    from scheduler.unit_of_work import UnitOfWork
+
+_MAX_NAMED: Final = 20
+"""Allocations that an error names."""
+
+_logger: Final = Logger()
+
+Decision: TypeAlias = Callable[[Work, "Allocation", FoundAllocation], None]
+"""Records in the work what becomes of an allocation."""
+
+
+class SomeFailedError(Exception):
+    """Some of the allocations found could not be worked on; all others were."""
+
+
+class SearchPass:
+    """One pass over everything that a search finds. Iterate once: the work of each transaction.
+
+    Raises:
+        SomeFailedError: at the end, if the transaction of some allocations failed, alone as well.
+        DatabaseUnavailableError: the database is unavailable; what was yielded is committed.
+    """
+
+    def __init__(self, tools: Tools, search: AllocationSearch, decide: Decision) -> None:
+        self._tools = tools
+        self._search = search
+        self._decide = decide
+        self._failed: list[str] = []
+
+    def __iter__(self) -> Iterator[Work]:
+        after: FoundAllocation | None = None
+        while page := self._page(after):
+            yield from filter(None, bisect(page, self._attempt, self._give_up, _isolates))
+            after = page[-1]
+        if self._failed:
+            named = ", ".join(self._failed[:_MAX_NAMED])
+            raise SomeFailedError(f"{len(self._failed)} allocations failed: {named}")
+
+    def _page(self, after: FoundAllocation | None) -> list[FoundAllocation]:
+        with self._tools.database.transaction() as cursor:
+            return self._search.page(cursor, after)
+
+    def _attempt(self, page: Sequence[FoundAllocation]) -> Work | None:
+        return self._tools.units.run(lambda unit: self._change(unit, page))
+
+    def _give_up(self, found: FoundAllocation, error: Exception) -> Work | None:
+        details = {"allocation_id": found.id}
+        _logger.error("Allocation failed", exc_info=error, extra=details)
+        self._failed.append(found.id)
+        return None
+
+    def _change(self, unit: UnitOfWork, page: Sequence[FoundAllocation]) -> Work:
+        free = load.free_users(unit.cursor, {found.user_id for found in page}).users
+        _log_locked("Users", len({found.user_id for found in page}) - len(free))
+        ids = [found.id for found in page if found.user_id in free]
+        still = self._search.again(unit.cursor, ids)
+        busy = load.busy_devices(unit.cursor, {found.device_id for found in still})
+        _log_locked("Devices", len(busy))
+        still = [found for found in still if found.device_id not in busy]
+        work = unit.lock(devices={found.device_id for found in still})
+        for found in still:
+            self._decide(work, _allocation(work, found), found)
+        return work
+
+
+def report_releases(verb: str, work: Work, metrics: Metrics) -> None:
+    """Log and count the allocations that a transaction ended, if any."""
+    for release in work.releases.values():
+        metrics.add("scheduler_auto_release_total", 1, reason=release.reason.code)
+    if ids := list(work.releases):
+        _logger.info("%s %d allocations", verb, len(ids), extra={"allocation_ids": ids})
+
+
+def _allocation(work: Work, found: FoundAllocation) -> Allocation:
+    for held in work.active_allocations(device=found.device_id):
+        if held.id == found.id:
+            return held
+    raise LookupError(f"device {found.device_id} of allocation {found.id} has no row")
+
+
+def _log_locked(what: str, count: int) -> None:
+    if count:
+        message = f"{what} are locked by other transactions; the next run tries again"
+        _logger.info(message, extra={what.lower(): count})
+
+
+def _isolates(error: Exception) -> bool:
+    # Halving would only wait for the lock again, once for each half.
+    return not isinstance(error, DatabaseUnavailableError) and not is_lock_wait(error)

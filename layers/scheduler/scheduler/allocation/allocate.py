@@ -1,0 +1,180 @@
+"""Allocates devices to users: any number of requests in one transaction of a few statements."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from scheduler.allocation.device_picker import DevicePicker, PoolContendedError
+from scheduler.allocation.idempotency import IdempotencyKey, IdempotencyKeys, KeyReusedError
+from scheduler.database import allocations
+from scheduler.database.allocations import AllocationRecord, AllocationStatus
+from scheduler.domain.guard import Aggregate
+from scheduler.domain.quota import Requirements, headroom
+from scheduler.domain.refusal import RefusedError, require_may_allocate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from scheduler.domain.changes import Grant
+    from scheduler.domain.work import Work
+    from scheduler.settings import AllocationStrategy
+    from scheduler.unit_of_work import UnitOfWork, UnitsOfWork
+
+
+_RETRY_DELAYS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, *(0.32,) * 40)
+"""Seconds between attempts while other transactions hold every suitable device; shorter in all
+than the timeout of a request."""
+
+AllocationResult: TypeAlias = AllocationRecord | RefusedError | KeyReusedError
+"""What a request led to: an allocation, or the reason why not."""
+
+
+class AlreadyWaitingError(Exception):
+    """The request came before and was queued; its entry has not been served."""
+
+    def __init__(self, entry_id: str) -> None:
+        super().__init__(entry_id)
+        self.entry_id = entry_id
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationRequest:
+    """A request for a device; with an idempotency key it may be repeated without effect.
+
+    With ``wait``, the request is queued (`scheduler.allocation.waiting_line`) if no device is free.
+    """
+
+    user_id: str
+    minutes: int
+    requirements: Requirements
+    idempotency_key: str | None = None
+    wait: bool = False
+    priority: int = 0
+
+    @property
+    def key(self) -> IdempotencyKey | None:
+        """Return the idempotency key of the request, if it has one."""
+        return IdempotencyKey(self.user_id, self.idempotency_key) if self.idempotency_key else None
+
+    @property
+    def content(self) -> dict[str, object]:
+        """Return what must be equal in a repeated request."""
+        sizes = {"cpu": self.requirements.cpu_cores, "memory": self.requirements.memory_mb}
+        line: dict[str, object] = {"wait": True, "priority": self.priority} if self.wait else {}
+        return {"minutes": self.minutes, **sizes, **line}
+
+
+class Allocator:
+    """Allocates devices to users. Not thread-safe."""
+
+    def __init__(
+        self,
+        units: UnitsOfWork,
+        strategy: AllocationStrategy,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._units = units
+        self._strategy = strategy
+        self._sleep = sleep
+
+    def allocate(self, request: AllocationRequest, actor: str) -> AllocationRecord:
+        """Allocate a device to a user; see `allocate_all`.
+
+        Raises:
+            RefusedError: the user may not allocate, their quota does not allow the device, or no
+                suitable device is free.
+            KeyReusedError: the idempotency key belongs to another request.
+        """
+        (result,) = self.allocate_all([request], actor)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def allocate_all(
+        self, requests: Sequence[AllocationRequest], actor: str
+    ) -> list[AllocationResult]:
+        """Allocate devices in the order of the requests, each of which succeeds or fails alone.
+
+        A user without a row gets one with the default quota. The number of statements depends on
+        the number of different requirements, not on the number of requests.
+
+        Args:
+            requests: of two with the same user and key, the second finds the first.
+            actor: who asks, for the history.
+
+        Raises:
+            AlreadyWaitingError: a repeated request that was queued before and still waits.
+            PoolContendedError, SnapshotMovedError, pymysql.MySQLError: transaction conflicts
+                exhausted the retries; nothing was allocated.
+            DatabaseUnavailableError: the database is unavailable.
+        """
+        for delay in _RETRY_DELAYS:
+            try:
+                return self._units.run(lambda unit: self._allocate(unit, requests, actor))
+            except PoolContendedError:
+                # Without holding any lock, and out of step with the other contenders.
+                self._sleep(random.uniform(delay / 2, delay))  # noqa: S311 - not a secret
+        return self._units.run(lambda unit: self._allocate(unit, requests, actor))
+
+    def _allocate(
+        self, unit: UnitOfWork, requests: Sequence[AllocationRequest], actor: str
+    ) -> list[AllocationResult]:
+        work = unit.lock(users={one.user_id for one in requests}, actor=actor)
+        keys = IdempotencyKeys(unit.cursor, {one.key for one in requests if one.key})
+        wanted = Counter(one.requirements for one in requests)
+        picker = DevicePicker(unit.cursor, self._strategy, wanted)
+        results = [self._try(unit, work, keys, picker, one) for one in requests]
+        unit.also(lambda: keys.write(work.now))
+        found = {id_: _new_record(work, picker, grant) for id_, grant in work.grants.items()}
+        before = [one for one in results if isinstance(one, str) and one not in found]
+        found |= allocations.by_id(unit.cursor, before)
+        if missing := [one for one in before if one not in found]:
+            raise AlreadyWaitingError(missing[0])
+        return [found[one] if isinstance(one, str) else one for one in results]
+
+    def _try(
+        self,
+        unit: UnitOfWork,
+        work: Work,
+        keys: IdempotencyKeys,
+        picker: DevicePicker,
+        request: AllocationRequest,
+    ) -> str | RefusedError | KeyReusedError:
+        """Return the id of the allocation, new or from before, or the refusal."""
+        try:
+            if before := keys.recall(request.key, request.content):
+                return before
+            require_may_allocate(work.user(request.user_id))
+            until = work.now + timedelta(minutes=request.minutes)
+            limit = headroom(work, request.user_id, request.requirements)
+            device = picker.take(request.requirements, limit, until)
+        except (RefusedError, KeyReusedError) as refusal:
+            return refusal
+        id_ = unit.new_id()
+        work.ensure_exists(Aggregate.USER, request.user_id)
+        work.allocate(id_, request.user_id, device, until)
+        keys.remember(request.key, request.content, id_)
+        return id_
+
+
+def _new_record(work: Work, picker: DevicePicker, grant: Grant) -> AllocationRecord:
+    """Return what the database will hold of a new allocation."""
+    allocation = grant.allocation
+    return AllocationRecord(
+        allocation.id,
+        allocation.user_id,
+        allocation.device_id,
+        work.device(allocation.device_id).name,
+        AllocationStatus.ALLOCATED,
+        allocation.allocated_at,
+        grant.expires_at,
+        None,
+        None,
+        None,
+        *picker.adb_address(allocation.device_id),
+    )

@@ -1,1 +1,0 @@
-"""Devices promised for a time to come."""

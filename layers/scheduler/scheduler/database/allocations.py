@@ -1,0 +1,189 @@
+"""Allocations as they are read: single ones, a user's list, their history, what users hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from scheduler.database.rows import DEVICE_COLUMNS, DEVICE_WIDTH, to_device
+from scheduler.domain.model import Allocation
+from scheduler.domain.state import Snapshot
+from scheduler.ids import is_uuid
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+    from datetime import datetime
+
+    from pymysql.cursors import Cursor
+
+
+class AllocationStatus(StrEnum):
+    """The state of an allocation."""
+
+    ALLOCATED = "ALLOCATED"
+    RELEASED = "RELEASED"
+    EXPIRED = "EXPIRED"
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationRecord:
+    """An allocation, active or ended, with what the user needs to reach the device.
+
+    The duration is in seconds.
+    """
+
+    id: str
+    user_id: str
+    device_id: str
+    device_name: str | None
+    status: AllocationStatus
+    allocated_at: datetime
+    expires_at: datetime
+    released_at: datetime | None
+    duration_seconds: int | None
+    release_reason: str | None
+    adb_host: str | None
+    adb_port: int | None
+
+
+class Position(NamedTuple):
+    """The last allocation of a page."""
+
+    allocated_at: datetime
+    id: str
+
+
+class Action(StrEnum):
+    """What can happen to an allocation."""
+
+    ALLOCATED = "allocated"
+    EXTENDED = "extended"
+    RELEASED = "released"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An entry of an allocation's history.
+
+    ``cause`` is ``user:<id>`` or ``event:<queue>:<message id>``; None for a schedule, or where
+    the cause was not recorded.
+    """
+
+    at: datetime
+    action: Action
+    cause: str | None
+    code: str | None = None
+    reason: str | None = None
+    expires_at: datetime | None = None
+
+
+_SELECT: Final = """
+    SELECT a.id, a.user_id, a.device_id, d.name, a.status, a.allocated_at, a.expires_at,
+           a.released_at, a.duration_seconds, a.release_reason, d.adb_host, d.adb_port
+    FROM allocations a LEFT JOIN devices d ON d.id = a.device_id
+"""
+_BY_ID: Final = f"{_SELECT} WHERE a.id IN %s"
+_NEWEST: Final = "ORDER BY a.allocated_at DESC, a.id DESC LIMIT %s"
+# Written out because MariaDB makes no range of (allocated_at, id) < (…).
+_BEFORE: Final = "AND a.allocated_at <= %s AND (a.allocated_at < %s OR a.id < %s)"
+_OF_USER: Final = f"{_SELECT} WHERE a.user_id = %s {{status}} {{position}} {_NEWEST}"
+
+_BEGIN_AND_END: Final = """
+    SELECT status, allocated_at, allocated_by, released_at, released_by, release_code,
+           release_reason
+    FROM allocations WHERE id = %s
+"""
+_EXTENSIONS: Final = """
+    SELECT extended_at, extended_by, expires_at FROM allocation_extensions
+    WHERE allocation_id = %s ORDER BY id
+"""
+_HELD_BY_USERS: Final = f"""
+    SELECT {DEVICE_COLUMNS}, a.id, a.user_id, a.allocated_at
+    FROM allocations a FORCE INDEX (active_by_user) JOIN devices d ON d.id = a.device_id
+    WHERE a.user_id IN %s AND a.status = 'ALLOCATED'
+"""  # noqa: S608 - constants
+
+
+def find(cursor: Cursor, allocation_id: str) -> AllocationRecord | None:
+    """Return an allocation; None if there is none with that id."""
+    return by_id(cursor, [allocation_id]).get(allocation_id)
+
+
+def by_id(cursor: Cursor, allocation_ids: Iterable[str]) -> dict[str, AllocationRecord]:
+    """Return the allocations that exist among the given ids."""
+    wanted = tuple(filter(is_uuid, allocation_ids))
+    if not wanted:
+        return {}
+    cursor.execute(_BY_ID, (wanted,))
+    return {row[0]: _record(row) for row in cursor.fetchall()}
+
+
+def of_user(
+    cursor: Cursor,
+    user_id: str,
+    status: AllocationStatus | None,
+    before: Position | None,
+    limit: int,
+) -> list[AllocationRecord]:
+    """Return a user's allocations, newest first.
+
+    Args:
+        cursor: of a transaction.
+        user_id: the user.
+        status: only allocations in this state; None means all.
+        before: the last allocation of the previous page; None starts at the newest.
+        limit: how many at most.
+    """
+    parameters: list[object] = [user_id]
+    if status:
+        parameters.append(status)
+    if before:
+        parameters += [before.allocated_at, before.allocated_at, before.id]
+    statement = _OF_USER.format(
+        status="AND a.status = %s" if status else "", position=_BEFORE if before else ""
+    )
+    cursor.execute(statement, (*parameters, limit))
+    return [_record(row) for row in cursor.fetchall()]
+
+
+def history(cursor: Cursor, allocation_id: str) -> list[Change]:
+    """Return an allocation's history, oldest first; empty if there is none with that id."""
+    return list(_history(cursor, allocation_id))
+
+
+def held_by(cursor: Cursor, users: Collection[str]) -> Snapshot:
+    """Return the active allocations of users and their devices, without locking the devices.
+
+    The users' rows must be locked: while they are, nobody else changes what the users hold.
+    """
+    cursor.execute(_HELD_BY_USERS, (tuple(users),))
+    snapshot = Snapshot()
+    for row in cursor.fetchall():
+        device = to_device(row[:DEVICE_WIDTH])
+        id_, user_id, allocated_at = row[DEVICE_WIDTH:]
+        snapshot.devices[device.id] = device
+        snapshot.allocations[id_] = Allocation(id_, user_id, device.id, allocated_at)
+    return snapshot
+
+
+def _history(cursor: Cursor, allocation_id: str) -> Iterator[Change]:
+    cursor.execute(_BEGIN_AND_END, (allocation_id,))
+    row = cursor.fetchone()
+    if row is None:
+        return
+    status, allocated_at, allocated_by, released_at, released_by, code, reason = row
+    yield Change(allocated_at, Action.ALLOCATED, allocated_by)
+    cursor.execute(_EXTENSIONS, (allocation_id,))
+    for at, by, until in cursor.fetchall():
+        yield Change(at, Action.EXTENDED, by, expires_at=until)
+    if released_at:
+        expired = status == AllocationStatus.EXPIRED
+        action = Action.EXPIRED if expired else Action.RELEASED
+        yield Change(released_at, action, released_by, code, reason)
+
+
+def _record(row: tuple[Any, ...]) -> AllocationRecord:
+    id_, user_id, device_id, name, status, *rest = row
+    return AllocationRecord(id_, user_id, device_id, name, AllocationStatus(status), *rest)

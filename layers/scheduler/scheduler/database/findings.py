@@ -1,0 +1,107 @@
+"""What the reconciler looks for: rows that contradict each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+    from datetime import datetime
+
+    from pymysql.cursors import Cursor
+
+    from scheduler.domain.notices import Channel
+
+LIMIT: Final = 500
+"""Findings per run; the next run finds the rest."""
+
+_ALLOCATED_WITHOUT_HOLDER: Final = """
+    SELECT d.id FROM devices d LEFT JOIN allocations a ON a.active_device_id = d.id
+    WHERE d.status = 'allocated' AND a.id IS NULL
+    ORDER BY d.id LIMIT %s
+"""
+_HELD_BUT_AVAILABLE: Final = """
+    SELECT d.id FROM allocations a FORCE INDEX (due_expiry) JOIN devices d ON d.id = a.device_id
+    WHERE a.status = 'ALLOCATED' AND d.status = 'available'
+    ORDER BY d.id LIMIT %s
+"""
+_ALLOCATIONS_OF_UNKNOWN: Final = """
+    SELECT a.id FROM allocations a
+    LEFT JOIN users u ON u.id = a.user_id
+    LEFT JOIN devices d ON d.id = a.device_id
+    WHERE a.status = 'ALLOCATED' AND (u.id IS NULL OR d.id IS NULL)
+    LIMIT %s
+"""
+# A user who chose channels may have chosen none, unless the notification is urgent.
+_MISSING_DELIVERIES: Final = """
+    SELECT n.id, n.user_id, n.dedupe_key
+    FROM notifications n {index}
+    JOIN users u ON u.id = n.user_id
+    LEFT JOIN notification_preferences p ON p.user_id = n.user_id
+    LEFT JOIN notification_deliveries d ON d.notification_id = n.id
+    WHERE {which} AND d.id IS NULL AND u.status <> 'deleted'
+        AND (n.urgent OR p.user_id IS NULL OR JSON_LENGTH(p.channels) = 0)
+"""
+_RECENT_WITHOUT_DELIVERIES: Final = f"""
+    {_MISSING_DELIVERIES.format(index="FORCE INDEX (due_purge)", which="n.created_at >= %s")}
+    ORDER BY n.created_at LIMIT %s
+"""
+_STILL_WITHOUT_DELIVERIES: Final = _MISSING_DELIVERIES.format(
+    index="", which="n.id IN %s AND n.user_id IN %s"
+)
+_DELIVERIES: Final = """
+    INSERT INTO notification_deliveries (notification_id, channel, next_attempt_at)
+    VALUES (%s, %s, %s)
+"""
+
+
+class BareNotification(NamedTuple):
+    """A notification without any delivery."""
+
+    id: str
+    user_id: str
+    dedupe_key: str
+
+
+def devices_allocated_without_holder(cursor: Cursor) -> list[str]:
+    """Return devices that say they are allocated though nobody holds them."""
+    return _ids(cursor, _ALLOCATED_WITHOUT_HOLDER)
+
+
+def held_devices_marked_available(cursor: Cursor) -> list[str]:
+    """Return devices that say they are available though a user holds them."""
+    return _ids(cursor, _HELD_BUT_AVAILABLE)
+
+
+def allocations_of_unknown(cursor: Cursor) -> list[str]:
+    """Return active allocations whose user or device has no row."""
+    return _ids(cursor, _ALLOCATIONS_OF_UNKNOWN)
+
+
+def notifications_without_deliveries(cursor: Cursor, since: datetime) -> list[BareNotification]:
+    """Return notifications that were created since a time and have no delivery."""
+    cursor.execute(_RECENT_WITHOUT_DELIVERIES, (since, LIMIT))
+    return [BareNotification(*row) for row in cursor.fetchall()]
+
+
+def still_without_deliveries(
+    cursor: Cursor, notifications: Sequence[BareNotification], users: Collection[str]
+) -> list[BareNotification]:
+    """Return those notifications of some users, whose rows are locked, that have no delivery."""
+    ids = tuple(one.id for one in notifications)
+    cursor.execute(_STILL_WITHOUT_DELIVERIES, (ids, tuple(users)))
+    return [BareNotification(*row) for row in cursor.fetchall()]
+
+
+def add_deliveries(
+    cursor: Cursor, deliveries: Iterable[tuple[str, Channel]], due: datetime
+) -> None:
+    """Insert deliveries (notification id and channel), due at a time."""
+    rows = [(id_, channel, due) for id_, channel in deliveries]
+    if rows:
+        cursor.executemany(_DELIVERIES, rows)
+
+
+def _ids(cursor: Cursor, statement: str) -> list[str]:
+    cursor.execute(statement, (LIMIT,))
+    return [id_ for (id_,) in cursor.fetchall()]

@@ -1,0 +1,222 @@
+"""Reservations: every statement on the table ``reservations``.
+
+Whoever changes a reservation has locked the row of its user.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from scheduler.database.errors import SnapshotMovedError
+from scheduler.database.rows import DEVICE_COLUMNS, to_device
+from scheduler.domain.quota import Requirements
+from scheduler.domain.reservation import Reservation, ReservationStatus, Slot, earliest_gap
+from scheduler.ids import is_uuid
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from pymysql.cursors import Cursor
+
+    from scheduler.domain.model import Device
+    from scheduler.domain.quota import Headroom
+
+_COLUMNS: Final = """
+    r.id, r.user_id, r.device_id, r.starts_at, r.ends_at, r.min_cpu_cores, r.min_memory_mb,
+    r.status, r.created_at, r.ended_at
+"""
+_ONE: Final = f"SELECT {_COLUMNS} FROM reservations r WHERE r.id = %s"  # noqa: S608 - a constant
+_OF_USER: Final = f"""
+    SELECT {_COLUMNS} FROM reservations r FORCE INDEX (by_user)
+    WHERE r.user_id = %s AND r.status = 'RESERVED' ORDER BY r.starts_at, r.id
+"""  # noqa: S608 - a constant
+# Whoever looks for a free slot waits here for whoever has found one and not yet committed. The
+# upsert locks the row even if it exists. Taken after the user's row and before the device's.
+_BOOKING_MUTEX: Final = """
+    INSERT INTO mutexes (name) VALUES ('reservations') ON DUPLICATE KEY UPDATE name = VALUES(name)
+"""
+_RESERVE: Final = """
+    INSERT INTO reservations
+        (id, user_id, device_id, starts_at, ends_at, min_cpu_cores, min_memory_mb, created_at)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+"""
+_END: Final = "UPDATE reservations SET status = %s, ended_at = %s WHERE id IN %s"
+_RESERVED_FROM: Final = """
+    SELECT device_id, MIN(starts_at) FROM reservations FORCE INDEX (calendar)
+    WHERE device_id IN %s AND status = 'RESERVED' GROUP BY device_id
+"""
+_SUITABLE: Final = """
+    FROM devices d LEFT JOIN allocations a ON a.active_device_id = d.id
+    WHERE d.health = 'running' AND d.cpu_cores BETWEEN %(min_cpu)s AND %(max_cpu)s
+        AND d.memory_mb BETWEEN %(min_memory)s AND %(max_memory)s
+"""
+_IN_SLOT: Final = f"""
+    SELECT d.id {_SUITABLE} AND (a.id IS NULL OR a.expires_at <= %(start)s)
+        AND NOT EXISTS (
+            SELECT 1 FROM reservations r FORCE INDEX (calendar)
+            WHERE r.device_id = d.id AND r.status = 'RESERVED'
+                AND r.starts_at < %(end)s AND r.ends_at > %(start)s)
+"""  # noqa: S608 - constants
+# The smallest device first, as in the pool: large ones stay free for those who need them.
+_FREE_IN_SLOT: Final = f"{_IN_SLOT} ORDER BY d.cpu_cores, d.memory_mb, d.id LIMIT 1"
+_LOCK_DEVICE: Final = "SELECT id FROM devices WHERE id = %s FOR UPDATE"
+_STILL_FREE: Final = f"{_IN_SLOT} AND d.id = %(device)s"
+_BUSY: Final = f"""
+    SELECT d.id, NULL, a.expires_at {_SUITABLE}
+    UNION ALL
+    SELECT r.device_id, r.starts_at, r.ends_at FROM reservations r FORCE INDEX (due_start)
+    WHERE r.status = 'RESERVED' AND r.ends_at > %(start)s
+"""  # noqa: S608 - constants
+_DUE: Final = f"""
+    SELECT {_COLUMNS} FROM reservations r FORCE INDEX (due_start)
+    WHERE r.status = 'RESERVED' AND r.starts_at <= %s AND r.id > %s ORDER BY r.id LIMIT %s
+"""  # noqa: S608 - constants
+_OF_DELETED_USERS: Final = f"""
+    SELECT {_COLUMNS} FROM reservations r FORCE INDEX (due_start) JOIN users u ON u.id = r.user_id
+    WHERE r.status = 'RESERVED' AND r.starts_at > %s AND u.status = 'deleted' AND r.id > %s
+    ORDER BY r.id LIMIT %s
+"""  # noqa: S608 - constants
+_STILL_RESERVED: Final = f"""
+    SELECT {_COLUMNS} FROM reservations r
+    WHERE r.id IN %s AND r.status = 'RESERVED' ORDER BY r.starts_at, r.id
+"""  # noqa: S608 - constants
+_LOCK_FREE_DEVICES: Final = f"""
+    SELECT {DEVICE_COLUMNS} FROM devices d
+    WHERE d.id IN %s AND d.status = 'available' AND d.health = 'running'
+    FOR UPDATE SKIP LOCKED
+"""  # noqa: S608 - constants
+
+_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def find(cursor: Cursor, reservation_id: str) -> Reservation | None:
+    """Return a reservation in any state; None if there is none with that id."""
+    if not is_uuid(reservation_id):
+        return None
+    cursor.execute(_ONE, (reservation_id,))
+    row = cursor.fetchone()
+    return _reservation(row) if row else None
+
+
+def of_user(cursor: Cursor, user_id: str) -> list[Reservation]:
+    """Return a user's reservations that have not begun, the next one first."""
+    cursor.execute(_OF_USER, (user_id,))
+    return [_reservation(row) for row in cursor.fetchall()]
+
+
+def lock_booking(cursor: Cursor) -> None:
+    """Let one transaction at a time look for a free slot; held until it ends."""
+    cursor.execute(_BOOKING_MUTEX)
+
+
+def reserve(cursor: Cursor, reservation: Reservation) -> None:
+    """Insert a reservation."""
+    one, slot, requirements = reservation, reservation.slot, reservation.requirements
+    sizes = (requirements.cpu_cores, requirements.memory_mb)
+    cursor.execute(
+        _RESERVE,
+        (one.id, one.user_id, one.device_id, slot.start, slot.end, *sizes, one.created_at),
+    )
+
+
+def end(cursor: Cursor, ids: Collection[str], status: ReservationStatus, now: datetime) -> None:
+    """Give reservations a final state."""
+    cursor.execute(_END, (status, now, tuple(ids)))
+
+
+def reserved_from(cursor: Cursor, device_ids: Collection[str]) -> dict[str, datetime]:
+    """Return from when devices are reserved, by device id; unreserved devices are left out."""
+    cursor.execute(_RESERVED_FROM, (tuple(device_ids),))
+    return dict(cursor.fetchall())
+
+
+def lock_free_device(
+    cursor: Cursor, slot: Slot, requirements: Requirements, limit: Headroom
+) -> str | None:
+    """Lock and return a suitable device that is free for the whole slot; None if there is none.
+
+    Raises:
+        SnapshotMovedError: the device was just given to another user; run the transaction again.
+    """
+    parameters = _parameters(slot, requirements, limit)
+    cursor.execute(_FREE_IN_SLOT, parameters)
+    row = cursor.fetchone()
+    if row is None:
+        return None
+    # Whoever allocates a device, or extends an allocation, holds the device's row.
+    cursor.execute(_LOCK_DEVICE, row)
+    if not cursor.execute(_STILL_FREE, parameters | {"device": row[0]}):
+        raise SnapshotMovedError
+    return str(row[0])
+
+
+def nearest_free_slot(
+    cursor: Cursor, slot: Slot, requirements: Requirements, limit: Headroom
+) -> Slot | None:
+    """Return the next slot of the same length with a free device; None if no device suits."""
+    cursor.execute(_BUSY, _parameters(slot, requirements, limit))
+    suitable: set[str] = set()
+    busy: defaultdict[str, list[Slot]] = defaultdict(list)
+    for device_id, start, end_ in cursor.fetchall():
+        if start is None:
+            suitable.add(device_id)
+        if end_ is not None:
+            busy[device_id].append(Slot(start or _LONG_AGO, end_))
+    starts = [earliest_gap(busy[device_id], slot) for device_id in suitable]
+    return Slot(min(starts), min(starts) + slot.length) if starts else None
+
+
+def due(cursor: Cursor, now: datetime, after: str, limit: int) -> list[Reservation]:
+    """Return reservations whose slot has begun, by id and from behind the id ``after``."""
+    return _page(cursor, _DUE, now, after, limit)
+
+
+def of_deleted_users(cursor: Cursor, now: datetime, after: str, limit: int) -> list[Reservation]:
+    """Return future reservations of deleted users, by id and from behind the id ``after``."""
+    return _page(cursor, _OF_DELETED_USERS, now, after, limit)
+
+
+def still_reserved(cursor: Cursor, ids: Sequence[str]) -> list[Reservation]:
+    """Return those of the reservations that have neither begun nor ended, the next one first."""
+    cursor.execute(_STILL_RESERVED, (tuple(ids),))
+    return [_reservation(row) for row in cursor.fetchall()]
+
+
+def lock_reserved_devices(cursor: Cursor, reservations: Sequence[Reservation]) -> dict[str, Device]:
+    """Lock the reserved devices that are free and running, without waiting; by device id."""
+    cursor.execute(_LOCK_FREE_DEVICES, (tuple(one.device_id for one in reservations),))
+    return {row[0]: to_device(row) for row in cursor.fetchall()}
+
+
+def _page(
+    cursor: Cursor, statement: str, now: datetime, after: str, limit: int
+) -> list[Reservation]:
+    cursor.execute(statement, (now, after, limit))
+    return [_reservation(row) for row in cursor.fetchall()]
+
+
+def _parameters(slot: Slot, requirements: Requirements, limit: Headroom) -> dict[str, Any]:
+    return {
+        "start": slot.start,
+        "end": slot.end,
+        "min_cpu": requirements.cpu_cores,
+        "max_cpu": limit.cpu_cores,
+        "min_memory": requirements.memory_mb,
+        "max_memory": limit.memory_mb,
+    }
+
+
+def _reservation(row: tuple[Any, ...]) -> Reservation:
+    id_, user_id, device_id, starts_at, ends_at, cpu, memory, status, created_at, ended_at = row
+    return Reservation(
+        id_,
+        user_id,
+        device_id,
+        Slot(starts_at, ends_at),
+        Requirements(cpu, memory),
+        ReservationStatus(status),
+        created_at,
+        ended_at,
+    )

@@ -1,0 +1,211 @@
+"""The waiting line: every statement on the table ``waiting``.
+
+Whoever changes an entry has locked the row of its user.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from scheduler.database import allocations, load
+from scheduler.domain.quota import Requirements
+from scheduler.domain.waiting import WaitingEntry, WaitingStatus
+from scheduler.ids import is_uuid
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+    from datetime import datetime
+
+    from pymysql.cursors import Cursor
+
+    from scheduler.domain.model import Device
+    from scheduler.domain.work import Work
+
+MAX_SKIPPED: Final = 100
+"""How many entries may be skipped when a device is freed: at their quota, or locked.
+
+Housekeeping serves the rest within a minute.
+"""
+
+_COLUMNS: Final = """
+    w.id, w.user_id, w.priority, w.minutes, w.min_cpu_cores, w.min_memory_mb, w.status,
+    w.created_at, w.expires_at, w.ended_at
+"""
+_SERVING_ORDER: Final = "w.priority DESC, w.created_at, w.id"
+
+_ONE: Final = f"SELECT {_COLUMNS} FROM waiting w WHERE w.id = %s"  # noqa: S608 - a constant
+_OF_USER: Final = f"""
+    SELECT {_COLUMNS} FROM waiting w FORCE INDEX (by_user)
+    WHERE w.user_id = %s AND w.status = 'WAITING' ORDER BY w.created_at, w.id
+"""  # noqa: S608 - a constant
+_AHEAD: Final = """
+    SELECT w.id, COUNT(b.id) FROM waiting w
+    LEFT JOIN waiting b FORCE INDEX (line) ON b.status = 'WAITING' AND b.priority >= w.priority
+        AND (b.priority > w.priority OR b.created_at < w.created_at
+             OR b.created_at = w.created_at AND b.id < w.id)
+    WHERE w.id IN %s GROUP BY w.id
+"""
+_JOIN: Final = """
+    INSERT INTO waiting
+        (id, user_id, priority, minutes, min_cpu_cores, min_memory_mb, created_at, expires_at)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+"""
+_END: Final = "UPDATE waiting SET status = %s, ended_at = %s WHERE id IN %s"
+# One statement for both questions: as a rule nobody waits, and it is the only one that is asked.
+_CONCERNED: Final = f"""
+    (SELECT {_COLUMNS}, 1 FROM waiting w FORCE INDEX (by_user)
+     WHERE w.user_id IN %s AND w.status = 'WAITING')
+    UNION ALL
+    (SELECT {_COLUMNS}, 0 FROM waiting w FORCE INDEX (line)
+     WHERE w.status = 'WAITING' AND w.expires_at > %s AND w.user_id NOT IN %s
+        AND w.min_cpu_cores <= %s AND w.min_memory_mb <= %s
+     ORDER BY {_SERVING_ORDER} LIMIT %s)
+"""  # noqa: S608 - constants
+_STILL_WAITING: Final = f"""
+    SELECT {_COLUMNS} FROM waiting w WHERE w.id IN %s AND w.status = 'WAITING'
+    ORDER BY {_SERVING_ORDER}
+"""  # noqa: S608 - constants
+_SERVABLE: Final = f"""
+    SELECT {_COLUMNS} FROM waiting w FORCE INDEX (line)
+    WHERE w.status = 'WAITING' AND w.expires_at > %(now)s AND EXISTS (
+        SELECT 1 FROM devices d FORCE INDEX (best_fit)
+        WHERE d.status = 'available' AND d.health = 'running'
+            AND d.cpu_cores >= w.min_cpu_cores AND d.memory_mb >= w.min_memory_mb
+    ) {{after}}
+    ORDER BY {_SERVING_ORDER} LIMIT %(limit)s
+"""  # noqa: S608 - constants
+_AFTER: Final = """
+    AND (w.priority < %(priority)s OR w.priority = %(priority)s AND (
+        w.created_at > %(created_at)s OR w.created_at = %(created_at)s AND w.id > %(id)s))
+"""
+_OVERDUE: Final = f"""
+    SELECT {_COLUMNS} FROM waiting w FORCE INDEX (due_expiry)
+    WHERE w.status = 'WAITING' AND w.expires_at <= %s AND w.id > %s ORDER BY w.id LIMIT %s
+"""  # noqa: S608 - constants
+_LENGTH: Final = "SELECT COUNT(*) FROM waiting WHERE status = 'WAITING'"
+_NO_USER: Final = ("",)
+"""No user has an empty id."""
+
+
+def find(cursor: Cursor, entry_id: str) -> WaitingEntry | None:
+    """Return an entry in any state; None if there is none with that id."""
+    if not is_uuid(entry_id):
+        return None
+    cursor.execute(_ONE, (entry_id,))
+    row = cursor.fetchone()
+    return _entry(row) if row else None
+
+
+def of_user(cursor: Cursor, user_id: str) -> list[WaitingEntry]:
+    """Return a user's entries that still wait, oldest first; their quota bounds the number."""
+    cursor.execute(_OF_USER, (user_id,))
+    return [_entry(row) for row in cursor.fetchall()]
+
+
+def positions(cursor: Cursor, entries: Iterable[WaitingEntry]) -> dict[str, int]:
+    """Return the position in the line, from 1, of each entry that still waits."""
+    waiting = tuple(one.id for one in entries if one.status is WaitingStatus.WAITING)
+    if not waiting:
+        return {}
+    cursor.execute(_AHEAD, (waiting,))
+    return {id_: ahead + 1 for id_, ahead in cursor.fetchall()}
+
+
+def length(cursor: Cursor) -> int:
+    """Return how many entries wait."""
+    cursor.execute(_LENGTH)
+    ((count,),) = cursor.fetchall()
+    return int(count)
+
+
+def join(cursor: Cursor, entry: WaitingEntry) -> None:
+    """Insert an entry."""
+    requirements = (entry.requirements.cpu_cores, entry.requirements.memory_mb)
+    row = (entry.id, entry.user_id, entry.priority, entry.minutes, *requirements)
+    cursor.execute(_JOIN, (*row, entry.created_at, entry.expires_at))
+
+
+def end(cursor: Cursor, entry_ids: Collection[str], status: WaitingStatus, now: datetime) -> None:
+    """Give entries a final state."""
+    cursor.execute(_END, (status, now, tuple(entry_ids)))
+
+
+def concerned(
+    cursor: Cursor, blocked: Sequence[str], freed: Sequence[Device], now: datetime
+) -> tuple[list[WaitingEntry], list[WaitingEntry]]:
+    """Return the entries of blocked users, and the first entries that a freed device may suit."""
+    excluded = tuple(blocked) or _NO_USER
+    parameters = (
+        *(excluded, now, excluded),
+        max((device.cpu_cores for device in freed), default=0),
+        max((device.memory_mb for device in freed), default=0),
+        len(freed) + MAX_SKIPPED if freed else 0,
+    )
+    cursor.execute(_CONCERNED, parameters)
+    rows = cursor.fetchall()
+    leaving = [_entry(row[:-1]) for row in rows if row[-1]]
+    return leaving, [_entry(row[:-1]) for row in rows if not row[-1]]
+
+
+def lock(cursor: Cursor, work: Work, candidates: Iterable[WaitingEntry]) -> list[WaitingEntry]:
+    """Lock the users of entries, without waiting; return the entries that still wait, in order.
+
+    The work adopts the users with all they hold. Users whom another transaction has locked are
+    skipped: their entries are not served now.
+    """
+    users = {one.id: one.user_id for one in candidates}
+    unknown = set(users.values()) - set(work.users)
+    if unknown:
+        work.adopt(load.free_users(cursor, unknown))
+    locked = [id_ for id_, user_id in users.items() if user_id in work.users]
+    still = still_waiting(cursor, locked)
+    if still:
+        work.adopt(allocations.held_by(cursor, {one.user_id for one in still}))
+    return still
+
+
+def still_waiting(cursor: Cursor, entry_ids: Collection[str]) -> list[WaitingEntry]:
+    """Return those of the entries that still wait, in serving order."""
+    if not entry_ids:
+        return []
+    cursor.execute(_STILL_WAITING, (tuple(entry_ids),))
+    return [_entry(row) for row in cursor.fetchall()]
+
+
+def servable(
+    cursor: Cursor, now: datetime, after: WaitingEntry | None, limit: int
+) -> list[WaitingEntry]:
+    """Return the next entries for which some free device is large enough, in serving order.
+
+    Args:
+        cursor: of a transaction.
+        now: entries that expired before are left out.
+        after: the last entry of the previous page; None starts at the first.
+        limit: how many at most.
+    """
+    parameters: dict[str, object] = {"now": now, "limit": limit}
+    if after:
+        parameters |= {"priority": after.priority, "id": after.id, "created_at": after.created_at}
+    cursor.execute(_SERVABLE.format(after=_AFTER if after else ""), parameters)
+    return [_entry(row) for row in cursor.fetchall()]
+
+
+def overdue(cursor: Cursor, now: datetime, after: str, limit: int) -> list[WaitingEntry]:
+    """Return entries that have waited long enough, by id and from behind the id ``after``."""
+    cursor.execute(_OVERDUE, (now, after, limit))
+    return [_entry(row) for row in cursor.fetchall()]
+
+
+def _entry(row: tuple[Any, ...]) -> WaitingEntry:
+    id_, user_id, priority, minutes, cpu, memory, status, created_at, expires_at, ended_at = row
+    return WaitingEntry(
+        id_,
+        user_id,
+        priority,
+        minutes,
+        Requirements(cpu, memory),
+        WaitingStatus(status),
+        created_at,
+        expires_at,
+        ended_at,
+    )

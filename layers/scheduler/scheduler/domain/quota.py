@@ -1,0 +1,106 @@
+"""A user's quota against what they hold: how large one more device may be, what to take back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from scheduler.domain.notices import NoticeKind
+from scheduler.domain.reasons import ReleaseReason
+from scheduler.domain.refusal import Refusal, RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from scheduler.domain.model import Allocation, Device
+    from scheduler.domain.work import Work
+
+UNLIMITED: Final = 4_294_967_295
+"""The largest number of cores or MB that a column can hold (INT UNSIGNED)."""
+
+
+class Requirements(NamedTuple):
+    """The least a device must have; memory in MB, 0 means anything."""
+
+    cpu_cores: int = 0
+    memory_mb: int = 0
+
+
+class Headroom(NamedTuple):
+    """The most the next device may have; memory in MB."""
+
+    cpu_cores: int = UNLIMITED
+    memory_mb: int = UNLIMITED
+
+
+NO_LIMIT: Final = Headroom()
+
+
+def headroom(work: Work, user_id: str, requirements: Requirements) -> Headroom:
+    """Return how large one more device of the user may be.
+
+    Raises:
+        RefusedError: the quota allows no further device, or none that meets the requirements.
+    """
+    quota = work.user(user_id).quota
+    held = [work.device(one.device_id) for one in work.active_allocations(user=user_id)]
+    _remaining("devices", quota.max_devices, len(held), 1)
+    cpu = _remaining("cpu", quota.max_cpu, sum(d.cpu_cores for d in held), requirements.cpu_cores)
+    memory = _remaining(
+        "memory", quota.max_memory_mb, sum(d.memory_mb for d in held), requirements.memory_mb
+    )
+    return Headroom(cpu, memory)
+
+
+def oldest_above(
+    work: Work,
+    user_id: str,
+    limit: int,
+    usage: Callable[[Device], int] = lambda _: 1,
+    until: datetime | None = None,
+) -> Iterator[Allocation]:
+    """Yield the user's oldest allocations whose release brings their usage within a limit.
+
+    Args:
+        work: knows what the user holds.
+        user_id: the user.
+        limit: the usage that is allowed.
+        usage: what a device counts; 1 each unless told otherwise.
+        until: the time of the event; younger allocations are passed over.
+    """
+    held = work.active_allocations(user=user_id)
+    used = sum(usage(work.device(allocation.device_id)) for allocation in held)
+    for allocation in work.active_allocations(user=user_id, until=until):
+        if used <= limit:
+            return
+        used -= usage(work.device(allocation.device_id))
+        yield allocation
+
+
+def take_back_above(
+    work: Work, user_id: str, max_devices: int, until: datetime | None = None
+) -> int:
+    """Release the user's oldest devices above a new quota, notify them, and return how many.
+
+    Args:
+        work: knows what the user holds.
+        user_id: the user.
+        max_devices: the new quota.
+        until: the time of the event; younger allocations are passed over.
+    """
+    surplus = list(oldest_above(work, user_id, max_devices, until=until))
+    for allocation in surplus:
+        work.release(allocation, ReleaseReason.quota_updated(max_devices))
+    if surplus:
+        work.notify(
+            user_id, NoticeKind.QUOTA_UPDATED, max_devices=max_devices, released=len(surplus)
+        )
+    return len(surplus)
+
+
+def _remaining(quota: str, limit: int | None, used: int, requested: int) -> int:
+    remaining = UNLIMITED if limit is None else limit - used
+    if remaining < requested:
+        details = {"quota": quota, "limit": limit, "used": used, "requested": requested}
+        raise RefusedError(Refusal.QUOTA_EXCEEDED, details)
+    return min(remaining, UNLIMITED)

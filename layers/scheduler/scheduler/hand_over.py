@@ -1,0 +1,70 @@
+"""Gives devices that become free to waiting users, in the transaction that frees them.
+
+Whoever frees a device holds its row. Waiting for the rows of waiting users while holding it could
+deadlock, so users whom another transaction has locked are skipped; housekeeping serves them within
+a minute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from aws_lambda_powertools import Logger
+
+from scheduler.database import reservations, waiting
+from scheduler.domain.waiting import BY_WAITING_LINE, WaitingEntry, WaitingStatus, assign
+
+if TYPE_CHECKING:
+    from pymysql.cursors import Cursor
+
+    from scheduler.domain.model import Device
+    from scheduler.domain.work import Work
+
+Assign: TypeAlias = Callable[
+    ["Work", Iterable[WaitingEntry], Iterable["Device"], Mapping[str, datetime]],
+    list[WaitingEntry],
+]
+"""Allocates free devices to waiting entries and returns the entries served."""
+
+_logger: Final = Logger()
+
+
+def hand_over(cursor: Cursor, work: Work, assign: Assign = assign) -> None:
+    """Remove blocked users from the waiting line, and give freed devices to the first in it.
+
+    Called by the unit of work only, between deciding and committing. Costs one statement while
+    nobody waits, none if nothing was freed.
+
+    Raises:
+        pymysql.MySQLError: a statement was refused; the caller rolls back.
+    """
+    freed, blocked = work.freed_devices(), work.blocked_users()
+    if not freed and not blocked:
+        return
+    leaving, candidates = waiting.concerned(cursor, blocked, freed, work.now)
+    if leaving:
+        waiting.end(cursor, [one.id for one in leaving], WaitingStatus.REMOVED, work.now)
+    line = waiting.lock(cursor, work, candidates) if candidates else []
+    if line:
+        reserved = reservations.reserved_from(cursor, [device.id for device in freed])
+        if served := _assigned(work, line, freed, reserved, assign):
+            waiting.end(cursor, [one.id for one in served], WaitingStatus.SERVED, work.now)
+
+
+def _assigned(
+    work: Work,
+    line: Iterable[WaitingEntry],
+    freed: Iterable[Device],
+    reserved: Mapping[str, datetime],
+    assign: Assign,
+) -> list[WaitingEntry]:
+    """Return the entries served; none if assigning fails, since that must not undo the releases."""
+    work.begin(BY_WAITING_LINE)
+    try:
+        return assign(work, line, freed, reserved)
+    except Exception:
+        work.undo()
+        _logger.exception("Could not serve the waiting line; the freed devices stay free")
+        return []

@@ -1,0 +1,73 @@
+"""How far behind the dispatcher is: the age of what waits to be sent or published."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from scheduler.domain.notices import Channel
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from pymysql.cursors import Cursor
+
+_CHANNELS: Final = tuple(Channel)
+
+_ANY_DUE: Final = """
+    SELECT 1 FROM notification_deliveries FORCE INDEX (due)
+    WHERE status = 'pending' AND channel IN %s AND next_attempt_at <= %s
+        AND (claimed_until IS NULL OR claimed_until <= %s)
+    LIMIT 1
+"""
+# Neither what waits for the end of quiet hours nor a retry that is not due yet is overdue.
+_OVERDUE: Final = """
+    SELECT id FROM notification_deliveries FORCE INDEX (due)
+    WHERE status = 'pending' AND channel IN %s AND next_attempt_at <= %s
+    LIMIT %s
+"""
+# Neither what waits for the end of quiet hours nor what was sent long ago.
+_OLDEST_PENDING: Final = """
+    SELECT MIN(n.created_at) FROM notification_deliveries d FORCE INDEX (due)
+    JOIN notifications n ON n.id = d.notification_id
+    WHERE d.status = 'pending' AND d.channel IN %s AND (d.next_attempt_at <= %s OR d.attempts > 0)
+"""
+_OLDEST_UNPUBLISHED: Final = """
+    SELECT created_at FROM outgoing_events WHERE published_at IS NULL ORDER BY id LIMIT 1
+"""
+
+
+class Backlog(NamedTuple):
+    """Ages in seconds, 0 if nothing waits; ``unclaimed`` if a delivery is due and nobody's."""
+
+    notification_seconds: float
+    event_seconds: float
+    unclaimed: bool
+
+
+def backlog(cursor: Cursor, now: datetime, due_for: timedelta) -> Backlog:
+    """Return the ages of the oldest unsent notification and event.
+
+    Args:
+        cursor: of a transaction.
+        now: the current time.
+        due_for: how long an unclaimed delivery must have been due to count.
+    """
+    pending = _age(cursor, _OLDEST_PENDING, now, _CHANNELS, now)
+    unpublished = _age(cursor, _OLDEST_UNPUBLISHED, now)
+    unclaimed = bool(cursor.execute(_ANY_DUE, (_CHANNELS, now - due_for, now)))
+    return Backlog(pending, unpublished, unclaimed)
+
+
+def overdue_deliveries(cursor: Cursor, before: datetime, limit: int) -> list[int]:
+    """Return the ids of deliveries that have been due since a time."""
+    cursor.execute(_OVERDUE, (_CHANNELS, before, limit))
+    return [id_ for (id_,) in cursor.fetchall()]
+
+
+def _age(cursor: Cursor, statement: str, now: datetime, *parameters: object) -> float:
+    cursor.execute(statement, parameters)
+    row = cursor.fetchone()
+    if row is None or row[0] is None:
+        return 0
+    age: timedelta = now - row[0]
+    return max(0, age.total_seconds())

@@ -1,0 +1,150 @@
+"""One unit of work, for the pipeline, the API and housekeeping: lock → decide → commit → nudge.
+
+A change is a function that is given a `UnitOfWork`. It locks users and devices, which yields the
+`Work` it decides on. What follows is done here, so that no caller can forget it: freed devices
+are handed to waiting users, everything is written in one transaction, a conflict starts the
+change again, and the notification dispatcher is nudged after the commit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar
+
+from scheduler.database import load
+from scheduler.database.commit import commit
+from scheduler.domain.work import Work
+from scheduler.hand_over import hand_over
+from scheduler.ids import NewId, uuid7
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from scheduler.database.connection import Database
+    from scheduler.database.cursor import BulkCursor
+    from scheduler.domain.model import Quota
+    from scheduler.domain.state import Snapshot
+    from scheduler.messaging.validate import Parsed
+
+T = TypeVar("T")
+D = TypeVar("D")
+
+
+@dataclass(frozen=True, slots=True)
+class UnitsOfWork:
+    """Runs units of work on the database of one execution environment. Not thread-safe."""
+
+    database: Database
+    default_quota: Quota
+    """The quota of a user who has no row yet."""
+    nudge: Callable[[], None]
+    """Wakes the notification dispatcher; never raises."""
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    new_id: NewId = uuid7
+
+    def run(self, change: Callable[[UnitOfWork], T]) -> T:
+        """Return the result of a change once it is committed.
+
+        Raises:
+            DatabaseUnavailableError: the database is unavailable.
+            pymysql.MySQLError, SnapshotMovedError: a statement was refused, or conflicts
+                exhausted the retries.
+        """
+        return self.run_and_read(change, lambda _cursor, result: result)
+
+    def run_and_read(
+        self, change: Callable[[UnitOfWork], D], read: Callable[[BulkCursor, D], T]
+    ) -> T:
+        """Run a change, and return what is read in its transaction after everything is written.
+
+        Raises:
+            DatabaseUnavailableError, pymysql.MySQLError, SnapshotMovedError: as `run`.
+        """
+
+        def attempt(cursor: BulkCursor) -> tuple[T, UnitOfWork]:
+            unit = UnitOfWork(self, cursor)
+            decided = change(unit)
+            unit.write()
+            return read(cursor, decided), unit
+
+        result, unit = self.database.run(attempt)
+        if unit.leaves_news:
+            self.nudge()
+        return result
+
+
+class UnitOfWork:
+    """One attempt at a change: a transaction, and the work on what it has locked."""
+
+    def __init__(self, units: UnitsOfWork, cursor: BulkCursor) -> None:
+        self.cursor = cursor
+        self._units = units
+        self._work: Work | None = None
+        self._processed: Sequence[Parsed] = ()
+        self._writes: list[Callable[[], None]] = []
+
+    def lock(
+        self, *, users: Collection[str] = (), devices: Collection[str] = (), actor: str = ""
+    ) -> Work:
+        """Lock users with what they hold, and devices with their holders; return the work on them.
+
+        Args:
+            users: ids.
+            devices: ids.
+            actor: who asks for the change, for the history; e.g. ``user:u1``.
+
+        Raises:
+            SnapshotMovedError: a device got another holder before it was locked.
+        """
+        return self.begin(load.snapshot(self.cursor, users, devices), actor=actor)
+
+    def lock_free(self, users: Collection[str]) -> Work:
+        """Lock those users whom no other transaction has locked; return the work on them."""
+        return self.begin(load.free_users(self.cursor, users))
+
+    def begin(
+        self,
+        snapshot: Snapshot,
+        *,
+        actor: str = "",
+        payment_failures: Mapping[str, int] | None = None,
+    ) -> Work:
+        """Return the work on what was locked; once per unit.
+
+        The clock is read now: whoever held the locks before has committed earlier than this.
+        """
+        now, quota = self._units.clock(), self._units.default_quota
+        self._work = Work(snapshot, now, quota, payment_failures, actor)
+        return self._work
+
+    def new_id(self) -> str:
+        """Return a new id."""
+        return self._units.new_id()
+
+    def mark_processed(self, messages: Sequence[Parsed]) -> None:
+        """Store the ids of messages with their effects, so that they are applied once."""
+        self._processed = messages
+
+    def also(self, write: Callable[[], None]) -> None:
+        """Add a write to the unit; it runs after the work's own and must not read."""
+        self._writes.append(write)
+
+    @property
+    def leaves_news(self) -> bool:
+        """Tell whether there is something to send: notifications, or events for other services."""
+        work = self._work
+        return work is not None and bool(
+            work.notices or work.releases or work.grants or work.extensions
+        )
+
+    def write(self) -> None:
+        """Hand over what was freed, and write everything that was decided."""
+        work = self._work
+        if work is None:
+            return
+        hand_over(self.cursor, work)
+        with self.cursor.pipelined():
+            commit(self.cursor, work, self._processed, self._units.new_id)
+            for write in self._writes:
+                write()
