@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from local import lock
+from local.processes import running_supervisor
 
 if TYPE_CHECKING:
     from local.paths import StateDir
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def used(state: StateDir) -> dict[str, float]:
     """Return the CPU seconds that each program of a running platform has used."""
-    supervisor = lock.holder(state.lock)
+    supervisor = running_supervisor(state.lock)
     seconds: defaultdict[str, float] = defaultdict(float)
     for process in [supervisor, *supervisor.children(recursive=True)] if supervisor else []:
         try:

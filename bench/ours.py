@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 import psutil
 
-from local.event_source_mapping.environment import LambdaEnvironment
-from local.event_source_mapping.functions import deployed
 from local.event_source_mapping.mapping import EventSourceMapping
+from local.lambda_runtime.environment import LambdaEnvironment
+from local.lambda_runtime.functions import deployed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

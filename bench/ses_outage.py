@@ -27,9 +27,9 @@ import typer
 
 from local.aws import create_resources
 from local.environment import aws_environment, function_environment
-from local.event_source_mapping.environment import LambdaEnvironment
-from local.event_source_mapping.functions import DISPATCHER, deployed
 from local.event_source_mapping.mapping import Batching, EventSourceMapping
+from local.lambda_runtime.environment import LambdaEnvironment
+from local.lambda_runtime.functions import DISPATCHER, deployed
 from local.ports import free_port
 from local.schedules import Schedule
 from local.servers.mariadb import MariaDB

@@ -19,7 +19,7 @@ from bench.latency_line import delayed
 from local.aws import create_resources
 from local.environment import function_environment
 from local.ports import free_port
-from local.servers.mariadb import DURABLE, MariaDB
+from local.servers.mariadb import DURABLE_OPTIONS, MariaDB
 from local.servers.moto import Moto
 from local.servers.rabbitmq import RabbitMQ, RabbitPorts
 from scheduler.database.connection import connect
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from local.servers.server import Server
 
 AS_ON_RDS: Final = (
-    *DURABLE,
+    *DURABLE_OPTIONS,
     # RDS keeps a binary log for its backups and flushes that at each commit, too.
     *("--log-bin=binlog", "--sync-binlog=1", "--server-id=1"),
     # Of the 4 GiB of db.t4g.medium, which template.yaml takes.

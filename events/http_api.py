@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from local.gateway.event import HttpRequest, http_api_event
+from local.gateway.payload import HttpRequest, http_api_event
 from local.gateway.routes import find_route
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""``python -m local``: the whole platform on this machine."""
+"""``python -m local``: runs the whole platform on this machine."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from local import background, install, lock
-from local.errors import LocalError
+from local import LocalError, background
 from local.paths import StateDir
-from local.progress import Steps
-from local.servers import binaries
+from local.processes import AlreadyRunningError, running_supervisor
+from local.progress import ProgressDisplay
+from local.servers import programs
 from scheduler.messaging.topology import MAX_SHARDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NOT_RUNNING: Final = 3
-"""Exit code of ``status`` when nothing runs, as the init scripts of the LSB have it."""
+"""Exit code of ``status`` when nothing runs, as for init scripts (Linux Standard Base)."""
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    pretty_exceptions_show_locals=False,  # they hold passwords
+    pretty_exceptions_show_locals=False,  # they contain passwords
     help="Run the whole CloudPhone Scheduler on this machine. "
-    "DATABASE_URL and RABBITMQ_URL name servers to use instead of private ones; "
-    "CLOUDPHONE_STATE_DIR another folder than .local.",
+    "Set DATABASE_URL or RABBITMQ_URL to use servers of your own instead of private ones, "
+    "and CLOUDPHONE_STATE_DIR to use another folder than .local.",
 )
 
 
@@ -38,68 +38,70 @@ def run(
         typer.Option(
             envvar="CLOUDPHONE_BATCH_WINDOW",
             min=0,
-            help="Seconds for which a mapping collects messages before it invokes.",
+            help="Batching window of the event source mappings, in seconds.",
         ),
     ] = 0.5,
     shards: Annotated[
         int, typer.Option(envvar="SHARDS", min=1, max=MAX_SHARDS, help="Queues per event.")
     ] = 1,
 ) -> None:
-    """Start everything and stay in the foreground; Ctrl-C stops all of it."""
+    """Start the platform in the foreground; Ctrl-C stops it."""
     from local import supervisor  # noqa: PLC0415 - takes a second, and only this command needs it
 
-    with _outcome() as (state, steps):
-        supervisor.run(state, steps, window, shards)
+    with _handled_errors() as (state, display):
+        supervisor.run(state, display, window, shards)
 
 
 @app.command()
 def up() -> None:
-    """Start everything in the background; returns when it is ready."""
-    with _outcome() as (state, steps):
-        background.up(state, steps)
+    """Start the platform in the background and return when it is ready."""
+    with _handled_errors() as (state, display):
+        background.up(state, display)
 
 
 @app.command()
 def down() -> None:
-    """Stop everything, also what a killed run left behind."""
-    with _outcome() as (state, steps):
-        background.down(state, steps)
+    """Stop the platform, including servers that a killed run left behind."""
+    with _handled_errors() as (state, display):
+        background.down(state, display)
 
 
 @app.command()
 def status() -> None:
-    """Tell whether the platform is running, and where; exit code 3 when it is not."""
-    with _outcome() as (state, steps):
-        if not lock.holder(state.lock):
-            steps.say("CloudPhone Scheduler is not running; make run or make up starts it")
+    """Print whether the platform is running, and its addresses. Exit code 3: not running."""
+    with _handled_errors() as (state, display):
+        if not running_supervisor(state.lock):
+            display.print_line(
+                "CloudPhone Scheduler is not running; start it with make run or make up"
+            )
             raise typer.Exit(NOT_RUNNING)
-        background.tell_running(state, steps)
+        background.print_status(state, display)
 
 
 @app.command("install")
 def install_servers(*, browser: bool = False) -> None:
-    """Install mariadbd and rabbitmq-server where they are missing, for tests also a browser."""
-    programs = binaries.SERVERS | (binaries.BROWSER if browser else {})
-    with _outcome() as (state, steps), steps:
+    """Install MariaDB and RabbitMQ if they are missing; with --browser also Chromium for tests."""
+    wanted = programs.SERVERS | (programs.BROWSER if browser else {})
+    with _handled_errors() as (state, display), display:
         state.create()
-        install.ensure(programs, steps, state.path / "apt.log")
+        programs.ensure_installed(wanted, display, state.path / "apt.log")
 
 
 @app.command()
 def clean() -> None:
     """Delete all data of the local platform."""
-    with _outcome() as (state, steps):
-        background.clean(state, steps)
+    with _handled_errors() as (state, display):
+        background.clean(state, display)
 
 
 @contextmanager
-def _outcome() -> Iterator[tuple[StateDir, Steps]]:
-    """Turn what a person can act on into one line and an exit code."""
-    state, steps = StateDir.default(), Steps()
+def _handled_errors() -> Iterator[tuple[StateDir, ProgressDisplay]]:
+    """Print errors that the user can fix in one line, and exit with code 1."""
+    state, display = StateDir.default(), ProgressDisplay()
     try:
-        yield state, steps
-    except lock.HeldError:
-        background.tell_running(state, steps)
+        yield state, display
+    except AlreadyRunningError:
+        background.print_status(state, display)
     except LocalError as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(1) from None

@@ -1,4 +1,4 @@
-"""Users and devices to try things with."""
+"""Demo data: two users and twenty devices."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _USERS: Final = (
     ("user-123", 8, "user-123@cloudphone.example", "+8613800000123", "zh-CN"),
     ("user-456", 10, "user-456@cloudphone.example", "+8613800000456", "en"),
 )
-# cores and memory of the device types on offer, dealt out in turn
+# CPU cores and memory in MB, assigned in turn
 _SIZES: Final = ((2, 4096), (4, 4096), (4, 8192), (6, 8192), (8, 12288), (8, 16384))
 _DEVICES: Final = 20
 
-# IGNORE: what an earlier run left, used or deleted by now, stays as it is.
+# IGNORE: rows of an earlier run stay as they are.
 _INSERT_USERS: Final = (
     "INSERT IGNORE INTO users (id, max_devices, email, phone, locale) VALUES (%s, %s, %s, %s, %s)"
 )
@@ -27,7 +27,7 @@ _INSERT_DEVICES: Final = (
     " (id, name, status, cpu_cores, memory_mb, storage_mb, adb_host, adb_port)"
     " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
 )
-# So that the first command a newcomer types releases something.
+# Allocated, so that the example command that is printed releases it.
 _HELD: Final = "device-001"
 _INSERT_ALLOCATION: Final = """\
 INSERT IGNORE INTO allocations (id, user_id, device_id, status, allocated_at, expires_at)
@@ -38,7 +38,7 @@ FROM devices WHERE id = %s AND status = 'allocated'
 
 
 def seed(settings: DatabaseSettings) -> None:
-    """Insert two users and twenty devices, one of them allocated, unless they exist already."""
+    """Insert two users and twenty devices, one of them allocated, unless they exist."""
     devices = [_device(number) for number in range(1, _DEVICES + 1)]
     with closing(connect(settings)) as connection, connection.cursor() as cursor:
         cursor.executemany(_INSERT_USERS, _USERS)

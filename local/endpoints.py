@@ -1,4 +1,4 @@
-"""``.local/endpoints.json``: where everything is, for the command line, tests and people."""
+"""``.local/endpoints.json``: the addresses of the platform, for tools, tests and people."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from local import sent
-from local.files import write_private
+from local.aws import sent_messages_url
+from local.paths import write_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,12 +31,12 @@ _EXAMPLE: Final = (
 
 
 def write(path: Path, endpoints: dict[str, Any]) -> None:
-    """Write the addresses in one step, readable by their owner only: they hold passwords."""
+    """Write the addresses atomically, readable by the owner only, as they contain passwords."""
     write_private(path, json.dumps(endpoints, indent=2) + "\n")
 
 
 def read(path: Path) -> dict[str, Any] | None:
-    """Return the addresses, or None while nothing is ready."""
+    """Return the addresses, or None while the platform is not ready."""
     try:
         endpoints: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -45,12 +45,14 @@ def read(path: Path) -> dict[str, Any] | None:
 
 
 def show(console: Console, state: StateDir, endpoints: dict[str, Any]) -> None:
-    """Print the addresses, without passwords, and a first command to try."""
+    """Print the addresses without passwords, and a first command to try."""
     for key, label in _LABELS.items():
         if key in endpoints:
             console.print(f"  {label:<20} {_without_password(endpoints[key])}", markup=False)
-    console.print(f"  {'HTTP API, to try':<20} {endpoints['api']}/docs", markup=False)
-    console.print(f"  {'Sent mail and SMS':<20} {sent.url(endpoints['aws'])}", markup=False)
+    console.print(f"  {'API documentation':<20} {endpoints['api']}/docs", markup=False)
+    console.print(
+        f"  {'Sent e-mail and SMS':<20} {sent_messages_url(endpoints['aws'])}", markup=False
+    )
     console.print(f"  {'Passwords, tokens':<20} {state.endpoints}", markup=False)
     console.print(f"  {'Logs':<20} {state.logs}", markup=False)
     console.print(f"\nTry:  {_EXAMPLE}\n", markup=False)

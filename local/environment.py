@@ -1,4 +1,4 @@
-"""The environment variables with which the functions run on this machine."""
+"""The environment variables of the functions on this machine."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from local.ports import HOST
 from local.template import function_variable
 
 SENDER: Final = "no-reply@cloudphone.example"
-"""From whom e-mails are."""
+"""The sender of e-mails."""
 
 _REGION: Final = "ap-southeast-1"
-_SAME_AS_DEPLOYED: Final = (
+_FROM_TEMPLATE: Final = (
     "MAX_RETRIES",
     "MASS_FAILURE_SHARE",
     "MASS_FAILURE_DEVICES",
@@ -37,9 +37,9 @@ _SAME_AS_DEPLOYED: Final = (
 
 
 def aws_environment(aws_url: str) -> dict[str, str]:
-    """Return what boto3 needs to talk to the embedded AWS and to nothing else.
+    """Return the variables with which boto3 uses the embedded AWS only.
 
-    moto accepts any credentials; they are given so that boto3 never looks for real ones.
+    moto accepts any credentials; setting them keeps boto3 from searching for real ones.
     """
     return {
         "AWS_ENDPOINT_URL": aws_url,
@@ -52,21 +52,21 @@ def aws_environment(aws_url: str) -> dict[str, str]:
 
 
 def function_environment(database_url: str, broker_url: str, aws_url: str) -> dict[str, str]:
-    """Return the environment that all functions have in common.
+    """Return the variables that all functions share.
 
-    What does not depend on this machine has the values of ``template.yaml``, unless a variable of
-    its name says otherwise here.
+    Settings that do not depend on this machine have their values from ``template.yaml``, unless
+    our environment has a variable of the same name.
     """
     return {
         "DATABASE_URL": database_url,
         "BROKER_URL": broker_url,
         "EMAIL_FROM": SENDER,
-        **{name: os.environ.get(name) or function_variable(name) for name in _SAME_AS_DEPLOYED},
+        **{name: os.environ.get(name) or function_variable(name) for name in _FROM_TEMPLATE},
         **aws_environment(aws_url),
     }
 
 
 def websocket_environment(websocket_port: int) -> dict[str, str]:
-    """Return how functions reach the local WebSocket gateway, and each other through it."""
+    """Return the variables with which functions reach the WebSocket API and invoke each other."""
     url = f"http://{HOST}:{websocket_port}"
     return {"WEBSOCKET_ENDPOINT": url, "AWS_ENDPOINT_URL_LAMBDA": url}

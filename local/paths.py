@@ -1,4 +1,4 @@
-"""Where the repository is and where the local platform keeps what it writes."""
+"""Where the repository is, and the folder in which the local platform keeps its files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STATE_VARIABLE: Final = "CLOUDPHONE_STATE_DIR"
 
 @dataclass(frozen=True, slots=True)
 class StateDir:
-    """The folder of one local platform, ``.local/`` in the repository unless told otherwise."""
+    """The folder of one local platform: ``.local/`` unless ``CLOUDPHONE_STATE_DIR`` is set."""
 
     path: Path
 
@@ -25,31 +25,31 @@ class StateDir:
 
     @property
     def endpoints(self) -> Path:
-        """Return the file of addresses and tokens; it exists while the platform is ready."""
+        """Return the file with addresses and tokens; it exists while the platform is ready."""
         return self.path / "endpoints.json"
 
     @property
     def lock(self) -> Path:
-        """Return the file that the running supervisor keeps locked; it holds the process id."""
+        """Return the file that the running supervisor locks; it holds the process id."""
         return self.path / "supervisor.lock"
 
     @property
     def processes(self) -> Path:
-        """Return the list of server processes that a killed supervisor leaves behind."""
+        """Return the list of server processes; it remains when a supervisor is killed."""
         return self.path / "processes.json"
 
     @property
     def logs(self) -> Path:
-        """Return the folder of the logs of the present (or last) run."""
+        """Return the folder with the logs of the current (or last) run."""
         return self.path / "log"
 
     @property
     def output(self) -> Path:
-        """Return what a supervisor in the background prints."""
+        """Return the file that receives the output of a supervisor in the background."""
         return self.path / "supervisor.log"
 
     def rotate_logs(self) -> None:
-        """Begin an empty log folder and keep the one before as ``log.previous``."""
+        """Start an empty log folder and keep the previous one as ``log.previous``."""
         previous = self.path / "log.previous"
         shutil.rmtree(previous, ignore_errors=True)
         if self.logs.exists():
@@ -57,6 +57,14 @@ class StateDir:
         self.logs.mkdir()
 
     def create(self) -> None:
-        """Make the folder; server accounts may pass through it, only its owner may list it."""
+        """Create the folder; server accounts may enter it, only its owner may list it."""
         self.path.mkdir(parents=True, exist_ok=True)
         self.path.chmod(0o711)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file atomically, readable by its owner only; readers see the old or new text."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.touch(mode=0o600)
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)

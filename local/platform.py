@@ -1,84 +1,192 @@
-"""The platform from its servers up, in the order in which its parts need each other."""
+"""Starts the platform: its servers, then what needs them, each part in its order."""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pika
 
-from local import aws, demo_data, ports, services
+from local import aws, demo_data, ports
 from local.environment import function_environment, websocket_environment
 from local.event_source_mapping import run_mappings
 from local.gateway import start_gateway
 from local.schedules import run_schedules
+from local.servers.mariadb import MariaDB
+from local.servers.moto import Moto
+from local.servers.rabbitmq import RabbitMQ, RabbitPorts
+from local.servers.server import Server
 from local.websocket import start_websocket
 from scheduler.database.migrate import migrate
 from scheduler.messaging.declaration import declare
 from scheduler.settings import DatabaseSettings
 
 if TYPE_CHECKING:
-    from local.context import Context
-    from local.progress import Steps
-    from local.services import Services
+    from collections.abc import Callable, Iterable
+    from contextlib import ExitStack
+
+    from local.event_source_mapping.mapping import Batching
+    from local.paths import StateDir
+    from local.ports import PortPlan
+    from local.progress import ProgressDisplay
+    from local.servers.existing import ExistingServers
+    from local.servers.server import OnSpawn
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
-    """A platform that is up: its servers, and the content of ``endpoints.json``."""
+class Startup:
+    """The settings and helpers of one start.
 
-    services: Services
+    Attributes:
+        on_spawn: called with the id of each server process.
+        stack: stops what was started, in reverse order, when it is closed.
+        shards: queues per event.
+    """
+
+    existing: ExistingServers
+    state: StateDir
+    ports: PortPlan
+    on_spawn: OnSpawn
+    display: ProgressDisplay
+    stack: ExitStack
+    batching: Batching
+    shards: int
+
+    def on_stop(self, what: str, stop: Callable[[], object]) -> None:
+        """Call ``stop``, shown as a step, when the platform stops."""
+        self.stack.callback(self._stop, what, stop)
+
+    def _stop(self, what: str, stop: Callable[[], object]) -> None:
+        with self.display.cleanup_step(f"Stopping {what}"):
+            stop()
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformServers:
+    """The addresses of the servers; ``private`` are those that we started."""
+
+    database_url: str
+    broker_url: str
+    management_url: str | None
+    aws_url: str
+    private: tuple[Server, ...]
+
+    def failure(self) -> str | None:
+        """Return a message about a private server that has ended by itself; None if all run."""
+        return next(filter(None, (server.failure() for server in self.private)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class RunningPlatform:
+    """A platform that is ready: its servers, and the content of ``endpoints.json``."""
+
+    servers: PlatformServers
     endpoints: dict[str, Any]
 
 
-def start(context: Context) -> Running:
-    """Bring everything up.
+def start_platform(startup: Startup) -> RunningPlatform:
+    """Start everything.
 
     Raises:
         LocalError: a server did not start.
         CancelledError: the user asked to stop meanwhile.
     """
-    steps, state = context.steps, context.state
-    servers = services.start(context)
-    _prepare(servers, steps, context.shards)
-    # Chosen only now: until a port is bound another program may take it.
-    api = context.ports.choose("HTTP API", ports.API)
-    websocket = context.ports.choose("WebSocket", ports.WEBSOCKET)
-    console = context.ports.choose("console page", ports.CONSOLE)
+    display, state = startup.display, startup.state
+    servers = _start_servers(startup)
+    _prepare(servers, display, startup.shards)
+    # Chosen late: another program may take a port until it is bound.
+    api = startup.ports.choose("HTTP API", ports.API)
+    websocket = startup.ports.choose("WebSocket", ports.WEBSOCKET)
+    console = startup.ports.choose("console page", ports.CONSOLE)
     environment = {
         **function_environment(servers.database_url, servers.broker_url, servers.aws_url),
         **websocket_environment(websocket),
-        "SHARDS": str(context.shards),
+        "SHARDS": str(startup.shards),
     }
     logs = state.logs / "functions"
-    with steps.step("Starting WebSocket API"):
-        context.on_stop("WebSocket API", start_websocket(websocket, environment, logs).stop)
-    with steps.step("Starting event source mappings and schedules"):
-        context.on_stop("schedules", run_schedules(environment, logs).stop)
+    with display.step("Starting WebSocket API"):
+        startup.on_stop("WebSocket API", start_websocket(websocket, environment, logs).stop)
+    with display.step("Starting event source mappings and schedules"):
+        startup.on_stop("schedules", run_schedules(environment, logs).stop)
         mappings = run_mappings(
             servers.broker_url,
             environment,
             logs,
-            batching=context.batching,
-            shards=context.shards,
+            batching=startup.batching,
+            shards=startup.shards,
         )
-        context.on_stop("event source mappings", mappings.stop)
-    with steps.step("Starting HTTP API and console page"):
+        startup.on_stop("event source mappings", mappings.stop)
+    with display.step("Starting HTTP API and console page"):
         gateway = start_gateway(api, console, environment, state.path)
-        context.on_stop("HTTP API and console page", gateway.stop)
+        startup.on_stop("HTTP API and console page", gateway.stop)
     addresses = _endpoints(servers, api, websocket, console, gateway.tokens)
-    return Running(servers, {**addresses, "shards": context.shards})
+    return RunningPlatform(servers, {**addresses, "shards": startup.shards})
 
 
-def _prepare(servers: Services, steps: Steps, shards: int) -> None:
+def _start_servers(startup: Startup) -> PlatformServers:
+    existing, private = startup.existing, list[Server]()
+    aws_server = _moto(startup)
+    private.append(aws_server)
+    database_url, broker_url = existing.database_url, existing.broker_url
+    management_url = None
+    if database_url is None:
+        database = _mariadb(startup)
+        database_url = database.url
+        private.append(database)
+    if broker_url is None:
+        broker = _rabbitmq(startup)
+        broker_url, management_url = broker.url, broker.management_url
+        private.append(broker)
+    _start_in_parallel(private, startup)
+    return PlatformServers(database_url, broker_url, management_url, aws_server.url, tuple(private))
+
+
+def _moto(startup: Startup) -> Moto:
+    port = startup.ports.choose("AWS", ports.AWS)
+    return Moto(startup.state.path / "aws", startup.state.logs, port, startup.on_spawn)
+
+
+def _mariadb(startup: Startup) -> MariaDB:
+    port = startup.ports.choose("MariaDB", ports.DATABASE)
+    home = startup.state.path / "mariadb"
+    return MariaDB(home, startup.state.logs, port, on_spawn=startup.on_spawn)
+
+
+def _rabbitmq(startup: Startup) -> RabbitMQ:
+    home, plan = startup.state.path / "rabbitmq", startup.ports
+    rabbit_ports = RabbitPorts(
+        amqp=plan.choose("RabbitMQ", ports.AMQP),
+        management=plan.choose("RabbitMQ management", ports.RABBITMQ_MANAGEMENT),
+        epmd=plan.choose("epmd", ports.EPMD),
+        distribution=plan.choose("Erlang distribution", ports.ERLANG_DISTRIBUTION),
+    )
+    return RabbitMQ(home, startup.state.logs, rabbit_ports, startup.on_spawn)
+
+
+def _start_in_parallel(servers: Iterable[Server], startup: Startup) -> None:
+    def start_one(server: Server) -> None:
+        with startup.display.step(f"Starting {server.name}"):
+            server.start()
+
+    with ThreadPoolExecutor() as pool:
+        starting = []
+        for server in servers:
+            startup.on_stop(server.name, server.stop)
+            starting.append(pool.submit(start_one, server))
+    for result in starting:
+        result.result()
+
+
+def _prepare(servers: PlatformServers, display: ProgressDisplay, shards: int) -> None:
     database = DatabaseSettings.model_validate({"DATABASE_URL": servers.database_url})
-    with steps.step("Bringing the database schema up to date"):
+    with display.step("Migrating the database"):
         migrate(database)
-    with steps.step("Declaring exchanges and queues"):
+    with display.step("Declaring exchanges and queues"):
         _declare(servers.broker_url, shards)
-    with steps.step("Creating AWS resources"):
+    with display.step("Creating AWS resources"):
         aws.create_resources(servers.aws_url)
-    with steps.step("Adding demo data"):
+    with display.step("Adding demo data"):
         demo_data.seed(database)
 
 
@@ -88,7 +196,7 @@ def _declare(broker_url: str, shards: int) -> None:
 
 
 def _endpoints(
-    servers: Services, api: int, websocket: int, console: int, tokens: dict[str, str]
+    servers: PlatformServers, api: int, websocket: int, console: int, tokens: dict[str, str]
 ) -> dict[str, Any]:
     found = {
         "api": f"http://{ports.HOST}:{api}",

@@ -1,4 +1,4 @@
-"""TCP ports of the local platform, all below the ephemeral range of Linux and macOS."""
+"""TCP ports of the local platform, all below the ephemeral ranges of Linux and macOS."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 from itertools import count, islice
 from typing import TYPE_CHECKING, Final
 
-from local.errors import LocalError
+from local import LocalError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,17 +23,17 @@ EPMD: Final = 30009
 ERLANG_DISTRIBUTION: Final = 30010
 
 HOST: Final = "127.0.0.1"
-# Ephemeral ports start at 32768: a port from below is not taken by somebody's outgoing
-# connection between a server's death and its restart.
+# Ephemeral ports start at 32768. A lower port cannot be taken by an outgoing connection while a
+# server restarts.
 _SPARE: Final = range(20_000, 30_000)
-_TRIES: Final = 200
-# A port is bound only some time after it was chosen: who chooses at the same time must choose
-# others. Processes that start together have neighbouring ids.
+_MAX_ATTEMPTS: Final = 200
+# A port is bound some time after it was chosen, so processes that choose at the same time must
+# not choose the same ones. Processes that start together have neighbouring ids.
 _numbers: Final = count(os.getpid() * 50)
 
 
 def is_free(port: int) -> bool:
-    """Tell whether a server could listen on the port at 127.0.0.1 now."""
+    """Return whether a server could listen on the port at 127.0.0.1 now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -47,38 +47,41 @@ def free_port() -> int:
     """Return a port on which nothing listens.
 
     Raises:
-        LocalError: none was found.
+        LocalError: no free port was found.
     """
-    for number in islice(_numbers, _TRIES):
+    for number in islice(_numbers, _MAX_ATTEMPTS):
         if is_free(port := _SPARE[number % len(_SPARE)]):
             return port
-    raise LocalError(f"no free TCP port between {_SPARE.start} and {_SPARE.stop}")
+    raise LocalError(
+        f"no free TCP port found between {_SPARE.start} and {_SPARE.stop};"
+        " stop programs that listen there"
+    )
 
 
 class PortPlan:
-    """Hands out the ports of one start: the usual one, or another when that is taken.
+    """Chooses the ports of one start: the default port, or another one if that is in use.
 
     Args:
-        say: told in one line about each port that had to be another.
+        print_line: receives a message for each port that is not the default.
     """
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
-        self._given: set[int] = set()
+    def __init__(self, print_line: Callable[[str], None]) -> None:
+        self._print_line = print_line
+        self._chosen: set[int] = set()
 
-    def choose(self, purpose: str, usual: int) -> int:
-        """Return a port for the purpose that is free and was not handed out before."""
-        port = usual
-        while port in self._given or not is_free(port):
+    def choose(self, purpose: str, default: int) -> int:
+        """Return a port that is free and was not chosen before."""
+        port = default
+        while port in self._chosen or not is_free(port):
             port = free_port()
-        if port != usual:
-            self._say(f"Port {usual} ({purpose}) is taken by another program: using {port}")
-        self._given.add(port)
+        if port != default:
+            self._print_line(f"Port {default} ({purpose}) is in use; using {port} instead")
+        self._chosen.add(port)
         return port
 
 
 def accepts(port: int) -> bool:
-    """Tell whether something accepts connections on the port at 127.0.0.1."""
+    """Return whether a server accepts connections on the port at 127.0.0.1."""
     try:
         with socket.create_connection((HOST, port), timeout=1):
             return True

@@ -1,4 +1,4 @@
-"""Showing what takes time, on a terminal and in a log."""
+"""Shows the steps of starting and stopping, on a terminal and in a log."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 class CancelledError(Exception):
-    """The user asked to stop before everything was up."""
+    """The user asked to stop before everything was started."""
 
 
-class Steps:
-    """Prints a line for each finished step, and what is under way below them on a terminal.
+class ProgressDisplay:
+    """Prints a line per finished step and, on a terminal, shows the running steps below.
 
     Steps may run at the same time in several threads.
 
     Attributes:
-        cancelled: once set, no further step begins; those that undo something still do.
+        cancelled: once set, no further step starts, except cleanup steps.
     """
 
     def __init__(self) -> None:
@@ -52,25 +52,25 @@ class Steps:
     ) -> None:
         self._live.stop()
 
-    def say(self, line: str) -> None:
-        """Print a line above the steps under way."""
+    def print_line(self, line: str) -> None:
+        """Print a line above the running steps."""
         self.console.print(line, markup=False)
 
     @contextmanager
     def step(self, label: str) -> Iterator[Callable[[str], None]]:
-        """Show a step from its start to its end; the yielded function tells more about it.
+        """Show a step while the block runs; the yielded function adds a detail to its label.
 
         Raises:
             CancelledError: the user has asked to stop.
         """
         if self.cancelled.is_set():
             raise CancelledError
-        with self._shown(label) as tell:
-            yield tell
+        with self._shown(label) as show_detail:
+            yield show_detail
 
     @contextmanager
-    def undo(self, label: str) -> Iterator[None]:
-        """Show a step that stops something; it happens even after cancellation."""
+    def cleanup_step(self, label: str) -> Iterator[None]:
+        """Show a step that stops something; it runs even after cancellation."""
         with self._shown(label):
             yield
 
@@ -81,9 +81,9 @@ class Steps:
         try:
             yield lambda detail: self._live.update(task, description=f"{label}: {detail}")
         except BaseException:
-            self.say(f"✗ {label}")
+            self.print_line(f"✗ {label}")
             raise
         else:
-            self.say(f"✓ {label} ({time.monotonic() - started:.1f} s)")
+            self.print_line(f"✓ {label} ({time.monotonic() - started:.1f} s)")
         finally:
             self._live.remove_task(task)

@@ -1,6 +1,6 @@
 """EventBridge rules that invoke a function every minute.
 
-Event: docs.aws.amazon.com/eventbridge/latest/ref/events-ref-scheduled-events.html
+The event: docs.aws.amazon.com/eventbridge/latest/ref/events-ref-scheduled-events.html
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from local.event_source_mapping.environment import FunctionError, LambdaEnvironment
-from local.event_source_mapping.functions import DISPATCHER, HOUSEKEEPING, deployed
+from local.lambda_runtime.environment import FunctionError, LambdaEnvironment
+from local.lambda_runtime.functions import DISPATCHER, HOUSEKEEPING, deployed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-MINUTE: Final = 60.0
+_MINUTE: Final = 60.0
 _SCHEDULED: Final = (DISPATCHER, HOUSEKEEPING)
 _ACCOUNT: Final = "000000000000"
 
@@ -35,22 +35,22 @@ class Schedules:
 
     @classmethod
     def start(cls, schedules: Iterable[Schedule]) -> Self:
-        """Begin: each invokes for the first time after its interval."""
+        """Start the schedules; each invokes for the first time after its interval."""
         started = cls(tuple(schedules))
         for schedule in started.running:
             schedule.start()
         return started
 
     def stop(self) -> None:
-        """End them; invocations under way are killed, which their functions survive."""
+        """Stop the schedules and kill running invocations, which the functions tolerate."""
         for schedule in self.running:
             schedule.stop()
 
 
 class Schedule:
-    """Invokes one function in an environment of its own; a tick that finds it busy is left out."""
+    """Invokes one function in its own environment; ticks during an invocation are skipped."""
 
-    def __init__(self, environment: LambdaEnvironment, rule: str, seconds: float = MINUTE) -> None:
+    def __init__(self, environment: LambdaEnvironment, rule: str, seconds: float = _MINUTE) -> None:
         self._environment = environment
         self._rule = rule
         self._seconds = seconds
@@ -58,11 +58,11 @@ class Schedule:
         self._thread = threading.Thread(target=self._run, name=f"schedule-{rule}", daemon=True)
 
     def start(self) -> None:
-        """Begin to count."""
+        """Start the interval."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Invoke no more."""
+        """Stop invoking and kill a running invocation."""
         self._stopping.set()
         self._environment.close()
         self._thread.join()
@@ -77,7 +77,7 @@ class Schedule:
 
 
 def run_schedules(environment: Mapping[str, str], log_dir: Path) -> Schedules:
-    """Start the rules of the stack and return at once.
+    """Start the schedules of the stack and return at once.
 
     Args:
         environment: all environment variables of the functions.
@@ -93,7 +93,7 @@ def run_schedules(environment: Mapping[str, str], log_dir: Path) -> Schedules:
 
 
 def scheduled_event(rule: str, now: datetime) -> dict[str, Any]:
-    """Return the event with which a rule invokes its function."""
+    """Return the event that a rule sends to its function."""
     region = "us-east-1"
     return {
         "version": "0",

@@ -1,4 +1,4 @@
-"""Running the platform: one process that starts it, watches it and takes it down."""
+"""The supervisor: one process that starts the platform, watches its servers and stops it."""
 
 from __future__ import annotations
 
@@ -8,93 +8,95 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
-from local import endpoints, install, lock, platform
-from local.context import Context
-from local.errors import LocalError
+from local import LocalError, endpoints
 from local.event_source_mapping.mapping import Batching
-from local.given import Given
-from local.leftovers import ProcessList
+from local.platform import Startup, start_platform
 from local.ports import PortPlan
+from local.processes import ProcessList, supervisor_lock
 from local.progress import CancelledError
+from local.servers.existing import ExistingServers
+from local.servers.programs import ensure_installed
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from local.paths import StateDir
-    from local.progress import Steps
-    from local.services import Services
+    from local.platform import PlatformServers
+    from local.progress import ProgressDisplay
 
 _LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-_WATCH_SECONDS: Final = 0.5
+_CHECK_INTERVAL_SECONDS: Final = 0.5
 _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def run(state: StateDir, steps: Steps, window: float, shards: int) -> None:
+def run(state: StateDir, display: ProgressDisplay, window: float, shards: int) -> None:
     """Run the platform until Ctrl-C, SIGTERM or SIGHUP.
 
     Args:
         state: the folder of this platform.
-        steps: shows what is done.
-        window: seconds for which mappings collect messages.
+        display: shows the steps.
+        window: the batching window of the event source mappings, in seconds.
         shards: queues per event.
 
     Raises:
-        LocalError: it could not start, or one of its servers ended by itself.
-        lock.HeldError: it is running already.
+        LocalError: the platform did not start, or one of its servers ended by itself.
+        AlreadyRunningError: another supervisor uses the folder.
     """
     state.create()
-    with lock.hold(state.lock), steps, ExitStack() as stack:
-        _listen_to_signals(steps)
+    with supervisor_lock(state.lock), display, ExitStack() as stack:
+        _stop_on_signals(display)
         try:
-            _serve(state, steps, stack, Batching(window=window), shards)
+            _serve(state, display, stack, Batching(window=window), shards)
         except CancelledError:
-            steps.say("Stopped before everything was up")
+            display.print_line("Stopped before everything was started")
 
 
 def _serve(
-    state: StateDir, steps: Steps, stack: ExitStack, batching: Batching, shards: int
+    state: StateDir, display: ProgressDisplay, stack: ExitStack, batching: Batching, shards: int
 ) -> None:
     started = time.monotonic()
     processes = ProcessList(state.processes)
-    _clear_away(state, processes, steps)
-    # What libraries have to say (pika on every lost connection) would bury our own lines.
+    _remove_leftovers(state, processes, display)
+    # To a file: the messages of libraries (pika's on every lost connection) would bury our output.
     logging.basicConfig(filename=state.logs / "platform.log", format=_LOG_FORMAT, level="INFO")
-    given = Given.from_environment()
-    given.check()
-    install.ensure(given.programs(), steps, state.logs / "apt.log")
+    existing = ExistingServers.from_environment()
+    existing.check()
+    ensure_installed(existing.required_programs(), display, state.logs / "apt.log")
     stack.callback(processes.stop_all)
-    plan = PortPlan(steps.say)
-    context = Context(given, state, plan, processes.add, steps, stack, batching, shards)
-    running = platform.start(context)
-    steps.say(f"\nCloudPhone Scheduler is ready after {time.monotonic() - started:.1f} s")
-    endpoints.show(steps.console, state, running.endpoints)
-    # Written after the last line is printed: `up` stops relaying when it sees the file.
+    plan = PortPlan(display.print_line)
+    platform = start_platform(
+        Startup(existing, state, plan, processes.add, display, stack, batching, shards)
+    )
+    seconds = time.monotonic() - started
+    display.print_line(f"\nCloudPhone Scheduler is ready after {seconds:.1f} s")
+    endpoints.show(display.console, state, platform.endpoints)
+    # Written after the last line is printed: `up` stops relaying output when the file exists.
     stack.callback(state.endpoints.unlink, missing_ok=True)
-    endpoints.write(state.endpoints, running.endpoints)
-    _watch(running.services, steps)
-    steps.say("Stopping")
+    endpoints.write(state.endpoints, platform.endpoints)
+    _watch(platform.servers, display)
+    display.print_line("Stopping")
 
 
-def _listen_to_signals(steps: Steps) -> None:
-    """Stop at the next step's end; a second Ctrl-C changes nothing, all stopping is bounded."""
+def _stop_on_signals(display: ProgressDisplay) -> None:
+    """Stop at the end of the current step; a second Ctrl-C has no effect."""
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
-        steps.cancelled.set()
+        display.cancelled.set()
 
     for number in _STOP_SIGNALS:
         signal.signal(number, on_signal)
 
 
-def _clear_away(state: StateDir, processes: ProcessList, steps: Steps) -> None:
-    """Remove what a killed supervisor left, and keep the logs of one earlier run."""
+def _remove_leftovers(state: StateDir, processes: ProcessList, display: ProgressDisplay) -> None:
+    """Clean up after a killed supervisor, and keep the logs of the previous run only."""
     state.endpoints.unlink(missing_ok=True)
     if processes.alive():
-        with steps.step("Stopping servers that an earlier run left behind"):
+        with display.step("Stopping servers of an earlier run"):
             processes.stop_all()
     state.rotate_logs()
 
 
-def _watch(services: Services, steps: Steps) -> None:
-    while not steps.cancelled.wait(_WATCH_SECONDS):
-        if failure := services.failure():
+def _watch(servers: PlatformServers, display: ProgressDisplay) -> None:
+    while not display.cancelled.wait(_CHECK_INTERVAL_SECONDS):
+        if failure := servers.failure():
             raise LocalError(failure)

@@ -1,4 +1,4 @@
-"""What the local platform reads from ``template.yaml`` instead of saying it a second time."""
+"""Settings that the local platform reads from ``template.yaml``."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from local.paths import ROOT
 _TEMPLATE: Final = ROOT / "template.yaml"
 _TABLE: Final = "AWS::DynamoDB::Table"
 _FUNCTION: Final = "AWS::Serverless::Function"
-_CORS: Final = "CorsConfiguration"
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads CloudFormation's short forms: ``!Ref X`` becomes ``{"Ref": "X"}``."""
+    """Reads the short form of CloudFormation's functions: ``!Ref X`` becomes ``{"Ref": "X"}``."""
 
 
 def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
@@ -37,7 +36,7 @@ def dynamodb_tables() -> list[dict[str, Any]]:
 
 
 def function_variable(name: str) -> str:
-    """Return the value that an environment variable has in the functions that have it.
+    """Return the value of an environment variable in the functions that have it.
 
     Raises:
         StopIteration: no function has it.
@@ -52,13 +51,17 @@ def function_variable(name: str) -> str:
 
 
 def cors() -> dict[str, Any]:
-    """Return what the HTTP API allows pages of other origins."""
-    allowed: dict[str, Any] = _resolved(_template()["Resources"]["HttpApi"]["Properties"][_CORS])
+    """Return the CORS configuration of the HTTP API."""
+    properties = _template()["Resources"]["HttpApi"]["Properties"]
+    allowed: dict[str, Any] = _resolved(properties["CorsConfiguration"])
     return allowed
 
 
 def deployed_function(service: str) -> dict[str, Any]:
-    """Return the properties of the function of a service name, and of all functions.
+    """Return the properties of a function, including the global ones.
+
+    Args:
+        service: its POWERTOOLS_SERVICE_NAME.
 
     Raises:
         StopIteration: the stack has no such function.
@@ -84,7 +87,7 @@ def _template() -> dict[str, Any]:
 
 
 def _resolved(value: Any) -> Any:  # noqa: ANN401 - any YAML
-    """Replace references to parameters by their defaults, and to tables by their names."""
+    """Replace references to parameters with their defaults, and to tables with their names."""
     match value:
         case {"Ref": name} if name in _template()["Parameters"]:
             return _template()["Parameters"][name]["Default"]

@@ -27,7 +27,7 @@ import pytest
 
 from local.aws import create_resources
 from local.ports import free_port
-from local.servers.mariadb import DATABASE, QUICK, MariaDB
+from local.servers.mariadb import DATABASE_NAME, FAST_OPTIONS, MariaDB
 from local.servers.moto import Moto
 from local.servers.rabbitmq import RabbitMQ, RabbitPorts
 from scheduler.database.migrate import migrate
@@ -77,7 +77,7 @@ class ServerPool:
         home = self._folder / name
         match name:
             case "mariadb":
-                return MariaDB(home, self._logs, free_port(), QUICK)
+                return MariaDB(home, self._logs, free_port(), FAST_OPTIONS)
             case "rabbitmq":
                 ports = RabbitPorts(free_port(), free_port(), free_port(), free_port())
                 return RabbitMQ(home, self._logs, ports)
@@ -151,9 +151,9 @@ def database_url(mariadb: MariaDB, _migrated: None) -> str:
     _revive(mariadb)
     with closing(mariadb.connect()) as connection, connection.cursor() as cursor:
         cursor.execute("SET SESSION lock_wait_timeout = 10, foreign_key_checks = 0")
-        cursor.execute(_TABLES, (DATABASE,))
+        cursor.execute(_TABLES, (DATABASE_NAME,))
         for (table,) in cursor.fetchall():
-            _empty(cursor, f"`{DATABASE}`.`{table}`")
+            _empty(cursor, f"`{DATABASE_NAME}`.`{table}`")
     return mariadb.url
 
 

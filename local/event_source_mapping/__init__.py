@@ -1,13 +1,13 @@
-"""What Amazon MQ's event source mappings and Lambda are in production, on one machine."""
+"""Amazon MQ's event source mappings: one per queue, each with a function of its own."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Final, Self
 
-from local.event_source_mapping.environment import LambdaEnvironment
-from local.event_source_mapping.functions import DISPATCHER, deployed
-from local.event_source_mapping.mapping import STOP_SECONDS, Batching, EventSourceMapping
+from local.event_source_mapping.mapping import STOP_GRACE_SECONDS, Batching, EventSourceMapping
+from local.lambda_runtime.environment import LambdaEnvironment
+from local.lambda_runtime.functions import DISPATCHER, deployed
 from scheduler.messaging.topology import NOTIFICATION_QUEUE, work_queues
 
 if TYPE_CHECKING:
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-AT_ONCE: Final = Batching(window=0.0)
-"""For the dispatcher: a nudge says only that there is work, so it need not wait for others."""
+WITHOUT_WINDOW: Final = Batching(window=0.0)
+"""For the dispatcher: a nudge only signals that there is work, so batching has no benefit."""
 
 
 class Mappings:
-    """Running mappings; leaving the context stops them."""
+    """Running mappings; a context manager that stops them."""
 
     def __init__(self, mappings: Iterable[EventSourceMapping]) -> None:
         self._mappings = tuple(mappings)
         for mapping in self._mappings:
             mapping.start()
 
-    def stop(self, grace: float = STOP_SECONDS) -> None:
-        """Stop all of them together, within one grace; see `EventSourceMapping.stop`."""
+    def stop(self, grace: float = STOP_GRACE_SECONDS) -> None:
+        """Stop all mappings at the same time, see `EventSourceMapping.stop`."""
         deadline = time.monotonic() + grace
         for mapping in self._mappings:
             mapping.request_stop()
@@ -55,16 +55,17 @@ def run_mappings(
     batching: Batching = Batching(),  # noqa: B008 - frozen
     shards: int = 1,
 ) -> Mappings:
-    """Start a mapping for each queue of the stack and return when their threads run.
+    """Start a mapping for each queue of the stack and return at once.
 
-    A broker that is away is waited for; functions start cold at their first batch. Each mapping
-    has an execution environment of its own, logging to ``<log_dir>/<queue>.log``.
+    The mappings wait for a broker that cannot be reached; functions start cold at their first
+    batch. Each mapping has an execution environment of its own that logs to
+    ``<log_dir>/<queue>.log``.
 
     Args:
-        broker_url: of the broker, e.g. ``amqp://user:password@127.0.0.1:30007/cloudphone``.
+        broker_url: e.g. ``amqp://user:password@127.0.0.1:30007/cloudphone``.
         environment: all environment variables of the functions.
         log_dir: receives the functions' logs.
-        batching: of the work queues: records per batch and window.
+        batching: batch size and window of the work queues.
         shards: queues per event.
     """
     wanted = [(queue.name, f"{queue.family}-events", batching) for queue in work_queues(shards)]
@@ -75,5 +76,5 @@ def run_mappings(
             LambdaEnvironment(deployed(name, environment, log_dir), queue),
             each,
         )
-        for queue, name, each in [*wanted, (NOTIFICATION_QUEUE, DISPATCHER, AT_ONCE)]
+        for queue, name, each in [*wanted, (NOTIFICATION_QUEUE, DISPATCHER, WITHOUT_WINDOW)]
     )

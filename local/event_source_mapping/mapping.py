@@ -1,9 +1,9 @@
-"""The event source mapping of one queue: it reads batches and invokes the function.
+"""The event source mapping of one queue: reads batches and invokes the function.
 
-It promises what Amazon MQ's mapping promises for RabbitMQ and nothing kinder
-(lambda/latest/dg/with-mq.html): one invocation at a time, the whole batch acknowledged when the
-function returns, the whole batch back in the queue - at once, for ever - when it fails, and a
-record over 6 MB dropped (lambda/latest/dg/services-mq-errors.html).
+It behaves like Amazon MQ's mapping for RabbitMQ, without improving on it
+(lambda/latest/dg/with-mq.html): one invocation at a time; the whole batch is acknowledged when the
+function returns; the whole batch is requeued, immediately and without limit, when the function
+fails; and a record over 6 MB is dropped (lambda/latest/dg/services-mq-errors.html).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Final
 import pika
 from pika.exceptions import AMQPError, ConnectionWrongStateError
 
-from local.event_source_mapping.batch import RECORDS_LIMIT, Backlog, Delivery
-from local.event_source_mapping.environment import FunctionError, LambdaEnvironment
+from local.event_source_mapping.batch import RECORDS_LIMIT, Backlog, DeliveredRecord
 from local.event_source_mapping.record import event_json, record_json
+from local.lambda_runtime.environment import FunctionError, LambdaEnvironment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,31 +32,33 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+STOP_GRACE_SECONDS: Final = 10.0
+"""How long a running invocation may take to finish when its mapping stops."""
+
 _IDLE_SECONDS: Final = 5.0
-_FIRST_BACKOFF: Final = 0.1
-_LAST_BACKOFF: Final = 5.0
+_MIN_BACKOFF_SECONDS: Final = 0.1
+_MAX_BACKOFF_SECONDS: Final = 5.0
 _MAX_PREFETCH: Final = 65_535
-STOP_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Batching:
-    """The mapping's settings: records per batch, and seconds the first one may wait for others."""
+    """The mapping's settings: records per batch, and the batching window in seconds."""
 
     size: int = 100
     window: float = 0.5
 
     @property
     def prefetch(self) -> int:
-        """Return how many messages the broker may hand over before any is acknowledged.
+        """Return how many unacknowledged messages the broker may deliver.
 
-        Twice the batch: the next batch arrives while the function works on the present one.
+        Twice the batch size: the next batch arrives while the function processes the current one.
         """
         return min(2 * self.size, _MAX_PREFETCH)
 
 
 class EventSourceMapping:
-    """Consumes one queue in a thread of its own, over a connection of its own."""
+    """Consumes one queue, in its own thread and over its own connection."""
 
     def __init__(
         self,
@@ -72,28 +74,28 @@ class EventSourceMapping:
         self._environment = environment
         self._batching = batching
         self._backlog = Backlog(batching.size, batching.window)
-        self._backoff = _FIRST_BACKOFF
+        self._backoff = _MIN_BACKOFF_SECONDS
         self._stopping = threading.Event()
         self._connection: pika.BlockingConnection | None = None
-        # One worker: an invocation that outlives its connection delays the next one.
+        # One worker, so that an invocation that outlives its connection delays the next one.
         self._invoker = ThreadPoolExecutor(1, thread_name_prefix=f"invoke-{queue}")
         self._thread = threading.Thread(target=self._run, name=f"mapping-{queue}", daemon=True)
 
     def start(self) -> None:
-        """Begin to consume; returns at once, also while the broker is away."""
+        """Start consuming; returns at once, even if the broker cannot be reached."""
         self._thread.start()
 
     def request_stop(self) -> None:
-        """Take no further batch; returns at once, so that many mappings can stop together."""
+        """Start no further batch; returns at once, so that many mappings can stop together."""
         self._stopping.set()
         self._wake()
 
-    def stop(self, grace: float = STOP_SECONDS) -> None:
-        """Stop consuming and free everything.
+    def stop(self, grace: float = STOP_GRACE_SECONDS) -> None:
+        """Stop consuming and close the connection and the environment.
 
         Args:
-            grace: seconds a running invocation gets; then it is killed, and its batch is back
-                in the queue.
+            grace: seconds after which a running invocation is killed; its batch then returns
+                to the queue.
         """
         self.request_stop()
         self._thread.join(grace)
@@ -105,10 +107,10 @@ class EventSourceMapping:
         while not self._stopping.is_set():
             try:
                 self._consume()
-            except Exception as error:  # noqa: BLE001 - a mapping outlives whatever befalls it
+            except Exception as error:  # noqa: BLE001 - a mapping survives any error
                 _log.warning("%s: %r; reconnecting in %.1f s", self._queue, error, self._backoff)
                 self._stopping.wait(self._backoff)
-                self._backoff = min(2 * self._backoff, _LAST_BACKOFF)
+                self._backoff = min(2 * self._backoff, _MAX_BACKOFF_SECONDS)
 
     def _consume(self) -> None:
         with self._open_channel() as channel:
@@ -121,9 +123,9 @@ class EventSourceMapping:
                 else:
                     self._serve_connection(channel, _IDLE_SECONDS if due is None else due)
 
-    def _process(self, channel: BlockingChannel, batch: list[Delivery]) -> None:
+    def _process(self, channel: BlockingChannel, batch: list[DeliveredRecord]) -> None:
         """Invoke the function with a batch and settle it, answering heartbeats meanwhile."""
-        event = event_json(self._queue, self._vhost, (delivery.record for delivery in batch))
+        event = event_json(self._queue, self._vhost, (record.json for record in batch))
         invocation = self._invoker.submit(self._environment.invoke, event)
         invocation.add_done_callback(lambda _: self._wake())
         while not invocation.done():
@@ -135,7 +137,7 @@ class EventSourceMapping:
             channel.basic_nack(batch[-1].tag, multiple=True, requeue=True)
         else:
             channel.basic_ack(batch[-1].tag, multiple=True)
-        self._backoff = _FIRST_BACKOFF
+        self._backoff = _MIN_BACKOFF_SECONDS
 
     def _on_delivery(
         self,
@@ -149,7 +151,7 @@ class EventSourceMapping:
             _log.error("%s: dropped a record of %d bytes", self._queue, len(record))
             channel.basic_ack(method.delivery_tag)
             return
-        self._backlog.add(Delivery(method.delivery_tag, record, time.monotonic()))
+        self._backlog.add(DeliveredRecord(method.delivery_tag, record, time.monotonic()))
 
     @contextlib.contextmanager
     def _open_channel(self) -> Iterator[BlockingChannel]:
@@ -163,11 +165,11 @@ class EventSourceMapping:
                 connection.close()
 
     def _serve_connection(self, channel: BlockingChannel, limit: float) -> None:
-        """Let pika work until something happens, at most `limit` seconds."""
+        """Let pika process I/O until something happens, for at most `limit` seconds."""
         channel.connection.process_data_events(limit)
-        # pika closes a channel, or drops a cancelled consumer, without an exception.
+        # pika raises no exception when it closes a channel or drops a cancelled consumer.
         if not channel.is_open or not channel.consumer_tags:
-            raise AMQPError("the broker ended the consumer")
+            raise AMQPError("the broker cancelled the consumer")
 
     def _wake(self) -> None:
         if self._connection is not None:

@@ -1,12 +1,12 @@
-"""A delivery of RabbitMQ as the record of an Amazon MQ event.
+"""A RabbitMQ message as a record of an Amazon MQ event.
 
-Shape: docs.aws.amazon.com/lambda/latest/dg/with-mq.html (its example carries numbers, strings as
-``{"bytes": […]}`` and ``Jan 1, 1970, 12:33:41 AM``). That is Gson's default output for the
-RabbitMQ Java client's objects, so the cases the page does not show follow from there: bytes are
-signed, a header timestamp is a ``java.util.Date``, tables and arrays nest, absent properties
-and headers are null. Recorded events that agree: `rabbitmq-private-lambda-java-sam` in
-aws-samples/serverless-patterns (every property set) and the Amazon MQ example of
-aws-samples/aws-cdk-examples (every property null, ``redelivered`` true).
+The format is documented in docs.aws.amazon.com/lambda/latest/dg/with-mq.html by an example with
+numbers, strings as ``{"bytes": […]}`` and ``Jan 1, 1970, 12:33:41 AM``. This is Gson's default
+output for the objects of RabbitMQ's Java client, which determines the cases that the example does
+not show: bytes are signed, a header timestamp is a ``java.util.Date``, tables and arrays nest,
+absent properties and headers are null. Two recorded events confirm this:
+`rabbitmq-private-lambda-java-sam` in aws-samples/serverless-patterns (all properties set) and the
+Amazon MQ example of aws-samples/aws-cdk-examples (all properties null, ``redelivered`` true).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BROKER_ARN: Final = (
 _GREGORIAN_CYCLE_YEARS: Final = 400
 _GREGORIAN_CYCLE_SECONDS: Final = 146_097 * 86_400
 _NOON: Final = 12
-# Not strftime("%b"), whose names follow the machine's locale.
+# Not strftime("%b"), whose names depend on the locale.
 _MONTHS: Final = (
     *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
     *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
@@ -37,14 +37,14 @@ _MONTHS: Final = (
 
 
 def event_json(queue: str, vhost: str, records: Iterable[bytes]) -> bytes:
-    """Return the invocation event of one batch, made of records that are JSON already."""
+    """Return the invocation event for a batch of records, which are JSON already."""
     key = json.dumps(f"{queue}::{vhost}").encode()
     head = b'{"eventSource":"aws:rmq","eventSourceArn":"%b","rmqMessagesByQueue":{%b:['
     return head % (BROKER_ARN.encode(), key) + b",".join(records) + b"]}}"
 
 
 def record_json(properties: BasicProperties, body: bytes, *, redelivered: bool) -> bytes:
-    """Return the JSON of one record."""
+    """Return a message as the JSON of a record."""
     record = {
         "basicProperties": {
             "contentType": _text(properties.content_type),
@@ -72,7 +72,7 @@ def record_json(properties: BasicProperties, body: bytes, *, redelivered: bool) 
 def java_date(seconds: int) -> str:
     """Return a Unix time as Gson writes a ``java.util.Date``, in UTC and US English.
 
-    AMQP knows years that Python's calendar does not; the Gregorian one repeats every 400 years.
+    AMQP timestamps exceed Python's range of years; the Gregorian calendar repeats every 400 years.
     """
     cycles, rest = divmod(seconds, _GREGORIAN_CYCLE_SECONDS)
     time = datetime.fromtimestamp(rest, UTC)
@@ -85,11 +85,11 @@ def _text(value: str | bytes | None) -> str | None:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
 
 
-def _value(value: Any) -> Any:  # noqa: ANN401 - whatever an AMQP table may hold
+def _value(value: Any) -> Any:  # noqa: ANN401 - any AMQP field value
     match value:
         case str():
             converted: Any = _signed_bytes(value.encode("utf-8", "surrogatepass"))
-        case bytes():  # a string that is not UTF-8; pika cannot tell it from a byte array
+        case bytes():  # a string that is not UTF-8; pika does not tell it from a byte array
             converted = _signed_bytes(value)
         case dict():
             converted = {_text(key): _value(inner) for key, inner in value.items()}

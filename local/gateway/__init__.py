@@ -1,33 +1,34 @@
-"""The HTTP API of the deployed stack, and a console page, on one machine."""
+"""The HTTP API of the deployed stack and the console page, on this machine."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from local.event_source_mapping.functions import ALLOCATION_API, deployed
 from local.gateway.api_app import api_app
 from local.gateway.authorizer import JwtAuthorizer
-from local.gateway.console.app import console_app
+from local.gateway.console import console_app
 from local.gateway.http_api import HttpApi
 from local.gateway.metrics import EmfCollector
-from local.gateway.pool import EnvironmentPool
 from local.gateway.server import AsgiServer
 from local.gateway.tokens import AUDIENCE, DAY_SECONDS, ISSUER, TokenIssuer
+from local.lambda_runtime.environment import EnvironmentPool
+from local.lambda_runtime.functions import ALLOCATION_API, deployed
 from local.paths import StateDir
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-POOL_SIZE: Final = 8
+_API_ENVIRONMENTS: Final = 8
+"""Concurrent invocations of the API function."""
 _TOKEN_SECONDS: Final = 30 * DAY_SECONDS
 _CONSOLE_TOKEN_SECONDS: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """The running servers and tokens to begin with, by user id."""
+    """The running servers; `tokens` has a first token for each user id."""
 
     tokens: dict[str, str]
     api: AsgiServer
@@ -35,7 +36,7 @@ class Gateway:
     pool: EnvironmentPool
 
     def stop(self) -> None:
-        """Close both ports and end the function's environments."""
+        """Close both ports and the function's environments."""
         self.console.stop()
         self.api.stop()
         self.pool.close()
@@ -47,18 +48,18 @@ def start_gateway(
     """Serve the HTTP API and the console page on 127.0.0.1 and return at once.
 
     Args:
-        port: of the API; also serves /metrics and /.well-known/jwks.json.
-        console_port: of the console page.
-        environment: all environment variables of the functions; the console publishes to
-            BROKER_URL and shows what AWS_ENDPOINT_URL has sent.
-        state_dir: keeps the key of the tokens; the functions' logs are below it.
+        port: the API's; it also serves /docs, /metrics and /.well-known/jwks.json.
+        console_port: the console page's.
+        environment: all environment variables of the functions. The console publishes to
+            BROKER_URL and shows the messages sent by AWS_ENDPOINT_URL.
+        state_dir: contains the key of the tokens and the functions' logs.
 
     Raises:
         OSError: a port is taken.
     """
     issuer = TokenIssuer.of(state_dir)
     log_dir = StateDir(state_dir).logs / "functions"
-    pool = EnvironmentPool(deployed(ALLOCATION_API, environment, log_dir), POOL_SIZE)
+    pool = EnvironmentPool(deployed(ALLOCATION_API, environment, log_dir), _API_ENVIRONMENTS)
     http_api = HttpApi(pool, JwtAuthorizer(issuer.jwks(), ISSUER, frozenset((AUDIENCE,))))
     metrics = EmfCollector(log_dir)
 

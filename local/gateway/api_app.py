@@ -1,17 +1,18 @@
-"""What is served on the API's port: the HTTP API, the token keys and the metrics."""
+"""The application on the API's port: the HTTP API, its Swagger UI, token keys and metrics."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
+from aws_lambda_powertools.event_handler.openapi import swagger_ui
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from local.gateway.docs import docs_routes
 from local.template import cors
 
 if TYPE_CHECKING:
@@ -20,20 +21,72 @@ if TYPE_CHECKING:
     from local.gateway.http_api import HttpApi
     from local.gateway.metrics import EmfCollector
 
+_SWAGGER_UI_FILES: Final = Path(swagger_ui.__file__).parent
+_DOCS_PAGE: Final = """<!DOCTYPE html>
+<html lang="en">
+<head>
+  <meta charset="utf-8">
+  <title>CloudPhone Scheduler API</title>
+  <link rel="stylesheet" href="/docs/swagger-ui.css">
+</head>
+<body>
+  <div id="swagger-ui"></div>
+  <script src="/docs/swagger-ui.js"></script>
+  <script>
+    SwaggerUIBundle({
+      url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, persistAuthorization: true
+    });
+  </script>
+</body>
+</html>
+"""
+
 
 def api_app(http_api: HttpApi, jwks: dict[str, Any], metrics: EmfCollector) -> Starlette:
-    """Return the application of the API's port."""
+    """Return the application for the API's port."""
 
     async def keys(_request: Request) -> Response:
         return JSONResponse(jwks)
 
     app = Starlette(
-        routes=[Route("/.well-known/jwks.json", keys), *docs_routes(), metrics_route(metrics)],
+        routes=[
+            Route("/.well-known/jwks.json", keys),
+            *_docs_routes(),
+            metrics_route(metrics),
+        ],
         middleware=[_cors()],
     )
-    # No Mount("/"): its pattern does not match a path with a line break in it.
+    # Not Mount("/"): its pattern does not match a path that contains a line break.
     app.router.default = http_api
     return app
+
+
+def metrics_route(metrics: EmfCollector) -> Route:
+    """Return the route that Prometheus scrapes."""
+
+    def scrape(_request: Request) -> Response:  # not async: it reads files
+        return Response(metrics.text(), headers={"content-type": CONTENT_TYPE_LATEST})
+
+    return Route("/metrics", scrape)
+
+
+def _docs_routes() -> list[Route]:
+    """Return the routes of Swagger UI, which loads nothing from other hosts."""
+
+    async def page(_request: Request) -> HTMLResponse:
+        return HTMLResponse(_DOCS_PAGE)
+
+    async def script(_request: Request) -> FileResponse:
+        return FileResponse(_SWAGGER_UI_FILES / "swagger-ui-bundle.min.js")
+
+    async def style(_request: Request) -> FileResponse:
+        return FileResponse(_SWAGGER_UI_FILES / "swagger-ui.min.css")
+
+    return [
+        Route("/docs", page),
+        Route("/docs/swagger-ui.js", script),
+        Route("/docs/swagger-ui.css", style),
+    ]
 
 
 def _cors() -> Middleware:
@@ -45,12 +98,3 @@ def _cors() -> Middleware:
         allow_headers=allowed["AllowHeaders"],
         max_age=allowed["MaxAge"],
     )
-
-
-def metrics_route(metrics: EmfCollector) -> Route:
-    """Return the route that Prometheus reads."""
-
-    def scrape(_request: Request) -> Response:  # not async: it reads files
-        return Response(metrics.text(), headers={"content-type": CONTENT_TYPE_LATEST})
-
-    return Route("/metrics", scrape)

@@ -1,8 +1,8 @@
-"""Tokens checked, and claims passed on, as a JWT authorizer of an HTTP API does.
+"""Verifies tokens and passes their claims on, as the JWT authorizer of an HTTP API does.
 
 The checks: docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html.
-How claims arrive is not documented but measured (github.com/floci-io/floci/pull/2011): every
-value is a string, an array is ``[a b]``, null is left out, an object is its JSON.
+The format of claims is not documented but was measured (github.com/floci-io/floci/pull/2011):
+every value is a string, an array becomes ``[a b]``, an object its JSON, and null is left out.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _BEARER: Final = "bearer "
 
 
 class UnauthorizedError(Exception):
-    """The request carries no token that counts; the text says why not."""
+    """The request has no valid token; the text gives the reason."""
 
 
 class JwtAuthorizer:
-    """Accepts tokens of one issuer for given audiences."""
+    """Accepts the tokens of one issuer for certain audiences."""
 
     def __init__(self, jwks: dict[str, Any], issuer: str, audiences: frozenset[str]) -> None:
         self._keys = PyJWKSet.from_dict(jwks)
@@ -34,19 +34,19 @@ class JwtAuthorizer:
         """Return the claims of a request's Authorization header as the function receives them.
 
         Raises:
-            UnauthorizedError: no token, or one that is malformed, expired, not yet valid, of
+            UnauthorizedError: the token is missing, malformed, expired or not yet valid, or has
                 another key, issuer or audience.
         """
         if not authorization:
             raise UnauthorizedError("no token")
-        # The header holds the token alone, or after "Bearer".
+        # "Bearer" is optional.
         is_bearer = authorization[: len(_BEARER)].lower() == _BEARER
         token = authorization[len(_BEARER) :] if is_bearer else authorization
         try:
             claims = self._verify(token.strip())
         except (PyJWTError, KeyError) as error:
             raise UnauthorizedError(str(error).strip("'")) from None
-        return {name: render(value) for name, value in claims.items() if value is not None}
+        return {name: claim_text(value) for name, value in claims.items() if value is not None}
 
     def _verify(self, token: str) -> dict[str, Any]:
         key = self._keys[jwt.get_unverified_header(token).get("kid", "")]
@@ -57,19 +57,19 @@ class JwtAuthorizer:
             issuer=self._issuer,
             options={"require": ["exp"], "verify_aud": False},
         )
-        # `client_id` stands in for an absent `aud` only: Cognito's access tokens have no `aud`.
+        # `client_id` counts only if there is no `aud`, as in Cognito's access tokens.
         given = claims["aud"] if claims.get("aud") is not None else claims.get("client_id")
         if self._audiences.isdisjoint(given if isinstance(given, list) else [given]):
             raise UnauthorizedError("the token does not have a valid audience")
         return claims
 
 
-def render(value: object) -> str:
-    """Return a claim as the string that API Gateway makes of it."""
+def claim_text(value: object) -> str:
+    """Return a claim as the string that API Gateway passes on."""
     match value:
         case str():
             return value
         case list():
-            return f"[{' '.join(render(item) for item in value)}]"
+            return f"[{' '.join(claim_text(item) for item in value)}]"
         case _:
             return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""The functions' CloudWatch metrics for Prometheus, read from the EMF lines in their logs.
+"""CloudWatch metrics of the functions for Prometheus, read from EMF lines in their logs.
 
 EMF: docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/
 CloudWatch_Embedded_Metric_Format_Specification.html.
@@ -26,30 +26,30 @@ GAUGES: Final = frozenset(
         "scheduler_oldest_unpublished_event_seconds",
     )
 )
-"""Metrics whose last value counts; the others add up."""
+"""Metrics that report their last value; the others are summed."""
 _MARK: Final = b'"_aws"'
-# Powertools adds the dimension `service`; operators know the metrics without it.
+# Powertools adds the dimension `service`; our metrics are documented without it.
 _HIDDEN_DIMENSIONS: Final = frozenset(("service",))
 
-Labels = tuple[tuple[str, str], ...]
-Value = tuple[str, Labels, float]
+_Labels = tuple[tuple[str, str], ...]
+_Value = tuple[str, _Labels, float]
 
 
 class EmfCollector(Collector):
-    """Totals over all logs of a folder; each call reads only what was written since the last."""
+    """Totals over all logs of a folder; each call reads only the lines added since the last."""
 
     def __init__(self, log_dir: Path) -> None:
         self._log_dir = log_dir
         self._lock = threading.Lock()
         self._offsets: dict[Path, int] = {}
-        self._sums: defaultdict[tuple[str, Labels], float] = defaultdict(float)
-        self._counts: Counter[tuple[str, Labels]] = Counter()
+        self._sums: defaultdict[tuple[str, _Labels], float] = defaultdict(float)
+        self._counts: Counter[tuple[str, _Labels]] = Counter()
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the metrics as they stand now."""
+        """Yield the current metrics."""
         with self._lock:
             for line in self._new_lines():
-                for name, labels, value in values(line):
+                for name, labels, value in _values(line):
                     self._add(name, labels, value)
             yield from self._metrics()
 
@@ -59,7 +59,7 @@ class EmfCollector(Collector):
         registry.register(self)
         return generate_latest(registry)
 
-    def _add(self, name: str, labels: Labels, value: float) -> None:
+    def _add(self, name: str, labels: _Labels, value: float) -> None:
         key = (name, labels)
         self._sums[key] = value if name in GAUGES else self._sums[key] + value
         self._counts[key] += 1
@@ -82,13 +82,13 @@ class EmfCollector(Collector):
             with path.open("rb") as log:
                 log.seek(self._offsets.get(path, 0))
                 for line in log:
-                    if line.endswith(b"\n"):  # else it is still being written
+                    if line.endswith(b"\n"):  # otherwise it is still being written
                         self._offsets[path] = self._offsets.get(path, 0) + len(line)
                         yield line
 
 
-def values(line: bytes) -> Iterable[Value]:
-    """Return the metric values in a log line; none when it is no EMF document."""
+def _values(line: bytes) -> Iterable[_Value]:
+    """Return the metric values in a log line; none if it is not an EMF document."""
     if _MARK not in line:
         return ()
     try:
@@ -102,8 +102,8 @@ def values(line: bytes) -> Iterable[Value]:
         return ()
 
 
-def _of_directive(document: dict[str, Any], directive: dict[str, Any]) -> Iterator[Value]:
-    # Several dimension sets describe the same values: the most detailed one holds them all.
+def _of_directive(document: dict[str, Any], directive: dict[str, Any]) -> Iterator[_Value]:
+    # Several dimension sets describe the same values; the most detailed one identifies them all.
     dimensions = max(directive.get("Dimensions") or [[]], key=len)
     labels = tuple(
         sorted((name, str(document[name])) for name in dimensions if name not in _HIDDEN_DIMENSIONS)

@@ -1,4 +1,4 @@
-"""The routes of the HTTP API, as template.yaml declares them."""
+"""The routes of the HTTP API, as in ``template.yaml``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _PROXY: Final = "{proxy+}"
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A method and path of the HTTP API; a path may end in a greedy ``{proxy+}``."""
+    """A method and a path of the HTTP API; the path may end in a greedy ``{proxy+}``."""
 
     method: str
     path: str
@@ -22,7 +22,7 @@ class Route:
         return f"{self.method} {self.path}"
 
     def parameters(self, method: str, path: str) -> dict[str, str] | None:
-        """Return the path parameters of a request that this route takes, else None."""
+        """Return the path parameters if this route matches a request, else None."""
         if self.method not in (method, "ANY"):
             return None
         prefix, greedy, _ = self.path.partition(_PROXY)
@@ -32,7 +32,7 @@ class Route:
         return {"proxy": rest} if path.startswith(prefix) and rest else None
 
 
-ROUTES: Final = (  # the most specific first, as API Gateway prefers it
+ROUTES: Final = (  # most specific first: the order in which API Gateway matches
     Route("GET", "/api/health", authorized=False),
     Route("GET", "/openapi.json", authorized=False),
     Route("OPTIONS", "/api/{proxy+}", authorized=False),
@@ -41,7 +41,7 @@ ROUTES: Final = (  # the most specific first, as API Gateway prefers it
 
 
 def find_route(method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-    """Return the route of a request and its path parameters; None stands for 404."""
+    """Return the route of a request and its path parameters; None when no route matches."""
     for route in ROUTES:
         if (parameters := route.parameters(method, path)) is not None:
             return route, parameters

@@ -1,4 +1,4 @@
-"""ASGI applications served on 127.0.0.1 from threads of this process."""
+"""Serves ASGI applications on 127.0.0.1, each in a thread of this process."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from local.ports import HOST
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-MESSAGE_LIMIT: Final = 128 * 1024
-"""Bytes of a WebSocket message (WebSocket API quota); a longer one closes its socket."""
+MAX_WEBSOCKET_MESSAGE_BYTES: Final = 128 * 1024
+"""Maximum bytes of a WebSocket message (WebSocket API quota); a longer one closes the socket."""
 
 _GRACE_SECONDS: Final = 5
 _REFUSED_HANDSHAKE: Final = "ASGI callable returned without completing handshake."
@@ -23,7 +23,7 @@ _BACKLOG: Final = 1024
 
 
 class AsgiServer:
-    """One application on one port; it accepts connections as soon as it is made.
+    """Serves one application on one port, from its construction until `stop`.
 
     Raises:
         OSError: the port is taken.
@@ -39,12 +39,12 @@ class AsgiServer:
                 server_header=False,
                 lifespan="off",
                 timeout_graceful_shutdown=_GRACE_SECONDS,
-                ws_max_size=MESSAGE_LIMIT,
-                ws_ping_interval=None,  # API Gateway leaves that to the clients
-                ws_per_message_deflate=False,  # and compresses nothing
+                ws_max_size=MAX_WEBSOCKET_MESSAGE_BYTES,
+                ws_ping_interval=None,  # API Gateway leaves pings to the clients
+                ws_per_message_deflate=False,  # nor does it compress
             )
         )
-        logging.getLogger("uvicorn.error").addFilter(_is_no_refusal)
+        logging.getLogger("uvicorn.error").addFilter(_is_worth_logging)
         self._thread = threading.Thread(
             target=self._server.run, args=([self._socket],), name=f"http-{self.port}", daemon=True
         )
@@ -57,12 +57,12 @@ class AsgiServer:
         return port
 
     def stop(self) -> None:
-        """Answer what is being answered, a few seconds at most, and close the port."""
+        """Finish the running requests, within a few seconds, and close the port."""
         self._server.should_exit = True
         self._thread.join()
         self._socket.close()
 
 
-def _is_no_refusal(record: logging.LogRecord) -> bool:
-    # uvicorn logs an error for each WebSocket that is refused by a response of the application.
+def _is_worth_logging(record: logging.LogRecord) -> bool:
+    # uvicorn logs an error for each WebSocket that the application refuses with a response.
     return record.msg != _REFUSED_HANDSHAKE

@@ -1,4 +1,4 @@
-"""Access tokens for this machine: a key pair under the state folder, its JWKS, and issuing."""
+"""Access tokens for the local platform: a key pair in the state folder, its JWKS, and issuing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from jwt.algorithms import RSAAlgorithm
 
-from local.files import write_private
+from local.paths import write_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,26 +36,26 @@ _KEY_BITS: Final = 2048
 
 @dataclass(frozen=True, slots=True)
 class TokenIssuer:
-    """Stands in for the identity provider of the deployed stack."""
+    """Stands for the identity provider of the deployed stack."""
 
     key: rsa.RSAPrivateKey
 
     @classmethod
     def of(cls, state_dir: Path) -> Self:
-        """Return the issuer of a state folder; its key is made at the first call and kept."""
+        """Return the issuer of a state folder; the first call creates its key."""
         path = state_dir / _KEY_FILE
         if not path.exists():
             state_dir.mkdir(parents=True, exist_ok=True)
             write_private(path, _new_key())
         key = load_pem_private_key(path.read_bytes(), password=None)
         if not isinstance(key, rsa.RSAPrivateKey):
-            raise TypeError(f"{path} is no RSA key; delete it, another one is made")
+            raise TypeError(f"{path} is not an RSA key; delete it to have a new one created")
         return cls(key)
 
     def issue_token(
         self, user_id: str, *, admin: bool = False, ttl_seconds: int = DAY_SECONDS
     ) -> str:
-        """Return a signed token for a user; an admin's carries the scope ``admin``."""
+        """Return a signed token for a user; an administrator's has the scope ``admin``."""
         now = int(time.time())
         claims = {
             "sub": user_id,
@@ -69,7 +69,7 @@ class TokenIssuer:
         return jwt.encode(claims, self.key, algorithm=_ALGORITHM, headers=headers)
 
     def jwks(self) -> dict[str, Any]:
-        """Return the JSON Web Key Set that verifies the tokens (RFC 7517)."""
+        """Return the JSON Web Key Set for verifying the tokens (RFC 7517)."""
         return {"keys": [self._public_jwk()]}
 
     def _public_jwk(self) -> dict[str, Any]:
@@ -84,6 +84,6 @@ def _new_key() -> str:
 
 
 def _thumbprint(public: dict[str, str]) -> str:
-    """Name a key by its content, as RFC 7638 does."""
+    """Return the JWK thumbprint of a key (RFC 7638)."""
     canonical = json.dumps(public, separators=(",", ":"), sort_keys=True).encode("ascii")
     return base64.urlsafe_b64encode(hashlib.sha256(canonical).digest()).rstrip(b"=").decode()

@@ -1,1 +1,1 @@
-"""``sam local invoke`` against the local platform."""
+"""Runs ``sam local invoke`` against the local platform."""

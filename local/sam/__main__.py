@@ -1,4 +1,4 @@
-"""``python -m local.sam events/device-failed.json``: try one function with one event."""
+"""``python -m local.sam events/device-failed.json``: invokes one function with one event."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from typing import Annotated, Any
 
 import typer
 
-from local import endpoints
-from local.errors import LocalError
-from local.event_source_mapping.environment import FunctionError
+from local import LocalError, endpoints
+from local.lambda_runtime.environment import FunctionError
 from local.paths import StateDir
-from local.sam.invoke import SamLocal, image, ports
+from local.sam.invoke import SamLocal, image, server_ports
 from local.sam.network import ContainerNetwork
 
 
 def main(
     event: Annotated[str, typer.Argument(help="File with the event, or - for standard input.")],
     function: Annotated[
-        str | None, typer.Option(help="Logical id; by default the one that gets such events.")
+        str | None,
+        typer.Option(help="Logical id. Default: the function that receives such events."),
     ] = None,
 ) -> None:
-    """Run a built function by ``sam local invoke`` against the running local platform.
+    """Invoke a built function with ``sam local invoke`` against the running local platform.
 
-    LAMBDA_IMAGE names another image than the public one of AWS.
+    Set LAMBDA_IMAGE to use another image than the public one of AWS.
     """
     try:
         raw = _read(event)
-        result = _invoke(function or receiver(raw), raw)
+        result = _invoke(function or receiving_function(raw), raw)
     except (LocalError, FunctionError) as error:
         print(f"error: {error}", file=sys.stderr)
         raise typer.Exit(1) from None
@@ -38,7 +38,7 @@ def main(
 
 
 def _read(event: str) -> bytes:
-    if event == "-":  # typer's allow_dash would look for a file of that name
+    if event == "-":  # with allow_dash, typer would still look for a file of that name
         return sys.stdin.buffer.read()
     try:
         return Path(event).read_bytes()
@@ -46,11 +46,11 @@ def _read(event: str) -> bytes:
         raise LocalError(f"{event} cannot be read: {error.strerror}") from None
 
 
-def receiver(raw: bytes) -> str:
-    """Return the logical id of the function that gets an event.
+def receiving_function(raw: bytes) -> str:
+    """Return the logical id of the function that receives an event.
 
     Raises:
-        LocalError: not a JSON object, or several functions could.
+        LocalError: the event is not a JSON object, or does not identify its function.
     """
     try:
         event: dict[str, Any] = dict(json.loads(raw))
@@ -63,23 +63,23 @@ def receiver(raw: bytes) -> str:
         return "AllocationApiFunction"
     if "requestContext" in event:
         return "RealtimeFunction"
-    raise LocalError("this event does not tell who gets it: give --function")
+    raise LocalError("the event does not identify its function; add --function")
 
 
 def _invoke(function: str, event: bytes) -> Any:  # noqa: ANN401 - any JSON
     running = endpoints.read(StateDir.default().endpoints)
     if running is None:
-        raise LocalError("the local platform is not running: start it (make up)")
+        raise LocalError("the local platform is not running; start it: make up")
     with (
         tempfile.TemporaryDirectory() as folder,
-        ContainerNetwork(image(), ports(running)) as network,
+        ContainerNetwork(image(), server_ports(running)) as network,
     ):
-        sam = SamLocal(running, network.name, Path(folder), tell=_tell)
-        _tell(f"$ {' '.join(sam.command(function))}\n")
+        sam = SamLocal(running, network.name, Path(folder), print_output=_print)
+        _print(f"$ {' '.join(sam.command(function))}\n")
         return sam.invoke(function, event)
 
 
-def _tell(text: str) -> None:
+def _print(text: str) -> None:
     print(text, file=sys.stderr, end="")
 
 

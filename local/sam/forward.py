@@ -1,8 +1,8 @@
-"""Forwards streams between addresses: ``python forward.py LISTEN=CONNECT …`` until it is ended.
+"""Forwards streams between addresses until it is stopped: ``python forward.py LISTEN=CONNECT …``.
 
-An address is ``unix:PATH`` or ``tcp:HOST:PORT``. Run twice, here and in a container, it leads from
-a port of the container over a socket file to a server that listens on this machine's loopback
-interface only, without any port being opened for others. Needs nothing but Python.
+An address is ``unix:PATH`` or ``tcp:HOST:PORT``. Running here and in a container, it connects a
+port of the container through a socket file to a server that listens on this machine's loopback
+interface only; no port is opened for other machines. It only uses the standard library.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from typing import NamedTuple
 
 
 class Address(NamedTuple):
-    """Where to listen, or to connect to."""
+    """An address to listen on or connect to."""
 
     kind: str
     place: str
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Open a connection."""
+        """Connect to the address."""
         if self.kind == "unix":
             return await asyncio.open_unix_connection(self.place)
         host, _, port = self.place.rpartition(":")
         return await asyncio.open_connection(host, int(port))
 
     async def listen(self, to: Address) -> asyncio.Server:
-        """Accept connections, each of which is led on."""
+        """Accept connections and forward each to another address."""
 
         async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             try:
@@ -46,7 +46,7 @@ class Address(NamedTuple):
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Copy until the sender is done, and say so to the receiver, who may still have to answer."""
+    """Copy until the sender is done, then close that direction; the receiver may still respond."""
     with suppress(OSError):
         while chunk := await reader.read(1 << 16):
             writer.write(chunk)

@@ -1,4 +1,4 @@
-"""Runs built functions as ``sam local invoke`` does, against the local platform."""
+"""Invokes built functions with ``sam local invoke`` against the local platform."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from local import LocalError
 from local.environment import aws_environment, function_environment
-from local.errors import LocalError
-from local.event_source_mapping.environment import FunctionError
-from local.files import write_private
-from local.paths import ROOT
+from local.lambda_runtime.environment import FunctionError
+from local.paths import ROOT, write_private
 from local.ports import HOST
 from local.sam.network import ALIAS
 
@@ -30,8 +29,8 @@ ARCHITECTURE: Final = {"aarch64": "arm64"}.get(platform.machine(), platform.mach
 
 _BUILD: Final = ROOT / ".aws-sam" / "build"
 _SAM: Final = ROOT / ".venv-sam" / "bin" / "sam"
-_OF_SDK: Final = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_LAMBDA")
-"""Variables that lead boto3 to the embedded AWS."""
+_SDK_VARIABLES: Final = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_LAMBDA")
+"""Variables that make boto3 use the embedded AWS."""
 _PASSWORDS_IN_URLS: Final = {
     "DATABASE_AUTH": "password",
     "DATABASE_SECRET_ARN": "",
@@ -41,12 +40,12 @@ _PASSWORDS_IN_URLS: Final = {
 
 
 def image() -> str:
-    """Return the image that the functions run in: ``LAMBDA_IMAGE``, else the public one."""
+    """Return the image for the functions: ``LAMBDA_IMAGE``, else the public one of AWS."""
     return os.environ.get(IMAGE_VARIABLE) or PUBLIC_IMAGE
 
 
-def ports(endpoints: Mapping[str, Any]) -> set[int]:
-    """Return the ports of this machine at which functions find servers of the platform."""
+def server_ports(endpoints: Mapping[str, Any]) -> set[int]:
+    """Return the ports of the servers that functions connect to."""
     wanted = ("database", "amqp", "rabbitmq_management", "aws", "websocket")
     places = [urlsplit(endpoints[name]) for name in wanted if name in endpoints]
     return {place.port for place in places if place.hostname == HOST and place.port}
@@ -54,19 +53,19 @@ def ports(endpoints: Mapping[str, Any]) -> set[int]:
 
 @dataclass(frozen=True)
 class SamLocal:
-    """Invokes what ``make build-here`` built, each time in a container of its own.
+    """Invokes the functions that ``make build-here`` built, each time in a new container.
 
     Attributes:
-        endpoints: of the running platform.
-        network: a Docker network that leads to it.
-        folder: receives the variables, with passwords, for the time of an invocation.
-        tell: told what sam prints, with the function's log.
+        endpoints: the addresses of the running platform.
+        network: a Docker network in which the platform is reachable.
+        folder: holds the variables, including passwords, during an invocation.
+        print_output: called with sam's output and the function's log.
     """
 
     endpoints: Mapping[str, Any]
     network: str
     folder: Path
-    tell: Callable[[str], None] = lambda _: None
+    print_output: Callable[[str], None] = lambda _: None
 
     def command(self, function: str) -> list[str]:
         """Return the command line; the event is read from standard input."""
@@ -86,11 +85,11 @@ class SamLocal:
         Args:
             function: its logical id in the template.
             event: JSON.
-            **variables: environment variables besides those of the local platform.
+            **variables: additional environment variables.
 
         Raises:
-            FunctionError: the function raised, which sam itself does not count as a failure.
-            LocalError: there was no invocation; sam has printed why.
+            FunctionError: the function raised an exception; sam itself exits with 0 then.
+            LocalError: the function was not invoked; sam has printed the reason.
         """
         wanted = json.dumps({"Parameters": self._variables() | _reachable(variables)})
         write_private(self._variables_file, wanted)
@@ -104,11 +103,13 @@ class SamLocal:
         )
         self._variables_file.unlink()
         printed = done.stderr.decode("utf-8", "replace")
-        self.tell(printed)
+        self.print_output(printed)
         try:
             result = json.loads(done.stdout)
         except ValueError:
-            raise LocalError(f"sam local invoke {function} returned nothing") from None
+            raise LocalError(
+                f"sam local invoke {function} returned nothing; see its output above"
+            ) from None
         if isinstance(result, dict) and "errorMessage" in result:
             raise FunctionError(result["errorType"], result["errorMessage"])
         return result
@@ -118,7 +119,7 @@ class SamLocal:
         return self.folder / "sam-variables.json"
 
     def _environment(self) -> dict[str, str]:
-        """Return sam's variables; its region and credentials are those that functions get."""
+        """Return the variables for sam; functions get its region and credentials."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         return {**kept, **aws_environment(self.endpoints["aws"]), "SAM_CLI_TELEMETRY": "0"}
 
@@ -141,16 +142,16 @@ def _reachable(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def _template() -> Path:
-    """Write the built template as sam needs it here.
+    """Write a copy of the built template that is adapted to sam.
 
-    sam hands over no variable that the template does not name, and calls a function by its logical
-    id. The nested stacks hold no function, but reading them takes most of sam's time.
+    sam only passes on variables that the template declares, and names a function by its logical
+    id. The nested stacks contain no functions, but reading them takes most of sam's time.
     """
     built = _BUILD / "template.yaml"
     if not built.exists():
-        raise LocalError("nothing is built for this machine: run make build-here")
+        raise LocalError("the functions are not built for this machine; run make build-here")
     template = yaml.safe_load(built.read_text("utf-8"))
-    template["Globals"]["Function"]["Environment"]["Variables"] |= dict.fromkeys(_OF_SDK, "")
+    template["Globals"]["Function"]["Environment"]["Variables"] |= dict.fromkeys(_SDK_VARIABLES, "")
     for name, resource in list(template["Resources"].items()):
         if resource["Type"] == "AWS::CloudFormation::Stack":
             del template["Resources"][name]

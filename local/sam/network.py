@@ -1,8 +1,8 @@
-"""A network on which containers reach servers that listen on this machine's loopback interface.
+"""A Docker network in which containers reach servers on this machine's loopback interface.
 
-A container has a loopback interface of its own, and sam ignores ``--docker-network host``
-(aws/aws-sam-cli#4236). So a container on an internal network takes connections and leads each over
-a socket file to this machine. No server has to listen for others, and no port is opened.
+A container has its own loopback interface, and sam ignores ``--docker-network host``
+(aws/aws-sam-cli#4236). Therefore a container on an internal network accepts connections and
+forwards each through a socket file to this machine. No server has to listen on another interface.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from local.errors import LocalError
+from local import LocalError
 from local.ports import HOST
 
 if TYPE_CHECKING:
@@ -32,14 +32,14 @@ _READY: Final = "forwarding\n"
 
 
 class ContainerNetwork:
-    """Leads containers to ports of this machine until the block ends.
+    """Makes ports of this machine reachable for containers until the block ends.
 
     Args:
-        image: a Lambda image, for its Python.
-        ports: those of the servers, by which they are known in the network too.
+        image: a Lambda image, whose Python runs the forwarder.
+        ports: the servers' ports, here and in the network.
 
     Raises:
-        LocalError: Docker is missing or does not do it; tells what it says.
+        LocalError: Docker is missing or failed; the message contains its output.
     """
 
     def __init__(self, image: str, ports: Iterable[int]) -> None:
@@ -51,13 +51,15 @@ class ContainerNetwork:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             _require(self._image)
-            sockets = tempfile.mkdtemp(prefix="cloudphone-")  # such paths must be short
+            sockets = tempfile.mkdtemp(
+                prefix="cloudphone-"
+            )  # paths of Unix sockets are limited to 107 bytes
             stack.callback(shutil.rmtree, sockets)
             docker("network", "create", "--internal", self.name)
             stack.callback(docker, "network", "rm", self.name)
             here = [f"unix:{sockets}/{port}=tcp:{HOST}:{port}" for port in self._ports]
-            stack.callback(_end, _begin([sys.executable, str(_FORWARD), *here]))
-            stack.callback(_end, _begin(self._container(sockets)))
+            stack.callback(_stop, _start([sys.executable, str(_FORWARD), *here]))
+            stack.callback(_stop, _start(self._container(sockets)))
             stack.callback(docker, "rm", "--force", self.name)
             self._stack = stack.pop_all()
         return self
@@ -82,10 +84,10 @@ class ContainerNetwork:
 
 
 def docker(*arguments: str) -> str:
-    """Run a command of Docker and return what it prints.
+    """Run a Docker command and return its output.
 
     Raises:
-        LocalError: there is no Docker, or it did not do it.
+        LocalError: Docker is missing or failed.
     """
     done = subprocess.run([_docker(), *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
@@ -96,32 +98,32 @@ def docker(*arguments: str) -> str:
 def _docker() -> str:
     program = shutil.which("docker")
     if program is None:
-        raise LocalError("docker is not installed (Debian: apt-get install docker.io)")
+        raise LocalError("docker is not installed; on Debian: apt-get install docker.io")
     return program
 
 
 def _require(image: str) -> None:
-    """Pull an image that is not there, which Docker shows."""
+    """Pull the image if it is missing; Docker shows the progress."""
     with suppress(LocalError):
         docker("image", "inspect", image)
         return
     if subprocess.run([_docker(), "pull", image], check=False).returncode:
-        raise LocalError(f"{image} cannot be pulled; LAMBDA_IMAGE names another one")
+        raise LocalError(f"cannot pull {image}; set LAMBDA_IMAGE to another image")
 
 
-def _begin(command: Sequence[str]) -> subprocess.Popen[str]:
-    """Start a forwarder and return when it forwards."""
+def _start(command: Sequence[str]) -> subprocess.Popen[str]:
+    """Start a forwarder and return when it is ready."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.stdout  # noqa: S101 - it is a pipe
-    said = []
+    output = []
     for line in process.stdout:
         if line == _READY:
             return process
-        said.append(line)
+        output.append(line)
     process.wait()
-    raise LocalError(f"{command[0]} ended: {''.join(said).strip()}")
+    raise LocalError(f"{command[0]} ended: {''.join(output).strip()}")
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _stop(process: subprocess.Popen[str]) -> None:
     process.terminate()
     process.communicate()

@@ -1,1 +1,1 @@
-"""Private servers: the real MariaDB and RabbitMQ, and moto for AWS, on 127.0.0.1."""
+"""The servers of the platform on 127.0.0.1: MariaDB, RabbitMQ, and moto for AWS."""

@@ -8,30 +8,29 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 import pymysql
 
-from local.errors import LocalError
-from local.files import write_private
+from local import LocalError
+from local.paths import write_private
 from local.ports import HOST
-from local.servers.account import account_for, give
-from local.servers.binaries import require
-from local.servers.process import Process
+from local.servers.process import ServerProcess, account_for, change_owner
+from local.servers.programs import require_program
 from local.servers.server import OnSpawn, Server, password
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-DATABASE: Final = "cloudphone"
-USER: Final = "cloudphone"
+DATABASE_NAME: Final = "cloudphone"
+_USER: Final = "cloudphone"
 
-DURABLE: Final = ("--innodb-flush-log-at-trx-commit=1",)
+DURABLE_OPTIONS: Final = ("--innodb-flush-log-at-trx-commit=1",)
 """A commit survives a power failure, as on RDS."""
 
-QUICK: Final = ("--innodb-flush-log-at-trx-commit=2", "--innodb-log-file-size=32M")
-"""A commit survives SIGKILL of the server but not of the machine: enough for tests."""
+FAST_OPTIONS: Final = ("--innodb-flush-log-at-trx-commit=2", "--innodb-log-file-size=32M")
+"""A commit survives a crash of the server but not of the machine: enough for tests."""
 
-# The host is written as address: with skip-name-resolve "localhost" would mean the socket only.
-# The grant covers further databases of that prefix, so that tests can have their own. Like the
-# master user of RDS, the account may make others.
+# The host is an address because with skip-name-resolve "localhost" only matches the Unix socket.
+# The grant covers further databases with the prefix, so that tests can create their own. Like the
+# master user of RDS, the account may create other accounts.
 _SETUP: Final = """\
 CREATE DATABASE IF NOT EXISTS `{database}` CHARACTER SET utf8mb4;
 CREATE USER IF NOT EXISTS '{user}'@'{host}';
@@ -51,7 +50,7 @@ class MariaDB(Server):
         home: Path,
         log_dir: Path,
         port: int,
-        options: Sequence[str] = DURABLE,
+        options: Sequence[str] = DURABLE_OPTIONS,
         on_spawn: OnSpawn = lambda _pid: None,
     ) -> None:
         super().__init__(home, log_dir, (port,), on_spawn)
@@ -61,42 +60,42 @@ class MariaDB(Server):
     @property
     def url(self) -> str:
         """Return ``mysql://user:password@host:port/database``."""
-        return self.url_of(DATABASE)
+        return self.url_of(DATABASE_NAME)
 
     def url_of(self, database: str) -> str:
-        """Return the address of another database; its name must start with ``cloudphone``."""
-        return f"mysql://{USER}:{password(self.home)}@{HOST}:{self.port}/{database}"
+        """Return the URL of a database, whose name must start with ``cloudphone``."""
+        return f"mysql://{_USER}:{password(self.home)}@{HOST}:{self.port}/{database}"
 
     def connect(self) -> pymysql.Connection:
         """Open a connection without a current database, in autocommit mode."""
         return pymysql.connect(
             host=HOST,
             port=self.port,
-            user=USER,
+            user=_USER,
             password=password(self.home),
             charset="utf8mb4",
             autocommit=True,
             connect_timeout=5,
         )
 
-    def _prepare(self) -> Sequence[Process]:
+    def _prepare(self) -> Sequence[ServerProcess]:
         account = account_for("mysql", self.home)
         self._write_setup()
         self._temporary.mkdir(parents=True, exist_ok=True)
-        give(self.home, account)
+        change_owner(self.home, account)
         if not (self._data / "mysql").exists():
             self._install(account)
         arguments = [
-            require("mariadbd"),
+            require_program("mariadbd"),
             "--no-defaults",
             f"--datadir={self._data}",
-            # Relative to the data folder: an absolute path may exceed the 107 bytes of a socket's.
+            # Relative to the data folder: the path of a Unix socket is limited to 107 bytes.
             "--socket=mariadb.sock",
             f"--pid-file={self._data / 'mariadb.pid'}",
             f"--port={self.port}",
             f"--bind-address={HOST}",
             f"--init-file={self._setup}",
-            # Of its own: servers that share one delete each other's temporary tables.
+            # Not shared: servers that share one delete each other's temporary tables.
             f"--tmpdir={self._temporary}",
             "--skip-name-resolve",
             "--skip-log-bin",
@@ -107,9 +106,9 @@ class MariaDB(Server):
             *self._options,
             *_as_root(account),
         ]
-        return [Process(arguments, self.log_file, self.home, account)]
+        return [ServerProcess(arguments, self.log_file, self.home, account)]
 
-    def _serves(self) -> bool:
+    def _is_ready(self) -> bool:
         try:
             self.connect().close()
         except pymysql.OperationalError:
@@ -129,14 +128,16 @@ class MariaDB(Server):
         return self.home / "setup.sql"
 
     def _write_setup(self) -> None:
-        sql = _SETUP.format(database=DATABASE, user=USER, host=HOST, password=password(self.home))
+        sql = _SETUP.format(
+            database=DATABASE_NAME, user=_USER, host=HOST, password=password(self.home)
+        )
         write_private(self._setup, sql)
 
     def _install(self, account: str | None) -> None:
-        """Create the system tables in a folder that takes its name only when it is complete."""
+        """Create the system tables in a draft folder and rename it when it is complete."""
         draft = self.home / "data.new"
         arguments = [
-            require("mariadb-install-db"),
+            require_program("mariadb-install-db"),
             "--no-defaults",
             f"--datadir={draft}",
             f"--tmpdir={self._temporary}",
@@ -147,12 +148,12 @@ class MariaDB(Server):
             *_as_root(account),
         ]
         shutil.rmtree(draft, ignore_errors=True)
-        install = Process(arguments, self.log_file, self.home, account)
+        install = ServerProcess(arguments, self.log_file, self.home, account)
         if install.run() != 0:
-            raise LocalError(f"{self.name}: mariadb-install-db failed, see {self.log_file}")
+            raise LocalError(f"{self.name}: mariadb-install-db failed; see {self.log_file}")
         draft.rename(self._data)
 
 
 def _as_root(account: str | None) -> list[str]:
-    # MariaDB refuses to run as root unless it is told so.
+    # MariaDB only runs as root if --user says so.
     return ["--user=root"] if account is None and os.geteuid() == 0 else []

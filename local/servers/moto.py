@@ -1,7 +1,7 @@
-"""A private AWS: DynamoDB, SES, SNS and Secrets Manager by moto's server.
+"""A private AWS: DynamoDB, SES, SNS and Secrets Manager, emulated by moto's server.
 
-moto keeps everything in memory: what it knew (payment failure counts, secrets) is gone when
-it ends, while MariaDB and RabbitMQ keep their data.
+moto keeps its data in memory: payment failure counts and secrets are lost when it ends, while
+MariaDB and RabbitMQ keep their data.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from local.ports import HOST, accepts
-from local.servers.process import Process
+from local.servers.process import ServerProcess
 from local.servers.server import OnSpawn, Server
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _SERVER: Final = Path(__file__).with_name("moto_server.py")
-"""Run with -P: beside it lies a ``moto.py`` that is not moto."""
+"""Run with -P, so that it does not import this folder's ``moto.py`` instead of moto."""
 
 
 class Moto(Server):
@@ -34,12 +34,12 @@ class Moto(Server):
 
     @property
     def url(self) -> str:
-        """Return the endpoint for all AWS services."""
+        """Return the endpoint URL of all AWS services."""
         return f"http://{HOST}:{self.port}"
 
-    def _prepare(self) -> Sequence[Process]:
+    def _prepare(self) -> Sequence[ServerProcess]:
         arguments = [sys.executable, "-P", str(_SERVER), "-H", HOST, "-p", str(self.port)]
-        return [Process(arguments, self.log_file, self.home)]
+        return [ServerProcess(arguments, self.log_file, self.home)]
 
-    def _serves(self) -> bool:
+    def _is_ready(self) -> bool:
         return accepts(self.port)

@@ -1,8 +1,8 @@
-"""moto's server, with writes to DynamoDB as atomic as those of the original.
+"""moto's server, with atomic writes to DynamoDB.
 
-moto checks a condition and writes in two steps that other threads come between. For a
-transaction it copies each table once per action – minutes for a table of some ten thousand
-items – and to cancel one puts the copies back, over what others wrote meanwhile.
+moto checks a condition and writes in two steps, between which other threads may write. For a
+transaction it copies each table once per action, which takes minutes for some ten thousand items,
+and to cancel one it restores the copies and so overwrites what others have written meanwhile.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from moto.dynamodb.exceptions import (
 from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 from moto.server import main
 
-_MOST_ACTIONS: Final = 100
+_MAX_ACTIONS: Final = 100
 
 
 class AtomicBackend(DynamoDBBackend):
-    """DynamoDB of one account and region, which writes one request at a time."""
+    """DynamoDB of one account and region; it executes write requests one at a time."""
 
-    __module__ = DynamoDBBackend.__module__  # beside it moto looks for the URLs
+    __module__ = DynamoDBBackend.__module__  # moto searches its URLs beside this module
 
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
@@ -44,9 +44,9 @@ class AtomicBackend(DynamoDBBackend):
             return super().delete_item(*args, **options)
 
     def transact_write_items(self, transact_items: list[dict[str, Any]]) -> None:
-        """Check every condition, then write; nothing is copied because nothing is undone."""
+        """Check all conditions, then write; there is no need to undo and hence to copy anything."""
         actions = [next(iter(item.items())) for item in transact_items]
-        if len(actions) > _MOST_ACTIONS:
+        if len(actions) > _MAX_ACTIONS:
             raise TooManyTransactionsException
         items = {(op["TableName"], str(self._key(kind, op))) for kind, op in actions}
         if len(items) < len(actions):

@@ -8,11 +8,10 @@ from urllib.parse import quote
 
 import httpx
 
-from local.files import write_private
+from local.paths import write_private
 from local.ports import HOST, accepts
-from local.servers.account import account_for, give
-from local.servers.binaries import require
-from local.servers.process import Process
+from local.servers.process import ServerProcess, account_for, change_owner
+from local.servers.programs import require_program
 from local.servers.server import OnSpawn, Server, password
 from scheduler.messaging.topology import VHOST
 
@@ -20,13 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-USER: Final = "cloudphone"
+_USER: Final = "cloudphone"
 
-# The data folder is named after the node, so the name must not depend on the machine's.
+# The data folder is named after the node, so the node's name must not depend on the host name.
 _NODE: Final = "cloudphone@localhost"
 
 _PLUGINS: Final = "[rabbitmq_management,rabbitmq_consistent_hash_exchange].\n"
-"""Amazon MQ has both."""
+"""Both are enabled on Amazon MQ."""
 
 _CONFIGURATION: Final = """\
 listeners.tcp.1 = {host}:{amqp}
@@ -42,7 +41,7 @@ log.file = false
 
 @dataclass(frozen=True, slots=True)
 class RabbitPorts:
-    """The ports of one node: AMQP, management, Erlang's name server and its distribution."""
+    """The ports of one node; epmd and distribution are Erlang's."""
 
     amqp: int
     management: int
@@ -53,8 +52,7 @@ class RabbitPorts:
 class RabbitMQ(Server):
     """A RabbitMQ node with the management plugin, a vhost and a user with a generated password.
 
-    It brings its own epmd, Erlang's name server, so that it neither uses nor leaves behind one
-    that other Erlang programs share.
+    It starts its own epmd (Erlang's name server) rather than share one with other Erlang programs.
     """
 
     name: ClassVar[str] = "RabbitMQ"
@@ -71,45 +69,45 @@ class RabbitMQ(Server):
 
     @property
     def url(self) -> str:
-        """Return ``amqp://user:password@host:port/vhost`` of the default vhost."""
+        """Return ``amqp://user:password@host:port/vhost`` for the default vhost."""
         return self.url_of(VHOST)
 
     def url_of(self, vhost: str) -> str:
-        """Return the AMQP address of a vhost."""
-        credentials = f"{USER}:{password(self.home)}"
+        """Return the AMQP URL of a vhost."""
+        credentials = f"{_USER}:{password(self.home)}"
         return f"amqp://{credentials}@{HOST}:{self.ports.amqp}/{quote(vhost, safe='')}"
 
     @property
     def management_url(self) -> str:
-        """Return the address of the management page and its HTTP API, with credentials."""
-        return f"http://{USER}:{password(self.home)}@{HOST}:{self.ports.management}"
+        """Return the URL of the management page and HTTP API, with credentials."""
+        return f"http://{_USER}:{password(self.home)}@{HOST}:{self.ports.management}"
 
     def create_vhost(self, name: str) -> str:
-        """Create an empty vhost for which the user has all rights and return its AMQP address."""
+        """Create an empty vhost with all permissions for the user; return its AMQP URL."""
         path = f"/api/vhosts/{quote(name, safe='')}"
         httpx.put(self.management_url + path, timeout=30).raise_for_status()
         return self.url_of(name)
 
     def delete_vhost(self, name: str) -> None:
-        """Delete a vhost and what is in it, if it exists."""
+        """Delete a vhost and its contents, if it exists."""
         path = f"/api/vhosts/{quote(name, safe='')}"
         httpx.delete(self.management_url + path, timeout=30)
 
-    def _prepare(self) -> Sequence[Process]:
+    def _prepare(self) -> Sequence[ServerProcess]:
         self._write_configuration()
         account = account_for("rabbitmq", self.home)
-        give(self.home, account)
-        epmd = [require("epmd"), "-address", HOST, "-port", str(self.ports.epmd)]
-        # +B i: the node ignores interrupts, it is stopped by SIGTERM.
-        node = [require("rabbitmq-server"), "-noinput", "+B", "i"]
+        change_owner(self.home, account)
+        epmd = [require_program("epmd"), "-address", HOST, "-port", str(self.ports.epmd)]
+        # +B i: the node ignores SIGINT; SIGTERM stops it.
+        node = [require_program("rabbitmq-server"), "-noinput", "+B", "i"]
         log_dir = self.log_file.parent
         return [
-            Process(epmd, log_dir / "epmd.log", self.home, account),
-            Process(node, self.log_file, self.home, account, self._environment()),
+            ServerProcess(epmd, log_dir / "epmd.log", self.home, account),
+            ServerProcess(node, self.log_file, self.home, account, self._environment()),
         ]
 
-    def _serves(self) -> bool:
-        # The AMQP listener opens last, after every plugin has started.
+    def _is_ready(self) -> bool:
+        # The AMQP listener starts last, after all plugins.
         return accepts(self.ports.amqp)
 
     def _write_configuration(self) -> None:
@@ -119,14 +117,14 @@ class RabbitMQ(Server):
             amqp=self.ports.amqp,
             management=self.ports.management,
             vhost=VHOST,
-            user=USER,
+            user=_USER,
             password=password(self.home),
         )
         write_private(self.home / "rabbitmq.conf", configuration)
 
     def _environment(self) -> dict[str, str]:
         return {
-            "HOME": str(self.home),  # the Erlang cookie is made here
+            "HOME": str(self.home),  # the Erlang cookie is created here
             "RABBITMQ_NODENAME": _NODE,
             "RABBITMQ_CONF_ENV_FILE": str(self.home / "no-environment-file"),
             "RABBITMQ_CONFIG_FILE": str(self.home / "rabbitmq.conf"),
@@ -136,7 +134,7 @@ class RabbitMQ(Server):
             "RABBITMQ_MNESIA_BASE": str(self.home / "data"),
             "RABBITMQ_LOG_BASE": str(self.home / "log"),
             "RABBITMQ_DIST_PORT": str(self.ports.distribution),
-            # The start script becomes the node itself instead of a parent that waits for it.
+            # The start script executes the node instead of waiting for it as its parent.
             "RABBITMQ_ALLOW_INPUT": "1",
             "ERL_EPMD_PORT": str(self.ports.epmd),
             "ERL_EPMD_ADDRESS": HOST,

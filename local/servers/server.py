@@ -1,4 +1,4 @@
-"""What the private servers have in common."""
+"""The base class of the private servers."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from local.errors import LocalError
-from local.files import write_private
+from local import LocalError
+from local.paths import write_private
 from local.ports import is_free
+from local.processes import SERVER_STOP_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from local.servers.process import Process
+    from local.servers.process import ServerProcess
 
-READY_SECONDS: Final = 120.0
-"""Long, for machines busy with other things; a server that cannot start ends at once."""
-STOP_SECONDS: Final = 20.0
+_READY_SECONDS: Final = 120.0
+"""Generous, for busy machines; a server that cannot start ends sooner."""
 _POLL_SECONDS: Final = 0.05
 
 OnSpawn = Callable[[int], None]
@@ -29,13 +29,13 @@ OnSpawn = Callable[[int], None]
 class Server(ABC):
     """A server with its own data folder and ports on 127.0.0.1.
 
-    ``start`` after ``stop`` or ``kill`` brings it back on the same ports with the same data.
+    After ``stop`` or ``kill``, ``start`` restarts it on the same ports with the same data.
 
     Args:
-        home: the server's folder; its data survives there.
-        log_dir: where its log files go.
+        home: the server's folder; its data is kept there.
+        log_dir: receives its log files.
         listens_on: its TCP ports.
-        on_spawn: told the id of each process as soon as it exists.
+        on_spawn: called with the id of each process that was started.
     """
 
     name: ClassVar[str]
@@ -47,18 +47,20 @@ class Server(ABC):
         self._listens_on = listens_on
         self.log_file = log_dir / f"{self.name.lower()}.log"
         self._on_spawn = on_spawn
-        self._processes: Sequence[Process] = ()
+        self._processes: Sequence[ServerProcess] = ()
 
     def start(self) -> None:
-        """Start the server and return when it serves.
+        """Start the server and return when it accepts requests.
 
         Raises:
-            LocalError: it is not installed, a port is taken, it ended, or it was not ready
-                within two minutes.
+            LocalError: the server is not installed, ended, or was not ready within two minutes,
+                or a port is in use.
         """
         for port in self._listens_on:
             if not is_free(port):
-                raise LocalError(f"{self.name}: port {port} is taken by another program")
+                raise LocalError(
+                    f"{self.name}: port {port} is in use; stop the program that uses it"
+                )
         self.home.mkdir(parents=True, exist_ok=True)
         self.home.chmod(0o700)
         self._processes = self._prepare()
@@ -72,47 +74,49 @@ class Server(ABC):
             raise
 
     def stop(self) -> None:
-        """Shut the server down in order; harmless when it is not running."""
+        """Shut the server down; does nothing when it is not running."""
         for process in reversed(self._processes):
-            process.stop(STOP_SECONDS)
+            process.stop(SERVER_STOP_SECONDS)
 
     def kill(self) -> None:
-        """End the server with SIGKILL; nothing is flushed or said goodbye to."""
+        """Send SIGKILL; the server flushes nothing and closes no connection."""
         for process in reversed(self._processes):
             process.kill()
 
     def pids(self) -> list[int]:
-        """Return the ids of the processes, in their starting order."""
+        """Return the ids of its processes, in starting order."""
         return [process.pid for process in self._processes]
 
     def failure(self) -> str | None:
-        """Return what happened, in one line, when the server ended by itself; else None."""
+        """Return a one-line message if the server has ended by itself; else None."""
         for process in self._processes:
             if (code := process.exit_code()) is not None:
                 program = process.arguments[0].rpartition("/")[2]
-                return f"{self.name}: {program} ended with code {code}, see {process.log_file}"
+                return f"{self.name}: {program} ended with code {code}; see {process.log_file}"
         return None
 
     @abstractmethod
-    def _prepare(self) -> Sequence[Process]:
-        """Lay out the home folder; return the processes in their starting order."""
+    def _prepare(self) -> Sequence[ServerProcess]:
+        """Prepare the home folder; return the processes in starting order."""
 
     @abstractmethod
-    def _serves(self) -> bool:
-        """Tell whether the server answers a real request."""
+    def _is_ready(self) -> bool:
+        """Return whether the server accepts requests."""
 
     def _wait_ready(self) -> None:
-        deadline = time.monotonic() + READY_SECONDS
-        while not self._serves():
+        deadline = time.monotonic() + _READY_SECONDS
+        while not self._is_ready():
             if failure := self.failure():
                 raise LocalError(failure)
             if time.monotonic() > deadline:
-                raise LocalError(f"{self.name} was not ready in time, see {self.log_file}")
+                raise LocalError(
+                    f"{self.name} was not ready within {_READY_SECONDS:.0f} s; see {self.log_file}"
+                )
             time.sleep(_POLL_SECONDS)
 
 
 def password(home: Path) -> str:
-    """Return the generated password of a server, the same one for the life of its data."""
+    """Return the generated password of a server; it is kept as long as the server's data."""
     path = home / "password"
     home.mkdir(parents=True, exist_ok=True)
     if not path.exists():

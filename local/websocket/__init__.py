@@ -1,7 +1,7 @@
-"""The WebSocket API of the deployed stack on one machine: real sockets, the deployed handler.
+"""The WebSocket API of the deployed stack on this machine, in front of the deployed handler.
 
-On one port of 127.0.0.1: the sockets themselves, the ``@connections`` management API for boto3's
-``apigatewaymanagementapi``, and as much of Lambda's own API as a function needs to invoke itself.
+One port of 127.0.0.1 serves the WebSockets, the ``@connections`` API for boto3's
+``apigatewaymanagementapi``, and the part of Lambda's API that functions use to invoke each other.
 """
 
 from __future__ import annotations
@@ -13,30 +13,29 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route, WebSocketRoute
 
-from local.event_source_mapping.functions import REALTIME, deployed
-from local.gateway.pool import EnvironmentPool
 from local.gateway.server import AsgiServer
+from local.lambda_runtime.environment import EnvironmentPool
+from local.lambda_runtime.functions import REALTIME, deployed
 from local.websocket.api import WebSocketApi
-from local.websocket.invocations import AsyncInvocations
-from local.websocket.management import ManagementApi
-from local.websocket.signed import SignedOnly
+from local.websocket.aws_apis import AsyncInvocations, ManagementApi, SignedOnly
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-POOL_SIZE: Final = 4
+_REALTIME_ENVIRONMENTS: Final = 4
+"""Concurrent invocations of the realtime function."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebSocketGateway:
-    """The running server."""
+    """The running server and the environments of its function."""
 
     server: AsgiServer
     pool: EnvironmentPool
 
     def stop(self) -> None:
-        """Close all sockets, tell the function, and end its environments."""
+        """Close all sockets, which invokes ``$disconnect``, then the function's environments."""
         self.server.stop()
         self.pool.close()
 
@@ -45,7 +44,7 @@ def start_websocket(port: int, environment: Mapping[str, str], log_dir: Path) ->
     """Serve the WebSocket API on 127.0.0.1 and return at once.
 
     Args:
-        port: where to listen.
+        port: the port to listen on.
         environment: all environment variables of the functions.
         log_dir: receives the function's logs.
 
@@ -53,12 +52,12 @@ def start_websocket(port: int, environment: Mapping[str, str], log_dir: Path) ->
         OSError: the port is taken.
     """
     function = deployed(REALTIME, environment, log_dir)
-    pool = EnvironmentPool(function, POOL_SIZE)
+    pool = EnvironmentPool(function, _REALTIME_ENVIRONMENTS)
     return WebSocketGateway(AsgiServer(websocket_app(function.name, pool), port), pool)
 
 
 def websocket_app(function_name: str, pool: EnvironmentPool) -> Starlette:
-    """Return the application of the port, in front of a function."""
+    """Return the application for the port, in front of a function."""
     api = WebSocketApi(pool)
     management = ManagementApi(api.connections)
     invocations = AsyncInvocations({function_name: pool})

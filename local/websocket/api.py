@@ -1,4 +1,4 @@
-"""The life of a WebSocket: $connect decides, messages go to $default, $disconnect ends it.
+"""The WebSocket API: $connect accepts or refuses, $default gets messages, $disconnect the end.
 
 docs.aws.amazon.com/apigateway/latest/developerguide/
 apigateway-websocket-api-route-keys-connect-disconnect.html
@@ -15,34 +15,28 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.responses import JSONResponse
 
-from local.event_source_mapping.environment import FunctionError, PayloadTooLargeError
+from local.lambda_runtime.environment import FunctionError, PayloadTooLargeError
 from local.websocket.connection import ClosedError, Connection
-from local.websocket.event import (
-    Peer,
-    connect_event,
-    disconnect_event,
-    message_event,
-    new_id,
-)
+from local.websocket.events import Peer, connect_event, disconnect_event, message_event, new_id
 
 if TYPE_CHECKING:
     from starlette.websockets import WebSocket
 
-    from local.gateway.pool import EnvironmentPool
+    from local.lambda_runtime.environment import EnvironmentPool
 
 _log = logging.getLogger(__name__)
 
-INTEGRATION_SECONDS: Final = 29.0
+_FUNCTION_TIMEOUT_SECONDS: Final = 29.0
 """How long API Gateway waits for the function (WebSocket API quota)."""
 _SUCCESS: Final = range(200, 300)
 
 
 class WebSocketApi:
-    """Takes connections, and hands what happens to them to the function.
+    """Accepts connections and passes their events to the function.
 
     Attributes:
-        connections: those that are open, by id. A connection is not among them before its
-            handshake is over: frames for it meet 410 until then, as in AWS.
+        connections: the open connections by id. As in AWS, a connection is added when its
+            handshake is over; until then sending to it results in 410.
     """
 
     def __init__(self, pool: EnvironmentPool) -> None:
@@ -50,7 +44,7 @@ class WebSocketApi:
         self._pool = pool
 
     async def serve(self, socket: WebSocket) -> None:
-        """Serve a connection from its handshake to its end."""
+        """Handle a connection from its handshake to its end."""
         peer = _peer(socket)
         query = socket.query_params.multi_items()
         status = _status(await self._invoke(connect_event(peer, socket.headers.items(), query)))
@@ -74,11 +68,11 @@ class WebSocketApi:
             if await self._invoke(message_event(connection.peer, message)) is None:
                 await connection.send(_failure(connection.peer))
 
-    async def _invoke(self, event: dict[str, Any]) -> Any:  # noqa: ANN401 - what the function returned
-        """Return the function's answer; None when it failed."""
+    async def _invoke(self, event: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON
+        """Return the function's result; None when it failed."""
         invocation = asyncio.wrap_future(self._pool.submit(json.dumps(event).encode()))
         try:
-            async with asyncio.timeout(INTEGRATION_SECONDS):
+            async with asyncio.timeout(_FUNCTION_TIMEOUT_SECONDS):
                 return json.loads(await invocation) or {}
         except (FunctionError, PayloadTooLargeError, TimeoutError) as error:
             _log.warning("%s failed: %r", event["requestContext"]["routeKey"], error)
@@ -95,8 +89,8 @@ def _peer(socket: WebSocket) -> Peer:
     )
 
 
-def _status(answer: Any) -> int:  # noqa: ANN401 - whatever the function returned
-    match answer:
+def _status(result: Any) -> int:  # noqa: ANN401 - any JSON
+    match result:
         case {"statusCode": int(status)} if status in set(HTTPStatus):
             return status
     return HTTPStatus.BAD_GATEWAY

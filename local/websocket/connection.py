@@ -1,4 +1,4 @@
-"""Open sockets, by the ids under which the functions know them."""
+"""An open WebSocket, with the time limits of API Gateway."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ if TYPE_CHECKING:
 
     from starlette.websockets import WebSocket
 
-    from local.websocket.event import Peer
+    from local.websocket.events import Peer
 
-LONGEST: Final = timedelta(hours=2)
-IDLE: Final = timedelta(minutes=10)
-"""API Gateway's quotas: how long a connection lasts at most, and without any message."""
+_MAX_DURATION: Final = timedelta(hours=2)
+_IDLE_TIMEOUT: Final = timedelta(minutes=10)
+"""API Gateway's quotas: how long a connection may last, and how long without any message."""
 
 _GOING_AWAY: Final = 1001
 _NORMAL: Final = 1000
 _NO_STATUS: Final = 1005
 
-# What Starlette and uvicorn raise for a client that is not there any more.
-_CLOSED: Final = (WebSocketDisconnect, RuntimeError, OSError)
+# What Starlette and uvicorn raise when the client has closed the connection.
+_CLOSED_ERRORS: Final = (WebSocketDisconnect, RuntimeError, OSError)
 
 
 class ClosedError(Exception):
     """The socket is closed.
 
     Attributes:
-        code: the status of RFC 6455 with which it was closed.
-        reason: the text that came with it.
+        code: the close code (RFC 6455).
+        reason: the close reason.
     """
 
     def __init__(self, code: int, reason: str) -> None:
@@ -42,40 +42,44 @@ class ClosedError(Exception):
 
 
 class Connection:
-    """One socket. To be used in the event loop that serves it."""
+    """One socket; use it in its event loop only."""
 
     def __init__(
-        self, peer: Peer, socket: WebSocket, longest: timedelta = LONGEST, idle: timedelta = IDLE
+        self,
+        peer: Peer,
+        socket: WebSocket,
+        max_duration: timedelta = _MAX_DURATION,
+        idle_timeout: timedelta = _IDLE_TIMEOUT,
     ) -> None:
         self.peer = peer
         self.last_active = peer.connected_at
         self._socket = socket
-        self._ends_at = peer.connected_at + longest
-        self._idle = idle
+        self._ends_at = peer.connected_at + max_duration
+        self._idle_timeout = idle_timeout
 
     async def open(self) -> None:
         """Complete the handshake.
 
         Raises:
-            ClosedError: the client did not wait for it.
+            ClosedError: the client has closed the connection.
         """
         try:
             await self._socket.accept()
-        except _CLOSED as error:
+        except _CLOSED_ERRORS as error:
             raise ClosedError(_NO_STATUS, repr(error)) from error
 
     async def receive(self) -> str | bytes:
-        """Return the next message of the client.
+        """Return the next message from the client.
 
         Raises:
-            ClosedError: the connection has ended, or its time was over and it was closed.
+            ClosedError: the connection has ended, or was closed because a time limit was reached.
         """
         while (left := self._seconds_left()) > 0:
             try:
                 async with asyncio.timeout(left):
                     message = await self._socket.receive()
             except TimeoutError:
-                continue  # something may have been sent meanwhile
+                continue  # a message sent meanwhile extends the time
             if message["type"] == "websocket.disconnect":
                 raise ClosedError(message.get("code") or _NO_STATUS, message.get("reason") or "")
             self.last_active = datetime.now(UTC)
@@ -87,29 +91,29 @@ class Connection:
         """Send a message.
 
         Raises:
-            ClosedError: the connection has ended.
+            ClosedError: the client has closed the connection.
         """
         try:
             if isinstance(frame, str):
                 await self._socket.send_text(frame)
             else:
                 await self._socket.send_bytes(frame)
-        except _CLOSED as error:
+        except _CLOSED_ERRORS as error:
             raise ClosedError(_NO_STATUS, repr(error)) from error
         self.last_active = datetime.now(UTC)
 
     async def close(self) -> None:
-        """Close the connection, as DeleteConnection does."""
+        """Close the connection with the code and reason of DeleteConnection."""
         await self._close(_NORMAL, "Connection Closed Normally")
 
     async def _close(self, code: int, reason: str) -> None:
         try:
             await self._socket.close(code, reason)
-        except _CLOSED:
-            return  # the client was faster
+        except _CLOSED_ERRORS:
+            return  # the client has closed it already
 
     def _seconds_left(self) -> float:
-        ends_at = min(self._ends_at, self.last_active + self._idle)
+        ends_at = min(self._ends_at, self.last_active + self._idle_timeout)
         return (ends_at - datetime.now(UTC)).total_seconds()
 
 

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from local.aws import create_resources
 from local.ports import free_port
-from local.servers.mariadb import QUICK, MariaDB
+from local.servers.mariadb import FAST_OPTIONS, MariaDB
 from local.servers.moto import Moto
 from local.servers.rabbitmq import RabbitMQ, RabbitPorts
 from scheduler.pipeline.redelivery import KILLED
@@ -135,7 +135,7 @@ def _folder() -> Iterator[Path]:
 @contextmanager
 def _servers(folder: Path) -> Iterator[Servers]:
     logs = folder / "logs"
-    mariadb = MariaDB(folder / "mariadb", logs, free_port(), QUICK)
+    mariadb = MariaDB(folder / "mariadb", logs, free_port(), FAST_OPTIONS)
     ports = RabbitPorts(free_port(), free_port(), free_port(), free_port())
     rabbitmq = RabbitMQ(folder / "rabbitmq", logs, ports)
     moto = Moto(folder / "moto", logs, free_port())

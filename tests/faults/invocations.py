@@ -7,10 +7,10 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from local.event_source_mapping.environment import FunctionError, LambdaEnvironment
+from local.lambda_runtime.environment import FunctionError, LambdaEnvironment
 
 if TYPE_CHECKING:
-    from local.event_source_mapping.environment import Function
+    from local.lambda_runtime.functions import Function
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ import sys
 from threading import Lock
 from typing import TYPE_CHECKING, Final, cast
 
-from local.event_source_mapping import worker
-from local.event_source_mapping.environment import INIT_SECONDS, FunctionError
+from local.lambda_runtime import worker
+from local.lambda_runtime.environment import INIT_SECONDS, FunctionError
 from tests.faults.invocations import WatchedEnvironment
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import httpx
 
 from local.environment import function_environment
 from local.event_source_mapping import Mappings
-from local.event_source_mapping.environment import Function
 from local.event_source_mapping.mapping import EventSourceMapping
+from local.lambda_runtime.functions import Function
 from local.paths import ROOT
 from scheduler.messaging.topology import WORK_QUEUES, WorkQueue
 from tests.faults.broker import Broker

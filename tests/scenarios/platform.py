@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 import pika
 
+from local.aws import SentMessages, sent_messages
 from local.gateway.tokens import TokenIssuer
-from local.sent import Sent, sent
 from ops.publishing import shard_key
 from scheduler.messaging.topology import EVENTS_EXCHANGE
 from tests.scenarios.listener import Listener
@@ -77,9 +77,9 @@ class Platform:
         answer = self._http.post("/api/realtime/ticket", headers=token).raise_for_status()
         return Listener(f"{self._endpoints['websocket']}/?ticket={answer.json()['ticket']}")
 
-    def sent(self) -> Sent:
+    def sent(self) -> SentMessages:
         """Return all e-mails and text messages that were sent."""
-        return sent(self._endpoints["aws"])
+        return sent_messages(self._endpoints["aws"])
 
     def allocations(self, user_id: str, status: str) -> list[dict[str, Any]]:
         """Return a user's allocations, newest first."""

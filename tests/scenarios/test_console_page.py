@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from local.servers.binaries import require
+from local.servers.programs import require_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,9 @@ _MARKUP: Final = "<img src=x onerror=document.title='broken'> went dark"
 def browser() -> Iterator[Browser]:
     expect.set_options(timeout=_PATIENCE_MS)
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=require("chromium"), args=_OPTIONS)
+        chromium = playwright.chromium.launch(
+            executable_path=require_program("chromium"), args=_OPTIONS
+        )
         yield chromium
         chromium.close()
 

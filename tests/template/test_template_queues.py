@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from local.event_source_mapping import AT_ONCE
+from local.event_source_mapping import WITHOUT_WINDOW
 from scheduler.messaging.topology import NOTIFICATION_QUEUE, VHOST, WORK_QUEUES, WorkQueue
 from tests.template.stack import Stack
 
@@ -40,7 +40,7 @@ def test_nudges_go_to_the_dispatcher(stack: Stack) -> None:
 def test_nudges_wait_for_no_others_here_as_there(stack: Stack) -> None:
     window = mapping_of(stack, NOTIFICATION_QUEUE)["MaximumBatchingWindowInSeconds"]
 
-    assert window == AT_ONCE.window == 0
+    assert window == WITHOUT_WINDOW.window == 0
 
 
 @pytest.mark.parametrize("queue", CONSUMED)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
-from local.gateway.event import HttpRequest, http_api_event
+from local.gateway.payload import HttpRequest, http_api_event
 from local.gateway.routes import find_route
 
 if TYPE_CHECKING:

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.environment import function_environment
-from local.event_source_mapping.functions import ALLOCATION_API, deployed
 from local.gateway.api_app import api_app
 from local.gateway.authorizer import JwtAuthorizer
 from local.gateway.http_api import HttpApi
 from local.gateway.metrics import EmfCollector
-from local.gateway.pool import EnvironmentPool
 from local.gateway.server import AsgiServer
 from local.gateway.tokens import AUDIENCE, ISSUER, TokenIssuer
+from local.lambda_runtime.environment import EnvironmentPool
+from local.lambda_runtime.functions import ALLOCATION_API, deployed
 from scheduler.database.connection import Database
 from scheduler.settings import DatabaseSettings
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.event_source_mapping import Mappings
-from local.event_source_mapping.environment import Function, LambdaEnvironment
 from local.event_source_mapping.mapping import Batching, EventSourceMapping
+from local.lambda_runtime.environment import LambdaEnvironment
+from local.lambda_runtime.functions import Function
 from local.paths import ROOT
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE, DELIVERY_LIMIT
 from tests.integration.broker.hops import QUEUES

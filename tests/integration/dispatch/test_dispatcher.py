@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.environment import SENDER, aws_environment
-from local.event_source_mapping.environment import Function, LambdaEnvironment
+from local.lambda_runtime.environment import LambdaEnvironment
+from local.lambda_runtime.functions import Function
 from local.schedules import scheduled_event
 from scheduler.domain.notices import Channel
 from scheduler.messaging.topology import NOTIFICATION_QUEUE, VHOST

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pytest
 
 from housekeeping.jobs import JOBS
-from local.event_source_mapping.environment import Function, FunctionError, LambdaEnvironment
+from local.lambda_runtime.environment import FunctionError, LambdaEnvironment
+from local.lambda_runtime.functions import Function
 from scheduler.messaging.topology import NOTIFICATION_QUEUE
 from tests.integration.housekeeping.conftest import ends
 from tests.support.functions import NOWHERE

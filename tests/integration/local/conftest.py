@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from local.event_source_mapping.environment import Function, LambdaEnvironment
+from local.lambda_runtime.environment import LambdaEnvironment
+from local.lambda_runtime.functions import Function
 from tests.integration.local.local_platform import LocalPlatform
 
 if TYPE_CHECKING:

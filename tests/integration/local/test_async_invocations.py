@@ -9,10 +9,10 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from local.event_source_mapping.environment import Function
-from local.gateway.pool import EnvironmentPool
 from local.gateway.server import AsgiServer
-from local.websocket.invocations import AsyncInvocations
+from local.lambda_runtime.environment import EnvironmentPool
+from local.lambda_runtime.functions import Function
+from local.websocket.aws_apis import AsyncInvocations
 from tests.integration.local.conftest import PROBE
 from tests.support.together import eventually
 

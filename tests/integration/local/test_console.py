@@ -11,10 +11,9 @@ import pytest
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 
-from local.aws import client as aws_client
+from local.aws import aws_client
 from local.environment import SENDER
-from local.gateway.console.app import console_app, event_forms
-from local.gateway.console.guard import is_local
+from local.gateway.console import console_app, event_forms, is_local
 from local.gateway.metrics import EmfCollector
 from local.gateway.server import AsgiServer
 from local.ports import free_port

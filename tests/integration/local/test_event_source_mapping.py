@@ -11,8 +11,8 @@ import pika
 import pytest
 
 from local.event_source_mapping import run_mappings
-from local.event_source_mapping.environment import PAYLOAD_LIMIT
 from local.event_source_mapping.mapping import Batching, EventSourceMapping
+from local.lambda_runtime.environment import PAYLOAD_LIMIT
 from scheduler.messaging.topology import WORK_QUEUES
 from tests.integration.local.proxy import Proxy
 from tests.support.queues import ready
@@ -245,7 +245,7 @@ def test_a_deleted_queue_is_consumed_again_once_it_exists(
     bench.await_done(1)
     bench.channel.queue_delete(QUEUE)
     # RabbitMQ 3.10 never tells the consumers of a quorum queue that is back within moments.
-    eventually(lambda: "the broker ended the consumer" in caplog.text, "the deletion is seen")
+    eventually(lambda: "the broker cancelled the consumer" in caplog.text, "the deletion is seen")
     declare_queue(bench.channel)
     bench.publish("b")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local.gateway.event import HttpRequest, http_api_event
+from local.gateway.payload import HttpRequest, http_api_event
 from local.gateway.routes import find_route
 
 PLAIN = HttpRequest(

@@ -11,14 +11,14 @@ from urllib.parse import unquote
 import httpx
 import pytest
 
-from local.event_source_mapping.environment import Function
 from local.gateway.api_app import api_app
 from local.gateway.authorizer import JwtAuthorizer
-from local.gateway.http_api import BODY_LIMIT, HttpApi
+from local.gateway.http_api import MAX_REQUEST_BYTES, HttpApi
 from local.gateway.metrics import EmfCollector
-from local.gateway.pool import EnvironmentPool
 from local.gateway.server import AsgiServer
 from local.gateway.tokens import AUDIENCE, ISSUER, TokenIssuer
+from local.lambda_runtime.environment import EnvironmentPool
+from local.lambda_runtime.functions import Function
 from tests.integration.local.conftest import PROBE
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def test_a_failing_function_is_an_internal_error_and_serves_again(
 
 
 def test_a_body_over_the_limit_is_refused(api: httpx.Client) -> None:
-    response = api.post("/api/x", content=b"x" * (BODY_LIMIT + 1))
+    response = api.post("/api/x", content=b"x" * (MAX_REQUEST_BYTES + 1))
 
     assert response.status_code == 413
     assert response.json() == {"message": "Request Entity Too Large"}

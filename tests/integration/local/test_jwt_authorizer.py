@@ -9,7 +9,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from local.gateway.authorizer import JwtAuthorizer, UnauthorizedError, render
+from local.gateway.authorizer import JwtAuthorizer, UnauthorizedError, claim_text
 from local.gateway.tokens import TokenIssuer
 
 ISSUER = "https://issuer.example"
@@ -113,7 +113,7 @@ def test_an_unsigned_token_is_refused() -> None:
     ],
 )
 def test_claims_become_strings_as_api_gateway_makes_them(value: object, rendered: str) -> None:
-    assert render(value) == rendered
+    assert claim_text(value) == rendered
 
 
 def test_null_claims_are_left_out() -> None:

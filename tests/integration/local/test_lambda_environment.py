@@ -7,12 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.event_source_mapping.environment import (
-    Function,
-    FunctionError,
-    LambdaEnvironment,
-    PayloadTooLargeError,
-)
+from local.lambda_runtime.environment import FunctionError, LambdaEnvironment, PayloadTooLargeError
+from local.lambda_runtime.functions import Function
 from tests.integration.local.conftest import PROBE, MakeEnvironment
 
 if TYPE_CHECKING:

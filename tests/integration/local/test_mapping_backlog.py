@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from local.event_source_mapping.batch import RECORDS_LIMIT, Backlog, Delivery
+from local.event_source_mapping.batch import RECORDS_LIMIT, Backlog, DeliveredRecord
 
 
 def _backlog(records: list[bytes], size: int = 100, window: float = 0.5) -> Backlog:
     backlog = Backlog(size, window)
     for tag, record in enumerate(records, 1):
-        backlog.add(Delivery(tag, record, arrived=10.0))
+        backlog.add(DeliveredRecord(tag, record, arrived=10.0))
     return backlog
 
 
@@ -25,7 +25,7 @@ def test_nothing_is_due_while_nothing_waits() -> None:
 
 def test_a_batch_is_due_when_the_window_of_its_first_record_has_passed() -> None:
     backlog = _backlog([b"{}"])
-    backlog.add(Delivery(2, b"{}", arrived=10.4))
+    backlog.add(DeliveredRecord(2, b"{}", arrived=10.4))
 
     assert backlog.seconds_until_due(10.0) == 0.5
     assert backlog.seconds_until_due(10.6) == 0
@@ -38,7 +38,7 @@ def test_a_full_batch_is_due_at_once() -> None:
 def test_a_batch_never_exceeds_its_size_and_keeps_the_order() -> None:
     backlog = _backlog([b"{}"] * 7, size=3)
 
-    assert [delivery.tag for delivery in backlog.take()] == [1, 2, 3]
+    assert [record.tag for record in backlog.take()] == [1, 2, 3]
     assert _sizes(backlog) == [3, 1]
 
 

@@ -18,7 +18,7 @@ def test_a_taken_port_is_replaced_by_a_free_one_and_said() -> None:
         port = PortPlan(said.append).choose("HTTP API", usual)
 
     assert is_free(port)
-    assert said == [f"Port {usual} (HTTP API) is taken by another program: using {port}"]
+    assert said == [f"Port {usual} (HTTP API) is in use; using {port} instead"]
 
 
 def test_a_free_port_is_used_once_and_nothing_said() -> None:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from events.generate import FOLDER
-from local.errors import LocalError
+from local import LocalError
 from local.ports import HOST, free_port
 from local.sam import forward
-from local.sam.__main__ import receiver
-from local.sam.invoke import ports
+from local.sam.__main__ import receiving_function
+from local.sam.invoke import server_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,17 +73,17 @@ def test_a_server_that_is_away_closes_the_connection() -> None:
     ],
 )
 def test_a_sample_tells_which_function_gets_it(sample: str, function: str) -> None:
-    assert receiver(Path(FOLDER, f"{sample}.json").read_bytes()) == function
+    assert receiving_function(Path(FOLDER, f"{sample}.json").read_bytes()) == function
 
 
 def test_a_websocket_event_goes_to_its_function() -> None:
-    assert receiver(b'{"requestContext": {"routeKey": "$connect"}}') == "RealtimeFunction"
+    assert receiving_function(b'{"requestContext": {"routeKey": "$connect"}}') == "RealtimeFunction"
 
 
 @pytest.mark.parametrize(("event", "says"), [(b"{}", "--function"), (b"[1", "not a JSON object")])
 def test_an_event_that_does_not_tell_is_refused(event: bytes, says: str) -> None:
     with pytest.raises(LocalError, match=says):
-        receiver(event)
+        receiving_function(event)
 
 
 @pytest.mark.parametrize(
@@ -109,4 +109,4 @@ def test_only_ports_of_this_machine_are_led_to() -> None:
         "api": "http://127.0.0.1:30002",
     }
 
-    assert ports(endpoints) == {3306, 30005, 30003}
+    assert server_ports(endpoints) == {3306, 30005, 30003}

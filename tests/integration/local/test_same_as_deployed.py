@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from local import template
-from local.event_source_mapping.functions import (
+from local.event_source_mapping.mapping import Batching
+from local.lambda_runtime.functions import (
     ALLOCATION_API,
     DISPATCHER,
     HOUSEKEEPING,
     REALTIME,
     deployed,
 )
-from local.event_source_mapping.mapping import Batching
 from scheduler.messaging.topology import WORK_QUEUES
 
 TEMPLATE: dict[str, Any] = template._template()

@@ -11,7 +11,7 @@ import psutil
 import pymysql
 import pytest
 
-from local.errors import LocalError
+from local import LocalError
 from local.servers.mariadb import MariaDB
 from scheduler.messaging.topology import EVENTS_EXCHANGE, WORK_QUEUES
 from tests.support.queues import await_saved_names
@@ -87,14 +87,14 @@ def test_the_database_lets_nobody_in_without_the_password(mariadb: MariaDB) -> N
 def test_a_taken_port_is_named(mariadb: MariaDB, tmp_path: Path) -> None:
     second = MariaDB(tmp_path / "second", tmp_path, mariadb.port)
 
-    with pytest.raises(LocalError, match=f"port {mariadb.port} is taken"):
+    with pytest.raises(LocalError, match=f"port {mariadb.port} is in use"):
         second.start()
 
 
 def test_a_server_that_ends_while_starting_is_reported_with_its_log(tmp_path: Path) -> None:
     broken = MariaDB(tmp_path / "broken", tmp_path, 29_999, ["--no-such-option"])
 
-    with pytest.raises(LocalError, match=r"mariadbd ended with code \d+, see .*mariadb.log"):
+    with pytest.raises(LocalError, match=r"mariadbd ended with code \d+; see .*mariadb.log"):
         broken.start()
 
 

@@ -18,12 +18,10 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from local import ports
-from local.errors import LocalError
-from local.given import Given
-from local.identity import is_alive
-from local.leftovers import ProcessList
-from local.servers import binaries
+from local import LocalError, ports
+from local.processes import ProcessList, is_alive
+from local.servers import programs
+from local.servers.existing import ExistingServers
 from scheduler.database.url import DatabaseUrl
 from scheduler.messaging.topology import queues, work_queues
 from tests.integration.local.local_platform import READY_SECONDS, LocalPlatform, wait_for
@@ -106,7 +104,7 @@ def test_demo_data_is_there(running: LocalPlatform) -> None:
 def test_a_taken_port_is_replaced_and_said(running: LocalPlatform) -> None:
     port = urlsplit(running.endpoints()["api"]).port
 
-    said = f"Port {ports.API} (HTTP API) is taken by another program: using {port}\n"
+    said = f"Port {ports.API} (HTTP API) is in use; using {port} instead\n"
     # A platform of another worker may have given the port back in time.
     assert port == ports.API or said in running.printed()
 
@@ -138,7 +136,7 @@ def test_down_ends_the_servers_of_a_killed_run(running: LocalPlatform) -> None:
 
     down = running.command("down")
 
-    assert "Stopping servers that an earlier run left behind" in down.stdout
+    assert "Stopping servers of an earlier run" in down.stdout
     wait_for(lambda: not any(map(is_alive, everything)))
     assert not running.state.endpoints.exists()
     assert running.command("status").returncode == 3
@@ -153,7 +151,7 @@ def test_up_after_a_killed_run_keeps_its_data(own_database: LocalPlatform) -> No
         up = own_database.command("up")
 
     assert up.returncode == 0, up.stdout + up.stderr
-    assert "Stopping servers that an earlier run left behind" in up.stdout
+    assert "Stopping servers of an earlier run" in up.stdout
     assert own_database.endpoints()["api"] in up.stdout
     failed = query(own_database, "SELECT id FROM devices WHERE health = 'failed'")
     assert failed == (("device-007",),)
@@ -201,7 +199,7 @@ def test_ctrl_c_while_starting_leaves_no_process(given: LocalPlatform) -> None:
         assert given.press_ctrl_c() == 0
 
     assert given.processes() == []
-    assert "Stopped before everything was up" in given.printed()
+    assert "Stopped before everything was started" in given.printed()
 
 
 def test_a_server_that_dies_ends_the_run_and_is_named(given: LocalPlatform) -> None:
@@ -212,7 +210,7 @@ def test_a_server_that_dies_ends_the_run_and_is_named(given: LocalPlatform) -> N
 
     assert given.supervisor.wait(READY_SECONDS) == 1
     assert "error: AWS: " in given.printed()
-    assert "ended with code -9, see " in given.printed()
+    assert "ended with code -9; see " in given.printed()
     assert given.processes() == []
 
 
@@ -220,16 +218,22 @@ def test_a_server_that_dies_ends_the_run_and_is_named(given: LocalPlatform) -> N
     ("given", "message"),
     [
         (
-            Given(database_url="mysql://u:secret@127.0.0.1:1/d"),
+            ExistingServers(database_url="mysql://u:secret@127.0.0.1:1/d"),
             "DATABASE_URL: cannot log in to 127",
         ),
-        (Given(database_url="postgres://u:secret@h/db"), "DATABASE_URL must look like mysql://"),
-        (Given(broker_url="amqp://u:secret@127.0.0.1:1/v"), "RABBITMQ_URL: cannot log in to 127"),
-        (Given(broker_url="http://u:secret@h/v"), "RABBITMQ_URL must look like amqp://"),
+        (
+            ExistingServers(database_url="postgres://u:secret@h/db"),
+            "DATABASE_URL must look like mysql://",
+        ),
+        (
+            ExistingServers(broker_url="amqp://u:secret@127.0.0.1:1/v"),
+            "RABBITMQ_URL: cannot log in to 127",
+        ),
+        (ExistingServers(broker_url="http://u:secret@h/v"), "RABBITMQ_URL must look like amqp://"),
     ],
 )
 def test_a_given_server_that_does_not_let_us_in_is_named_without_the_password(
-    given: Given, message: str
+    given: ExistingServers, message: str
 ) -> None:
     with pytest.raises(LocalError, match=message) as caught:
         given.check()
@@ -261,10 +265,10 @@ def test_a_stranger_with_the_process_id_of_a_dead_server_is_left_alone(tmp_path:
 def test_a_missing_program_is_named_with_the_command_that_installs_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(binaries._PROGRAMS, "no-such-server", binaries.Package("some", "some"))
+    monkeypatch.setitem(programs._PROGRAMS, "no-such-server", programs.Package("some", "some"))
 
-    with pytest.raises(LocalError, match=r"no-such-server is not installed \(on Debian.*apt-get"):
-        binaries.require("no-such-server")
+    with pytest.raises(LocalError, match=r"no-such-server is not installed; on Debian.*apt-get"):
+        programs.require_program("no-such-server")
 
 
 def query(platform: LocalPlatform, sql: str) -> tuple[tuple[Any, ...], ...]:

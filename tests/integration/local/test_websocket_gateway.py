@@ -13,9 +13,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from local.environment import aws_environment
-from local.event_source_mapping.environment import Function
-from local.gateway.pool import EnvironmentPool
-from local.gateway.server import MESSAGE_LIMIT, AsgiServer
+from local.gateway.server import MAX_WEBSOCKET_MESSAGE_BYTES, AsgiServer
+from local.lambda_runtime.environment import EnvironmentPool
+from local.lambda_runtime.functions import Function
 from local.websocket import websocket_app
 from tests.integration.local.conftest import PROBE
 from tests.support.together import eventually
@@ -189,7 +189,7 @@ def test_the_client_is_told_that_the_function_failed(gateway: Gateway) -> None:
 
 def test_a_message_over_the_limit_closes_the_socket(gateway: Gateway) -> None:
     with gateway.open() as socket:
-        socket.send("x" * (MESSAGE_LIMIT + 1))
+        socket.send("x" * (MAX_WEBSOCKET_MESSAGE_BYTES + 1))
         with pytest.raises(ConnectionClosed) as closed:
             socket.recv(timeout=10)
 
@@ -200,10 +200,12 @@ def test_a_message_over_the_limit_closes_the_socket(gateway: Gateway) -> None:
 def test_boto3_may_not_send_more_than_the_limit(gateway: Gateway) -> None:
     with gateway.open() as socket:
         connection_id, api = gateway.last_id(), gateway.management
-        api.post_to_connection(ConnectionId=connection_id, Data=b"x" * MESSAGE_LIMIT)
-        assert len(socket.recv(timeout=10)) == MESSAGE_LIMIT
+        api.post_to_connection(ConnectionId=connection_id, Data=b"x" * MAX_WEBSOCKET_MESSAGE_BYTES)
+        assert len(socket.recv(timeout=10)) == MAX_WEBSOCKET_MESSAGE_BYTES
         with pytest.raises(api.exceptions.PayloadTooLargeException):
-            api.post_to_connection(ConnectionId=connection_id, Data=b"x" * (MESSAGE_LIMIT + 1))
+            api.post_to_connection(
+                ConnectionId=connection_id, Data=b"x" * (MAX_WEBSOCKET_MESSAGE_BYTES + 1)
+            )
 
 
 def test_a_function_is_invoked_asynchronously(gateway: Gateway) -> None:

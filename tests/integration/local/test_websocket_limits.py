@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from local.websocket.connection import ClosedError, Connection
-from local.websocket.event import Peer
+from local.websocket.events import Peer
 
 if TYPE_CHECKING:
     from starlette.websockets import WebSocket
@@ -41,21 +41,23 @@ class FakeSocket:
 def connection(
     socket: FakeSocket,
     age: timedelta = timedelta(0),
-    longest: timedelta = NEVER,
-    idle: timedelta = NEVER,
+    max_duration: timedelta = NEVER,
+    idle_timeout: timedelta = NEVER,
 ) -> Connection:
     peer = Peer("id", datetime.now(UTC) - age, "127.0.0.1", "test", "127.0.0.1")
-    return Connection(peer, cast("WebSocket", socket), longest, idle)
+    return Connection(peer, cast("WebSocket", socket), max_duration, idle_timeout)
 
 
-@pytest.mark.parametrize(("longest", "idle"), [(AT_ONCE, NEVER), (NEVER, AT_ONCE)])
+@pytest.mark.parametrize(("max_duration", "idle_timeout"), [(AT_ONCE, NEVER), (NEVER, AT_ONCE)])
 def test_a_connection_ends_when_its_time_is_over_or_nothing_is_said(
-    longest: timedelta, idle: timedelta
+    max_duration: timedelta, idle_timeout: timedelta
 ) -> None:
     socket = FakeSocket()
 
     with pytest.raises(ClosedError) as end:
-        asyncio.run(connection(socket, longest=longest, idle=idle).receive())
+        asyncio.run(
+            connection(socket, max_duration=max_duration, idle_timeout=idle_timeout).receive()
+        )
 
     assert end.value.code == 1001
     assert socket.closed == (1001, "Going away")
@@ -63,7 +65,7 @@ def test_a_connection_ends_when_its_time_is_over_or_nothing_is_said(
 
 def test_what_is_sent_keeps_a_connection_alive() -> None:
     async def send_and_receive() -> str | bytes:
-        one = connection(FakeSocket(says="still here"), age=LONG_AGO, idle=LONG_AGO / 2)
+        one = connection(FakeSocket(says="still here"), age=LONG_AGO, idle_timeout=LONG_AGO / 2)
         await one.send("frame")
         return await one.receive()
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.endpoints import write
-from local.servers.mariadb import DATABASE
+from local.servers.mariadb import DATABASE_NAME
 from tests.integration.ops.running import run
 from tests.support.store import Store
 from tests.support.world import device, held, world
@@ -119,7 +119,7 @@ def test_a_database_that_is_away_or_wrong_is_named_without_its_password(
 
 
 def test_a_database_without_the_tables_is_said(mariadb: MariaDB) -> None:
-    name = f"{DATABASE}_unmigrated"
+    name = f"{DATABASE_NAME}_unmigrated"
     with closing(mariadb.connect()) as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE `{name}`")
 

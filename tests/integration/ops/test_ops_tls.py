@@ -52,8 +52,8 @@ class TlsRabbitMQ(RabbitMQ):
         with (self.home / "rabbitmq.conf").open("a") as file:
             file.write(_CONFIGURATION.format(host=HOST, port=self.tls_port, home=self.home))
 
-    def _serves(self) -> bool:
-        return super()._serves() and accepts(self.tls_port)
+    def _is_ready(self) -> bool:
+        return super()._is_ready() and accepts(self.tls_port)
 
 
 @pytest.fixture(scope="module")

@@ -57,7 +57,7 @@ def counter_with(client: Any) -> PaymentFailures:  # noqa: ANN401 - a client, or
 
 @pytest.fixture(scope="session")
 def _client(moto: Moto) -> "DynamoDBClient":
-    return cast("DynamoDBClient", aws.client("dynamodb", moto.url))
+    return cast("DynamoDBClient", aws.aws_client("dynamodb", moto.url))
 
 
 @pytest.fixture

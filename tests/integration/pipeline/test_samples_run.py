@@ -14,7 +14,8 @@ from events.table.message import Sample
 from events.table.valid import VALID
 from local import demo_data
 from local.environment import function_environment
-from local.event_source_mapping.environment import Function, LambdaEnvironment
+from local.lambda_runtime.environment import LambdaEnvironment
+from local.lambda_runtime.functions import Function
 from local.servers.mariadb import MariaDB
 from local.servers.moto import Moto
 from local.servers.rabbitmq import RabbitMQ

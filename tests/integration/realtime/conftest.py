@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 
-from local.aws import client
+from local.aws import aws_client
 from local.environment import aws_environment, function_environment, websocket_environment
-from local.event_source_mapping.environment import Function, LambdaEnvironment
+from local.lambda_runtime.environment import LambdaEnvironment
+from local.lambda_runtime.functions import Function
 from local.ports import free_port
 from local.template import function_variable
 from local.websocket import start_websocket
@@ -56,13 +57,13 @@ def connections_table(dynamodb: DynamoDBServiceResource) -> Table:
 
 @pytest.fixture
 def tickets(aws_url: str) -> Tickets:
-    return Tickets(client("dynamodb", aws_url), function_variable("REALTIME_TICKETS_TABLE"))
+    return Tickets(aws_client("dynamodb", aws_url), function_variable("REALTIME_TICKETS_TABLE"))
 
 
 @pytest.fixture
 def connections(aws_url: str) -> Connections:
     table = function_variable("REALTIME_CONNECTIONS_TABLE")
-    return Connections(client("dynamodb", aws_url), table)
+    return Connections(aws_client("dynamodb", aws_url), table)
 
 
 @pytest.fixture

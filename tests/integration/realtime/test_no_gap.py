@@ -22,7 +22,7 @@ from tests.integration.realtime.platform import receive
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from local.event_source_mapping.environment import LambdaEnvironment
+    from local.lambda_runtime.environment import LambdaEnvironment
     from scheduler.realtime.connections import Connections
     from tests.integration.realtime.notices import Notices
     from tests.integration.realtime.platform import Platform

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.sam.invoke import SamLocal, image, ports
+from local.sam.invoke import SamLocal, image, server_ports
 from local.sam.network import ContainerNetwork
 from tests.integration.local.local_platform import LocalPlatform
 from tests.integration.provisioning.cloudformation import CloudFormation
@@ -45,7 +45,7 @@ def sam(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[SamLocal]:
     endpoints = platform.endpoints()
-    with ContainerNetwork(image(), ports(endpoints) | {cloudformation.port}) as network:
+    with ContainerNetwork(image(), server_ports(endpoints) | {cloudformation.port}) as network:
         yield SamLocal(endpoints, network.name, tmp_path_factory.mktemp("sam"), tell=print)
 
 

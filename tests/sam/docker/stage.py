@@ -10,8 +10,8 @@ import httpx
 
 from events.generate import FOLDER
 from local import demo_data
-from local.aws import client
-from local.sam.__main__ import receiver
+from local.aws import aws_client
+from local.sam.__main__ import receiving_function
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE
 
 if TYPE_CHECKING:
@@ -64,7 +64,9 @@ class Stage:
         self.store.run("DELETE FROM allocations", "UPDATE devices SET status = 'available'")
         self.queues.take()
         key = {"user_id": {"S": USER}}
-        client("dynamodb", self.endpoints["aws"]).delete_item(TableName="payment-failures", Key=key)
+        aws_client("dynamodb", self.endpoints["aws"]).delete_item(
+            TableName="payment-failures", Key=key
+        )
 
     def hold(self, *devices: str, user: str = USER) -> None:
         """Let a user hold devices, the first one for the longest time."""
@@ -75,7 +77,7 @@ class Stage:
     def invoke(self, name: str) -> Any:  # noqa: ANN401 - any JSON
         """Run a sample file through the function that gets it; return the function's result."""
         event = (FOLDER / f"{name}.json").read_bytes()
-        return self.sam.invoke(receiver(event), event)
+        return self.sam.invoke(receiving_function(event), event)
 
     def row(self, columns: str, table: str, id_: str) -> tuple[Any, ...]:
         """Return columns of the row with an id."""
@@ -116,7 +118,7 @@ class Stage:
         """Let payments of the user have failed."""
         key = {"user_id": {"S": USER}}
         expires = (datetime.now(UTC) + timedelta(days=7)).timestamp()
-        client("dynamodb", self.endpoints["aws"]).put_item(
+        aws_client("dynamodb", self.endpoints["aws"]).put_item(
             TableName="payment-failures",
             Item=key | {"failure_count": {"N": str(count)}, "expires_at": {"N": str(int(expires))}},
         )

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pymysql
 
-from local.aws import client
+from local.aws import aws_client, sent_messages
 from local.sam.network import ALIAS
 from local.schedules import scheduled_event
-from local.sent import sent
-from local.websocket.event import Peer, connect_event, disconnect_event
+from local.websocket.events import Peer, connect_event, disconnect_event
 from scheduler.database.url import DatabaseUrl
 from tests.sam.docker.stage import USER
 
@@ -45,13 +44,13 @@ def every_minute(function: str, stage: Stage) -> Any:  # noqa: ANN401 - any JSON
 
 
 def test_the_dispatcher_sends_what_is_due(stage: Stage) -> None:
-    before = len(sent(stage.endpoints["aws"]).mails)
+    before = len(sent_messages(stage.endpoints["aws"]).mails)
     stage.store.run(_NOTICE, _DELIVERY)
 
     every_minute("NotificationDispatchFunction", stage)
 
     assert stage.store.rows("SELECT status FROM notification_deliveries") == [("sent",)]
-    assert len(sent(stage.endpoints["aws"]).mails) == before + 1
+    assert len(sent_messages(stage.endpoints["aws"]).mails) == before + 1
 
 
 def test_housekeeping_takes_back_what_has_expired(stage: Stage) -> None:
@@ -73,7 +72,7 @@ def test_realtime_lets_a_client_in_by_its_ticket_once(stage: Stage) -> None:
 
 
 def test_realtime_forgets_a_client_that_goes(stage: Stage) -> None:
-    dynamodb = client("dynamodb", stage.endpoints["aws"])
+    dynamodb = aws_client("dynamodb", stage.endpoints["aws"])
     key = {"connection_id": {"S": PEER.connection_id}}
     item = {**key, "user_id": {"S": USER}, "expires_at": {"N": "4000000000"}}
     dynamodb.put_item(TableName=CONNECTIONS, Item=item)
@@ -86,7 +85,7 @@ def test_realtime_forgets_a_client_that_goes(stage: Stage) -> None:
 def test_provisioning_makes_the_account_and_answers_cloudformation(
     stage: Stage, cloudformation: CloudFormation
 ) -> None:
-    secrets = client("secretsmanager", stage.endpoints["aws"])
+    secrets = aws_client("secretsmanager", stage.endpoints["aws"])
     text = json.dumps(dict(zip(("username", "password"), ACCOUNT, strict=True)))
     arn = secrets.create_secret(Name="application", SecretString=text)["ARN"]
     request = cloudformation.request("Create")

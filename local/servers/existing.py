@@ -1,4 +1,4 @@
-"""Servers that exist already and are used instead of private ones."""
+"""Existing servers that the platform uses instead of starting private ones."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pika
 import pymysql
 from pika.exceptions import AMQPError
 
-from local.errors import LocalError
+from local import LocalError
 from scheduler.database.connection import connect
 from scheduler.settings import DatabaseSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """The servers that ``DATABASE_URL`` and ``RABBITMQ_URL`` name; None: start a private one."""
+class ExistingServers:
+    """The servers in ``DATABASE_URL`` and ``RABBITMQ_URL``; for None a private one is started."""
 
     database_url: str | None = None
     broker_url: str | None = None
@@ -28,17 +28,17 @@ class Given:
         """Read the two variables; an empty one counts as not set."""
         return cls(os.environ.get("DATABASE_URL") or None, os.environ.get("RABBITMQ_URL") or None)
 
-    def programs(self) -> list[str]:
-        """Return the server programs that the private servers need."""
+    def required_programs(self) -> list[str]:
+        """Return the programs that the remaining, private servers need."""
         database = [] if self.database_url else ["mariadbd", "mariadb-install-db"]
         broker = [] if self.broker_url else ["rabbitmq-server", "epmd"]
         return [*database, *broker]
 
     def check(self) -> None:
-        """Log in to each given server.
+        """Log in to each server.
 
         Raises:
-            LocalError: says which one does not let us in, and why.
+            LocalError: a login failed; the message names the variable and the reason.
         """
         if self.database_url:
             _check_database(self.database_url)

@@ -1,15 +1,15 @@
-"""A Lambda execution environment: one process, one handler, one invocation at a time.
+"""Lambda execution environments: one process, one handler, one invocation at a time.
 
-It behaves as Lambda does (docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html):
-cold start at the first invocation, reused afterwards, killed at the function's timeout, replaced
-after a crash. It is frozen by nothing and retired by no one.
+They behave as in Lambda (docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html):
+an environment starts cold at its first invocation, is reused afterwards, killed at the function's
+timeout and replaced after a crash. Unlike Lambda's it is never frozen and never retired.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
+import queue
 import signal
 import socket
 import subprocess
@@ -17,35 +17,33 @@ import sys
 import threading
 import time
 import uuid
-from dataclasses import dataclass, field
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from local.event_source_mapping.worker import (
+from local.lambda_runtime.worker import (
     ERROR,
     INVOCATION,
     READY,
     RESULT,
-    receive,
-    send,
+    receive_frame,
+    send_frame,
 )
-from local.paths import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from local.lambda_runtime.functions import Function
 
 PAYLOAD_LIMIT: Final = 6 * 1024 * 1024
 """Bytes of a synchronous invocation's event, and about those of its result (Lambda quotas)."""
 INIT_SECONDS: Final = 60.0
 """Lambda allows 10 s; here fifteen cold starts may share two cores."""
-# A kill that comes just before the process exists misses it, so it is repeated.
+# Repeated, because a kill just before the process exists has no effect.
 _KILL_INTERVAL: Final = 0.1
 _WORKER: Final = Path(__file__).with_name("worker.py")
-_IMPORT_ROOTS: Final = (ROOT / "functions", ROOT / "layers" / "scheduler")
 
 
 class FunctionError(Exception):
-    """The invocation failed; names and texts are those of Lambda's error object."""
+    """An invocation failed; types and messages are those of Lambda's error object."""
 
     def __init__(self, error_type: str, message: str, stack_trace: tuple[str, ...] = ()) -> None:
         super().__init__(f"{error_type}: {message}")
@@ -55,48 +53,13 @@ class FunctionError(Exception):
 
 
 class PayloadTooLargeError(Exception):
-    """The event is over Lambda's 6 MB; the function was not invoked (HTTP 413 of Invoke)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Function:
-    """A deployed function: what its execution environments have in common.
-
-    `variables` is the whole of the function's environment: nothing of the developer's own
-    environment (AWS credentials, say) reaches the handler.
-    """
-
-    name: str
-    handler: str
-    variables: Mapping[str, str] = field(repr=False)
-    log_dir: Path
-    timeout_seconds: float
-    memory_mb: int = 1024
-    import_roots: tuple[Path, ...] = _IMPORT_ROOTS
-
-    def process_variables(self, log_stream: str) -> dict[str, str]:
-        """Return the environment of the process: the function's own and what Lambda adds."""
-        return {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "LANG": "en_US.UTF-8",
-            "PYTHONUTF8": "1",
-            "TZ": "UTC",
-            **self.variables,
-            "PYTHONPATH": os.pathsep.join(map(str, self.import_roots)),
-            "LAMBDA_TASK_ROOT": str(self.import_roots[0]),
-            "AWS_LAMBDA_FUNCTION_NAME": self.name,
-            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self.memory_mb),
-            "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{self.name}",
-            "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
-            "_HANDLER": self.handler,
-        }
+    """The event exceeds 6 MB, so the function was not invoked (Lambda's Invoke returns 413)."""
 
 
 class LambdaEnvironment:
-    """One execution environment of a function, with a log file of its own as its log stream.
+    """One execution environment of a function; its log file stands for its log stream.
 
-    `invoke` serves one caller at a time (a second one waits); `kill` may come from any thread.
+    `invoke` serves one caller at a time, others wait. `kill` may be called from any thread.
     """
 
     def __init__(self, function: Function, log_stream: str) -> None:
@@ -116,10 +79,11 @@ class LambdaEnvironment:
         """Run the handler with a JSON event and return its JSON result.
 
         Raises:
-            PayloadTooLargeError: the event is over 6 MB.
-            FunctionError: the handler raised (`errorType` is the exception's class), ran into
-                the timeout (`Sandbox.Timedout`), died (`Runtime.ExitError`), could not be
-                imported (`Runtime.ImportModuleError`), or returned more than 6 MB.
+            PayloadTooLargeError: the event exceeds 6 MB.
+            FunctionError: the handler raised an exception (`error_type` is its class), timed out
+                (`Sandbox.Timedout`), exited (`Runtime.ExitError`), could not be imported
+                (`Runtime.ImportModuleError`), or returned more than 6 MB
+                (`Function.ResponseSizeTooLarge`).
         """
         if len(event) > PAYLOAD_LIMIT:
             raise PayloadTooLargeError(f"{len(event)} bytes exceed {PAYLOAD_LIMIT}")
@@ -131,12 +95,12 @@ class LambdaEnvironment:
             return self._run(connection, event, request_id)
 
     def kill(self) -> None:
-        """End the process at once; a running invocation fails with `Runtime.ExitError`."""
+        """Kill the process; a running invocation fails with `Runtime.ExitError`."""
         if (process := self._process) is not None:
             process.kill()
 
     def close(self) -> None:
-        """End the process and serve nothing more; a running invocation fails."""
+        """Kill the process for good; running and later invocations fail."""
         self._closed = True
         while not self._turn.acquire(timeout=_KILL_INTERVAL):
             self.kill()
@@ -158,7 +122,7 @@ class LambdaEnvironment:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C is for the supervisor, which ends us in order
+                start_new_session=True,  # Ctrl-C must reach the supervisor only
             )
         frame = self._await_frame(self._connection, INIT_SECONDS, request_id)
         if frame != READY:
@@ -170,9 +134,9 @@ class LambdaEnvironment:
         limit = self._function.timeout_seconds
         header = INVOCATION.pack(request_id.encode("ascii"), time.time() + limit)
         connection.settimeout(limit)
-        # A process that died unasked is noticed below, where its exit status is known.
+        # If the process has died, `_await_frame` reports it with its exit status.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            send(connection, header + event)
+            send_frame(connection, header + event)
         frame = self._await_frame(connection, limit, request_id)
         if frame[:1] != RESULT:
             raise _function_error(frame)
@@ -185,10 +149,10 @@ class LambdaEnvironment:
         return frame[1:]
 
     def _await_frame(self, connection: socket.socket, limit: float, request_id: str) -> bytes:
-        """Return the worker's next frame; when none comes, bury the process and say why."""
+        """Return the worker's next frame; if none arrives, discard the process and raise."""
         connection.settimeout(limit)
         try:
-            frame = receive(connection)
+            frame = receive_frame(connection)
         except TimeoutError:
             self.kill()
             self._discard()
@@ -210,7 +174,7 @@ class LambdaEnvironment:
         return frame
 
     def _discard(self) -> int:
-        """Wait for the process to end, forget it, and return its exit status."""
+        """Wait for the process to end, drop it and return its exit status."""
         process, self._process = self._process, None
         connection, self._connection = self._connection, None
         if connection is not None:
@@ -225,6 +189,42 @@ class LambdaEnvironment:
     def _open_log(self) -> BinaryIO:
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
         return self.log_file.open("ab")
+
+
+class EnvironmentPool:
+    """Runs up to `size` invocations at once, each in its own environment.
+
+    Environments start cold when first needed; the one used last is used next. When all of them
+    are busy a request waits, where Lambda would start another environment.
+    """
+
+    def __init__(self, function: Function, size: int) -> None:
+        self._environments = [
+            LambdaEnvironment(function, f"{function.name}-{number}")
+            for number in range(1, size + 1)
+        ]
+        self._idle: queue.LifoQueue[LambdaEnvironment] = queue.LifoQueue()
+        for environment in reversed(self._environments):
+            self._idle.put(environment)
+        self._threads = ThreadPoolExecutor(size, thread_name_prefix=function.name)
+
+    def submit(self, event: bytes) -> Future[bytes]:
+        """Invoke the function; the future holds its result or the error that `invoke` raises."""
+        return self._threads.submit(self._invoke, event)
+
+    def close(self) -> None:
+        """Close all environments; running invocations fail."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for environment in self._environments:
+            environment.close()
+        self._threads.shutdown()
+
+    def _invoke(self, event: bytes) -> bytes:
+        environment = self._idle.get()
+        try:
+            return environment.invoke(event)
+        finally:
+            self._idle.put(environment)
 
 
 def _function_error(frame: bytes) -> FunctionError:

@@ -1,10 +1,10 @@
 """The runtime inside a Lambda execution environment, and the frames it exchanges.
 
-Started by `environment.py`, it imports the handler once, then serves one invocation at a time
-over an inherited socket: what the runtime API is to the deployed function
-(docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html). It runs as a script with `python -P`,
-which keeps the names of this folder's modules out of the function's import path; hence it
-imports nothing of this package.
+`environment.py` starts it. It imports the handler once, then serves one invocation at a time over
+an inherited socket, which stands for Lambda's runtime API
+(docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html). It runs as a script with `python -P`, so
+that the function cannot import this folder's modules by accident; therefore it imports nothing
+from this package.
 
 Every frame is a length and that many bytes. To the worker: request id, deadline (Unix time) and
 the event. From the worker: `READY` once, then per invocation `RESULT` or `ERROR` and JSON.
@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Handler = Callable[[Any, "Context"], Any]
+    Handler = Callable[[Any, "LambdaContext"], Any]
 
 LENGTH = struct.Struct(">I")
 INVOCATION = struct.Struct(">36sd")
@@ -34,8 +34,8 @@ READY, RESULT, ERROR = b"!", b"+", b"-"
 
 
 @dataclass
-class Context:
-    """What a handler receives as its second argument (lambda/latest/dg/python-context.html)."""
+class LambdaContext:
+    """A handler's second argument (lambda/latest/dg/python-context.html)."""
 
     aws_request_id: str
     deadline: float
@@ -53,34 +53,34 @@ class Context:
 
     @property
     def invoked_function_arn(self) -> str:
-        """Return the ARN under which the local function would be known."""
+        """Return the ARN of the local function."""
         region = os.environ.get("AWS_REGION", "us-east-1")
         return f"arn:aws:lambda:{region}:000000000000:function:{self.function_name}"
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return the milliseconds until the environment is killed; never negative."""
+        """Return the milliseconds until the timeout; never negative."""
         return max(0, int((self.deadline - time.time()) * 1000))
 
 
 def main(handler_name: str, descriptor: int) -> None:
-    """Import the handler, say so, and serve invocations until the parent closes the socket."""
+    """Import the handler, send `READY`, and serve invocations until the socket is closed."""
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     connection = socket.socket(fileno=descriptor)
     try:
         handler = _load(handler_name)
-    except BaseException as error:  # noqa: BLE001 - whatever an import does is an init error
-        send(connection, _failure(error, ""))
+    except BaseException as error:  # noqa: BLE001 - any exception of an import is an init error
+        send_frame(connection, _failure(error, ""))
         sys.exit(1)
-    send(connection, READY)
-    while frame := receive(connection):
+    send_frame(connection, READY)
+    while frame := receive_frame(connection):
         response = _serve(handler, frame)
         sys.stdout.flush()
-        send(connection, response)
+        send_frame(connection, response)
 
 
 def _serve(handler: Handler, frame: bytes) -> bytes:
     request_id, deadline = INVOCATION.unpack_from(frame)
-    context = Context(request_id.decode("ascii"), deadline)
+    context = LambdaContext(request_id.decode("ascii"), deadline)
     try:
         result = handler(json.loads(frame[INVOCATION.size :]), context)
     except Exception as error:  # noqa: BLE001 - reported to the caller, as Lambda does
@@ -109,7 +109,7 @@ def _load(handler_name: str) -> Handler:
 
 
 class _RuntimeFailureError(Exception):
-    """An error of the runtime itself; its type is a name of Lambda's, not a Python class."""
+    """An error of the runtime itself, with Lambda's name for its type."""
 
     def __init__(self, error_type: str, message: str) -> None:
         super().__init__(message)
@@ -117,7 +117,7 @@ class _RuntimeFailureError(Exception):
 
 
 def _failure(error: BaseException, request_id: str) -> bytes:
-    """Write the error to the log and return it as Lambda's error object, as a frame."""
+    """Log the error and return it as a frame with Lambda's error object."""
     error_type = (
         error.error_type if isinstance(error, _RuntimeFailureError) else type(error).__name__
     )
@@ -132,13 +132,13 @@ def _failure(error: BaseException, request_id: str) -> bytes:
     return ERROR + json.dumps(report).encode()
 
 
-def send(connection: socket.socket, payload: bytes) -> None:
-    """Write one frame; the socket's timeout, if any, is for all of it."""
+def send_frame(connection: socket.socket, payload: bytes) -> None:
+    """Send one frame; the socket's timeout, if any, applies to the whole frame."""
     connection.sendall(LENGTH.pack(len(payload)) + payload)
 
 
-def receive(connection: socket.socket) -> bytes:
-    """Return the next frame; empty when the other side is gone."""
+def receive_frame(connection: socket.socket) -> bytes:
+    """Return the next frame; empty when the other side has closed the socket."""
     header = _read(connection, LENGTH.size)
     return _read(connection, LENGTH.unpack(header)[0]) if header else b""
 

@@ -1,4 +1,4 @@
-"""What is served on the console's port: the page, and what only the page may call."""
+"""The application on the console's port: the page, and the routes that only the page may call."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
 from events.table.valid import VALID
+from local.aws import sent_messages
 from local.gateway.api_app import metrics_route
-from local.gateway.console.guard import LocalOnly
-from local.sent import sent
 from ops.body import check, fill_in
 from ops.contracts import fields
 from ops.errors import InvalidInputError, OpsError
@@ -33,10 +32,11 @@ if TYPE_CHECKING:
 
     from local.gateway.metrics import EmfCollector
 
-_SHOWN: Final = 20
-_PAGE: Final = Path(__file__).with_name("index.html")
+_MAX_MESSAGES: Final = 20
+_PAGE: Final = Path(__file__).with_name("console.html")
+_HOST_NAMES: Final = frozenset(("127.0.0.1", "localhost"))
 _PAGE_HEADERS: Final = {
-    # The page is one file, so its own script and style are inline; nothing comes from elsewhere.
+    # The page is one file with inline script and style, and loads nothing else.
     "content-security-policy": "default-src 'none'; connect-src 'self'; "
     "script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'",
     "cache-control": "no-store",
@@ -49,7 +49,7 @@ def console_app(
     metrics: EmfCollector,
     environment: Mapping[str, str],
 ) -> Starlette:
-    """Return the application of the console's port; it calls the API as admin."""
+    """Return the application for the console's port; it calls the API as an administrator."""
     broker_url = environment["BROKER_URL"]
 
     async def page(_request: Request) -> Response:
@@ -61,7 +61,7 @@ def console_app(
     async def publish_event(request: Request) -> Response:
         return await _publish(request, broker_url)
 
-    def messages(_request: Request) -> Response:  # not async: it waits for AWS
+    def messages(_request: Request) -> Response:  # not async: it calls AWS
         return JSONResponse(newest_messages(environment["AWS_ENDPOINT_URL"]))
 
     return Starlette(
@@ -77,8 +77,38 @@ def console_app(
     )
 
 
+class LocalOnly:
+    """Answers 403 to requests that another website makes in the developer's browser.
+
+    The console acts as an administrator without a login, so only its own page may use it. A
+    request must be addressed to this machine by name, which excludes rebound DNS names, and if a
+    browser states its origin, it must be the same (OWASP CSRF Prevention, "verifying origin").
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer 403."""
+        if is_local(Headers(scope=scope)):
+            await self._app(scope, receive, send)
+        else:
+            text = "only the console page itself may call this"
+            await PlainTextResponse(text, 403)(scope, receive, send)
+
+
+def is_local(headers: Headers) -> bool:
+    """Return whether a request comes from the console's own page, or not from a browser."""
+    host = headers.get("host", "")
+    if host.rpartition(":")[0] not in _HOST_NAMES:
+        return False
+    origin = headers.get("origin")
+    site = headers.get("sec-fetch-site", "none")
+    return origin in (None, f"http://{host}") and site in {"none", "same-origin"}
+
+
 class _AsAdmin:
-    """Calls the API with an admin's token, so that the page need not hold one."""
+    """Adds an administrator's token to API requests, so that the page needs none."""
 
     def __init__(self, http_api: ASGIApp, token: Callable[[], str]) -> None:
         self._http_api = http_api
@@ -90,16 +120,16 @@ class _AsAdmin:
 
 
 def newest_messages(aws_url: str) -> dict[str, list[dict[str, str]]]:
-    """Return the e-mails and text messages that were sent last, newest first."""
-    all_of_them = sent(aws_url)
+    """Return the latest e-mails and text messages, newest first."""
+    sent = sent_messages(aws_url)
     return {
-        "mails": [asdict(mail) for mail in all_of_them.mails[: -_SHOWN - 1 : -1]],
-        "sms": [asdict(sms) for sms in all_of_them.sms[: -_SHOWN - 1 : -1]],
+        "mails": [asdict(mail) for mail in sent.mails[: -_MAX_MESSAGES - 1 : -1]],
+        "sms": [asdict(sms) for sms in sent.sms[: -_MAX_MESSAGES - 1 : -1]],
     }
 
 
 def event_forms() -> list[dict[str, Any]]:
-    """Return what a form for each event needs: its fields, each with a value to begin with."""
+    """Return a form for each event: its fields, with initial values."""
     forms = []
     for sample in VALID:
         event_type = WORK_QUEUE_BY_NAME[sample.queues[0]].event_type
@@ -124,7 +154,7 @@ def _value_at(body: Any, path: str) -> Any:  # noqa: ANN401 - any JSON
 
 
 async def _publish(request: Request, broker_url: str) -> Response:
-    """Publish the event of a filled-in form; empty fields are left out."""
+    """Publish the event of a submitted form; empty fields are left out."""
     form = await request.json()
     values = {path: value for path, value in form["fields"].items() if value}
     try:

@@ -1,9 +1,9 @@
-"""What API Gateway tells a function about a WebSocket (proxy integration).
+"""The events that API Gateway sends to a function for a WebSocket (proxy integration).
 
-Shapes: the recorded $connect, $disconnect and message events of
-gist.github.com/noid11/4aa8933d0b5cdbcc09d377c5d65d28c1, less the nulls that newer recordings do
-not have, and docs.aws.amazon.com/apigateway/latest/developerguide/
-apigateway-websocket-api-mapping-template-reference.html for the request context.
+They follow the recorded $connect, $disconnect and message events of
+gist.github.com/noid11/4aa8933d0b5cdbcc09d377c5d65d28c1, without the nulls that newer recordings
+lack, and for the request context docs.aws.amazon.com/apigateway/latest/developerguide/
+apigateway-websocket-api-mapping-template-reference.html.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _STAGE: Final = "local"
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """The client of a connection and how it reached us."""
+    """The client of a connection, as its handshake describes it."""
 
     connection_id: str
     connected_at: datetime
@@ -33,14 +33,14 @@ class Peer:
 
 
 def new_id() -> str:
-    """Return an id in the form of a connection's, request's or message's."""
+    """Return a random id in the format of connection, request and message ids."""
     return base64.urlsafe_b64encode(secrets.token_bytes(11)).decode("ascii")
 
 
 def connect_event(
     peer: Peer, headers: Iterable[tuple[str, str]], query: Iterable[tuple[str, str]]
 ) -> dict[str, Any]:
-    """Return the event of a handshake; ``query`` holds decoded names and values."""
+    """Return the $connect event; the names and values of ``query`` are decoded."""
     header_values = _grouped((_header_name(name), value) for name, value in headers)
     query_values = _grouped(query)
     event: dict[str, Any] = {
@@ -56,7 +56,7 @@ def connect_event(
 
 
 def message_event(peer: Peer, message: str | bytes) -> dict[str, Any]:
-    """Return the event of a message that a client sent."""
+    """Return the $default event for a message from a client."""
     is_binary = isinstance(message, bytes)
     return {
         "requestContext": _context(peer, "$default", "MESSAGE") | {"messageId": new_id()},
@@ -66,7 +66,7 @@ def message_event(peer: Peer, message: str | bytes) -> dict[str, Any]:
 
 
 def disconnect_event(peer: Peer, code: int, reason: str) -> dict[str, Any]:
-    """Return the event of the end of a connection."""
+    """Return the $disconnect event."""
     headers = {"Host": peer.domain, "x-api-key": "", "X-Forwarded-For": "", "x-restapi": ""}
     closing = {"disconnectStatusCode": code, "disconnectReason": reason}
     return {

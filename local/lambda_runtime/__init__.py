@@ -1,0 +1,1 @@
+"""Runs the deployed functions in processes, as Lambda does in execution environments."""
