@@ -46,7 +46,7 @@ def sam(
 ) -> Iterator[SamLocal]:
     endpoints = platform.endpoints()
     with ContainerNetwork(image(), server_ports(endpoints) | {cloudformation.port}) as network:
-        yield SamLocal(endpoints, network.name, tmp_path_factory.mktemp("sam"), tell=print)
+        yield SamLocal(endpoints, network.name, tmp_path_factory.mktemp("sam"), print_output=print)
 
 
 @pytest.fixture(scope="session")
