@@ -32,6 +32,7 @@ from scheduler.database.migrate import migrate
 from scheduler.domain.quota import NO_LIMIT, Requirements
 from scheduler.settings import AllocationStrategy, DatabaseSettings
 from tests.support.explaining import Explaining
+from tests.support.rows import named_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -126,9 +127,9 @@ def _explain(platform: Platform) -> None:
     """Print by which index each strategy finds its device."""
     with closing(connect(platform.settings)) as connection, connection.cursor() as cursor:
 
-        def select(statement: str, *parameters: object) -> Sequence[tuple[Any, ...]]:
+        def select(statement: str, *parameters: object) -> list[Any]:
             cursor.execute(statement, parameters)
-            return cursor.fetchall()
+            return named_rows(cursor)
 
         for strategy in AllocationStrategy:
             explaining = Explaining(select)

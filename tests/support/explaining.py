@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from scheduler.database.cursor import BulkCursor, PendingResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from scheduler.database.connection import Database
-
-
-class Step(NamedTuple):
-    """How one table is read."""
-
-    table: str
-    key: str | None
-    extra: str
 
 
 _SEARCHING = ("SELECT", "UPDATE", "DELETE")
@@ -52,17 +44,16 @@ def explain(database: Database) -> list[dict[str, Any]]:
 class Explaining:
     """A cursor that explains the statements it is given instead of executing them.
 
-    ``select`` returns the rows of a statement with parameters.
+    ``select`` returns the rows of a statement with parameters, as named tuples.
     """
 
-    def __init__(self, select: Callable[..., Sequence[tuple[Any, ...]]]) -> None:
+    def __init__(self, select: Callable[..., list[Any]]) -> None:
         self._select = select
-        self.steps: list[Step] = []
+        self.steps: list[Any] = []
 
     def execute(self, statement: str, parameters: tuple[object, ...]) -> int:
-        """Note how the server would go about it."""
-        for row in self._select(f"EXPLAIN {statement}", *parameters):
-            self.steps.append(Step(row[2], row[5], row[9] or ""))
+        """Note the columns ``table``, ``type``, ``key`` and ``Extra`` of the plan, among others."""
+        self.steps += self._select(f"EXPLAIN {statement}", *parameters)
         return 0
 
     def fetchone(self) -> None:
@@ -74,7 +65,8 @@ class Explaining:
 
     def used(self) -> list[tuple[str, str | None]]:
         """Return table and index of what was noted; nothing may be sorted afterwards."""
-        assert not [step for step in self.steps if "filesort" in step.extra or "temp" in step.extra]
-        found = [(step.table, step.key) for step in self.steps]
+        extras = [step.Extra or "" for step in self.steps]
+        assert not [extra for extra in extras if "filesort" in extra or "temp" in extra]
+        found = [(step.table, step.key) for step in self.steps if not step.table.startswith("<")]
         self.steps.clear()
         return found

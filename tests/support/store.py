@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from scheduler.database.connection import Database
 from scheduler.settings import DatabaseSettings
+from tests.support.rows import named_rows
 from tests.support.world import MINUTE, NOW
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ _EMPTIED: Final = (
     *("mass_failure_brake", "mass_failure_seconds"),
 )
 
-State = dict[str, list[tuple[Any, ...]]]
+State = dict[str, list[Any]]
+"""Rows by table, whose columns have names."""
 
 
 class Store:
@@ -96,14 +98,15 @@ class Store:
         """Return everything a batch may change, in an order that does not depend on chance."""
         with self.database.transaction() as cursor:
             state = {name: _rows(cursor, query) for name, query in _READ.items()}
-        for name, column in (("notifications", 5), ("outgoing", 1)):
-            state[name] = [
-                (*row[:column], json.loads(row[column]), *row[column + 1 :]) for row in state[name]
-            ]
-        return state
+        return state | {
+            "notifications": [
+                row._replace(data=json.loads(row.data)) for row in state["notifications"]
+            ],
+            "outgoing": [row._replace(body=json.loads(row.body)) for row in state["outgoing"]],
+        }
 
-    def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
-        """Return the rows of a query."""
+    def rows(self, query: str, *parameters: object) -> list[Any]:
+        """Return the rows of a query, as named tuples."""
         with self.database.transaction() as cursor:
             return _rows(cursor, query, *parameters)
 
@@ -125,6 +128,6 @@ class Store:
         self.run(*(f"DELETE FROM {table}" for table in _EMPTIED))  # noqa: S608 - our own tables
 
 
-def _rows(cursor: Cursor, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+def _rows(cursor: Cursor, query: str, *parameters: object) -> list[Any]:
     cursor.execute(query, parameters)
-    return list(cursor.fetchall())
+    return named_rows(cursor)

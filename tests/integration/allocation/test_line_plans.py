@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from scheduler.database import reservations, waiting
 from scheduler.database.allocations import held_by
+from tests.support.explaining import Explaining
 from tests.support.world import NOW, device
 
 if TYPE_CHECKING:
@@ -39,34 +40,9 @@ PAST = (
 )
 
 
-class Plans:
-    """A cursor that explains what it is given instead of executing it."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._seen: list[tuple[str, str, str]] = []
-
-    def execute(self, statement: str, parameters: tuple[Any, ...]) -> int:
-        for row in self._store.rows(f"EXPLAIN {statement}", *parameters):
-            self._seen.append((row[2], row[5], row[9] or ""))
-        return 0
-
-    def fetchone(self) -> None:
-        return None
-
-    def fetchall(self) -> list[tuple[object, ...]]:
-        return []
-
-    def used(self) -> list[tuple[str, str]]:
-        """Return the index by which each table was read; nothing may have been sorted."""
-        seen, self._seen = self._seen, []
-        assert not [extra for *_, extra in seen if "filesort" in extra]
-        return [(table, key) for table, key, _ in seen if not table.startswith("<")]
-
-
 def test_every_question_about_line_and_slots_uses_its_index(store: Store) -> None:
     store.run(*PAST)
-    plans = Plans(store)
+    plans = Explaining(store.rows)
     cursor = cast("Cursor", plans)
 
     waiting.concerned(cursor, ["u1", "u2"], [device()], NOW)

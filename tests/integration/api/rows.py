@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tests.support.rows import named_rows
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -37,10 +39,10 @@ class Rows:
         statement = f"UPDATE {table} SET {assignments} WHERE id = %s"  # noqa: S608 - our names
         self.run(statement, *columns.values(), id_)
 
-    def all(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
-        """Return the rows of a query."""
+    def all(self, query: str, *parameters: object) -> list[Any]:
+        """Return the rows of a query, as named tuples."""
         self._cursor.execute(query, parameters)
-        return list(self._cursor.fetchall())
+        return named_rows(self._cursor)
 
     def column(self, query: str, *parameters: object) -> list[Any]:
         """Return the first column of a query."""

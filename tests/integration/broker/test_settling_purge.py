@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -72,20 +72,13 @@ def test_a_purge_finds_rows_by_the_index_of_their_age_and_deletes_them_by_key(
     store.run("ANALYZE TABLE processed_messages, delivery_attempts")
 
     for rows in purging._MESSAGES[:2]:
-        plan = _explain(store, rows.delete_old, NOW - timedelta(days=30), 1000)
-        by_table = {row["table"]: row for row in plan}
-        assert by_table.pop("kept")["key"] == "PRIMARY", plan
+        plan = store.rows(f"EXPLAIN {rows.delete_old}", NOW - timedelta(days=30), 1000)
+        by_table = {row.table: row for row in plan}
+        assert by_table.pop("kept").key == "PRIMARY", plan
         by_table.pop("<derived2>")
         (found,) = by_table.values()
-        assert (found["key"], found["type"]) == ("due_purge", "range"), plan
-        assert "filesort" not in found["Extra"], plan
-
-
-def _explain(store: Store, statement: str, *parameters: object) -> list[dict[str, Any]]:
-    with closing(connect(store.settings)) as connection, connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN {statement}", parameters)
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        assert (found.key, found.type) == ("due_purge", "range"), plan
+        assert "filesort" not in found.Extra, plan
 
 
 def test_a_purge_does_not_wait_for_what_consumers_insert(store: Store, database: Database) -> None:

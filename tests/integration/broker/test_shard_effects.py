@@ -79,8 +79,8 @@ def test_four_consumers_of_each_event_at_once_apply_every_message_once(
 
     state = store.state()
     assert len(state["processed"]) == 2 * DEVICES
-    assert {row[3] for row in state["allocations"]} == {"RELEASED"}
-    released = [row for row in state["notifications"] if row[2] == "device_released"]
+    assert {row.status for row in state["allocations"]} == {"RELEASED"}
+    released = [row for row in state["notifications"] if row.type == "device_released"]
     assert len(released) == DEVICES
     consumed = {path.name for path in tmp_path.glob("*.log") if path.stat().st_size}
     assert len([name for name in consumed if "device-failed" in name]) == MAX_SHARDS

@@ -56,14 +56,15 @@ def test_what_is_due_ends_and_its_user_and_the_neighbours_are_told(
             *("allocation_expired", "使用时间已到"),
         )
     ]
-    assert [(id_, status) for id_, _, status, *_ in state["devices"]] == [("d1", "available")]
+    assert [(row.id, row.status) for row in state["devices"]] == [("d1", "available")]
     assert state["deliveries"] == [
         ("allocation_expired:allocation-of-d1", "websocket", "pending"),
         ("allocation_expired:allocation-of-d1", "email", "pending"),
     ]
-    ((_, _, type_, _, message, data),) = state["notifications"]
-    assert (type_, data["allocationId"]) == ("allocation_expired", "allocation-of-d1")
-    assert "Time used: 1 h 0 min" in message
+    (notice,) = state["notifications"]
+    assert notice.type == "allocation_expired"
+    assert notice.data["allocationId"] == "allocation-of-d1"
+    assert "Time used: 1 h 0 min" in notice.message
     ((routing_key, body),) = state["outgoing"]
     assert routing_key == "device.released"
     assert (

@@ -44,11 +44,11 @@ def test_a_warning_goes_to_the_websocket_and_changes_nothing_else(
     keeper.run("warn")
 
     after = store.state()
-    ((key, user_id, type_, _, message, data),) = after.pop("notifications")
-    assert (user_id, type_) == ("u1", "allocation_expiring_soon")
-    assert "2026-03-01 12:04 UTC" in message
-    assert data["expiresAt"] == "2026-03-01T12:04:00+00:00"
-    assert after.pop("deliveries") == [(key, "websocket", "pending")]
+    (notice,) = after.pop("notifications")
+    assert (notice.user_id, notice.type) == ("u1", "allocation_expiring_soon")
+    assert "2026-03-01 12:04 UTC" in notice.message
+    assert notice.data["expiresAt"] == "2026-03-01T12:04:00+00:00"
+    assert after.pop("deliveries") == [(notice.dedupe_key, "websocket", "pending")]
     assert after == {name: rows for name, rows in before.items() if name in after}
 
 

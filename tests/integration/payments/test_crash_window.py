@@ -60,7 +60,7 @@ def redeliver(url: str, counter: PaymentFailures, *sent: Message) -> None:
 
 
 def types(store: Store) -> list[str]:
-    return sorted(row[2] for row in store.state()["notifications"])
+    return sorted(row.type for row in store.state()["notifications"])
 
 
 def test_after_a_crash_the_release_is_made_and_nothing_counted_again(
@@ -77,8 +77,8 @@ def test_after_a_crash_the_release_is_made_and_nothing_counted_again(
 
     assert dynamodb.current("u1", NOW) == 3
     state = store.state()
-    assert {row[3] for row in state["allocations"]} == {"RELEASED"}
-    assert state["users"][0][2] == 1
+    assert {row.status for row in state["allocations"]} == {"RELEASED"}
+    assert state["users"][0].billing_hold == 1
     assert types(store) == ["device_released", "device_released", "service_suspended"]
 
 

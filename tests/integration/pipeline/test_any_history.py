@@ -73,12 +73,18 @@ def test_after_any_history_the_invariants_of_the_tables_hold(
 ) -> None:
     state, _ = outcome(store, database_url, [[one] for one in messages])
 
-    holding = {row[2]: row[1] for row in state["allocations"] if row[3] == "ALLOCATED"}
-    allocated = {row[0] for row in state["devices"] if row[2] == "allocated"}
+    holding = {
+        row.device_id: row.user_id for row in state["allocations"] if row.status == "ALLOCATED"
+    }
+    allocated = {row.id for row in state["devices"] if row.status == "allocated"}
     assert allocated == set(holding)
-    barred = {row[0] for row in state["users"] if row[1] != "active" or row[2]}
+    barred = {row.id for row in state["users"] if row.status != "active" or row.billing_hold}
     assert barred.isdisjoint(holding.values())
-    released = [row for row in state["allocations"] if row[3] == "RELEASED"]
-    assert [row[1]["allocationId"] for row in state["outgoing"]] == sorted(r[0] for r in released)
-    deleted = {row[0] for row in state["users"] if row[1] == "deleted"}
-    assert all(row[6:8] == (None, None) for row in state["users"] if row[0] in deleted)
+    released = [row for row in state["allocations"] if row.status == "RELEASED"]
+    assert [row.body["allocationId"] for row in state["outgoing"]] == sorted(
+        row.id for row in released
+    )
+    deleted = {row.id for row in state["users"] if row.status == "deleted"}
+    assert all(
+        (row.email, row.phone) == (None, None) for row in state["users"] if row.id in deleted
+    )

@@ -35,12 +35,12 @@ def consume(database_url: str, broker_url: str, *batches: Iterable[Message]) -> 
 
 
 def assert_each_released_once(state: State) -> None:
-    assert {row[3] for row in state["allocations"]} == {"RELEASED"}
-    released = [row[1]["allocationId"] for row in state["outgoing"]]
-    assert sorted(released) == sorted(row[0] for row in state["allocations"])
-    told = [row[0] for row in state["notifications"] if row[2] == "device_released"]
+    assert {row.status for row in state["allocations"]} == {"RELEASED"}
+    released = [row.body["allocationId"] for row in state["outgoing"]]
+    assert sorted(released) == sorted(row.id for row in state["allocations"])
+    told = [row.dedupe_key for row in state["notifications"] if row.type == "device_released"]
     assert len(told) == len(state["allocations"])
-    assert {row[2] for row in state["devices"]} == {"available"}
+    assert {row.status for row in state["devices"]} == {"available"}
 
 
 @pytest.mark.parametrize("_round", range(2))
@@ -55,8 +55,8 @@ def test_failing_devices_and_their_suspended_holder_meet_without_harm(
     assert totals == [{"success": SIZE}, {"success": 1}]
     state = store.state()
     assert_each_released_once(state)
-    assert state["users"][0][1] == "suspended"
-    assert {row[3] for row in state["devices"]} == {"failed"}
+    assert state["users"][0].status == "suspended"
+    assert {row.health for row in state["devices"]} == {"failed"}
 
 
 @pytest.mark.parametrize("_round", range(2))
@@ -80,8 +80,8 @@ def test_all_queues_that_release_meet_on_the_same_devices_in_any_order(
     assert settled["success"] + settled["outdated"] == sum(map(len, batches))
     state = store.state()
     assert_each_released_once(state)
-    assert all(row[1:3] == ("suspended", 1) for row in state["users"])
-    assert {row[3] for row in state["devices"][::1] if row[0] in DEVICES[::2]} == {"deleted"}
+    assert all((row.status, row.billing_hold) == ("suspended", 1) for row in state["users"])
+    assert {row.health for row in state["devices"] if row.id in DEVICES[::2]} == {"deleted"}
 
 
 @pytest.mark.parametrize("event_type", ["device.failed", "user.suspended"])
@@ -113,7 +113,9 @@ def test_three_queues_that_meet_unknown_users_at_once_all_have_their_effect(
 
     assert totals == [{"success": SIZE}] * 3
     state = store.state()
-    assert {row[1:4] for row in state["users"]} == {("suspended", 1, 3)}
+    assert {(row.status, row.billing_hold, row.max_devices) for row in state["users"]} == {
+        ("suspended", 1, 3)
+    }
     assert len(state["users"]) == SIZE
     assert len(state["marks"]) == 3 * SIZE
 
@@ -130,7 +132,7 @@ def test_two_queues_that_meet_unknown_devices_at_once_both_have_their_effect(
     )
 
     assert totals == [{"success": SIZE}] * 2
-    assert {row[3:5] for row in store.state()["devices"]} == {("failed", 4)}
+    assert {(row.health, row.cpu_cores) for row in store.state()["devices"]} == {("failed", 4)}
 
 
 def test_a_user_whose_devices_are_being_reallocated_never_keeps_one(
@@ -158,7 +160,7 @@ def test_a_user_whose_devices_are_being_reallocated_never_keeps_one(
     with Functions(database_url, broker_url) as functions:
         functions.handle(message("user.suspended", id="again"))
 
-    holders = {row[1] for row in store.state()["allocations"] if row[3] == "ALLOCATED"}
+    holders = {row.user_id for row in store.state()["allocations"] if row.status == "ALLOCATED"}
     assert holders == {"u2"}
     assert len(store.state()["outgoing"]) == SIZE
 

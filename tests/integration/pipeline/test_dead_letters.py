@@ -87,7 +87,7 @@ def test_the_same_id_with_another_body_is_not_swallowed(
     assert letter.headers["x-error"] == (
         "conflicting duplicate: message m-1 came before with another body"
     )
-    assert [row[3] for row in store.state()["allocations"]] == ["RELEASED", "ALLOCATED"]
+    assert [row.status for row in store.state()["allocations"]] == ["RELEASED", "ALLOCATED"]
 
 
 def test_a_conflict_within_a_batch_counts_no_payment(connected: Functions, queues: Queues) -> None:
@@ -115,7 +115,7 @@ def test_bad_neighbours_cost_a_good_message_nothing(
     assert connected.handle(*batch) == {"success": 2, "invalid": 2}
 
     assert len(queues.take()) == 2
-    assert [row[3] for row in store.state()["allocations"]] == ["RELEASED"] * 2
+    assert [row.status for row in store.state()["allocations"]] == ["RELEASED"] * 2
 
 
 def test_a_message_of_an_unknown_queue_is_a_dead_letter(
@@ -169,7 +169,7 @@ def test_two_queues_in_one_event_are_both_consumed(
     assert connected.invoke("device", mq_event(*batch)) == {"success": 2, "invalid": 1}
 
     assert len(queues.take()) == 1
-    assert [row[3] for row in store.state()["allocations"]] == ["RELEASED"] * 2
+    assert [row.status for row in store.state()["allocations"]] == ["RELEASED"] * 2
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import json
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -13,10 +12,6 @@ from tests.support.events import EVENT_TYPES, message
 from tests.support.functions import Functions
 from tests.support.store import Store
 from tests.support.world import MINUTE, NOW, held, mark, user, world
-
-
-def column(rows: list[tuple[Any, ...]], index: int) -> list[Any]:
-    return [row[index] for row in rows]
 
 
 def test_a_failed_device_is_released_and_its_holder_told(
@@ -37,7 +32,7 @@ def test_a_failed_device_is_released_and_its_holder_told(
     ]
     assert state["marks"] == [("device", "d1", "health", None, NOW)]
     assert state["processed"] == [("scheduler.device-failed", "m-1")]
-    assert column(state["notifications"], 4) == [
+    assert [row.message for row in state["notifications"]] == [
         f"设备 d1 已释放。原因：{reason}。使用时长：1小时30分钟。"
     ]
     assert state["deliveries"] == [("device_released:allocation-of-d1", "websocket", "pending")]
@@ -76,11 +71,11 @@ def test_a_suspended_user_holds_nothing_and_is_told_by_all_channels_of_the_contr
     functions.handle(message("user.suspended", id="m-1"))
 
     state = store.state()
-    assert column(state["users"], 1) == ["suspended", "active"]
-    assert column(state["allocations"], 3) == ["RELEASED"] * 3 + ["ALLOCATED"]
-    assert column(state["devices"], 2) == ["available"] * 3 + ["allocated"]
+    assert [row.status for row in state["users"]] == ["suspended", "active"]
+    assert [row.status for row in state["allocations"]] == ["RELEASED"] * 3 + ["ALLOCATED"]
+    assert [row.status for row in state["devices"]] == ["available"] * 3 + ["allocated"]
     key = "account_suspended:scheduler.user-suspended:m-1"
-    assert [row[1:] for row in state["deliveries"] if row[0] == key] == [
+    assert [(row.channel, row.status) for row in state["deliveries"] if row.dedupe_key == key] == [
         ("websocket", "pending"),
         ("email", "pending"),
     ]
@@ -103,14 +98,15 @@ def test_a_deleted_user_leaves_no_address_and_nothing_to_send(
     functions.handle(message("user.deleted"))
 
     state = store.state()
-    assert [row[5:8] for row in state["users"]] == [
+    assert [(row.max_memory_mb, row.email, row.phone) for row in state["users"]] == [
         (None, None, None),
         (None, "someone@example.com", "+8613800138000"),
     ]
-    assert column(state["allocations"], 3) == ["RELEASED"] * 3
-    assert [row[2] for row in state["deliveries"]] == ["skipped", "sent"]
+    assert [row.status for row in state["allocations"]] == ["RELEASED"] * 3
+    assert [row.status for row in state["deliveries"]] == ["skipped", "sent"]
     mine, others = state["notifications"]
-    assert (mine[3:], others[3]) == (("", "", {}), "设备已释放")
+    assert (mine.title, mine.message, mine.data) == ("", "", {})
+    assert others.title == "设备已释放"
 
 
 def test_a_new_quota_takes_back_the_oldest(store: Store, functions: Functions) -> None:
@@ -120,9 +116,10 @@ def test_a_new_quota_takes_back_the_oldest(store: Store, functions: Functions) -
     functions.handle(message("user.quota_updated", newQuota={"maxDevices": 5, "maxCpu": 20}))
 
     state = store.state()
-    assert state["users"][0][3:6] == (5, 20, None)
-    assert column(state["allocations"], 3) == ["RELEASED"] * 3 + ["ALLOCATED"] * 5
-    assert column(state["notifications"], 2).count("quota_adjusted") == 1
+    (quota,) = state["users"]
+    assert (quota.max_devices, quota.max_cpu, quota.max_memory_mb) == (5, 20, None)
+    assert [row.status for row in state["allocations"]] == ["RELEASED"] * 3 + ["ALLOCATED"] * 5
+    assert [row.type for row in state["notifications"]].count("quota_adjusted") == 1
 
 
 def test_three_failed_payments_stop_the_service(store: Store, functions: Functions) -> None:
@@ -130,11 +127,11 @@ def test_three_failed_payments_stop_the_service(store: Store, functions: Functio
 
     for expected in ("ALLOCATED", "ALLOCATED", "RELEASED"):
         functions.handle(message("billing.payment_failed"))
-        assert column(store.state()["allocations"], 3) == [expected] * 2
+        assert [row.status for row in store.state()["allocations"]] == [expected] * 2
 
     state = store.state()
-    assert state["users"][0][2] == 1
-    assert sorted(column(state["notifications"], 2)) == [
+    assert state["users"][0].billing_hold == 1
+    assert sorted(row.type for row in state["notifications"]) == [
         *["billing_alert"] * 2,
         *["device_released"] * 2,
         "service_suspended",
@@ -160,7 +157,7 @@ def test_a_duplicate_changes_nothing_and_an_outdated_message_is_remembered(
     assert functions.handle(late, late) == {"duplicate": 2}
 
     assert store.state() == before
-    assert column(before["allocations"], 3) == ["ALLOCATED"]
+    assert [row.status for row in before["allocations"]] == ["ALLOCATED"]
     assert len(before["processed"]) == 1
 
 
@@ -169,7 +166,7 @@ def test_the_same_id_in_another_queue_is_another_message(
 ) -> None:
     functions.handle(message("device.failed", id="same"), message("device.maintenance", id="same"))
 
-    assert column(store.state()["processed"], 0) == [
+    assert [row.queue for row in store.state()["processed"]] == [
         "scheduler.device-failed",
         "scheduler.device-maintenance",
     ]
@@ -190,24 +187,22 @@ def test_the_database_ends_up_as_the_rules_decided(
     functions.handle(sent)
 
     decided, state = run(sent, on=on), store.state()
-    assert {row[7] for row in state["allocations"] if row[3] == "RELEASED"} == set(
-        decided.released.values()
-    )
-    assert sorted(row[2] for row in state["allocations"] if row[3] == "RELEASED") == sorted(
-        decided.released
-    )
-    assert sorted(row[4] for row in state["notifications"]) == sorted(
+    released = [row for row in state["allocations"] if row.status == "RELEASED"]
+    assert {row.device_id: row.release_reason for row in released} == decided.released
+    assert sorted(row.message for row in state["notifications"]) == sorted(
         told.message for told in decided.told
     )
     assert len(state["deliveries"]) == sum(len(told.channels) for told in decided.told)
-    assert {row[0]: (row[2], row[3]) for row in state["devices"]} == {
-        one.id: (one.status, one.health) for one in decided.work.devices.values()
+    assert {(row.id, row.status, row.health) for row in state["devices"]} == {
+        (one.id, one.status, one.health) for one in decided.work.devices.values()
     }
-    assert {row[0]: (row[1], bool(row[2]), row[3]) for row in state["users"]} == {
-        one.id: (one.status, one.billing_hold, one.quota.max_devices)
+    users = {(row.id, row.status, row.billing_hold, row.max_devices) for row in state["users"]}
+    assert users == {
+        (one.id, one.status, one.billing_hold, one.quota.max_devices)
         for one in decided.work.users.values()
     }
-    assert {(row[0], row[1], row[2]) for row in state["marks"]} == set(decided.work.changed_marks)
+    marks = {(row.aggregate, row.id, row.concern) for row in state["marks"]}
+    assert marks == set(decided.work.changed_marks)
 
 
 @pytest.mark.parametrize("event_type", EVENT_TYPES)
@@ -220,7 +215,9 @@ def test_somebody_nobody_has_heard_of_gets_a_row(
     assert [len(state["users"]), len(state["devices"])] == (
         [0, 1] if event_type.startswith("device") else [1, 0]
     )
-    assert all(row[3] == 10 or event_type == "user.quota_updated" for row in state["users"])
+    assert all(
+        row.max_devices == 10 or event_type == "user.quota_updated" for row in state["users"]
+    )
 
 
 def test_texts_with_quotes_and_signs_arrive_as_they_were_sent(
@@ -232,5 +229,5 @@ def test_texts_with_quotes_and_signs_arrive_as_they_were_sent(
     functions.handle(message("device.failed", deviceId=nasty, reason=nasty))
 
     state = store.state()
-    assert state["allocations"][0][7] == f"设备故障：{nasty}"
-    assert json.loads(json.dumps(state["notifications"][0][5]))["deviceId"] == nasty
+    assert state["allocations"][0].release_reason == f"设备故障：{nasty}"
+    assert json.loads(json.dumps(state["notifications"][0].data))["deviceId"] == nasty

@@ -54,7 +54,7 @@ def fleet(store: Store, size: int = 20) -> None:
 
 
 def still_held(store: Store) -> list[str]:
-    return [row[2] for row in store.state()["allocations"] if row[3] == "ALLOCATED"]
+    return [row.device_id for row in store.state()["allocations"] if row.status == "ALLOCATED"]
 
 
 @pytest.mark.parametrize("by_statement", [False, True])
@@ -147,7 +147,7 @@ def test_while_a_bad_statement_is_searched_no_failed_payment_counts_for_more(
     with Functions(database_url, broker_url, rules={**FAMILIES, "billing": rules}) as functions:
         assert functions.handle(*sent) == {"success": 3, "retried": 1}
 
-    types = sorted(row[2] for row in store.state()["notifications"])
+    types = sorted(row.type for row in store.state()["notifications"])
     assert types == ["billing_alert", "billing_alert", "service_suspended"]
 
 

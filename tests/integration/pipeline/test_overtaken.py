@@ -47,8 +47,8 @@ def test_somebody_unknown_who_gets_a_row_meanwhile_is_not_overwritten(
         assert functions.handle(message(event_type)) == {"success": 1}
 
     state = store.state()
-    assert [row[1:3] for row in state["users"]] in ([], [("suspended", 1)])
-    assert [row[3:5] for row in state["devices"]] in ([], [("failed", 7)])
+    assert [(row.status, row.billing_hold) for row in state["users"]] in ([], [("suspended", 1)])
+    assert [(row.health, row.cpu_cores) for row in state["devices"]] in ([], [("failed", 7)])
 
 
 def test_a_message_that_another_environment_finishes_meanwhile_is_a_duplicate(
@@ -90,8 +90,8 @@ def test_a_device_that_changes_hands_while_it_is_being_locked_is_taken_from_its_
 
     assert statements.rollbacks == 1
     state = store.state()
-    assert {row[0]: row[6] for row in state["allocations"]} == {
+    assert {row.id: row.release_code for row in state["allocations"]} == {
         "allocation-of-d1": None,
         "new": "device_failed",
     }
-    assert [row[1] for row in state["notifications"]] == ["u2"]
+    assert [row.user_id for row in state["notifications"]] == ["u2"]

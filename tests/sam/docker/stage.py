@@ -54,7 +54,7 @@ class Stage:
 
     def reset(self) -> None:
         """Bring back the demo data, without any allocation, and nothing else."""
-        tables = [row[0] for row in self.store.rows(_TABLES)]
+        tables = [row.table_name for row in self.store.rows(_TABLES)]
         self.store.run(
             "SET SESSION foreign_key_checks = 0",
             *(f"DELETE FROM `{table}`" for table in tables),  # noqa: S608 - the catalogue's names
@@ -79,7 +79,7 @@ class Stage:
         event = (FOLDER / f"{name}.json").read_bytes()
         return self.sam.invoke(receiving_function(event), event)
 
-    def row(self, columns: str, table: str, id_: str) -> tuple[Any, ...]:
+    def row(self, columns: str, table: str, id_: str) -> Any:  # noqa: ANN401 - any columns
         """Return columns of the row with an id."""
         query = f"SELECT {columns} FROM {table} WHERE id = %s"  # noqa: S608 - names of the test
         (row,) = self.store.rows(query, id_)
@@ -91,7 +91,7 @@ class Stage:
             "SELECT device_id FROM allocations WHERE user_id = %s AND status = 'ALLOCATED'"
             " ORDER BY allocated_at"
         )
-        return [row[0] for row in self.store.rows(query, user)]
+        return [row.device_id for row in self.store.rows(query, user)]
 
     def released(self, user: str = USER) -> dict[str, str]:
         """Return the reason for which each device was taken back from a user."""
@@ -99,7 +99,7 @@ class Stage:
             "SELECT device_id, release_reason FROM allocations"
             " WHERE user_id = %s AND status = 'RELEASED'"
         )
-        return {row[0]: row[1] for row in self.store.rows(query, user)}
+        return {row.device_id: row.release_reason for row in self.store.rows(query, user)}
 
     def notices(self, user: str = USER) -> list[Notice]:
         """Return what a user is told, apart from released devices."""
