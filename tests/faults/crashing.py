@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from scheduler.messaging.publisher import Outbound
     from scheduler.messaging.validate import Parsed
     from scheduler.payments.failure import Failure
-    from scheduler.payments.ledger import Counted, Counter
+    from scheduler.payments.ledger import Counted, PaymentCounter
     from scheduler.settings import BrokerSettings, DatabaseSettings
 
 
@@ -121,7 +121,7 @@ class CrashingPublisher(Publisher):
 class CrashingLedger(PaymentLedger):
     """A ledger with crash points around and between its counts."""
 
-    def __init__(self, counter: Counter, fuse: Fuse) -> None:
+    def __init__(self, counter: PaymentCounter, fuse: Fuse) -> None:
         super().__init__(_CrashingCounter(counter, fuse))
         self._fuse = fuse
 
@@ -133,7 +133,7 @@ class CrashingLedger(PaymentLedger):
 
 
 class _CrashingCounter:
-    def __init__(self, counter: Counter, fuse: Fuse) -> None:
+    def __init__(self, counter: PaymentCounter, fuse: Fuse) -> None:
         self._counter = counter
         self._fuse = fuse
 

@@ -21,9 +21,9 @@ class _Item:
 
 
 class FakeCounter:
-    """Implements `scheduler.payments.ledger.Counter`; one contract suite runs on it and DynamoDB.
+    """Implements `scheduler.payments.ledger.PaymentCounter` with plain conditions under one lock.
 
-    The rules are those of the contract, written as plain conditions under one lock.
+    The tests in ``tests/integration/payments/test_counter.py`` run on it and on DynamoDB.
     """
 
     def __init__(self, ttl: timedelta = timedelta(days=7)) -> None:

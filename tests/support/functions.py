@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from scheduler.domain.brake import BrakeLimits
     from scheduler.messaging.message import Message
-    from scheduler.payments.ledger import Counter as PaymentCounter
+    from scheduler.payments.ledger import PaymentCounter
     from scheduler.pipeline.rules import EventRules
 
 NOWHERE: Final = "amqp://127.0.0.1:1/nowhere"

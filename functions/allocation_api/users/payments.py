@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from aws_lambda_powertools import Logger
 
 from allocation_api.aws import PATIENCE
-from scheduler.payments.errors import PaymentsUnavailableError
+from scheduler.payments.failure import PaymentsUnavailableError
 
 if TYPE_CHECKING:
     from scheduler.payments.counter import PaymentFailures

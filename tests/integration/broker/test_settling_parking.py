@@ -11,7 +11,7 @@ import pytest
 from billing_events.rules import billing_rules
 from scheduler.database.connection import Database
 from scheduler.messaging.publisher import Publisher
-from scheduler.payments.errors import PaymentsUnavailableError
+from scheduler.payments.failure import PaymentsUnavailableError
 from scheduler.payments.ledger import PaymentLedger
 from scheduler.pipeline.consumer import Consumer
 from scheduler.settings import ConsumerSettings

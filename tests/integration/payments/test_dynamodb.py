@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scheduler.payments.counter import PaymentFailures, payment_failures
-from scheduler.payments.errors import CountRefusedError, PaymentsUnavailableError
+from scheduler.payments.failure import CountRefusedError, PaymentsUnavailableError
 from scheduler.settings import PaymentSettings
 from tests.integration.payments.conftest import TTL, counter_with
 from tests.support.counter import FakeCounter

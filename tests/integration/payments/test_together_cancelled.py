@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from scheduler.payments.errors import PaymentsUnavailableError
-from scheduler.payments.failure import Failure
+from scheduler.payments.failure import Failure, PaymentsUnavailableError
 from tests.integration.payments.conftest import counter_with, failures
 from tests.support.world import NOW
 

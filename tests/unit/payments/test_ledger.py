@@ -6,8 +6,7 @@ from datetime import datetime
 import pytest
 
 from scheduler.messaging.message import Message
-from scheduler.payments.errors import CountRefusedError
-from scheduler.payments.failure import Failure
+from scheduler.payments.failure import CountRefusedError, Failure
 from scheduler.payments.ledger import Counted, PaymentLedger
 from tests.support.counter import FakeCounter
 from tests.support.deciding import parsed

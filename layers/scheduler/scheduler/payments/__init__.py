@@ -1,1 +1,1 @@
-"""How often a user's payments failed, in DynamoDB."""
+"""The number of a user's failed payments, kept in DynamoDB."""

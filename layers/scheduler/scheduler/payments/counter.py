@@ -1,7 +1,7 @@
-"""Counts failed payments, one by one or many users at once, and resets them.
+"""Counts failed payments in DynamoDB, one user or many at a time, and resets the counts.
 
-What an item says is decided in `scheduler.payments.item`; every write has a condition that
-makes it true whoever else writes. Where the condition fails, the item met tells what to do next.
+`scheduler.payments.item` chooses each write. Its condition keeps it correct under concurrent
+writers; when the condition fails, the item that DynamoDB returns decides the next write.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from scheduler.payments.errors import CountRefusedError
-from scheduler.payments.failure import Failure
+from scheduler.payments.failure import CountRefusedError, Failure
 from scheduler.payments.item import (
-    Answer,
+    ConditionalPut,
     Item,
+    KnownCount,
     count_next,
     count_values,
     is_expired,
+    put_next,
     reset_next,
     reset_values,
 )
 from scheduler.payments.table import FailureTable
-from scheduler.payments.together import Planned, plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,15 +30,13 @@ if TYPE_CHECKING:
 
     from scheduler.settings import PaymentSettings
 
-_TRIES: Final = 5
-"""Each failed try means that another writer succeeded in between."""
-_OVERTAKEN: Final = f"other writers changed the user's failures {_TRIES} times meanwhile"
+_MAX_UPDATES: Final = 5
+"""Attempts to update one item; each one that fails means that another writer succeeded."""
+_MAX_TRANSACTIONS: Final = 3
+"""Attempts of a transaction, each without the puts that cancelled the one before."""
+_CONFLICTS: Final = f"other writers changed the user's failures {_MAX_UPDATES} times in a row"
 
-_TRANSACTIONS: Final = 3
-"""Tries of a transaction, without those who cancelled the one before."""
-
-
-_PATIENCE: Final = {
+_CLIENT_CONFIG: Final = {
     "max_pool_connections": 32,
     "connect_timeout": 2,
     "read_timeout": 5,
@@ -47,10 +45,10 @@ _PATIENCE: Final = {
 
 
 class PaymentFailures:
-    """The counter of failed payments. May be shared by threads.
+    """The counter of failed payments. Thread-safe.
 
-    Every method raises `PaymentsUnavailableError` when DynamoDB is away, throttles or denies
-    access.
+    Every method raises `PaymentsUnavailableError` when DynamoDB is unreachable, throttles or
+    denies access.
     """
 
     def __init__(self, table: FailureTable, ttl: timedelta) -> None:
@@ -58,73 +56,73 @@ class PaymentFailures:
         self._ttl = ttl
 
     def count(self, user_id: str, message_id: str, at: datetime, now: datetime) -> int | None:
-        """Count a failure once and return the user's count; None if a newer reset wiped it out.
+        """Count a failure once and return the user's count; None if a newer reset superseded it.
 
         Args:
             user_id: whose payment failed.
-            message_id: what makes the failure the same one again.
-            at: when it failed; ``now``: when it is counted (the TTL starts there).
-            now: the time of this run.
+            message_id: identifies the failure; the same id is not counted again.
+            at: when the payment failed (UTC).
+            now: the current time (UTC), at which the time to live starts.
 
         Raises:
-            CountRefusedError: other writers won every try, or the item cannot take it.
+            CountRefusedError: conflicts exhausted the attempts, or DynamoDB rejects the request.
         """
         failure = Failure(user_id, message_id, at)
         values = count_values(failure, now, now + self._ttl)
         item: Item = {}
-        for _ in range(_TRIES):
+        for _ in range(_MAX_UPDATES):
             step = count_next(item, failure, now)
-            if isinstance(step, Answer):
+            if isinstance(step, KnownCount):
                 return step.count
             written, item = self._table.update(user_id, step, values)
             if written:
                 return int(item["failure_count"])
-        raise CountRefusedError(_OVERTAKEN)
+        raise CountRefusedError(_CONFLICTS)
 
     def count_together(self, failures: Sequence[Failure], now: datetime) -> dict[str, int | None]:
-        """Count failures of distinct users with one read and, as a rule, one transaction.
+        """Count failures of distinct users with one read and usually one transaction.
 
         Args:
-            failures: one for each of at most `MOST_TOGETHER` users.
-            now: the time of this run.
+            failures: one for each of at most `MAX_TOGETHER` users.
+            now: the current time (UTC), at which the time to live starts.
 
         Returns:
-            By message id what `count` returns. Who is missing is to be counted alone: somebody
-            else was writing, or there is something wrong with one of them.
+            What `count` returns, by message id. Missing ids must be counted with `count`: another
+            writer interfered, or DynamoDB rejects one of the failures.
         """
-        answers: dict[str, int | None] = {}
+        counts: dict[str, int | None] = {}
         with suppress(CountRefusedError):
             items = self._table.get_many([failure.user_id for failure in failures])
-            writes: list[Planned] = []
+            puts: list[ConditionalPut] = []
             for failure in failures:
                 if failure.user_id not in items:
                     continue
-                step = plan(items[failure.user_id], failure, now, now + self._ttl)
-                if isinstance(step, Answer):
-                    answers[failure.message_id] = step.count
+                step = put_next(items[failure.user_id], failure, now, now + self._ttl)
+                if isinstance(step, KnownCount):
+                    counts[failure.message_id] = step.count
                 else:
-                    writes.append(step)
-            answers |= {one.message_id: one.count for one in self._made(writes)}
-        return answers
+                    puts.append(step)
+            counts |= {put.message_id: put.count for put in self._transact(puts)}
+        return counts
 
-    def _made(self, writes: Sequence[Planned]) -> Sequence[Planned]:
-        """Return what could be written together: all, or nobody if others wrote every time."""
+    def _transact(self, puts: Sequence[ConditionalPut]) -> Sequence[ConditionalPut]:
+        """Return the puts that one transaction made; none if every attempt met a conflict."""
         made = False
-        for _ in range(_TRANSACTIONS):
-            if made or not writes:
+        for _ in range(_MAX_TRANSACTIONS):
+            if made or not puts:
                 break
-            made, writes = self._table.transact(writes)
-        return writes if made else ()
+            made, puts = self._table.transact(puts)
+        return puts if made else ()
 
     def reset(self, user_id: str, at: datetime, now: datetime) -> None:
-        """Forget the failures up to ``at``; those after it stay. Older than a reset: nothing.
+        """Forget the failures up to ``at`` and keep later ones; does nothing after a newer reset.
 
         Raises:
-            CountRefusedError: other writers won every try.
+            CountRefusedError: conflicts exhausted the attempts, or DynamoDB rejects the request.
         """
         values = reset_values(at, now, now + self._ttl)
         item: Item = {}
-        for _ in range(_TRIES):
+        for _ in range(_MAX_UPDATES):
             step = reset_next(item, at)
             if step is None:
                 return
@@ -132,26 +130,26 @@ class PaymentFailures:
             written, item = self._table.update(user_id, write, values | more)
             if written:
                 return
-        raise CountRefusedError(_OVERTAKEN)
+        raise CountRefusedError(_CONFLICTS)
 
     def current(self, user_id: str, now: datetime) -> int:
-        """Return a user's count; an expired one is 0."""
+        """Return a user's count; 0 if it has expired."""
         item = self._table.get(user_id)
         return 0 if is_expired(item, now) else int(item.get("failure_count", 0))
 
 
 def payment_failures(
-    settings: PaymentSettings, patience: Mapping[str, Any] = _PATIENCE
+    settings: PaymentSettings, client_config: Mapping[str, Any] = _CLIENT_CONFIG
 ) -> PaymentFailures:
-    """Return the counter on the table of the settings.
+    """Return the counter on the table that the settings name.
 
     Args:
-        settings: names the table and says how long a failure is remembered.
-        patience: how long to wait for DynamoDB, for botocore's ``Config``.
+        settings: the table's name, and how many days a failure is remembered.
+        client_config: timeouts and retries, as arguments of botocore's ``Config``.
     """
-    import boto3  # noqa: PLC0415 - heavy; type checkers and tests do without
-    from botocore.config import Config  # noqa: PLC0415 - likewise
+    import boto3  # noqa: PLC0415 - heavy; tests and type checkers do not need it
+    from botocore.config import Config  # noqa: PLC0415 - comes with boto3
 
-    client = boto3.client("dynamodb", config=Config(**patience))
+    client = boto3.client("dynamodb", config=Config(**client_config))
     table = FailureTable(client, settings.payment_failures_table)
     return PaymentFailures(table, timedelta(days=settings.payment_failure_ttl_days))

@@ -1,4 +1,4 @@
-"""What is counted, without the weight of boto3."""
+"""A failed payment, and the errors of counting it. Imports no boto3, so every module may use it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from datetime import datetime
 
-MOST_TOGETHER: Final = 100
-"""Users whose failures DynamoDB counts in one transaction; as many items it reads at once."""
+MAX_TOGETHER: Final = 100
+"""Users per transaction and per read: the limit of TransactWriteItems and of BatchGetItem."""
 
 
 class Failure(NamedTuple):
-    """A payment that failed: whose it was, what makes it the same one again, and when."""
+    """A failed payment: its user, the message that identifies it, and when it failed (UTC)."""
 
     user_id: str
     message_id: str
     at: datetime
+
+
+class CountRefusedError(Exception):
+    """This failure could not be counted; other failures are not affected."""
+
+
+class PaymentsUnavailableError(Exception):
+    """DynamoDB is unreachable, throttles or denies access; no message is at fault."""

@@ -1,20 +1,21 @@
-"""The item of a user's failed payments, and what its state says about a write. Pure.
+"""The DynamoDB item that holds a user's failed payments, and the writes it allows. Pure.
 
 ::
 
     user_id, failure_count, message_ids {set}, failures {set of "time message-id"},
     last_failure_at, last_reset_at, expires_at
 
-Every write is decided by its condition alone, so concurrent writers cannot disagree. The item
-that was read, or that failed a condition (ALL_OLD), tells what to do next:
+Every write carries a condition that alone decides whether it is made, so concurrent writers
+cannot disagree. The next write is chosen from the item last seen: the one that was read, or the
+one that failed the condition of the write before (ALL_OLD).
 
 * the message is in the set            → counted before; the count stands
 * a reset is newer than the failure    → superseded; nothing to count
 * expires_at has passed                → the item counts as absent (TTL deletes days late)
 * a failure is newer than this one     → count without moving last_failure_at back
-* a failure is newer than the reset    → forget only the older ones, if the set is still as met
+* a failure is newer than the reset    → forget only the older ones, if the set has not changed
 
-Values are in DynamoDB's own notation; items come from `plain`.
+`Values` are in DynamoDB's notation; an `Item` is without it (see `plain`).
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 Item = dict[str, Any]
 Values = dict[str, dict[str, Any]]
 
+_ATTRIBUTES: Final = (
+    *("failure_count", "message_ids", "failures"),
+    *("last_failure_at", "last_reset_at", "expires_at"),
+)
 _VALUE: Final = re.compile(r":\w+")
 
 _NOT_EXPIRED: Final = "(attribute_not_exists(expires_at) OR expires_at > :now)"
@@ -43,20 +48,20 @@ _COUNTABLE: Final = f"{_NOT_EXPIRED} AND {_NOT_COUNTED} AND {_NOT_RESET}"
 
 
 class Write(NamedTuple):
-    """An update and its condition."""
+    """An update expression and its condition expression."""
 
     update: str
     condition: str
 
     def used(self, values: Values) -> Values:
-        """Return the values that are mentioned: DynamoDB refuses others."""
+        """Return the values that the expressions mention; DynamoDB rejects unused ones."""
         mentioned = set(_VALUE.findall(f"{self.update} {self.condition}"))
         return {name: value for name, value in values.items() if name in mentioned}
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """Nothing is to be written: the count stands, or a newer reset wiped the failure out."""
+class KnownCount:
+    """A count that needs no write; None if a newer reset superseded the failure."""
 
     count: int | None
 
@@ -84,20 +89,20 @@ _FORGET: Final = Write(
 )
 
 
-def count_next(item: Item, failure: Failure, now: datetime) -> Write | Answer:
-    """Return what counts a failure once, given the item last seen; {} if there is none."""
+def count_next(item: Item, failure: Failure, now: datetime) -> Write | KnownCount:
+    """Return the write that counts a failure once, given the item last seen ({} for none)."""
     at = _iso(failure.at)
     if is_expired(item, now):
         return _RESTART
     if failure.message_id in item.get("message_ids", ()):
-        return Answer(int(item["failure_count"]))
+        return KnownCount(int(item["failure_count"]))
     if item.get("last_reset_at", "") > at:
-        return Answer(None)
+        return KnownCount(None)
     return _COUNT_OLDER if item.get("last_failure_at", "") > at else _COUNT
 
 
 def count_values(failure: Failure, now: datetime, expires: datetime) -> Values:
-    """Return the values of every write of `count_next`."""
+    """Return the values used by any write of `count_next`."""
     at = _iso(failure.at)
     return {
         ":one": _number(1),
@@ -111,7 +116,10 @@ def count_values(failure: Failure, now: datetime, expires: datetime) -> Values:
 
 
 def reset_next(item: Item, at: datetime) -> tuple[Write, Values] | None:
-    """Return what resets up to ``at``; None if a newer reset did. Values beside `reset_values`."""
+    """Return the write that resets up to ``at`` with the values it needs beside `reset_values`.
+
+    None if a newer reset has already been written.
+    """
     if item.get("last_reset_at", "") > _iso(at):
         return None
     if item.get("last_failure_at", "") <= _iso(at):
@@ -127,7 +135,7 @@ def reset_next(item: Item, at: datetime) -> tuple[Write, Values] | None:
 
 
 def reset_values(at: datetime, now: datetime, expires: datetime) -> Values:
-    """Return the values that every reset needs."""
+    """Return the values used by any write of `reset_next`."""
     return {
         ":zero": _number(0),
         ":at": _text(_iso(at)),
@@ -137,8 +145,45 @@ def reset_values(at: datetime, now: datetime, expires: datetime) -> Values:
 
 
 def is_expired(item: Item, now: datetime) -> bool:
-    """Tell whether an item counts as absent, though nothing has deleted it yet."""
+    """Tell whether an item counts as absent; DynamoDB deletes expired items up to days later."""
     return "expires_at" in item and int(item["expires_at"]) <= _seconds(now)
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionalPut:
+    """A put of a whole item, for a transaction, and the user's count once it is made."""
+
+    message_id: str
+    request: dict[str, Any]
+    """The ``Put`` of TransactWriteItems without its ``TableName``."""
+    count: int
+
+
+def put_next(
+    read: Values, failure: Failure, now: datetime, expires: datetime
+) -> ConditionalPut | KnownCount:
+    """Return the put that counts a failure once, given the item as read ({} for none).
+
+    Its condition is that the item has not changed since, so the count is known without reading
+    it again.
+    """
+    item = plain(read)
+    step = count_next(item, failure, now)
+    if isinstance(step, KnownCount):
+        return step
+    kept = {} if is_expired(item, now) else read
+    values = count_values(failure, now, expires)
+    count = int(_of(kept, "failure_count", "0")) + 1
+    put = {
+        **kept,
+        **key(failure.user_id),
+        "failure_count": _number(count),
+        "message_ids": _texts(_of(kept, "message_ids", []) + values[":message_ids"]["SS"]),
+        "failures": _texts(_of(kept, "failures", []) + values[":failures"]["SS"]),
+        "last_failure_at": _text(max(_of(kept, "last_failure_at", ""), values[":at"]["S"])),
+        "expires_at": values[":expires"],
+    }
+    return ConditionalPut(failure.message_id, {"Item": put, **_if_unchanged(read)}, count)
 
 
 def plain(item: Mapping[str, Any]) -> Item:
@@ -152,6 +197,21 @@ def plain(item: Mapping[str, Any]) -> Item:
 def key(user_id: str) -> Values:
     """Return the key of a user's item."""
     return {"user_id": _text(user_id)}
+
+
+def _of(item: Values, name: str, default: Any) -> Any:  # noqa: ANN401 - text or list of texts
+    return next(iter(item[name].values())) if name in item else default
+
+
+def _if_unchanged(read: Values) -> dict[str, Any]:
+    """Return the condition that an item is still as it was read, or still absent."""
+    if not read:
+        return {"ConditionExpression": "attribute_not_exists(user_id)"}
+    terms = (f"{n} = :{n}" if n in read else f"attribute_not_exists({n})" for n in _ATTRIBUTES)
+    return {
+        "ConditionExpression": " AND ".join(terms),
+        "ExpressionAttributeValues": {f":{n}": read[n] for n in _ATTRIBUTES if n in read},
+    }
 
 
 def _seconds(moment: datetime) -> int:
@@ -171,5 +231,5 @@ def _number(value: int) -> dict[str, Any]:
 
 
 def _iso(moment: datetime) -> str:
-    # Of constant width, so that texts compare like times.
+    # Constant width, so that the strings sort like the times.
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"

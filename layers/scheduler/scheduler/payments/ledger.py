@@ -1,8 +1,8 @@
-"""Brings the payments of a batch into DynamoDB before its transaction writes.
+"""Counts the payments of a batch in DynamoDB before its database transaction writes.
 
-Counting is idempotent per message, so a crash between the count and the commit is mended by
-the redelivery: the count stands still and the release is made. It happens before any row is
-locked: a slow DynamoDB must not hold up other queues.
+Counting is idempotent per message: after a crash between the count and the commit, the redelivered
+message does not raise the count again, and the release is made then. Payments are counted before
+any row is locked, so that a slow DynamoDB does not hold up other queues.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
 from scheduler.messaging.contract import PaymentEffect
-from scheduler.payments.errors import CountRefusedError
-from scheduler.payments.failure import MOST_TOGETHER, Failure
+from scheduler.payments.failure import MAX_TOGETHER, CountRefusedError, Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,68 +20,72 @@ if TYPE_CHECKING:
 
     from scheduler.messaging.validate import Parsed
 
-_PARALLEL: Final = 16
-_FEW: Final = 4
-"""Users who are counted as fast one by one, at half the price."""
+_THREADS: Final = 16
+_MAX_ONE_BY_ONE: Final = 4
+"""Up to so many users, counting one by one is as fast as a transaction, at half the price."""
 
 
-class Counter(Protocol):
+class PaymentCounter(Protocol):
     """What the ledger needs of `scheduler.payments.counter.PaymentFailures`."""
 
     def count(self, user_id: str, message_id: str, at: datetime, now: datetime) -> int | None:
-        """Count a failure once; None if a newer reset wiped it out."""
+        """Count a failure once; None if a newer reset superseded it."""
         ...
 
     def count_together(self, failures: Sequence[Failure], now: datetime) -> dict[str, int | None]:
-        """Count one failure each of at most `MOST_TOGETHER` users; who is missing was not."""
+        """Count one failure for each of at most `MAX_TOGETHER` users; missing ones were not."""
         ...
 
     def reset(self, user_id: str, at: datetime, now: datetime) -> None:
-        """Forget the failures up to a time."""
+        """Forget the failures up to ``at``."""
         ...
 
 
 @dataclass(slots=True)
 class Counted:
-    """By message key: the user's count, what a newer reset wiped out, what could not be counted."""
+    """The result of counting a batch, by message key.
+
+    ``counts`` holds the user's count, ``superseded`` failures older than a reset, and ``refused``
+    the errors of failures that could not be counted.
+    """
 
     counts: dict[str, int] = field(default_factory=dict)
     superseded: set[str] = field(default_factory=set)
     refused: dict[str, str] = field(default_factory=dict)
 
-    def note(self, key: str, count: int | None) -> None:
-        """Keep what the counter answered to a message."""
+    def add(self, key: str, count: int | None) -> None:
+        """Add what the counter returned for a message."""
         if count is None:
             self.superseded.add(key)
         else:
             self.counts[key] = count
 
     def knows(self, key: str) -> bool:
-        """Tell whether the counter answered to a message."""
+        """Tell whether a message has been counted or superseded."""
         return key in self.counts or key in self.superseded
 
 
 class PaymentLedger:
-    """Counts and resets for a batch: users side by side, the messages of one user in order."""
+    """Counts and resets for a batch: users in parallel, the messages of one user in order."""
 
-    def __init__(self, counter: Counter) -> None:
+    def __init__(self, counter: PaymentCounter) -> None:
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - `Counted` needs none
 
         self._counter = counter
-        self._pool = ThreadPoolExecutor(_PARALLEL)
+        self._pool = ThreadPoolExecutor(_THREADS)
         self._known: dict[str, Parsed] = {}
         self._counted = Counted()
 
     def apply(self, batch: Iterable[Parsed], now: datetime) -> Counted:
         """Count or reset for every message that has an effect on payments.
 
-        A part of the last batch, as a transaction that runs again asks for, is answered from
-        memory: the counter would say what all of it counted together. A message that was delivered
-        again is not: a reset may have come in between.
+        When a transaction is retried with a part of the last batch, the earlier result is returned:
+        the counter would now return the total of the whole batch for each message. A redelivered
+        message is counted again, because a reset may have happened in between.
 
         Raises:
-            Exception: whatever the counter raised first. What was counted stays counted; the
-                batch is tried again and counts nothing twice.
+            Exception: the first error of the counter. Failures counted so far stay counted; the
+                batch is retried and does not count them twice.
         """
         listed = list(batch)
         if any(self._known.get(parsed.key) is not parsed for parsed in listed):
@@ -97,23 +100,22 @@ class PaymentLedger:
         for parsed in batch:
             by_user[parsed.event.subject_id].append(parsed)
         counted = Counted()
-        self._count_together(
-            [ps[0] for ps in by_user.values() if _is_one_failure(ps)], now, counted
-        )
-        left = [ps for ps in by_user.values() if not counted.knows(ps[0].key)]
-        for _ in self._pool.map(lambda ps: self._apply_user(ps, now, counted), left):
+        single = [messages[0] for messages in by_user.values() if _is_one_failure(messages)]
+        self._count_together(single, now, counted)
+        left = [messages for messages in by_user.values() if not counted.knows(messages[0].key)]
+        for _ in self._pool.map(lambda messages: self._apply_user(messages, now, counted), left):
             pass
         return counted
 
     def _count_together(self, batch: Sequence[Parsed], now: datetime, counted: Counted) -> None:
-        if len(batch) <= _FEW:
+        if len(batch) <= _MAX_ONE_BY_ONE:
             return
         failures = [Failure(p.event.subject_id, p.key, p.event.occurred_at) for p in batch]
-        starts = range(0, len(failures), MOST_TOGETHER)
-        parts = [failures[start : start + MOST_TOGETHER] for start in starts]
-        for answers in self._pool.map(lambda part: self._counter.count_together(part, now), parts):
-            for key, count in answers.items():
-                counted.note(key, count)
+        starts = range(0, len(failures), MAX_TOGETHER)
+        parts = [failures[start : start + MAX_TOGETHER] for start in starts]
+        for counts in self._pool.map(lambda part: self._counter.count_together(part, now), parts):
+            for key, count in counts.items():
+                counted.add(key, count)
 
     def _apply_user(self, messages: list[Parsed], now: datetime, counted: Counted) -> None:
         for parsed in messages:
@@ -121,7 +123,7 @@ class PaymentLedger:
                 self._apply_one(parsed, now, counted)
             except CountRefusedError as error:
                 counted.refused[parsed.key] = str(error)
-        _number([parsed.key for parsed in messages], counted.counts)
+        _number_consecutively([parsed.key for parsed in messages], counted.counts)
 
     def _apply_one(self, parsed: Parsed, now: datetime, counted: Counted) -> None:
         event = parsed.event
@@ -129,18 +131,18 @@ class PaymentLedger:
             self._counter.reset(event.subject_id, event.occurred_at, now)
             return
         count = self._counter.count(event.subject_id, parsed.key, event.occurred_at, now)
-        counted.note(parsed.key, count)
+        counted.add(parsed.key, count)
 
 
 def _is_one_failure(messages: Sequence[Parsed]) -> bool:
     return len(messages) == 1 and messages[0].event.payment is PaymentEffect.FAILURE
 
 
-def _number(keys: list[str], counts: dict[str, int]) -> None:
-    """Let the counts of one user rise by one, as they did when they were first counted.
+def _number_consecutively(keys: list[str], counts: dict[str, int]) -> None:
+    """Number the counts of one user consecutively, as when they were first counted.
 
-    After a crash between count and commit the counter answers each of them with their total, and
-    the user would be told three times that the service stops instead of being warned twice.
+    After a crash between the count and the commit, the counter returns the total for each of them;
+    the user would then be told three times that the service stops instead of being warned twice.
     """
     after: int | None = None
     for key in reversed(dict.fromkeys(keys)):

@@ -1,4 +1,4 @@
-"""The table of failed payments: its calls, and what their errors mean."""
+"""The DynamoDB table of failed payments: its calls and the translation of their errors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from scheduler.payments.errors import CountRefusedError, PaymentsUnavailableError
+from scheduler.payments.failure import CountRefusedError, PaymentsUnavailableError
 from scheduler.payments.item import key, plain
 
 if TYPE_CHECKING:
@@ -15,18 +15,17 @@ if TYPE_CHECKING:
 
     from types_boto3_dynamodb import DynamoDBClient
 
-    from scheduler.payments.item import Item, Values, Write
-    from scheduler.payments.together import Planned
+    from scheduler.payments.item import ConditionalPut, Item, Values, Write
 
-_INNOCENT: Final = "None"
-"""The reason given for a write that did not cancel its transaction."""
+_NO_REASON: Final = "None"
+"""Code of the cancellation reason of a write that did not cause its transaction to fail."""
 
 
 class FailureTable:
-    """Reads and writes items. May be shared by threads.
+    """Reads and writes items. Thread-safe.
 
-    Every method raises `PaymentsUnavailableError` when DynamoDB is away, throttles or denies
-    access. What counts raises `CountRefusedError` when something is wrong with the request.
+    Every method raises `PaymentsUnavailableError` when DynamoDB is unreachable, throttles or
+    denies access. All but `get` raise `CountRefusedError` when DynamoDB rejects the request.
     """
 
     def __init__(self, client: DynamoDBClient, name: str) -> None:
@@ -34,36 +33,36 @@ class FailureTable:
         self._name = name
 
     def get(self, user_id: str) -> Item:
-        """Return a user's item, {} if there is none."""
+        """Return a user's item, or {} if there is none."""
         try:
-            answer = self._client.get_item(
+            response = self._client.get_item(
                 TableName=self._name, Key=key(user_id), ConsistentRead=True
             )
         except (BotoCoreError, ClientError) as error:
             raise PaymentsUnavailableError(str(error)) from error
-        return plain(answer.get("Item", {}))
+        return plain(response.get("Item", {}))
 
     def get_many(self, user_ids: Sequence[str]) -> dict[str, Values]:
-        """Return the items of at most 100 users in DynamoDB's notation, {} for who has none.
+        """Return the items of at most `MAX_TOGETHER` users, in DynamoDB's notation.
 
-        Who could not be read this time is missing.
+        Users without an item have {}. Users whose item DynamoDB left unprocessed are missing.
         """
         keys = [key(user_id) for user_id in user_ids]
         with _translated():
-            answer = self._client.batch_get_item(
+            response = self._client.batch_get_item(
                 RequestItems={self._name: {"Keys": keys, "ConsistentRead": True}}
             )
-        unread = answer["UnprocessedKeys"].get(self._name, {"Keys": []})["Keys"]
-        found: list[Any] = answer["Responses"].get(self._name, [])
+        unread = response["UnprocessedKeys"].get(self._name, {"Keys": []})["Keys"]
+        found: list[Any] = response["Responses"].get(self._name, [])
         items = {item["user_id"]["S"]: item for item in found}
-        missed = {plain(one)["user_id"] for one in unread}
-        return {user_id: items.get(user_id, {}) for user_id in user_ids if user_id not in missed}
+        missing = {plain(one)["user_id"] for one in unread}
+        return {user_id: items.get(user_id, {}) for user_id in user_ids if user_id not in missing}
 
     def update(self, user_id: str, write: Write, values: Values) -> tuple[bool, Item]:
         """Return (True, new item), or (False, the item that failed the condition)."""
         with _translated():
             try:
-                answer = self._client.update_item(
+                response = self._client.update_item(
                     TableName=self._name,
                     Key=key(user_id),
                     UpdateExpression=write.update,
@@ -76,15 +75,15 @@ class FailureTable:
                 if _code(error) != "ConditionalCheckFailedException":
                     raise
                 return False, plain(_detail(error, "Item", {}))
-        return True, plain(answer["Attributes"])
+        return True, plain(response["Attributes"])
 
-    def transact(self, writes: Sequence[Planned]) -> tuple[bool, Sequence[Planned]]:
-        """Make all writes, of at most 100 users, or none.
+    def transact(self, puts: Sequence[ConditionalPut]) -> tuple[bool, Sequence[ConditionalPut]]:
+        """Make the puts of at most `MAX_TOGETHER` users, all or none.
 
         Returns:
-            (True, the writes), or (False, those that others kept from being made).
+            (True, the puts), or (False, those whose own condition did not fail).
         """
-        items: Any = [{"Put": {"TableName": self._name, **one.put}} for one in writes]
+        items: Any = [{"Put": {"TableName": self._name, **put.request}} for put in puts]
         with _translated():
             try:
                 self._client.transact_write_items(TransactItems=items)
@@ -92,9 +91,9 @@ class FailureTable:
                 if _code(error) != "TransactionCanceledException":
                     raise
                 reasons = _detail(error, "CancellationReasons", ())
-                pairs = zip(writes, reasons, strict=False)
-                return False, [one for one, reason in pairs if reason.get("Code") == _INNOCENT]
-        return True, writes
+                pairs = zip(puts, reasons, strict=False)
+                return False, [put for put, reason in pairs if reason.get("Code") == _NO_REASON]
+        return True, puts
 
 
 @contextmanager
@@ -113,6 +112,6 @@ def _code(error: ClientError) -> str:
     return error.response["Error"]["Code"]
 
 
-def _detail(error: ClientError, name: str, otherwise: object) -> Any:  # noqa: ANN401 - any of them
+def _detail(error: ClientError, name: str, default: object) -> Any:  # noqa: ANN401 - a field of any type
     response: Mapping[str, Any] = dict(error.response)
-    return response.get(name, otherwise)
+    return response.get(name, default)

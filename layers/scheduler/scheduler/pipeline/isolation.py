@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from scheduler.bisection import bisect
 from scheduler.database.errors import DatabaseUnavailableError, is_lock_wait
-from scheduler.payments.errors import PaymentsUnavailableError
+from scheduler.payments.failure import PaymentsUnavailableError
 from scheduler.pipeline.outcome import Outcome, Verdict
 
 if TYPE_CHECKING:
