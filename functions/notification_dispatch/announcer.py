@@ -10,7 +10,7 @@ from scheduler.messaging.publisher import BrokerUnavailableError
 
 if TYPE_CHECKING:
     from notification_dispatch.shift import Shift
-    from scheduler.outbox.outgoing import OutgoingEvents
+    from scheduler.outbox.outgoing_events import OutgoingEvents
 
 logger: Final = Logger()
 

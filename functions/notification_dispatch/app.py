@@ -19,7 +19,7 @@ from notification_dispatch.shift import LONGEST_SEND
 from scheduler.database.connection import Database
 from scheduler.messaging.publisher import Publisher
 from scheduler.outbox.claims import Claims
-from scheduler.outbox.outgoing import OutgoingEvents
+from scheduler.outbox.outgoing_events import OutgoingEvents
 from scheduler.pipeline.deadline import Deadline
 from scheduler.realtime.connections import Connections
 from scheduler.settings import DispatchSettings

@@ -6,7 +6,7 @@ import time
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
-from scheduler.outbox.trouble import Trouble
+from scheduler.outbox.retry_policy import ErrorClass
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,20 +43,20 @@ class Breaker:
         """Return whether the last we know of the provider is an outage: try one delivery first."""
         return self._failures >= FAILURES or self._throttles >= THROTTLES
 
-    def note(self, trouble: Trouble | None) -> None:
+    def note(self, trouble: ErrorClass | None) -> None:
         """Take notice of an answer; None and a lasting refusal both mean that it works.
 
         A busy recipient means nothing, or one user could have the provider left alone for all.
         """
         with self._lock:
             match trouble:
-                case None | Trouble.PERMANENT:
+                case None | ErrorClass.PERMANENT:
                     self._failures = self._throttles = 0
-                case Trouble.TRANSIENT:
+                case ErrorClass.TRANSIENT:
                     self._failures += 1
                     if self.doubtful:
                         self._asks_again_at = self._clock() + OUTAGE_PAUSE
-                case Trouble.THROTTLED if not self.pause:  # the rest was already under way
+                case ErrorClass.THROTTLED if not self.pause:  # the rest was already under way
                     self._throttles += 1
                     seconds = OUTAGE_PAUSE if self.doubtful else THROTTLE_PAUSE
                     self._asks_again_at = self._clock() + seconds

@@ -19,9 +19,13 @@ from notification_dispatch.credit import Credit
 from notification_dispatch.report import report_trouble
 from notification_dispatch.shift import POLL, Shift
 from scheduler.database.errors import DatabaseUnavailableError
-from scheduler.outbox.delivery import Delivery, Fate, Result
-from scheduler.outbox.hold import hold
-from scheduler.outbox.trouble import ProviderError, Trouble, after
+from scheduler.outbox.delivery import Delivery, DeliveryOutcome, DeliveryResult
+from scheduler.outbox.retry_policy import (
+    ErrorClass,
+    ProviderError,
+    check_before_sending,
+    outcome_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -47,7 +51,7 @@ class _End(NamedTuple):
     ``on_credit``: it counts as sent and not yet recorded.
     """
 
-    what: Result | Delivery
+    what: DeliveryResult | Delivery
     on_credit: bool = False
 
 
@@ -79,14 +83,14 @@ class Lane:
         self._look_again_at = 0.0
         self._stopped = False
 
-    def work(self, shift: Shift) -> Counter[Fate]:
+    def work(self, shift: Shift) -> Counter[DeliveryOutcome]:
         """Work until the shift is over and everything begun is recorded; return what became.
 
         Raises:
             DatabaseUnavailableError: the database is away. What was being sent has ended.
         """
         self._look_again_at, self._stopped = 0.0, False
-        tally: Counter[Fate] = Counter()
+        tally: Counter[DeliveryOutcome] = Counter()
         try:
             while True:
                 self._take(shift)
@@ -112,7 +116,7 @@ class Lane:
         # Fewer than wanted are all there are.
         self._look_again_at = time.monotonic() + POLL if len(claimed) < wanted else 0.0
         now = self._clock()
-        held = {delivery.id: hold(delivery, now) for delivery in claimed}
+        held = {delivery.id: check_before_sending(delivery, now) for delivery in claimed}
         # Counted one by one: what a bug keeps from being sent never comes back to be waited for.
         for result in filter(None, held.values()):
             self._ended.put(_End(result))
@@ -130,25 +134,27 @@ class Lane:
             what = delivery if left_alone else self._ask(delivery, answers)
             self._ended.put(_End(what, on_credit=True))
 
-    def _ask(self, delivery: Delivery, answers: Iterator[Answer]) -> Result | Delivery:
+    def _ask(self, delivery: Delivery, answers: Iterator[Answer]) -> DeliveryResult | Delivery:
         try:
             answer = next(answers, None)
         except Exception as bug:  # noqa: BLE001 - one delivery we cannot send must not stop the lane
-            answer = ProviderError(Trouble.TRANSIENT, f"bug: {type(bug).__name__}")
-            return self._report(after(answer, delivery, self._clock(), self._jitter), bug)
+            answer = ProviderError(ErrorClass.TRANSIENT, f"bug: {type(bug).__name__}")
+            return self._report(outcome_of(answer, delivery, self._clock(), self._jitter), bug)
         match answer:
             case Accepted():
                 self._breaker.note(None)
-                return Result(delivery, Fate.SENT, provider_message_id=answer.provider_message_id)
+                return DeliveryResult(
+                    delivery, DeliveryOutcome.SENT, provider_message_id=answer.provider_message_id
+                )
             case Unreachable():
-                return Result(delivery, Fate.SKIPPED, answer.reason)
+                return DeliveryResult(delivery, DeliveryOutcome.SKIPPED, answer.reason)
             case ProviderError():
-                self._breaker.note(answer.trouble)
-                return self._report(after(answer, delivery, self._clock(), self._jitter))
+                self._breaker.note(answer.error_class)
+                return self._report(outcome_of(answer, delivery, self._clock(), self._jitter))
         return delivery  # a bug ended the batch before it
 
     @staticmethod
-    def _report(result: Result, bug: Exception | None = None) -> Result:
+    def _report(result: DeliveryResult, bug: Exception | None = None) -> DeliveryResult:
         report_trouble(result, bug)
         return result
 
@@ -165,9 +171,9 @@ class Lane:
             patience = until - time.monotonic() if backlog else 0.0
         return ended
 
-    def _write_down(self, ended: Sequence[_End], tally: Counter[Fate]) -> None:
+    def _write_down(self, ended: Sequence[_End], tally: Counter[DeliveryOutcome]) -> None:
         self._in_hand -= len(ended)
-        results = [one.what for one in ended if isinstance(one.what, Result)]
+        results = [one.what for one in ended if isinstance(one.what, DeliveryResult)]
         untouched = [one.what for one in ended if isinstance(one.what, Delivery)]
         try:
             if results:
@@ -176,9 +182,9 @@ class Lane:
                 self._claims.release(untouched)
         finally:
             self._credit.give_back(sum(one.on_credit for one in ended))
-        tally.update(result.fate for result in results)
+        tally.update(result.outcome for result in results)
 
-    def _record(self, results: Sequence[Result]) -> None:
+    def _record(self, results: Sequence[DeliveryResult]) -> None:
         for pause in _PATIENCE:
             try:
                 return self._claims.record(results)

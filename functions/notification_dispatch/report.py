@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from aws_lambda_powertools import Logger
 
 from scheduler.observability.emf import Metrics
-from scheduler.outbox.delivery import Fate, Result
+from scheduler.outbox.delivery import DeliveryOutcome, DeliveryResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 logger: Final = Logger()
 
 
-def report_trouble(result: Result, bug: Exception | None = None) -> None:
+def report_trouble(result: DeliveryResult, bug: Exception | None = None) -> None:
     """Log one delivery that a provider did not take, or that a bug of ours stopped."""
     delivery = result.delivery
-    log = logger.error if bug or result.fate is Fate.FAILED else logger.warning
+    log = logger.error if bug or result.outcome is DeliveryOutcome.FAILED else logger.warning
     log(
-        f"Delivery {result.fate}",
+        f"Delivery {result.outcome}",
         extra={
             "delivery_id": delivery.id,
             "notification_id": delivery.notification_id,
@@ -37,7 +37,7 @@ def report_trouble(result: Result, bug: Exception | None = None) -> None:
 
 
 def report_shift(
-    told: Mapping[Channel, Mapping[Fate, int]], published: int, now: datetime
+    told: Mapping[Channel, Mapping[DeliveryOutcome, int]], published: int, now: datetime
 ) -> dict[str, int]:
     """Write log line and metrics of an invocation; return the counts by channel and fate."""
     metrics = Metrics()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from realtime.channel import Channel
     from scheduler.database.connection import Database
     from scheduler.realtime.connections import Connections
-    from scheduler.realtime.since import Since
+    from scheduler.realtime.protocol import Since
 
 _HANDSHAKE: Final = 3.0
 """Seconds for a handshake to end after $connect has. One that its client broke off never does, and
@@ -60,8 +60,8 @@ class CatchUp:
             return
         try:
             sent = self._repeat(connection_id, owner, since, ())
-            if self._connections.show(connection_id):
-                _comes_true(lambda: self._connections.is_shown(connection_id, owner), _INDEX)
+            if self._connections.activate(connection_id):
+                _comes_true(lambda: self._connections.is_active(connection_id, owner), _INDEX)
                 sent |= self._repeat(connection_id, owner, since, sent)
         except GoneError:
             self._connections.remove(connection_id)

@@ -11,7 +11,7 @@ from aws_lambda_powertools import Logger
 
 from realtime.channel import GoneError
 from realtime.opening import Opening
-from scheduler.realtime.since import InvalidSinceError, Since
+from scheduler.realtime.protocol import InvalidSinceError, Since
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +77,7 @@ class Gate:
             since = Since.parse(query["since"]) if query.get("since") else None
         except InvalidSinceError as error:  # before the ticket is used up
             return _refused(connection_id, HTTPStatus.BAD_REQUEST, f"since: {error}")
-        admission = self._tickets.consume(query.get("ticket", ""), now)
+        admission = self._tickets.redeem(query.get("ticket", ""), now)
         if admission is None:
             return _refused(connection_id, HTTPStatus.UNAUTHORIZED, "no valid ticket")
         if len(self._connections.of_user(admission.user_id, now)) >= MOST_CONNECTIONS:
@@ -101,7 +101,7 @@ class Gate:
         except InvalidSinceError as error:
             self._complain(connection_id, "invalid_since", str(error))
             return HTTPStatus.BAD_REQUEST
-        if since and not self._connections.may_ask(connection_id, self._clock(), PAUSE):
+        if since and not self._connections.allow_replay(connection_id, self._clock(), PAUSE):
             text = f"ask at most every {PAUSE.seconds} seconds"
             self._complain(connection_id, "too_often", text)
             return HTTPStatus.TOO_MANY_REQUESTS

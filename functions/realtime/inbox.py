@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from scheduler.notification.frame import frame
+from scheduler.realtime.protocol import frame
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from pymysql.cursors import Cursor
 
-    from scheduler.realtime.since import Since
+    from scheduler.realtime.protocol import Since
 
 NEWEST: Final = 100
 """How many notifications are repeated at most; a client that gets so many asks the inbox."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from scheduler.realtime.since import Since
+from scheduler.realtime.protocol import Since
 
 
 class Opening(BaseModel):

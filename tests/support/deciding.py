@@ -66,7 +66,7 @@ class Decided:
     def released(self) -> dict[str, str]:
         """Return the devices taken back, in order, each with its reason as stored."""
         return {
-            release.allocation.device_id: catalogue.reason(release.reason)
+            release.allocation.device_id: catalogue.reason_text(release.reason)
             for release in self.work.releases.values()
         }
 

@@ -12,22 +12,22 @@ from notification_dispatch.channels import provider
 from notification_dispatch.channels.sender import Accepted, Answer, OneByOne, Unreachable
 from scheduler.domain.model import DEFAULT_LOCALE
 from scheduler.domain.notices import Channel
-from scheduler.outbox.trouble import Trouble
+from scheduler.outbox.retry_policy import ErrorClass
 
 if TYPE_CHECKING:
     from scheduler.outbox.delivery import Delivery
 
 # https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
-TROUBLES: Final[provider.Troubles] = {
-    "BadRequestException": Trouble.PERMANENT,
-    "MessageRejected": Trouble.PERMANENT,
-    "NotFoundException": Trouble.PERMANENT,
+ERROR_CLASSES: Final[provider.ErrorClasses] = {
+    "BadRequestException": ErrorClass.PERMANENT,
+    "MessageRejected": ErrorClass.PERMANENT,
+    "NotFoundException": ErrorClass.PERMANENT,
     # These stop every e-mail until an operator has mended them.
-    "AccountSuspendedException": Trouble.TRANSIENT,
-    "MailFromDomainNotVerifiedException": Trouble.TRANSIENT,
-    "SendingPausedException": Trouble.TRANSIENT,
-    "LimitExceededException": Trouble.THROTTLED,
-    "TooManyRequestsException": Trouble.THROTTLED,
+    "AccountSuspendedException": ErrorClass.TRANSIENT,
+    "MailFromDomainNotVerifiedException": ErrorClass.TRANSIENT,
+    "SendingPausedException": ErrorClass.TRANSIENT,
+    "LimitExceededException": ErrorClass.THROTTLED,
+    "TooManyRequestsException": ErrorClass.THROTTLED,
 }
 _HTML: Final = Template((Path(__file__).parent / "email.html").read_text("utf-8"))
 
@@ -53,7 +53,7 @@ class EmailSender(OneByOne):
                 Content={"Simple": _content(delivery)},
             )
         except provider.BOTO_ERRORS as error:
-            return provider.provider_error(error, TROUBLES)
+            return provider.provider_error(error, ERROR_CLASSES)
         return Accepted(answer["MessageId"])
 
     @cached_property

@@ -12,7 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from scheduler.outbox.trouble import ProviderError, Trouble
+from scheduler.outbox.retry_policy import ErrorClass, ProviderError
 
 CONNECT_TIMEOUT: Final = 2
 READ_TIMEOUT: Final = 4
@@ -20,31 +20,31 @@ READ_TIMEOUT: Final = 4
 
 BOTO_ERRORS: Final = (BotoCoreError, ClientError)
 
-Troubles: TypeAlias = Mapping[str, Trouble]
+ErrorClasses: TypeAlias = Mapping[str, ErrorClass]
 """By error code, as in the service's API reference."""
 
 # Where our account or its permissions are at fault the message can wait until that is mended.
 # https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
-_COMMON: Final[Troubles] = {
-    "AccessDenied": Trouble.TRANSIENT,
-    "AccessDeniedException": Trouble.TRANSIENT,
-    "ExpiredToken": Trouble.TRANSIENT,
-    "ExpiredTokenException": Trouble.TRANSIENT,
-    "IncompleteSignature": Trouble.TRANSIENT,
-    "InvalidClientTokenId": Trouble.TRANSIENT,
-    "InvalidSignatureException": Trouble.TRANSIENT,
-    "RequestExpired": Trouble.TRANSIENT,
-    "SignatureDoesNotMatch": Trouble.TRANSIENT,
-    "UnrecognizedClientException": Trouble.TRANSIENT,
-    "RequestLimitExceeded": Trouble.THROTTLED,
-    "Throttling": Trouble.THROTTLED,
-    "ThrottlingException": Trouble.THROTTLED,
-    "TooManyRequestsException": Trouble.THROTTLED,
+_COMMON: Final[ErrorClasses] = {
+    "AccessDenied": ErrorClass.TRANSIENT,
+    "AccessDeniedException": ErrorClass.TRANSIENT,
+    "ExpiredToken": ErrorClass.TRANSIENT,
+    "ExpiredTokenException": ErrorClass.TRANSIENT,
+    "IncompleteSignature": ErrorClass.TRANSIENT,
+    "InvalidClientTokenId": ErrorClass.TRANSIENT,
+    "InvalidSignatureException": ErrorClass.TRANSIENT,
+    "RequestExpired": ErrorClass.TRANSIENT,
+    "SignatureDoesNotMatch": ErrorClass.TRANSIENT,
+    "UnrecognizedClientException": ErrorClass.TRANSIENT,
+    "RequestLimitExceeded": ErrorClass.THROTTLED,
+    "Throttling": ErrorClass.THROTTLED,
+    "ThrottlingException": ErrorClass.THROTTLED,
+    "TooManyRequestsException": ErrorClass.THROTTLED,
 }
-_BY_STATUS: Final[Mapping[int, Trouble]] = {
-    HTTPStatus.FORBIDDEN: Trouble.TRANSIENT,
-    HTTPStatus.REQUEST_TIMEOUT: Trouble.TRANSIENT,
-    HTTPStatus.TOO_MANY_REQUESTS: Trouble.THROTTLED,
+_BY_STATUS: Final[Mapping[int, ErrorClass]] = {
+    HTTPStatus.FORBIDDEN: ErrorClass.TRANSIENT,
+    HTTPStatus.REQUEST_TIMEOUT: ErrorClass.TRANSIENT,
+    HTTPStatus.TOO_MANY_REQUESTS: ErrorClass.THROTTLED,
 }
 _ADDRESS: Final = re.compile(r"[^\s<>\"':,;]+@[^\s<>\"':,;]+|\+?\d{7,}")
 _MAX_TEXT: Final = 500
@@ -70,7 +70,7 @@ def client(service: str, threads: int, endpoint: str | None = None) -> Any:  # n
         return made
 
 
-def provider_error(raised: Exception, troubles: Troubles) -> ProviderError:
+def provider_error(raised: Exception, troubles: ErrorClasses) -> ProviderError:
     """Return what an exception of boto3 means, given the service's own error codes."""
     if isinstance(raised, ClientError):
         code = raised.response["Error"].get("Code", "")
@@ -78,15 +78,15 @@ def provider_error(raised: Exception, troubles: Troubles) -> ProviderError:
         trouble = troubles.get(code) or _COMMON.get(code) or _by_status(status)
         text = f"{code}: {raised.response['Error'].get('Message', '')}"
     else:
-        trouble = Trouble.TRANSIENT
+        trouble = ErrorClass.TRANSIENT
         text = f"{type(raised).__name__}: {raised}"
     # Half a surrogate pair would keep the results of a hundred deliveries from being recorded.
     storable = text.encode(errors="replace").decode()
     return ProviderError(trouble, _ADDRESS.sub("…", storable)[:_MAX_TEXT])
 
 
-def _by_status(status: int) -> Trouble:
+def _by_status(status: int) -> ErrorClass:
     if known := _BY_STATUS.get(status):
         return known
     refused = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
-    return Trouble.PERMANENT if refused else Trouble.TRANSIENT
+    return ErrorClass.PERMANENT if refused else ErrorClass.TRANSIENT

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from scheduler.outbox.trouble import ProviderError
+from scheduler.outbox.retry_policy import ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any, Final
 from notification_dispatch.channels import provider
 from notification_dispatch.channels.sender import Accepted, Answer, OneByOne, Unreachable
 from scheduler.domain.notices import Channel
-from scheduler.outbox.trouble import Trouble
+from scheduler.outbox.retry_policy import ErrorClass
 
 if TYPE_CHECKING:
     from scheduler.outbox.delivery import Delivery
 
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
-TROUBLES: Final[provider.Troubles] = {
-    "InvalidParameter": Trouble.PERMANENT,
-    "ParameterValueInvalid": Trouble.PERMANENT,
-    "ValidationException": Trouble.PERMANENT,
+ERROR_CLASSES: Final[provider.ErrorClasses] = {
+    "InvalidParameter": ErrorClass.PERMANENT,
+    "ParameterValueInvalid": ErrorClass.PERMANENT,
+    "ValidationException": ErrorClass.PERMANENT,
     # Permissions and the spending limit of the account: mended by an operator.
-    "AuthorizationError": Trouble.TRANSIENT,
-    "InvalidSecurity": Trouble.TRANSIENT,
-    "Throttled": Trouble.THROTTLED,
+    "AuthorizationError": ErrorClass.TRANSIENT,
+    "InvalidSecurity": ErrorClass.TRANSIENT,
+    "Throttled": ErrorClass.THROTTLED,
 }
 MAX_LENGTH: Final = 1600
 """Characters; longer ones are refused (https://docs.aws.amazon.com/sns/latest/dg/sms_publish-to-phone.html)."""
@@ -55,7 +55,7 @@ class SmsSender(OneByOne):
                 MessageAttributes=self._attributes,
             )
         except provider.BOTO_ERRORS as error:
-            return provider.provider_error(error, TROUBLES)
+            return provider.provider_error(error, ERROR_CLASSES)
         return Accepted(answer["MessageId"])
 
     @cached_property

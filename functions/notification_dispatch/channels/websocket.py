@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from notification_dispatch.channels import provider
 from notification_dispatch.channels.sender import Accepted, Answer, Unreachable
 from scheduler.domain.notices import Channel
-from scheduler.notification.frame import frame
-from scheduler.outbox.trouble import ProviderError, Trouble
+from scheduler.outbox.retry_policy import ErrorClass, ProviderError
+from scheduler.realtime.protocol import frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 GONE: Final = "GoneException"
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
-TROUBLES: Final[provider.Troubles] = {
-    "PayloadTooLargeException": Trouble.PERMANENT,
-    "ForbiddenException": Trouble.TRANSIENT,
+ERROR_CLASSES: Final[provider.ErrorClasses] = {
+    "PayloadTooLargeException": ErrorClass.PERMANENT,
+    "ForbiddenException": ErrorClass.TRANSIENT,
     # Also what a client causes that reads nothing: its buffer is full. It must not hold up others.
-    "LimitExceededException": Trouble.RECIPIENT_BUSY,
+    "LimitExceededException": ErrorClass.RECIPIENT_BUSY,
 }
 NOT_CONNECTED: Final = Unreachable("not connected; it waits in the inbox")
 
@@ -82,7 +82,7 @@ class WebSocketSender:
                 with suppress(*provider.BOTO_ERRORS):  # else the next frame tries again
                     self._connections.remove(connection_id)
                 return NOT_CONNECTED
-            return provider.provider_error(error, TROUBLES)
+            return provider.provider_error(error, ERROR_CLASSES)
         return Accepted()
 
     @cached_property

@@ -12,9 +12,9 @@ from pymysql.cursors import DictCursor
 
 from scheduler.database.connection import Database, connect
 from scheduler.domain.notices import Channel
-from scheduler.notification.quiet_hours import QuietHours
-from scheduler.outbox.claims import _CONTENTS, _DUE, _RECORD, Claims, _row
-from scheduler.outbox.delivery import Delivery, Fate, Recipient, Result
+from scheduler.notification.preferences import QuietHours
+from scheduler.outbox.claims import _LOAD_CLAIMED, _RECORD_RESULTS, _SELECT_DUE, Claims, _row
+from scheduler.outbox.delivery import Delivery, DeliveryOutcome, DeliveryResult, Recipient
 from tests.support.clock import Clock
 from tests.support.events import message
 from tests.support.functions import Functions
@@ -154,13 +154,23 @@ def test_claimers_at_the_same_time_share_the_work(store: Store, outbox: Outbox) 
 LATER = NOW + 5 * MINUTE
 
 
-def _result(fate: Fate) -> Callable[[Delivery], Result]:
+def _result(fate: DeliveryOutcome) -> Callable[[Delivery], DeliveryResult]:
     results = {
-        Fate.SENT: lambda one: Result(one, Fate.SENT, provider_message_id="mail-1"),
-        Fate.SKIPPED: lambda one: Result(one, Fate.SKIPPED, "no e-mail address known"),
-        Fate.FAILED: lambda one: Result(one, Fate.FAILED, "MessageRejected: no"),
-        Fate.RETRIED: lambda one: Result(one, Fate.RETRIED, "away", due_at=LATER),
-        Fate.POSTPONED: lambda one: Result(one, Fate.POSTPONED, "quiet hours", due_at=LATER),
+        DeliveryOutcome.SENT: lambda one: DeliveryResult(
+            one, DeliveryOutcome.SENT, provider_message_id="mail-1"
+        ),
+        DeliveryOutcome.SKIPPED: lambda one: DeliveryResult(
+            one, DeliveryOutcome.SKIPPED, "no e-mail address known"
+        ),
+        DeliveryOutcome.FAILED: lambda one: DeliveryResult(
+            one, DeliveryOutcome.FAILED, "MessageRejected: no"
+        ),
+        DeliveryOutcome.RETRIED: lambda one: DeliveryResult(
+            one, DeliveryOutcome.RETRIED, "away", due_at=LATER
+        ),
+        DeliveryOutcome.POSTPONED: lambda one: DeliveryResult(
+            one, DeliveryOutcome.POSTPONED, "quiet hours", due_at=LATER
+        ),
     }
     return results[fate]
 
@@ -168,15 +178,15 @@ def _result(fate: Fate) -> Callable[[Delivery], Result]:
 @pytest.mark.parametrize(
     ("fate", "expected"),
     [
-        (Fate.SENT, ("sent", 1, NOW, None, "mail-1", NOW)),
-        (Fate.SKIPPED, ("skipped", 0, NOW, "no e-mail address known", None, None)),
-        (Fate.FAILED, ("failed", 1, NOW, "MessageRejected: no", None, None)),
-        (Fate.RETRIED, ("pending", 1, LATER, "away", None, None)),
-        (Fate.POSTPONED, ("pending", 0, LATER, "quiet hours", None, None)),
+        (DeliveryOutcome.SENT, ("sent", 1, NOW, None, "mail-1", NOW)),
+        (DeliveryOutcome.SKIPPED, ("skipped", 0, NOW, "no e-mail address known", None, None)),
+        (DeliveryOutcome.FAILED, ("failed", 1, NOW, "MessageRejected: no", None, None)),
+        (DeliveryOutcome.RETRIED, ("pending", 1, LATER, "away", None, None)),
+        (DeliveryOutcome.POSTPONED, ("pending", 0, LATER, "quiet hours", None, None)),
     ],
 )
 def test_each_end_is_recorded_and_its_claim_given_up(
-    claims: Claims, outbox: Outbox, fate: Fate, expected: tuple[object, ...]
+    claims: Claims, outbox: Outbox, fate: DeliveryOutcome, expected: tuple[object, ...]
 ) -> None:
     outbox.tell(Told(channels=MAIL))
 
@@ -193,7 +203,9 @@ def test_each_end_is_recorded_and_its_claim_given_up(
 def test_a_longer_text_than_the_column_holds_is_cut(claims: Claims, outbox: Outbox) -> None:
     outbox.tell(Told(channels=MAIL))
 
-    claims.record([Result(one, Fate.FAILED, "失" * 600) for one in claims.claim(10, LEASE)])
+    claims.record(
+        [DeliveryResult(one, DeliveryOutcome.FAILED, "失" * 600) for one in claims.claim(10, LEASE)]
+    )
 
     assert outbox.rows()[0].last_error == "失" * 500
 
@@ -204,10 +216,10 @@ def test_who_lost_a_claim_records_nothing(claims: Claims, outbox: Outbox, clock:
     clock.wait(LEASE)
     (successor,) = claims.claim(10, LEASE)
 
-    claims.record([Result(stalled, Fate.FAILED, "too late")])
+    claims.record([DeliveryResult(stalled, DeliveryOutcome.FAILED, "too late")])
     assert outbox.statuses() == {"pending": 1}
 
-    claims.record([Result(successor, Fate.SENT)])
+    claims.record([DeliveryResult(successor, DeliveryOutcome.SENT)])
     assert outbox.statuses() == {"sent": 1}
 
 
@@ -221,9 +233,11 @@ def test_what_is_given_back_is_due_again(claims: Claims, outbox: Outbox) -> None
     assert len(claims.claim(10, LEASE)) == 3
 
 
-@pytest.mark.parametrize("end", [Fate.SENT, Fate.FAILED, Fate.RETRIED])
+@pytest.mark.parametrize(
+    "end", [DeliveryOutcome.SENT, DeliveryOutcome.FAILED, DeliveryOutcome.RETRIED]
+)
 def test_erasing_a_user_wins_against_a_delivery_under_way(
-    claims: Claims, outbox: Outbox, store: Store, end: Fate
+    claims: Claims, outbox: Outbox, store: Store, end: DeliveryOutcome
 ) -> None:
     outbox.users(("u1", "someone@example.com", "+8613800138000"))
     store.insert(
@@ -248,14 +262,18 @@ def test_erasing_a_user_wins_against_a_delivery_under_way(
 
 @pytest.mark.parametrize(
     ("end", "status", "erased"),
-    [(Fate.SENT, "sent", False), (Fate.SKIPPED, "skipped", True), (Fate.FAILED, "failed", True)],
+    [
+        (DeliveryOutcome.SENT, "sent", False),
+        (DeliveryOutcome.SKIPPED, "skipped", True),
+        (DeliveryOutcome.FAILED, "failed", True),
+    ],
 )
 def test_erasing_a_user_erases_also_what_could_not_be_sent_before(
-    claims: Claims, outbox: Outbox, store: Store, end: Fate, status: str, *, erased: bool
+    claims: Claims, outbox: Outbox, store: Store, end: DeliveryOutcome, status: str, *, erased: bool
 ) -> None:
     outbox.users(("u1", None, None))
     outbox.tell(Told(channels=MAIL, message="told"))
-    claims.record([Result(one, end) for one in claims.claim(10, LEASE)])
+    claims.record([DeliveryResult(one, end) for one in claims.claim(10, LEASE)])
 
     with Functions(store.settings.database_url.get_secret_value()) as functions:
         functions.handle(message("user.deleted"))
@@ -270,7 +288,9 @@ def test_a_hundred_deliveries_cost_four_statements(
     outbox.tell(*[Told(channels=MAIL) for _ in range(100)])
 
     with counted(database) as statements:
-        claims.record([Result(one, Fate.SENT) for one in claims.claim(100, LEASE)])
+        claims.record(
+            [DeliveryResult(one, DeliveryOutcome.SENT) for one in claims.claim(100, LEASE)]
+        )
 
     assert (statements.selects, statements.writes) == (2, 2)
     assert outbox.statuses() == {"sent": 100}
@@ -284,11 +304,11 @@ def test_hot_queries_use_their_indices(claims: Claims, store: Store, outbox: Out
     store.run("ANALYZE TABLE notification_deliveries, notifications, users")
     claimed = claims.claim(10, LEASE)
     ids, now = tuple(one.id for one in claimed), NOW
-    results = json.dumps([_row(Result(one, Fate.SENT), now) for one in claimed])
+    results = json.dumps([_row(DeliveryResult(one, DeliveryOutcome.SENT), now) for one in claimed])
 
-    due = _plan(store, _DUE, Channel.EMAIL, now, now, 10)
-    contents = _plan(store, _CONTENTS, ids)
-    record = _plan(store, _RECORD, results)
+    due = _plan(store, _SELECT_DUE, Channel.EMAIL, now, now, 10)
+    contents = _plan(store, _LOAD_CLAIMED, ids)
+    record = _plan(store, _RECORD_RESULTS, results)
 
     assert due == {"notification_deliveries": "due"}
     assert set(contents.values()) == {"PRIMARY"}

@@ -10,7 +10,7 @@ from local.environment import SENDER
 from notification_dispatch.channels.email import EmailSender
 from notification_dispatch.channels.sender import Accepted, Answer, Unreachable
 from scheduler.outbox.delivery import Recipient
-from scheduler.outbox.trouble import ProviderError, Trouble
+from scheduler.outbox.retry_policy import ErrorClass, ProviderError
 from tests.support.deliveries import delivery
 from tests.support.mailbox import mails
 from tests.support.provider import EMAIL, Provider, Refusal
@@ -75,21 +75,24 @@ def test_without_address_there_is_nowhere_to_send_it(
 @pytest.mark.parametrize(
     ("refusal", "trouble"),
     [
-        (Refusal(429, "TooManyRequestsException"), Trouble.THROTTLED),
-        (Refusal(400, "MessageRejected", "not verified: someone@example.com"), Trouble.PERMANENT),
-        (Refusal(400, "SendingPausedException"), Trouble.TRANSIENT),
-        (Refusal(503, "ServiceUnavailable"), Trouble.TRANSIENT),
+        (Refusal(429, "TooManyRequestsException"), ErrorClass.THROTTLED),
+        (
+            Refusal(400, "MessageRejected", "not verified: someone@example.com"),
+            ErrorClass.PERMANENT,
+        ),
+        (Refusal(400, "SendingPausedException"), ErrorClass.TRANSIENT),
+        (Refusal(503, "ServiceUnavailable"), ErrorClass.TRANSIENT),
     ],
 )
 def test_a_refusal_is_understood_and_not_repeated_at_once(
-    provider_clients: Provider, refusal: Refusal, trouble: Trouble
+    provider_clients: Provider, refusal: Refusal, trouble: ErrorClass
 ) -> None:
     provider_clients.refuse(EMAIL, refusal)
 
     answer = send(delivery())
 
     assert isinstance(answer, ProviderError)
-    assert answer.trouble is trouble
+    assert answer.error_class is trouble
     assert "someone@example.com" not in str(answer)
     assert len(provider_clients.requests(EMAIL)) == 1
 
@@ -103,7 +106,7 @@ def test_a_provider_that_is_not_there_is_asked_again_later(
     answer = send(delivery())
 
     assert isinstance(answer, ProviderError)
-    assert answer.trouble is Trouble.TRANSIENT
+    assert answer.error_class is ErrorClass.TRANSIENT
 
 
 @pytest.mark.parametrize(

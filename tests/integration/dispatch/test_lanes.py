@@ -19,8 +19,8 @@ from notification_dispatch.shift import Shift
 from scheduler.database.connection import Database
 from scheduler.domain.notices import Channel
 from scheduler.outbox.claims import Claims
-from scheduler.outbox.delivery import Delivery, Fate
-from scheduler.outbox.trouble import MAX_ATTEMPTS, ProviderError, Trouble
+from scheduler.outbox.delivery import Delivery, DeliveryOutcome
+from scheduler.outbox.retry_policy import MAX_ATTEMPTS, ErrorClass, ProviderError
 from scheduler.pipeline.deadline import Deadline
 from tests.support.clock import Clock
 from tests.support.outbox import Outbox, Told
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 MAIL = (Channel.EMAIL,)
 PUSH = (Channel.WEBSOCKET,)
 THREADS = 4
-AWAY = ProviderError(Trouble.TRANSIENT, "ServiceUnavailable")
+AWAY = ProviderError(ErrorClass.TRANSIENT, "ServiceUnavailable")
 
 
 def shift(workers: int = 1, seconds: float = 30) -> Shift:
@@ -83,8 +83,8 @@ def test_each_answer_leads_to_its_end(make_lane: Callable[..., Lane], outbox: Ou
     answers: dict[str, Answer] = {
         "taken": Accepted("mail-1"),
         "nowhere": Unreachable("no e-mail address known"),
-        "refused": ProviderError(Trouble.PERMANENT, "MessageRejected: no"),
-        "too fast": ProviderError(Trouble.THROTTLED, "TooManyRequestsException"),
+        "refused": ProviderError(ErrorClass.PERMANENT, "MessageRejected: no"),
+        "too fast": ProviderError(ErrorClass.THROTTLED, "TooManyRequestsException"),
     }
     outbox.tell(*[Told(message=name, channels=MAIL) for name in answers])
 
@@ -119,7 +119,7 @@ def test_the_sixth_failure_ends_it(
     outbox.tell(Told(channels=MAIL))
     lane = make_lane(FakeSender(answer=lambda _: AWAY), breaker=Breaker(clock.monotonic))
 
-    tally: Counter[Fate] = Counter()
+    tally: Counter[DeliveryOutcome] = Counter()
     for _ in range(10):
         tally += lane.work(shift())
         clock.wait(10 * MINUTE)
@@ -211,9 +211,9 @@ def test_when_the_time_is_up_the_rest_is_given_back_untouched(
 
     tally = make_lane(FakeSender(answer=answer)).work(one)
 
-    assert 1 <= tally[Fate.SENT] <= THREADS
+    assert 1 <= tally[DeliveryOutcome.SENT] <= THREADS
     rest = [row for row in outbox.rows() if row.status == "pending"]
-    assert len(rest) == 20 - tally[Fate.SENT]
+    assert len(rest) == 20 - tally[DeliveryOutcome.SENT]
     assert all(row.claimed_until is None and row.attempts == 0 for row in rest)
 
 
@@ -310,7 +310,7 @@ def test_lanes_of_several_dispatchers_never_send_the_same(
 
     tallies = together(*[lambda lane=lane: lane.work(shift()) for lane in lanes])
 
-    assert sum(tally[Fate.SENT] for tally in tallies) == 500
+    assert sum(tally[DeliveryOutcome.SENT] for tally in tallies) == 500
     assert len(sender.asked) == len(set(sender.asked)) == 500
     assert not sender.overlapping
 

@@ -13,7 +13,7 @@ import pytest
 from scheduler.database.connection import Database
 from scheduler.messaging.publisher import BrokerUnavailableError, Outbound, Publisher
 from scheduler.messaging.topology import EVENTS_EXCHANGE
-from scheduler.outbox.outgoing import AT_ONCE, OutgoingEvents
+from scheduler.outbox.outgoing_events import BATCH_SIZE, OutgoingEvents
 from scheduler.settings import BrokerSettings
 from tests.integration.local.proxy import Proxy
 from tests.support.functions import NOWHERE
@@ -89,13 +89,13 @@ def test_an_event_is_published_with_its_row_as_id(
 def test_many_events_come_in_their_order(
     events: OutgoingEvents, outbox: Outbox, broker_url: str, subscriber: str
 ) -> None:
-    outbox.happened(*[("device.released", f'{{"n": {n}}}') for n in range(AT_ONCE + 50)])
+    outbox.happened(*[("device.released", f'{{"n": {n}}}') for n in range(BATCH_SIZE + 50)])
 
-    assert publish_all(events) == AT_ONCE + 50
+    assert publish_all(events) == BATCH_SIZE + 50
 
     ids = [int(one.properties.message_id) for one in Queues(broker_url).take(subscriber)]
     assert ids == sorted(set(ids))
-    assert len(ids) == AT_ONCE + 50
+    assert len(ids) == BATCH_SIZE + 50
 
 
 def test_an_event_nobody_wants_is_published_all_the_same(
@@ -114,7 +114,7 @@ def test_while_one_publishes_another_stands_back(
 
     with (
         closing(Database(store.settings)) as other,
-        OutgoingEvents(other, to(NOWHERE), lambda: NOW)._alone() as alone,
+        OutgoingEvents(other, to(NOWHERE), lambda: NOW)._publisher_lock() as alone,
     ):
         assert alone
         assert events.publish_next() == 0

@@ -8,7 +8,7 @@ from notification_dispatch.channels.sender import Accepted, Answer, Unreachable
 from notification_dispatch.channels.sms import MAX_LENGTH, SmsSender
 from scheduler.domain.notices import Channel
 from scheduler.outbox.delivery import Delivery, Recipient
-from scheduler.outbox.trouble import ProviderError, Trouble
+from scheduler.outbox.retry_policy import ErrorClass, ProviderError
 from tests.support.deliveries import delivery
 from tests.support.mailbox import Sms, texts
 from tests.support.provider import SMS, Provider, Refusal
@@ -87,19 +87,19 @@ def test_a_long_text_is_cut_to_what_sns_takes(provider_clients: Provider) -> Non
 @pytest.mark.parametrize(
     ("refusal", "trouble"),
     [
-        (Refusal(429, "Throttled"), Trouble.THROTTLED),
-        (Refusal(400, "InvalidParameter", "+8613800138000 is not valid"), Trouble.PERMANENT),
-        (Refusal(500, "InternalError"), Trouble.TRANSIENT),
+        (Refusal(429, "Throttled"), ErrorClass.THROTTLED),
+        (Refusal(400, "InvalidParameter", "+8613800138000 is not valid"), ErrorClass.PERMANENT),
+        (Refusal(500, "InternalError"), ErrorClass.TRANSIENT),
     ],
 )
 def test_a_refusal_is_understood_and_not_repeated_at_once(
-    provider_clients: Provider, refusal: Refusal, trouble: Trouble
+    provider_clients: Provider, refusal: Refusal, trouble: ErrorClass
 ) -> None:
     provider_clients.refuse(SMS, refusal)
 
     answer = send(sms())
 
     assert isinstance(answer, ProviderError)
-    assert answer.trouble is trouble
+    assert answer.error_class is trouble
     assert "13800138000" not in str(answer)
     assert len(provider_clients.requests(SMS)) == 1

@@ -11,7 +11,7 @@ from notification_dispatch.channels.sender import Accepted, Answer
 from notification_dispatch.channels.websocket import NOT_CONNECTED, WebSocketSender
 from scheduler.domain.notices import Channel
 from scheduler.outbox.delivery import Delivery, Recipient
-from scheduler.outbox.trouble import ProviderError, Trouble
+from scheduler.outbox.retry_policy import ErrorClass, ProviderError
 from scheduler.realtime.connections import Connections
 from tests.integration.dispatch.conftest import CONNECTIONS_TABLE
 from tests.support.deliveries import delivery
@@ -140,9 +140,9 @@ def test_one_connection_that_got_it_is_enough(
 @pytest.mark.parametrize(
     ("refusal", "trouble"),
     [
-        (Refusal(429, "LimitExceededException"), Trouble.RECIPIENT_BUSY),
-        (Refusal(413, "PayloadTooLargeException"), Trouble.PERMANENT),
-        (Refusal(500, "InternalFailure"), Trouble.TRANSIENT),
+        (Refusal(429, "LimitExceededException"), ErrorClass.RECIPIENT_BUSY),
+        (Refusal(413, "PayloadTooLargeException"), ErrorClass.PERMANENT),
+        (Refusal(500, "InternalFailure"), ErrorClass.TRANSIENT),
     ],
 )
 def test_a_refusal_is_understood(
@@ -150,7 +150,7 @@ def test_a_refusal_is_understood(
     dynamodb: DynamoDBClient,
     provider: Provider,
     refusal: Refusal,
-    trouble: Trouble,
+    trouble: ErrorClass,
 ) -> None:
     connect(dynamodb, "phone")
     provider.refuse(CONNECTIONS, refusal)
@@ -158,7 +158,7 @@ def test_a_refusal_is_understood(
     (answer,) = send(sender, *frames(1))
 
     assert isinstance(answer, ProviderError)
-    assert answer.trouble is trouble
+    assert answer.error_class is trouble
     assert len(provider.requests(CONNECTIONS)) == 1
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING
 
-from scheduler.realtime.since import first_id
+from scheduler.realtime.protocol import first_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

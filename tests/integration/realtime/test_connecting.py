@@ -52,7 +52,7 @@ def test_a_user_may_not_occupy_the_platform(realtime: Platform, connections: Con
     now = datetime.now(UTC)
     for number in range(MOST_CONNECTIONS):
         connections.add(f"open {number}", "u1", now)
-        connections.show(f"open {number}")
+        connections.activate(f"open {number}")
 
     with pytest.raises(InvalidStatus) as refused, realtime.connect("u1"):
         pass

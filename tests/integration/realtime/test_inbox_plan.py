@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
 from realtime.inbox import missed
-from scheduler.realtime.since import Since, first_id
+from scheduler.realtime.protocol import Since, first_id
 from tests.support.explaining import Explaining
 
 if TYPE_CHECKING:

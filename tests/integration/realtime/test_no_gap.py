@@ -14,7 +14,7 @@ from realtime.catch_up import CatchUp
 from realtime.channel import GoneError
 from realtime.inbox import NEWEST
 from scheduler.database.connection import Database
-from scheduler.realtime.since import Since
+from scheduler.realtime.protocol import Since
 from scheduler.settings import DatabaseSettings
 from tests.integration.realtime.interrupted import Interruption
 from tests.integration.realtime.platform import receive
@@ -64,7 +64,7 @@ def test_a_notification_committed_at_any_step_of_connecting_arrives(
 
     def commit() -> None:
         notices.add("u1", "meanwhile", status="pending")
-        if connections.is_shown("c1", "u1"):  # then the dispatcher, nudged after the commit, sends
+        if connections.is_active("c1", "u1"):  # then the dispatcher, nudged after the commit, sends
             client.messages.append("meanwhile")
 
     interruption = Interruption(step, commit)
@@ -91,7 +91,7 @@ def test_a_client_that_leaves_meanwhile_is_not_shown_again(
         CatchUp(opened, connections, Received(stays_for=1)).opening("c1", Since.exactly(before))  # type: ignore[arg-type]
 
     assert connections.owner("c1") is None
-    assert not connections.is_shown("c1", "u1")
+    assert not connections.is_active("c1", "u1")
 
 
 @pytest.mark.parametrize("step", range(3))
@@ -106,7 +106,7 @@ def test_a_connection_that_ends_at_any_step_stays_away(
             "c1", Since.exactly(datetime.now(UTC))
         )
 
-    assert not connections.is_shown("c1", "u1")
+    assert not connections.is_active("c1", "u1")
 
 
 @pytest.mark.usefixtures("broker_url")

@@ -11,7 +11,7 @@ import pytest
 from allocation_api.api import AllocationApi
 from allocation_api.settings import ApiSettings
 from local.environment import aws_environment, function_environment
-from scheduler.realtime.tickets import LIFETIME, Tickets
+from scheduler.realtime.tickets import TICKET_LIFETIME, Tickets
 from tests.integration.api.client import ADMIN, Client, user
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ def api(aws_url: str, monkeypatch: pytest.MonkeyPatch) -> Client:
 def test_a_ticket_lets_its_user_in_once(tickets: Tickets) -> None:
     ticket = tickets.issue("u1", NOW)
 
-    admission = tickets.consume(ticket.secret, NOW)
+    admission = tickets.redeem(ticket.secret, NOW)
 
     assert admission is not None
     assert admission == ("u1", NOW)
-    assert tickets.consume(ticket.secret, NOW) is None
+    assert tickets.redeem(ticket.secret, NOW) is None
 
 
 def test_an_expired_ticket_is_refused_though_dynamodb_still_has_it(
@@ -44,29 +44,29 @@ def test_an_expired_ticket_is_refused_though_dynamodb_still_has_it(
 ) -> None:
     ticket = tickets.issue("u1", NOW)
 
-    assert tickets.consume(ticket.secret, ticket.expires_at) is None
+    assert tickets.redeem(ticket.secret, ticket.expires_at) is None
     assert "Item" in tickets_table.get_item(Key={"ticket": ticket.secret})
 
 
 def test_a_ticket_is_good_for_its_whole_lifetime(tickets: Tickets) -> None:
     ticket = tickets.issue("u1", NOW)
 
-    assert tickets.consume(ticket.secret, NOW + LIFETIME) is not None
-    assert ticket.expires_at - NOW <= LIFETIME + timedelta(seconds=1)
+    assert tickets.redeem(ticket.secret, NOW + TICKET_LIFETIME) is not None
+    assert ticket.expires_at - NOW <= TICKET_LIFETIME + timedelta(seconds=1)
 
 
 def test_of_many_who_come_with_the_same_ticket_one_gets_in(tickets: Tickets) -> None:
     ticket = tickets.issue("u1", NOW)
 
     with ThreadPoolExecutor(16) as pool:
-        admitted = pool.map(lambda _: tickets.consume(ticket.secret, NOW), range(16))
+        admitted = pool.map(lambda _: tickets.redeem(ticket.secret, NOW), range(16))
 
     assert sum(one is not None for one in admitted) == 1
 
 
 @pytest.mark.parametrize("nonsense", ["", "x", "x" * 43, "x" * 4000, "票" * 43])
 def test_what_is_no_ticket_is_refused(tickets: Tickets, nonsense: str) -> None:
-    assert tickets.consume(nonsense, NOW) is None
+    assert tickets.redeem(nonsense, NOW) is None
 
 
 def test_the_api_gives_the_caller_a_ticket_of_his_own(api: Client, tickets: Tickets) -> None:
@@ -77,13 +77,13 @@ def test_the_api_gives_the_caller_a_ticket_of_his_own(api: Client, tickets: Tick
     assert reply.headers["Cache-Control"] == "no-store"
     now = datetime.now(UTC)
     assert now < datetime.fromisoformat(reply.body["expiresAt"]) <= now + timedelta(seconds=61)
-    assert (tickets.consume(reply.body["ticket"], now) or ("",))[0] == "u1"
+    assert (tickets.redeem(reply.body["ticket"], now) or ("",))[0] == "u1"
 
 
 def test_an_administrator_gets_one_for_himself_too(api: Client, tickets: Tickets) -> None:
     ticket = api.send("POST", "/api/realtime/ticket", ADMIN).body["ticket"]
 
-    assert (tickets.consume(ticket, datetime.now(UTC)) or ("",))[0] == ADMIN["sub"]
+    assert (tickets.redeem(ticket, datetime.now(UTC)) or ("",))[0] == ADMIN["sub"]
 
 
 def test_no_ticket_is_the_same(api: Client) -> None:

@@ -97,7 +97,7 @@ def test_a_smaller_quota_takes_back_the_oldest_and_tells_the_user_once() -> None
     assert take_back_above(found, "u1", 3) == 2
 
     assert [r.allocation.device_id for r in found.releases.values()] == ["d5", "d4"]
-    reasons = {catalogue.reason(release.reason) for release in found.releases.values()}
+    reasons = {catalogue.reason_text(release.reason) for release in found.releases.values()}
     assert reasons == {"配额已调整为 3 台设备"}
     kinds = [notice.kind.type for notice in found.notices.values()]
     assert kinds == ["device_released", "device_released", "quota_adjusted"]

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from scheduler.domain.reasons import ReleaseReason
-from scheduler.notification.catalogue import reason
+from scheduler.notification.catalogue import reason_text
 
 OVERDUE = ReleaseReason.billing_overdue
 
@@ -44,10 +44,10 @@ OVERDUE = ReleaseReason.billing_overdue
     ],
 )
 def test_a_reason_reads_as_the_contract_says(why: ReleaseReason, code: str, text: str) -> None:
-    assert (why.code, reason(why)) == (code, text)
+    assert (why.code, reason_text(why)) == (code, text)
 
 
 def test_the_longest_reason_fits_its_column() -> None:
     longest = ReleaseReason.device_maintenance("x" * 300, 5_256_000)
 
-    assert len(reason(longest)) <= 512
+    assert len(reason_text(longest)) <= 512

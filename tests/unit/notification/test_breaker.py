@@ -9,14 +9,14 @@ from notification_dispatch.breaker import (
     THROTTLES,
     Breaker,
 )
-from scheduler.outbox.trouble import Trouble
+from scheduler.outbox.retry_policy import ErrorClass
 from tests.support.clock import Clock
 
 
 def failing(times: int, clock: Clock) -> Breaker:
     breaker = Breaker(clock.monotonic)
     for _ in range(times):
-        breaker.note(Trouble.TRANSIENT)
+        breaker.note(ErrorClass.TRANSIENT)
     return breaker
 
 
@@ -39,7 +39,7 @@ def test_after_the_pause_one_delivery_decides() -> None:
 
     assert breaker.pause == 0
     assert breaker.doubtful
-    breaker.note(Trouble.TRANSIENT)
+    breaker.note(ErrorClass.TRANSIENT)
     assert breaker.pause == OUTAGE_PAUSE
 
 
@@ -56,8 +56,8 @@ def test_what_is_accepted_ends_the_doubt() -> None:
 def test_a_lasting_refusal_shows_that_the_provider_works() -> None:
     breaker = failing(FAILURES - 1, Clock())
 
-    breaker.note(Trouble.PERMANENT)
-    breaker.note(Trouble.TRANSIENT)
+    breaker.note(ErrorClass.PERMANENT)
+    breaker.note(ErrorClass.TRANSIENT)
 
     assert breaker.pause == 0
 
@@ -66,7 +66,7 @@ def test_throttling_slows_down_for_a_second() -> None:
     breaker = Breaker(Clock().monotonic)
 
     for _ in range(THROTTLES * 2):  # all under way at once
-        breaker.note(Trouble.THROTTLED)
+        breaker.note(ErrorClass.THROTTLED)
 
     assert breaker.pause == THROTTLE_PAUSE
     assert not breaker.doubtful
@@ -77,7 +77,7 @@ def test_a_provider_that_takes_nothing_but_throttles_is_out() -> None:
     breaker = Breaker(clock.monotonic)
 
     for _ in range(THROTTLES):
-        breaker.note(Trouble.THROTTLED)
+        breaker.note(ErrorClass.THROTTLED)
         clock.wait(timedelta(seconds=THROTTLE_PAUSE))
 
     assert breaker.doubtful
@@ -88,7 +88,7 @@ def test_busy_recipients_leave_the_provider_alone_for_nobody() -> None:
     breaker = Breaker(Clock().monotonic)
 
     for _ in range(THROTTLES * FAILURES):
-        breaker.note(Trouble.RECIPIENT_BUSY)
+        breaker.note(ErrorClass.RECIPIENT_BUSY)
 
     assert breaker.pause == 0
     assert not breaker.doubtful

@@ -15,13 +15,13 @@ from scheduler.domain.notices import Notice, NoticeKind
 from scheduler.domain.reasons import ReleaseReason
 from scheduler.domain.work import Work
 from scheduler.notification import catalogue
-from scheduler.notification.render import Rendered, render
+from scheduler.notification.render import RenderedNotice, render
 from tests.support.deciding import QUOTA, run
 from tests.support.events import message
 from tests.support.world import MINUTE, NOW, device, held, user, world
 
 TEXTS: dict[str, dict[str, Any]] = {
-    locale: json.loads((catalogue._TEXTS / f"{locale}.json").read_text("utf-8"))
+    locale: json.loads((catalogue._FOLDER / f"{locale}.json").read_text("utf-8"))
     for locale in LOCALES
 }
 DELETED = ReleaseReason.device_deleted()
@@ -113,7 +113,7 @@ def test_there_is_a_text_for_every_reason(locale: str) -> None:
 
 
 def test_an_unknown_language_gets_chinese() -> None:
-    assert catalogue.reason(ReleaseReason.device_deleted(), "fr") == "设备已删除"
+    assert catalogue.reason_text(ReleaseReason.device_deleted(), "fr") == "设备已删除"
 
 
 def test_the_channels_are_those_of_the_contract() -> None:
@@ -186,11 +186,11 @@ def test_a_parameter_is_never_read_as_a_template() -> None:
     tricky = "{used} {0} {device.__class__} %s"
     why = ReleaseReason.device_failed(tricky)
 
-    assert tricky in catalogue.reason(why)
+    assert tricky in catalogue.reason_text(why)
     assert tricky in released(1, "en", reason=why).message
 
 
-def released(used: int, locale: str, reason: ReleaseReason = DELETED) -> Rendered:
+def released(used: int, locale: str, reason: ReleaseReason = DELETED) -> RenderedNotice:
     params = {"allocation": held("d1"), "device": "d1", "reason": reason, "used": used}
     return render(Notice("u1", NoticeKind.DEVICE_RELEASED, "k", params), locale)
 

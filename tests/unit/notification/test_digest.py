@@ -6,7 +6,7 @@ import pytest
 
 from scheduler.domain.notices import Channel, NoticeKind
 from scheduler.domain.state import Snapshot
-from scheduler.notification.plan import Planned, plan
+from scheduler.notification.plan import PlannedNotice, plan
 from scheduler.notification.render import render
 from tests.support.deciding import Decided, run
 from tests.support.events import message
@@ -20,15 +20,15 @@ def holding(devices: int, **choices: dict[str, bool]) -> Snapshot:
     return world(owner, *(held(f"d{n}") for n in range(devices)))
 
 
-def planned(decided: Decided) -> list[Planned]:
+def planned(decided: Decided) -> list[PlannedNotice]:
     return list(plan(decided.work.notices.values(), decided.work.user))
 
 
-def releases(plans: list[Planned]) -> list[Planned]:
+def releases(plans: list[PlannedNotice]) -> list[PlannedNotice]:
     return [one for one in plans if one.notice.kind is NoticeKind.DEVICE_RELEASED]
 
 
-def digests(plans: list[Planned]) -> list[Planned]:
+def digests(plans: list[PlannedNotice]) -> list[PlannedNotice]:
     return [one for one in plans if one.notice.kind is NoticeKind.DEVICES_RELEASED]
 
 

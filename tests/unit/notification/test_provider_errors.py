@@ -9,8 +9,8 @@ from botocore.exceptions import (
 )
 
 from notification_dispatch.channels import email, sms, websocket
-from notification_dispatch.channels.provider import Troubles, provider_error
-from scheduler.outbox.trouble import Trouble
+from notification_dispatch.channels.provider import ErrorClasses, provider_error
+from scheduler.outbox.retry_policy import ErrorClass
 
 URL = "https://email.example.com"
 
@@ -34,34 +34,34 @@ def client_error(code: str, status: int = 400, message: str = "") -> ClientError
 @pytest.mark.parametrize(
     ("troubles", "code", "status", "trouble"),
     [
-        (email.TROUBLES, "MessageRejected", 400, Trouble.PERMANENT),
-        (email.TROUBLES, "BadRequestException", 400, Trouble.PERMANENT),
-        (email.TROUBLES, "TooManyRequestsException", 429, Trouble.THROTTLED),
-        (email.TROUBLES, "LimitExceededException", 400, Trouble.THROTTLED),
-        (email.TROUBLES, "SendingPausedException", 400, Trouble.TRANSIENT),
-        (email.TROUBLES, "AccountSuspendedException", 400, Trouble.TRANSIENT),
-        (email.TROUBLES, "MailFromDomainNotVerifiedException", 400, Trouble.TRANSIENT),
-        (email.TROUBLES, "InternalFailure", 500, Trouble.TRANSIENT),
-        (email.TROUBLES, "AccessDeniedException", 403, Trouble.TRANSIENT),
-        (email.TROUBLES, "ExpiredTokenException", 400, Trouble.TRANSIENT),
-        (email.TROUBLES, "SomethingNewException", 400, Trouble.PERMANENT),
-        (email.TROUBLES, "SomethingNewException", 403, Trouble.TRANSIENT),
-        (email.TROUBLES, "SomethingNewException", 429, Trouble.THROTTLED),
-        (email.TROUBLES, "599", 599, Trouble.TRANSIENT),
-        (sms.TROUBLES, "InvalidParameter", 400, Trouble.PERMANENT),
-        (sms.TROUBLES, "Throttled", 429, Trouble.THROTTLED),
-        (sms.TROUBLES, "Throttling", 400, Trouble.THROTTLED),
-        (sms.TROUBLES, "AuthorizationError", 403, Trouble.TRANSIENT),
-        (sms.TROUBLES, "InternalError", 500, Trouble.TRANSIENT),
-        (websocket.TROUBLES, "PayloadTooLargeException", 413, Trouble.PERMANENT),
-        (websocket.TROUBLES, "LimitExceededException", 429, Trouble.RECIPIENT_BUSY),
-        (websocket.TROUBLES, "ForbiddenException", 403, Trouble.TRANSIENT),
+        (email.ERROR_CLASSES, "MessageRejected", 400, ErrorClass.PERMANENT),
+        (email.ERROR_CLASSES, "BadRequestException", 400, ErrorClass.PERMANENT),
+        (email.ERROR_CLASSES, "TooManyRequestsException", 429, ErrorClass.THROTTLED),
+        (email.ERROR_CLASSES, "LimitExceededException", 400, ErrorClass.THROTTLED),
+        (email.ERROR_CLASSES, "SendingPausedException", 400, ErrorClass.TRANSIENT),
+        (email.ERROR_CLASSES, "AccountSuspendedException", 400, ErrorClass.TRANSIENT),
+        (email.ERROR_CLASSES, "MailFromDomainNotVerifiedException", 400, ErrorClass.TRANSIENT),
+        (email.ERROR_CLASSES, "InternalFailure", 500, ErrorClass.TRANSIENT),
+        (email.ERROR_CLASSES, "AccessDeniedException", 403, ErrorClass.TRANSIENT),
+        (email.ERROR_CLASSES, "ExpiredTokenException", 400, ErrorClass.TRANSIENT),
+        (email.ERROR_CLASSES, "SomethingNewException", 400, ErrorClass.PERMANENT),
+        (email.ERROR_CLASSES, "SomethingNewException", 403, ErrorClass.TRANSIENT),
+        (email.ERROR_CLASSES, "SomethingNewException", 429, ErrorClass.THROTTLED),
+        (email.ERROR_CLASSES, "599", 599, ErrorClass.TRANSIENT),
+        (sms.ERROR_CLASSES, "InvalidParameter", 400, ErrorClass.PERMANENT),
+        (sms.ERROR_CLASSES, "Throttled", 429, ErrorClass.THROTTLED),
+        (sms.ERROR_CLASSES, "Throttling", 400, ErrorClass.THROTTLED),
+        (sms.ERROR_CLASSES, "AuthorizationError", 403, ErrorClass.TRANSIENT),
+        (sms.ERROR_CLASSES, "InternalError", 500, ErrorClass.TRANSIENT),
+        (websocket.ERROR_CLASSES, "PayloadTooLargeException", 413, ErrorClass.PERMANENT),
+        (websocket.ERROR_CLASSES, "LimitExceededException", 429, ErrorClass.RECIPIENT_BUSY),
+        (websocket.ERROR_CLASSES, "ForbiddenException", 403, ErrorClass.TRANSIENT),
     ],
 )
 def test_an_error_code_says_what_to_do(
-    troubles: Troubles, code: str, status: int, trouble: Trouble
+    troubles: ErrorClasses, code: str, status: int, trouble: ErrorClass
 ) -> None:
-    assert provider_error(client_error(code, status), troubles).trouble is trouble
+    assert provider_error(client_error(code, status), troubles).error_class is trouble
 
 
 @pytest.mark.parametrize(
@@ -73,14 +73,14 @@ def test_an_error_code_says_what_to_do(
     ],
 )
 def test_a_provider_that_cannot_be_reached_may_be_back_later(raised: Exception) -> None:
-    assert provider_error(raised, {}).trouble is Trouble.TRANSIENT
+    assert provider_error(raised, {}).error_class is ErrorClass.TRANSIENT
 
 
 @pytest.mark.parametrize("address", ["someone@example.com", "+8613800138000", "13800138000"])
 def test_an_address_in_an_error_is_not_kept(address: str) -> None:
     error = client_error("MessageRejected", message=f"not verified: <{address}>, in region x")
 
-    text = str(provider_error(error, email.TROUBLES))
+    text = str(provider_error(error, email.ERROR_CLASSES))
 
     assert address not in text
     assert text == "MessageRejected: not verified: <…>, in region x"

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from scheduler.database import notices
-from scheduler.notification.catalogue import reason as reason_text
+from scheduler.database import notifications
+from scheduler.notification.catalogue import reason_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -93,10 +93,10 @@ def commit(cursor: Cursor, work: Work, effective: Sequence[Parsed], new_id: NewI
     """
     _many(cursor, _PROCESSED, _processed_rows(effective, work.now))
     _write_state(cursor, work)
-    notices.write(cursor, work, new_id)
+    notifications.write(cursor, work, new_id)
     _many(cursor, _OUTGOING, _outgoing(work))
     if work.erased_users:
-        notices.erase(cursor, work.erased_users)
+        notifications.erase(cursor, work.erased_users)
 
 
 def _write_state(cursor: Cursor, work: Work) -> None:

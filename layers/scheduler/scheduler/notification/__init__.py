@@ -1,1 +1,1 @@
-"""What users are told: kinds, channels, texts."""
+"""Turns notices into notifications: which channels, which texts."""

@@ -1,8 +1,8 @@
-"""Every text a user reads: ``texts/<locale>.json``, which a translator edits without touching code.
+"""The text catalogue: ``texts/<locale>.json`` holds every text that users read.
 
-Placeholders take a kind behind the colon: ``{amount:money}``, ``{used:duration}`` (seconds),
-``{expires_at:time}`` (UTC), ``{devices:list}`` (the first ten names). A parameter is never read as
-a template.
+A placeholder may name a format: ``{amount:money}``, ``{used:duration}`` (of seconds),
+``{expires_at:time}`` (in UTC), ``{devices:list}`` (the first ten names). Braces in a parameter's
+value are not interpreted.
 """
 
 from __future__ import annotations
@@ -21,55 +21,57 @@ if TYPE_CHECKING:
 
     from scheduler.domain.reasons import ReleaseReason
 
-_TEXTS = Path(__file__).parent / "texts"
-_LISTED: Final = 10
+_FOLDER = Path(__file__).parent / "texts"
+_MAX_LISTED: Final = 10
 
 
-class Text(NamedTuple):
-    """A rendered notification."""
+class NoticeText(NamedTuple):
+    """Title and message of a notification."""
 
     title: str
     message: str
 
 
 def money(amount: Decimal) -> str:
-    """Return ¥100 for whole amounts and ¥150.50 otherwise."""
+    """Return an amount in yuan, with two decimals unless it is whole: ¥100, ¥150.50."""
     cents = amount.quantize(Decimal("0.01"))
     sign = "-" if cents < 0 else ""
     return f"{sign}¥{abs(cents):.0f}" if cents == cents.to_integral() else f"{sign}¥{abs(cents)}"
 
 
-def notice(kind: str, locale: str, params: Mapping[str, Any]) -> Text:
-    """Return title and message of a notification; an unknown locale falls back to zh-CN.
+def notice_text(key: str, locale: str, params: Mapping[str, Any]) -> NoticeText:
+    """Return the text of a `NoticeKind` by its key; an unknown locale falls back to zh-CN.
 
     Raises:
-        KeyError: the catalogue has no such kind, or the text wants a parameter that is missing.
+        KeyError: the catalogue has no such key, or a placeholder has no parameter.
     """
     catalogue = _catalogue(locale)
-    text = catalogue.texts["notice"][kind]
-    return Text(catalogue.render(text["title"], params), catalogue.render(text["message"], params))
+    text = catalogue.texts["notice"][key]
+    return NoticeText(
+        catalogue.render(text["title"], params), catalogue.render(text["message"], params)
+    )
 
 
-def reason(why: ReleaseReason, locale: str = DEFAULT_LOCALE) -> str:
-    """Return the sentence that says why a device was released."""
+def reason_text(reason: ReleaseReason, locale: str = DEFAULT_LOCALE) -> str:
+    """Return the text of a release reason; an unknown locale falls back to zh-CN."""
     catalogue = _catalogue(locale)
-    return catalogue.render(catalogue.texts["reason"][why.text], why.params)
+    return catalogue.render(catalogue.texts["reason"][reason.text], reason.params)
 
 
 class _Part(NamedTuple):
-    """A piece of a template: some words, then perhaps a parameter and how it is written."""
+    """Literal text of a template, followed by a parameter unless ``name`` is None."""
 
-    words: str
+    literal: str
     name: str | None
     write: Callable[[Any], str]
 
 
 class _Catalogue:
-    """The texts of one locale and how its values are written."""
+    """The texts of one locale, and the formats of its placeholders."""
 
     def __init__(self, texts: dict[str, Any]) -> None:
         self.texts = texts
-        self._writers: dict[str | None, Callable[[Any], str]] = {
+        self._formats: dict[str | None, Callable[[Any], str]] = {
             None: str,
             "": str,
             "money": money,
@@ -82,21 +84,24 @@ class _Catalogue:
     def render(self, template: str, params: Mapping[str, Any]) -> str:
         parts = self._parsed.get(template) or self._parse(template)
         return "".join(
-            [words if name is None else words + write(params[name]) for words, name, write in parts]
+            [
+                literal if name is None else literal + write(params[name])
+                for literal, name, write in parts
+            ]
         )
 
     def _parse(self, template: str) -> list[_Part]:
         parts = [
-            _Part(words, name, self._writers[kind])
-            for words, name, kind, _ in Formatter().parse(template)
+            _Part(literal, name, self._formats[format_])
+            for literal, name, format_, _ in Formatter().parse(template)
         ]
         self._parsed[template] = parts
         return parts
 
     def _list(self, names: Sequence[str]) -> str:
         texts = self.texts["list"]
-        shown: str = texts["separator"].join(names[:_LISTED])
-        return shown + texts["more"] if len(names) > _LISTED else shown
+        listed: str = texts["separator"].join(names[:_MAX_LISTED])
+        return listed + texts["more"] if len(names) > _MAX_LISTED else listed
 
     def _duration(self, seconds: int) -> str:
         hours, minutes = seconds // 3600, seconds // 60 % 60
@@ -107,7 +112,7 @@ class _Catalogue:
 
 @cache
 def _catalogue(locale: str) -> _Catalogue:
-    file = _TEXTS / f"{locale}.json"
+    file = _FOLDER / f"{locale}.json"
     if not file.is_file():
         return _catalogue(DEFAULT_LOCALE)
     return _Catalogue(json.loads(file.read_text("utf-8")))

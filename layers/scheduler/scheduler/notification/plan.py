@@ -1,4 +1,4 @@
-"""Which notifications are written for what happened, and on which channels each is sent."""
+"""Which notifications are stored for the notices of a transaction, with which deliveries."""
 
 from __future__ import annotations
 
@@ -15,29 +15,34 @@ if TYPE_CHECKING:
     from scheduler.domain.notices import Channel
 
 DIGEST_ABOVE: Final = 5
-"""An event that takes more devices from one user is told once by e-mail and SMS."""
+"""If one event releases more devices of a user, e-mail and SMS get one digest instead."""
 
 
-class Planned(NamedTuple):
-    """A notification to write, with a delivery for each channel."""
+class PlannedNotice(NamedTuple):
+    """A notice to store as a notification, with one delivery for each of ``channels``."""
 
     notice: Notice
     channels: tuple[Channel, ...]
 
 
-def plan(notices: Iterable[Notice], user: Callable[[str], User]) -> Iterator[Planned]:
-    """Apply each user's choices, and gather the many releases of one event into a digest."""
-    listed = list(notices)
-    gathered = {key: group for key, group in _by_event(listed) if len(group) > DIGEST_ABOVE}
-    for notice in listed:
+def plan(notices: Iterable[Notice], user: Callable[[str], User]) -> Iterator[PlannedNotice]:
+    """Apply each user's channel choices, and combine many releases by one event into a digest.
+
+    Args:
+        notices: what to notify users of.
+        user: returns a user by id.
+    """
+    all_notices = list(notices)
+    groups = {key: group for key, group in _by_event(all_notices) if len(group) > DIGEST_ABOVE}
+    for notice in all_notices:
         wanted = preferences.channels(notice.kind, user(notice.user_id).channel_choices)
-        in_digest = notice.kind is NoticeKind.DEVICE_RELEASED and _event(notice) in gathered
-        yield Planned(notice, _only(wanted, intrusive=False) if in_digest else wanted)
-    for (user_id, _), group in gathered.items():
+        in_digest = notice.kind is NoticeKind.DEVICE_RELEASED and _event(notice) in groups
+        yield PlannedNotice(notice, _only(wanted, intrusive=False) if in_digest else wanted)
+    for (user_id, _), group in groups.items():
         choices = user(user_id).channel_choices
         wanted = preferences.channels(NoticeKind.DEVICE_RELEASED, choices)
-        if once := _only(wanted, intrusive=True):
-            yield Planned(_digest(group), once)
+        if intrusive := _only(wanted, intrusive=True):
+            yield PlannedNotice(_digest(group), intrusive)
 
 
 def _by_event(notices: Iterable[Notice]) -> Iterable[tuple[tuple[str, str], list[Notice]]]:
@@ -61,7 +66,7 @@ def _digest(group: Sequence[Notice]) -> Notice:
     return Notice(
         first.user_id,
         NoticeKind.DEVICES_RELEASED,
-        # An allocation ends once, so this is as unique as the notices it stands for.
+        # An allocation ends once, so its id makes the digest as unique as the single notices.
         f"{NoticeKind.DEVICES_RELEASED.key}:{first.params['allocation'].id}",
         {
             "count": len(group),

@@ -1,9 +1,12 @@
-"""Which channels a notification takes: the contract's, as its user changed them."""
+"""What users may choose: the channels of each notification type, and quiet hours."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, TypeAlias
+from zoneinfo import ZoneInfo
 
 from scheduler.domain.notices import Channel
 
@@ -11,11 +14,11 @@ if TYPE_CHECKING:
     from scheduler.domain.notices import NoticeKind
 
 ChannelChoices: TypeAlias = Mapping[str, Mapping[str, bool]]
-"""By notification type and channel: on or off; what is absent is as the contract says."""
+"""By notification type and channel: on or off; what is missing is as in `NoticeKind`."""
 
 
 def channels(kind: NoticeKind, choices: ChannelChoices) -> tuple[Channel, ...]:
-    """Return the channels of a notification; no choice silences an account-critical one."""
+    """Return the channels of a notification; choices cannot silence an account-critical one."""
     chosen = choices.get(kind.type, {})
     return tuple(
         channel
@@ -23,3 +26,36 @@ def channels(kind: NoticeKind, choices: ChannelChoices) -> tuple[Channel, ...]:
         if chosen.get(channel, channel in kind.channels)
         or (kind.account_critical and channel in kind.channels)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """Hours without e-mail and SMS: from ``start`` until before ``end`` in a time zone.
+
+    They may span midnight. ``zone`` is an IANA name, such as Asia/Shanghai.
+    """
+
+    start: time
+    end: time
+    zone: str
+
+    def end_after(self, now: datetime) -> datetime | None:
+        """Return when the quiet hours that contain ``now`` end, in UTC; None outside of them.
+
+        A zone that was removed from the time zone database counts as no quiet hours.
+        """
+        try:
+            local = now.astimezone(ZoneInfo(self.zone))
+        except (ValueError, OSError, LookupError):  # OSError: the name is a folder of zones
+            return None
+        if not self._contains(local.time()):
+            return None
+        tomorrow = timedelta(days=self.start > self.end and local.time() >= self.start)
+        # fold: when clocks are set back an hour occurs twice; keep the occurrence of now.
+        end = datetime.combine(local.date() + tomorrow, self.end.replace(fold=local.fold))
+        return end.replace(tzinfo=local.tzinfo).astimezone(UTC)
+
+    def _contains(self, clock: time) -> bool:
+        if self.start <= self.end:
+            return self.start <= clock < self.end
+        return clock >= self.start or clock < self.end

@@ -1,4 +1,4 @@
-"""From a notice to what is stored and sent: title, message and data in the user's language."""
+"""Renders a notice in the user's language: title, message and data."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ _camel: Final = cache(to_camel)
 _encode: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
-class Rendered(NamedTuple):
-    """A notification as stored; ``data`` is JSON."""
+class RenderedNotice(NamedTuple):
+    """The columns of a stored notification; ``data`` is JSON for programs."""
 
     title: str
     message: str
     data: str
 
 
-def render(notice: Notice, locale: str) -> Rendered:
-    """Write a notice in a locale."""
+def render(notice: Notice, locale: str) -> RenderedNotice:
+    """Return a notice in a locale; an unknown locale falls back to zh-CN."""
     texts = {
-        name: catalogue.reason(value, locale) if isinstance(value, ReleaseReason) else value
+        name: catalogue.reason_text(value, locale) if isinstance(value, ReleaseReason) else value
         for name, value in notice.params.items()
     }
-    title, message = catalogue.notice(notice.kind.key, locale, texts)
-    return Rendered(title, message, _encode(dict(_data(notice.params, texts))))
+    title, message = catalogue.notice_text(notice.kind.key, locale, texts)
+    return RenderedNotice(title, message, _encode(dict(_data(notice.params, texts))))
 
 
 def _data(params: Mapping[str, Any], texts: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -1,1 +1,1 @@
-"""What was committed and waits to be told: deliveries to users, events to other services."""
+"""The transactional outbox: deliveries to users and events for other services."""

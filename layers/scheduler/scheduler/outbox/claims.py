@@ -1,9 +1,9 @@
-"""Takes due deliveries for one dispatcher, and records what became of them.
+"""Claims due deliveries for one dispatcher and records their results.
 
-A claim is committed before anything is sent, and outlives whoever holds it: two dispatchers never
-send the same delivery at once, and the claims of one that was killed end by themselves.
-A hundred deliveries cost three statements to claim; results are recorded as many at a time as there
-are.
+A claim is committed before anything is sent and lasts longer than sending can take, so two
+dispatchers never send the same delivery at once, and the claims of a killed dispatcher expire.
+Claiming up to a hundred deliveries takes three statements; recording any number of results takes
+one.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from time import sleep
 from typing import TYPE_CHECKING, Any, Final
 
 from scheduler.database.times import to_sql
-from scheduler.notification.quiet_hours import QuietHours
-from scheduler.outbox.delivery import Delivery, Fate, Recipient, Result
+from scheduler.notification.preferences import QuietHours
+from scheduler.outbox.delivery import Delivery, DeliveryOutcome, DeliveryResult, Recipient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -26,29 +26,29 @@ if TYPE_CHECKING:
     from scheduler.database.connection import Database
     from scheduler.domain.notices import Channel
 
-_TOLERANCE: Final = timedelta(seconds=1)
-"""Who wrote the delivery may have a clock ahead of ours; its nudge must find it due."""
+_CLOCK_SKEW: Final = timedelta(seconds=1)
+"""The writer's clock may be ahead of ours; the nudge that follows must find its delivery due."""
 
-_DUE: Final = """
+_SELECT_DUE: Final = """
     SELECT id FROM notification_deliveries
     WHERE status = 'pending' AND channel = %s AND next_attempt_at <= %s
         AND (claimed_until IS NULL OR claimed_until <= %s)
     ORDER BY next_attempt_at, id LIMIT %s FOR UPDATE SKIP LOCKED
 """
-# A locking scan locks the row behind its range as well: the first of the next channel, which that
-# channel's dispatcher then skips. So finding nothing means nothing only if a plain read agrees.
-_LEFT: Final = """
+# A locking scan also locks the row behind its range: the first due row of the next channel, which
+# the scan of that channel then skips. So an empty scan is checked with a plain read.
+_ANY_DUE: Final = """
     SELECT 1 FROM notification_deliveries
     WHERE status = 'pending' AND channel = %s AND next_attempt_at <= %s
         AND (claimed_until IS NULL OR claimed_until <= %s)
     LIMIT 1
 """
-_TRIES: Final = 20
-_PAUSE: Final = 0.005
-_CLAIM: Final = """
+_MAX_RESCANS: Final = 20
+_RESCAN_DELAY_SECONDS: Final = 0.005
+_SET_CLAIM: Final = """
     UPDATE notification_deliveries SET claimed_until = %s WHERE id IN %s
 """
-_CONTENTS: Final = """
+_LOAD_CLAIMED: Final = """
     SELECT d.id, d.attempts, n.id, n.type, n.title, n.message, n.data, n.created_at, n.urgent,
            n.user_id, u.email, u.phone, u.locale, p.quiet_from, p.quiet_until, p.time_zone
     FROM notification_deliveries d
@@ -57,9 +57,9 @@ _CONTENTS: Final = """
     LEFT JOIN notification_preferences p ON p.user_id = n.user_id
     WHERE d.id IN %s ORDER BY d.id
 """
-# Only under its own claim, and only what is still pending: somebody may have taken over, and a
-# deleted user's deliveries were erased meanwhile.
-_RECORD: Final = """
+# Only while the claim holds and the delivery is pending: another dispatcher may have claimed it
+# since, and the deliveries of a deleted user are erased.
+_RECORD_RESULTS: Final = """
     UPDATE JSON_TABLE(%s, '$[*]' COLUMNS (
             id              BIGINT UNSIGNED PATH '$.id',
             claimed_until   DATETIME(6)     PATH '$.claimed_until',
@@ -77,17 +77,17 @@ _RECORD: Final = """
         d.provider_message_id = r.provider_id, d.sent_at = r.sent_at
     WHERE d.status = 'pending' AND d.claimed_until = r.claimed_until
 """
-_RELEASE: Final = """
+_RELEASE_CLAIMS: Final = """
     UPDATE notification_deliveries SET claimed_until = NULL
     WHERE id IN %s AND status = 'pending' AND claimed_until = %s
 """
 
-_FINAL: Final = {Fate.SENT, Fate.SKIPPED, Fate.FAILED}
-_TRIED: Final = {Fate.SENT, Fate.FAILED, Fate.RETRIED}
+_FINAL: Final = {DeliveryOutcome.SENT, DeliveryOutcome.SKIPPED, DeliveryOutcome.FAILED}
+_ATTEMPTED: Final = {DeliveryOutcome.SENT, DeliveryOutcome.FAILED, DeliveryOutcome.RETRIED}
 
 
 class Claims:
-    """The due deliveries of one channel. Uses its database alone, from one thread at a time."""
+    """The due deliveries of one channel. Not thread-safe, and nothing else may use its database."""
 
     def __init__(self, database: Database, channel: Channel, clock: Callable[[], datetime]) -> None:
         self._database = database
@@ -99,64 +99,65 @@ class Claims:
         """Claim up to ``limit`` due deliveries, the longest due first.
 
         Args:
-            limit: how many at most.
-            lease: how long nobody else takes them; longer than sending can last.
+            limit: maximum number of deliveries.
+            lease: how long other dispatchers leave them alone; longer than sending can take.
 
         Raises:
-            DatabaseUnavailableError: the database is away; nothing is claimed, or for one lease.
+            DatabaseUnavailableError: claims that were nevertheless committed expire after
+                ``lease``.
         """
         now = self._clock()
         until = now + lease
-        if self._found_nothing and not self._left(now):
+        if self._found_nothing and not self._any_due(now):
             return []
 
         def claim(cursor: Cursor) -> Sequence[tuple[Any, ...]]:
-            cursor.execute(_DUE, (self._channel, now + _TOLERANCE, now, limit))
+            cursor.execute(_SELECT_DUE, (self._channel, now + _CLOCK_SKEW, now, limit))
             if not (ids := tuple(id_ for (id_,) in cursor.fetchall())):
                 return ()
-            cursor.execute(_CLAIM, (until, ids))
-            return _contents(cursor, ids)
+            cursor.execute(_SET_CLAIM, (until, ids))
+            return _load_claimed(cursor, ids)
 
         rows = self._database.run(claim)
-        for _ in range(_TRIES):
-            if rows or not self._left(now):
+        for _ in range(_MAX_RESCANS):
+            if rows or not self._any_due(now):
                 break
-            sleep(_PAUSE)
+            sleep(_RESCAN_DELAY_SECONDS)
             rows = self._database.run(claim)
         self._found_nothing = not rows
         return [_delivery(row, self._channel, until) for row in rows]
 
-    def _left(self, now: datetime) -> bool:
+    def _any_due(self, now: datetime) -> bool:
         with self._database.transaction() as cursor:
-            return bool(cursor.execute(_LEFT, (self._channel, now + _TOLERANCE, now)))
+            return bool(cursor.execute(_ANY_DUE, (self._channel, now + _CLOCK_SKEW, now)))
 
-    def record(self, results: Iterable[Result]) -> None:
-        """Write results down, all in one statement and commit.
+    def record(self, results: Iterable[DeliveryResult]) -> None:
+        """Record results, all in one statement and one transaction.
 
         Raises:
-            DatabaseUnavailableError: the database is away; what was sent will be sent again when
-                its claim has ended, unless recording succeeds until then.
+            DatabaseUnavailableError: sent deliveries are sent again when their claims expire,
+                unless a repeated call succeeds before.
         """
         now = self._clock()
         rows = sorted((_row(result, now) for result in results), key=lambda row: row["id"])
-        self._run(_RECORD, json.dumps(rows))
+        self._run(_RECORD_RESULTS, json.dumps(rows))
 
     def release(self, deliveries: Sequence[Delivery]) -> None:
-        """Give back what was not tried: it is as due as before.
+        """Release the claims of deliveries that were not attempted; they are due as before.
 
         Raises:
-            DatabaseUnavailableError: the database is away; the claims end by themselves.
+            DatabaseUnavailableError: the claims expire later.
         """
         for claimed_until in {delivery.claimed_until for delivery in deliveries}:
             ids = tuple(d.id for d in deliveries if d.claimed_until == claimed_until)
-            self._run(_RELEASE, ids, claimed_until)
+            self._run(_RELEASE_CLAIMS, ids, claimed_until)
 
     def _run(self, statement: str, *parameters: object) -> None:
         self._database.run(lambda cursor: cursor.execute(statement, parameters))
 
 
-def _contents(cursor: Cursor, ids: tuple[int, ...]) -> Sequence[tuple[Any, ...]]:
-    cursor.execute(_CONTENTS, (ids,))
+def _load_claimed(cursor: Cursor, ids: tuple[int, ...]) -> Sequence[tuple[Any, ...]]:
+    cursor.execute(_LOAD_CLAIMED, (ids,))
     return cursor.fetchall()
 
 
@@ -188,20 +189,20 @@ def _quiet_hours(
 
 
 def _clock_time(since_midnight: timedelta) -> time:
-    # The driver's notion of a TIME.
+    # PyMySQL returns TIME columns as timedelta.
     hours, seconds = divmod(since_midnight.seconds, 3600)
     return time(hours, *divmod(seconds, 60))
 
 
-def _row(result: Result, now: datetime) -> dict[str, Any]:
-    delivery, fate = result.delivery, result.fate
+def _row(result: DeliveryResult, now: datetime) -> dict[str, Any]:
+    delivery, outcome = result.delivery, result.outcome
     return {
         "id": delivery.id,
         "claimed_until": to_sql(delivery.claimed_until),
-        "status": fate if fate in _FINAL else "pending",
-        "attempts": delivery.attempts + (fate in _TRIED),
+        "status": outcome if outcome in _FINAL else "pending",
+        "attempts": delivery.attempts + (outcome in _ATTEMPTED),
         "next_attempt_at": to_sql(result.due_at) if result.due_at else None,
         "last_error": result.detail or None,
         "provider_id": result.provider_message_id,
-        "sent_at": to_sql(now) if fate is Fate.SENT else None,
+        "sent_at": to_sql(now) if outcome is DeliveryOutcome.SENT else None,
     }

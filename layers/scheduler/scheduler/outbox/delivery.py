@@ -1,4 +1,4 @@
-"""A notification on its way over one channel, and what can become of it."""
+"""A notification to be sent over one channel, and the result of an attempt."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from scheduler.domain.notices import Channel
-    from scheduler.notification.quiet_hours import QuietHours
+    from scheduler.notification.preferences import QuietHours
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Whom it is for, as far as known; ``quiet_hours`` only if the user set some."""
+    """The recipient; unknown fields are None, ``quiet_hours`` also if none are set."""
 
     user_id: str
     email: str | None = None
@@ -28,7 +28,7 @@ class Recipient:
 class Delivery:
     """A claimed delivery with its notification; times in UTC, ``data`` is JSON as stored.
 
-    ``claimed_until`` names the claim: a result is recorded only under the claim it was sent under.
+    ``claimed_until`` identifies the claim: a result is recorded only if the claim still holds.
     """
 
     id: int
@@ -45,27 +45,30 @@ class Delivery:
     recipient: Recipient
 
 
-class Fate(StrEnum):
-    """What became of a delivery; the value is its label in metrics."""
+class DeliveryOutcome(StrEnum):
+    """The outcome of an attempt; the value is its label in metrics."""
 
     SENT = "sent"
     SKIPPED = "skipped"
+    """The recipient has no address on this channel, or is not connected."""
     FAILED = "failed"
+    """It is not tried again."""
     RETRIED = "retried"
-    """It failed and is tried again."""
+    """The attempt failed; it is tried again."""
     POSTPONED = "postponed"
-    """It was not tried, for a reason that passes: quiet hours, a provider that wants a pause."""
+    """It was not attempted (quiet hours, throttling) and is tried later."""
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """The end of an attempt.
+class DeliveryResult:
+    """The outcome of a delivery, as it is recorded.
 
-    ``due_at`` is when to try again, for those that go on; ``detail`` is why, free of addresses.
+    ``due_at`` is the time of the next attempt if there is one; ``detail`` is the reason and
+    contains no addresses.
     """
 
     delivery: Delivery
-    fate: Fate
+    outcome: DeliveryOutcome
     detail: str = ""
     provider_message_id: str | None = None
     due_at: datetime | None = None

@@ -1,1 +1,1 @@
-"""The WebSocket: who may connect, who is connected, where a reconnecting client left off."""
+"""The WebSocket: tickets, connections, and the messages of both sides."""

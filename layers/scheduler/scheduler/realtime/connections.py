@@ -1,12 +1,11 @@
-"""Open WebSockets in DynamoDB.
+"""The WebSocket connections of users, in DynamoDB.
 
 The item of a connection::
 
     connection_id, owner, expires_at, user_id, asked_at
 
-``user_id`` is what the index is made of. It is set when the connection is open, not before: API
-Gateway answers 410 to frames for a connection whose handshake still goes on, and whoever sends
-frames takes that for a connection that is gone.
+``user_id`` is the key of the index by user. It is set when the handshake has completed, not before:
+until then API Gateway answers frames with 410 Gone, and a sender that gets 410 deletes the item.
 """
 
 from __future__ import annotations
@@ -21,17 +20,18 @@ if TYPE_CHECKING:
 
     from types_boto3_dynamodb import DynamoDBClient
 
-LONGEST: Final = timedelta(hours=2)
-"""API Gateway ends every connection after that time."""
+MAX_CONNECTION_AGE: Final = timedelta(hours=2)
+"""API Gateway closes every WebSocket after two hours:
+https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html"""
 
-_REFUSED: Final = "ConditionalCheckFailedException"
+_CONDITION_FAILED: Final = "ConditionalCheckFailedException"
 _USER_INDEX: Final = "user_id"
 
 
 class Connections:
-    """The table of connections; may be used by several threads at once.
+    """The table of connections. Thread-safe.
 
-    Each method raises botocore's ``BotoCoreError`` or ``ClientError`` if DynamoDB is away.
+    Every method raises botocore's ``BotoCoreError`` or ``ClientError`` if DynamoDB is unavailable.
     """
 
     def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
@@ -39,27 +39,27 @@ class Connections:
         self._table = table
 
     def add(self, connection_id: str, user_id: str, now: datetime) -> None:
-        """Note whose a connection is that is about to open."""
+        """Store a connection whose handshake has begun; it is not yet in the index by user."""
         self._dynamodb.put_item(
             TableName=self._table,
             Item={
                 "connection_id": {"S": connection_id},
                 "owner": {"S": user_id},
-                "expires_at": {"N": str(_seconds(now + LONGEST))},
+                "expires_at": {"N": str(_seconds(now + MAX_CONNECTION_AGE))},
             },
         )
 
     def owner(self, connection_id: str) -> str | None:
-        """Return whose a connection is; None when it has ended."""
+        """Return the user of a connection; None if it has ended."""
         key = {"connection_id": {"S": connection_id}}
         answer = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         item = answer.get("Item")
         return item["owner"]["S"] if item else None
 
-    def show(self, connection_id: str) -> bool:
-        """Let an open connection receive its user's notifications; return whether it still exists.
+    def activate(self, connection_id: str) -> bool:
+        """Add an open connection to the index by user, so that it receives frames.
 
-        One that ended meanwhile stays away.
+        Returns False if the connection has ended meanwhile.
         """
         try:
             self._dynamodb.update_item(
@@ -70,13 +70,16 @@ class Connections:
                 ExpressionAttributeNames={"#owner": "owner"},  # a reserved word
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] == _REFUSED:
+            if error.response["Error"]["Code"] == _CONDITION_FAILED:
                 return False
             raise
         return True
 
-    def may_ask(self, connection_id: str, now: datetime, pause: timedelta) -> bool:
-        """Note that a client asks for what it missed, unless it did so less than a pause ago."""
+    def allow_replay(self, connection_id: str, now: datetime, min_interval: timedelta) -> bool:
+        """Return whether a client may have notifications replayed, and store the time if so.
+
+        False if the last replay was less than ``min_interval`` ago, or the connection has ended.
+        """
         try:
             self._dynamodb.update_item(
                 TableName=self._table,
@@ -86,35 +89,35 @@ class Connections:
                 " AND (attribute_not_exists(asked_at) OR asked_at <= :before)",
                 ExpressionAttributeValues={
                     ":now": {"N": str(now.timestamp())},
-                    ":before": {"N": str((now - pause).timestamp())},
+                    ":before": {"N": str((now - min_interval).timestamp())},
                 },
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] == _REFUSED:
+            if error.response["Error"]["Code"] == _CONDITION_FAILED:
                 return False
             raise
         return True
 
-    def is_shown(self, connection_id: str, user_id: str) -> bool:
-        """Tell whether whoever looks for a user's connections finds this one.
+    def is_active(self, connection_id: str, user_id: str) -> bool:
+        """Return whether the index by user contains a connection.
 
-        The index follows the table after a moment (eventual consistency).
+        The index is eventually consistent: it follows `activate` after a moment.
         """
-        return connection_id in self._shown(user_id, expiring_after=0)
+        return connection_id in self._active(user_id, expiring_after=0)
 
     def of_user(self, user_id: str, now: datetime) -> list[str]:
-        """Return the ids of a user's open connections; an expired one counts as absent.
+        """Return the ids of a user's active connections.
 
-        DynamoDB deletes expired items days late.
+        Expired items are left out: DynamoDB deletes them up to a few days late.
         """
-        return self._shown(user_id, expiring_after=_seconds(now))
+        return self._active(user_id, expiring_after=_seconds(now))
 
     def remove(self, connection_id: str) -> None:
-        """Forget a connection that has ended."""
+        """Delete a connection that has ended."""
         key = {"connection_id": {"S": connection_id}}
         self._dynamodb.delete_item(TableName=self._table, Key=key)
 
-    def _shown(self, user_id: str, *, expiring_after: int) -> list[str]:
+    def _active(self, user_id: str, *, expiring_after: int) -> list[str]:
         answer = self._dynamodb.query(
             TableName=self._table,
             IndexName=_USER_INDEX,

@@ -4,7 +4,7 @@ The item of a ticket::
 
     ticket, user_id, issued_at, expires_at
 
-DynamoDB deletes expired items days late, so it is the condition that refuses them.
+DynamoDB deletes expired items up to a few days late, so redeeming checks ``expires_at`` itself.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from botocore.exceptions import ClientError
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
-LIFETIME: Final = timedelta(seconds=60)
+TICKET_LIFETIME: Final = timedelta(seconds=60)
 
 _BYTES: Final = 32
 _LENGTH: Final = len(secrets.token_urlsafe(_BYTES))
-_REFUSED: Final = "ConditionalCheckFailedException"
+_CONDITION_FAILED: Final = "ConditionalCheckFailedException"
 
 
 class Ticket(NamedTuple):
-    """A ticket that was just issued."""
+    """A new ticket; ``secret`` is what the client presents."""
 
     secret: str
     expires_at: datetime
 
 
-class Admission(NamedTuple):
-    """Whom a ticket lets in, and since when he has been on his way."""
+class RedeemedTicket(NamedTuple):
+    """The user of a ticket, and when it was issued."""
 
     user_id: str
     issued_at: datetime
 
 
 class Tickets:
-    """The table of tickets; may be used by several threads at once."""
+    """The table of tickets. Thread-safe."""
 
     def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
         self._dynamodb = dynamodb
@@ -50,10 +50,10 @@ class Tickets:
         """Return a new ticket for a user.
 
         Raises:
-            botocore.exceptions.BotoCoreError, ClientError: DynamoDB did not take it.
+            botocore.exceptions.BotoCoreError, ClientError: DynamoDB did not store it.
         """
-        # TTL counts in whole seconds; rounded up, a ticket never lives shorter than it says.
-        expires_at = (now + LIFETIME).replace(microsecond=0) + timedelta(seconds=1)
+        # TTL has whole seconds; rounding up keeps a ticket valid for at least its lifetime.
+        expires_at = (now + TICKET_LIFETIME).replace(microsecond=0) + timedelta(seconds=1)
         ticket = Ticket(secrets.token_urlsafe(_BYTES), expires_at)
         self._dynamodb.put_item(
             TableName=self._table,
@@ -66,16 +66,16 @@ class Tickets:
         )
         return ticket
 
-    def consume(self, secret: str, now: datetime) -> Admission | None:
-        """Take a ticket out of the world; None if it is unknown, used or expired.
+    def redeem(self, secret: str, now: datetime) -> RedeemedTicket | None:
+        """Redeem a ticket; it cannot be used again. None if it is unknown, used or expired.
 
-        Of two who come with the same ticket one gets it: the deletion itself decides.
+        A conditional delete decides, so of concurrent calls with the same ticket one succeeds.
 
         Raises:
-            botocore.exceptions.BotoCoreError, ClientError: DynamoDB is away; whether the ticket
-                is used up is not known.
+            botocore.exceptions.BotoCoreError, ClientError: DynamoDB is unavailable; the ticket may
+                or may not be used.
         """
-        if len(secret) != _LENGTH:  # DynamoDB has limits of its own for keys
+        if len(secret) != _LENGTH:  # DynamoDB rejects keys that are empty or too long
             return None
         try:
             answer = self._dynamodb.delete_item(
@@ -86,8 +86,8 @@ class Tickets:
                 ReturnValues="ALL_OLD",
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] == _REFUSED:
+            if error.response["Error"]["Code"] == _CONDITION_FAILED:
                 return None
             raise
         item = answer["Attributes"]
-        return Admission(item["user_id"]["S"], datetime.fromisoformat(item["issued_at"]["S"]))
+        return RedeemedTicket(item["user_id"]["S"], datetime.fromisoformat(item["issued_at"]["S"]))

@@ -1,8 +1,9 @@
-"""Tells other services what was committed: ``device.allocated``, ``device.released``.
+"""Publishes events for other services: devices allocated, extended, released.
 
-At least once, and in order per device: whoever changes who holds a device has locked its row until
-the commit, so a device's events get their ids in the order in which they become visible; and they
-are published in the order of ids, by one publisher at a time. An event may be repeated, by its id.
+Each event is published at least once, and the events of a device in order. A transaction that
+changes a device's holder keeps the device's row locked until its commit, so the ids of its events
+rise in the order of commits; and one publisher at a time publishes in the order of ids. An event
+that is published again has the same message id.
 """
 
 from __future__ import annotations
@@ -20,22 +21,23 @@ if TYPE_CHECKING:
     from scheduler.database.connection import Database
     from scheduler.messaging.publisher import Publisher
 
-AT_ONCE: Final = 500
+BATCH_SIZE: Final = 500
+"""Maximum number of events in one publish."""
 
-_UNPUBLISHED: Final = """
+_SELECT_UNPUBLISHED: Final = """
     SELECT id, routing_key, body, created_at FROM outgoing_events
     WHERE published_at IS NULL ORDER BY id LIMIT %s
 """
-_PUBLISHED: Final = """
+_MARK_PUBLISHED: Final = """
     UPDATE outgoing_events SET published_at = %s WHERE id IN %s
 """
-# Names of locks are shared by all databases of a server, and no longer than 64 characters.
-_LOCK: Final = "SELECT GET_LOCK(CONCAT('outgoing-events.', MD5(DATABASE())), 0)"
-_UNLOCK: Final = "SELECT RELEASE_LOCK(CONCAT('outgoing-events.', MD5(DATABASE())))"
+# Lock names are global to a server and have at most 64 characters, hence the hash.
+_GET_LOCK: Final = "SELECT GET_LOCK(CONCAT('outgoing-events.', MD5(DATABASE())), 0)"
+_RELEASE_LOCK: Final = "SELECT RELEASE_LOCK(CONCAT('outgoing-events.', MD5(DATABASE())))"
 
 
 class OutgoingEvents:
-    """The events that wait to be published. Uses its database and publisher alone."""
+    """The unpublished events. Not thread-safe; nothing else may use its database and publisher."""
 
     def __init__(
         self, database: Database, publisher: Publisher, clock: Callable[[], datetime]
@@ -45,39 +47,39 @@ class OutgoingEvents:
         self._clock = clock
 
     def publish_next(self) -> int:
-        """Publish the oldest events, up to 500, and return how many.
+        """Publish the oldest events, up to `BATCH_SIZE`, and return how many.
 
-        0 says that none is left, or that somebody else is publishing.
+        Returns 0 if there are none, or while another process publishes.
 
         Raises:
-            BrokerUnavailableError: the broker is away; the events wait.
-            DatabaseUnavailableError: the database is away; what was published is published again.
+            BrokerUnavailableError: the events stay unpublished.
+            DatabaseUnavailableError: events that were already published are published again.
         """
         if not self._unpublished(limit=1):
             return 0
-        with self._alone() as alone:
-            rows = self._unpublished(AT_ONCE) if alone else ()
+        with self._publisher_lock() as locked:
+            rows = self._unpublished(BATCH_SIZE) if locked else ()
             if rows:
                 self._publisher.publish([_outbound(*row) for row in rows])
                 self._mark_published([id_ for id_, *_ in rows])
         return len(rows)
 
     @contextmanager
-    def _alone(self) -> Iterator[bool]:
-        # The lock ends with its connection. Should that happen while its holder publishes, two may
-        # publish the same events, each in order: repeated, but for the first time still in order.
-        alone = self._run(_LOCK) == ((1,),)
+    def _publisher_lock(self) -> Iterator[bool]:
+        # The server releases the lock if its connection ends. If the holder is publishing at that
+        # moment, two may publish the same events: repeated, but each first copy is still in order.
+        locked = self._run(_GET_LOCK) == ((1,),)
         try:
-            yield alone
+            yield locked
         finally:
-            if alone:
-                self._run(_UNLOCK)
+            if locked:
+                self._run(_RELEASE_LOCK)
 
     def _unpublished(self, limit: int) -> Sequence[tuple[Any, ...]]:
-        return self._run(_UNPUBLISHED, limit)
+        return self._run(_SELECT_UNPUBLISHED, limit)
 
     def _mark_published(self, ids: Sequence[int]) -> None:
-        self._run(_PUBLISHED, self._clock(), tuple(ids))
+        self._run(_MARK_PUBLISHED, self._clock(), tuple(ids))
 
     def _run(self, statement: str, *parameters: object) -> Sequence[tuple[Any, ...]]:
         with self._database.transaction() as cursor:

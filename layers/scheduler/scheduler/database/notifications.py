@@ -1,4 +1,4 @@
-"""Writes what users are told in the transaction of its cause, and forgets it with the user."""
+"""Writes notifications in the transaction of their cause, and erases those of deleted users."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from scheduler.domain.work import Work
     from scheduler.ids import NewId
 
-_NOTIFICATIONS: Final = """
+_INSERT_NOTIFICATIONS: Final = """
     INSERT INTO notifications
         (id, user_id, type, title, message, data, dedupe_key, urgent, created_at)
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
-_DELIVERIES: Final = """
+_INSERT_DELIVERIES: Final = """
     INSERT INTO notification_deliveries (notification_id, channel, next_attempt_at)
     VALUES (%s, %s, %s)
 """
-# What was skipped or failed was not sent either, and would stay readable until the purge.
-# A dispatcher that is sending one of these records its result only while it is pending, so
-# nothing of it comes back. The plan is given: an UPDATE locks what it walks over, and from the
-# user that is little, from everything pending it is the dispatcher's work.
+# Skipped and failed deliveries were not sent either, and their texts would stay until the purge.
+# A dispatcher that is sending one of these records its result only while the row is pending, so it
+# cannot undo this. The query plan is forced because an UPDATE locks every row that it reads: from
+# the user's notifications these are few, from the pending deliveries it would block the dispatcher.
 _ERASE_UNSENT: Final = """
     UPDATE notifications n FORCE INDEX (inbox)
     STRAIGHT_JOIN notification_deliveries d ON d.notification_id = n.id
@@ -41,7 +41,7 @@ _ERASE_PREFERENCES: Final = """
 
 
 def write(cursor: Cursor, work: Work, new_id: NewId) -> None:
-    """Insert every notification of a batch with its deliveries, due at once."""
+    """Insert the notifications of a batch and their deliveries, due immediately."""
     now = work.now
     notifications, deliveries = [], []
     for notice, channels in plan(work.notices.values(), work.user):
@@ -60,12 +60,12 @@ def write(cursor: Cursor, work: Work, new_id: NewId) -> None:
         )
         deliveries += [(id_, channel, now) for channel in channels]
     if notifications:
-        cursor.executemany(_NOTIFICATIONS, notifications)
+        cursor.executemany(_INSERT_NOTIFICATIONS, notifications)
     if deliveries:
-        cursor.executemany(_DELIVERIES, deliveries)
+        cursor.executemany(_INSERT_DELIVERIES, deliveries)
 
 
 def erase(cursor: Cursor, users: Collection[str]) -> None:
-    """Forget what was not yet sent to deleted users, and how they wanted to be told."""
+    """Erase the unsent notifications and the preferences of deleted users."""
     cursor.execute(_ERASE_UNSENT, (tuple(users),))
     cursor.execute(_ERASE_PREFERENCES, (tuple(users),))
