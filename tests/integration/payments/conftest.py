@@ -1,4 +1,4 @@
-"""The counter of failed payments on DynamoDB, and the one in memory that other tests use."""
+"""The counter of failed payments on DynamoDB, and the fake that other tests use."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -22,8 +22,8 @@ TABLE = function_variable("PAYMENT_FAILURES_TABLE")
 TTL = timedelta(days=7)
 
 
-class Readable(Protocol):
-    """A counter of failed payments that can be asked."""
+class ReadableCounter(Protocol):
+    """A counter of failed payments whose counts can be read."""
 
     def count(self, user_id: str, message_id: str, at: datetime, now: datetime) -> int | None: ...
     def count_together(
@@ -33,8 +33,8 @@ class Readable(Protocol):
     def current(self, user_id: str, now: datetime) -> int: ...
 
 
-class Watched:
-    """A client that notes its calls, and lets something happen just before one."""
+class WatchedClient:
+    """A client that records its calls and runs a function just before a given one."""
 
     def __init__(self, client: Any, **before: Callable[[], object]) -> None:  # noqa: ANN401 - a client, or what acts as one
         self.calls: list[str] = []
@@ -51,7 +51,7 @@ class Watched:
 
 
 def counter_with(client: Any) -> PaymentFailures:  # noqa: ANN401 - a client, or what acts as one
-    """Return the product's counter on a client."""
+    """Return the real counter on a client."""
     return PaymentFailures(FailureTable(client, TABLE), TTL)
 
 
@@ -69,15 +69,15 @@ def client(_client: "DynamoDBClient", aws_url: str) -> "DynamoDBClient":
 
 @pytest.fixture
 def dynamodb(client: "DynamoDBClient") -> PaymentFailures:
-    """The product's counter on an empty table."""
+    """The real counter on an empty table."""
     return counter_with(client)
 
 
 @pytest.fixture(params=["dynamodb", "in memory"])
-def counter(request: pytest.FixtureRequest) -> Readable:
-    """Both counters in turn: one suite describes them."""
+def counter(request: pytest.FixtureRequest) -> ReadableCounter:
+    """Each of the two counters in turn."""
     if request.param == "dynamodb":
-        return cast("Readable", request.getfixturevalue("dynamodb"))
+        return cast("ReadableCounter", request.getfixturevalue("dynamodb"))
     return FakeCounter()
 
 

@@ -1,4 +1,4 @@
-"""Counts and releases live in different databases: what a crash between the two leaves behind."""
+"""Crashes between the count (DynamoDB) and the release (MariaDB)."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,11 +16,11 @@ from tests.support.world import MINUTE, NOW, held, user, world
 
 
 class Crash(BaseException):
-    """The process dies: no handler of the product may catch it."""
+    """The process dies; a BaseException, because no `except Exception` may catch it."""
 
 
 class CrashingAfter:
-    """A counter whose process dies when it has written a number of times."""
+    """A counter whose process dies after a number of writes."""
 
     def __init__(self, counter: PaymentFailures, writes: int) -> None:
         self._counter = counter
@@ -54,7 +54,7 @@ def crash(store: Store, url: str, counter: Any, *sent: Message) -> None:  # noqa
 
 
 def redeliver(url: str, counter: PaymentFailures, *sent: Message) -> None:
-    """Give the batch to a new process."""
+    """Deliver the batch to a new process."""
     with Functions(url, counter=counter) as functions:
         assert functions.handle(*sent) == {"success": len(sent)}
 
@@ -63,7 +63,7 @@ def types(store: Store) -> list[str]:
     return sorted(row.type for row in store.state()["notifications"])
 
 
-def test_after_a_crash_the_release_is_made_and_nothing_counted_again(
+def test_redelivery_after_a_crash_releases_without_counting_again(
     dynamodb: PaymentFailures, store: Store, database_url: str
 ) -> None:
     store.seed(world(held("d1"), held("d2")))
@@ -83,7 +83,7 @@ def test_after_a_crash_the_release_is_made_and_nothing_counted_again(
 
 
 @pytest.mark.parametrize("writes", [1, 2, 3])
-def test_after_a_crash_within_a_batch_the_user_is_warned_twice_and_stopped_once(
+def test_crash_within_a_batch_does_not_change_the_notifications(
     writes: int, dynamodb: PaymentFailures, store: Store, database_url: str
 ) -> None:
     store.seed(world(held("d1")))
@@ -101,7 +101,7 @@ def test_after_a_crash_within_a_batch_the_user_is_warned_twice_and_stopped_once(
     ]
 
 
-def test_after_a_crash_users_counted_together_are_told_what_they_would_have_been_told(
+def test_crash_after_counting_together_does_not_change_the_notifications(
     dynamodb: PaymentFailures, store: Store, database_url: str
 ) -> None:
     users = [f"u{n}" for n in range(10)]
@@ -117,7 +117,7 @@ def test_after_a_crash_users_counted_together_are_told_what_they_would_have_been
     assert types(store) == 9 * ["billing_alert"] + ["service_suspended"]
 
 
-def test_after_a_crash_a_reset_is_made_once_and_spares_what_failed_since(
+def test_redelivered_reset_keeps_later_failures(
     dynamodb: PaymentFailures, store: Store, database_url: str
 ) -> None:
     dynamodb.count("u1", "before", NOW - MINUTE, NOW)
@@ -131,7 +131,7 @@ def test_after_a_crash_a_reset_is_made_once_and_spares_what_failed_since(
     assert types(store) == ["billing_alert"]
 
 
-def test_a_payment_outdated_by_another_of_its_batch_resets_nothing(
+def test_payment_outdated_within_its_batch_resets_nothing(
     dynamodb: PaymentFailures, database_url: str
 ) -> None:
     dynamodb.count("u1", "between", NOW - MINUTE, NOW)
@@ -144,7 +144,7 @@ def test_a_payment_outdated_by_another_of_its_batch_resets_nothing(
     assert dynamodb.current("u1", NOW) == 1
 
 
-def test_a_duplicate_is_not_even_asked_about(
+def test_duplicate_does_not_reach_the_counter(
     dynamodb: PaymentFailures, store: Store, database_url: str
 ) -> None:
     sent = message("billing.payment_failed")
@@ -157,7 +157,7 @@ def test_a_duplicate_is_not_even_asked_about(
     assert types(store) == ["billing_alert"]
 
 
-def test_a_deleted_user_is_not_counted(
+def test_failure_of_a_deleted_user_is_not_counted(
     dynamodb: PaymentFailures, store: Store, database_url: str
 ) -> None:
     with Functions(database_url, counter=dynamodb) as functions:

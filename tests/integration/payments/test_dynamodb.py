@@ -1,4 +1,4 @@
-"""The counter on DynamoDB: the item it keeps, writers at the same time, and when it is away."""
+"""The counter on DynamoDB: its item, concurrent writers, and errors."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ def item(counter: PaymentFailures) -> dict[str, Any]:
     return counter._table.get("u1")
 
 
-def test_the_item_is_that_of_the_contract(dynamodb: PaymentFailures) -> None:
+def test_item_has_the_documented_attributes(dynamodb: PaymentFailures) -> None:
     dynamodb.count("u1", "a", NOW - MINUTE, NOW)
     dynamodb.count("u1", "b", NOW - 2 * MINUTE, NOW)
 
@@ -39,7 +39,7 @@ def test_the_item_is_that_of_the_contract(dynamodb: PaymentFailures) -> None:
     }
 
 
-def test_a_reset_leaves_a_marker_that_expires(dynamodb: PaymentFailures) -> None:
+def test_reset_leaves_a_marker_that_expires(dynamodb: PaymentFailures) -> None:
     dynamodb.count("u1", "a", NOW - MINUTE, NOW)
     dynamodb.reset("u1", NOW, NOW + MINUTE)
 
@@ -51,7 +51,7 @@ def test_a_reset_leaves_a_marker_that_expires(dynamodb: PaymentFailures) -> None
     }
 
 
-# -- at the same time ----------------------------------------------------------------
+# -- concurrent writers --
 
 
 def counting(
@@ -61,9 +61,7 @@ def counting(
 
 
 @pytest.mark.parametrize("spread", [timedelta(0), MINUTE, -MINUTE])
-def test_writers_at_the_same_time_are_all_counted(
-    dynamodb: PaymentFailures, spread: timedelta
-) -> None:
+def test_concurrent_failures_are_all_counted(dynamodb: PaymentFailures, spread: timedelta) -> None:
     writers = [counting(dynamodb, str(n), NOW + n * spread) for n in range(8)]
 
     counts = together(*writers)
@@ -72,13 +70,13 @@ def test_writers_at_the_same_time_are_all_counted(
     assert dynamodb.current("u1", NOW) == 8
 
 
-def test_the_same_failure_by_writers_at_the_same_time_counts_once(
+def test_same_failure_counted_concurrently_counts_once(
     dynamodb: PaymentFailures,
 ) -> None:
     assert together(*[counting(dynamodb, "same", NOW)] * 8) == [1] * 8
 
 
-def test_writers_at_the_same_time_restart_an_expired_count_once(
+def test_concurrent_writers_restart_an_expired_count_once(
     dynamodb: PaymentFailures,
 ) -> None:
     for id_ in "abc":
@@ -91,8 +89,8 @@ def test_writers_at_the_same_time_restart_an_expired_count_once(
     assert item(dynamodb)["message_ids"] == set("012345")
 
 
-def test_a_reset_among_writers_leaves_exactly_what_is_newer(dynamodb: PaymentFailures) -> None:
-    """Whoever comes first: what is older than the reset never counts in the end."""
+def test_concurrent_reset_keeps_only_newer_failures(dynamodb: PaymentFailures) -> None:
+    """In any order of the writes, a failure older than the reset does not count in the end."""
     older = [counting(dynamodb, f"old {n}", NOW - MINUTE) for n in range(4)]
 
     together(*older, lambda: dynamodb.reset("u1", NOW, NOW))
@@ -101,7 +99,7 @@ def test_a_reset_among_writers_leaves_exactly_what_is_newer(dynamodb: PaymentFai
     assert dynamodb.count("u1", "new", NOW + MINUTE, NOW) == 1
 
 
-# -- the one in memory is a model of it ------------------------------------------------
+# -- compared with the fake --
 
 steps = st.one_of(
     st.tuples(st.just("count"), st.sampled_from("abcd"), st.integers(0, 4)),
@@ -112,7 +110,7 @@ steps = st.one_of(
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=st.lists(steps, max_size=12))
-def test_any_history_is_counted_as_the_model_counts_it(
+def test_any_history_gives_the_same_counts_as_the_fake(
     dynamodb: PaymentFailures, history: list[tuple[str, str, int]]
 ) -> None:
     model, now, user_id = FakeCounter(), NOW, f"u-{next(_users)}"
@@ -131,10 +129,10 @@ def test_any_history_is_counted_as_the_model_counts_it(
         assert dynamodb.current(user_id, now) == model.current(user_id, now)
 
 
-# -- when it does not work ---------------------------------------------------------------
+# -- errors --
 
 
-def test_an_absent_dynamodb_is_nobodys_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_dynamodb_raises_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
@@ -151,8 +149,8 @@ def test_an_absent_dynamodb_is_nobodys_failure(monkeypatch: pytest.MonkeyPatch) 
         counter.current("u1", NOW)
 
 
-class Answering:
-    """A client that answers every write with an error."""
+class FailingClient:
+    """A client whose writes fail with an error code."""
 
     def __init__(self, code: str) -> None:
         self._code = code
@@ -171,17 +169,17 @@ class Answering:
         ("InternalServerError", PaymentsUnavailableError),
     ],
 )
-def test_only_what_is_wrong_with_the_item_is_the_messages_fault(
+def test_only_a_rejected_request_is_the_fault_of_the_message(
     code: str, error: type[Exception]
 ) -> None:
-    counter = counter_with(Answering(code))
+    counter = counter_with(FailingClient(code))
 
     with pytest.raises(error):
         counter.count("u1", "a", NOW, NOW)
 
 
-def test_a_write_that_never_succeeds_is_given_up() -> None:
-    counter = counter_with(Answering("ConditionalCheckFailedException"))
+def test_write_gives_up_after_repeated_conflicts() -> None:
+    counter = counter_with(FailingClient("ConditionalCheckFailedException"))
 
     with pytest.raises(CountRefusedError, match="other writers"):
         counter.count("u1", "a", NOW, NOW)

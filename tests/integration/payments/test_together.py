@@ -1,4 +1,4 @@
-"""Many users counted at once: as one by one, whoever writes meanwhile."""
+"""Counting many users in one transaction gives the same result as counting one by one."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 from scheduler.payments.counter import PaymentFailures
 from scheduler.payments.failure import Failure
 from scheduler.payments.ledger import PaymentLedger
-from tests.integration.payments.conftest import TTL, Readable, Watched, counter_with, failures
+from tests.integration.payments.conftest import (
+    TTL,
+    ReadableCounter,
+    WatchedClient,
+    counter_with,
+    failures,
+)
 from tests.support.counter import FakeCounter
 from tests.support.deciding import parsed
 from tests.support.events import message
@@ -26,34 +32,34 @@ if TYPE_CHECKING:
 _runs = count()
 
 
-def counts(counter: Readable, batch: list[Failure]) -> dict[str, int | None]:
-    """Count a batch as the ledger does: together, and alone who was left out."""
-    answers = counter.count_together(
+def counts(counter: ReadableCounter, batch: list[Failure]) -> dict[str, int | None]:
+    """Count a batch as the ledger does: together, then the missing ones one by one."""
+    counted = counter.count_together(
         [Failure(one.user_id, f"{one.user_id}:{one.message_id}", one.at) for one in batch], NOW
     )
     return {
-        one.user_id: answers[key]
-        if key in answers
+        one.user_id: counted[key]
+        if key in counted
         else counter.count(one.user_id, key, one.at, NOW)
         for one in batch
         for key in [f"{one.user_id}:{one.message_id}"]
     }
 
 
-def test_each_user_has_a_count_of_his_own(counter: Readable) -> None:
+def test_each_user_has_a_separate_count(counter: ReadableCounter) -> None:
     counter.count("u2", "before", NOW, NOW)
 
     assert counts(counter, failures("u1", "u2", "用户 😀")) == {"u1": 1, "u2": 2, "用户 😀": 1}
     assert [counter.current(user, NOW) for user in ("u1", "u2", "用户 😀")] == [1, 2, 1]
 
 
-def test_the_same_failures_count_once_however_often_they_come(counter: Readable) -> None:
+def test_repeated_failures_are_counted_once(counter: ReadableCounter) -> None:
     first = counts(counter, failures("u1", "u2"))
 
     assert counts(counter, failures("u1", "u2", "u3")) == {**first, "u3": 1}
 
 
-def test_a_failure_that_comes_late_is_not_taken_for_the_newest(counter: Readable) -> None:
+def test_late_failure_does_not_move_the_newest_back(counter: ReadableCounter) -> None:
     counter.count("u1", "new", NOW, NOW)
     counts(counter, failures("u1", "u2", minute=-5))
 
@@ -62,7 +68,7 @@ def test_a_failure_that_comes_late_is_not_taken_for_the_newest(counter: Readable
     assert counter.current("u1", NOW) == 1
 
 
-# -- as one by one -----------------------------------------------------------------------
+# -- compared with counting one by one --
 
 users = st.sampled_from("abcdef")
 steps = st.one_of(
@@ -79,7 +85,7 @@ steps = st.one_of(
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=st.lists(steps, max_size=10))
-def test_any_history_of_batches_is_counted_as_one_by_one(
+def test_any_history_of_batches_gives_the_same_counts_as_one_by_one(
     dynamodb: PaymentFailures, history: list[tuple[str, Any]]
 ) -> None:
     model, now, run = FakeCounter(), NOW, next(_runs)
@@ -103,7 +109,7 @@ def test_any_history_of_batches_is_counted_as_one_by_one(
             assert dynamodb.current(f"{run}{user}", now) == model.current(f"{run}{user}", now)
 
 
-# -- others write meanwhile ----------------------------------------------------------------
+# -- concurrent writers --
 
 others = st.lists(
     st.tuples(users, st.sampled_from(["count", "reset"]), st.integers(0, 4)), max_size=6
@@ -112,7 +118,7 @@ others = st.lists(
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=others, meanwhile=others)
-def test_whatever_others_write_between_read_and_transaction_nothing_is_lost_or_counted_twice(
+def test_writes_between_read_and_transaction_lose_and_double_nothing(
     client: "DynamoDBClient",
     dynamodb: PaymentFailures,
     before: list[tuple[str, str, int]],
@@ -125,11 +131,11 @@ def test_whatever_others_write_between_read_and_transaction_nothing_is_lost_or_c
             for counter in (model, dynamodb):
                 if what == "count":
                     counter.count(f"{run}{user}", f"{name}{number}", NOW + minute * MINUTE, NOW)
-                else:  # half a minute apart from all failures: who comes first must not matter
+                else:  # half a minute from any failure, so that the order does not matter
                     counter.reset(f"{run}{user}", NOW + (minute + 0.5) * MINUTE, NOW)
 
     write(before, "before")
-    between = Watched(client, transact_write_items=lambda: write(meanwhile, "meanwhile"))
+    between = WatchedClient(client, transact_write_items=lambda: write(meanwhile, "meanwhile"))
     batch = failures(*(f"{run}{user}" for user in "abcdef"), minute=2)
     counts(counter_with(between), batch)
     counts(model, batch)
@@ -138,10 +144,10 @@ def test_whatever_others_write_between_read_and_transaction_nothing_is_lost_or_c
         assert dynamodb.current(f"{run}{user}", NOW) == model.current(f"{run}{user}", NOW)
 
 
-def test_whose_item_changed_meanwhile_is_left_out_and_the_others_are_counted(
+def test_user_with_a_conflict_is_left_out_and_the_others_are_counted(
     client: "DynamoDBClient", dynamodb: PaymentFailures
 ) -> None:
-    watched = Watched(
+    watched = WatchedClient(
         client, transact_write_items=lambda: dynamodb.count("u2", "another", NOW, NOW)
     )
     batch = [Failure(user, f"of-{user}", NOW) for user in ("u1", "u2", "u3")]
@@ -152,36 +158,36 @@ def test_whose_item_changed_meanwhile_is_left_out_and_the_others_are_counted(
     assert dynamodb.count("u2", "of-u2", NOW, NOW) == 2
 
 
-def test_failures_that_others_replaced_by_as_many_are_not_brought_back(
+def test_failures_replaced_concurrently_are_not_restored(
     client: "DynamoDBClient", dynamodb: PaymentFailures
 ) -> None:
     def replaced_by(id_: str) -> None:
-        """Leave the same count and the same times, whoever comes."""
+        """Leave the same count and times under another message id."""
         dynamodb.reset("u1", NOW, NOW)
         dynamodb.count("u1", id_, NOW, NOW)
 
     replaced_by("old")
-    watched = Watched(client, transact_write_items=lambda: replaced_by("new"))
+    watched = WatchedClient(client, transact_write_items=lambda: replaced_by("new"))
 
     counts(counter_with(watched), failures("u1", "u2"))
 
     assert dynamodb._table.get("u1")["message_ids"] == {"new", "u1:a"}
 
 
-def test_each_count_is_reached_by_exactly_one_of_many_writers(dynamodb: PaymentFailures) -> None:
-    """Whoever sees the third failure stops the service: nobody must, or two, by chance."""
+def test_each_count_is_returned_to_exactly_one_concurrent_writer(dynamodb: PaymentFailures) -> None:
+    """The service stops at the third failure, so exactly one writer must see it."""
     ids = ["u1", "u2", "u3"]
 
     def counting(n: int) -> Callable[[], dict[str, int | None]]:
         return lambda: counts(dynamodb, failures(*ids, id_=str(n)))
 
-    answers = together(*map(counting, range(6)))
+    counted = together(*map(counting, range(6)))
 
     for user in ids:
-        assert sorted(answer[user] or 0 for answer in answers) == [1, 2, 3, 4, 5, 6]
+        assert sorted(each[user] or 0 for each in counted) == [1, 2, 3, 4, 5, 6]
 
 
-def test_an_expired_item_is_begun_anew_without_its_reset(client: "DynamoDBClient") -> None:
+def test_expired_item_restarts_without_its_reset_marker(client: "DynamoDBClient") -> None:
     dynamodb = counter_with(client)
     for user in ("u1", "u2"):
         dynamodb.count(user, "old", NOW - TTL, NOW - TTL)
@@ -191,7 +197,7 @@ def test_an_expired_item_is_begun_anew_without_its_reset(client: "DynamoDBClient
     assert "last_reset_at" not in dynamodb._table.get("u1")
 
 
-# -- what it costs ---------------------------------------------------------------------------
+# -- cost --
 
 
 @pytest.mark.parametrize(
@@ -203,11 +209,11 @@ def test_an_expired_item_is_begun_anew_without_its_reset(client: "DynamoDBClient
         (250, {"batch_get_item": 3, "transact_write_items": 3}),
     ],
 )
-def test_a_batch_costs_two_calls_per_hundred_users_and_again_only_the_reads(
+def test_batch_costs_two_calls_per_hundred_users_and_only_reads_when_repeated(
     client: "DynamoDBClient", number: int, calls: dict[str, int]
 ) -> None:
     batch = [parsed(message("billing.payment_failed", userId=f"u{n}")) for n in range(number)]
-    watched, again = Watched(client), Watched(client)
+    watched, again = WatchedClient(client), WatchedClient(client)
 
     PaymentLedger(counter_with(watched)).apply(batch, NOW)
     PaymentLedger(counter_with(again)).apply(batch, NOW)

@@ -1,4 +1,4 @@
-"""Transactions that DynamoDB cancels or refuses: who is to blame is left out, the others count."""
+"""Transactions that DynamoDB cancels: their cause is left out, the other users are counted."""
 
 from typing import Any
 
@@ -10,20 +10,20 @@ from tests.integration.payments.conftest import counter_with, failures
 from tests.support.world import NOW
 
 
-class Cancelling:
-    """An empty table whose transactions are cancelled for reasons that are given, then made."""
+class CancellingClient:
+    """An empty table whose first transactions are cancelled with the given reason codes."""
 
     def __init__(self, *cancelled: list[str], unread: tuple[str, ...] = ()) -> None:
         self.transactions: list[list[str]] = []
         self._cancelled = iter(cancelled)
         self._unread = unread
 
-    def batch_get_item(self, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803 - AWS's
+    def batch_get_item(self, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803 - named by boto3
         (table,) = RequestItems
         keys = [{"user_id": {"S": user}} for user in self._unread]
         return {"Responses": {}, "UnprocessedKeys": {table: {"Keys": keys}} if keys else {}}
 
-    def transact_write_items(self, TransactItems: list[Any]) -> None:  # noqa: N803 - AWS's
+    def transact_write_items(self, TransactItems: list[Any]) -> None:  # noqa: N803 - named by boto3
         self.transactions.append([one["Put"]["Item"]["user_id"]["S"] for one in TransactItems])
         if codes := next(self._cancelled, None):
             reasons = [{"Code": code} for code in codes]
@@ -46,14 +46,14 @@ def error(code: str, **detail: object) -> ClientError:
         "ValidationError",
     ],
 )
-def test_who_cancels_a_transaction_is_left_out_and_the_others_are_counted(code: str) -> None:
-    client = Cancelling(["None", code, "None"])
+def test_user_who_cancels_a_transaction_is_left_out_and_the_others_are_counted(code: str) -> None:
+    client = CancellingClient(["None", code, "None"])
 
-    answers = counter_with(client).count_together(
+    counted = counter_with(client).count_together(
         [Failure(user, f"of {user}", NOW) for user in "abc"], NOW
     )
 
-    assert answers == {"of a": 1, "of c": 1}
+    assert counted == {"of a": 1, "of c": 1}
     assert client.transactions == [["a", "b", "c"], ["a", "c"]]
 
 
@@ -64,43 +64,43 @@ def test_who_cancels_a_transaction_is_left_out_and_the_others_are_counted(code: 
         ([["None", "None"]] * 9, 3),
         ([[""]], 1),
     ],
-    ids=["everybody is to blame", "nobody is to blame", "no reasons are given"],
+    ids=["all users conflict", "no reason names a user", "no reasons are given"],
 )
-def test_a_transaction_that_cannot_be_made_is_given_up(
+def test_transaction_gives_up_after_repeated_cancellations(
     cancelled: list[list[str]], transactions: int
 ) -> None:
-    client = Cancelling(*cancelled)
+    client = CancellingClient(*cancelled)
 
     assert counter_with(client).count_together(failures("a", "b"), NOW) == {}
     assert len(client.transactions) == transactions
 
 
-def test_who_could_not_be_read_is_left_out() -> None:
-    client = Cancelling(unread=("b",))
+def test_user_who_could_not_be_read_is_left_out() -> None:
+    client = CancellingClient(unread=("b",))
 
     counter_with(client).count_together(failures("a", "b", "c"), NOW)
 
     assert client.transactions == [["a", "c"]]
 
 
-class Failing(Cancelling):
-    """A table whose transactions end with an error."""
+class RejectingClient(CancellingClient):
+    """A table whose transactions fail as a whole."""
 
     def __init__(self, code: str) -> None:
         super().__init__()
         self._code = code
 
-    def transact_write_items(self, TransactItems: list[Any]) -> None:  # noqa: ARG002, N803 - AWS's
+    def transact_write_items(self, TransactItems: list[Any]) -> None:  # noqa: ARG002, N803 - named by boto3
         raise error(self._code)
 
 
-def test_a_request_that_is_refused_as_a_whole_leaves_everybody_out() -> None:
-    assert (
-        counter_with(Failing("ValidationException")).count_together(failures("a", "b"), NOW) == {}
-    )
+def test_rejected_request_leaves_all_users_out() -> None:
+    counter = counter_with(RejectingClient("ValidationException"))
+
+    assert counter.count_together(failures("a", "b"), NOW) == {}
 
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException"])
-def test_an_absent_dynamodb_is_nobodys_failure(code: str) -> None:
+def test_throttling_or_denied_access_raises_unavailable(code: str) -> None:
     with pytest.raises(PaymentsUnavailableError):
-        counter_with(Failing(code)).count_together(failures("a", "b"), NOW)
+        counter_with(RejectingClient(code)).count_together(failures("a", "b"), NOW)

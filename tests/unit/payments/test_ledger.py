@@ -1,4 +1,4 @@
-"""The payments of a batch: each counted once, in order, whatever happened before."""
+"""The payments of a batch: each is counted once and in order, also after a crash."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -26,7 +26,7 @@ def counts(messages: Iterable[Message], counter: FakeCounter | None = None) -> l
     return list(apply(messages, counter or FakeCounter()).counts.values())
 
 
-def test_failures_of_a_user_are_counted_in_order() -> None:
+def test_failures_of_one_user_are_counted_in_order() -> None:
     counted = apply(map(failure, "abc"), FakeCounter())
 
     assert counted.counts == {
@@ -36,7 +36,7 @@ def test_failures_of_a_user_are_counted_in_order() -> None:
     }
 
 
-def test_after_a_crash_each_failure_has_the_count_it_had_before() -> None:
+def test_recounted_batch_has_the_same_counts() -> None:
     counter = FakeCounter()
     first = counts(map(failure, "abc"), counter)
 
@@ -44,14 +44,14 @@ def test_after_a_crash_each_failure_has_the_count_it_had_before() -> None:
     assert counter.current("u1", NOW) == 3
 
 
-def test_a_batch_that_was_counted_in_part_goes_on_where_it_stopped() -> None:
+def test_partly_counted_batch_continues_where_it_stopped() -> None:
     counter = FakeCounter()
     counts(map(failure, "ab"), counter)
 
     assert counts(map(failure, "abcd"), counter) == [1, 2, 3, 4]
 
 
-def test_a_part_of_a_batch_that_runs_again_has_the_counts_it_had() -> None:
+def test_retried_part_of_a_batch_has_the_same_counts() -> None:
     ledger = PaymentLedger(FakeCounter())
     batch = [parsed(failure(id_)) for id_ in "abc"]
     whole = ledger.apply(batch, NOW)
@@ -62,8 +62,8 @@ def test_a_part_of_a_batch_that_runs_again_has_the_counts_it_had() -> None:
     assert whole == parts[0]
 
 
-def test_a_failure_that_comes_again_does_not_count_what_a_reset_forgot_meanwhile() -> None:
-    """Else a user who has paid in between would lose all devices for one failure."""
+def test_redelivered_failure_takes_a_reset_in_between_into_account() -> None:
+    """Otherwise a user who has paid in between would lose all devices for one failure."""
     counter = FakeCounter()
     ledger = PaymentLedger(counter)
     counts([failure("a", at=NOW - 2 * MINUTE), failure("b", at=NOW - 2 * MINUTE)], counter)
@@ -75,7 +75,7 @@ def test_a_failure_that_comes_again_does_not_count_what_a_reset_forgot_meanwhile
     assert list(ledger.apply([parsed(third)], NOW).counts.values()) == [1]
 
 
-def test_what_was_refused_is_asked_again() -> None:
+def test_refused_failure_is_counted_on_the_next_attempt() -> None:
     class RefusingOnce(FakeCounter):
         asked = 0
 
@@ -92,7 +92,7 @@ def test_what_was_refused_is_asked_again() -> None:
     assert list(ledger.apply(batch, NOW).counts.values()) == [1]
 
 
-def test_earlier_failures_are_counted_in() -> None:
+def test_counts_include_earlier_failures() -> None:
     counter = FakeCounter()
     counts([failure("earlier")], counter)
 
@@ -100,7 +100,7 @@ def test_earlier_failures_are_counted_in() -> None:
     assert counts(map(failure, "ab"), counter) == [2, 3]
 
 
-def test_many_users_side_by_side_have_counts_of_their_own() -> None:
+def test_users_counted_in_parallel_have_separate_counts() -> None:
     users = [f"u{n}" for n in range(40)]
     batch = [failure(f"{user}-{n}", user) for n in range(3) for user in users]
     counter = FakeCounter()
@@ -112,7 +112,7 @@ def test_many_users_side_by_side_have_counts_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("event_type", ["billing.payment_success", "billing.recharged"])
-def test_a_reset_counts_nothing_and_supersedes_what_is_older(event_type: str) -> None:
+def test_reset_supersedes_older_failures(event_type: str) -> None:
     counter = FakeCounter()
     counts(map(failure, "ab"), counter)
 
@@ -124,7 +124,7 @@ def test_a_reset_counts_nothing_and_supersedes_what_is_older(event_type: str) ->
     assert list(late.counts.values()) == [1]
 
 
-def test_a_failure_that_cannot_be_counted_costs_its_neighbours_nothing() -> None:
+def test_refused_failure_does_not_affect_the_others() -> None:
     class Refusing(FakeCounter):
         def count(self, user_id: str, message_id: str, at: datetime, now: datetime) -> int | None:
             if message_id.endswith(":b"):
@@ -137,20 +137,20 @@ def test_a_failure_that_cannot_be_counted_costs_its_neighbours_nothing() -> None
     assert list(counted.counts.values()) == [1, 2]
 
 
-def test_an_absent_dynamodb_is_raised_after_all() -> None:
-    class Away(FakeCounter):
+def test_unavailable_counter_raises() -> None:
+    class UnavailableCounter(FakeCounter):
         def count(self, user_id: str, message_id: str, at: datetime, now: datetime) -> int | None:
             raise ConnectionError(user_id, message_id, at, now)
 
     with pytest.raises(ConnectionError):
-        apply(map(failure, "abc"), Away())
+        apply(map(failure, "abc"), UnavailableCounter())
 
 
-# -- many users at once ----------------------------------------------------------------------
+# -- many users in one transaction --
 
 
-class Together(FakeCounter):
-    """A counter that notes who was counted together, and leaves some out."""
+class RecordingCounter(FakeCounter):
+    """A counter that records which users were counted together, and leaves some out."""
 
     def __init__(self, *left_out: str) -> None:
         super().__init__()
@@ -167,22 +167,22 @@ def users(number: int) -> list[str]:
     return [f"u{n}" for n in range(number)]
 
 
-def test_users_with_one_failure_each_are_counted_together_a_hundred_at_once() -> None:
-    counter = Together()
+def test_users_with_one_failure_are_counted_together_in_hundreds() -> None:
+    counter = RecordingCounter()
 
     assert counts([failure(f"of-{user}", user) for user in users(250)], counter) == [1] * 250
     assert sorted(map(len, counter.together)) == [50, 100, 100]
 
 
 def test_few_users_are_counted_one_by_one() -> None:
-    counter = Together()
+    counter = RecordingCounter()
 
     assert counts([failure(f"of-{user}", user) for user in users(4)], counter) == [1] * 4
     assert counter.together == []
 
 
-def test_whoever_has_more_than_one_message_is_counted_in_order() -> None:
-    counter = Together()
+def test_user_with_several_messages_is_counted_in_order() -> None:
+    counter = RecordingCounter()
     batch = [failure(f"of-{user}", user) for user in users(6)]
 
     counted = apply([*batch, failure("another", "u5")], counter)
@@ -191,15 +191,15 @@ def test_whoever_has_more_than_one_message_is_counted_in_order() -> None:
     assert list(counted.counts.values()).count(2) == 1
 
 
-def test_whoever_was_left_out_is_counted_alone() -> None:
-    counter = Together("u1", "u3")
+def test_user_who_was_left_out_is_counted_alone() -> None:
+    counter = RecordingCounter("u1", "u3")
 
     assert counts([failure(f"of-{user}", user) for user in users(6)], counter) == [1] * 6
     assert [counter.current(user, NOW) for user in users(6)] == [1] * 6
 
 
-def test_a_failure_that_a_reset_wiped_out_is_superseded_among_many() -> None:
-    counter = Together()
+def test_superseded_failure_among_many_is_reported() -> None:
+    counter = RecordingCounter()
     counter.reset("u0", NOW + MINUTE, NOW)
 
     counted = apply([failure(f"of-{user}", user) for user in users(6)], counter)
