@@ -1,1 +1,1 @@
-"""The command line of those who operate the scheduler."""
+"""``scheduler-ops``: the operators' command line."""

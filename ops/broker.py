@@ -1,4 +1,4 @@
-"""Talks to a broker, and says in an operator's words what went wrong there."""
+"""Connects and publishes to a broker; its errors become messages for the operator."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
 
 @contextmanager
 def connected(broker_url: str) -> Iterator[pika.BlockingConnection]:
-    """Give a connection for the time of a block.
+    """Connect for the duration of a block.
 
-    At Ctrl-C it is left as it is: pika may be in the middle of anything, and closing could wait for
-    ever. The broker closes it when the process is gone.
+    At Ctrl-C the connection is not closed: pika may be in any state, and closing could block
+    indefinitely. The broker closes the connection when the process has ended.
 
-    A certificate of an amqps broker is verified with the machine's authorities, or those in the
-    file that the environment variable SSL_CERT_FILE names.
+    The certificate of an amqps broker is verified with the system's certificate authorities, or
+    those in the file that the environment variable SSL_CERT_FILE names.
 
     Raises:
-        InvalidInputError: the URL is no AMQP URL.
-        OpsError: the broker is away or goes away, or refuses something.
+        InvalidInputError: the URL is not an AMQP URL.
+        OpsError: the broker cannot be reached, closes the connection or refuses an operation.
     """
     settings = _settings(broker_url)
     try:
         where = parameters(settings)
     except ValueError as error:
-        raise InvalidInputError(f"the broker URL makes no sense: {error}") from None
+        raise InvalidInputError(f"the broker URL is invalid: {error}") from None
     try:
         connection = pika.BlockingConnection(where)
         try:
@@ -50,7 +50,7 @@ def connected(broker_url: str) -> Iterator[pika.BlockingConnection]:
         except KeyboardInterrupt:
             raise
         except BaseException:
-            with suppress(exceptions.AMQPError):  # it may be what led here
+            with suppress(exceptions.AMQPError):  # the connection may be broken
                 connection.close()
             raise
         connection.close()
@@ -59,42 +59,43 @@ def connected(broker_url: str) -> Iterator[pika.BlockingConnection]:
 
 
 def confirming_channel(connection: pika.BlockingConnection) -> BlockingChannel:
-    """Return a channel for `publish`."""
+    """Return a channel for `publish_confirmed`."""
     channel = connection.channel()
     channel.confirm_delivery()
     return channel
 
 
-def publish(channel: BlockingChannel, message: Outbound) -> None:
-    """Publish a message and return when the broker has confirmed that a queue holds it.
+def publish_confirmed(channel: BlockingChannel, message: Outbound) -> None:
+    """Publish a message and return when the broker has confirmed that a queue stored it.
 
     Raises:
-        OpsError: no queue took it.
+        OpsError: no queue stored the message.
     """
     try:
-        with _answering(channel.connection):
+        with _limited_wait(channel.connection):
             send(channel, message, mandatory=True)
     except exceptions.UnroutableError:
         raise OpsError(
-            f"no queue of the virtual host receives {message.routing_key}:"
-            " is the topology declared there?"
+            f"no queue of the virtual host receives {message.routing_key}; check the event type"
+            " and that the topology is declared there (deploy the stack; locally: make run)"
         ) from None
     except exceptions.NackError:
         raise OpsError(
-            f"the broker refused {message.routing_key}: a queue that receives it is full"
+            f"the broker refused {message.routing_key} because a queue is full; try again when its"
+            " consumers have caught up"
         ) from None
 
 
 @contextmanager
-def _answering(connection: pika.BlockingConnection) -> Iterator[None]:
-    """Hang up when the block takes longer than `TIMEOUT`; it then raises AMQPConnectionError.
+def _limited_wait(connection: pika.BlockingConnection) -> Iterator[None]:
+    """Close the connection after `TIMEOUT` seconds; the block then raises AMQPConnectionError.
 
-    pika awaits an answer for ever, and a queue without a leader never gives one
-    (https://github.com/rabbitmq/rabbitmq-server/issues/10070). The timer is the one pika has for
-    connections that the broker blocks.
+    pika waits for a confirm indefinitely, and a quorum queue without a leader never sends one
+    (https://github.com/rabbitmq/rabbitmq-server/issues/10070). The timer is the one that pika uses
+    for connections that the broker blocks.
     """
-    impl = connection._impl  # noqa: SLF001 - pika offers no other way
-    late = exceptions.AMQPConnectionError(f"no answer within {TIMEOUT:g} s")
+    impl = connection._impl  # noqa: SLF001 - pika has no public API for this
+    late = exceptions.AMQPConnectionError(f"no confirm within {TIMEOUT:g} s")
     timer = impl._adapter_call_later(TIMEOUT, partial(impl._terminate_stream, late))  # noqa: SLF001
     try:
         yield
@@ -103,7 +104,7 @@ def _answering(connection: pika.BlockingConnection) -> Iterator[None]:
 
 
 def location(broker_url: str) -> str:
-    """Return where a broker is, without the account in its URL."""
+    """Return host, port and virtual host of a broker, without its credentials."""
     url = urlsplit(broker_url)
     return f"{url.hostname}:{url.port or ''}{url.path}"
 
@@ -111,10 +112,10 @@ def location(broker_url: str) -> str:
 def _settings(broker_url: str) -> BrokerSettings:
     try:
         url = urlsplit(broker_url)
-        fits = url.scheme in ("amqp", "amqps") and (url.port is None or url.port > 0)
+        is_valid = url.scheme in ("amqp", "amqps") and (url.port is None or url.port > 0)
     except ValueError:
-        fits = False
-    if not fits:
+        is_valid = False
+    if not is_valid:
         raise InvalidInputError(
             "the broker URL must look like amqps://user:password@host:5671/vhost"
         )
@@ -130,16 +131,17 @@ def _explain(error: BaseException, broker_url: str) -> str:
         case exceptions.ChannelClosedByBroker():
             return f"{broker} refused: {error.reply_text}"
         case exceptions.ProbableAuthenticationError():
-            return f"{broker} refused the user name or password"
+            return f"{broker} refused the user name or password; check the URL"
         case exceptions.ProbableAccessDeniedError():
             return (
-                f"{broker} does not let this user into the virtual host {urlsplit(broker_url).path}"
+                f"{broker}: the user has no access to the virtual host"
+                f" {urlsplit(broker_url).path}; check the URL and the user's permissions"
             )
     cause = innermost(error)
     if isinstance(cause, ssl.SSLCertVerificationError):
         return (
-            f"the certificate of {broker} does not verify ({cause.verify_message}): if it is of an"
-            " authority of your own, set SSL_CERT_FILE to the authority's certificate"
+            f"the certificate of {broker} does not verify ({cause.verify_message}); if your own"
+            " authority issued it, set SSL_CERT_FILE to the authority's certificate"
         )
     why = cause if isinstance(cause, OSError) else str(cause)
     return f"cannot reach the broker at {broker}: {why or type(error).__name__}"

@@ -1,4 +1,4 @@
-"""Talks to the database, and says in an operator's words what went wrong there."""
+"""Connects to the database; its errors become messages for the operator."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 def transaction(database_url: str) -> Iterator[Cursor]:
     """Run a block in one transaction.
 
-    How to log in other than by the URL's password is told by the functions' own variables:
-    DATABASE_AUTH, DATABASE_SECRET_ARN, DATABASE_CA_FILE.
+    For other logins than with the URL's password, set the functions' variables: DATABASE_AUTH,
+    DATABASE_SECRET_ARN, DATABASE_CA_FILE.
 
     Raises:
-        InvalidInputError: the URL or one of the variables makes no sense.
-        OpsError: the database is away, refuses the account, or has not been migrated.
+        InvalidInputError: the URL or one of the variables is invalid.
+        OpsError: the database cannot be reached, refuses the login, or is not migrated.
     """
     try:
         given = {name: value for name, value in os.environ.items() if value}
@@ -39,8 +39,11 @@ def transaction(database_url: str) -> Iterator[Cursor]:
     except ValidationError as error:
         raise InvalidInputError(str(error)) from None
     except ValueError as error:
-        raise InvalidInputError(f"the database URL makes no sense: {error}") from None
+        raise InvalidInputError(f"the database URL is invalid: {error}") from None
     except DatabaseUnavailableError as error:
         raise OpsError(f"cannot reach the database: {error}") from None
     except pymysql.ProgrammingError as error:
-        raise OpsError(f"the database refused: {error}; is it migrated to this version?") from None
+        raise OpsError(
+            f"the database refused a statement: {error}; migrate it to this version first"
+            " (deploy the stack; locally: make run)"
+        ) from None

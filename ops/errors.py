@@ -1,4 +1,4 @@
-"""How commands end when they cannot do what was asked."""
+"""Errors that commands report to the operator, and their exit codes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ class ExitCode(IntEnum):
     """Exit codes of all commands."""
 
     FAILED = 1
-    """Not done: the broker is away, or did not take it."""
+    """The command failed, for example because the broker cannot be reached."""
     USAGE = 2
-    """Not tried: the command line or the input is wrong."""
+    """The command line or the input is invalid; nothing was done."""
 
 
 class OpsError(Exception):
-    """Something to tell the operator, in words that name the fix."""
+    """An error for the operator; the message names the fix."""
 
     def __init__(self, message: str, code: ExitCode = ExitCode.FAILED) -> None:
         super().__init__(message)
@@ -28,22 +28,22 @@ class OpsError(Exception):
 
 
 class InvalidInputError(OpsError):
-    """What the operator gave is wrong; nothing was tried."""
+    """The operator's input is invalid; nothing was done."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, ExitCode.USAGE)
 
 
 @contextmanager
-def telling_what_was_done(account: Callable[[], str]) -> Iterator[None]:
-    """Add to an `OpsError`, and to what is said at Ctrl-C, what was done before, if anything."""
+def with_progress_in_errors(progress: Callable[[], str]) -> Iterator[None]:
+    """Add the progress so far, if any, to an `OpsError`; turn Ctrl-C into an `OpsError`."""
     try:
         yield
     except OpsError as error:
-        raise OpsError(_with(account(), str(error)), error.code) from error
+        raise OpsError(_with(progress(), str(error)), error.code) from error
     except KeyboardInterrupt:
-        raise OpsError(_with(account(), "stopped")) from None
+        raise OpsError(_with(progress(), "stopped")) from None
 
 
-def _with(done: str, text: str) -> str:
-    return f"{text} ({done})" if done else text
+def _with(progress: str, text: str) -> str:
+    return f"{text} ({progress})" if progress else text

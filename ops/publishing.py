@@ -1,4 +1,4 @@
-"""Publishes events as a neighbouring service would, with confirms and ``mandatory``."""
+"""Publishes events like another service: with publisher confirms and ``mandatory``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from ops import broker
-from ops.errors import telling_what_was_done
+from ops.errors import with_progress_in_errors
 from scheduler.messaging.amqp import encodable
 from scheduler.messaging.publisher import Outbound
 from scheduler.messaging.topology import EVENTS_EXCHANGE, SHARD_KEY_HEADER
@@ -18,37 +18,39 @@ if TYPE_CHECKING:
 
 
 def message_ids(count: int, given: str | None) -> list[str]:
-    """Return an id for each of `count` messages: numbered ones if `given`, else random ones."""
+    """Return an id for each of `count` messages: `given` with a number, else random ids."""
     if given is None:
         return [str(uuid.uuid4()) for _ in range(count)]
     return [given] if count == 1 else [f"{given}-{number}" for number in range(1, count + 1)]
 
 
-def publish(
+def publish_event(
     broker_url: str, event_type: str, body: bytes, ids: Iterable[str], sent_at: datetime
 ) -> None:
-    """Publish a body once under each id and return when the broker has confirmed all of them.
+    """Publish a body once per id and return when the broker has confirmed all messages.
 
     Raises:
-        InvalidInputError: the URL is no AMQP URL.
-        OpsError: the broker is away or did not take a message; says how many it took.
+        InvalidInputError: the URL is not an AMQP URL.
+        OpsError: the broker cannot be reached or refused a message; the message contains the
+            number of messages published before.
     """
     done = 0
     with (
-        telling_what_was_done(lambda: f"{done} published before" if done else ""),
+        with_progress_in_errors(lambda: f"{done} published before" if done else ""),
         broker.connected(broker_url) as connection,
     ):
         channel = broker.confirming_channel(connection)
         for message_id in ids:
             properties = _properties(event_type, message_id, sent_at) | shard_key(event_type, body)
-            broker.publish(channel, Outbound(EVENTS_EXCHANGE, event_type, body, properties))
+            message = Outbound(EVENTS_EXCHANGE, event_type, body, properties)
+            broker.publish_confirmed(channel, message)
             done += 1
 
 
 def shard_key(event_type: str, body: bytes) -> dict[str, Any]:
-    """Return the header by which an event's messages are dealt out to its shards.
+    """Return the header that assigns an event to one of its shards.
 
-    Empty when the body names no user or device: the functions have to say what is wrong with it.
+    Empty if the body names no user or device; such a body is for the functions to reject.
     """
     field = "deviceId" if event_type.startswith("device.") else "userId"
     try:

@@ -18,10 +18,9 @@ from starlette.routing import Mount, Route
 from events.table.valid import VALID
 from local.aws import sent_messages
 from local.gateway.api_app import metrics_route
-from ops.body import check, fill_in
-from ops.contracts import fields
 from ops.errors import InvalidInputError, OpsError
-from ops.publishing import message_ids, publish
+from ops.event_bodies import fields, fill_in, validate
+from ops.publishing import message_ids, publish_event
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ def console_app(
     async def events(_request: Request) -> Response:
         return JSONResponse(event_forms())
 
-    async def publish_event(request: Request) -> Response:
+    async def publish(request: Request) -> Response:
         return await _publish(request, broker_url)
 
     def messages(_request: Request) -> Response:  # not async: it calls AWS
@@ -69,7 +68,7 @@ def console_app(
             Route("/", page),
             Route("/console/messages", messages),
             Route("/console/events", events),
-            Route("/console/publish", publish_event, methods=["POST"]),
+            Route("/console/publish", publish, methods=["POST"]),
             metrics_route(metrics),
             Mount("/api", app=_AsAdmin(http_api, admin_token)),
         ],
@@ -171,7 +170,7 @@ def _publish_form(broker_url: str, event_type: str, values: dict[str, str]) -> s
     body: dict[str, Any] = {"timestamp": now.isoformat()}
     fill_in(body, event_type, values)
     raw = json.dumps(body, ensure_ascii=False).encode()
-    check(event_type, raw, now)
+    validate(event_type, raw, now)
     (message_id,) = ids = message_ids(1, None)
-    publish(broker_url, event_type, raw, ids, now)
+    publish_event(broker_url, event_type, raw, ids, now)
     return message_id

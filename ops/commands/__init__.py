@@ -1,1 +1,1 @@
-"""One module per command."""
+"""The commands of ``scheduler-ops``, one module each."""

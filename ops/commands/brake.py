@@ -1,4 +1,4 @@
-"""``scheduler-ops brake``: decides what becomes of releases when too many devices fail at once."""
+"""``scheduler-ops brake``: holds or allows releases when many devices fail at once."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import typer
 
 from ops import options
 from ops.database import transaction
-from ops.dead_letters.selection import duration
-from ops.text import age
+from ops.dead_letters.selection import parse_duration
+from ops.terminal import age, handled_errors, print_result
 from scheduler.database import brake
 
 if TYPE_CHECKING:
@@ -22,21 +22,25 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Hold, or let through, what device.failed and device.status_changed release.",
+    help="Hold or allow the releases by device.failed and device.status_changed.",
 )
 
 
 @app.command()
-def status(*, database: options.DatabaseUrl = None, as_json: options.AsJson = False) -> None:
-    """Say whether releases are held, and how many were released and held within a minute."""
+def status(
+    *, database: options.DatabaseUrlOption = None, as_json: options.JsonOption = False
+) -> None:
+    """Show whether releases are held, and the releases and held messages of the last minute."""
     _act(None, database, as_json=as_json)
 
 
 @app.command()
-def engage(*, database: options.DatabaseUrl = None, as_json: options.AsJson = False) -> None:
-    """Hold every such release from now on, until release or arm.
+def engage(
+    *, database: options.DatabaseUrlOption = None, as_json: options.JsonOption = False
+) -> None:
+    """Hold all such releases until `brake release` or `brake arm`.
 
-    Messages wait in their retry queues, come again once a minute, and lose nothing.
+    Held messages wait in their retry queues, are tried again every minute, and use up no attempts.
     """
     _act(brake.engage, database, as_json=as_json)
 
@@ -45,39 +49,39 @@ def engage(*, database: options.DatabaseUrl = None, as_json: options.AsJson = Fa
 def release(
     *,
     for_: Annotated[
-        str, typer.Option("--for", metavar="TIME", help="How long: 90s, 30m, 2h, 7d.")
+        str, typer.Option("--for", metavar="TIME", help="Duration: 90s, 30m, 2h, 7d.")
     ] = "1h",
-    database: options.DatabaseUrl = None,
-    as_json: options.AsJson = False,
+    database: options.DatabaseUrlOption = None,
+    as_json: options.JsonOption = False,
 ) -> None:
-    """Let through whatever comes: the failures are real.
+    """Allow all releases, because the failures are real.
 
-    What is held comes within a minute. When the time is over, the limit decides again.
+    Held messages are processed within a minute. After the duration the limit applies again.
     """
-    with options.outcome(as_json=as_json):
-        span = duration(for_)
+    with handled_errors(as_json=as_json):
+        span = parse_duration(for_)
     _act(lambda cursor, now: brake.release(cursor, now + span), database, as_json=as_json)
 
 
 @app.command()
-def arm(*, database: options.DatabaseUrl = None, as_json: options.AsJson = False) -> None:
-    """Let the limit decide again, at once: neither hold nor let through by hand."""
+def arm(*, database: options.DatabaseUrlOption = None, as_json: options.JsonOption = False) -> None:
+    """Apply the limit again: end `brake engage` and `brake release`."""
     _act(lambda cursor, _: brake.arm(cursor), database, as_json=as_json)
 
 
 def _act(
     decide: Callable[[Cursor, datetime], None] | None, database: str | None, *, as_json: bool
 ) -> None:
-    with options.outcome(as_json=as_json):
+    with handled_errors(as_json=as_json):
         now = datetime.now(UTC)
         with transaction(options.database_url(database)) as cursor:
             if decide:
                 decide(cursor, now)
             found = brake.look(cursor, now)
-        options.say(_sentences(found, now), _to_json(found, now), as_json=as_json)
+        print_result(_text(found, now), _to_json(found, now), as_json=as_json)
 
 
-def _sentences(found: BrakeStatus, now: datetime) -> str:
+def _text(found: BrakeStatus, now: datetime) -> str:
     state = found.state
     lines = [
         f"{_name(found, now)}{_details(found, now)}",
@@ -86,8 +90,9 @@ def _sentences(found: BrakeStatus, now: datetime) -> str:
     ]
     if state.engaged:
         lines.append(
-            "Real failures? scheduler-ops brake release. A false alarm? Mend what reports it; a"
-            " device that is reported running again is left to its user. Then: brake arm"
+            "If the failures are real: scheduler-ops brake release. If it is a false alarm: fix its"
+            " source, then scheduler-ops brake arm; a device that is reported running again stays"
+            " allocated to its user."
         )
     return "\n".join(lines)
 
@@ -103,8 +108,8 @@ def _details(found: BrakeStatus, now: datetime) -> str:
     if state.engaged:
         return f" by {found.engaged_by} for {age(state.engaged, now)}: releases are held"
     if state.is_open(now):
-        return f" until {state.open_until:%Y-%m-%d %H:%M:%S} UTC: everything is let through"
-    return ": the limit decides"
+        return f" until {state.open_until:%Y-%m-%d %H:%M:%S} UTC: all releases are allowed"
+    return ": the limit applies"
 
 
 def _to_json(found: BrakeStatus, now: datetime) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""``scheduler-ops token``: issues an access token for the local platform."""
+"""``scheduler-ops token``: prints an access token for the local platform."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ import typer
 
 from local.gateway.tokens import TokenIssuer
 from local.paths import StateDir
-from ops import options
+from ops.options import JsonOption  # noqa: TC001 - Typer reads it at run time
+from ops.terminal import print_result
 
 _HOUR_SECONDS: Final = 3600
 
 
-def command(
+def print_token(
     user: Annotated[str, typer.Argument(metavar="USER", help="User id, e.g. user-123.")],
     *,
-    admin: Annotated[bool, typer.Option("--admin", help="May act for every user.")] = False,
-    hours: Annotated[int, typer.Option(min=1, help="How long it is valid.")] = 24,
-    as_json: options.AsJson = False,
+    admin: Annotated[
+        bool, typer.Option("--admin", help="Give the scope admin, which may act for all users.")
+    ] = False,
+    hours: Annotated[int, typer.Option(min=1, help="Hours until the token expires.")] = 24,
+    as_json: JsonOption = False,
 ) -> None:
-    """Print an access token that the local platform accepts.
+    """Print an access token for the local platform's HTTP API.
 
-    Use it as: curl -H "Authorization: Bearer $(scheduler-ops token user-123)" …
+    Example: curl -H "Authorization: Bearer $(scheduler-ops token user-123)" …
     """
     issuer = TokenIssuer.of(StateDir.default().path)
     token = issuer.issue_token(user, admin=admin, ttl_seconds=hours * _HOUR_SECONDS)
-    options.say(token, {"token": token, "user": user, "admin": admin}, as_json=as_json)
+    print_result(token, {"token": token, "user": user, "admin": admin}, as_json=as_json)

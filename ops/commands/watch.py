@@ -1,4 +1,4 @@
-"""``scheduler-ops watch``: queues and outcomes, again and again."""
+"""``scheduler-ops watch``: shows queues and outcomes, and updates them."""
 
 from __future__ import annotations
 
@@ -13,55 +13,56 @@ from rich.text import Text
 from ops import options
 from ops.broker import connected
 from ops.errors import InvalidInputError, OpsError
-from ops.watching.snapshot import Snapshot
+from ops.snapshot import QueueSnapshot
+from ops.terminal import console, handled_errors, print_result
 from scheduler.messaging.topology import MAX_SHARDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def command(
+def watch(
     *,
-    once: Annotated[bool, typer.Option("--once", help="Print the figures once and end.")] = False,
-    interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 2.0,
+    once: Annotated[bool, typer.Option("--once", help="Print the figures once and exit.")] = False,
+    interval: Annotated[float, typer.Option(min=0.1, help="Seconds between updates.")] = 2.0,
     shards: Annotated[
         int | None,
         typer.Option(
             envvar="SHARDS",
             min=1,
             max=MAX_SHARDS,
-            help="Queues per event. Default: as many as the local platform has, else 1.",
+            help="Queues per event. Default: the number of the local platform, else 1.",
         ),
     ] = None,
-    broker: options.BrokerUrl = None,
-    as_json: options.AsJson = False,
+    broker: options.BrokerUrlOption = None,
+    as_json: options.JsonOption = False,
 ) -> None:
-    """Show how many messages wait in each queue, and how many ended in which way.
+    """Show the messages in each queue, and the outcomes of processed messages.
 
-    How many are in work, and the outcomes, are known for the local platform only. With --json one
-    line is printed each time. Ctrl-C ends it.
+    Messages in work and outcomes are only available for the local platform. With --json each update
+    is printed as one line. Stop with Ctrl-C.
     """
-    with options.outcome(as_json=as_json), suppress(KeyboardInterrupt):
+    with handled_errors(as_json=as_json), suppress(KeyboardInterrupt):
         url = options.broker_url(broker)
         if once or as_json:
             for snapshot in _snapshots(url, interval, shards):
-                options.say(snapshot.table(), snapshot.to_json(), as_json=as_json)
+                print_result(snapshot.table(), snapshot.to_json(), as_json=as_json)
                 if once:
                     return
         _show(url, interval, shards)
 
 
-def _snapshots(url: str, interval: float, shards: int | None) -> Iterator[Snapshot]:
-    endpoints = options.endpoints_of(url)
+def _snapshots(url: str, interval: float, shards: int | None) -> Iterator[QueueSnapshot]:
+    endpoints = options.local_endpoints(url)
     with connected(url) as connection:
         while True:
-            yield Snapshot.take(connection, endpoints, shards)
+            yield QueueSnapshot.take(connection, endpoints, shards)
             connection.sleep(interval)
 
 
 def _show(url: str, interval: float, shards: int | None) -> None:
-    """Keep a table up to date; a broker that is away is waited for."""
-    with Live(console=options.console(), auto_refresh=False) as live:
+    """Keep a table up to date, and reconnect if the broker cannot be reached."""
+    with Live(console=console(), auto_refresh=False) as live:
         while True:
             try:
                 for snapshot in _snapshots(url, interval, shards):
@@ -69,5 +70,5 @@ def _show(url: str, interval: float, shards: int | None) -> None:
             except InvalidInputError:
                 raise
             except OpsError as error:
-                live.update(Text(f"{error}; trying again", "bold red"), refresh=True)
+                live.update(Text(f"{error}; retrying", "bold red"), refresh=True)
                 time.sleep(interval)

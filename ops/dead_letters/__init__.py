@@ -1,1 +1,1 @@
-"""Dead letters: looking at them, sending them back to work, discarding them."""
+"""Reading, describing, replaying and discarding dead letters, without the command line."""

@@ -1,6 +1,6 @@
-"""Keeps discarded letters in a file: one JSON object a line, readable and exact.
+"""Discards letters after writing them to a backup file, one JSON object per line.
 
-``raw`` holds the letter byte for byte, for `read`; the rest is for people and their tools.
+``raw`` contains the exact letter for `read_backup`; the other fields are for people and tools.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ import base64
 import json
 import os
 import struct
-from typing import TYPE_CHECKING, Any, Self
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from pika import BasicProperties
 from pika.exceptions import AMQPError
@@ -23,9 +24,14 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from ops.dead_letters.queue import TakenLetter
+
+_LETTERS_PER_SYNC: Final = 100
+"""Letters that are written to the disk before they are removed together."""
+
 
 class Backup:
-    """A new file, for its owner only; it is made when the first letter is written."""
+    """A new file, readable by its owner only; the first letter creates it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -47,7 +53,8 @@ class Backup:
         """Write letters and return when they are on the disk.
 
         Raises:
-            OpsError: the file exists already, or cannot be written.
+            InvalidInputError: the file exists.
+            OpsError: the file cannot be written.
         """
         lines = "".join(f"{json.dumps(_line(one), ensure_ascii=False)}\n" for one in letters)
         try:
@@ -56,25 +63,37 @@ class Backup:
             _write_all(self._file, lines.encode("utf-8", "replace"))
             os.fsync(self._file)
         except FileExistsError:
-            raise InvalidInputError(f"{self.path} exists: name another file") from None
+            raise InvalidInputError(f"{self.path} exists; choose another file") from None
         except OSError as error:
             raise OpsError(f"cannot write {self.path}: {error.strerror}") from error
 
     def _create(self) -> int:
         file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         folder = os.open(self.path.parent, os.O_RDONLY)
-        os.fsync(folder)  # else the file might have no name after a power cut
+        os.fsync(folder)  # otherwise the file may be missing after a power failure
         os.close(folder)
         return file
 
 
-def read(path: Path) -> Iterator[DeadLetter]:
+def discard_letters(letters: Iterable[TakenLetter], backup: Backup) -> Iterator[int]:
+    """Write letters to a backup, then remove them; yield how many were removed each time."""
+    remaining = iter(letters)
+    while batch := list(islice(remaining, _LETTERS_PER_SYNC)):
+        backup.write(one.letter for one in batch)
+        for one in batch:
+            one.remove()
+        yield len(batch)
+
+
+def read_backup(path: Path) -> Iterator[DeadLetter]:
     """Yield the letters of a file that `Backup` wrote.
 
-    A last line without an end was cut off by a kill; its letter is still in the queue.
+    An incomplete last line is skipped: the command was killed, and the letter is still in the
+    queue.
 
     Raises:
-        InvalidInputError: not such a file; names the line.
+        InvalidInputError: the file cannot be read or has another format; the message names the
+            line.
     """
     try:
         with path.open("rb") as file:
@@ -102,7 +121,9 @@ def _letter(line: bytes, where: str) -> DeadLetter:
         body = base64.b64decode(raw["body"], validate=True)
         return DeadLetter(str(raw["routingKey"]), properties, body)
     except (ValueError, KeyError, TypeError, struct.error, AMQPError) as error:
-        raise InvalidInputError(f"{where} is not a dead letter: {error!r}") from None
+        raise InvalidInputError(
+            f"{where} is not a dead letter ({error!r}); use a file that discard has written"
+        ) from None
 
 
 def _base64(raw: bytes) -> str:

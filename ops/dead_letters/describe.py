@@ -1,4 +1,4 @@
-"""A dead letter as JSON that people can read."""
+"""A dead letter as readable JSON."""
 
 from __future__ import annotations
 
@@ -16,41 +16,41 @@ _PROPERTIES: Final = (
     *("message_id", "correlation_id", "type", "app_id", "user_id", "reply_to", "timestamp"),
     *("content_type", "content_encoding", "priority", "expiration", "delivery_mode"),
 )
-# They count how often somebody looked.
+# Set by the broker each time the letter is read.
 _COUNTERS: Final = frozenset(("x-delivery-count", "x-acquired-count"))
 
 
 def describe(letter: DeadLetter) -> dict[str, Any]:
-    """Return all about a letter; its body is under ``body`` if it is JSON.
+    """Return all data of a letter; the body is ``body`` if it is JSON.
 
-    Else it is under ``bodyText`` or, if it is not even UTF-8, under ``bodyBase64``.
+    Otherwise it is ``bodyText`` or, if it is not UTF-8 either, ``bodyBase64``.
     """
     return {
         "id": letter.id,
         "queue": letter.source_queue,
         "error": letter.error,
         "failedAt": iso(letter.failed_at),
-        "firstFailedAt": readable(letter.headers.get(FIRST_FAILED_HEADER)),
+        "firstFailedAt": _json_value(letter.headers.get(FIRST_FAILED_HEADER)),
         "attempt": letter.attempt,
         "replays": letter.replays,
         "properties": _properties(letter),
-        "headers": readable({k: v for k, v in letter.headers.items() if k not in _COUNTERS}),
+        "headers": _json_value({k: v for k, v in letter.headers.items() if k not in _COUNTERS}),
         **_body(letter.body),
     }
 
 
 def iso(moment: datetime | None) -> str | None:
-    """Return a time in ISO 8601."""
+    """Return a time in ISO 8601 format."""
     return None if moment is None else moment.isoformat()
 
 
-def readable(value: object) -> Any:  # noqa: ANN401 - any JSON
-    """Return what an AMQP table may hold as JSON."""
+def _json_value(value: object) -> Any:  # noqa: ANN401 - any JSON
+    """Return an AMQP field value as JSON data."""
     match value:
         case dict():
-            return {str(readable(key)): readable(inner) for key, inner in value.items()}
+            return {str(_json_value(key)): _json_value(inner) for key, inner in value.items()}
         case list():
-            return [readable(inner) for inner in value]
+            return [_json_value(inner) for inner in value]
         case bytes():
             return value.decode("utf-8", "backslashreplace")
         case datetime():
@@ -62,7 +62,7 @@ def readable(value: object) -> Any:  # noqa: ANN401 - any JSON
 
 def _properties(letter: DeadLetter) -> dict[str, Any]:
     given = {name: getattr(letter.properties, name) for name in _PROPERTIES}
-    return {name: readable(value) for name, value in given.items() if value is not None}
+    return {name: _json_value(value) for name, value in given.items() if value is not None}
 
 
 def _body(raw: bytes) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def _body(raw: bytes) -> dict[str, Any]:
         return {"bodyBase64": base64.b64encode(raw).decode("ascii")}
     try:
         body = json.loads(text, parse_constant=_refuse)
-        json.dumps(body)  # what is nested too deep can be read but not written
+        json.dumps(body)  # fails for deeply nested data that json.loads still accepts
     except (ValueError, RecursionError):
         return {"bodyText": text}
     return {"body": body}

@@ -1,4 +1,4 @@
-"""Dead letters counted by the queue they come from and what went wrong there."""
+"""Dead letters grouped by original queue and error."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ if TYPE_CHECKING:
 
     from ops.dead_letters.letter import DeadLetter
 
-# What differs from letter to letter while the cause is the same: quoted values, ids, positions. The
-# number of a database error, as in "(1062, ", tells causes apart.
+# The parts of an error that vary while its cause is the same: quoted values, ids, positions. The
+# number of a database error, as in "(1062, ", is kept because it identifies the cause.
 _VARIABLE: Final = re.compile(r"'[^']*'|\"[^\"]*\"|\b[0-9a-f]{8}-[0-9a-f-]{27}\b|(?<![(\w])\d+\b")
 
 
 @dataclass(slots=True)
-class Group:
+class LetterGroup:
     """Letters of one queue whose errors differ at most in ids and numbers.
 
-    ``error`` and ``oldest_id`` are those of the letter that failed first.
+    Attributes:
+        error: the error of the letter that failed first.
+        oldest_id: the id of that letter.
+        replays: the maximum number of replays.
     """
 
     queue: str
@@ -32,17 +35,16 @@ class Group:
     oldest: datetime | None
     count: int = 0
     replays: int = 0
-    """The highest number of replays."""
 
     def add(self, letter: DeadLetter) -> None:
-        """Count a letter."""
+        """Add a letter to the group."""
         self.count += 1
         self.replays = max(self.replays, letter.replays)
         if letter.failed_at and (self.oldest is None or letter.failed_at < self.oldest):
             self.oldest, self.oldest_id, self.error = letter.failed_at, letter.id, letter.error
 
     def to_json(self) -> dict[str, Any]:
-        """Return it for programs."""
+        """Return the group as JSON data."""
         return {
             "queue": self.queue,
             "error": self.error,
@@ -53,13 +55,15 @@ class Group:
         }
 
 
-def grouped(letters: Iterable[DeadLetter]) -> list[Group]:
+def grouped(letters: Iterable[DeadLetter]) -> list[LetterGroup]:
     """Return the groups, the largest first."""
-    groups: dict[tuple[str, str], Group] = {}
+    groups: dict[tuple[str, str], LetterGroup] = {}
     for letter in letters:
         key = (letter.source_queue, _cause(letter))
         if key not in groups:
-            groups[key] = Group(letter.source_queue, letter.error, letter.id, letter.failed_at)
+            groups[key] = LetterGroup(
+                letter.source_queue, letter.error, letter.id, letter.failed_at
+            )
         groups[key].add(letter)
     return sorted(groups.values(), key=lambda group: group.count, reverse=True)
 

@@ -1,7 +1,7 @@
-"""What a dead letter tells about itself.
+"""A dead letter and the data in its headers.
 
-A function writes its reasons into headers (`scheduler.pipeline.settle`). A letter that the broker
-put aside itself, at a queue's delivery limit for instance, has only ``x-death``: a list with the
+The functions set headers with the error (`scheduler.pipeline.settle`). A message that the broker
+dead-lettered itself, for example at the delivery limit, only has ``x-death``, a list with the
 newest event first (https://www.rabbitmq.com/docs/dlx#effects).
 """
 
@@ -28,16 +28,16 @@ REPLAYS_HEADER: Final = "x-replays"
 FAILURE_HEADERS: Final = frozenset(
     (ATTEMPT_HEADER, ERROR_HEADER, FAILED_HEADER, FIRST_FAILED_HEADER, SOURCE_HEADER)
 )
-"""What the functions add to a message that failed."""
+"""The headers that the functions add to a failed message."""
 _DEATHS_HEADER: Final = "x-death"
-_ABSURD: Final = 1 << 31
-"""A count that only a hostile producer writes."""
+_MAX_COUNT: Final = 1 << 31
+"""Larger counts can only come from a malicious publisher."""
 _QUEUE_OF_KEY: Final = {queue.dead_letter_key: queue.name for queue in WORK_QUEUES}
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message of the dead-letter queue; ``routing_key`` is the one that led it there."""
+    """A message in the dead-letter queue; ``routing_key`` is the one of its dead-lettering."""
 
     routing_key: str
     properties: BasicProperties
@@ -45,21 +45,21 @@ class DeadLetter:
 
     @property
     def headers(self) -> dict[str, Any]:
-        """Return its AMQP headers; never None."""
+        """Return the AMQP headers; never None."""
         return self.properties.headers or {}
 
     @property
     def id(self) -> str:
-        """Return its message id, or what stands for one that has none."""
+        """Return the message id, or a hash of the body if there is none."""
         given = self.properties.message_id
         return _text(given) or f"sha256:{hashlib.sha256(self.body).hexdigest()[:16]}"
 
     @property
     def source_queue(self) -> str:
-        """Return the name of the queue in which it failed.
+        """Return the name of the queue in which the message failed.
 
-        The routing key says so, which only the functions and the broker write; a producer could
-        have set the header.
+        The routing key has precedence over the header: only the functions and the broker set it,
+        while a publisher may have set the header.
         """
         return (
             _QUEUE_OF_KEY.get(self.routing_key)
@@ -70,37 +70,37 @@ class DeadLetter:
 
     @property
     def error(self) -> str:
-        """Return why it is here."""
+        """Return why the message failed."""
         if error := _text(self.headers.get(ERROR_HEADER)):
             return error
         if reason := _text(self._death.get("reason")):
-            return f"put aside by the broker: {reason}"
-        return "no reason given"
+            return f"dead-lettered by the broker: {reason}"
+        return "unknown error"
 
     @property
     def failed_at(self) -> datetime | None:
-        """Return when it became a dead letter, in UTC; None if that is unknown."""
+        """Return when the message became a dead letter, in UTC; None if unknown."""
         return _moment(self.headers.get(FAILED_HEADER)) or _moment(self._death.get("time"))
 
     @property
     def attempt(self) -> int:
-        """Return how many tries failed before the last one."""
+        """Return the number of failed attempts before the last one."""
         return _count(self.headers.get(ATTEMPT_HEADER))
 
     @property
     def replays(self) -> int:
-        """Return how often it was replayed."""
+        """Return the number of replays."""
         return _count(self.headers.get(REPLAYS_HEADER))
 
     @property
     def fingerprint(self) -> bytes:
-        """Return what tells this letter from every other one, also from its own later failures."""
+        """Return a hash that identifies this letter, and changes when the message fails again."""
         about = (self.id, self.source_queue, self.headers.get(FAILED_HEADER), self.replays)
         return hashlib.sha256(repr(about).encode() + b"\0" + self.body).digest()
 
     @property
     def _death(self) -> dict[str, Any]:
-        """Return the newest entry of x-death about a work queue: retry queues write some too."""
+        """Return the newest entry of x-death for a work queue, as retry queues add entries too."""
         listed = self.headers.get(_DEATHS_HEADER)
         deaths = [one for one in listed if isinstance(one, dict)] if listed else []
         ours = (one for one in deaths if _source(one) in WORK_QUEUE_BY_NAME)
@@ -118,7 +118,7 @@ def _text(value: object) -> str:
 
 
 def _count(value: object) -> int:
-    return value if isinstance(value, int) and 0 < value < _ABSURD else 0
+    return value if isinstance(value, int) and 0 < value < _MAX_COUNT else 0
 
 
 def _moment(value: object) -> datetime | None:

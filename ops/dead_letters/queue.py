@@ -1,18 +1,20 @@
-"""Reads the dead-letter queue without losing anything or changing its order.
+"""Reads the dead-letter queue without losing letters or changing their order.
 
-A quorum queue cannot be browsed: letters are taken unacknowledged and given back. Three things keep
-their order (rabbit_fifo, ``return`` and ``return_all``; tried with 40,000 letters on 3.10.8):
+A quorum queue cannot be browsed; letters are consumed without acknowledgement and then returned.
+Three rules preserve the order (rabbit_fifo, ``return`` and ``return_all``; tested with 40,000
+letters on RabbitMQ 3.10.8):
 
-* They are given back by closing the channel. Then RabbitMQ, in all versions, returns them in the
-  order of their delivery. What a nack names returns on 3.x in the order of a hash map, and while
-  the consumer lives it gets each letter again at once.
-* A consumer may hold exactly as many as it waits for, and is cancelled when it has them, before one
-  is acknowledged. So none is on its way at that moment: pika would nack it.
-* All letters are taken, even if few are wanted: those that return stand before new ones, but behind
-  those that returned earlier.
+* Letters are returned by closing the channel. All versions of RabbitMQ then requeue them in the
+  order of delivery. A nack on 3.x requeues in the order of a hash map, and the consumer receives
+  each letter again at once.
+* The prefetch count of a consumer is the number of letters that it waits for, and the consumer is
+  cancelled when it has them, before any is acknowledged. Therefore no letter is in flight at that
+  moment; pika would nack it.
+* All letters are consumed, even if few are needed: returned letters are placed before new ones,
+  but behind those that were returned earlier.
 
-Each look raises the delivery count by one, which
-`scheduler.messaging.topology.NO_DELIVERY_LIMIT` makes harmless.
+Reading increments the delivery count, which `scheduler.messaging.topology.NO_DELIVERY_LIMIT`
+permits.
 """
 
 from __future__ import annotations
@@ -36,18 +38,18 @@ if TYPE_CHECKING:
     from pika import BlockingConnection
     from pika.adapters.blocking_connection import BlockingChannel
 
-BLOCK: Final = 5_000
-"""How many letters a consumer is for: the broker reads them all before it sends the first."""
+_BLOCK_SIZE: Final = 5_000
+"""Letters per consumer; the broker reads all of them before it delivers the first."""
 _NOT_FOUND: Final = 404
-_PATIENCE: Final = 30.0
-"""Seconds to wait for a letter that was counted, and for letters to be back in the queue."""
-_PAUSE: Final = 0.01
-_ROUNDS: Final = 2
+_WAIT_SECONDS: Final = 30.0
+"""How long to wait for the next letter, and for returned letters to be in the queue."""
+_POLL_SECONDS: Final = 0.01
+_GETS_AFTER_ACKS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """A letter and how to remove it for good; one that is not removed stays."""
+class TakenLetter:
+    """A letter and a function that removes it; a letter that is not removed stays."""
 
     letter: DeadLetter
     remove: Callable[[], None]
@@ -55,123 +57,123 @@ class Taken:
 
 @contextmanager
 def dead_letter_queue(
-    connection: BlockingConnection, block: int = BLOCK
+    connection: BlockingConnection, block_size: int = _BLOCK_SIZE
 ) -> Iterator[DeadLetterQueue]:
-    """Open the queue; at the end of the block all letters that were not removed are back in it.
+    """Open the queue; at the end of the block all letters that were not removed are returned.
 
-    At Ctrl-C, as at a kill, the broker takes them back when the connection is gone.
+    At Ctrl-C, as after a kill, the broker requeues them when the connection is closed.
 
     Raises:
-        OpsError: there is no such queue.
+        OpsError: the queue does not exist.
     """
-    queue = DeadLetterQueue(connection, block)
+    queue = DeadLetterQueue(connection, block_size)
     try:
         yield queue
-        queue.take_the_rest()
+        queue.take_remaining()
     except Exception:
-        with suppress(AMQPError):  # without a connection the broker has taken them back already
-            queue.give_back()
+        with suppress(AMQPError):  # if the connection is closed, the broker has requeued them
+            queue.return_letters()
         raise
-    queue.give_back()
+    queue.return_letters()
 
 
 class DeadLetterQueue:
-    """The letters that are in the queue now; what arrives later is left alone.
+    """The letters that are in the queue now, without later ones.
 
     Attributes:
-        count: how many letters there are.
-        readers: how many others are reading; what they have taken is not in ``count``.
-        arrived: is called for each letter that has come from the broker.
+        count: the number of letters.
+        readers: the number of other consumers; letters that they hold are not in ``count``.
+        on_arrival: called for each letter that arrives from the broker.
     """
 
-    def __init__(self, connection: BlockingConnection, block: int) -> None:
+    def __init__(self, connection: BlockingConnection, block_size: int) -> None:
         self._connection = connection
         self._channel = connection.channel()
-        self._block = block
+        self._block_size = block_size
         self._taken = 0
         self._removed = 0
-        self._waiting: deque[Taken] = deque()
+        self._waiting: deque[TakenLetter] = deque()
         found = _declared(self._channel)
         self.count: int = found.message_count
         self.readers: int = found.consumer_count
-        self.arrived: Callable[[], None] = lambda: None
+        self.on_arrival: Callable[[], None] = lambda: None
 
-    def letters(self) -> Iterator[Taken]:
-        """Yield the letters, the oldest first; each block is fetched when the last one is done.
+    def letters(self) -> Iterator[TakenLetter]:
+        """Yield the letters, the oldest first; a block is fetched when the previous one is used up.
 
         Raises:
-            OpsError: not all of them came.
+            OpsError: not all letters arrived.
         """
         while self._taken < self.count:
             if not self._fetch():
                 raise OpsError(
-                    f"of {self.count} dead letters only {self._taken} came: the broker is too busy,"
-                    " or somebody else reads them; run it again"
+                    f"only {self._taken} of {self.count} dead letters arrived; the broker is busy,"
+                    " or another program reads them. Run the command again"
                 )
             while self._waiting:
                 yield self._waiting.popleft()
 
-    def take_the_rest(self) -> None:
-        """Let those that were not yielded keep their place behind those that were and stay."""
+    def take_remaining(self) -> None:
+        """Take the letters that were not yielded, so that all are returned in their order."""
         some_stay = self._taken > self._removed
         self._waiting.clear()
         while some_stay and self._taken < self.count and self._fetch():
             self._waiting.clear()
 
-    def give_back(self) -> None:
-        """Return what was not removed, and wait until it can be taken again."""
+    def return_letters(self) -> None:
+        """Return the letters that were not removed, and wait until they are in the queue."""
         if self._removed:
             self._await_removal()
         self._channel.close()
-        kept, deadline = self._taken - self._removed, time.monotonic() + _PATIENCE
+        kept, deadline = self._taken - self._removed, time.monotonic() + _WAIT_SECONDS
         channel = self._connection.channel()
         while _declared(channel).message_count < kept and time.monotonic() < deadline:
-            self._connection.sleep(_PAUSE)
+            self._connection.sleep(_POLL_SECONDS)
 
     def _fetch(self) -> bool:
-        """Wait until the next block is here; return whether it came."""
-        wanted = min(self._block, self.count - self._taken)
-        # Blocks are given back in the order of their names.
+        """Wait for the next block; return whether all of it arrived."""
+        wanted = min(self._block_size, self.count - self._taken)
+        # Blocks are returned in the order of their consumer tags.
         name = f"dead-letters-{self._taken:09}"
         self._channel.basic_qos(prefetch_count=wanted)
         self._channel.basic_consume(DEAD_LETTER_QUEUE, self._arrive, consumer_tag=name)
-        there, deadline = 0, time.monotonic() + _PATIENCE
+        there, deadline = 0, time.monotonic() + _WAIT_SECONDS
         while there < wanted and time.monotonic() < deadline:
-            self._connection.process_data_events(time_limit=_PATIENCE)
+            self._connection.process_data_events(time_limit=_WAIT_SECONDS)
             if len(self._waiting) > there:
-                there, deadline = len(self._waiting), time.monotonic() + _PATIENCE
+                there, deadline = len(self._waiting), time.monotonic() + _WAIT_SECONDS
         self._channel.basic_cancel(name)
         return there == wanted
 
     def _await_removal(self) -> None:
-        """Wait until the queue has seen all acknowledgements.
+        """Wait until the queue has processed all acknowledgements.
 
-        A channel lets 32 be under way, and forgets the others when it is closed
-        (rabbit_fifo_client, ``unsent_commands``): of 600 letters 100 came back. A get waits for
-        those under way; after it the others are sent, and the next one waits for these.
+        A channel has up to 32 acknowledgements in flight and drops the others when it is closed
+        (rabbit_fifo_client, ``unsent_commands``): of 600 removed letters 100 came back. A get
+        waits for those in flight; then the others are sent, and the second get waits for them.
         """
-        for _ in range(_ROUNDS):
+        for _ in range(_GETS_AFTER_ACKS):
             method, _, _ = self._channel.basic_get(DEAD_LETTER_QUEUE)
-            self._taken += method is not None  # it came meanwhile, and is given back with the rest
+            self._taken += method is not None  # a new letter, returned with the others
 
     def _arrive(self, _channel: object, method: Any, properties: Any, body: bytes) -> None:  # noqa: ANN401 - pika publishes no types
         letter = DeadLetter(method.routing_key, properties, body)
-        self._waiting.append(Taken(letter, partial(self._remove, method.delivery_tag)))
+        self._waiting.append(TakenLetter(letter, partial(self._remove, method.delivery_tag)))
         self._taken += 1
-        self.arrived()
+        self.on_arrival()
 
     def _remove(self, delivery_tag: int) -> None:
         self._channel.basic_ack(delivery_tag)
         self._removed += 1
 
 
-def _declared(channel: BlockingChannel) -> Any:  # noqa: ANN401 - likewise
+def _declared(channel: BlockingChannel) -> Any:  # noqa: ANN401 - pika publishes no types
     try:
         return channel.queue_declare(DEAD_LETTER_QUEUE, passive=True).method
     except ChannelClosedByBroker as error:
         if error.reply_code != _NOT_FOUND:
             raise
         raise OpsError(
-            f"there is no queue {DEAD_LETTER_QUEUE}: is it the right virtual host? If so, the"
-            " topology is not declared there (deploy the stack; locally: make run)"
+            f"there is no queue {DEAD_LETTER_QUEUE}; check the virtual host in the URL, and that"
+            " the topology is declared there (deploy the stack; locally: make run)"
         ) from None

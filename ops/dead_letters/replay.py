@@ -1,7 +1,7 @@
-"""Sends dead letters back to work.
+"""Replays dead letters: publishes them to their work queues.
 
-A letter is removed only after the broker has confirmed its copy, so a run that is killed may leave
-some twice and none nowhere. The copy keeps its id: a second one has no second effect.
+A letter is removed after the broker has confirmed its copy, so a killed run may leave a letter
+twice but never loses one. The copy keeps its message id, so a second copy has no effect.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from ops.dead_letters.queue import Taken
+    from ops.dead_letters.queue import TakenLetter
 
-MOST_REPLAYS: Final = 3
-"""A letter that failed after so many replays will fail again until something is repaired."""
+MAX_REPLAYS: Final = 3
+"""A message that has failed after this many replays will fail again until its cause is fixed."""
 
-# Left out on purpose, as on every hop: expiration (it must not expire), user_id (the broker refuses
-# any but the publisher's own), cluster_id and delivery_mode (set by whoever publishes).
-_KEPT: Final = (
+# Without expiration (the copy must not expire), user_id (the broker only accepts the publisher's
+# own), cluster_id and delivery_mode (set by the publisher).
+_COPIED_PROPERTIES: Final = (
     "content_type",
     "content_encoding",
     "priority",
@@ -39,45 +39,45 @@ _KEPT: Final = (
 
 
 @dataclass(slots=True)
-class Account:
-    """How many letters were replayed, and how many were not, by reason."""
+class ReplayResult:
+    """The number of replayed letters, and of others by reason."""
 
     replayed: int = 0
     refused: Counter[str] = field(default_factory=Counter)
 
 
-def replay(
-    letters: Iterable[Taken],
+def replay_letters(
+    letters: Iterable[TakenLetter],
     publish: Callable[[Outbound], None],
-    account: Account,
+    result: ReplayResult,
     *,
     force: bool = False,
 ) -> None:
     """Publish each letter to its work queue, then remove it.
 
     Args:
-        letters: the letters; they must not contain what this call publishes and fails again.
-        publish: returns when the broker has confirmed a message, else raises.
-        account: is kept up to date, also when ``publish`` raises.
-        force: replay also what was replayed `MOST_REPLAYS` times.
+        letters: must not include messages that this call publishes and that fail again.
+        publish: returns when the broker has confirmed a message, otherwise raises.
+        result: updated after each letter, so that it is correct if ``publish`` raises.
+        force: also replay letters that were replayed `MAX_REPLAYS` times.
     """
     for one in letters:
         if refusal := _refusal(one.letter, force=force):
-            account.refused[refusal] += 1
+            result.refused[refusal] += 1
             continue
-        publish(back_to_work(one.letter))
+        publish(_copy_for_work_queue(one.letter))
         one.remove()
-        account.replayed += 1
+        result.replayed += 1
 
 
-def back_to_work(letter: DeadLetter) -> Outbound:
-    """Return a letter as it was published first, for its work queue, with its replays counted."""
+def _copy_for_work_queue(letter: DeadLetter) -> Outbound:
+    """Return the message as it was first published, with its replay counter incremented."""
     headers = {
         name: value
         for name, value in letter.headers.items()
         if name not in FAILURE_HEADERS and not is_the_brokers(name)
     }
-    given = {name: getattr(letter.properties, name) for name in _KEPT}
+    given = {name: getattr(letter.properties, name) for name in _COPIED_PROPERTIES}
     properties = {name: value for name, value in given.items() if value is not None}
     properties["headers"] = {**headers, REPLAYS_HEADER: letter.replays + 1}
     return Outbound("", letter.source_queue, letter.body, properties)
@@ -85,7 +85,7 @@ def back_to_work(letter: DeadLetter) -> Outbound:
 
 def _refusal(letter: DeadLetter, *, force: bool) -> str:
     if letter.source_queue not in WORK_QUEUE_BY_NAME:
-        return f"{letter.source_queue} is no work queue (discard keeps a copy)"
-    if letter.replays >= MOST_REPLAYS and not force:
-        return f"replayed {MOST_REPLAYS} times already (--force replays them again)"
+        return f"{letter.source_queue} is not a work queue (discard it; it is copied to a file)"
+    if letter.replays >= MAX_REPLAYS and not force:
+        return f"replayed {MAX_REPLAYS} times already (--force replays again)"
     return ""

@@ -1,4 +1,4 @@
-"""Which dead letters a command is about."""
+"""Selects dead letters by queue, error, id and age."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ops.dead_letters.letter import DeadLetter
-    from ops.dead_letters.queue import Taken
+    from ops.dead_letters.queue import TakenLetter
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_AGE: Final = re.compile(r"(\d{1,5})([smhd])")
+_DURATION: Final = re.compile(r"(\d{1,5})([smhd])")
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Conditions that a letter must meet, all of them; without any it selects every letter.
+    """Conditions that a letter must all meet; without conditions, every letter is selected.
 
-    A letter of unknown age is neither older nor newer than anything.
+    A letter of unknown age meets no condition on the age.
     """
 
     queues: frozenset[str] = frozenset()
@@ -36,7 +36,7 @@ class Selection:
     failed_since: datetime | None = None
 
     def matches(self, letter: DeadLetter) -> bool:
-        """Return whether a letter meets the conditions."""
+        """Return whether a letter meets all conditions."""
         return (
             (not self.queues or letter.source_queue in self.queues)
             and (not self.ids or letter.id in self.ids)
@@ -53,16 +53,16 @@ class Selection:
 
 
 @dataclass(slots=True)
-class Sieve:
-    """Lets the selected letters through and counts all."""
+class Filter:
+    """Selects letters and counts the selected ones and all, by queue."""
 
     selection: Selection
     total: int = 0
     matched: int = 0
     sources: Counter[str] = field(default_factory=Counter)
 
-    def sift(self, letters: Iterable[Taken]) -> Iterator[Taken]:
-        """Yield those that match."""
+    def apply(self, letters: Iterable[TakenLetter]) -> Iterator[TakenLetter]:
+        """Yield the letters that match."""
         for one in letters:
             self.total += 1
             self.sources[one.letter.source_queue] += 1
@@ -71,23 +71,23 @@ class Sieve:
                 yield one
 
     def require_match(self) -> None:
-        """Make sure that something was selected, unless there was nothing to select from.
+        """Raise an error if there are letters but none was selected.
 
         Raises:
-            OpsError: names the queues of which there are letters.
+            OpsError: the message lists the queues that have letters.
         """
         if self.total and not self.matched:
-            raise OpsError(self.nothing)
+            raise OpsError(self.no_match_message)
 
     @property
-    def nothing(self) -> str:
-        """Return what to say when nothing was selected: the queues of which there are letters."""
+    def no_match_message(self) -> str:
+        """Return the message for an empty selection; it lists the queues that have letters."""
         there = ", ".join(f"{queue} ({count})" for queue, count in self.sources.most_common())
-        return f"no dead letter matches; there are letters of {there}"
+        return f"no dead letter matches; there are letters from {there}"
 
 
 def queue_name(given: str) -> str:
-    """Return the event's queue that is meant by its name, a shard's name or an event type."""
+    """Return the queue of an event for an event type, the queue's name or a shard's name."""
     return event_queue(given)[0] if given.startswith("scheduler.") else WorkQueue(given).name
 
 
@@ -95,7 +95,7 @@ def error_pattern(given: str) -> re.Pattern[str]:
     """Return a pattern for a part of an error's text, or for ``/regular expression/``.
 
     Raises:
-        InvalidInputError: not a regular expression; says where.
+        InvalidInputError: the regular expression is malformed.
     """
     is_pattern = len(given) > 1 and given.startswith("/") and given.endswith("/")
     try:
@@ -104,13 +104,13 @@ def error_pattern(given: str) -> re.Pattern[str]:
         raise InvalidInputError(f"{given} is not a regular expression: {error}") from None
 
 
-def duration(given: str) -> timedelta:
-    """Return the duration in a text such as ``90s``, ``30m``, ``2h`` or ``7d``.
+def parse_duration(given: str) -> timedelta:
+    """Parse a duration such as ``90s``, ``30m``, ``2h`` or ``7d``.
 
     Raises:
-        InvalidInputError: not of that form.
+        InvalidInputError: the text has another form.
     """
-    found = _AGE.fullmatch(given)
+    found = _DURATION.fullmatch(given)
     if not found:
-        raise InvalidInputError(f"{given!r} is not an age: write 90s, 30m, 2h or 7d")
+        raise InvalidInputError(f"{given!r} is not a duration; write 90s, 30m, 2h or 7d")
     return timedelta(**{_UNITS[found[2]]: int(found[1])})

@@ -1,31 +1,31 @@
-"""Dead letters as people read them."""
+"""Dead letters as text for the terminal."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Final
 
-from rich.console import Group as Lines
+from rich.console import Group as RichGroup
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
 from ops.dead_letters.describe import describe
 from ops.dead_letters.letter import FAILURE_HEADERS
-from ops.text import age, printable
+from ops.terminal import age, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from ops.dead_letters.groups import Group
+    from ops.dead_letters.groups import LetterGroup
     from ops.dead_letters.letter import DeadLetter
 
 _INDENTED_DEPTH: Final = 50
 
 
-def overview(groups: Iterable[Group], now: datetime) -> Table:
-    """Return a table of groups."""
+def groups_table(groups: Iterable[LetterGroup], now: datetime) -> Table:
+    """Return a table with a row per group."""
     table = Table("Queue", "Error", box=None, pad_edge=False)
     for name in ("Letters", "Oldest", "Replays"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -42,8 +42,8 @@ def overview(groups: Iterable[Group], now: datetime) -> Table:
     return table
 
 
-def page(letter: DeadLetter, now: datetime) -> Lines:
-    """Return all about a letter but its body."""
+def letter_page(letter: DeadLetter, now: datetime) -> RichGroup:
+    """Return all data of a letter except its body."""
     about = describe(letter)
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
@@ -63,11 +63,11 @@ def page(letter: DeadLetter, now: datetime) -> Lines:
         if name not in FAILURE_HEADERS:
             table.add_row("header", Text(printable(f"{name}: {_pretty(value)}")))
     heading = Rule(Text(printable(letter.id)), align="left")
-    return Lines(heading, table)
+    return RichGroup(heading, table)
 
 
-def body(letter: DeadLetter) -> str:
-    """Return a letter's body over several lines; plain, for rich is slow with long texts."""
+def body_text(letter: DeadLetter) -> str:
+    """Return a letter's body, formatted; as a string, because rich is slow with long texts."""
     about = describe(letter)
     if "body" in about:
         return printable(_pretty(about["body"]))
@@ -79,7 +79,7 @@ def body(letter: DeadLetter) -> str:
 def _pretty(value: object) -> str:
     if isinstance(value, str):
         return value
-    # Indented, 18 KB of brackets would be 160 MB.
+    # Indented, 18 KB of nested brackets would become 160 MB.
     indent = None if _is_deep(value, _INDENTED_DEPTH) else 2
     return json.dumps(value, ensure_ascii=False, indent=indent)
 

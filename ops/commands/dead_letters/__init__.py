@@ -1,17 +1,17 @@
-"""``scheduler-ops dead-letters``: one module per command."""
+"""``scheduler-ops dead-letters``: a module per command."""
 
 from __future__ import annotations
 
 import typer
 
-from ops.commands.dead_letters import discard, list, replay, show  # noqa: A004 - named as its command
+from ops.commands.dead_letters.discard import discard
+from ops.commands.dead_letters.list import list_letters
+from ops.commands.dead_letters.replay import replay
+from ops.commands.dead_letters.show import show
 
-app = typer.Typer(
-    no_args_is_help=True,
-    help="Look at dead letters, send them back to work, or discard them.",
-)
+app = typer.Typer(no_args_is_help=True, help="List, show, replay or discard dead letters.")
 
-app.command("list")(list.command)
-app.command("show")(show.command)
-app.command("replay")(replay.command)
-app.command("discard")(discard.command)
+app.command("list")(list_letters)
+app.command("show")(show)
+app.command("replay")(replay)
+app.command("discard")(discard)

@@ -12,14 +12,13 @@ import typer
 
 from ops import broker as brokers
 from ops import options
-from ops.commands.dead_letters import filters
-from ops.commands.dead_letters.letters import letters_of
-from ops.dead_letters import backup
-from ops.dead_letters.queue import Taken
-from ops.dead_letters.replay import Account, replay
-from ops.dead_letters.selection import Sieve
-from ops.errors import OpsError, telling_what_was_done
-from ops.text import printable
+from ops.commands.dead_letters import selecting
+from ops.dead_letters.backup import read_backup
+from ops.dead_letters.queue import TakenLetter
+from ops.dead_letters.replay import ReplayResult, replay_letters
+from ops.dead_letters.selection import Filter
+from ops.errors import OpsError, with_progress_in_errors
+from ops.terminal import handled_errors, print_result, printable, progress_bars, track
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,86 +26,90 @@ if TYPE_CHECKING:
     from scheduler.messaging.publisher import Outbound
 
 
-def command(  # noqa: PLR0913 - each is an option
+def replay(  # noqa: PLR0913 - each is an option
     *,
-    queue: filters.Queues = None,
-    error: filters.Error = None,
-    ids: filters.Ids = None,
-    older_than: filters.OlderThan = None,
-    newer_than: filters.NewerThan = None,
+    queue: selecting.QueueOption = None,
+    error: selecting.ErrorOption = None,
+    ids: selecting.IdOption = None,
+    older_than: selecting.OlderThanOption = None,
+    newer_than: selecting.NewerThanOption = None,
     from_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Replay what discard wrote there instead.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Replay the letters in a backup file of discard."),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Also those that were replayed too often already.")
+        bool, typer.Option("--force", help="Also replay letters that reached the replay limit.")
     ] = False,
-    dry_run: filters.DryRun = False,
-    broker: options.BrokerUrl = None,
-    as_json: options.AsJson = False,
+    dry_run: selecting.DryRunOption = False,
+    broker: options.BrokerUrlOption = None,
+    as_json: options.JsonOption = False,
 ) -> None:
-    """Send dead letters back to their work queues, as new and in their order.
+    """Move dead letters back to their work queues, in their order and with all attempts.
 
-    It may be killed and run again at any time: a letter may then come twice, and counts once. Only
-    what is there at the start is replayed, not what fails again meanwhile.
-    Exit code 1: some were not replayed; says which and why.
+    The command may be killed and repeated at any time: a letter may then be published twice, but
+    takes effect once. It only replays letters that are in the queue at its start.
+    Exit code 1: some letters were not replayed; the message lists the reasons.
     """
-    with options.outcome(as_json=as_json):
+    with handled_errors(as_json=as_json):
         now = datetime.now(UTC)
-        sieve = Sieve(filters.selection(queue, error, ids, older_than, newer_than, now))
-        account = Account()
+        chosen = Filter(selecting.selection(queue, error, ids, older_than, newer_than, now))
+        result = ReplayResult()
         url = options.broker_url(broker)
         with (
-            telling_what_was_done(lambda: _so_far(account)),
-            _stored(from_file) if from_file else letters_of(url, "Replaying") as letters,
+            with_progress_in_errors(lambda: _progress(result)),
+            _from_backup(from_file)
+            if from_file
+            else selecting.current_letters(url, "Replaying") as letters,
             brokers.connected(url) as connection,
         ):
-            chosen = sieve.sift(letters)
+            selected = chosen.apply(letters)
             if dry_run:
-                replay(map(_kept, chosen), _nowhere, account, force=force)
+                replay_letters(map(_without_removal, selected), _discarded, result, force=force)
             else:
-                publish = partial(brokers.publish, brokers.confirming_channel(connection))
-                replay(chosen, publish, account, force=force)
-        sieve.require_match()
-        said = "Would replay" if dry_run else "Replayed"
-        options.say(
-            f"{said} {account.replayed} of {sieve.total} dead letters.",
-            _data(sieve, account, dry_run=dry_run),
+                channel = brokers.confirming_channel(connection)
+                publish = partial(brokers.publish_confirmed, channel)
+                replay_letters(selected, publish, result, force=force)
+        chosen.require_match()
+        done = "Would replay" if dry_run else "Replayed"
+        print_result(
+            f"{done} {result.replayed} of {chosen.total} dead letters.",
+            _data(chosen, result, dry_run=dry_run),
             as_json=as_json,
         )
-        _require_all(account)
+        _require_all(result)
 
 
 @contextmanager
-def _stored(file: Path) -> Iterator[Iterable[Taken]]:
-    letters = [Taken(letter, lambda: None) for letter in backup.read(file)]
-    with options.progress() as bars:
-        yield options.tracked(letters, bars, "Replaying", len(letters))
+def _from_backup(file: Path) -> Iterator[Iterable[TakenLetter]]:
+    letters = [TakenLetter(letter, lambda: None) for letter in read_backup(file)]
+    with progress_bars() as bars:
+        yield track(letters, bars, "Replaying", len(letters))
 
 
-def _kept(one: Taken) -> Taken:
-    return Taken(one.letter, lambda: None)
+def _without_removal(one: TakenLetter) -> TakenLetter:
+    return TakenLetter(one.letter, lambda: None)
 
 
-def _nowhere(_message: Outbound) -> None:
-    """Publish nothing: a dry run."""
+def _discarded(_message: Outbound) -> None:
+    """Publish nothing, for a dry run."""
 
 
-def _so_far(account: Account) -> str:
-    count = account.replayed
-    return f"{count} replayed before; nothing is lost, run it again" if count else ""
+def _progress(result: ReplayResult) -> str:
+    count = result.replayed
+    return f"{count} replayed before; nothing is lost, run the command again" if count else ""
 
 
-def _data(sieve: Sieve, account: Account, *, dry_run: bool) -> dict[str, Any]:
+def _data(chosen: Filter, result: ReplayResult, *, dry_run: bool) -> dict[str, Any]:
     return {
         "dryRun": dry_run,
-        "total": sieve.total,
-        "matched": sieve.matched,
-        "replayed": account.replayed,
-        "refused": [{"reason": why, "count": n} for why, n in account.refused.most_common()],
+        "total": chosen.total,
+        "matched": chosen.matched,
+        "replayed": result.replayed,
+        "refused": [{"reason": why, "count": n} for why, n in result.refused.most_common()],
     }
 
 
-def _require_all(account: Account) -> None:
-    if account.refused:
-        reasons = "; ".join(f"{n} × {why}" for why, n in account.refused.most_common())
+def _require_all(result: ReplayResult) -> None:
+    if result.refused:
+        reasons = "; ".join(f"{n} × {why}" for why, n in result.refused.most_common())
         raise OpsError(f"not replayed: {printable(reasons)}")

@@ -9,46 +9,46 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ops import options
-from ops.commands.dead_letters import filters
-from ops.commands.dead_letters.letters import letters_of
+from ops.commands.dead_letters import selecting
 from ops.dead_letters.describe import describe
-from ops.dead_letters.selection import Sieve
-from ops.dead_letters.tables import body, page
+from ops.dead_letters.selection import Filter
+from ops.dead_letters.tables import body_text, letter_page
+from ops.terminal import console, handled_errors, json_text
 
 if TYPE_CHECKING:
     from ops.dead_letters.letter import DeadLetter
 
 
-def command(  # noqa: PLR0913 - each is an option
+def show(  # noqa: PLR0913 - each is an option
     ids: Annotated[
         list[str] | None, typer.Argument(metavar="[ID]...", help="Message ids. Default: any.")
     ] = None,
     *,
-    queue: filters.Queues = None,
-    error: filters.Error = None,
-    older_than: filters.OlderThan = None,
-    newer_than: filters.NewerThan = None,
-    limit: Annotated[int, typer.Option(min=1, help="Show at most so many.")] = 10,
-    broker: options.BrokerUrl = None,
-    as_json: options.AsJson = False,
+    queue: selecting.QueueOption = None,
+    error: selecting.ErrorOption = None,
+    older_than: selecting.OlderThanOption = None,
+    newer_than: selecting.NewerThanOption = None,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of letters.")] = 10,
+    broker: options.BrokerUrlOption = None,
+    as_json: options.JsonOption = False,
 ) -> None:
-    """Show dead letters in full, the oldest first: why they failed, headers and body."""
+    """Show dead letters with error, headers and body, the oldest first."""
     now = datetime.now(UTC)
-    with options.outcome(as_json=as_json):
-        sieve = Sieve(filters.selection(queue, error, ids, older_than, newer_than, now))
-        with letters_of(options.broker_url(broker)) as letters:
-            found = [one.letter for one in islice(sieve.sift(letters), limit)]
-        sieve.require_match()
+    with handled_errors(as_json=as_json):
+        chosen = Filter(selecting.selection(queue, error, ids, older_than, newer_than, now))
+        with selecting.current_letters(options.broker_url(broker)) as letters:
+            found = [one.letter for one in islice(chosen.apply(letters), limit)]
+        chosen.require_match()
         if as_json:
-            print(options.as_text({"letters": [describe(letter) for letter in found]}))
+            print(json_text({"letters": [describe(letter) for letter in found]}))
         else:
             _print(found, now, limit)
 
 
 def _print(found: list[DeadLetter], now: datetime, limit: int) -> None:
     for letter in found:
-        options.console().print(page(letter, now))
-        print(f"\n{body(letter)}\n")
+        console().print(letter_page(letter, now))
+        print(f"\n{body_text(letter)}\n")
     if not found:
         print("No dead letters.")
     if len(found) == limit:

@@ -10,7 +10,7 @@ from typing import Any, Final, TextIO
 
 from typer.testing import CliRunner, Result
 
-from ops.cli import app
+from ops.__main__ import app
 
 # Python ignores SIGINT when it is started by a shell in the background, as the tests may be.
 _INTERRUPTIBLE: Final = """

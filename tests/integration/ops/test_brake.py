@@ -82,8 +82,8 @@ def test_a_person_is_told_what_to_do() -> None:
 
     assert "engaged by operator for 0 s: releases are held" in engaged
     assert "brake release" in engaged
-    assert "everything is let through" in run("brake", "release").stdout
-    assert "armed: the limit decides" in run("brake", "arm").stdout
+    assert "all releases are allowed" in run("brake", "release").stdout
+    assert "armed: the limit applies" in run("brake", "arm").stdout
 
 
 @pytest.mark.usefixtures("store")
@@ -126,7 +126,7 @@ def test_a_database_without_the_tables_is_said(mariadb: MariaDB) -> None:
     result = run("brake", "status", "--database-url", mariadb.url_of(name))
 
     assert result.exit_code == 1
-    assert "migrated" in result.stderr
+    assert "migrate it" in result.stderr
 
 
 def test_without_platform_and_url_the_fix_is_named() -> None:

@@ -84,9 +84,9 @@ def test_it_asks_before(
     result = dead_letters.run("discard", "--backup", str(file), stdin=answer)
 
     assert "the reason" in result.stderr
-    assert f"Discard 1 dead letters, keeping copies in {file}?" in result.stderr
+    assert f"Discard 1 dead letters and keep copies in {file}?" in result.stderr
     assert (result.exit_code, file.exists()) == ((0, True), (1, False))[left]
-    assert ("give --yes" in result.stderr) is bool(left)
+    assert ("add --yes" in result.stderr) is bool(left)
     assert broker.depth(DEAD_LETTER_QUEUE) == left
 
 
@@ -111,7 +111,7 @@ def test_an_existing_file_is_not_touched_and_nothing_is_discarded(
     result = dead_letters.run("discard", "--yes", "--backup", str(file))
 
     assert result.exit_code == 2
-    assert "name another file" in result.stderr
+    assert "choose another file" in result.stderr
     assert file.read_text() == "precious"
     assert broker.depth(DEAD_LETTER_QUEUE) == 1
 

@@ -49,7 +49,7 @@ def test_a_replay_that_is_killed_half_way_loses_nothing(
     assert process.returncode != 0
     if killer is signal.SIGINT:
         assert "stopped (" in said
-        assert "replayed before; nothing is lost, run it again" in said
+        assert "replayed before; nothing is lost, run the command again" in said
     eventually(
         lambda: broker.depth(FAILED) + broker.depth(DEAD_LETTER_QUEUE) >= LETTERS,
         "what the killed process held back in the queue",

@@ -166,10 +166,10 @@ def test_a_message_that_the_broker_gave_up_is_listed_by_its_queue_and_reason(
     groups = {one["oldestId"]: one for one in dead_letters.json("list")["groups"]}
 
     assert groups["poison"]["queue"] == "scheduler.user-deleted"
-    assert groups["poison"]["error"] == "put aside by the broker: delivery_limit"
+    assert groups["poison"]["error"] == "dead-lettered by the broker: delivery_limit"
     assert groups["poison"]["oldest"]
     assert groups["rejected"]["queue"] == "scheduler.device-failed"
-    assert groups["rejected"]["error"] == "put aside by the broker: rejected"
+    assert groups["rejected"]["error"] == "dead-lettered by the broker: rejected"
 
 
 def test_a_letter_without_any_header_is_listed_by_its_routing_key(
@@ -179,7 +179,7 @@ def test_a_letter_without_any_header_is_listed_by_its_routing_key(
 
     (group,) = dead_letters.json("list")["groups"]
     assert group["queue"] == "scheduler.user-deleted"
-    assert (group["error"], group["oldest"]) == ("no reason given", None)
+    assert (group["error"], group["oldest"]) == ("unknown error", None)
     assert group["oldestId"].startswith("sha256:")
     assert dead_letters.json("list", "--older-than", "0s")["matched"] == 0
 
@@ -205,9 +205,7 @@ def test_a_virtual_host_without_the_topology_is_said(rabbitmq: RabbitMQ) -> None
     result = DeadLetters(rabbitmq.create_vhost("empty")).run("list")
 
     assert result.exit_code == 1
-    assert (
-        "there is no queue scheduler.dead-letters: is it the right virtual host?" in result.stderr
-    )
+    assert "there is no queue scheduler.dead-letters; check the virtual host" in result.stderr
 
 
 def test_the_local_platform_is_asked_for_when_no_broker_is_given() -> None:

@@ -22,10 +22,10 @@ EVENTS = ("device.failed", "user.suspended", "billing.overdue")
 
 
 @contextmanager
-def opened(broker: Broker, block: int = 1000) -> Iterator[DeadLetterQueue]:
+def opened(broker: Broker, block_size: int = 1000) -> Iterator[DeadLetterQueue]:
     with (
         closing(pika.BlockingConnection(pika.URLParameters(broker.url))) as connection,
-        dead_letter_queue(connection, block) as queue,
+        dead_letter_queue(connection, block_size) as queue,
     ):
         yield queue
 
@@ -56,7 +56,7 @@ def test_letters_of_several_blocks_are_seen_and_stay_in_order(broker: Broker, re
     ids = numbered(range(35))
     broker.publish(*(letter(id=id_) for id_ in ids))
 
-    with opened(broker, block=10) as queue:
+    with opened(broker, block_size=10) as queue:
         seen = []
         for one in queue.letters():
             seen.append(one.letter.id)
@@ -73,7 +73,7 @@ def test_letters_stay_in_order_when_only_some_were_wanted(broker: Broker, wanted
     broker.publish(*(letter(id=id_) for id_ in ids))
 
     for _ in range(3):
-        with opened(broker, block=10) as queue:
+        with opened(broker, block_size=10) as queue:
             seen = [one.letter.id for one in islice(queue.letters(), wanted)]
         assert seen == ids[:wanted]
 
@@ -101,4 +101,4 @@ def test_letters_that_another_reader_holds_are_mentioned(
         result = dead_letters.run("list")
 
     assert result.stdout == "0 dead letters.\n"
-    assert "somebody else reads dead letters now" in result.stderr
+    assert "another program is reading dead letters" in result.stderr

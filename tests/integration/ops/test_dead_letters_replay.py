@@ -153,7 +153,7 @@ def test_what_has_no_work_queue_stays_and_is_named(
     result = dead_letters.run("replay")
 
     assert result.exit_code == 1
-    assert "1 × scheduler.device-exploded is no work queue" in result.stderr
+    assert "1 × scheduler.device-exploded is not a work queue" in result.stderr
     assert broker.ids(FAILED) == ["known"]
     assert broker.depth(DEAD_LETTER_QUEUE) == 1
 
@@ -170,7 +170,7 @@ def test_nothing_is_removed_when_the_work_queue_is_missing(rabbitmq: RabbitMQ) -
 
     assert result.exit_code == 1
     assert f"no queue of the virtual host receives {SUSPENDED}" in result.stderr
-    assert "(1 replayed before; nothing is lost, run it again)" in result.stderr
+    assert "(1 replayed before; nothing is lost, run the command again)" in result.stderr
     assert broker.ids(FAILED) == ["m-1"]
     assert broker.ids(DEAD_LETTER_QUEUE) == ["m-2", "m-3"]
 

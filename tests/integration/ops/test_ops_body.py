@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from events.bodies import SMALLEST
-from ops.body import assignments, check, fill_in
-from ops.contracts import CONTRACTS, contract_of, fields
 from ops.errors import ExitCode, InvalidInputError
+from ops.event_bodies import CONTRACTS, contract_of, fields, fill_in, parse_assignments, validate
 from scheduler.messaging.topology import WORK_QUEUES
 from tests.support.events import encoded
 
@@ -19,7 +18,7 @@ NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 
 def _body(event_type: str, *arguments: str) -> dict[str, Any]:
     body: dict[str, Any] = {}
-    fill_in(body, event_type, assignments(arguments))
+    fill_in(body, event_type, parse_assignments(arguments))
     return body
 
 
@@ -29,7 +28,7 @@ def test_there_is_a_contract_for_every_work_queue() -> None:
 
 @pytest.mark.parametrize("event_type", CONTRACTS)
 def test_every_event_in_its_smallest_form_is_accepted(event_type: str) -> None:
-    check(event_type, encoded(SMALLEST[event_type]), NOW)
+    validate(event_type, encoded(SMALLEST[event_type]), NOW)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +63,7 @@ def test_several_keys_share_a_nested_object() -> None:
 @pytest.mark.parametrize("argument", ["deviceId", "=x", ""])
 def test_an_argument_that_assigns_nothing_is_refused(argument: str) -> None:
     with pytest.raises(InvalidInputError, match="key=value"):
-        assignments([argument])
+        parse_assignments([argument])
 
 
 def test_a_key_cannot_lead_into_a_value() -> None:
@@ -94,7 +93,7 @@ def test_what_the_function_would_refuse_is_refused_here(
     event_type: str, body: bytes, named: str
 ) -> None:
     with pytest.raises(InvalidInputError, match=named) as caught:
-        check(event_type, body, NOW)
+        validate(event_type, body, NOW)
 
     assert caught.value.code is ExitCode.USAGE
 

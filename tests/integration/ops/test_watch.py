@@ -18,7 +18,7 @@ from local.gateway.api_app import metrics_route
 from local.gateway.metrics import EmfCollector
 from local.gateway.server import AsgiServer
 from local.ports import free_port
-from ops.watching.queues import unacknowledged
+from ops.snapshot import unacknowledged
 from scheduler.messaging.publisher import Outbound
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE, VHOST, queues
 from scheduler.observability.emf import Metrics
@@ -124,7 +124,7 @@ def test_a_person_sees_the_connection_break_and_come_back(broker: Broker, tmp_pa
         with start(*watching, stdout=terminal, FORCE_COLOR="1") as process:
             eventually(lambda: "Dead letters" in screen.read_text(), "the first table")
             proxy.cut()
-            eventually(lambda: "trying again" in screen.read_text(), "what is wrong")
+            eventually(lambda: "retrying" in screen.read_text(), "what is wrong")
             broken = len(screen.read_text())
             eventually(lambda: "Dead letters" in screen.read_text()[broken:], "a table again")
             process.send_signal(signal.SIGINT)

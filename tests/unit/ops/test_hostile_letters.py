@@ -4,7 +4,7 @@ import pytest
 from pika import BasicProperties
 
 from ops.dead_letters.letter import DeadLetter
-from ops.dead_letters.selection import duration
+from ops.dead_letters.selection import parse_duration
 from ops.errors import InvalidInputError
 
 KEY = "scheduler.device-failed.failed"
@@ -38,5 +38,5 @@ def test_an_absurd_count_of_replays_is_none(replays: object) -> None:
 
 
 def test_an_age_beyond_the_calendar_is_refused() -> None:
-    with pytest.raises(InvalidInputError, match="is not an age"):
-        duration("999999d")
+    with pytest.raises(InvalidInputError, match="is not a duration"):
+        parse_duration("999999d")

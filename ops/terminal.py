@@ -1,0 +1,106 @@
+"""Output of the commands: text, JSON, tables, progress bars and error messages."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import unicodedata
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import typer
+from rich.console import Console, RenderableType
+from rich.progress import Progress
+
+from ops.errors import OpsError
+from scheduler.messaging.amqp import encodable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime, timedelta
+
+_T = TypeVar("_T")
+_PIPE_WIDTH: Final = 200
+_NOT_PLAIN_ASCII: Final = re.compile(r"[^ -~\n\t]")
+_UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+def print_result(text: RenderableType, data: dict[str, Any], *, as_json: bool) -> None:
+    """Print a result as text or as JSON; untrusted text must have passed `printable`."""
+    if as_json:
+        print(json_text(data))
+    elif isinstance(text, str):
+        print(text)
+    else:
+        console().print(text)
+
+
+def json_text(data: object) -> str:
+    """Return JSON that can be encoded in UTF-8, whatever the data contains."""
+    return encodable(json.dumps(data, ensure_ascii=False))
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return the console for rich output; in a pipe it is wider than a terminal."""
+    made = Console(stderr=stderr, highlight=False)
+    if not made.is_terminal:
+        made.width = _PIPE_WIDTH
+    return made
+
+
+def progress_bars() -> Progress:
+    """Return progress bars on stderr; they are shown on a terminal only."""
+    below = console(stderr=True)
+    return Progress(console=below, transient=True, disable=not below.is_terminal)
+
+
+def track(items: Iterable[_T], bars: Progress, label: str, total: int) -> Iterator[_T]:
+    """Yield items and advance a bar after each.
+
+    rich's own ``track`` is not used because its thread keeps the program alive after Ctrl-C.
+    """
+    task = bars.add_task(label, total=total)
+    for item in items:
+        yield item
+        bars.advance(task)
+
+
+@contextmanager
+def handled_errors(*, as_json: bool) -> Iterator[None]:
+    """Print an `OpsError` on stderr and exit with its code."""
+    try:
+        yield
+    except OpsError as error:
+        text = (
+            json.dumps({"error": str(error)}, ensure_ascii=False) if as_json else f"error: {error}"
+        )
+        print(text, file=sys.stderr)
+        raise typer.Exit(error.code) from None
+
+
+def printable(text: str) -> str:
+    """Escape characters that control the terminal, except line breaks and tabs.
+
+    Messages are untrusted: an escape sequence could recolour or retitle the operator's terminal,
+    or hide the rest of the line.
+    """
+    return _NOT_PLAIN_ASCII.sub(lambda found: _escaped(found[0]), text)
+
+
+def age(since: datetime | None, now: datetime) -> str:
+    """Return the time since a moment, in the largest unit that fits; ``?`` if unknown."""
+    return "?" if since is None else _rounded(now - since)
+
+
+def _rounded(span: timedelta) -> str:
+    seconds = max(0, int(span.total_seconds()))
+    size, unit = next((step for step in _UNITS if seconds >= step[0]), _UNITS[-1])
+    return f"{seconds // size} {unit}"
+
+
+def _escaped(character: str) -> str:
+    """Escape control, format (such as right-to-left) and surrogate characters."""
+    if unicodedata.category(character).startswith("C"):
+        return character.encode("unicode_escape").decode("ascii")
+    return character

@@ -1,1 +1,0 @@
-"""What happens right now: queues and outcomes."""
