@@ -1,1 +1,1 @@
-"""Sample invocations of the functions; ``generate.py`` makes the files of what ``table`` says."""
+"""Sample invocations of the functions; ``python -m events.generate`` writes the files."""

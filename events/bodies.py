@@ -1,6 +1,6 @@
 """The smallest and the fullest body of each event, for samples, tests and benchmarks.
 
-They are about device ``d1`` and user ``u1``. None has a ``timestamp``, ``version`` or ``eventId``.
+Their device is ``d1`` and their user ``u1``. None has a ``timestamp``, ``version`` or ``eventId``.
 """
 
 from __future__ import annotations
@@ -43,4 +43,4 @@ FULLEST: Final[dict[str, dict[str, Any]]] = SMALLEST | {
         "newQuota": {"maxDevices": 5, "maxCpu": 20, "maxMemory": 40960},
     },
 }
-"""Everything that publishers send, including fields that no rule reads."""
+"""All fields that publishers send, including those that no rule reads."""

@@ -1,7 +1,7 @@
-"""Write the sample files of this folder, or print a new copy of one.
+"""Writes the sample files in this folder, or prints a copy of one with new message ids.
 
-Without arguments all files are written. With the name of a sample it is printed with new message
-ids: a message that was done once is a duplicate ever after.
+Without arguments all files are written. With the name of a sample, a copy is printed: messages
+with ids that were processed before would be duplicates.
 """
 
 from __future__ import annotations
@@ -14,40 +14,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-from events.http_api import sample_event
+from events.api_requests import REQUESTS, sample_event
+from events.bad_samples import BAD
 from events.readme import with_samples
-from events.table.api import REQUESTS
-from events.table.bad import BAD
-from events.table.valid import VALID
+from events.samples import VALID
 from local.event_source_mapping.record import event_json, record_json
 from scheduler.messaging.topology import VHOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from events.table.message import Delivery, Sample
+    from events.samples import Sample, SampleMessage
 
-FOLDER: Final = Path(__file__).parent
+SAMPLES_FOLDER: Final = Path(__file__).parent
 
 
 def mq_event(sample: Sample) -> dict[str, Any]:
-    """Return the invocation event of a sample, made by the local event source mapping's code."""
+    """Return the invocation event of a sample, built by the local event source mapping."""
     whole: dict[str, Any] = {"rmqMessagesByQueue": {}}
     for queue in sample.queues:
-        mine = [delivery for delivery in sample.deliveries if delivery.queue == queue]
-        one = json.loads(event_json(queue, VHOST, map(_record, mine)))
+        messages = [message for message in sample.messages if message.queue == queue]
+        one = json.loads(event_json(queue, VHOST, map(_record, messages)))
         whole = one | {
             "rmqMessagesByQueue": whole["rmqMessagesByQueue"] | one["rmqMessagesByQueue"]
         }
     return whole
 
 
-def _record(delivery: Delivery) -> bytes:
-    return record_json(delivery.properties, delivery.body, redelivered=False)
+def _record(message: SampleMessage) -> bytes:
+    return record_json(message.properties, message.body, redelivered=False)
 
 
 def files() -> Iterator[tuple[Path, str]]:
-    """Yield each file, relative to this folder, with its content."""
+    """Yield the path of each file, relative to this folder, and its content."""
     for sample in VALID:
         yield Path(f"{sample.name}.json"), _pretty(mq_event(sample))
     for sample in BAD:
@@ -55,18 +54,17 @@ def files() -> Iterator[tuple[Path, str]]:
     for request in REQUESTS:
         yield Path("api", f"{request.name}.json"), _pretty(sample_event(request))
     readme = Path("README.md")
-    yield readme, with_samples((FOLDER / readme).read_text("utf-8"))
+    yield readme, with_samples((SAMPLES_FOLDER / readme).read_text("utf-8"))
 
 
-def renewed(sample: Sample) -> Sample:
-    """Return the same messages under ids that nobody has seen."""
-    return replace(sample, deliveries=tuple(map(_renewed, sample.deliveries)))
+def _with_new_ids(sample: Sample) -> Sample:
+    return replace(sample, messages=tuple(map(_with_new_id, sample.messages)))
 
 
-def _renewed(delivery: Delivery) -> Delivery:
-    properties = copy.copy(delivery.properties)
+def _with_new_id(message: SampleMessage) -> SampleMessage:
+    properties = copy.copy(message.properties)
     properties.message_id = str(uuid4())
-    return replace(delivery, properties=properties)
+    return replace(message, properties=properties)
 
 
 def _pretty(event: dict[str, Any]) -> str:
@@ -74,20 +72,20 @@ def _pretty(event: dict[str, Any]) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    """Do what the module's docstring says.
+    """Write all files, or print a copy of the sample that the argument names.
 
     Raises:
-        SystemExit: there is no sample of that name.
+        SystemExit: there is no sample with that name.
     """
     if not arguments:
         for path, content in files():
-            (FOLDER / path).parent.mkdir(exist_ok=True)
-            (FOLDER / path).write_text(content, "utf-8")
+            (SAMPLES_FOLDER / path).parent.mkdir(exist_ok=True)
+            (SAMPLES_FOLDER / path).write_text(content, "utf-8")
         return
     samples = {sample.name: sample for sample in (*VALID, *BAD)}
     if arguments[0] not in samples:
-        sys.exit(f"no sample {arguments[0]!r}; there are: {', '.join(samples)}")
-    print(_pretty(mq_event(renewed(samples[arguments[0]]))), end="")
+        sys.exit(f"unknown sample {arguments[0]!r}; the samples are {', '.join(samples)}")
+    print(_pretty(mq_event(_with_new_ids(samples[arguments[0]]))), end="")
 
 
 if __name__ == "__main__":

@@ -1,59 +1,59 @@
-"""The part of README.md that says what is in each file."""
+"""The generated part of README.md: the content of each file."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Final
 
-from events.table.api import REQUESTS, Request
-from events.table.bad import BAD
-from events.table.valid import VALID
+from events.api_requests import REQUESTS, SampleRequest
+from events.bad_samples import BAD
+from events.samples import VALID
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from events.table.message import Delivery, Sample
+    from events.samples import Sample, SampleMessage
 
-MARK: Final = "<!-- From here on written by generate.py. -->\n"
+_MARK: Final = "<!-- The rest of this file is generated; run python -m events.generate. -->\n"
 
 
 def with_samples(readme: str) -> str:
-    """Return the text with everything after the mark written anew.
+    """Return the text with a new generated part.
 
     Raises:
-        ValueError: the mark is missing.
+        ValueError: the mark before the generated part is missing.
     """
-    return readme[: readme.index(MARK) + len(MARK)] + "\n" + "\n".join(_sections())
+    return readme[: readme.index(_MARK) + len(_MARK)] + "\n" + "\n".join(_sections())
 
 
 def _sections() -> Iterable[str]:
     yield "## Valid, one of each event type\n"
     yield from (_sample("", sample) for sample in VALID)
-    yield "## Bad or unusual\n"
+    yield "## Invalid or unusual\n"
     yield from (_sample("bad/", sample) for sample in BAD)
     yield "## Requests to AllocationApiFunction\n"
-    yield "| file | request | body | token | answer | shows |\n|---|---|---|---|---|---|"
+    yield "| file | request | body | token | status | meaning |\n|---|---|---|---|---|---|"
     yield from map(_request, REQUESTS)
     yield ""
 
 
 def _sample(folder: str, sample: Sample) -> str:
     function = f"{sample.family.capitalize()}EventsFunction"
-    bodies = "\n".join(map(_body, sample.deliveries))
+    bodies = "\n".join(map(_body, sample.messages))
     return (
         f"**[{folder}{sample.name}.json]({folder}{sample.name}.json)** → {function}: "
         f"{sample.meaning}\n" + (f"```\n{bodies}\n```\n" if bodies else "")
     )
 
 
-def _body(delivery: Delivery) -> str:
+def _body(message: SampleMessage) -> str:
     try:
-        return delivery.body.decode()
+        return message.body.decode()
     except UnicodeDecodeError:
-        return f"bytes {delivery.body.hex(' ')}"
+        return f"bytes {message.body.hex(' ')}"
 
 
-def _request(request: Request) -> str:
+def _request(request: SampleRequest) -> str:
     query = f"?{request.query}" if request.query else ""
     body = f"`{json.dumps(request.body)}`" if request.body is not None else ""
     token = request.claims["sub"] if request.claims else "–"

@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
-from events.table.valid import VALID
+from events.samples import VALID
 from local.aws import sent_messages
 from local.gateway.api_app import metrics_route
 from ops.errors import InvalidInputError, OpsError
@@ -132,7 +132,7 @@ def event_forms() -> list[dict[str, Any]]:
     forms = []
     for sample in VALID:
         event_type = WORK_QUEUE_BY_NAME[sample.queues[0]].event_type
-        body = json.loads(sample.deliveries[0].body)
+        body = json.loads(sample.messages[0].body)
         listed = [
             {
                 "path": field.path,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from events.generate import FOLDER
+from events.generate import SAMPLES_FOLDER
 from local import LocalError
 from local.ports import HOST, free_port
 from local.sam import forward
@@ -73,7 +73,7 @@ def test_a_server_that_is_away_closes_the_connection() -> None:
     ],
 )
 def test_a_sample_tells_which_function_gets_it(sample: str, function: str) -> None:
-    assert receiving_function(Path(FOLDER, f"{sample}.json").read_bytes()) == function
+    assert receiving_function(Path(SAMPLES_FOLDER, f"{sample}.json").read_bytes()) == function
 
 
 def test_a_websocket_event_goes_to_its_function() -> None:

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from events.generate import FOLDER
-from events.table.api import REQUESTS
-from events.table.bad import BAD
-from events.table.message import Sample
-from events.table.valid import VALID
+from events.api_requests import REQUESTS
+from events.bad_samples import BAD
+from events.generate import SAMPLES_FOLDER
+from events.samples import VALID, Sample
 from local import demo_data
 from local.environment import function_environment
 from local.lambda_runtime.environment import LambdaEnvironment
@@ -23,7 +22,10 @@ from scheduler.messaging.topology import DEAD_LETTER_QUEUE
 from tests.support.queues import Queues
 from tests.support.store import Store
 
-SAMPLES = {str(path.relative_to(FOLDER).with_suffix("")): path for path in FOLDER.rglob("*.json")}
+SAMPLES = {
+    str(path.relative_to(SAMPLES_FOLDER).with_suffix("")): path
+    for path in SAMPLES_FOLDER.rglob("*.json")
+}
 MESSAGES: dict[str, Sample] = {
     **{sample.name: sample for sample in VALID},
     **{f"bad/{sample.name}": sample for sample in BAD},
@@ -71,7 +73,7 @@ def test_a_message_sample_ends_as_its_table_says(
     name: str, demo: Store, queues: Queues, invoke: Invoke
 ) -> None:
     sample = MESSAGES[name]
-    done = len(sample.deliveries) - sample.dead_letters
+    done = len(sample.messages) - sample.dead_letters
 
     totals = invoke(f"{sample.family}_events", SAMPLES[name])
 

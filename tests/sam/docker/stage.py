@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import httpx
 
-from events.generate import FOLDER
+from events.generate import SAMPLES_FOLDER
 from local import demo_data
 from local.aws import aws_client
 from local.sam.__main__ import receiving_function
@@ -76,7 +76,7 @@ class Stage:
 
     def invoke(self, name: str) -> Any:  # noqa: ANN401 - any JSON
         """Run a sample file through the function that gets it; return the function's result."""
-        event = (FOLDER / f"{name}.json").read_bytes()
+        event = (SAMPLES_FOLDER / f"{name}.json").read_bytes()
         return self.sam.invoke(receiving_function(event), event)
 
     def row(self, columns: str, table: str, id_: str) -> Any:  # noqa: ANN401 - any columns

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from events.generate import FOLDER
-from events.table.api import REQUESTS
-from events.table.bad import BAD
-from events.table.valid import VALID
+from events.api_requests import REQUESTS
+from events.bad_samples import BAD
+from events.generate import SAMPLES_FOLDER
+from events.samples import VALID
 
 if TYPE_CHECKING:
-    from events.table.message import Sample
+    from events.samples import Sample
     from tests.sam.docker.stage import Stage
 
 REASONS = {
@@ -34,7 +34,7 @@ HELD = ("device-005", "device-006", "device-007", "device-008")
 @pytest.mark.parametrize("sample", BAD, ids=lambda sample: sample.name)
 def test_a_bad_sample_ends_where_its_table_says(sample: Sample, stage: Stage) -> None:
     stage.hold(*HELD)
-    done = len(sample.deliveries) - sample.dead_letters
+    done = len(sample.messages) - sample.dead_letters
 
     totals = stage.invoke(f"bad/{sample.name}")
 
@@ -62,7 +62,10 @@ def test_a_request_is_answered_as_its_table_says(request_: Any, stage: Stage) ->
 
 
 def test_no_sample_file_is_left_out() -> None:
-    there = {str(path.relative_to(FOLDER).with_suffix("")) for path in FOLDER.rglob("*.json")}
+    there = {
+        str(path.relative_to(SAMPLES_FOLDER).with_suffix(""))
+        for path in SAMPLES_FOLDER.rglob("*.json")
+    }
 
     assert there == {
         *(sample.name for sample in VALID),

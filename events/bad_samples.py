@@ -1,4 +1,4 @@
-"""What can be wrong with, or unusual in, an event of Amazon MQ."""
+"""Samples of invalid or unusual Amazon MQ events."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Final
 
 from pika import BasicProperties
 
-from events.table.message import (
+from events.samples import (
     PERSISTENT,
     QUEUE_OF,
-    Delivery,
     Sample,
-    delivery,
+    SampleMessage,
+    message,
     sample,
     usual_properties,
 )
 
 _FAILED: Final = {"deviceId": "device-005", "reason": "Kernel panic"}
-_LIKE_NO_EVENT: Final = b'{"deviceId": "device-005"}'
+_UNKNOWN_EVENT: Final = b'{"deviceId": "device-005"}'
 
-# What the second attempt of a message may carry. Texts arrive as signed bytes, nested ones too.
-_RETURNED: Final = BasicProperties(
+# All properties set, as on a second attempt. Header texts arrive as signed bytes, nested ones too.
+_SECOND_ATTEMPT: Final = BasicProperties(
     content_type="application/json",
     content_encoding="utf-8",
     headers={
@@ -56,14 +56,14 @@ _RETURNED: Final = BasicProperties(
 BAD: Final = (
     sample(
         "not-json",
-        "The body breaks off: dead letter.",
-        delivery("device.failed", b'{"deviceId": "device-005", "reason": '),
+        "The body is incomplete JSON: dead letter.",
+        message("device.failed", b'{"deviceId": "device-005", "reason": '),
         dead_letters=1,
     ),
     sample(
         "wrong-type",
-        "The amount is a truth value, the days are a word: dead letter that names both fields.",
-        delivery(
+        "The amount is a boolean, the days are a string: dead letter; the error names both fields.",
+        message(
             "billing.overdue",
             {"userId": "user-123", "overdueAmount": True, "overdueDays": "seven"},
         ),
@@ -71,14 +71,14 @@ BAD: Final = (
     ),
     sample(
         "missing-field",
-        "`reason` is missing: dead letter that names it.",
-        delivery("device.failed", {"deviceId": "device-005"}),
+        "`reason` is missing: dead letter; the error names it.",
+        message("device.failed", {"deviceId": "device-005"}),
         dead_letters=1,
     ),
     sample(
         "binary-body",
-        "The body is a gzip stream and no text: dead letter.",
-        delivery(
+        "The body is gzip data, not text: dead letter.",
+        message(
             "device.failed",
             bytes.fromhex("1f8b0800000000000003abae050043bfa6a302000000"),
             BasicProperties(content_type="application/json", content_encoding="gzip"),
@@ -87,35 +87,37 @@ BAD: Final = (
     ),
     sample(
         "unknown-queue",
-        "A queue that belongs to no event: dead letter.",
-        Delivery(
+        "The queue belongs to no event: dead letter.",
+        SampleMessage(
             "scheduler.device-exploded",
-            _LIKE_NO_EVENT,
-            usual_properties("device.exploded", _LIKE_NO_EVENT),
+            _UNKNOWN_EVENT,
+            usual_properties("device.exploded", _UNKNOWN_EVENT),
         ),
         dead_letters=1,
     ),
     sample(
         "null-properties",
-        "The publisher set nothing, all properties are null: done, known by the hash of its body.",
-        delivery("device.failed", _FAILED, BasicProperties()),
+        "All properties are null: success; the hash of the body identifies the message.",
+        message("device.failed", _FAILED, BasicProperties()),
     ),
     sample(
         "header-bytes",
-        "A second attempt with every property set: header texts as signed bytes, nested ones too, "
-        "one not UTF-8; a Java date. Done, but sent too long ago to release anything.",
-        delivery("device.failed", {"deviceId": "device-006", "reason": "Disk full"}, _RETURNED),
+        "A second attempt with all properties set; header texts are signed bytes, also nested ones,"
+        " and one is not UTF-8; a Java date. Success, but it is too old to release anything.",
+        message(
+            "device.failed", {"deviceId": "device-006", "reason": "Disk full"}, _SECOND_ATTEMPT
+        ),
     ),
     sample(
         "two-queues",
-        "Messages of two queues in one invocation: both done.",
-        delivery("device.failed", {"deviceId": "device-007", "reason": "Overheated"}),
-        delivery("device.maintenance", {"deviceId": "device-008", "maintenanceType": "更换电池"}),
+        "Messages of two queues in one invocation: both succeed.",
+        message("device.failed", {"deviceId": "device-007", "reason": "Overheated"}),
+        message("device.maintenance", {"deviceId": "device-008", "maintenanceType": "更换电池"}),
     ),
     Sample(
         name="empty-batch",
-        meaning="A queue without messages: nothing to do.",
+        meaning="A queue without messages: nothing happens.",
         queues=(QUEUE_OF["device.failed"],),
-        deliveries=(),
+        messages=(),
     ),
 )

@@ -1,1 +1,0 @@
-"""What the sample files say, in clear."""
