@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
+    from pymysql.cursors import Cursor
+
 NOWHERE = "127.0.0.1:1"
 
 
@@ -59,6 +61,14 @@ def rows(database_url: str) -> Iterator[Rows]:
     with closing(connect(settings)) as connection, connection.cursor() as cursor:
         cursor.execute("SET autocommit = 1")
         yield Rows(cursor)
+
+
+@pytest.fixture
+def other(database_url: str) -> Iterator[Cursor]:
+    """A transaction beside that of the API."""
+    settings = DatabaseSettings.model_validate({"DATABASE_URL": database_url})
+    with closing(connect(settings)) as connection, connection.cursor() as cursor:
+        yield cursor
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,17 +10,15 @@ import pytest
 from allocation_api.settings import ApiSettings
 from scheduler.allocation.allocate import AllocationRequest, Allocator
 from scheduler.allocation.device_picker import PoolContendedError
-from scheduler.database.connection import Database, connect
+from scheduler.database.connection import Database
 from scheduler.domain.model import Quota
 from scheduler.domain.quota import Requirements
-from scheduler.settings import AllocationStrategy, DatabaseSettings
+from scheduler.settings import AllocationStrategy
 from scheduler.unit_of_work import UnitsOfWork
 from tests.support.together import eventually
 from tests.unit.api.test_routes_of_the_api import ENVIRONMENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pymysql.cursors import Cursor
 
     from tests.integration.api.client import Client
@@ -32,14 +29,6 @@ WAITING = """
     WHERE info LIKE '%%FROM users u%%FOR UPDATE%%' AND id <> CONNECTION_ID()
 """
 LOCKABLE = "SELECT 1 FROM users WHERE id = 'u1' FOR UPDATE SKIP LOCKED"
-
-
-@pytest.fixture
-def other(database_url: str) -> Iterator[Cursor]:
-    """A transaction of somebody else."""
-    settings = DatabaseSettings.model_validate({"DATABASE_URL": database_url})
-    with closing(connect(settings)) as connection, connection.cursor() as cursor:
-        yield cursor
 
 
 @pytest.mark.parametrize(

@@ -220,11 +220,6 @@ class Deadlocking(Database):
                 raise pymysql.OperationalError(1213, "Deadlock found when trying to get lock")
 
 
-@pytest.fixture
-def database(database_url: str) -> Database:
-    return Database(DatabaseSettings.model_validate({"DATABASE_URL": database_url}))
-
-
 def allocator(database: Database, strategy: AllocationStrategy) -> Allocator:
     return Allocator(UnitsOfWork(database, Quota(1000), lambda: None), strategy)
 

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from scheduler.database import reservations
-from scheduler.database.connection import connect
 from scheduler.database.errors import SnapshotMovedError
-from scheduler.settings import DatabaseSettings
 from tests.integration.api.test_reservations import reserve
 from tests.support.together import eventually, together
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from pymysql.connections import Connection
     from pymysql.cursors import Cursor
@@ -29,14 +26,6 @@ WAITING = """
     SELECT 1 FROM information_schema.processlist
     WHERE info LIKE '%%FROM devices WHERE id%%FOR UPDATE%%' AND id <> CONNECTION_ID()
 """
-
-
-@pytest.fixture
-def other(database_url: str) -> Iterator[Cursor]:
-    """A transaction of somebody else."""
-    settings = DatabaseSettings.model_validate({"DATABASE_URL": database_url})
-    with closing(connect(settings)) as connection, connection.cursor() as cursor:
-        yield cursor
 
 
 def reserve_behind(other: Connection[Any], ends: str, api: Client, rows: Rows) -> Reply:

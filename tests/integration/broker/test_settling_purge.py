@@ -13,8 +13,6 @@ from scheduler.database.connection import Database, connect
 from scheduler.settings import RetentionSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.support.store import Store
 
 KEPT: Final = RetentionSettings.model_validate({})
@@ -24,12 +22,6 @@ YOUNG: Final = 300
 COUNTS: Final = (
     "SELECT (SELECT COUNT(*) FROM processed_messages), (SELECT COUNT(*) FROM delivery_attempts)"
 )
-
-
-@pytest.fixture
-def database(store: Store) -> Iterator[Database]:
-    with closing(Database(store.settings)) as made:
-        yield made
 
 
 def _remember(store: Store, prefix: str, count: int, at: datetime) -> None:

@@ -1,7 +1,6 @@
 """The one connection of an environment: its session, its bulk statements, its deaths."""
 
 import json
-from collections.abc import Iterator
 from contextlib import closing
 
 import boto3
@@ -21,13 +20,6 @@ from tests.support.store import Store
 
 def settings(url: str, **more: str) -> DatabaseSettings:
     return DatabaseSettings.model_validate({"DATABASE_URL": url, **more})
-
-
-@pytest.fixture
-def database(store: Store) -> Iterator[Database]:
-    made = Database(store.settings)
-    yield made
-    made.close()
 
 
 def one(database: Database, query: str) -> object:

@@ -1,6 +1,6 @@
 """Statements sent without awaiting each other's answer: refusals, reads and deaths in between."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pymysql
@@ -9,17 +9,9 @@ import pytest
 from scheduler.database.connection import Database
 from scheduler.database.cursor import BulkCursor
 from scheduler.database.errors import DatabaseUnavailableError
-from scheduler.settings import DatabaseSettings
 from tests.support.store import Store
 
 ADD = "INSERT INTO devices (id, name) VALUES (%s, %s)"
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    made = Database(DatabaseSettings.model_validate({"DATABASE_URL": database_url}))
-    yield made
-    made.close()
 
 
 def names(cursor: BulkCursor) -> list[str]:

@@ -9,7 +9,6 @@ import pytest
 
 from local.environment import aws_environment
 from local.template import function_variable
-from scheduler.database.connection import Database
 from tests.support.outbox import Outbox
 from tests.support.provider import Provider
 
@@ -26,13 +25,6 @@ CONNECTIONS_TABLE = function_variable("REALTIME_CONNECTIONS_TABLE")
 @pytest.fixture
 def outbox(store: Store) -> Outbox:
     return Outbox(store)
-
-
-@pytest.fixture
-def database(store: Store) -> Iterator[Database]:
-    made = Database(store.settings)
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from scheduler.domain.notices import Channel
 from scheduler.notification.preferences import QuietHours
 from scheduler.outbox.claims import _LOAD_CLAIMED, _RECORD_RESULTS, _SELECT_DUE, Claims, _row
 from scheduler.outbox.delivery import Delivery, DeliveryOutcome, DeliveryResult, Recipient
-from tests.support.clock import Clock
 from tests.support.events import message
 from tests.support.functions import Functions
 from tests.support.outbox import Outbox, Told
@@ -26,15 +25,11 @@ from tests.support.world import MINUTE, NOW, SECOND
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.support.clock import Clock
     from tests.support.store import Store
 
 LEASE = MINUTE
 MAIL = (Channel.EMAIL,)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

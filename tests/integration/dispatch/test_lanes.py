@@ -22,7 +22,6 @@ from scheduler.outbox.claims import Claims
 from scheduler.outbox.delivery import Delivery, DeliveryOutcome
 from scheduler.outbox.retry_policy import MAX_ATTEMPTS, ErrorClass, ProviderError
 from scheduler.pipeline.deadline import Deadline
-from tests.support.clock import Clock
 from tests.support.outbox import Outbox, Told
 from tests.support.senders import FakeSender
 from tests.support.statements import counted
@@ -32,6 +31,7 @@ from tests.support.world import MINUTE, NOW, SECOND
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from tests.support.clock import Clock
     from tests.support.store import Store
 
 
@@ -43,11 +43,6 @@ AWAY = ProviderError(ErrorClass.TRANSIENT, "ServiceUnavailable")
 
 def shift(workers: int = 1, seconds: float = 30) -> Shift:
     return Shift(Deadline(time.monotonic() + seconds), workers)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

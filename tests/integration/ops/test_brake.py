@@ -12,22 +12,20 @@ import pytest
 from local.endpoints import write
 from local.servers.mariadb import DATABASE_NAME
 from tests.integration.ops.running import run
-from tests.support.store import Store
 from tests.support.world import device, held, world
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from local.servers.mariadb import MariaDB
+    from tests.support.store import Store
 
 
 @pytest.fixture
-def store(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+def store(store: Store, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Return the database, which is that of the command line as well."""
     monkeypatch.setenv("DATABASE_URL", database_url)
-    made = Store(database_url)
-    yield made
-    made.database.close()
+    return store
 
 
 def brake(*arguments: str) -> Any:  # noqa: ANN401 - any JSON

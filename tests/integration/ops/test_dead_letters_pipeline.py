@@ -14,13 +14,13 @@ from scheduler.messaging.topology import DEAD_LETTER_QUEUE, VHOST
 from scheduler.pipeline.rules import EventRules
 from tests.support.events import message
 from tests.support.functions import Functions
-from tests.support.store import Store
 from tests.support.world import held, world
 
 if TYPE_CHECKING:
     from scheduler.domain.work import Work
     from tests.integration.ops.letters import Broker
     from tests.integration.ops.running import DeadLetters
+    from tests.support.store import Store
 
 FAILED = "scheduler.device-failed"
 DEVICES = [f"d{number}" for number in range(12)]
@@ -34,8 +34,8 @@ def crash(event: DeviceFailed, _work: Work) -> NoReturn:
 
 
 @pytest.fixture
-def store(database_url: str) -> Store:
-    store = Store(database_url)
+def store(store: Store) -> Store:
+    """Return the database, in which every device is held."""
     store.seed(world(*(held(device, by=f"u-{device}") for device in DEVICES)))
     return store
 

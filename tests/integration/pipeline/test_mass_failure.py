@@ -42,11 +42,6 @@ class Clock:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
 def fleet(store: Store) -> Store:
     store.seed(world(*(held(f"d{n}", by=f"u{n}") for n in range(FLEET))))
     return store
