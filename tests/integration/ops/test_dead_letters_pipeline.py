@@ -17,6 +17,8 @@ from tests.support.functions import Functions
 from tests.support.world import held, world
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from scheduler.domain.work import Work
     from tests.integration.ops.letters import Broker
     from tests.integration.ops.running import DeadLetters
@@ -41,13 +43,14 @@ def store(store: Store) -> Store:
 
 
 @pytest.fixture
-def fixed(store: Store, database_url: str, broker_url: str) -> Functions:
+def fixed(store: Store, database_url: str, broker_url: str) -> Iterator[Functions]:
     """The functions as they are; the buggy ones have failed for the last time before."""
     failing = [message("device.failed", deviceId=one, headers={"x-attempt": 3}) for one in DEVICES]
     with Functions(database_url, broker_url, rules={"device": buggy}) as broken:
         assert broken.handle(*failing) == {"dead_lettered": len(DEVICES)}
     assert released(store) == 0
-    return Functions(database_url, broker_url)
+    with Functions(database_url, broker_url) as made:
+        yield made
 
 
 def work_off(functions: Functions, broker: Broker) -> Counter[str]:
