@@ -1,1 +1,1 @@
-"""The six acceptance scenarios, driven only from outside: HTTP and AMQP."""
+"""The six acceptance scenarios, run through HTTP, AMQP and the WebSocket only."""

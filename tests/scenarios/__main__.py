@@ -1,4 +1,4 @@
-"""``make scenarios``: tells the six scenarios against the running local platform."""
+"""``make scenarios``: runs the six scenarios on the running local platform."""
 
 from __future__ import annotations
 

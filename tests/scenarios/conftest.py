@@ -1,4 +1,4 @@
-"""The whole platform, started as ``make up`` starts it, in a folder of its own."""
+"""The whole platform, started like by ``make up``, in its own folder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def local_platform() -> Iterator[StateDir]:
-    # Not below pytest's folder, which the accounts of the servers may not enter.
+    # Not below pytest's folder, because the accounts of the servers cannot enter that.
     with tempfile.TemporaryDirectory(prefix="cloudphone-") as folder:
         Path(folder).chmod(0o711)
         yield from _running(StateDir(Path(folder) / "state"))

@@ -1,29 +1,58 @@
-"""A running platform as its neighbours and users see it: API, broker, WebSocket, mail, SMS."""
+"""A running platform from outside: API, broker, WebSocket, sent e-mail and SMS."""
 
 from __future__ import annotations
 
 import json
+import threading
 import time
 import uuid
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 import pika
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from local.aws import SentMessages, sent_messages
 from local.gateway.tokens import TokenIssuer
 from ops.publishing import shard_key
 from scheduler.messaging.topology import EVENTS_EXCHANGE
-from tests.scenarios.listener import Listener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from local.paths import StateDir
 
-_PATIENCE: Final = 30
-"""Seconds until something that was published must be visible."""
+_TIMEOUT_SECONDS: Final = 30
+"""How long the effects of an event may take."""
+
+
+class Listener:
+    """Receives frames in the background until it is closed."""
+
+    def __init__(self, url: str) -> None:
+        self._frames: dict[str, dict[str, Any]] = {}
+        self._stack = ExitStack()
+        self._socket = self._stack.enter_context(connect(url))
+        self._thread = threading.Thread(target=self._receive)
+        self._thread.start()
+
+    def frames(self, type_: str) -> list[dict[str, Any]]:
+        """Return the frames of a type, without duplicates."""
+        return [frame for frame in list(self._frames.values()) if frame["type"] == type_]
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._stack.close()
+        self._thread.join()
+
+    def _receive(self) -> None:
+        with suppress(ConnectionClosed):
+            for text in self._socket:
+                frame = json.loads(text)
+                self._frames.setdefault(frame["id"], frame)
 
 
 class Platform:
@@ -36,7 +65,7 @@ class Platform:
         self._http = httpx.Client(
             base_url=endpoints["api"],
             headers={"Authorization": f"Bearer {token}"},
-            timeout=_PATIENCE,
+            timeout=_TIMEOUT_SECONDS,
         )
         self._broker = pika.BlockingConnection(pika.URLParameters(endpoints["amqp"]))
         self._channel = self._broker.channel()
@@ -48,7 +77,7 @@ class Platform:
         self._broker.close()
 
     def publish(self, event_type: str, **fields: object) -> None:
-        """Publish an event; the broker has confirmed it on return."""
+        """Publish an event and wait for the broker's confirm."""
         body = {**fields, "timestamp": datetime.now(UTC).isoformat()}
         raw = json.dumps(body).encode()
         properties = pika.BasicProperties(
@@ -60,22 +89,22 @@ class Platform:
         self._channel.basic_publish(EVENTS_EXCHANGE, event_type, raw, properties, mandatory=True)
 
     def get(self, path: str) -> Any:  # noqa: ANN401 - JSON
-        """Return the JSON of a page of the API."""
+        """Return the JSON of a GET request."""
         return self._http.get(path).raise_for_status().json()
 
     def put(self, path: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON
-        """Change something."""
+        """Return the JSON of a PUT request."""
         return self._http.put(path, json=body).raise_for_status().json()
 
-    def allocate(self, user_id: str, **wishes: object) -> httpx.Response:
-        """Ask for a device; the answer may be a refusal."""
-        return self._http.post("/api/allocations", json={"userId": user_id, **wishes})
+    def allocate(self, user_id: str) -> httpx.Response:
+        """Request a device; the response may be an error."""
+        return self._http.post("/api/allocations", json={"userId": user_id})
 
     def listen(self, user_id: str) -> Listener:
-        """Connect a user's client to the WebSocket."""
+        """Connect a WebSocket client for a user."""
         token = {"Authorization": f"Bearer {self._issuer.issue_token(user_id)}"}
-        answer = self._http.post("/api/realtime/ticket", headers=token).raise_for_status()
-        return Listener(f"{self._endpoints['websocket']}/?ticket={answer.json()['ticket']}")
+        response = self._http.post("/api/realtime/ticket", headers=token).raise_for_status()
+        return Listener(f"{self._endpoints['websocket']}/?ticket={response.json()['ticket']}")
 
     def sent(self) -> SentMessages:
         """Return all e-mails and text messages that were sent."""
@@ -94,10 +123,10 @@ class Platform:
         """Return when a condition holds.
 
         Raises:
-            AssertionError: it did not within the patience; names the condition.
+            AssertionError: it did not hold in time; the message names the condition.
         """
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _TIMEOUT_SECONDS
         while not holds():
             if time.monotonic() > deadline:
-                raise AssertionError(f"not within {_PATIENCE} s: {what}")
+                raise AssertionError(f"not true within {_TIMEOUT_SECONDS} s: {what}")
             time.sleep(0.05)

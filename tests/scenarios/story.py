@@ -1,4 +1,4 @@
-"""One scenario being told: its users, its devices, its steps and checks."""
+"""One scenario: its user and devices, and its steps and checks, which are printed."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.scenarios.listener import Listener
-    from tests.scenarios.platform import Platform
+    from tests.scenarios.platform import Listener, Platform
 
 _CREATED: Final = 201
 
 
 class Story:
-    """Makes a user and devices of its own, so that scenarios do not disturb each other."""
+    """Creates its own user and devices, so that scenarios do not affect each other."""
 
-    def __init__(self, platform: Platform, say: Callable[[str], None]) -> None:
+    def __init__(self, platform: Platform, print_line: Callable[[str], None]) -> None:
         self.platform = platform
-        self._say = say
+        self._print_line = print_line
         tag = uuid.uuid4().hex[:8]
         self.user = f"scenario-{tag}"
         self._email = f"{self.user}@example.com"
@@ -28,22 +27,24 @@ class Story:
         self._client: Listener | None = None
 
     def close(self) -> None:
-        """Let the user's client disconnect."""
+        """Disconnect the user's client."""
         if self._client is not None:
             self._client.close()
 
     def step(self, sentence: str) -> None:
-        """Tell what is done next."""
-        self._say(f"  → {sentence}")
+        """Print the next step."""
+        self._print_line(f"  → {sentence}")
 
     def check(self, sentence: str, holds: Callable[[], bool]) -> None:
-        """Wait until a statement is true, and tell it."""
+        """Wait until a statement is true and print it."""
         self.platform.wait_until(holds, sentence)
-        self._say(f"  ✓ {sentence}")
+        self._print_line(f"  ✓ {sentence}")
 
     def given(self, devices: int, quota: int = 10) -> None:
-        """Make a user with a quota who listens to the WebSocket, and as many new devices."""
-        self.step(f"given user {self.user} with quota {quota}, and {devices} new devices")
+        """Create a user with a quota and a WebSocket client, and new devices."""
+        self.step(
+            f"create user {self.user} with a quota of {quota}, and {_count(devices, 'device')}"
+        )
         contact = {"email": self._email, "phone": self._phone}
         self.platform.put(f"/api/users/{self.user}", {"maxDevices": quota, **contact})
         self._client = self.platform.listen(self.user)
@@ -58,7 +59,7 @@ class Story:
 
     def allocate(self, count: int) -> list[dict[str, Any]]:
         """Allocate devices for the user."""
-        self.step(f"allocate {count} device(s)")
+        self.step(f"allocate {_count(count, 'device')}")
         answers = [self.platform.allocate(self.user) for _ in range(count)]
         assert [answer.status_code for answer in answers] == [_CREATED] * count, [
             answer.text for answer in answers
@@ -71,47 +72,55 @@ class Story:
         self.platform.publish(event_type, **fields)
 
     def active(self) -> list[dict[str, Any]]:
-        """Return what the user holds."""
+        """Return the active allocations."""
         return self.platform.allocations(self.user, "ALLOCATED")
 
     def released(self) -> list[dict[str, Any]]:
-        """Return what was taken back."""
+        """Return the released allocations."""
         return self.platform.allocations(self.user, "RELEASED")
 
     def frames(self, type_: str) -> list[dict[str, Any]]:
-        """Return the frames of a type that the user's client received."""
+        """Return the received WebSocket frames of a type."""
         return self._client.frames(type_) if self._client else []
 
     def mails(self) -> list[str]:
-        """Return the e-mails that the user got."""
+        """Return the e-mails to the user."""
         return [f"{m.subject} {m.html}" for m in self.platform.sent().mails if m.to == self._email]
 
     def texts(self) -> list[str]:
-        """Return the text messages that the user got."""
+        """Return the text messages to the user."""
         return [sms.text for sms in self.platform.sent().sms if sms.to == self._phone]
 
-    def told(self, type_: str, text: str, channels: set[str]) -> bool:
-        """Tell whether the user read a text on these channels, and not on others."""
-        read = {
+    def received(self, type_: str, text: str, channels: set[str]) -> bool:
+        """Return whether the user received a text on exactly these channels."""
+        received = {
             "websocket": [frame["message"] for frame in self.frames(type_)],
             "email": self.mails(),
             "sms": self.texts(),
         }
-        return {channel for channel, got in read.items() if any(text in t for t in got)} == channels
+        found = {name for name, texts in received.items() if any(text in t for t in texts)}
+        return found == channels
 
-    def check_nothing_more(self, mails: int, texts: int) -> None:
-        """Check, when everything was sent, how much that was."""
-        self.check(f"in all {mails} e-mail(s) and {texts} SMS", lambda: self._were(mails, texts))
+    def check_totals(self, mails: int, texts: int) -> None:
+        """Check the total number of messages, when all deliveries have ended."""
+        self.check(
+            f"{_count(mails, 'e-mail')} and {texts} SMS in total",
+            lambda: self._totals_are(mails, texts),
+        )
 
-    def _were(self, mails: int, texts: int) -> bool:
+    def _totals_are(self, mails: int, texts: int) -> bool:
         deliveries = [d for n in self.platform.notifications(self.user) for d in n["deliveries"]]
-        over = all(delivery["status"] != "pending" for delivery in deliveries)
-        return over and (len(self.mails()), len(self.texts())) == (mails, texts)
+        ended = all(delivery["status"] != "pending" for delivery in deliveries)
+        return ended and (len(self.mails()), len(self.texts())) == (mails, texts)
 
     def account(self) -> dict[str, Any]:
-        """Return the user as the API shows him."""
+        """Return the user as shown by the API."""
         return dict(self.platform.get(f"/api/users/{self.user}"))
 
     def _pool(self) -> set[str]:
         devices = self.platform.get("/api/devices?status=available&health=running")
         return {device["id"] for device in devices["items"]}
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""The console page of ``make run``, in a real browser: what a newcomer does first."""
+"""The console page of ``make run`` in a real browser."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from local.paths import StateDir
 
-_PATIENCE_MS: Final = 30_000
+_EXPECT_TIMEOUT_MS: Final = 30_000
 _OPTIONS: Final = (
     "--disable-gpu",
     "--disable-background-networking",
@@ -29,7 +29,7 @@ _MARKUP: Final = "<img src=x onerror=document.title='broken'> went dark"
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=_PATIENCE_MS)
+    expect.set_options(timeout=_EXPECT_TIMEOUT_MS)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=require_program("chromium"), args=_OPTIONS
@@ -40,26 +40,24 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def console(browser: Browser, local_platform: StateDir) -> Iterator[Page]:
-    """The page, in a window of its own; it must not have complained when the test is over."""
-    complaints: list[str] = []
+    """The page in its own window; the test fails if the page has logged an error."""
+    errors: list[str] = []
     with browser.new_context(locale="en-GB") as window:
         page = window.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "console", lambda said: complaints.append(said.text) if said.type == "error" else None
-        )
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
         page.goto(json.loads(local_platform.endpoints.read_text("utf-8"))["console"])
         expect(page.locator("#live")).to_have_class("good")
         yield page
-    # Chromium reports refusals too; the page shows them in words of its own.
-    assert not [said for said in complaints if "status of 4" not in said]
+    # Chromium also logs responses of 4xx, which the page shows itself.
+    assert not [said for said in errors if "status of 4" not in said]
 
 
-def test_a_newcomer_allocates_a_device_breaks_it_and_reads_why_it_is_gone(console: Page) -> None:
-    console.get_by_label("User id").fill("newcomer")
-    console.get_by_label("User id").blur()
-    # Until then the page shows what somebody else holds.
-    expect(console.locator("#facts")).to_contain_text("Nobody has heard of this user")
+def test_user_allocates_a_device_and_is_notified_when_it_fails(console: Page) -> None:
+    console.get_by_label("User ID").fill("newcomer")
+    console.get_by_label("User ID").blur()
+    # Until then the page shows the allocations of the previous user.
+    expect(console.locator("#facts")).to_contain_text("This user does not exist yet")
     console.get_by_role("button", name="Allocate a device").click()
     allocation = console.locator("#allocations tr", has=console.get_by_role("button"))
     expect(allocation).to_have_count(1)
@@ -78,7 +76,7 @@ def test_a_newcomer_allocates_a_device_breaks_it_and_reads_why_it_is_gone(consol
     expect(console).to_have_title("CloudPhone Scheduler – console")
 
 
-def test_an_event_that_no_function_would_accept_is_explained_beside_the_form(console: Page) -> None:
+def test_form_shows_why_an_event_is_invalid(console: Page) -> None:
     console.locator("#event").select_option("billing.overdue")
     console.locator("[name=overdueAmount]").fill("much")
     console.get_by_role("button", name="Publish").click()
@@ -87,7 +85,7 @@ def test_an_event_that_no_function_would_accept_is_explained_beside_the_form(con
 
 
 @pytest.mark.parametrize("width", [360, 800, 1600])
-def test_nothing_sticks_out_of_the_window(console: Page, width: int) -> None:
+def test_page_fits_the_window(console: Page, width: int) -> None:
     console.set_viewport_size({"width": width, "height": 800})
 
     expect(console.get_by_role("heading", name="Devices")).to_be_visible()

@@ -22,7 +22,7 @@ def platform(local_platform: StateDir) -> Iterator[Platform]:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
-def test_scenario_ends_as_the_contract_says(
+def test_scenario_has_the_expected_effects(
     platform: Platform, scenario: Callable[[Story], None]
 ) -> None:
     with closing(Story(platform, print)) as story:
