@@ -1,4 +1,4 @@
-"""Everything one execution environment of the dispatcher holds, and one invocation of it."""
+"""Runs one worker per channel and one for outgoing events, in parallel."""
 
 from __future__ import annotations
 
@@ -8,52 +8,93 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools import Logger
 
-from notification_dispatch.report import report_shift
-from notification_dispatch.shift import LONGEST_SEND, Shift
+from notification_dispatch.invocation import MAX_SEND_SECONDS, Invocation
 from scheduler.database.errors import DatabaseUnavailableError
+from scheduler.messaging.publisher import BrokerUnavailableError
+from scheduler.observability.emf import Metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from notification_dispatch.announcer import Announcer
-    from notification_dispatch.lane import Lane
+    from notification_dispatch.channel_worker import ChannelWorker
+    from scheduler.domain.notices import Channel
+    from scheduler.outbox.delivery import DeliveryOutcome
+    from scheduler.outbox.outgoing_events import OutgoingEvents
     from scheduler.pipeline.deadline import Deadline
 
 logger: Final = Logger()
 
 
 class Dispatcher:
-    """Lanes for the channels and an announcer of events, side by side."""
+    """The workers, which stay warm between invocations."""
 
     def __init__(
         self,
-        lanes: Sequence[Lane],
-        announcer: Announcer,
+        channel_workers: Sequence[ChannelWorker],
+        events: OutgoingEvents,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        longest_send: float = LONGEST_SEND,
+        max_send_seconds: float = MAX_SEND_SECONDS,
     ) -> None:
-        self._lanes = lanes
-        self._announcer = announcer
+        self._channel_workers = channel_workers
+        self._events = events
         self._clock = clock
-        self._longest_send = longest_send
-        self._threads = ThreadPoolExecutor(len(lanes) + 1, thread_name_prefix="lane")
+        self._max_send_seconds = max_send_seconds
+        self._threads = ThreadPoolExecutor(len(channel_workers) + 1, thread_name_prefix="worker")
 
     def run(self, deadline: Deadline) -> dict[str, int]:
-        """Work until nothing is due or the time is up; return what was done.
+        """Work until nothing is due or the time is up; return counts by channel and outcome.
 
-        An absent database is logged, not raised: a nudge would only be redelivered at once, and
-        the next minute tries again.
+        A database outage is logged, not raised: the nudge would only be redelivered at once, and
+        the schedule invokes the dispatcher again within a minute.
         """
-        shift = Shift(deadline, len(self._lanes) + 1, self._longest_send)
-        announcing = self._threads.submit(self._announcer.work, shift)
-        telling = {lane.channel: self._threads.submit(lane.work, shift) for lane in self._lanes}
-        futures: list[Future[Any]] = [announcing, *telling.values()]
+        workers = self._channel_workers
+        invocation = Invocation(deadline, len(workers) + 1, self._max_send_seconds)
+        publishing = self._threads.submit(_publish_events, self._events, invocation)
+        sending = {one.channel: self._threads.submit(one.work, invocation) for one in workers}
+        futures: list[Future[Any]] = [publishing, *sending.values()]
         wait(futures)
-        told = {channel: lane.result() for channel, lane in telling.items() if not lane.exception()}
-        published = 0 if announcing.exception() else announcing.result()
-        counts = report_shift(told, published, self._clock())
+        outcomes = {
+            channel: worker.result()
+            for channel, worker in sending.items()
+            if not worker.exception()
+        }
+        published = 0 if publishing.exception() else publishing.result()
+        counts = _report(outcomes, published, self._clock())
         _raise_bugs(futures)
         return counts
+
+
+def _publish_events(events: OutgoingEvents, invocation: Invocation) -> int:
+    """Publish events until the invocation ends; return how many."""
+    published = 0
+    try:
+        while not invocation.time_is_up:
+            if new := events.publish_next():
+                published += new
+            elif not invocation.wait_for_work():
+                return published
+    except BrokerUnavailableError as error:
+        logger.warning("Outgoing events wait", extra={"error": str(error)})
+    except BaseException:
+        invocation.leave()
+        raise
+    invocation.leave()
+    return published
+
+
+def _report(
+    outcomes: Mapping[Channel, Mapping[DeliveryOutcome, int]], published: int, now: datetime
+) -> dict[str, int]:
+    """Write the log line and the metrics of an invocation; return the counts."""
+    metrics = Metrics()
+    counts = {"published": published}
+    for channel, by_outcome in outcomes.items():
+        for outcome, number in by_outcome.items():
+            metrics.add("scheduler_notifications_total", number, channel=channel, status=outcome)
+            counts[f"{channel}_{outcome}"] = number
+    metrics.flush(now)
+    logger.info("Dispatched", extra={"counts": counts})
+    return counts
 
 
 def _raise_bugs(futures: Iterable[Future[Any]]) -> None:

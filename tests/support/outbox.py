@@ -1,4 +1,4 @@
-"""The outbox as commits leave it, and what the dispatcher made of it."""
+"""Writes notifications and outgoing events as commits do, and reads deliveries back."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ _ROWS: Final = (
 )
 
 
-class Row(NamedTuple):
-    """A delivery as stored."""
+class StoredDelivery(NamedTuple):
+    """A row of notification_deliveries."""
 
     id: int
     notification_id: str
@@ -51,8 +51,8 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A notification to write."""
+class NewNotification:
+    """A notification to insert, created at ``at``."""
 
     user_id: str = "u1"
     channels: tuple[Channel, ...] = tuple(Channel)
@@ -66,17 +66,17 @@ class Told:
 
 
 class Outbox:
-    """Writes what commits would write."""
+    """The tables of the outbox."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def users(self, *users: tuple[str, str | None, str | None]) -> None:
-        """Insert users: id, e-mail, phone."""
+    def add_users(self, *users: tuple[str, str | None, str | None]) -> None:
+        """Insert users given as id, e-mail and phone."""
         self._many(_USERS, [(id_, 10, email, phone, "en") for id_, email, phone in users])
 
-    def tell(self, *told: Told) -> list[str]:
-        """Insert notifications with their deliveries, due when they happened; return their ids."""
+    def add(self, *notifications: NewNotification) -> list[str]:
+        """Insert notifications with their deliveries, due immediately; return their ids."""
         self._many(
             _NOTIFICATIONS,
             [
@@ -84,26 +84,26 @@ class Outbox:
                     *(one.id, one.user_id, one.type, one.title, one.message, one.data),
                     *(f"key-{one.id}", one.urgent, one.at),
                 )
-                for one in told
+                for one in notifications
             ],
         )
         self._many(
             _DELIVERIES,
-            [(one.id, channel, one.at) for one in told for channel in one.channels],
+            [(one.id, channel, one.at) for one in notifications for channel in one.channels],
         )
-        return [one.id for one in told]
+        return [one.id for one in notifications]
 
-    def happened(self, *events: tuple[str, str], at: datetime = NOW) -> None:
-        """Insert outgoing events: routing key and body."""
+    def add_events(self, *events: tuple[str, str], at: datetime = NOW) -> None:
+        """Insert outgoing events given as routing key and body."""
         self._many(_OUTGOING, [(key, body, at) for key, body in events])
 
-    def rows(self, channel: Channel | None = None) -> list[Row]:
-        """Return the deliveries, of one channel or all."""
-        rows = [Row(*row) for row in self._store.rows(_ROWS)]
+    def rows(self, channel: Channel | None = None) -> list[StoredDelivery]:
+        """Return all deliveries, or those of one channel."""
+        rows = [StoredDelivery(*row) for row in self._store.rows(_ROWS)]
         return [row for row in rows if channel is None or row.channel == channel]
 
     def statuses(self, channel: Channel | None = None) -> dict[str, int]:
-        """Return how many deliveries are in which status."""
+        """Return the number of deliveries by status."""
         counts: dict[str, int] = {}
         for row in self.rows(channel):
             counts[row.status] = counts.get(row.status, 0) + 1

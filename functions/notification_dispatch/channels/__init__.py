@@ -1,1 +1,1 @@
-"""The ways to reach a user: WebSocket, e-mail, SMS."""
+"""One sender per channel: WebSocket, e-mail, SMS."""

@@ -8,8 +8,13 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any, Final
 
-from notification_dispatch.channels import provider
-from notification_dispatch.channels.sender import Accepted, Answer, OneByOne, Unreachable
+from notification_dispatch.channels import aws_client
+from notification_dispatch.channels.sender import (
+    Accepted,
+    SendResponse,
+    UnbatchedSender,
+    Unreachable,
+)
 from scheduler.domain.model import DEFAULT_LOCALE
 from scheduler.domain.notices import Channel
 from scheduler.outbox.retry_policy import ErrorClass
@@ -18,11 +23,11 @@ if TYPE_CHECKING:
     from scheduler.outbox.delivery import Delivery
 
 # https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
-ERROR_CLASSES: Final[provider.ErrorClasses] = {
+ERROR_CLASSES: Final[aws_client.ErrorClasses] = {
     "BadRequestException": ErrorClass.PERMANENT,
     "MessageRejected": ErrorClass.PERMANENT,
     "NotFoundException": ErrorClass.PERMANENT,
-    # These stop every e-mail until an operator has mended them.
+    # An operator has to fix these; until then every e-mail fails.
     "AccountSuspendedException": ErrorClass.TRANSIENT,
     "MailFromDomainNotVerifiedException": ErrorClass.TRANSIENT,
     "SendingPausedException": ErrorClass.TRANSIENT,
@@ -32,8 +37,8 @@ ERROR_CLASSES: Final[provider.ErrorClasses] = {
 _HTML: Final = Template((Path(__file__).parent / "email.html").read_text("utf-8"))
 
 
-class EmailSender(OneByOne):
-    """Sends each notification as an e-mail of text and HTML."""
+class EmailSender(UnbatchedSender):
+    """Sends each notification as an e-mail with a text and an HTML body."""
 
     channel: Final = Channel.EMAIL
 
@@ -41,24 +46,24 @@ class EmailSender(OneByOne):
         self._from = from_address
         self._threads = threads
 
-    def send_one(self, delivery: Delivery) -> Answer:
+    def send_one(self, delivery: Delivery) -> SendResponse:
         """Send an e-mail."""
         address = delivery.recipient.email
         if not address:
             return Unreachable("no e-mail address known")
         try:
-            answer = self._ses.send_email(
+            response = self._ses.send_email(
                 FromEmailAddress=self._from,
                 Destination={"ToAddresses": [address]},
                 Content={"Simple": _content(delivery)},
             )
-        except provider.BOTO_ERRORS as error:
-            return provider.provider_error(error, ERROR_CLASSES)
-        return Accepted(answer["MessageId"])
+        except aws_client.BOTO_ERRORS as error:
+            return aws_client.to_provider_error(error, ERROR_CLASSES)
+        return Accepted(response["MessageId"])
 
     @cached_property
     def _ses(self) -> Any:  # noqa: ANN401 - no types installed
-        return provider.client("sesv2", self._threads)
+        return aws_client.make_client("sesv2", self._threads)
 
 
 def _content(delivery: Delivery) -> dict[str, Any]:

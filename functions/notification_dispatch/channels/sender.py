@@ -1,4 +1,4 @@
-"""What a channel is to the dispatcher."""
+"""The interface of a channel's sender."""
 
 from __future__ import annotations
 
@@ -17,49 +17,49 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The provider has it; ``provider_message_id`` if it gave one."""
+    """The provider accepted the message; ``provider_message_id`` is its id there, if it has one."""
 
     provider_message_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Unreachable:
-    """There is nowhere to send it to; the text says why."""
+    """The user has no address on this channel or is not connected."""
 
     reason: str
 
 
-Answer: TypeAlias = Accepted | Unreachable | ProviderError
-
-
-class OneByOne(ABC):
-    """Sends each delivery in a request of its own, whoever it is for."""
-
-    def batches(self, deliveries: Sequence[Delivery]) -> Iterable[Sequence[Delivery]]:
-        """Divide into single deliveries."""
-        return [(delivery,) for delivery in deliveries]
-
-    def send(self, batch: Sequence[Delivery]) -> Iterator[Answer]:
-        """Send one after the other."""
-        return map(self.send_one, batch)
-
-    @abstractmethod
-    def send_one(self, delivery: Delivery) -> Answer:
-        """Send a delivery and return what came of it."""
+SendResponse: TypeAlias = Accepted | Unreachable | ProviderError
 
 
 class Sender(Protocol):
-    """Sends over one channel; called by several threads at once."""
+    """Sends over one channel; used by several threads at once."""
 
     @property
     def channel(self) -> Channel:
-        """Return which channel it is."""
+        """Return the channel."""
         ...
 
     def batches(self, deliveries: Sequence[Delivery]) -> Iterable[Sequence[Delivery]]:
-        """Divide deliveries into those that one thread sends, in order."""
+        """Split deliveries into batches; one thread sends a batch, in order."""
         ...
 
-    def send(self, batch: Sequence[Delivery]) -> Iterator[Answer]:
-        """Send one delivery at each step, in order, and yield what came of it."""
+    def send(self, batch: Sequence[Delivery]) -> Iterator[SendResponse]:
+        """Send one delivery at each step of the iterator, in order, and yield its response."""
         ...
+
+
+class UnbatchedSender(ABC):
+    """A sender whose deliveries are independent of each other."""
+
+    def batches(self, deliveries: Sequence[Delivery]) -> Iterable[Sequence[Delivery]]:
+        """Split into single deliveries."""
+        return [(delivery,) for delivery in deliveries]
+
+    def send(self, batch: Sequence[Delivery]) -> Iterator[SendResponse]:
+        """Send one delivery at each step of the iterator."""
+        return map(self.send_one, batch)
+
+    @abstractmethod
+    def send_one(self, delivery: Delivery) -> SendResponse:
+        """Send a delivery and return the response."""

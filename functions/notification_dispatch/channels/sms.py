@@ -6,8 +6,13 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from notification_dispatch.channels import provider
-from notification_dispatch.channels.sender import Accepted, Answer, OneByOne, Unreachable
+from notification_dispatch.channels import aws_client
+from notification_dispatch.channels.sender import (
+    Accepted,
+    SendResponse,
+    UnbatchedSender,
+    Unreachable,
+)
 from scheduler.domain.notices import Channel
 from scheduler.outbox.retry_policy import ErrorClass
 
@@ -15,23 +20,23 @@ if TYPE_CHECKING:
     from scheduler.outbox.delivery import Delivery
 
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
-ERROR_CLASSES: Final[provider.ErrorClasses] = {
+ERROR_CLASSES: Final[aws_client.ErrorClasses] = {
     "InvalidParameter": ErrorClass.PERMANENT,
     "ParameterValueInvalid": ErrorClass.PERMANENT,
     "ValidationException": ErrorClass.PERMANENT,
-    # Permissions and the spending limit of the account: mended by an operator.
+    # Permissions, or the spending limit of the account: an operator has to fix these.
     "AuthorizationError": ErrorClass.TRANSIENT,
     "InvalidSecurity": ErrorClass.TRANSIENT,
     "Throttled": ErrorClass.THROTTLED,
 }
 MAX_LENGTH: Final = 1600
-"""Characters; longer ones are refused (https://docs.aws.amazon.com/sns/latest/dg/sms_publish-to-phone.html)."""
+"""Characters; SNS rejects longer messages (https://docs.aws.amazon.com/sns/latest/dg/sms_publish-to-phone.html)."""
 
 _E164: Final = re.compile(r"\+[1-9]\d{6,14}")
 
 
-class SmsSender(OneByOne):
-    """Sends the sentence of each notification to a phone, as transactional SMS."""
+class SmsSender(UnbatchedSender):
+    """Sends the message of each notification as a transactional SMS."""
 
     channel: Final = Channel.SMS
 
@@ -41,7 +46,7 @@ class SmsSender(OneByOne):
             self._attributes["AWS.SNS.SMS.SenderID"] = _string(sender_id)
         self._threads = threads
 
-    def send_one(self, delivery: Delivery) -> Answer:
+    def send_one(self, delivery: Delivery) -> SendResponse:
         """Send an SMS."""
         phone = delivery.recipient.phone
         if not phone:
@@ -49,18 +54,18 @@ class SmsSender(OneByOne):
         if not _E164.fullmatch(phone):
             return Unreachable("the phone number is not in E.164 form")
         try:
-            answer = self._sns.publish(
+            response = self._sns.publish(
                 PhoneNumber=phone,
                 Message=delivery.message[:MAX_LENGTH],
                 MessageAttributes=self._attributes,
             )
-        except provider.BOTO_ERRORS as error:
-            return provider.provider_error(error, ERROR_CLASSES)
-        return Accepted(answer["MessageId"])
+        except aws_client.BOTO_ERRORS as error:
+            return aws_client.to_provider_error(error, ERROR_CLASSES)
+        return Accepted(response["MessageId"])
 
     @cached_property
     def _sns(self) -> Any:  # noqa: ANN401 - no types installed
-        return provider.client("sns", self._threads)
+        return aws_client.make_client("sns", self._threads)
 
 
 def _string(value: str) -> dict[str, str]:

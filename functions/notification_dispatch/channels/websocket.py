@@ -1,4 +1,4 @@
-"""Frames to open WebSockets, by the management API of API Gateway."""
+"""WebSocket frames by the management API of API Gateway."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from functools import cached_property
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
-from notification_dispatch.channels import provider
-from notification_dispatch.channels.sender import Accepted, Answer, Unreachable
+from notification_dispatch.channels import aws_client
+from notification_dispatch.channels.sender import Accepted, SendResponse, Unreachable
 from scheduler.domain.notices import Channel
 from scheduler.outbox.retry_policy import ErrorClass, ProviderError
 from scheduler.realtime.protocol import frame
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from scheduler.outbox.delivery import Delivery
     from scheduler.realtime.connections import Connections
 
-GONE: Final = "GoneException"
+_GONE: Final = "GoneException"
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
-ERROR_CLASSES: Final[provider.ErrorClasses] = {
+ERROR_CLASSES: Final[aws_client.ErrorClasses] = {
     "PayloadTooLargeException": ErrorClass.PERMANENT,
     "ForbiddenException": ErrorClass.TRANSIENT,
-    # Also what a client causes that reads nothing: its buffer is full. It must not hold up others.
+    # Also caused by a client that does not read, so that its buffer is full; others can be sent to.
     "LimitExceededException": ErrorClass.RECIPIENT_BUSY,
 }
 NOT_CONNECTED: Final = Unreachable("not connected; it waits in the inbox")
 
-_PATIENCE: Final = provider.CONNECT_TIMEOUT + provider.READ_TIMEOUT
-"""Seconds for all connections of a user: one that hangs must not add up with others."""
+_MAX_FRAME_SECONDS: Final = aws_client.CONNECT_TIMEOUT + aws_client.READ_TIMEOUT
+"""After so long a frame is not posted to further connections of its user."""
 
 
 class WebSocketSender:
-    """Sends a frame to every connection of its user, and forgets those that are gone."""
+    """Sends a frame to every connection of its user, and deletes connections that are gone."""
 
     channel: Final = Channel.WEBSOCKET
 
@@ -53,48 +53,48 @@ class WebSocketSender:
         self._clock = clock
 
     def batches(self, deliveries: Sequence[Delivery]) -> Iterable[Sequence[Delivery]]:
-        """Keep the frames of a user together and in order."""
+        """Put the deliveries of a user into one batch, in order."""
         by_user = sorted(deliveries, key=lambda delivery: delivery.recipient.user_id)
         return [tuple(own) for _, own in groupby(by_user, lambda one: one.recipient.user_id)]
 
-    def send(self, batch: Sequence[Delivery]) -> Iterator[Answer]:
-        """Send the frames of one user, one after the other, to all connections."""
+    def send(self, batch: Sequence[Delivery]) -> Iterator[SendResponse]:
+        """Send the frames of one user, one after the other, to all their connections."""
         try:
             open_ = self._connections.of_user(batch[0].recipient.user_id, self._clock())
-        except provider.BOTO_ERRORS as error:
-            failed = provider.provider_error(error, {})
+        except aws_client.BOTO_ERRORS as error:
+            failed = aws_client.to_provider_error(error, {})
             yield from (failed for _ in batch)
             return
         for delivery in batch:
-            answers = self._send(delivery, open_)
-            open_ = [id_ for id_ in open_ if answers.get(id_) is not NOT_CONNECTED]
-            yield _best(answers.values())
+            responses = self._send(delivery, open_)
+            open_ = [id_ for id_ in open_ if responses.get(id_) is not NOT_CONNECTED]
+            yield _best(responses.values())
 
-    def _send(self, delivery: Delivery, connection_ids: Iterable[str]) -> dict[str, Answer]:
-        data, until = _frame(delivery), time.monotonic() + _PATIENCE
+    def _send(self, delivery: Delivery, connection_ids: Iterable[str]) -> dict[str, SendResponse]:
+        data, until = _frame(delivery), time.monotonic() + _MAX_FRAME_SECONDS
         return {id_: self._post(id_, data) for id_ in connection_ids if time.monotonic() < until}
 
-    def _post(self, connection_id: str, data: bytes) -> Answer:
+    def _post(self, connection_id: str, data: bytes) -> SendResponse:
         try:
             self._api.post_to_connection(ConnectionId=connection_id, Data=data)
-        except provider.BOTO_ERRORS as error:
-            if getattr(error, "response", {}).get("Error", {}).get("Code") == GONE:
-                with suppress(*provider.BOTO_ERRORS):  # else the next frame tries again
+        except aws_client.BOTO_ERRORS as error:
+            if getattr(error, "response", {}).get("Error", {}).get("Code") == _GONE:
+                with suppress(*aws_client.BOTO_ERRORS):  # the next frame tries again
                     self._connections.remove(connection_id)
                 return NOT_CONNECTED
-            return provider.provider_error(error, ERROR_CLASSES)
+            return aws_client.to_provider_error(error, ERROR_CLASSES)
         return Accepted()
 
     @cached_property
     def _api(self) -> Any:  # noqa: ANN401 - no types installed
-        return provider.client("apigatewaymanagementapi", self._threads, self._endpoint)
+        return aws_client.make_client("apigatewaymanagementapi", self._threads, self._endpoint)
 
 
-def _best(answers: Iterable[Answer]) -> Answer:
-    """One connection that has the frame is enough: the others see it in the inbox."""
-    listed = list(answers)
-    accepted = (answer for answer in listed if isinstance(answer, Accepted))
-    failed = (answer for answer in listed if isinstance(answer, ProviderError))
+def _best(responses: Iterable[SendResponse]) -> SendResponse:
+    """Return success if one connection accepted: on the user's others it is in the inbox."""
+    listed = list(responses)
+    accepted = (one for one in listed if isinstance(one, Accepted))
+    failed = (one for one in listed if isinstance(one, ProviderError))
     return next(accepted, None) or next(failed, None) or NOT_CONNECTED
 
 

@@ -17,7 +17,7 @@ from scheduler.outbox.claims import _LOAD_CLAIMED, _RECORD_RESULTS, _SELECT_DUE,
 from scheduler.outbox.delivery import Delivery, DeliveryOutcome, DeliveryResult, Recipient
 from tests.support.events import message
 from tests.support.functions import Functions
-from tests.support.outbox import Outbox, Told
+from tests.support.outbox import NewNotification, Outbox
 from tests.support.statements import counted
 from tests.support.together import together
 from tests.support.world import MINUTE, NOW, SECOND
@@ -40,12 +40,12 @@ def claims(database: Database, clock: Clock) -> Claims:
 def test_a_claimed_delivery_brings_what_sending_needs(
     claims: Claims, outbox: Outbox, store: Store
 ) -> None:
-    outbox.users(("u1", "someone@example.com", "+8613800138000"))
+    outbox.add_users(("u1", "someone@example.com", "+8613800138000"))
     store.insert(
         "notification_preferences",
         [("u1", "{}", timedelta(hours=22), timedelta(hours=7, minutes=30), "Asia/Shanghai")],
     )
-    (id_,) = outbox.tell(Told(title="标题", message="文本", urgent=True, channels=MAIL))
+    (id_,) = outbox.add(NewNotification(title="标题", message="文本", urgent=True, channels=MAIL))
 
     (claimed,) = claims.claim(10, LEASE)
 
@@ -72,7 +72,7 @@ def test_a_claimed_delivery_brings_what_sending_needs(
 
 
 def test_a_user_nobody_knows_is_claimed_without_address(claims: Claims, outbox: Outbox) -> None:
-    outbox.tell(Told("stranger", MAIL))
+    outbox.add(NewNotification("stranger", MAIL))
 
     (claimed,) = claims.claim(10, LEASE)
 
@@ -82,13 +82,13 @@ def test_a_user_nobody_knows_is_claimed_without_address(claims: Claims, outbox: 
 def test_only_what_is_due_on_the_channel_is_claimed_longest_due_first(
     claims: Claims, outbox: Outbox, store: Store
 ) -> None:
-    later, sooner, _, _ = outbox.tell(
-        Told(channels=MAIL, at=NOW - SECOND),
-        Told(channels=MAIL, at=NOW - MINUTE),
-        Told(channels=MAIL, at=NOW + MINUTE),
-        Told(channels=(Channel.SMS,), at=NOW - MINUTE),
+    later, sooner, _, _ = outbox.add(
+        NewNotification(channels=MAIL, at=NOW - SECOND),
+        NewNotification(channels=MAIL, at=NOW - MINUTE),
+        NewNotification(channels=MAIL, at=NOW + MINUTE),
+        NewNotification(channels=(Channel.SMS,), at=NOW - MINUTE),
     )
-    outbox.tell(Told(id="sent", channels=MAIL))
+    outbox.add(NewNotification(id="sent", channels=MAIL))
     store.run("UPDATE notification_deliveries SET status = 'sent' WHERE notification_id = 'sent'")
 
     assert {one.notification_id for one in claims.claim(1, LEASE)} == {sooner}
@@ -96,13 +96,13 @@ def test_only_what_is_due_on_the_channel_is_claimed_longest_due_first(
 
 
 def test_a_writers_clock_may_be_a_second_ahead(claims: Claims, outbox: Outbox) -> None:
-    outbox.tell(Told(channels=MAIL, at=NOW + SECOND))
+    outbox.add(NewNotification(channels=MAIL, at=NOW + SECOND))
 
     assert len(claims.claim(10, LEASE)) == 1
 
 
 def test_no_more_than_wanted_are_claimed(claims: Claims, outbox: Outbox) -> None:
-    outbox.tell(*[Told(channels=MAIL) for _ in range(5)])
+    outbox.add(*[NewNotification(channels=MAIL) for _ in range(5)])
 
     assert [len(claims.claim(3, LEASE)) for _ in range(3)] == [3, 2, 0]
 
@@ -110,7 +110,7 @@ def test_no_more_than_wanted_are_claimed(claims: Claims, outbox: Outbox) -> None
 def test_what_is_claimed_is_nobody_elses_until_the_lease_ends(
     claims: Claims, outbox: Outbox, clock: Clock
 ) -> None:
-    outbox.tell(Told(channels=MAIL))
+    outbox.add(NewNotification(channels=MAIL))
     (first,) = claims.claim(10, LEASE)
 
     clock.wait(LEASE - SECOND)
@@ -123,7 +123,7 @@ def test_what_is_claimed_is_nobody_elses_until_the_lease_ends(
 
 
 def test_a_locked_delivery_is_passed_over(claims: Claims, outbox: Outbox, store: Store) -> None:
-    outbox.tell(*[Told(channels=MAIL) for _ in range(2)])
+    outbox.add(*[NewNotification(channels=MAIL) for _ in range(2)])
     locked, free = (row.id for row in outbox.rows())
 
     with closing(connect(store.settings)) as other, other.cursor() as cursor:
@@ -132,7 +132,7 @@ def test_a_locked_delivery_is_passed_over(claims: Claims, outbox: Outbox, store:
 
 
 def test_claimers_at_the_same_time_share_the_work(store: Store, outbox: Outbox) -> None:
-    outbox.tell(*[Told(channels=MAIL) for _ in range(200)])
+    outbox.add(*[NewNotification(channels=MAIL) for _ in range(200)])
 
     def take_all() -> list[int]:
         with closing(Database(store.settings)) as database:
@@ -183,7 +183,7 @@ def _result(fate: DeliveryOutcome) -> Callable[[Delivery], DeliveryResult]:
 def test_each_end_is_recorded_and_its_claim_given_up(
     claims: Claims, outbox: Outbox, fate: DeliveryOutcome, expected: tuple[object, ...]
 ) -> None:
-    outbox.tell(Told(channels=MAIL))
+    outbox.add(NewNotification(channels=MAIL))
 
     claims.record([_result(fate)(one) for one in claims.claim(10, LEASE)])
 
@@ -196,7 +196,7 @@ def test_each_end_is_recorded_and_its_claim_given_up(
 
 
 def test_a_longer_text_than_the_column_holds_is_cut(claims: Claims, outbox: Outbox) -> None:
-    outbox.tell(Told(channels=MAIL))
+    outbox.add(NewNotification(channels=MAIL))
 
     claims.record(
         [DeliveryResult(one, DeliveryOutcome.FAILED, "失" * 600) for one in claims.claim(10, LEASE)]
@@ -206,7 +206,7 @@ def test_a_longer_text_than_the_column_holds_is_cut(claims: Claims, outbox: Outb
 
 
 def test_who_lost_a_claim_records_nothing(claims: Claims, outbox: Outbox, clock: Clock) -> None:
-    outbox.tell(Told(channels=MAIL))
+    outbox.add(NewNotification(channels=MAIL))
     (stalled,) = claims.claim(10, LEASE)
     clock.wait(LEASE)
     (successor,) = claims.claim(10, LEASE)
@@ -219,7 +219,7 @@ def test_who_lost_a_claim_records_nothing(claims: Claims, outbox: Outbox, clock:
 
 
 def test_what_is_given_back_is_due_again(claims: Claims, outbox: Outbox) -> None:
-    outbox.tell(*[Told(channels=MAIL) for _ in range(3)])
+    outbox.add(*[NewNotification(channels=MAIL) for _ in range(3)])
     first = claims.claim(2, LEASE)
     second = claims.claim(2, 2 * LEASE)
 
@@ -234,12 +234,12 @@ def test_what_is_given_back_is_due_again(claims: Claims, outbox: Outbox) -> None
 def test_erasing_a_user_wins_against_a_delivery_under_way(
     claims: Claims, outbox: Outbox, store: Store, end: DeliveryOutcome
 ) -> None:
-    outbox.users(("u1", "someone@example.com", "+8613800138000"))
+    outbox.add_users(("u1", "someone@example.com", "+8613800138000"))
     store.insert(
         "notification_preferences",
         [("u1", "{}", timedelta(hours=22), timedelta(hours=7), "Asia/Shanghai")],
     )
-    outbox.tell(Told(channels=MAIL))
+    outbox.add(NewNotification(channels=MAIL))
     under_way = claims.claim(10, LEASE)
 
     with Functions(store.settings.database_url.get_secret_value()) as functions:
@@ -266,8 +266,8 @@ def test_erasing_a_user_wins_against_a_delivery_under_way(
 def test_erasing_a_user_erases_also_what_could_not_be_sent_before(
     claims: Claims, outbox: Outbox, store: Store, end: DeliveryOutcome, status: str, *, erased: bool
 ) -> None:
-    outbox.users(("u1", None, None))
-    outbox.tell(Told(channels=MAIL, message="told"))
+    outbox.add_users(("u1", None, None))
+    outbox.add(NewNotification(channels=MAIL, message="told"))
     claims.record([DeliveryResult(one, end) for one in claims.claim(10, LEASE)])
 
     with Functions(store.settings.database_url.get_secret_value()) as functions:
@@ -280,7 +280,7 @@ def test_erasing_a_user_erases_also_what_could_not_be_sent_before(
 def test_a_hundred_deliveries_cost_four_statements(
     claims: Claims, database: Database, outbox: Outbox
 ) -> None:
-    outbox.tell(*[Told(channels=MAIL) for _ in range(100)])
+    outbox.add(*[NewNotification(channels=MAIL) for _ in range(100)])
 
     with counted(database) as statements:
         claims.record(
@@ -292,10 +292,10 @@ def test_a_hundred_deliveries_cost_four_statements(
 
 
 def test_hot_queries_use_their_indices(claims: Claims, store: Store, outbox: Outbox) -> None:
-    outbox.users(("u1", None, None))
-    outbox.tell(*[Told(channels=MAIL, at=NOW - 100 * MINUTE) for _ in range(3000)])
+    outbox.add_users(("u1", None, None))
+    outbox.add(*[NewNotification(channels=MAIL, at=NOW - 100 * MINUTE) for _ in range(3000)])
     store.run("UPDATE notification_deliveries SET status = 'sent'")
-    outbox.tell(*[Told(channels=MAIL) for _ in range(20)])
+    outbox.add(*[NewNotification(channels=MAIL) for _ in range(20)])
     store.run("ANALYZE TABLE notification_deliveries, notifications, users")
     claimed = claims.claim(10, LEASE)
     ids, now = tuple(one.id for one in claimed), NOW

@@ -19,7 +19,7 @@ from tests.integration.dispatch.conftest import CONNECTIONS_TABLE
 from tests.support.events import message
 from tests.support.functions import NOWHERE, Functions
 from tests.support.mailbox import mails, texts
-from tests.support.outbox import Outbox, Told
+from tests.support.outbox import NewNotification, Outbox
 from tests.support.provider import CONNECTIONS, EMAIL, SMS, Provider, Refusal
 from tests.support.world import NOW, held, user, world
 
@@ -169,8 +169,8 @@ def test_mail_that_cannot_be_sent_delays_nothing_else(
     provider: Provider,
 ) -> None:
     provider.refuse(EMAIL, Refusal(503, "ServiceUnavailable"))
-    outbox.users(("u1", "someone@example.com", None))
-    outbox.tell(Told(channels=(Channel.WEBSOCKET, Channel.EMAIL), at=present()))
+    outbox.add_users(("u1", "someone@example.com", None))
+    outbox.add(NewNotification(channels=(Channel.WEBSOCKET, Channel.EMAIL), at=present()))
     connect(dynamodb, "phone")
 
     counts = start(AWS_ENDPOINT_URL_SESV2=provider.url)()
@@ -183,8 +183,8 @@ def test_metrics_and_logs_name_no_address(
 ) -> None:
     provider.refuse(EMAIL, Refusal(400, "MessageRejected", "someone@example.com is not verified"))
     provider.refuse(SMS, Refusal(400, "InvalidParameter", "+8613800138000 is not reachable"))
-    outbox.users(("u1", "someone@example.com", "+8613800138000"))
-    outbox.tell(Told(at=present()))
+    outbox.add_users(("u1", "someone@example.com", "+8613800138000"))
+    outbox.add(NewNotification(at=present()))
     dispatch = start(AWS_ENDPOINT_URL_SESV2=provider.url, AWS_ENDPOINT_URL_SNS=provider.url)
 
     dispatch()
@@ -218,9 +218,9 @@ def test_without_database_the_nudge_is_not_thrown_back(start: Callable[..., Disp
 def test_without_broker_users_are_told_all_the_same(
     start: Callable[..., Dispatching], outbox: Outbox, store: Store
 ) -> None:
-    outbox.users(("u1", "someone@example.com", None))
-    outbox.tell(Told(channels=(Channel.EMAIL,), at=present()))
-    outbox.happened(("device.released", "{}"))
+    outbox.add_users(("u1", "someone@example.com", None))
+    outbox.add(NewNotification(channels=(Channel.EMAIL,), at=present()))
+    outbox.add_events(("device.released", "{}"))
 
     counts = start(BROKER_URL=NOWHERE)()
 

@@ -8,7 +8,7 @@ import pytest
 
 from local.environment import SENDER
 from notification_dispatch.channels.email import EmailSender
-from notification_dispatch.channels.sender import Accepted, Answer, Unreachable
+from notification_dispatch.channels.sender import Accepted, SendResponse, Unreachable
 from scheduler.outbox.delivery import Recipient
 from scheduler.outbox.retry_policy import ErrorClass, ProviderError
 from tests.support.deliveries import delivery
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from scheduler.outbox.delivery import Delivery
 
 
-def send(one: Delivery) -> Answer:
+def send(one: Delivery) -> SendResponse:
     (answer,) = EmailSender(SENDER, threads=2).send([one])
     return answer
 
@@ -73,7 +73,7 @@ def test_without_address_there_is_nowhere_to_send_it(
 
 
 @pytest.mark.parametrize(
-    ("refusal", "trouble"),
+    ("refusal", "error_class"),
     [
         (Refusal(429, "TooManyRequestsException"), ErrorClass.THROTTLED),
         (
@@ -85,14 +85,14 @@ def test_without_address_there_is_nowhere_to_send_it(
     ],
 )
 def test_a_refusal_is_understood_and_not_repeated_at_once(
-    provider_clients: Provider, refusal: Refusal, trouble: ErrorClass
+    provider_clients: Provider, refusal: Refusal, error_class: ErrorClass
 ) -> None:
     provider_clients.refuse(EMAIL, refusal)
 
     answer = send(delivery())
 
     assert isinstance(answer, ProviderError)
-    assert answer.error_class is trouble
+    assert answer.error_class is error_class
     assert "someone@example.com" not in str(answer)
     assert len(provider_clients.requests(EMAIL)) == 1
 
@@ -113,7 +113,7 @@ def test_a_provider_that_is_not_there_is_asked_again_later(
     "address", [" ", "nobody", "a@b.example\r\nBcc: c@d.example", "票@例.example", "x" * 254]
 )
 def test_an_odd_address_is_for_ses_to_judge(provider_clients: Provider, address: str) -> None:
-    """botocore checks nothing of what it is given (see ``channels/provider.py``)."""
+    """botocore checks nothing of what it is given (see ``channels/aws_client.py``)."""
     assert isinstance(send(delivery(recipient=Recipient("u1", email=address))), Accepted)
 
     (request,) = provider_clients.requests(EMAIL)
@@ -126,7 +126,7 @@ def test_what_cannot_even_be_written_costs_its_own_delivery_only(
     nonsense = Recipient("u1", email=object())  # type: ignore[arg-type]  # on purpose
     answers = EmailSender(SENDER, threads=2).send([delivery(recipient=nonsense), delivery()])
 
-    with pytest.raises(TypeError):  # the lane makes a failure of it
+    with pytest.raises(TypeError):  # the channel worker turns it into a failure
         next(answers)
 
     assert isinstance(next(answers), Accepted)

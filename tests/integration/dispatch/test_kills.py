@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 from tests.integration.dispatch.kills.account import Account
 from tests.integration.dispatch.kills.drill import Plan, run
-from tests.support.outbox import Row
+from tests.support.outbox import StoredDelivery
 from tests.support.world import NOW
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 
-def row(number: int, status: str = "sent", attempts: int = 1) -> Row:
-    return Row(number, f"n{number}", "email", status, attempts, NOW, None, None, None, None)
+def row(number: int, status: str = "sent", attempts: int = 1) -> StoredDelivery:
+    return StoredDelivery(
+        number, f"n{number}", "email", status, attempts, NOW, None, None, None, None
+    )
 
 
 def test_an_account_finds_what_is_lost_doubled_and_unfinished() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from notification_dispatch.channels.sender import Accepted, Answer, Unreachable
+from notification_dispatch.channels.sender import Accepted, SendResponse, Unreachable
 from notification_dispatch.channels.sms import MAX_LENGTH, SmsSender
 from scheduler.domain.notices import Channel
 from scheduler.outbox.delivery import Delivery, Recipient
@@ -14,7 +14,7 @@ from tests.support.mailbox import Sms, texts
 from tests.support.provider import SMS, Provider, Refusal
 
 
-def send(one: Delivery, sender_id: str | None = None) -> Answer:
+def send(one: Delivery, sender_id: str | None = None) -> SendResponse:
     (answer,) = SmsSender(sender_id, threads=2).send([one])
     return answer
 
@@ -85,7 +85,7 @@ def test_a_long_text_is_cut_to_what_sns_takes(provider_clients: Provider) -> Non
 
 
 @pytest.mark.parametrize(
-    ("refusal", "trouble"),
+    ("refusal", "error_class"),
     [
         (Refusal(429, "Throttled"), ErrorClass.THROTTLED),
         (Refusal(400, "InvalidParameter", "+8613800138000 is not valid"), ErrorClass.PERMANENT),
@@ -93,13 +93,13 @@ def test_a_long_text_is_cut_to_what_sns_takes(provider_clients: Provider) -> Non
     ],
 )
 def test_a_refusal_is_understood_and_not_repeated_at_once(
-    provider_clients: Provider, refusal: Refusal, trouble: ErrorClass
+    provider_clients: Provider, refusal: Refusal, error_class: ErrorClass
 ) -> None:
     provider_clients.refuse(SMS, refusal)
 
     answer = send(sms())
 
     assert isinstance(answer, ProviderError)
-    assert answer.error_class is trouble
+    assert answer.error_class is error_class
     assert "13800138000" not in str(answer)
     assert len(provider_clients.requests(SMS)) == 1

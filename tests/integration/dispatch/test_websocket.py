@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from notification_dispatch.channels.sender import Accepted, Answer
+from notification_dispatch.channels.sender import Accepted, SendResponse
 from notification_dispatch.channels.websocket import NOT_CONNECTED, WebSocketSender
 from scheduler.domain.notices import Channel
 from scheduler.outbox.delivery import Delivery, Recipient
@@ -52,7 +52,7 @@ def frames(*numbers: int, user: str = "u1") -> list[Delivery]:
     ]
 
 
-def send(sender: WebSocketSender, *deliveries: Delivery) -> list[Answer]:
+def send(sender: WebSocketSender, *deliveries: Delivery) -> list[SendResponse]:
     return [answer for batch in sender.batches(deliveries) for answer in sender.send(batch)]
 
 
@@ -138,7 +138,7 @@ def test_one_connection_that_got_it_is_enough(
 
 
 @pytest.mark.parametrize(
-    ("refusal", "trouble"),
+    ("refusal", "error_class"),
     [
         (Refusal(429, "LimitExceededException"), ErrorClass.RECIPIENT_BUSY),
         (Refusal(413, "PayloadTooLargeException"), ErrorClass.PERMANENT),
@@ -150,7 +150,7 @@ def test_a_refusal_is_understood(
     dynamodb: DynamoDBClient,
     provider: Provider,
     refusal: Refusal,
-    trouble: ErrorClass,
+    error_class: ErrorClass,
 ) -> None:
     connect(dynamodb, "phone")
     provider.refuse(CONNECTIONS, refusal)
@@ -158,7 +158,7 @@ def test_a_refusal_is_understood(
     (answer,) = send(sender, *frames(1))
 
     assert isinstance(answer, ProviderError)
-    assert answer.error_class is trouble
+    assert answer.error_class is error_class
     assert len(provider.requests(CONNECTIONS)) == 1
 
 

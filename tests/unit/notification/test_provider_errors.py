@@ -9,7 +9,7 @@ from botocore.exceptions import (
 )
 
 from notification_dispatch.channels import email, sms, websocket
-from notification_dispatch.channels.provider import ErrorClasses, provider_error
+from notification_dispatch.channels.aws_client import ErrorClasses, to_provider_error
 from scheduler.outbox.retry_policy import ErrorClass
 
 URL = "https://email.example.com"
@@ -61,7 +61,7 @@ def client_error(code: str, status: int = 400, message: str = "") -> ClientError
 def test_an_error_code_says_what_to_do(
     troubles: ErrorClasses, code: str, status: int, trouble: ErrorClass
 ) -> None:
-    assert provider_error(client_error(code, status), troubles).error_class is trouble
+    assert to_provider_error(client_error(code, status), troubles).error_class is trouble
 
 
 @pytest.mark.parametrize(
@@ -73,22 +73,22 @@ def test_an_error_code_says_what_to_do(
     ],
 )
 def test_a_provider_that_cannot_be_reached_may_be_back_later(raised: Exception) -> None:
-    assert provider_error(raised, {}).error_class is ErrorClass.TRANSIENT
+    assert to_provider_error(raised, {}).error_class is ErrorClass.TRANSIENT
 
 
 @pytest.mark.parametrize("address", ["someone@example.com", "+8613800138000", "13800138000"])
 def test_an_address_in_an_error_is_not_kept(address: str) -> None:
     error = client_error("MessageRejected", message=f"not verified: <{address}>, in region x")
 
-    text = str(provider_error(error, email.ERROR_CLASSES))
+    text = str(to_provider_error(error, email.ERROR_CLASSES))
 
     assert address not in text
     assert text == "MessageRejected: not verified: <…>, in region x"
 
 
 def test_a_long_error_fits_its_column() -> None:
-    assert len(str(provider_error(client_error("X", message="long " * 500), {}))) == 500
+    assert len(str(to_provider_error(client_error("X", message="long " * 500), {}))) == 500
 
 
 def test_a_text_that_no_database_takes_is_made_storable() -> None:
-    assert str(provider_error(client_error("X", message="a\ud800b"), {})) == "X: a?b"
+    assert str(to_provider_error(client_error("X", message="a\ud800b"), {})) == "X: a?b"

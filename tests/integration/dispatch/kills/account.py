@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from tests.support.outbox import Row
+    from tests.support.outbox import StoredDelivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Account:
 
     @classmethod
     def of(
-        cls, kills: int, rows: Collection[Row], accepted: Mapping[tuple[str, str], int]
+        cls, kills: int, rows: Collection[StoredDelivery], accepted: Mapping[tuple[str, str], int]
     ) -> Account:
         """Return the account.
 

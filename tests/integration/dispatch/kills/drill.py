@@ -21,7 +21,7 @@ from local.environment import SENDER, aws_environment
 from scheduler.domain.notices import Channel
 from tests.integration.dispatch.kills.account import Account
 from tests.support.mailbox import mails, texts
-from tests.support.outbox import Outbox, Told
+from tests.support.outbox import NewNotification, Outbox
 from tests.support.provider import CONNECTIONS, Provider
 from tests.support.store import Store
 
@@ -56,7 +56,7 @@ def run(
     """Run a drill on an empty database and an empty moto with the table of connections."""
     store = Store(database_url)
     outbox = Outbox(store)
-    outbox.users(*[(f"u{n}", f"u{n}@example.com", f"+861380000000{n}") for n in range(USERS)])
+    outbox.add_users(*[(f"u{n}", f"u{n}@example.com", f"+861380000000{n}") for n in range(USERS)])
     _connect(aws_url)
     with Provider() as provider:
         with _nursery(_environment(database_url, aws_url, provider.url)) as new_dispatcher:
@@ -88,7 +88,7 @@ def _telling(outbox: Outbox, rate: float) -> Iterator[None]:
         while not stop.wait(_STEP):
             due = int((time.monotonic() - begun) * rate) - told
             now = datetime.now(UTC)
-            outbox.tell(*[_told((told + n) % USERS, now) for n in range(due)])
+            outbox.add(*[_told((told + n) % USERS, now) for n in range(due)])
             told += due
 
     teller = Thread(target=tell)
@@ -100,10 +100,10 @@ def _telling(outbox: Outbox, rate: float) -> Iterator[None]:
         teller.join()
 
 
-def _told(user: int, now: datetime) -> Told:
-    one = Told(f"u{user}", at=now)
+def _told(user: int, now: datetime) -> NewNotification:
+    one = NewNotification(f"u{user}", at=now)
     # The id is what it is recognised by at its providers.
-    return Told(one.user_id, id=one.id, message=one.id, title=one.id, at=now)
+    return NewNotification(one.user_id, id=one.id, message=one.id, title=one.id, at=now)
 
 
 @contextmanager

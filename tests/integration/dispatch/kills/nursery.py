@@ -14,7 +14,7 @@ from contextlib import suppress
 
 import boto3
 
-from notification_dispatch.app import dispatcher
+from notification_dispatch.app import make_dispatcher
 from scheduler.pipeline.deadline import Deadline
 from scheduler.settings import DispatchSettings
 
@@ -28,7 +28,7 @@ def work() -> None:
     quiet = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1):
         os.dup2(quiet, stream)
-    running = dispatcher(DispatchSettings.from_environment(), LONGEST_SEND)
+    running = make_dispatcher(DispatchSettings.from_environment(), LONGEST_SEND)
     while True:
         running.run(Deadline(time.monotonic() + SHIFT))
         time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""What AWS answers, put into the terms of a delivery, and the clients that ask it."""
+"""The boto3 clients of the senders, and how their errors are classified."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from scheduler.outbox.retry_policy import ErrorClass, ProviderError
 
 CONNECT_TIMEOUT: Final = 2
 READ_TIMEOUT: Final = 4
-"""Seconds. A provider that hangs is asked again later; until then others wait for the thread."""
+"""Seconds. A request that hangs occupies its thread for so long; its delivery is retried later."""
 
 BOTO_ERRORS: Final = (BotoCoreError, ClientError)
 
 ErrorClasses: TypeAlias = Mapping[str, ErrorClass]
-"""By error code, as in the service's API reference."""
+"""By error code, as listed in the service's API reference."""
 
-# Where our account or its permissions are at fault the message can wait until that is mended.
+# If our account or its permissions are at fault, the message can wait until that is fixed.
 # https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
 _COMMON: Final[ErrorClasses] = {
     "AccessDenied": ErrorClass.TRANSIENT,
@@ -49,40 +49,45 @@ _BY_STATUS: Final[Mapping[int, ErrorClass]] = {
 _ADDRESS: Final = re.compile(r"[^\s<>\"':,;]+@[^\s<>\"':,;]+|\+?\d{7,}")
 _MAX_TEXT: Final = 500
 
-_making_client: Final = Lock()
+_client_lock: Final = Lock()
 
 
-def client(service: str, threads: int, endpoint: str | None = None) -> Any:  # noqa: ANN401 - no types
-    """Return a client for use by several threads: short timeouts, no retries of its own."""
+def make_client(service: str, threads: int, endpoint: str | None = None) -> Any:  # noqa: ANN401 - no types
+    """Return a client for several threads, with short timeouts and without retries."""
     config = Config(
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=READ_TIMEOUT,
-        # Retries are ours: they are recorded, wait longer and outlive this process.
+        # Deliveries are retried by outbox/retry_policy.py: recorded, later, by any process.
         retries={"total_max_attempts": 1},
         max_pool_connections=threads,
-        # A fifth of what a call costs: botocore writes a long name anew for each, and checks the
-        # types of what our own code passes.
+        # These two save a fifth of the CPU time of a call, for which botocore would compose a user
+        # agent and validate the parameters.
         user_agent="cloudphone-scheduler",
         parameter_validation=False,
     )
-    with _making_client:  # boto3's default session is not made for several threads
-        made: Any = boto3.client(service, config=config, endpoint_url=endpoint)  # type: ignore[call-overload]
-        return made
+    with _client_lock:  # boto3's default session is not thread-safe
+        client: Any = boto3.client(service, config=config, endpoint_url=endpoint)  # type: ignore[call-overload]
+        return client
 
 
-def provider_error(raised: Exception, troubles: ErrorClasses) -> ProviderError:
-    """Return what an exception of boto3 means, given the service's own error codes."""
+def to_provider_error(raised: Exception, error_classes: ErrorClasses) -> ProviderError:
+    """Classify an exception of boto3.
+
+    Args:
+        raised: one of `BOTO_ERRORS`.
+        error_classes: those of the service's own error codes.
+    """
     if isinstance(raised, ClientError):
         code = raised.response["Error"].get("Code", "")
         status = raised.response["ResponseMetadata"]["HTTPStatusCode"]
-        trouble = troubles.get(code) or _COMMON.get(code) or _by_status(status)
+        error_class = error_classes.get(code) or _COMMON.get(code) or _by_status(status)
         text = f"{code}: {raised.response['Error'].get('Message', '')}"
     else:
-        trouble = ErrorClass.TRANSIENT
+        error_class = ErrorClass.TRANSIENT
         text = f"{type(raised).__name__}: {raised}"
-    # Half a surrogate pair would keep the results of a hundred deliveries from being recorded.
+    # MariaDB rejects lone surrogates, and with them the whole batch of results.
     storable = text.encode(errors="replace").decode()
-    return ProviderError(trouble, _ADDRESS.sub("…", storable)[:_MAX_TEXT])
+    return ProviderError(error_class, _ADDRESS.sub("…", storable)[:_MAX_TEXT])
 
 
 def _by_status(status: int) -> ErrorClass:

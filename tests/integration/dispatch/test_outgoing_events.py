@@ -71,7 +71,7 @@ def publish_all(events: OutgoingEvents) -> int:
 def test_an_event_is_published_with_its_row_as_id(
     events: OutgoingEvents, outbox: Outbox, store: Store, broker_url: str, subscriber: str
 ) -> None:
-    outbox.happened(("device.released", '{"deviceId": "d1", "reason": "设备"}'))
+    outbox.add_events(("device.released", '{"deviceId": "d1", "reason": "设备"}'))
 
     assert publish_all(events) == 1
 
@@ -89,7 +89,7 @@ def test_an_event_is_published_with_its_row_as_id(
 def test_many_events_come_in_their_order(
     events: OutgoingEvents, outbox: Outbox, broker_url: str, subscriber: str
 ) -> None:
-    outbox.happened(*[("device.released", f'{{"n": {n}}}') for n in range(BATCH_SIZE + 50)])
+    outbox.add_events(*[("device.released", f'{{"n": {n}}}') for n in range(BATCH_SIZE + 50)])
 
     assert publish_all(events) == BATCH_SIZE + 50
 
@@ -101,7 +101,7 @@ def test_many_events_come_in_their_order(
 def test_an_event_nobody_wants_is_published_all_the_same(
     events: OutgoingEvents, outbox: Outbox, store: Store
 ) -> None:
-    outbox.happened(("device.allocated", "{}"))
+    outbox.add_events(("device.allocated", "{}"))
 
     assert publish_all(events) == 1
     assert store.rows(UNPUBLISHED) == [(0,)]
@@ -110,7 +110,7 @@ def test_an_event_nobody_wants_is_published_all_the_same(
 def test_while_one_publishes_another_stands_back(
     events: OutgoingEvents, outbox: Outbox, store: Store
 ) -> None:
-    outbox.happened(("device.released", "{}"))
+    outbox.add_events(("device.released", "{}"))
 
     with (
         closing(Database(store.settings)) as other,
@@ -125,7 +125,7 @@ def test_while_one_publishes_another_stands_back(
 def test_without_broker_events_wait(
     database: Database, outbox: Outbox, store: Store, events: OutgoingEvents
 ) -> None:
-    outbox.happened(("device.released", "{}"), ("device.allocated", "{}"))
+    outbox.add_events(("device.released", "{}"), ("device.allocated", "{}"))
     cut_off = OutgoingEvents(database, to(NOWHERE), lambda: NOW)
 
     with pytest.raises(BrokerUnavailableError):
@@ -138,7 +138,7 @@ def test_without_broker_events_wait(
 def test_who_dies_between_publishing_and_noting_it_leaves_a_repetition_not_a_gap(
     database: Database, publisher: Publisher, outbox: Outbox, broker_url: str, subscriber: str
 ) -> None:
-    outbox.happened(*[("device.released", f'{{"n": {n}}}') for n in range(3)])
+    outbox.add_events(*[("device.released", f'{{"n": {n}}}') for n in range(3)])
     dying = OutgoingEvents(database, _DiesAfter(publisher), lambda: NOW)
 
     with pytest.raises(_DiedError):
@@ -157,10 +157,10 @@ def test_a_connection_that_died_in_a_freeze_is_rebuilt(
         closing(to(proxy.before(broker_url))) as publisher,
     ):
         events = OutgoingEvents(database, publisher, lambda: NOW)
-        outbox.happened(("device.released", '{"n": 1}'))
+        outbox.add_events(("device.released", '{"n": 1}'))
         publish_all(events)
         proxy.cut()
-        outbox.happened(("device.released", '{"n": 2}'))
+        outbox.add_events(("device.released", '{"n": 2}'))
         publish_all(events)
 
     bodies = [one.body.decode() for one in Queues(broker_url).take(subscriber)]
@@ -170,7 +170,7 @@ def test_a_connection_that_died_in_a_freeze_is_rebuilt(
 def test_events_that_a_full_queue_refuses_wait_until_it_has_room(
     events: OutgoingEvents, outbox: Outbox, store: Store, broker_url: str
 ) -> None:
-    outbox.happened(("device.released", '{"n": 1}'), ("device.released", '{"n": 2}'))
+    outbox.add_events(("device.released", '{"n": 1}'), ("device.released", '{"n": 2}'))
     with closing(pika.BlockingConnection(pika.URLParameters(broker_url))) as connection:
         channel = connection.channel()
         full = {"x-max-length": 1, "x-overflow": "reject-publish"}
@@ -203,7 +203,7 @@ def test_several_dispatchers_keep_the_order_of_each_device(
 
     def write(device: str) -> None:
         for n in range(rounds):
-            outbox.happened(("device.released", f'{{"device": "{device}", "n": {n}}}'))
+            outbox.add_events(("device.released", f'{{"device": "{device}", "n": {n}}}'))
 
     writers = [lambda device=device: write(device) for device in DEVICES]
     together(publish, publish, *writers)

@@ -1,0 +1,228 @@
+"""Sends the due deliveries of one channel, several at once, and records their results.
+
+Every channel has a worker with its own claims, threads and database connection, so a provider that
+hangs delays no other channel.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from aws_lambda_powertools import Logger
+
+from notification_dispatch.channels.sender import Accepted, SendResponse, Unreachable
+from notification_dispatch.circuit_breaker import CircuitBreaker
+from notification_dispatch.invocation import POLL_SECONDS, Invocation
+from notification_dispatch.send_window import SendWindow
+from scheduler.database.errors import DatabaseUnavailableError
+from scheduler.outbox.delivery import Delivery, DeliveryOutcome, DeliveryResult
+from scheduler.outbox.retry_policy import (
+    ErrorClass,
+    ProviderError,
+    check_before_sending,
+    outcome_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+    from notification_dispatch.channels.sender import Sender
+    from scheduler.outbox.claims import Claims
+
+MAX_CLAIMED: Final = 100
+"""How many deliveries a worker has claimed at most."""
+
+RECORD_INTERVAL_SECONDS: Final = 0.05
+"""How long results are collected for one statement while more deliveries wait to be sent."""
+
+_MAX_SLEEP_SECONDS: Final = 2.0
+"""A pause of the circuit breaker up to this length is waited for; a longer one ends the work."""
+
+_RECORD_RETRY_DELAYS: Final = (0.2, 0.5, 1.0, 2.0)
+"""Seconds."""
+
+logger: Final = Logger()
+
+
+class _Finished(NamedTuple):
+    """The result of a delivery, or the delivery itself if it was not attempted.
+
+    ``in_window``: it occupies a place in the send window.
+    """
+
+    item: DeliveryResult | Delivery
+    in_window: bool = False
+
+
+class ChannelWorker:
+    """The worker of one channel. Its threads outlive an invocation, its claims do not."""
+
+    def __init__(
+        self,
+        claims: Claims,
+        sender: Sender,
+        *,
+        threads: int,
+        clock: Callable[[], datetime],
+        jitter: Callable[[], float] = random.random,
+        breaker: CircuitBreaker | None = None,
+        window: SendWindow | None = None,
+    ) -> None:
+        self.channel = sender.channel
+        self._claims = claims
+        self._sender = sender
+        self._threads = threads
+        self._clock = clock
+        self._jitter = jitter
+        self._breaker = breaker or CircuitBreaker()
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=sender.channel)
+        self._window = window or SendWindow()
+        self._finished: SimpleQueue[_Finished] = SimpleQueue()
+        self._unrecorded = 0
+        self._next_claim_at = 0.0
+        self._stopped = False
+
+    def work(self, invocation: Invocation) -> Counter[DeliveryOutcome]:
+        """Send until the invocation ends and all results are recorded; count the outcomes.
+
+        Raises:
+            DatabaseUnavailableError: after all deliveries in flight have ended.
+        """
+        self._next_claim_at, self._stopped = 0.0, False
+        counts: Counter[DeliveryOutcome] = Counter()
+        try:
+            while True:
+                self._claim_and_submit(invocation)
+                if self._unrecorded:
+                    self._record(self._collect(), counts)
+                elif 0 < self._breaker.pause <= _MAX_SLEEP_SECONDS and not invocation.time_is_up:
+                    invocation.sleep(self._breaker.pause)
+                elif not invocation.wait_for_work():
+                    return counts
+        except BaseException:
+            self._drain()
+            invocation.leave()
+            raise
+
+    def _claim_and_submit(self, invocation: Invocation) -> None:
+        """Claim deliveries and submit them to the threads, if there is room and time."""
+        half_open = self._breaker.tripped
+        full = self._unrecorded > (0 if half_open else MAX_CLAIMED // 2)
+        too_early = time.monotonic() < self._next_claim_at
+        if full or invocation.time_is_up or self._breaker.pause or too_early:
+            return
+        wanted = 1 if half_open else MAX_CLAIMED - self._unrecorded
+        claimed = self._claims.claim(wanted, invocation.lease)
+        # If there were fewer than wanted, no more are due.
+        self._next_claim_at = time.monotonic() + POLL_SECONDS if len(claimed) < wanted else 0.0
+        now = self._clock()
+        held = {delivery.id: check_before_sending(delivery, now) for delivery in claimed}
+        # Count each one when it is queued: after a bug in here, _drain waits only for those.
+        for result in filter(None, held.values()):
+            self._finished.put(_Finished(result))
+            self._unrecorded += 1
+        for batch in self._sender.batches([one for one in claimed if not held[one.id]]):
+            self._pool.submit(self._send, batch, invocation)
+            self._unrecorded += len(batch)
+
+    def _send(self, batch: Sequence[Delivery], invocation: Invocation) -> None:
+        """Send in a thread of the pool. Every delivery is put into the queue, attempted or not."""
+        responses = self._sender.send(batch)
+        for delivery in batch:
+            self._window.acquire()
+            skip = invocation.time_is_up or self._stopped or self._breaker.pause
+            item = delivery if skip else self._send_next(delivery, responses)
+            self._finished.put(_Finished(item, in_window=True))
+
+    def _send_next(
+        self, delivery: Delivery, responses: Iterator[SendResponse]
+    ) -> DeliveryResult | Delivery:
+        try:
+            response = next(responses, None)
+        except Exception as bug:  # noqa: BLE001 - a delivery we cannot send must not stop the others
+            error = ProviderError(ErrorClass.TRANSIENT, f"bug: {type(bug).__name__}")
+            return self._failed(error, delivery, bug)
+        match response:
+            case Accepted(provider_message_id):
+                self._breaker.record(None)
+                return DeliveryResult(
+                    delivery, DeliveryOutcome.SENT, provider_message_id=provider_message_id
+                )
+            case Unreachable(reason):
+                return DeliveryResult(delivery, DeliveryOutcome.SKIPPED, reason)
+            case ProviderError():
+                self._breaker.record(response.error_class)
+                return self._failed(response, delivery)
+        return delivery  # an earlier delivery of the batch raised, which ended the iterator
+
+    def _failed(
+        self, error: ProviderError, delivery: Delivery, bug: Exception | None = None
+    ) -> DeliveryResult:
+        result = outcome_of(error, delivery, self._clock(), self._jitter)
+        _log_failure(result, bug)
+        return result
+
+    def _collect(self) -> list[_Finished]:
+        """Wait for deliveries to finish; an empty list means that it is time to claim more."""
+        finished: list[_Finished] = []
+        timeout, until = POLL_SECONDS, time.monotonic() + RECORD_INTERVAL_SECONDS
+        while len(finished) < min(self._unrecorded, self._window.batch_size):
+            try:
+                finished.append(self._finished.get(timeout=max(0.0, timeout)))
+            except Empty:
+                break
+            backlog = self._unrecorded - len(finished) > self._threads
+            timeout = until - time.monotonic() if backlog else 0.0
+        return finished
+
+    def _record(self, finished: Sequence[_Finished], counts: Counter[DeliveryOutcome]) -> None:
+        self._unrecorded -= len(finished)
+        results = [one.item for one in finished if isinstance(one.item, DeliveryResult)]
+        not_attempted = [one.item for one in finished if isinstance(one.item, Delivery)]
+        try:
+            if results:
+                self._record_with_retries(results)
+            if not_attempted:
+                self._claims.release(not_attempted)
+        finally:
+            self._window.release(sum(one.in_window for one in finished))
+        counts.update(result.outcome for result in results)
+
+    def _record_with_retries(self, results: Sequence[DeliveryResult]) -> None:
+        for delay in _RECORD_RETRY_DELAYS:
+            try:
+                return self._claims.record(results)
+            except DatabaseUnavailableError:
+                time.sleep(delay)
+        return self._claims.record(results)
+
+    def _drain(self) -> None:
+        """Wait for deliveries in flight: a frozen thread would resume in a later invocation."""
+        self._stopped = True
+        while self._unrecorded:
+            self._window.release(self._finished.get().in_window)
+            self._unrecorded -= 1
+
+
+def _log_failure(result: DeliveryResult, bug: Exception | None) -> None:
+    """Log a delivery that a provider did not accept, or that a bug stopped, without addresses."""
+    delivery = result.delivery
+    log = logger.error if bug or result.outcome is DeliveryOutcome.FAILED else logger.warning
+    log(
+        f"Delivery {result.outcome}",
+        extra={
+            "delivery_id": delivery.id,
+            "notification_id": delivery.notification_id,
+            "user_id": delivery.recipient.user_id,
+            "channel": delivery.channel,
+            "attempt": delivery.attempts + 1,
+            "error": result.detail,
+        },
+        exc_info=bug,
+    )

@@ -1,0 +1,66 @@
+"""Stops sending to a provider that keeps failing."""
+
+from __future__ import annotations
+
+import time
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+from scheduler.outbox.retry_policy import ErrorClass
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FAILURE_THRESHOLD: Final = 3
+THROTTLE_THRESHOLD: Final = 5
+"""As many in a row, with nothing accepted in between, count as an outage."""
+
+OUTAGE_PAUSE_SECONDS: Final = 15.0
+THROTTLE_PAUSE_SECONDS: Final = 1.0
+"""Rate limits are per second."""
+
+
+class CircuitBreaker:
+    """Decides whether to send to a provider now. Thread-safe.
+
+    Deliveries that wait meanwhile use up no attempt: during an outage only one delivery is tried
+    every 15 seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = Lock()
+        self._closes_at = 0.0
+        self._failures = 0
+        self._throttles = 0
+
+    @property
+    def pause(self) -> float:
+        """Return the seconds for which nothing may be sent; 0 if sending is allowed."""
+        return max(0.0, self._closes_at - self._clock())
+
+    @property
+    def tripped(self) -> bool:
+        """Return whether the last attempts were an outage.
+
+        After the pause the breaker is half-open: send one delivery first.
+        """
+        return self._failures >= FAILURE_THRESHOLD or self._throttles >= THROTTLE_THRESHOLD
+
+    def record(self, error_class: ErrorClass | None) -> None:
+        """Record a response; None is success. A permanent error also shows that the provider works.
+
+        A busy recipient counts for nothing: one user must not stop sending to all others.
+        """
+        with self._lock:
+            match error_class:
+                case None | ErrorClass.PERMANENT:
+                    self._failures = self._throttles = 0
+                case ErrorClass.TRANSIENT:
+                    self._failures += 1
+                    if self.tripped:
+                        self._closes_at = self._clock() + OUTAGE_PAUSE_SECONDS
+                case ErrorClass.THROTTLED if not self.pause:  # the others were already in flight
+                    self._throttles += 1
+                    seconds = OUTAGE_PAUSE_SECONDS if self.tripped else THROTTLE_PAUSE_SECONDS
+                    self._closes_at = self._clock() + seconds

@@ -1,0 +1,94 @@
+"""When sending to a provider pauses, and for how long."""
+
+from datetime import timedelta
+
+from notification_dispatch.circuit_breaker import (
+    FAILURE_THRESHOLD,
+    OUTAGE_PAUSE_SECONDS,
+    THROTTLE_PAUSE_SECONDS,
+    THROTTLE_THRESHOLD,
+    CircuitBreaker,
+)
+from scheduler.outbox.retry_policy import ErrorClass
+from tests.support.clock import Clock
+
+
+def after_failures(number: int, clock: Clock) -> CircuitBreaker:
+    breaker = CircuitBreaker(clock.monotonic)
+    for _ in range(number):
+        breaker.record(ErrorClass.TRANSIENT)
+    return breaker
+
+
+def test_failures_below_the_threshold_do_not_pause() -> None:
+    assert after_failures(FAILURE_THRESHOLD - 1, Clock()).pause == 0
+
+
+def test_consecutive_failures_trip_the_breaker() -> None:
+    breaker = after_failures(FAILURE_THRESHOLD, Clock())
+
+    assert breaker.pause == OUTAGE_PAUSE_SECONDS
+    assert breaker.tripped
+
+
+def test_failure_after_the_pause_starts_another_pause() -> None:
+    clock = Clock()
+    breaker = after_failures(FAILURE_THRESHOLD, clock)
+
+    clock.wait(timedelta(seconds=OUTAGE_PAUSE_SECONDS))
+
+    assert breaker.pause == 0
+    assert breaker.tripped
+    breaker.record(ErrorClass.TRANSIENT)
+    assert breaker.pause == OUTAGE_PAUSE_SECONDS
+
+
+def test_success_after_the_pause_resets_the_breaker() -> None:
+    clock = Clock()
+    breaker = after_failures(FAILURE_THRESHOLD, clock)
+    clock.wait(timedelta(seconds=OUTAGE_PAUSE_SECONDS))
+
+    breaker.record(None)
+
+    assert not breaker.tripped
+
+
+def test_permanent_error_resets_the_failures() -> None:
+    breaker = after_failures(FAILURE_THRESHOLD - 1, Clock())
+
+    breaker.record(ErrorClass.PERMANENT)
+    breaker.record(ErrorClass.TRANSIENT)
+
+    assert breaker.pause == 0
+
+
+def test_throttling_pauses_for_a_second() -> None:
+    breaker = CircuitBreaker(Clock().monotonic)
+
+    for _ in range(THROTTLE_THRESHOLD * 2):  # all in flight at once
+        breaker.record(ErrorClass.THROTTLED)
+
+    assert breaker.pause == THROTTLE_PAUSE_SECONDS
+    assert not breaker.tripped
+
+
+def test_repeated_throttling_without_a_success_is_an_outage() -> None:
+    clock = Clock()
+    breaker = CircuitBreaker(clock.monotonic)
+
+    for _ in range(THROTTLE_THRESHOLD):
+        breaker.record(ErrorClass.THROTTLED)
+        clock.wait(timedelta(seconds=THROTTLE_PAUSE_SECONDS))
+
+    assert breaker.tripped
+    assert breaker.pause == OUTAGE_PAUSE_SECONDS - THROTTLE_PAUSE_SECONDS
+
+
+def test_busy_recipients_do_not_pause_sending() -> None:
+    breaker = CircuitBreaker(Clock().monotonic)
+
+    for _ in range(THROTTLE_THRESHOLD * FAILURE_THRESHOLD):
+        breaker.record(ErrorClass.RECIPIENT_BUSY)
+
+    assert breaker.pause == 0
+    assert not breaker.tripped
