@@ -87,16 +87,17 @@ def stop_overdue_account(event: Overdue, work: Work) -> None:
 
 
 def welcome_payment(event: PaymentSuccess, work: Work) -> None:
-    """Lift the hold; the failures were reset before."""
+    """Lift the hold unless the account is still in debt; the failures were reset before."""
     _settle_account(event, work, NoticeKind.PAYMENT_SUCCESS)
 
 
 def welcome_recharge(event: Recharged, work: Work) -> None:
-    """Lift the hold; the failures were reset before."""
+    """Lift the hold unless the account is still in debt; the failures were reset before."""
     _settle_account(event, work, NoticeKind.RECHARGED)
 
 
 def _settle_account(event: PaymentSuccess | Recharged, work: Work, kind: NoticeKind) -> None:
-    work.set_billing_hold(event.user_id, hold=False)
+    if event.new_balance >= 0:
+        work.set_billing_hold(event.user_id, hold=False)
     work.notify(event.user_id, kind, amount=event.amount, balance=event.new_balance)
     work.remark(f"Reset payment failure count for user {event.user_id}")

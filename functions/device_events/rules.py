@@ -29,7 +29,7 @@ _UNUSABLE: Final = frozenset({DeviceState.STOPPED, DeviceState.ERROR})
 def release_failed_device(event: DeviceFailed, work: Work) -> None:
     """Mark the device failed and take it back."""
     work.set_device_health(event.device_id, Health.FAILED)
-    for allocation in work.active_allocations(device=event.device_id, until=event.occurred_at):
+    for allocation in work.active_allocations(device=event.device_id):
         work.release(allocation, ReleaseReason.device_failed(event.reason))
         work.remark(f"Auto-released allocation {allocation.id} due to device failure")
 
@@ -52,7 +52,7 @@ def follow_device_status(event: DeviceStatusChanged, work: Work) -> None:
     work.set_device_health(event.device_id, Health(event.new_status))
     if event.old_status != DeviceState.RUNNING or event.new_status not in _UNUSABLE:
         return
-    for allocation in work.active_allocations(device=event.device_id, until=event.occurred_at):
+    for allocation in work.active_allocations(device=event.device_id):
         reason = ReleaseReason.device_status_changed(event.old_status, event.new_status)
         work.release(allocation, reason)
         work.remark(f"Auto-released allocation {allocation.id} due to device status change")
@@ -63,7 +63,7 @@ def release_device_in_maintenance(event: DeviceMaintenance, work: Work) -> None:
     """Mark the device in maintenance and take it back."""
     work.set_device_health(event.device_id, Health.MAINTENANCE)
     reason = ReleaseReason.device_maintenance(event.maintenance_type, event.estimated_duration)
-    for allocation in work.active_allocations(device=event.device_id, until=event.occurred_at):
+    for allocation in work.active_allocations(device=event.device_id):
         work.release(allocation, reason)
         work.remark(f"Auto-released allocation {allocation.id} due to device maintenance")
 
@@ -80,5 +80,7 @@ def add_device(event: DeviceCreated, work: Work) -> None:
     )
     work.describe_device(described)
     if not work.is_outdated(Concern.HEALTH, Aggregate.DEVICE, event.device_id, event.stamp):
+        if known.health is Health.DELETED:
+            work.restart_versions(event.device_id)
         work.set_device_health(event.device_id, Health.RUNNING)
     work.remark(f"Device {event.device_id} joined the pool")

@@ -24,6 +24,7 @@ class Finding(StrEnum):
     BLOCKED_USER_HOLDS_DEVICE = "blocked_user_holds_device"
     ALLOCATION_OF_UNKNOWN = "allocation_of_unknown"
     """Its user or its device has no row: nobody but a person can tell what to do."""
+    BROKEN_DEVICE_HELD = "broken_device_held"
     DEVICE_ALLOCATED_TO_NOBODY = "device_allocated_to_nobody"
     HELD_DEVICE_AVAILABLE = "held_device_available"
     DELIVERY_OVERDUE = "delivery_overdue"

@@ -8,6 +8,7 @@ from housekeeping.brake import watch_brake
 from housekeeping.expiry import expire, warn
 from housekeeping.measure import measure
 from housekeeping.reconcile import (
+    reconcile_broken_devices,
     reconcile_deliveries,
     reconcile_devices,
     reconcile_notifications,
@@ -37,6 +38,7 @@ JOBS: Final[Mapping[str, Job]] = {
     "warn": warn,
     "sweep": sweep,
     "reconcile-users": reconcile_users,
+    "reconcile-broken-devices": reconcile_broken_devices,
     "reconcile-devices": reconcile_devices,
     "reconcile-deliveries": reconcile_deliveries,
     "reconcile-notifications": reconcile_notifications,

@@ -15,6 +15,7 @@ from housekeeping.findings import Finding, report
 from housekeeping.search_pass import SearchPass, report_releases
 from scheduler.database import findings, load
 from scheduler.database.active_allocations import AllocationSearch
+from scheduler.domain.brake import BrakeLimits
 from scheduler.domain.notices import Channel, NoticeKind
 from scheduler.domain.reasons import ReleaseReason
 from scheduler.outbox.backlog import overdue_deliveries
@@ -59,6 +60,19 @@ def reconcile_users(tools: Tools, metrics: Metrics) -> Iterator[int]:
     report(Finding.ALLOCATION_OF_UNKNOWN, unknown, "left for an operator to decide", metrics)
 
 
+def reconcile_broken_devices(tools: Tools, metrics: Metrics) -> Iterator[int]:
+    """Release devices that do not work though a user holds them, under the mass-failure brake."""
+    report(Finding.BROKEN_DEVICE_HELD, (), "", metrics)
+    settings = tools.settings
+    limits = BrakeLimits(settings.mass_failure_share, settings.mass_failure_devices)
+    search = AllocationSearch.of_broken_devices()
+    for work in SearchPass(tools, search, _release_broken, limits):
+        ids = list(work.releases)
+        report(Finding.BROKEN_DEVICE_HELD, ids, "released", metrics)
+        report_releases("Released", work, metrics)
+        yield len(ids)
+
+
 def reconcile_devices(tools: Tools, metrics: Metrics) -> Iterator[int]:
     """Correct the status of devices that contradicts their allocations."""
     for finding, find in _DEVICE_FINDINGS.items():
@@ -98,6 +112,11 @@ def reconcile_notifications(tools: Tools, metrics: Metrics) -> Iterator[int]:
 
 def _release(work: Work, allocation: Allocation, _found: FoundAllocation) -> None:
     work.release(allocation, ReleaseReason.account_blocked())
+
+
+def _release_broken(work: Work, allocation: Allocation, _found: FoundAllocation) -> None:
+    health = work.device(allocation.device_id).health
+    work.release(allocation, ReleaseReason.device_broken(health))
 
 
 def _correct(unit: UnitOfWork, device_ids: Sequence[str]) -> Work:

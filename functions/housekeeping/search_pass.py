@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from aws_lambda_powertools import Logger
 
 from scheduler.bisection import bisect
+from scheduler.database import brake as brakes
 from scheduler.database import load
 from scheduler.database.active_allocations import FoundAllocation
 from scheduler.database.errors import DatabaseUnavailableError, is_lock_wait
@@ -21,15 +22,20 @@ from scheduler.domain.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from housekeeping.tools import Tools
     from scheduler.database.active_allocations import AllocationSearch
+    from scheduler.domain.brake import Brake, BrakeLimits
     from scheduler.domain.model import Allocation
     from scheduler.observability.emf import Metrics
     from scheduler.unit_of_work import UnitOfWork
 
 _MAX_NAMED: Final = 20
 """Allocations that an error names."""
+
+_BRAKE_SOURCE: Final = "housekeeping"
+"""Counts its releases beside those of the queues."""
 
 _logger: Final = Logger()
 
@@ -44,15 +50,25 @@ class SomeFailedError(Exception):
 class SearchPass:
     """One pass over everything that a search finds. Iterate once: the work of each transaction.
 
+    With the limits of the mass-failure brake, each decision counts as the release of one device,
+    and what the brake holds is left for a later run.
+
     Raises:
         SomeFailedError: at the end, if the transaction of some allocations failed, alone as well.
         DatabaseUnavailableError: the database is unavailable; what was yielded is committed.
     """
 
-    def __init__(self, tools: Tools, search: AllocationSearch, decide: Decision) -> None:
+    def __init__(
+        self,
+        tools: Tools,
+        search: AllocationSearch,
+        decide: Decision,
+        brake: BrakeLimits | None = None,
+    ) -> None:
         self._tools = tools
         self._search = search
         self._decide = decide
+        self._brake = brake
         self._failed: list[str] = []
 
     def __iter__(self) -> Iterator[Work]:
@@ -86,9 +102,19 @@ class SearchPass:
         _log_locked("Devices", len(busy))
         still = [found for found in still if found.device_id not in busy]
         work = unit.lock(devices={found.device_id for found in still})
+        brake = self._load_brake(unit, len(still), work.now)
         for found in still:
-            self._decide(work, _allocation(work, found), found)
+            if brake is None or brake.lets_through(1):
+                self._decide(work, _allocation(work, found), found)
         return work
+
+    def _load_brake(self, unit: UnitOfWork, releases: int, now: datetime) -> Brake | None:
+        """Return the brake for releases of this pass; each decision releases one device."""
+        if self._brake is None or not releases:
+            return None
+        brake = brakes.ask(unit.cursor, self._brake, releases, now)()
+        unit.also(lambda: brakes.store(unit.cursor, _BRAKE_SOURCE, brake, now))
+        return brake
 
 
 def report_releases(verb: str, work: Work, metrics: Metrics) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scheduler.settings import (
+    BrakeSettings,
     BrokerSettings,
     DatabaseSettings,
     PoolSettings,
@@ -13,6 +14,12 @@ from scheduler.settings import (
 
 
 class HousekeepingSettings(
-    DatabaseSettings, BrokerSettings, ShardSettings, PoolSettings, QuotaSettings, RetentionSettings
+    BrakeSettings,
+    DatabaseSettings,
+    BrokerSettings,
+    ShardSettings,
+    PoolSettings,
+    QuotaSettings,
+    RetentionSettings,
 ):
     """Database, broker and its queues, and how long things are kept."""

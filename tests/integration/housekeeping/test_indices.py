@@ -41,6 +41,7 @@ def past(store: Store) -> None:
     ends(store, NOW - SECOND, "d1")
     ends(store, NOW + MINUTE, "d2")
     store.run("UPDATE devices SET status = 'available' WHERE id = 'd4'")
+    store.run("UPDATE devices SET health = 'failed' WHERE id = 'd6'")
     # Two get what expiry and the blocked user leave, the third what was free before.
     store.seed(world(user("u10"), user("u11"), user("u12"), device("spare")))
     store.seed(world(user("u13"), device("another")))
@@ -50,8 +51,6 @@ def past(store: Store) -> None:
     reserved(store, "u13", "another")
     deliver(store, "late", NOW - 11 * MINUTE)
     bare(store)
-    with store.database.transaction() as cursor:
-        engage(cursor, NOW)
     store.run("UPDATE outgoing_events SET published_at = '2025-01-01' ORDER BY id LIMIT 4")
     store.run(f"ANALYZE TABLE {_TABLES}")
 
@@ -60,6 +59,9 @@ def past(store: Store) -> None:
 def test_a_run_reads_only_what_is_due_however_much_lies_in_the_past(keeper: Keeper) -> None:
     plans, read, handled = explain(keeper.database), {}, {}
     for job in JOBS_OF_THE_DATABASE:
+        if job == "brake":  # engaged earlier, it would hold what the reconciler releases
+            with keeper.database.transaction() as cursor:
+                engage(cursor, NOW)
         before = rows_read(keeper)
         handled[job] = keeper.run(job)
         read[job] = rows_read(keeper) - before

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from scheduler.database import brake
 from scheduler.database.connection import connect
 from scheduler.database.times import to_sql
-from scheduler.domain.model import Allocation, DeviceStatus, UserStatus
+from scheduler.domain.model import Allocation, DeviceStatus, Health, UserStatus
 from scheduler.domain.state import Snapshot
 from tests.integration.housekeeping.conftest import Keeper, bare, before_transaction, deliver, ends
 from tests.support.world import MINUTE, NOW, SECOND, device, held, user, world
@@ -268,3 +269,53 @@ def test_two_reconcilers_make_each_delivery_once(
     assert keeper.run("reconcile-notifications") == 0
     assert channels(store) == [("n1", "websocket")]
     other.database.close()
+
+
+@pytest.mark.parametrize("health", ["failed", "stopped", "error", "maintenance", "deleted"])
+def test_a_broken_device_is_taken_from_its_holder(
+    health: str, store: Store, keeper: Keeper
+) -> None:
+    store.seed(world(device("d1", health=Health(health)), held("d1"), held("d2")))
+
+    assert keeper.run("reconcile-broken-devices") == 1
+
+    query = "SELECT device_id, status, release_code FROM allocations ORDER BY device_id"
+    assert store.rows(query) == [
+        ("d1", "RELEASED", "device_broken"),
+        ("d2", "ALLOCATED", None),
+    ]
+    assert keeper.run("reconcile-broken-devices") == 0
+
+
+def test_a_device_in_a_state_without_a_name_stays_with_its_holder(
+    store: Store, keeper: Keeper
+) -> None:
+    store.seed(world(device("d1", health=Health.UNKNOWN), held("d1")))
+
+    assert keeper.run("reconcile-broken-devices") == 0
+
+
+def test_an_engaged_brake_holds_what_the_reconciler_would_take_back(
+    store: Store, keeper: Keeper
+) -> None:
+    store.seed(world(device("d1", health=Health.FAILED), held("d1")))
+    with store.database.transaction() as cursor:
+        brake.engage(cursor, NOW)
+
+    assert keeper.run("reconcile-broken-devices") == 0
+
+    with store.database.transaction() as cursor:
+        brake.release(cursor, NOW + MINUTE)
+    assert keeper.run("reconcile-broken-devices") == 1
+
+
+def test_too_many_broken_devices_at_once_engage_the_brake(store: Store) -> None:
+    url = store.settings.database_url.get_secret_value()
+    keeper = Keeper(url, MASS_FAILURE_DEVICES="3", MASS_FAILURE_SHARE="0.01")
+    broken = [device(f"d{n}", health=Health.FAILED) for n in range(5)]
+    store.seed(world(*broken, *(held(f"d{n}") for n in range(5))))
+
+    assert keeper.run("reconcile-broken-devices") == 3
+
+    assert store.rows("SELECT engaged_by FROM mass_failure_brake") == [("limit",)]
+    keeper.database.close()

@@ -1,6 +1,6 @@
 """The guard against outdated events: marks only rise, versions win where both sides have them."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -100,3 +100,23 @@ def test_an_event_with_a_version_is_outdated_once_it_was_applied(
     mark = advanced(later, advanced(event, None))
 
     assert event.version is None or is_outdated(event, mark)
+
+
+@pytest.mark.parametrize(
+    ("event", "last", "outdated"),
+    [
+        ("12:00:00", "12:00:00.300000", False),
+        ("12:00:00", "12:00:00.999999", False),
+        ("12:00:00", "12:00:01", True),
+        ("12:00:00.100000", "12:00:00.300000", True),
+        ("12:00:00.300000", "12:00:00", False),
+        ("11:59:59.999999", "12:00:00", True),
+    ],
+)
+def test_a_time_of_a_whole_second_is_compared_at_that_precision(
+    event: str, last: str, *, outdated: bool
+) -> None:
+    day = "2026-03-01T"
+    stamps = [Stamp(datetime.fromisoformat(f"{day}{clock}+00:00")) for clock in (event, last)]
+
+    assert is_outdated(*stamps) is outdated

@@ -224,3 +224,18 @@ def test_the_log_says_that_the_count_was_reset() -> None:
     assert remarks(run(message("billing.payment_success"))) == [
         "Reset payment failure count for user u1"
     ]
+
+
+@pytest.mark.parametrize("event_type", ["billing.payment_success", "billing.recharged"])
+@pytest.mark.parametrize(
+    ("new_balance", "holds"), [(-149.5, True), (-0.01, True), (0, False), (1, False)]
+)
+def test_the_hold_stays_while_the_account_is_in_debt(
+    event_type: str, new_balance: float, *, holds: bool
+) -> None:
+    paid = message(event_type, newBalance=new_balance)
+
+    decided = run(paid, on=world(user(billing_hold=True)))
+
+    assert decided.work.user("u1").billing_hold is holds
+    assert [told.type for told in decided.told] == ["billing_alert"]

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from scheduler.domain.guard import Concern
 from scheduler.domain.model import Device, DeviceStatus, Health
 from scheduler.pipeline.outcome import Verdict
 from tests.support.deciding import Told, run
 from tests.support.events import message
-from tests.support.world import MINUTE, NOW, SECOND, device, held, user, world
+from tests.support.world import MINUTE, NOW, SECOND, device, held, mark, user, world
 
 RELEASING: dict[str, tuple[dict[str, Any], str]] = {
     "device.failed": ({"reason": "Docker container crashed"}, "设备故障：Docker container crashed"),
@@ -130,24 +131,25 @@ def test_a_status_change_releases_only_from_running_to_stopped_or_error(
 
 
 @pytest.mark.parametrize("event_type", NOT_FINAL)
-@pytest.mark.parametrize(
-    ("allocated_after", "releases"),
-    [
-        (-MINUTE, True),
-        (timedelta(0), True),
-        (5 * SECOND, True),
-        (5 * SECOND + timedelta(microseconds=1), False),
-        (MINUTE, False),
-    ],
-)
-def test_who_got_the_device_more_than_five_seconds_later_keeps_it(
-    event_type: str, allocated_after: timedelta, *, releases: bool
+@pytest.mark.parametrize("allocated_after", [-MINUTE, timedelta(0), 5 * SECOND, 8 * 60 * MINUTE])
+def test_a_broken_device_is_taken_from_its_holder_whenever_they_got_it(
+    event_type: str, allocated_after: timedelta
 ) -> None:
-    at = NOW - 5 * MINUTE
+    at = NOW - 8 * 60 * MINUTE
     decided = run(message(event_type, at=at), on=world(held("d1", since=at + allocated_after)))
 
-    assert bool(decided.released) is releases
+    assert list(decided.released) == ["d1"]
     assert decided.work.device("d1").health is HEALTH_AFTER[event_type]
+
+
+def test_a_failure_that_a_newer_report_outweighs_takes_nothing() -> None:
+    newer = mark(Concern.HEALTH, NOW - MINUTE)
+    decided = run(
+        message("device.failed", at=NOW - 2 * MINUTE), on=world(held("d1"), marks=[newer])
+    )
+
+    assert decided.verdicts == [Verdict.OUTDATED]
+    assert decided.released == {}
 
 
 def test_a_deletion_releases_whoever_got_the_device_and_when() -> None:
@@ -211,3 +213,38 @@ def test_the_log_says_which_allocation_was_released_and_why(event_type: str, cau
     assert outcome.remarks == (f"Auto-released allocation allocation-of-d1 due to {cause}",)
     assert outcome.released == (event_type.replace(".", "_"),)
     assert outcome.notified == 1
+
+
+def test_a_device_created_again_after_its_deletion_starts_its_versions_anew() -> None:
+    deleted = world(
+        device("d1", health=Health.DELETED),
+        marks=[
+            mark(Concern.CREATION, NOW - 60 * MINUTE, 5),
+            mark(Concern.HEALTH, NOW - 30 * MINUTE, 9),
+        ],
+    )
+
+    decided = run(
+        message("device.created", at=NOW - 20 * MINUTE, version=1),
+        message("device.failed", at=NOW - 10 * MINUTE, version=2),
+        on=deleted,
+    )
+
+    assert decided.verdicts == [Verdict.DONE, Verdict.DONE]
+    assert decided.work.device("d1").health is Health.FAILED
+
+
+@pytest.mark.parametrize("version", [None, 1, 99])
+def test_a_creation_from_before_the_deletion_does_not_bring_the_device_back(
+    version: int | None,
+) -> None:
+    deleted = world(
+        device("d1", health=Health.DELETED),
+        marks=[
+            mark(Concern.CREATION, NOW - 60 * MINUTE, 5),
+            mark(Concern.HEALTH, NOW - 30 * MINUTE, 9),
+        ],
+    )
+    decided = run(message("device.created", at=NOW - 40 * MINUTE, version=version), on=deleted)
+
+    assert decided.work.device("d1").health is Health.DELETED

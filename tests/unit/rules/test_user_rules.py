@@ -1,6 +1,5 @@
 """The five user events, line by line of the contract."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from scheduler.domain.state import Snapshot
 from scheduler.pipeline.outcome import Verdict
 from tests.support.deciding import QUOTA, Decided, Told, run
 from tests.support.events import message
-from tests.support.world import MINUTE, NOW, SECOND, device, held, user, world
+from tests.support.world import MINUTE, NOW, device, held, user, world
 
 MAIL = ("websocket", "email")
 STATUS_AFTER = {
@@ -221,18 +220,32 @@ def test_an_exceeded_quota_changes_no_stored_quota() -> None:
 
 
 @pytest.mark.parametrize("event_type", ["user.quota_updated", "user.quota_exceeded"])
-@pytest.mark.parametrize(("after", "keeps"), [(5 * SECOND, False), (6 * SECOND, True)])
-def test_a_quota_event_counts_but_never_takes_what_was_allocated_after_it(
-    event_type: str, after: timedelta, *, keeps: bool
-) -> None:
+def test_a_late_quota_event_takes_back_what_was_allocated_after_it_too(event_type: str) -> None:
     at = NOW - 5 * MINUTE
-    on = world(held("d1", since=at - MINUTE), held("d2", since=at + after))
+    on = world(held("d1", since=at - MINUTE), held("d2", since=at + MINUTE))
     limits = {"user.quota_updated": {"newQuota": {"maxDevices": 0}}}
     fields = limits.get(event_type, {"limit": 0})
 
     decided = run(message(event_type, at=at, **fields), on=on)
 
-    assert kept(decided) == (["d2"] if keeps else [])
+    assert kept(decided) == []
+
+
+@pytest.mark.parametrize("quota_type", ["cpu", "memory"])
+def test_a_quota_of_cpu_or_memory_passes_over_devices_that_would_give_nothing_back(
+    quota_type: str,
+) -> None:
+    on = world(
+        device("unsized", cpu_cores=0, memory_mb=0),
+        held("unsized", since=NOW - 3 * MINUTE),
+        held("d2", since=NOW - 2 * MINUTE),
+        held("d3", since=NOW - MINUTE),
+    )
+    limit = {"cpu": 2, "memory": 4096}[quota_type]
+
+    decided = run(message("user.quota_exceeded", quotaType=quota_type, limit=limit), on=on)
+
+    assert list(decided.released) == ["d2"]
 
 
 def test_a_quota_event_releases_an_old_device_for_a_new_one_above_the_quota() -> None:

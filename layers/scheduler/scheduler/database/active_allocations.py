@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
+from scheduler.domain.model import BROKEN
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -70,6 +72,12 @@ class AllocationSearch:
         """Find what suspended, held or deleted users hold."""
         condition = "(u.status <> 'active' OR u.billing_hold)"
         return cls(condition, joins="JOIN users u ON u.id = a.user_id")
+
+    @classmethod
+    def of_broken_devices(cls) -> Self:
+        """Find devices that do not work though a user holds them."""
+        joins = "JOIN devices d ON d.id = a.device_id"
+        return cls("d.health IN %(broken)s", {"broken": tuple(sorted(BROKEN))}, joins)
 
     def page(self, cursor: Cursor, after: FoundAllocation | None) -> list[FoundAllocation]:
         """Return the next ones in order of expiry, at most `CHUNK`."""

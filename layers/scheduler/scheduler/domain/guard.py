@@ -7,11 +7,16 @@ make a suspension look old.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+
+_SECOND: Final = timedelta(microseconds=999_999)
+"""From the beginning of a second to its last microsecond."""
 
 
 class Aggregate(StrEnum):
@@ -40,10 +45,15 @@ class Guard(NamedTuple):
 
 
 class Stamp(NamedTuple):
-    """When something happened: the event's time (UTC) and, if its producer counts, its version."""
+    """When something happened: the event's time (UTC) and, if its publisher counts, its version."""
 
     occurred_at: datetime
     version: int | None = None
+
+    @property
+    def latest(self) -> datetime:
+        """Return the last moment that the time may mean: a whole second means all of it."""
+        return self.occurred_at if self.occurred_at.microsecond else self.occurred_at + _SECOND
 
 
 class MarkKey(NamedTuple):
@@ -58,13 +68,14 @@ def is_outdated(event: Stamp, mark: Stamp | None) -> bool:
     """Tell whether ``event`` comes too late to matter after ``mark``.
 
     With versions on both sides ``version <= last`` is outdated; otherwise only a strictly older
-    time is, since two events of the same instant must both count.
+    time is, since two events of the same instant must both count. A time of a whole second is
+    compared at that precision: publishers write both ``12:00:00Z`` and ``12:00:00.300Z``.
     """
     if mark is None:
         return False
     if event.version is not None and mark.version is not None:
         return event.version <= mark.version
-    return event.occurred_at < mark.occurred_at
+    return event.latest < mark.occurred_at
 
 
 def advanced(event: Stamp, mark: Stamp | None) -> Stamp:

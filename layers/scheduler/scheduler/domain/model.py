@@ -30,7 +30,10 @@ class DeviceStatus(StrEnum):
 
 
 class Health(StrEnum):
-    """Whether the device works; only a running one can be allocated, deleted is final."""
+    """Whether the device works; only a running one can be allocated, deleted is final.
+
+    ``unknown`` is any state that the device service reports and this service has no word for.
+    """
 
     RUNNING = "running"
     STOPPED = "stopped"
@@ -38,6 +41,13 @@ class Health(StrEnum):
     FAILED = "failed"
     MAINTENANCE = "maintenance"
     DELETED = "deleted"
+    UNKNOWN = "unknown"
+
+
+BROKEN: Final = frozenset(
+    {Health.STOPPED, Health.ERROR, Health.FAILED, Health.MAINTENANCE, Health.DELETED}
+)
+"""What a device that a user holds must not be: it is taken back."""
 
 
 class Quota(NamedTuple):

@@ -10,7 +10,6 @@ from scheduler.domain.refusal import Refusal, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from datetime import datetime
 
     from scheduler.domain.model import Allocation, Device
     from scheduler.domain.work import Work
@@ -57,38 +56,36 @@ def oldest_above(
     user_id: str,
     limit: int,
     usage: Callable[[Device], int] = lambda _: 1,
-    until: datetime | None = None,
 ) -> Iterator[Allocation]:
     """Yield the user's oldest allocations whose release brings their usage within a limit.
+
+    Allocations of devices that count nothing are passed over: releasing them would not help.
 
     Args:
         work: knows what the user holds.
         user_id: the user.
         limit: the usage that is allowed.
         usage: what a device counts; 1 each unless told otherwise.
-        until: the time of the event; younger allocations are passed over.
     """
     held = work.active_allocations(user=user_id)
     used = sum(usage(work.device(allocation.device_id)) for allocation in held)
-    for allocation in work.active_allocations(user=user_id, until=until):
+    for allocation in held:
         if used <= limit:
             return
-        used -= usage(work.device(allocation.device_id))
-        yield allocation
+        if size := usage(work.device(allocation.device_id)):
+            used -= size
+            yield allocation
 
 
-def take_back_above(
-    work: Work, user_id: str, max_devices: int, until: datetime | None = None
-) -> int:
+def take_back_above(work: Work, user_id: str, max_devices: int) -> int:
     """Release the user's oldest devices above a new quota, notify them, and return how many.
 
     Args:
         work: knows what the user holds.
         user_id: the user.
         max_devices: the new quota.
-        until: the time of the event; younger allocations are passed over.
     """
-    surplus = list(oldest_above(work, user_id, max_devices, until=until))
+    surplus = list(oldest_above(work, user_id, max_devices))
     for allocation in surplus:
         work.release(allocation, ReleaseReason.quota_updated(max_devices))
     if surplus:

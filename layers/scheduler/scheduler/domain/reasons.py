@@ -83,6 +83,11 @@ class ReleaseReason(NamedTuple):
         return cls._of("allocation_expired")
 
     @classmethod
+    def device_broken(cls, health: str) -> Self:
+        """Return the reason of a release that should have come with the device's failure."""
+        return cls._of("device_broken", health=health)
+
+    @classmethod
     def account_blocked(cls) -> Self:
         """Return the reason of a release that should have come with the user's suspension."""
         return cls._of("account_blocked")

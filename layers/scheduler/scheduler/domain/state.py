@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from scheduler.domain.guard import Aggregate, Concern, MarkKey, Stamp, is_outdated
@@ -11,9 +10,7 @@ from scheduler.domain.model import Allocation, Device, DeviceStatus, Health, Quo
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
-
-CLOCK_TOLERANCE: Final = timedelta(seconds=5)
-"""Clocks of producers differ; an allocation this much younger than an event still precedes it."""
+    from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,27 +63,20 @@ class State:
         return self.devices.get(device_id) or Device(device_id, name=device_id, known=False)
 
     def active_allocations(
-        self, *, user: str | None = None, device: str | None = None, until: datetime | None = None
+        self, *, user: str | None = None, device: str | None = None
     ) -> list[Allocation]:
         """Return the active allocations of a user or a device, oldest first.
 
         Args:
             user: the user's id, or None to look by device.
             device: the device's id, or None to look by user.
-            until: the time of the event; what was allocated later (beyond the tolerance of
-                clocks) belongs to somebody who got the device afterwards and is left out.
         """
         found: Iterable[Allocation] = ()
         if user is not None:
             found = self._by_user.get(user, {}).values()
         elif device is not None:
             found = self._by_device.get(device, {}).values()
-        latest = datetime.max.replace(tzinfo=self.now.tzinfo)
-        limit = until + CLOCK_TOLERANCE if until else latest
-        return sorted(
-            (allocation for allocation in found if allocation.allocated_at <= limit),
-            key=lambda allocation: (allocation.allocated_at, allocation.id),
-        )
+        return sorted(found, key=lambda allocation: (allocation.allocated_at, allocation.id))
 
     def freed_devices(self) -> list[Device]:
         """Return the devices that can be allocated after this work."""
@@ -103,8 +93,14 @@ class State:
         return [user.id for user in changed if user.blocked]
 
     def is_outdated(self, concern: Concern, aggregate: Aggregate, id_: str, stamp: Stamp) -> bool:
-        """Tell whether something newer about this concern was already applied."""
-        return is_outdated(stamp, self.marks.get(MarkKey(aggregate, id_, concern)))
+        """Tell whether something newer about this concern was already applied.
+
+        A deleted device has no versions any more: a later creation may count from 1 again.
+        """
+        mark = self.marks.get(MarkKey(aggregate, id_, concern))
+        if aggregate is Aggregate.DEVICE and self.device(id_).health is Health.DELETED:
+            stamp = stamp._replace(version=None)
+        return is_outdated(stamp, mark)
 
     def keep(self) -> None:
         """Let the changes so far stand; what comes can be taken back to here."""

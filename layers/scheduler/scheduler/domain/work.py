@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scheduler.domain.changes import Grant, Release
-from scheduler.domain.guard import Aggregate, Guard, MarkKey, Stamp, advanced
+from scheduler.domain.guard import Aggregate, Concern, Guard, MarkKey, Stamp, advanced
 from scheduler.domain.model import Allocation, Device, DeviceStatus, Health, Quota, UserStatus
 from scheduler.domain.notices import Notice, NoticeKind
 from scheduler.domain.reasons import ReleaseReason
@@ -156,6 +156,13 @@ class Work(State):
             return False
         self._put_device(device._replace(status=status))
         return True
+
+    def restart_versions(self, device_id: str) -> None:
+        """Forget the versions of a device's marks: it is created again after its deletion."""
+        for concern in (Concern.HEALTH, Concern.CREATION):
+            key = MarkKey(Aggregate.DEVICE, device_id, concern)
+            if key in self.marks:
+                self._set(self.marks, key, self.marks[key]._replace(version=None))
 
     def describe_device(self, device: Device) -> None:
         """Record name and size of a device."""

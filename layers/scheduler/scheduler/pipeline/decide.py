@@ -88,7 +88,7 @@ def _apply(parsed: Parsed, work: Work, handling: Handling, brake: Brake | None) 
         work.undo()
         return Outcome(parsed.message, Verdict.FAILED, parsed, f"{type(error).__name__}: {error}")
     if brake and not brake.lets_through(len(work.releases) - released):
-        work.undo()
+        _hold(event, work)
         return Outcome(parsed.message, Verdict.HELD, parsed, _HELD)
     return Outcome(
         parsed.message,
@@ -98,6 +98,18 @@ def _apply(parsed: Parsed, work: Work, handling: Handling, brake: Brake | None) 
         released=tuple(r.reason.code for r in _last(work.releases, len(work.releases) - released)),
         notified=len(work.notices) - notified,
     )
+
+
+def _hold(event: Event, work: Work) -> None:
+    """Take back what the rule did, but let the device leave the pool.
+
+    If the report is true, nobody else may get the device; if not, a newer report brings it back.
+    No mark is set, so the held message still counts when an operator lets it through.
+    """
+    health = work.device(event.subject_id).health
+    work.undo()
+    if work.device(event.subject_id).health is not health:
+        work.set_device_health(event.subject_id, health)
 
 
 def _last(releases: dict[str, Release], count: int) -> Iterable[Release]:
