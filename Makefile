@@ -39,6 +39,9 @@ test: $(READY) $(SAM_READY) $(CHECKOV_READY) ## Everything that must pass: lint,
 	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) validate lint build-here programs
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
+generate: openapi ## Write all generated files: samples, lists of events in templates and documents, openapi.json
+	@$(BIN)/python -m events.generate
+
 openapi: $(READY) ## Write the description of the API that is served at /openapi.json
 	@$(BIN)/python -m allocation_api.openapi.build
 

@@ -1,7 +1,7 @@
-"""Writes the sample files in this folder, or prints a copy of one with new message ids.
+"""Writes the samples and the lists of events in templates and documents, or prints one sample.
 
-Without arguments all files are written. With the name of a sample, a copy is printed: messages
-with ids that were processed before would be duplicates.
+Without arguments all files are written. With the name of a sample, a copy with new message ids is
+printed: messages with ids that were processed before would be duplicates.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
+from events import lists
 from events.api_requests import REQUESTS, sample_event
 from events.bad_samples import BAD
 from events.readme import with_samples
 from events.samples import VALID
 from local.event_source_mapping.record import event_json, record_json
+from local.paths import ROOT
 from scheduler.messaging.topology import VHOST
 
 if TYPE_CHECKING:
@@ -46,15 +48,17 @@ def _record(message: SampleMessage) -> bytes:
 
 
 def files() -> Iterator[tuple[Path, str]]:
-    """Yield the path of each file, relative to this folder, and its content."""
+    """Yield the path of each generated file, relative to the repository, and its content."""
+    folder = SAMPLES_FOLDER.relative_to(ROOT)
     for sample in VALID:
-        yield Path(f"{sample.name}.json"), _pretty(mq_event(sample))
+        yield folder / f"{sample.name}.json", _pretty(mq_event(sample))
     for sample in BAD:
-        yield Path("bad", f"{sample.name}.json"), _pretty(mq_event(sample))
+        yield folder / "bad" / f"{sample.name}.json", _pretty(mq_event(sample))
     for request in REQUESTS:
-        yield Path("api", f"{request.name}.json"), _pretty(sample_event(request))
-    readme = Path("README.md")
-    yield readme, with_samples((SAMPLES_FOLDER / readme).read_text("utf-8"))
+        yield folder / "api" / f"{request.name}.json", _pretty(sample_event(request))
+    readme = folder / "README.md"
+    yield readme, with_samples((ROOT / readme).read_text("utf-8"))
+    yield from lists.files()
 
 
 def _with_new_ids(sample: Sample) -> Sample:
@@ -79,8 +83,8 @@ def main(arguments: list[str]) -> None:
     """
     if not arguments:
         for path, content in files():
-            (SAMPLES_FOLDER / path).parent.mkdir(exist_ok=True)
-            (SAMPLES_FOLDER / path).write_text(content, "utf-8")
+            (ROOT / path).parent.mkdir(exist_ok=True)
+            (ROOT / path).write_text(content, "utf-8")
         return
     samples = {sample.name: sample for sample in (*VALID, *BAD)}
     if arguments[0] not in samples:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from events.api_requests import REQUESTS, SampleRequest
 from events.bad_samples import BAD
+from events.lists import rewritten
 from events.samples import VALID
 
 if TYPE_CHECKING:
@@ -14,36 +15,31 @@ if TYPE_CHECKING:
 
     from events.samples import Sample, SampleMessage
 
-_MARK: Final = "<!-- The rest of this file is generated; run python -m events.generate. -->\n"
-
 
 def with_samples(readme: str) -> str:
-    """Return the text with a new generated part.
-
-    Raises:
-        ValueError: the mark before the generated part is missing.
-    """
-    return readme[: readme.index(_MARK) + len(_MARK)] + "\n" + "\n".join(_sections())
+    """Return the text with a new generated part."""
+    return rewritten(readme, {"samples": _sections})
 
 
 def _sections() -> Iterable[str]:
-    yield "## Valid, one of each event type\n"
-    yield from (_sample("", sample) for sample in VALID)
-    yield "## Invalid or unusual\n"
-    yield from (_sample("bad/", sample) for sample in BAD)
-    yield "## Requests to AllocationApiFunction\n"
-    yield "| file | request | body | token | status | meaning |\n|---|---|---|---|---|---|"
+    yield from ("", "## Valid, one of each event type", "")
+    for sample in VALID:
+        yield from _sample("", sample)
+    yield from ("## Invalid or unusual", "")
+    for sample in BAD:
+        yield from _sample("bad/", sample)
+    yield from ("## Requests to AllocationApiFunction", "")
+    yield "| file | request | body | token | status | meaning |"
+    yield "|---|---|---|---|---|---|"
     yield from map(_request, REQUESTS)
+
+
+def _sample(folder: str, sample: Sample) -> Iterable[str]:
+    file = f"{folder}{sample.name}.json"
+    yield f"**[{file}]({file})** → {sample.family.capitalize()}EventsFunction: {sample.meaning}"
+    if sample.messages:
+        yield from ("```", *map(_body, sample.messages), "```")
     yield ""
-
-
-def _sample(folder: str, sample: Sample) -> str:
-    function = f"{sample.family.capitalize()}EventsFunction"
-    bodies = "\n".join(map(_body, sample.messages))
-    return (
-        f"**[{folder}{sample.name}.json]({folder}{sample.name}.json)** → {function}: "
-        f"{sample.meaning}\n" + (f"```\n{bodies}\n```\n" if bodies else "")
-    )
 
 
 def _body(message: SampleMessage) -> str:

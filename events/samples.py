@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import NAMESPACE_DNS, uuid5
 
 from pika import BasicProperties
 
 from events.bodies import FULLEST
+from events.lists import contract_of
 from scheduler.messaging.topology import WORK_QUEUES
+
+if TYPE_CHECKING:
+    from scheduler.messaging.topology import WorkQueue
 
 QUEUE_OF: Final = {queue.event_type: queue.name for queue in WORK_QUEUES}
 PERSISTENT: Final = 2
@@ -79,94 +84,76 @@ def _uuid(what: str, body: bytes) -> str:
     return str(uuid5(NAMESPACE_DNS, f"{what} {body.hex()}"))
 
 
-def _valid(event_type: str, meaning: str, **body: Any) -> Sample:  # noqa: ANN401 - any JSON
-    """Return a sample with the fullest body of an event, except for the given fields."""
-    name = event_type.replace(".", "-").replace("_", "-")
-    return sample(name, meaning, message(event_type, FULLEST[event_type] | body))
-
+_DEMO_IDS: Final = {"deviceId": "device-001", "userId": "user-123"}
 
 # Without `timestamp`, an event occurs when it is received. An event only affects older allocations,
 # so with a fixed timestamp it would affect none.
-VALID: Final = (
-    _valid(
-        "device.failed",
-        "A device failed. Its allocation is released with this reason.",
-        deviceId="device-001",
-    ),
-    _valid(
-        "device.deleted",
+_VALID: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    "device.failed": ("A device failed. Its allocation is released with this reason.", {}),
+    "device.deleted": (
         "A device was deleted. Its allocations are released.",
-        deviceId="device-002",
-        userId="user-123",
+        {"deviceId": "device-002"},
     ),
-    _valid(
-        "device.status_changed",
+    "device.status_changed": (
         "A running device changed to an error status. Its allocation is released.",
-        deviceId="device-003",
-        newStatus="error",
+        {"deviceId": "device-003", "newStatus": "error"},
     ),
-    _valid(
-        "device.maintenance",
+    "device.maintenance": (
         "A device is in maintenance for 30 minutes. Its allocation is released.",
-        deviceId="device-004",
+        {"deviceId": "device-004"},
     ),
-    _valid(
-        "device.created",
+    "device.created": (
         "A new device is added to the pool.",
-        deviceId="device-021",
-        name="Cloud phone 21",
+        {"deviceId": "device-021", "name": "Cloud phone 21"},
     ),
-    _valid(
-        "user.deleted",
+    "user.deleted": (
         "An account was deleted. All its devices are released and its contact data is erased.",
-        userId="user-456",
+        {"userId": "user-456"},
     ),
-    _valid(
-        "user.suspended",
-        "An account was suspended. All its devices are released, and it cannot allocate devices"
-        " until it is activated.",
-        userId="user-123",
+    "user.suspended": (
+        "An account was suspended. Its devices are released, and it cannot allocate any.",
+        {},
     ),
-    _valid(
-        "user.quota_updated",
+    "user.quota_updated": (
         "The quota was reduced from 8 to 5 devices. A user with eight loses the oldest three.",
-        userId="user-123",
+        {},
     ),
-    _valid(
-        "user.quota_exceeded",
+    "user.quota_exceeded": (
         "A user has more devices than allowed. The oldest are released until one is left.",
-        userId="user-123",
-        current=3,
+        {"current": 3},
     ),
-    _valid(
-        "user.activated",
-        "A suspended account may allocate devices again.",
-        userId="user-123",
+    "user.activated": ("A suspended account may allocate devices again.", {}),
+    "billing.payment_failed": (
+        "A payment failed. The user is warned; the third failure suspends the service.",
+        {},
     ),
-    _valid(
-        "billing.payment_failed",
-        "A payment failed. It is counted and the user is warned; the third one suspends the"
-        " service.",
-        userId="user-123",
-    ),
-    _valid(
-        "billing.balance_low",
-        "The balance is low. The user is notified.",
-        userId="user-123",
-    ),
-    _valid(
-        "billing.overdue",
+    "billing.balance_low": ("The balance is low. The user is notified.", {}),
+    "billing.overdue": (
         "A bill is seven days overdue. All devices are released and billing hold is set.",
-        userId="user-123",
+        {},
     ),
-    _valid(
-        "billing.payment_success",
+    "billing.payment_success": (
         "A payment succeeded. The failure count is reset and billing hold ends.",
-        userId="user-123",
+        {},
     ),
-    _valid(
-        "billing.recharged",
+    "billing.recharged": (
         "The balance was topped up, with the same effect as a successful payment.",
-        userId="user-123",
+        {},
     ),
-)
+}
+"""The meaning of each sample, and the fields that differ from the fullest body with `_DEMO_IDS`.
+
+The meaning of an event that is not listed is the docstring of its contract.
+"""
+
+
+def _valid(queue: WorkQueue) -> Sample:
+    documented = inspect.getdoc(contract_of(queue)) or queue.event_type
+    meaning, fields = _VALID.get(queue.event_type, (documented.partition("\n")[0], {}))
+    body = FULLEST[queue.event_type]
+    ids = {name: id_ for name, id_ in _DEMO_IDS.items() if name in body}
+    name = queue.name.removeprefix("scheduler.")
+    return sample(name, meaning, message(queue.event_type, body | ids | fields))
+
+
+VALID: Final = tuple(map(_valid, WORK_QUEUES))

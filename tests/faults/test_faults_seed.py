@@ -7,6 +7,7 @@ from collections import Counter
 from tests.faults.account import Fate
 from tests.faults.points import PAYMENT_POINTS, CrashPoint, DeathPlan, Fuse
 from tests.faults.scenarios import workload
+from tests.support.events import EVENT_TYPES
 
 
 def test_the_same_seed_publishes_the_same_messages_in_the_same_order() -> None:
@@ -22,7 +23,7 @@ def test_the_load_holds_its_share_of_duplicates_malformed_and_failing_messages()
     assert 0.18 < sum(count == 2 for count in copies.values()) / load.distinct < 0.22
     assert 0.01 < len(load.expected.doomed) / load.distinct < 0.03
     assert set(load.expected.doomed.values()) == set(Fate)
-    assert len({message.event_type for message in load.messages}) == 15
+    assert {message.event_type for message in load.messages} == set(EVENT_TYPES)
 
 
 def test_every_release_that_is_promised_is_allowed_once() -> None:

@@ -97,7 +97,8 @@ def rules_of(queue: str) -> EventRules:
 def handling_of(queue: str) -> Handling:
     """Return contract and rule of a queue."""
     handling = rules_of(queue).of_queue(queue)
-    assert handling, queue
+    family = WORK_QUEUE_BY_NAME[queue].family
+    assert handling, f"{queue} has no rule: add one to functions/{family}_events/rules.py"
     return handling
 
 

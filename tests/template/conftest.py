@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from events import lists
+from local.paths import ROOT
 from tests.template.stack import Stack
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
 SAM_PYTHON = ROOT / ".venv-sam" / "bin" / "python"
 TEMPLATES = ("template", *(f"infrastructure/{p.stem}" for p in ROOT.glob("infrastructure/*.yaml")))
 
@@ -16,6 +17,9 @@ TEMPLATES = ("template", *(f"infrastructure/{p.stem}" for p in ROOT.glob("infras
 @pytest.fixture(scope="session")
 def expanded() -> dict[str, dict[str, Any]]:
     """All templates after the transforms, by their paths without suffix."""
+    for path, text in lists.files():
+        if (ROOT / path).read_text("utf-8") != text:
+            pytest.fail(f"{path} is stale: run `make generate`")
     if not SAM_PYTHON.exists():
         pytest.fail(".venv-sam is missing: run `make validate`, which makes it")
     done = subprocess.run(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 
-from tests.template.conftest import ROOT
+from local.paths import ROOT
 
 CERTIFICATES = x509.load_pem_x509_certificates((ROOT / "layers/scheduler/rds-ca.pem").read_bytes())
 

@@ -10,11 +10,11 @@ import pytest
 from housekeeping.findings import Finding
 from housekeeping.jobs import JOBS
 from housekeeping.runner import Status
+from local.paths import ROOT
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE, WORK_QUEUES, WorkQueue
 from scheduler.pipeline.settle import Settlement
 from tests.support.deciding import handling_of
 from tests.support.events import QUEUE_OF
-from tests.template.conftest import ROOT
 from tests.template.stack import Stack
 
 RUNBOOK = (ROOT / "docs" / "operations.md").read_text("utf-8")

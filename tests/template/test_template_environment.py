@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from tests.template.conftest import ROOT
+from local.paths import ROOT
 from tests.template.stack import Stack
 
 PROBE = ROOT / "tests" / "template" / "settings_read.py"

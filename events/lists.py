@@ -1,0 +1,154 @@
+"""The lists of events in templates and documents, which follow `WORK_QUEUES` and the contracts.
+
+Each list lies between a comment ``generated: NAME`` and a comment ``end of generated``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from events.bodies import SMALLEST
+from local.paths import ROOT
+from ops.event_bodies import CONTRACTS, fields
+from scheduler.messaging.topology import MAX_SHARDS, WORK_QUEUES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from scheduler.messaging.contract import Event
+    from scheduler.messaging.topology import WorkQueue
+
+_OTHER_CONNECTIONS: Final = 125
+"""Database connections of the functions without event queues (121) and some for operators."""
+_EXAMPLE_IDS: Final = {"deviceId": "device-001", "userId": "user-123"}
+_IN_EVERY_EVENT: Final = {"eventId", "version"}
+
+_MARKED: Final = re.compile(
+    r"(?P<begin>^(?P<indent> *)(?:- )?(?:#|<!--) generated: (?P<name>[\w-]+).*\n)"
+    r"(?s:.*?)"
+    r"(?P<end>^ *(?:#|<!--) end of generated.*\n)",
+    re.MULTILINE,
+)
+
+
+def files() -> Iterator[tuple[Path, str]]:
+    """Yield each file, relative to the repository, with its lists written anew."""
+    for path, lists in _FILES.items():
+        yield Path(path), rewritten((ROOT / path).read_text("utf-8"), lists)
+
+
+def rewritten(text: str, lists: Mapping[str, Callable[[], Iterable[str]]]) -> str:
+    """Return a text with the lines between its marks replaced.
+
+    Raises:
+        ValueError: the marks in the text are not those of the lists.
+    """
+    if (found := [match["name"] for match in _MARKED.finditer(text)]) != list(lists):
+        raise ValueError(f"there are marks {found}, expected are {list(lists)}")
+
+    def replaced(match: re.Match[str]) -> str:
+        # `- # generated: …` opens a YAML list within a list: its items are indented further.
+        indent = match["end"][: len(match["end"]) - len(match["end"].lstrip())]
+        lines = "".join(f"{indent}{line}\n" if line else "\n" for line in lists[match["name"]]())
+        return match["begin"] + lines + match["end"]
+
+    return _MARKED.sub(replaced, text)
+
+
+def contract_of(queue: WorkQueue) -> type[Event]:
+    """Return the contract of a queue's event.
+
+    Raises:
+        LookupError: there is none; says where to add it.
+    """
+    if queue.event_type not in CONTRACTS:
+        raise LookupError(
+            f"{queue.event_type} has no contract: add one to"
+            f" functions/{queue.family}_events/contracts.py"
+        )
+    return CONTRACTS[queue.event_type]
+
+
+def _short_name(queue: WorkQueue) -> str:
+    return queue.name.removeprefix("scheduler.")
+
+
+def _consumers() -> Iterator[str]:
+    families = Counter(queue.family for queue in WORK_QUEUES)
+    for shards in range(1, MAX_SHARDS + 1):
+        queues = ", ".join(f"{name.capitalize()}: {n * shards}" for name, n in families.items())
+        connections = _OTHER_CONNECTIONS + len(WORK_QUEUES) * shards
+        yield f'"{shards}": {{{queues}, DatabaseConnections: {connections}}}'
+
+
+def _event_sources(family: str) -> Callable[[], Iterator[str]]:
+    def lines() -> Iterator[str]:
+        for queue in WORK_QUEUES:
+            if queue.family == family:
+                name = queue.event_type.partition(".")[2].title().replace("_", "")
+                yield from _EVENT_SOURCE.format(name=name, queue=queue.name).splitlines()
+
+    return lines
+
+
+_EVENT_SOURCE: Final = """\
+{name}:
+  Type: MQ
+  Properties:
+    Broker: !GetAtt Infrastructure.Outputs.BrokerArn
+    Queues: [{queue}]
+    BatchSize: !Ref BatchSize
+    SourceAccessConfigurations:
+      - Type: BASIC_AUTH
+        URI: !GetAtt Infrastructure.Outputs.BrokerSecretArn
+      - Type: VIRTUAL_HOST
+        URI: cloudphone
+"""
+
+
+def _queues() -> Iterator[str]:
+    return (f"- {_short_name(queue)}" for queue in WORK_QUEUES)
+
+
+def _informational_events() -> Iterator[str]:
+    informational = (queue for queue in WORK_QUEUES if not contract_of(queue).critical)
+    return (f"- {queue.event_type}" for queue in informational)
+
+
+def _functions_of_queues() -> Iterator[str]:
+    return (f"{_short_name(queue)}: {{Name: {queue.family}-events}}" for queue in WORK_QUEUES)
+
+
+def _table_of_events() -> Iterator[str]:
+    yield "| routing key | smallest body | optional fields | |"
+    yield "|---|---|---|---|"
+    for queue in WORK_QUEUES:
+        body = {k: _EXAMPLE_IDS.get(k, v) for k, v in SMALLEST[queue.event_type].items()}
+        optional = ", ".join(
+            f"`{field.path}`"
+            for field in fields(queue.event_type)
+            if not field.required and field.path not in _IN_EVERY_EVENT
+        )
+        kind = "critical" if contract_of(queue).critical else "informational"
+        text = json.dumps(body, ensure_ascii=False)
+        yield f"| `{queue.event_type}` | `{text}` | {optional} | {kind} |"
+
+
+_FILES: Final[dict[str, dict[str, Callable[[], Iterable[str]]]]] = {
+    "template.yaml": {
+        "consumers": _consumers,
+        "device-events": _event_sources("device"),
+        "user-events": _event_sources("user"),
+        "billing-events": _event_sources("billing"),
+    },
+    "infrastructure/operations.yaml": {
+        "queues": _queues,
+        "informational-events": _informational_events,
+    },
+    "infrastructure/shard.yaml": {"functions": _functions_of_queues, "queues": _queues},
+    "docs/events.md": {"events": _table_of_events},
+}
