@@ -1,102 +1,140 @@
-"""Who may call which route."""
+"""Who may call which route: every route states its rule, and a route without one is closed."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from enum import Enum, auto
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from aws_lambda_powertools.event_handler.router import APIGatewayHttpRouter
 
 from allocation_api.errors import ApiError, forbidden, not_found
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
     from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
 
     from allocation_api.caller import Caller
 
+RouteFunction = TypeVar("RouteFunction", bound=Callable[..., Any])
+
 
 class Access(Enum):
-    """The role a route asks for."""
+    """Who may call a route."""
 
     ANYONE = auto()
-    """Also without a token."""
+    """Everyone, without a token."""
     USER = auto()
     """Every authenticated user."""
     OWNER = auto()
-    """The user whose things these are, or an administrator. Where the path does not name him as
-    ``user_id``, the route finds him out and calls `Caller.require`."""
+    """The user who owns the resource, or an administrator. Where the path does not name the owner
+    as ``user_id``, the route looks up the owner and calls `Caller.require`."""
     EACH = auto()
-    """Every authenticated user; each item of the batch must be his own, or he an administrator."""
+    """Every authenticated user; the route checks each item of the batch as `OWNER` does."""
     ADMIN = auto()
+    """Administrators."""
 
 
-ACCESS: Final = {
-    ("POST", "/api/allocations"): Access.OWNER,
-    ("GET", "/api/allocations/{allocation_id}"): Access.OWNER,
-    ("GET", "/api/allocations/user/{user_id}"): Access.OWNER,
-    ("DELETE", "/api/allocations/{allocation_id}"): Access.OWNER,
-    ("POST", "/api/allocations/{allocation_id}/extend"): Access.OWNER,
-    ("GET", "/api/allocations/waiting/{place_id}"): Access.OWNER,
-    ("DELETE", "/api/allocations/waiting/{place_id}"): Access.OWNER,
-    ("GET", "/api/allocations/waiting/user/{user_id}"): Access.OWNER,
-    ("GET", "/api/allocations/{allocation_id}/history"): Access.OWNER,
-    ("POST", "/api/allocations/batch"): Access.EACH,
-    ("POST", "/api/allocations/batch/release"): Access.EACH,
-    ("POST", "/api/allocations/batch/extend"): Access.EACH,
-    ("POST", "/api/reservations"): Access.OWNER,
-    ("GET", "/api/reservations/{reservation_id}"): Access.OWNER,
-    ("DELETE", "/api/reservations/{reservation_id}"): Access.OWNER,
-    ("GET", "/api/reservations/user/{user_id}"): Access.OWNER,
-    ("GET", "/api/devices"): Access.USER,
-    ("GET", "/api/devices/{device_id}"): Access.USER,
-    ("GET", "/api/users/{user_id}"): Access.OWNER,
-    ("PUT", "/api/users/{user_id}"): Access.ADMIN,
-    ("GET", "/api/users/{user_id}/notifications"): Access.OWNER,
-    ("POST", "/api/users/{user_id}/notifications/{notification_id}/read"): Access.OWNER,
-    ("GET", "/api/users/{user_id}/preferences"): Access.OWNER,
-    ("PUT", "/api/users/{user_id}/preferences"): Access.OWNER,
-    ("POST", "/api/realtime/ticket"): Access.USER,
-    ("GET", "/api/health"): Access.ANYONE,
-    ("GET", "/openapi.json"): Access.ANYONE,
-}
+class Router(APIGatewayHttpRouter):
+    """The routes of one resource, and who may call them.
 
+    A route is open only to those whom its access rule names::
 
-def guard(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
-    """Let a request through to its route if the table allows it; a middleware.
-
-    Raises:
-        ApiError: 403; or 404 and 405 where the table has no such route, so that a route somebody
-            forgot to enter is closed.
+        @router.get("/api/devices", operation_id="listDevices", summary="List the devices")
+        @router.allow(Access.USER)
+        def look_up() -> ...
     """
-    request = app.request
-    access = ACCESS.get((request.method, request.route))
-    if access is None:
-        raise _no_route(request.method, request.route)
-    caller: Caller = app.context["caller"]
-    if access is Access.ADMIN and not caller.is_admin:
-        raise forbidden("only an administrator may do this")
-    if access is Access.OWNER and "user_id" in request.path_parameters:
-        caller.require(request.path_parameters["user_id"])
-    return next_middleware(app)
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.rules: dict[tuple[str, str], Access] = {}
+        """By method and path, e.g. ``("GET", "/api/devices/{device_id}")``."""
+        self._allowed: dict[Callable[..., Any], Access] = {}
+
+    @property
+    def caller(self) -> Caller:
+        """Return who sent the current request; only for routes that are not open to anyone."""
+        caller: Caller = self.context["caller"]
+        return caller
+
+    def allow(self, access: Access) -> Callable[[RouteFunction], RouteFunction]:
+        """Decorate a function with an access rule; stands below the decorator of the route."""
+
+        def remember(function: RouteFunction) -> RouteFunction:
+            self._allowed[function] = access
+            return function
+
+        return remember
+
+    def route(
+        self,
+        rule: str,
+        method: Any,  # noqa: ANN401 - as in Powertools
+        *args: Any,  # noqa: ANN401 - passed on
+        **kwargs: Any,  # noqa: ANN401 - passed on
+    ) -> Callable[[RouteFunction], RouteFunction]:
+        """Register a route, and its access rule if it has one; ``get`` and ``post`` call this."""
+        register = super().route(rule, method, *args, **kwargs)
+        path = re.sub(r"<(\w+)>", r"{\1}", rule)
+
+        def register_with_rule(function: RouteFunction) -> RouteFunction:
+            if function in self._allowed:
+                self.rules[method, path] = self._allowed[function]
+            return register(function)
+
+        return register_with_rule
 
 
-def is_open(method: str, path: str) -> bool:
-    """Tell whether a request needs no token."""
-    return ACCESS.get((method, path)) is Access.ANYONE
+class Guard:
+    """Checks requests against the access rules.
 
+    Args:
+        rules: by method and path.
+    """
 
-def _no_route(method: str, path: str) -> ApiError:
-    literal = sorted(verb for verb, template in ACCESS if template == path)
-    matching = (verb for verb, template in ACCESS if _pattern(template).fullmatch(path))
-    allowed = literal or sorted(set(matching))
-    if not allowed:
-        return not_found("route")
-    message = f"{method} is not possible here"
-    headers = {"Allow": ", ".join(allowed)}
-    return ApiError(
-        HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", message, {"allowed": allowed}, headers
-    )
+    def __init__(self, rules: Mapping[tuple[str, str], Access]) -> None:
+        self._rules = rules
+
+    def check(self, app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
+        """Let a request through to its route if the rule allows it; a middleware.
+
+        Raises:
+            ApiError: 403; or 404 and 405 as if there were no route, if the route has no rule.
+        """
+        request = app.request
+        access = self._rules.get((request.method, request.route))
+        if access is None:
+            raise self._no_route(request.method, request.route)
+        caller: Caller = app.context["caller"]
+        if access is Access.ADMIN and not caller.is_admin:
+            raise forbidden("only an administrator may do this")
+        if access is Access.OWNER and "user_id" in request.path_parameters:
+            caller.require(request.path_parameters["user_id"])
+        return next_middleware(app)
+
+    def is_open(self, method: str, path: str) -> bool:
+        """Tell whether a request needs no token."""
+        return self._rules.get((method, path)) is Access.ANYONE
+
+    def _no_route(self, method: str, path: str) -> ApiError:
+        literal = sorted(verb for verb, template in self._rules if template == path)
+        matching = (verb for verb, template in self._rules if _pattern(template).fullmatch(path))
+        allowed = literal or sorted(set(matching))
+        if not allowed:
+            return not_found("route")
+        message = f"{method} is not possible here"
+        headers = {"Allow": ", ".join(allowed)}
+        return ApiError(
+            HTTPStatus.METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            message,
+            {"allowed": allowed},
+            headers,
+        )
 
 
 def _pattern(template: str) -> re.Pattern[str]:

@@ -11,5 +11,5 @@ _api = AllocationApi(ApiSettings.from_environment())
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """Answer a request of the HTTP API (payload format 2.0)."""
+    """Return the response to a request of the HTTP API (payload format 2.0)."""
     return _api.handle(event, context)

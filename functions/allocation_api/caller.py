@@ -1,10 +1,10 @@
-"""Who is calling: the claims that the JWT authorizer of the HTTP API passes on.
+"""The caller: the claims that the JWT authorizer of the HTTP API passes on.
 
 It has verified signature, issuer, audience and expiry. Every claim arrives as a string; a list
 arrives as ``[admin users]``
 (github.com/aws-solutions-library-samples/guidance-for-claude-code-with-amazon-bedrock/pull/803).
-A group whose name holds a blank thus looks like two groups: no identity provider in front of this
-API may have one (Cognito's names hold none).
+A group whose name contains a space therefore looks like two groups: the identity provider in front
+of this API must not have one (Cognito does not allow them).
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ _USER_ID: Final[TypeAdapter[str]] = TypeAdapter(Id)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An authenticated user; an administrator may act for anyone."""
+    """An authenticated user; an administrator may act for every user."""
 
     user_id: str
     is_admin: bool
 
     @property
     def actor(self) -> str:
-        """Return who it is in the history of what he does."""
+        """Return the caller as the history of allocations records them."""
         return f"user:{self.user_id}"
 
     def may_act_for(self, user_id: str) -> bool:
-        """Tell whether what belongs to a user is open to the caller."""
+        """Tell whether the caller may access what belongs to a user."""
         return self.is_admin or self.user_id == user_id
 
     def require(self, user_id: str) -> None:
         """Return if the caller may act for the user.
 
         Raises:
-            ApiError: 403. Also where the id belongs to nobody or to an unguessable allocation: a
-                refusal that names its reason helps the honest, and a 404 would hide nothing.
+            ApiError: 403 rather than 404: the ids of allocations cannot be guessed, so a 404 would
+                hide nothing.
         """
         if not self.may_act_for(user_id):
             raise forbidden()
@@ -54,14 +54,14 @@ def caller_of(event: Mapping[str, Any]) -> Caller:
     """Return who sent a request.
 
     Raises:
-        ApiError: 401, the event carries no claims, or a subject that is no user id.
+        ApiError: 401, the event carries no claims, or their subject is not a valid user id.
     """
     claims = _claims(event)
     try:
         user_id = _USER_ID.validate_python(claims.get("sub"))
     except ValidationError:
         raise unauthorized() from None
-    roles = {role for claim in _ROLE_CLAIMS for role in _listed(claims.get(claim))}
+    roles = {role for claim in _ROLE_CLAIMS for role in _items(claims.get(claim))}
     return Caller(user_id, _ADMIN in roles)
 
 
@@ -72,7 +72,7 @@ def _claims(event: Mapping[str, Any]) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def _listed(claim: object) -> list[str]:
+def _items(claim: object) -> list[str]:
     if isinstance(claim, list):
         return [str(item) for item in claim]
     text = str(claim or "").strip()

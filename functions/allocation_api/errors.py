@@ -1,19 +1,49 @@
-"""Refusals on the wire: ``{"error": {"code", "message", "details"?}}``, whatever went wrong."""
+"""Error responses: ``{"error": {"code", "message", "details"?}}``, and which exception is which."""
 
 from __future__ import annotations
 
 import json
+from functools import singledispatch
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from pydantic.alias_generators import to_camel
+from pymysql import MySQLError
+
+from scheduler.allocation.device_picker import PoolContendedError
+from scheduler.allocation.idempotency import KeyReusedError
+from scheduler.database.errors import DatabaseUnavailableError, SnapshotMovedError, is_conflict
+from scheduler.domain.refusal import Refusal, RefusedError
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+    from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 CONTENT_TYPE: Final = "application/json"
 
+MAX_REPORTED_PROBLEMS: Final = 200
+"""Without a limit, the response to a malicious request would be twenty times as long as it."""
+
+_CONFLICTS: Final = frozenset(
+    {
+        Refusal.NO_DEVICE_AVAILABLE,
+        Refusal.NOT_ACTIVE,
+        Refusal.DURATION_EXCEEDED,
+        Refusal.DEVICE_RESERVED,
+        Refusal.SLOT_TAKEN,
+    }
+)
+"""Refusals that depend on the state of the pool (409); the others depend on the user (403)."""
+
+_logger: Final = Logger()
+
 
 class ApiError(Exception):
-    """An answer that is no success; ``code`` is for machines, ``message`` for people."""
+    """An error response; ``code`` is for programs, ``message`` for people."""
 
     def __init__(
         self,
@@ -32,7 +62,7 @@ class ApiError(Exception):
 
     @property
     def body(self) -> dict[str, Any]:
-        """Return the JSON of the answer."""
+        """Return the JSON body."""
         error: dict[str, Any] = {"code": self.code, "message": self.message}
         if self.details:
             error["details"] = self.details
@@ -40,7 +70,7 @@ class ApiError(Exception):
 
     @property
     def gateway_response(self) -> dict[str, Any]:
-        """Return the answer as an HTTP API takes it from a function (payload format 2.0)."""
+        """Return the response in the HTTP API's payload format 2.0."""
         return {
             "statusCode": self.status.value,
             "headers": {"Content-Type": CONTENT_TYPE, **self.headers},
@@ -51,7 +81,7 @@ class ApiError(Exception):
 
 
 def unauthorized() -> ApiError:
-    """Return the answer to a caller nobody vouches for."""
+    """Return the response to a request without a valid token."""
     challenge = {"WWW-Authenticate": "Bearer"}
     return ApiError(
         HTTPStatus.UNAUTHORIZED, "unauthorized", "a valid access token is needed", None, challenge
@@ -59,17 +89,17 @@ def unauthorized() -> ApiError:
 
 
 def forbidden(message: str = "only the user himself or an administrator may do this") -> ApiError:
-    """Return the answer to a caller who may not."""
+    """Return the response to a caller who lacks permission."""
     return ApiError(HTTPStatus.FORBIDDEN, "forbidden", message)
 
 
 def not_found(what: str) -> ApiError:
-    """Return the answer where there is nothing, e.g. ``no such device``."""
+    """Return the response if something does not exist, e.g. ``no such device``."""
     return ApiError(HTTPStatus.NOT_FOUND, "not_found", f"no such {what}")
 
 
 def invalid(*problems: tuple[str, str]) -> ApiError:
-    """Return the answer to a request that breaks the contract.
+    """Return the response to a malformed request.
 
     Args:
         *problems: pairs of the field, e.g. ``body.userId``, and what is wrong with it.
@@ -77,3 +107,72 @@ def invalid(*problems: tuple[str, str]) -> ApiError:
     details = [{"field": field, "message": message} for field, message in problems]
     text = "; ".join(f"{field}: {message}" for field, message in problems)
     return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", text, details)
+
+
+def unavailable(code: str, message: str) -> ApiError:
+    """Return the response that asks the caller to try again."""
+    return ApiError(HTTPStatus.SERVICE_UNAVAILABLE, code, message, None, {"Retry-After": "1"})
+
+
+def handle_exceptions(app: APIGatewayHttpResolver) -> None:
+    """Make the resolver turn exceptions into responses; those with a 5xx status are logged."""
+
+    def respond(error: Exception) -> Response[dict[str, Any]]:
+        response = to_api_error(error)
+        if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            _logger.error(response.code, exc_info=error)
+        return Response(response.status, CONTENT_TYPE, response.body, response.headers)
+
+    app.exception_handler(Exception)(respond)
+
+
+@singledispatch
+def to_api_error(_: Exception) -> ApiError:
+    """Return the response for an exception; an unexpected one is a 500 that reveals nothing."""
+    message = "the request failed; the reason is logged"
+    return ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", message)
+
+
+@to_api_error.register
+def _(error: ApiError) -> ApiError:
+    return error
+
+
+@to_api_error.register
+def _(error: RefusedError) -> ApiError:
+    status = HTTPStatus.CONFLICT if error.refusal in _CONFLICTS else HTTPStatus.FORBIDDEN
+    return ApiError(status, error.refusal.value, str(error), dict(error.details))
+
+
+@to_api_error.register
+def _(error: RequestValidationError) -> ApiError:
+    return invalid(*_problems(error.errors()[:MAX_REPORTED_PROBLEMS]))
+
+
+@to_api_error.register
+def _(error: KeyReusedError) -> ApiError:
+    return invalid(("header.idempotency-key", str(error)))
+
+
+@to_api_error.register
+def _(_: DatabaseUnavailableError) -> ApiError:
+    return unavailable("database_unavailable", "the database is away; try again later")
+
+
+@to_api_error.register(PoolContendedError)
+@to_api_error.register(SnapshotMovedError)
+def _busy(_: Exception) -> ApiError:
+    return unavailable("busy", "others were faster, several times; try again")
+
+
+@to_api_error.register
+def _(error: MySQLError) -> ApiError:
+    return _busy(error) if is_conflict(error) else to_api_error.dispatch(Exception)(error)
+
+
+def _problems(errors: Iterable[Any]) -> Iterable[tuple[str, str]]:
+    for problem in errors:
+        place, *field = (str(part) for part in problem["loc"])
+        # Path parameters are named as in Python; all other fields as on the wire.
+        names = [to_camel(part) for part in field] if place == "path" else field
+        yield ".".join((place, *names)), problem["msg"].removeprefix("Value error, ")

@@ -1,4 +1,4 @@
-"""Long lists in pages: a limit, and a cursor that says where the page before ended."""
+"""Long lists in pages: a limit, and a cursor that encodes where the previous page ended."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-DEFAULT_LIMIT: Final = 100
-_MOST: Final = 200
+DEFAULT_PAGE_SIZE: Final = 100
+_MAX_PAGE_SIZE: Final = 200
 
-Limit = Annotated[int, Query(ge=1, le=_MOST)]
-Cursor = Annotated[str | None, Query(max_length=1024)]
+PageLimit = Annotated[int, Query(ge=1, le=_MAX_PAGE_SIZE)]
+PageCursor = Annotated[str | None, Query(max_length=1024)]
 
 
-def page(
+def paginate(
     rows: Sequence[T], limit: int, position: Callable[[T], Sequence[str]]
 ) -> tuple[Sequence[T], str | None]:
-    """Split off what is beyond the page.
+    """Split rows into a page and the cursor of the next one.
 
     Args:
         rows: up to ``limit + 1`` rows; one more than the limit means that there is a next page.
         limit: the size of a page.
-        position: what tells where a row stands in the order of the list.
+        position: returns where a row stands in the order of the list.
 
     Returns:
         The rows of this page, and the cursor of the next one if there is one.
@@ -41,8 +41,8 @@ def page(
     return rows[:limit], _encode(position(rows[limit - 1]))
 
 
-def read_cursor(cursor: str, parts: int) -> list[str]:
-    """Return the position in a cursor.
+def decode_cursor(cursor: str, parts: int) -> list[str]:
+    """Return the position that a cursor encodes.
 
     Raises:
         ApiError: 422, it was not made by this list.
@@ -50,16 +50,16 @@ def read_cursor(cursor: str, parts: int) -> list[str]:
     try:
         position = from_json(base64.urlsafe_b64decode(cursor))
     except ValueError:
-        raise foreign_cursor() from None
+        raise invalid_cursor() from None
     if not isinstance(position, list) or len(position) != parts:
-        raise foreign_cursor()
+        raise invalid_cursor()
     if not all(isinstance(part, str) for part in position):
-        raise foreign_cursor()
+        raise invalid_cursor()
     return position
 
 
-def foreign_cursor() -> ApiError:
-    """Return the answer to a cursor that was not made by the list."""
+def invalid_cursor() -> ApiError:
+    """Return the response to a cursor that was not made by the list."""
     return invalid(("query.cursor", "is no cursor of this list"))
 
 

@@ -1,6 +1,8 @@
-"""What the function reads from its environment."""
+"""The function's settings: environment variables, and how long it waits for AWS."""
 
 from __future__ import annotations
+
+from typing import Any, Final
 
 from scheduler.settings import (
     AllocationSettings,
@@ -11,6 +13,13 @@ from scheduler.settings import (
     WaitingSettings,
 )
 
+AWS_TIMEOUTS: Final[dict[str, Any]] = {
+    "connect_timeout": 1,
+    "read_timeout": 1,
+    "retries": {"mode": "standard", "total_max_attempts": 2},
+}
+"""For botocore's ``Config``, in seconds: two attempts end within five seconds."""
+
 
 class ApiSettings(
     DatabaseSettings,
@@ -20,4 +29,4 @@ class ApiSettings(
     WaitingSettings,
     TicketSettings,
 ):
-    """Database, pool rules, tickets; payments to show the count, broker to say if it is there."""
+    """The variables of the API; those of the broker are used by nudges and the health check."""

@@ -1,4 +1,4 @@
-"""Builds the description of the API: what Powertools reads from the code, and its refusals.
+"""Builds the OpenAPI document: what Powertools reads from the routes, and the error responses.
 
 python -m allocation_api.openapi.build [FILE]
 """
@@ -13,13 +13,14 @@ from typing import Any, Final
 
 from pydantic.alias_generators import to_camel
 
-from allocation_api.access import ACCESS, Access
+from allocation_api.access import Access
 from allocation_api.api import AllocationApi
-from allocation_api.openapi.operations import OPERATIONS, Operation
-from allocation_api.openapi.routes import DOCUMENT
+from allocation_api.errors import CONTENT_TYPE
+from allocation_api.openapi.responses import ERROR_SCHEMA
+from allocation_api.resources.openapi import DOCUMENT
 from allocation_api.settings import ApiSettings
 
-_NOWHERE: Final = {
+_UNREACHABLE: Final = {
     "DATABASE_URL": "mysql://nobody@127.0.0.1:1/nothing",
     "BROKER_URL": "amqp://127.0.0.1:1/nothing",
     "PAYMENT_FAILURES_TABLE": "none",
@@ -29,8 +30,9 @@ _NOWHERE: Final = {
 
 _ABOUT: Final = """Allocates cloud phones. Errors are `{"error": {"code", "message", "details"?}}`;
 what API Gateway itself refuses is `{"message"}`. Times are ISO 8601 in UTC."""
-_JSON: Final = "application/json"
-_REPLACED: Final = ("HTTPValidationError", "ValidationError", "ResponseValidationError")
+_VALIDATION_SCHEMAS: Final = ("HTTPValidationError", "ValidationError", "ResponseValidationError")
+"""Of responses that Powertools describes and the API replaces."""
+_VALIDATION_STATUSES: Final = ("422", "500")
 _SCHEMAS: Final = {
     "Error": {
         "type": "object",
@@ -45,7 +47,8 @@ _SCHEMAS: Final = {
         "required": ["message"],
     },
 }
-_BY_GATEWAY_TOO: Final = frozenset({401, 413, 429, 500, 503})
+_GATEWAY_STATUSES: Final = frozenset({401, 413, 429, 500, 503})
+"""Errors that API Gateway may return too."""
 _OF_EVERY_ROUTE: Final[dict[int, tuple[str, ...]]] = {
     429: ("too many requests",),
     500: ("internal_error",),
@@ -55,99 +58,103 @@ _OF_EVERY_ROUTE: Final[dict[int, tuple[str, ...]]] = {
 
 def document() -> dict[str, Any]:
     """Return the OpenAPI document (3.1) of the API."""
-    api = AllocationApi(ApiSettings.model_validate(_NOWHERE))
+    api = AllocationApi(ApiSettings.model_validate(_UNREACHABLE))
     text = api.resolver.get_openapi_json_schema(
         title="CloudPhone Scheduler", version="1", description=_ABOUT
     )
-    found = json.loads(text)
+    found = json.loads(re.sub(r'\b([A-Z]\w+)Response"', r'\1"', text))  # suffix of models
     schemas = found["components"]["schemas"]
-    kept = {name: schemas[name] for name in sorted(schemas) if name not in _REPLACED}
+    kept = {name: schemas[name] for name in sorted(schemas) if name not in _VALIDATION_SCHEMAS}
     bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     return {
         "openapi": found["openapi"],
         "info": found["info"],
         "security": [{"bearer": []}],
-        "paths": _paths(found["paths"]),
+        "paths": _paths(found["paths"], api.rules),
         "components": {"schemas": kept | _SCHEMAS, "securitySchemes": {"bearer": bearer}},
     }
 
 
-def _paths(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _paths(
+    found: dict[str, dict[str, Any]], rules: dict[tuple[str, str], Access]
+) -> dict[str, Any]:
     paths: dict[str, Any] = {}
-    for method, path in OPERATIONS:
-        operation = _operation(method, path, found[path][method.lower()])
-        paths.setdefault(_camel(path), {})[method.lower()] = operation
+    for (method, path), access in rules.items():
+        if path in found:
+            operation = _operation(path, access, found[path][method.lower()])
+            paths.setdefault(_camel(path), {})[method.lower()] = operation
     return paths
 
 
-def _operation(method: str, path: str, found: dict[str, Any]) -> dict[str, Any]:
-    operation = OPERATIONS[method, path]
+def _operation(path: str, access: Access, found: dict[str, Any]) -> dict[str, Any]:
     described: dict[str, Any] = {
-        "operationId": operation.name,
-        "summary": operation.summary,
+        "operationId": found["operationId"],
+        "summary": found["summary"],
         "tags": [path.split("/")[2]],
     }
-    if ACCESS[method, path] is Access.ANYONE:
+    if access is Access.ANYONE:
         described["security"] = []
     if parameters := found.get("parameters"):
         described["parameters"] = [_parameter(one) for one in parameters]
     if body := found.get("requestBody"):
         described["requestBody"] = body
-    described["responses"] = _responses(operation, ACCESS[method, path], found)
+    described["responses"] = _responses(access, found)
     return described
 
 
 def _parameter(found: dict[str, Any]) -> dict[str, Any]:
     name, schema = found["name"], dict(found["schema"])
-    # Absent or a value: there is no null in a URL or a header.
+    # A parameter is absent or has a value: URLs and headers know no null.
     schema |= next((one for one in schema.pop("anyOf", ()) if one.get("type") != "null"), {})
     if found["in"] == "path":
         name = to_camel(name)
-        # Decoded by API Gateway, these end a segment or the path.
+        # API Gateway decodes these, and they end a segment or the path.
         schema["pattern"] = schema["pattern"].replace("[^", "[^/?")
     return {"name": name, "in": found["in"], "required": found["required"], "schema": schema}
 
 
-def _responses(operation: Operation, access: Access, found: dict[str, Any]) -> dict[str, Any]:
-    good = {int(code): one for code, one in found["responses"].items() if code.startswith("2")}
-    bad = {status: _refusal(status, codes) for status, codes in _codes(operation, access, found)}
-    named = {
-        status: _answer(operation.summary, {"$ref": f"#/components/schemas/{name}"})
-        for status, name in operation.bodies.items()
-    }
-    described = {status: {**one, "description": operation.summary} for status, one in good.items()}
-    responses = described | bad | named
+def _responses(access: Access, found: dict[str, Any]) -> dict[str, Any]:
+    codes = _codes(access, found)
+    bodies: dict[int, Any] = {}
+    for status, response in found["responses"].items():
+        if status in _VALIDATION_STATUSES:
+            continue
+        schema = response["content"][CONTENT_TYPE]["schema"]
+        if schema == ERROR_SCHEMA:
+            declared = response["description"].split(", ")
+            codes[int(status)] = (*codes.get(int(status), ()), *declared)
+        else:
+            bodies[int(status)] = _response(found["summary"], schema)
+    responses = {status: _error(status, codes[status]) for status in codes} | bodies
     return {str(status): responses[status] for status in sorted(responses)}
 
 
-def _codes(
-    operation: Operation, access: Access, found: dict[str, Any]
-) -> list[tuple[int, tuple[str, ...]]]:
+def _codes(access: Access, found: dict[str, Any]) -> dict[int, tuple[str, ...]]:
+    """Return the error codes by status that follow from access rule, parameters and body."""
     codes = dict(_OF_EVERY_ROUTE)
+    parameters = found.get("parameters", ())
     if access is not Access.ANYONE:
         codes[401] = ("unauthorized",)
     if access in {Access.OWNER, Access.ADMIN}:
         codes[403] = ("forbidden",)
+    if any(one["in"] == "path" for one in parameters):
+        codes[404] = ("not_found",)
     if "requestBody" in found:
         codes |= {413: ("payload_too_large",), 415: ("unsupported_media_type",)}
-    if "requestBody" in found or "parameters" in found:
+    if "requestBody" in found or parameters:
         codes[422] = ("invalid_request",)
-    for status, more in operation.refusals.items():
-        codes[status] = (*codes.get(status, ()), *more)
-    if any(one["in"] == "path" for one in found.get("parameters", ())):
-        codes.setdefault(404, ("not_found",))
-    return list(codes.items())
+    return codes
 
 
-def _refusal(status: int, codes: tuple[str, ...]) -> dict[str, Any]:
-    schema: dict[str, Any] = {"$ref": "#/components/schemas/Error"}
-    if status in _BY_GATEWAY_TOO:
+def _error(status: int, codes: tuple[str, ...]) -> dict[str, Any]:
+    schema = ERROR_SCHEMA
+    if status in _GATEWAY_STATUSES:
         schema = {"anyOf": [schema, {"$ref": "#/components/schemas/GatewayMessage"}]}
-    return _answer(", ".join(codes), schema)
+    return _response(", ".join(codes), schema)
 
 
-def _answer(description: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"description": description, "content": {_JSON: {"schema": schema}}}
+def _response(description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": description, "content": {CONTENT_TYPE: {"schema": schema}}}
 
 
 def _camel(path: str) -> str:

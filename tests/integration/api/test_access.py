@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from allocation_api.access import ACCESS, Access
+from allocation_api.access import Access
 from tests.integration.api.client import ADMIN, user
+from tests.integration.api.rules import RULES
 
 if TYPE_CHECKING:
     from tests.integration.api.client import Client
@@ -67,7 +68,7 @@ def body(route: tuple[str, str], places: dict[str, str]) -> Any:  # noqa: ANN401
     return json.loads(text.replace("{allocation_id}", places["allocation_id"]))
 
 
-@pytest.mark.parametrize("route", ACCESS, ids=" ".join)
+@pytest.mark.parametrize("route", RULES, ids=" ".join)
 def test_a_route_is_open_to_the_roles_of_the_table_and_to_nobody_else(
     api: Client, places: dict[str, str], route: tuple[str, str]
 ) -> None:
@@ -76,12 +77,12 @@ def test_a_route_is_open_to_the_roles_of_the_table_and_to_nobody_else(
     for caller, claims in CALLERS.items():
         reply = api.send(method, path.format(**places), claims, body(route, places))
 
-        if caller == "somebody else" and ACCESS[route] is Access.EACH:
+        if caller == "somebody else" and RULES[route] is Access.EACH:
             assert (reply.status, reply.body["success"], reply.body["failed"]) == (200, 0, 1)
             assert reply.body["results"][0]["error"]["code"] == "forbidden"
-        elif caller in ALLOWED[ACCESS[route]]:
+        elif caller in ALLOWED[RULES[route]]:
             assert reply.status in {200, 201} or route in UNHEALTHY, caller
-            assert ACCESS[route] is not Access.EACH or reply.body["failed"] == 0, caller
+            assert RULES[route] is not Access.EACH or reply.body["failed"] == 0, caller
         elif caller == "nobody":
             assert (reply.status, reply.code) == (401, "unauthorized")
             assert reply.headers["WWW-Authenticate"] == "Bearer"
@@ -100,7 +101,7 @@ def test_a_refused_request_changes_nothing(api: Client, rows: Rows, places: dict
         target = f"/api/allocations/{places['allocation_id']}"
         api.send("DELETE", target, claims)
         api.send("POST", f"{target}/extend", claims, {"additionalMinutes": 1})
-        for route, access in ACCESS.items():
+        for route, access in RULES.items():
             if access is Access.EACH:
                 api.send(*route, claims, body(route, places))
         api.send("PUT", f"/api/users/{OWNER}", claims, {"maxDevices": 0})

@@ -16,7 +16,7 @@ from scheduler.domain.quota import Requirements
 from scheduler.settings import AllocationStrategy
 from scheduler.unit_of_work import UnitsOfWork
 from tests.support.together import eventually
-from tests.unit.api.test_routes_of_the_api import ENVIRONMENT
+from tests.unit.api.test_routes import ENVIRONMENT
 
 if TYPE_CHECKING:
     from pymysql.cursors import Cursor

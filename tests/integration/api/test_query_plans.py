@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allocation_api.devices import queries as devices
-from allocation_api.notifications import queries as notifications
-from allocation_api.users import queries as users
+from allocation_api.resources import devices, notifications, users
 from scheduler.allocation.device_picker import DevicePicker
 from scheduler.allocation.idempotency import IdempotencyKey, IdempotencyKeys
 from scheduler.database import allocations
@@ -93,17 +91,17 @@ def test_every_hot_query_uses_its_index(cursor: Explaining) -> None:
     IdempotencyKeys(sql, [IdempotencyKey("u1", last.id), IdempotencyKey("u2", last.id)])
     assert cursor.used() == [("idempotency_keys", "PRIMARY")]
 
-    users.find(sql, "u1")
+    users.select_user(sql, "u1")
     assert cursor.used() == [("u", "PRIMARY"), ("a", "active_by_user")]
-    devices.find(sql, "d1")
+    devices.select_device(sql, "d1")
     assert cursor.used() == [("d", "PRIMARY"), ("a", "one_holder_per_device")]
-    devices.in_pool(sql, None, None, "d2", 100)
+    devices.select_devices(sql, None, None, "d2", 100)
     assert cursor.used() == [("d", "PRIMARY"), ("a", "one_holder_per_device")]
     for before_id in (None, last.id):
         for unread in (True, False):
-            notifications.inbox(sql, "u1", before_id, 50, unread=unread)
+            notifications.select_notifications(sql, "u1", before_id, 50, unread=unread)
             assert cursor.used() == [("notifications", "inbox")]
-    notifications._deliveries(sql, (last.id,))
+    notifications.select_deliveries(sql, (last.id,))
     assert cursor.used() == [("notification_deliveries", "one_per_channel")]
-    notifications.mark_read(sql, "u1", last.id, AT)
+    notifications.update_read(sql, "u1", last.id, AT)
     assert cursor.used() == [("notifications", "PRIMARY")]

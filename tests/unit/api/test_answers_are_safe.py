@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from allocation_api.admission import BODY_LIMIT
-from allocation_api.api import HEADERS, AllocationApi
-from allocation_api.failures import MOST_PROBLEMS, answer_to
+from allocation_api.api import SECURITY_HEADERS, AllocationApi
+from allocation_api.errors import MAX_REPORTED_PROBLEMS, to_api_error
+from allocation_api.requests import MAX_BODY_BYTES
 from allocation_api.settings import ApiSettings
 from tests.integration.api.client import Client, user
-from tests.unit.api.test_routes_of_the_api import ENVIRONMENT
+from tests.unit.api.test_routes import ENVIRONMENT
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +37,12 @@ def test_every_answer_carries_the_security_headers(
     reply = api.send(method, target, claims)
 
     assert reply.status == status
-    assert reply.headers.items() >= HEADERS.items()
+    assert reply.headers.items() >= SECURITY_HEADERS.items()
 
 
 @pytest.mark.parametrize("extra", [0, 1])
 def test_a_body_may_be_as_long_as_the_limit(api: Client, extra: int) -> None:
-    body = b'{"userId": "%s"}' % (b"x" * (BODY_LIMIT - 14 + extra))
+    body = b'{"userId": "%s"}' % (b"x" * (MAX_BODY_BYTES - 14 + extra))
 
     reply = api.send("POST", "/api/allocations", body=body)
 
@@ -71,13 +71,13 @@ def test_an_answer_names_so_many_problems_at_most(api: Client) -> None:
     reply = api.send("POST", "/api/allocations/batch", body={"requests": [item] * 100})
 
     assert (reply.status, reply.code) == (422, "invalid_request")
-    assert len(reply.fields) == MOST_PROBLEMS
+    assert len(reply.fields) == MAX_REPORTED_PROBLEMS
 
 
 def test_an_error_nobody_foresaw_tells_nothing() -> None:
     statement = "SELECT password FROM users -- Traceback"
 
-    answer = answer_to(RuntimeError(statement)).gateway_response
+    answer = to_api_error(RuntimeError(statement)).gateway_response
 
     assert answer["statusCode"] == 500
     assert "password" not in answer["body"]

@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 from pymysql import MySQLError, OperationalError, ProgrammingError
 
-from allocation_api.errors import forbidden, invalid, not_found
-from allocation_api.failures import answer_to
+from allocation_api.errors import forbidden, invalid, not_found, to_api_error
 from scheduler.allocation.device_picker import PoolContendedError
 from scheduler.allocation.idempotency import KeyReusedError
 from scheduler.database.errors import DatabaseUnavailableError, SnapshotMovedError
@@ -40,7 +39,7 @@ STATEMENT = "SELECT password FROM users"
 def test_every_failure_has_an_answer_that_tells_no_secrets(
     error: Exception, status: int, code: str
 ) -> None:
-    answer = answer_to(error)
+    answer = to_api_error(error)
 
     assert (answer.status, answer.body["error"]["code"]) == (status, code)
     assert answer.body["error"]["message"]
@@ -48,4 +47,4 @@ def test_every_failure_has_an_answer_that_tells_no_secrets(
 
 
 def test_a_refusal_that_time_mends_says_when_to_come_back() -> None:
-    assert answer_to(PoolContendedError()).headers == {"Retry-After": "1"}
+    assert to_api_error(PoolContendedError()).headers == {"Retry-After": "1"}

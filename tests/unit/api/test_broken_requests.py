@@ -9,7 +9,7 @@ import pytest
 from allocation_api.api import AllocationApi
 from allocation_api.settings import ApiSettings
 from tests.integration.api.client import Client
-from tests.unit.api.test_routes_of_the_api import ENVIRONMENT
+from tests.unit.api.test_routes import ENVIRONMENT
 
 NO_MINUTES: tuple[object, ...] = (0, -1, 1441, 1.5, "60", True, 2**63, [], {})
 FIELDS = ("userId", "durationMinutes", "minCpuCores", "minMemoryMB")

@@ -8,21 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from allocation_api.errors import ApiError
-from allocation_api.pages import page, read_cursor
+from allocation_api.pages import decode_cursor, paginate
 
 
 def test_the_last_page_has_no_next() -> None:
-    assert page(["a", "b"], 2, lambda row: (row,)) == (["a", "b"], None)
-    assert page([], 2, lambda row: (row,)) == ([], None)
+    assert paginate(["a", "b"], 2, lambda row: (row,)) == (["a", "b"], None)
+    assert paginate([], 2, lambda row: (row,)) == ([], None)
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=3))
 def test_a_cursor_leads_back_to_the_last_row(position: list[str]) -> None:
-    rows, cursor = page([position, ["beyond"]], 1, lambda row: row)
+    rows, cursor = paginate([position, ["beyond"]], 1, lambda row: row)
 
     assert rows == [position]
     assert cursor
-    assert read_cursor(cursor, len(position)) == position
+    assert decode_cursor(cursor, len(position)) == position
 
 
 OTHERS: tuple[object, ...] = ({}, "a", [], ["a", "b"], [1], [None], [["a"]], None)
@@ -40,7 +40,7 @@ OTHERS: tuple[object, ...] = ({}, "a", [], ["a", "b"], [1], [None], [["a"]], Non
 )
 def test_a_cursor_of_something_else_is_refused(cursor: str) -> None:
     with pytest.raises(ApiError) as refused:
-        read_cursor(cursor, parts=1)
+        decode_cursor(cursor, parts=1)
 
     assert refused.value.status == 422
     assert "query.cursor" in str(refused.value.details)
@@ -49,6 +49,6 @@ def test_a_cursor_of_something_else_is_refused(cursor: str) -> None:
 @given(st.text(max_size=50))
 def test_no_text_breaks_the_reading(cursor: str) -> None:
     try:
-        read_cursor(cursor, parts=1)
+        decode_cursor(cursor, parts=1)
     except ApiError as refused:
         assert refused.status == 422  # noqa: PT017 - a readable cursor is no failure

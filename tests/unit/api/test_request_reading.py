@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from allocation_api.admission import json_object, readable
 from allocation_api.errors import ApiError
+from allocation_api.requests import normalize, parse_json_object
 
 
 def event(body: str | None = None, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
@@ -19,7 +19,7 @@ def event(body: str | None = None, **more: Any) -> dict[str, Any]:  # noqa: ANN4
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_a_path_survives_being_encoded_for_the_router(path: str) -> None:
-    encoded = readable({"rawPath": path})["rawPath"]
+    encoded = normalize({"rawPath": path})["rawPath"]
 
     assert unquote(encoded, errors="strict") == path
     assert encoded.isascii()
@@ -28,7 +28,7 @@ def test_a_path_survives_being_encoded_for_the_router(path: str) -> None:
 def test_an_encoded_body_is_decoded() -> None:
     encoded = base64.b64encode('{"userId": "用户"}'.encode()).decode()
 
-    read = readable(event(encoded, isBase64Encoded=True))
+    read = normalize(event(encoded, isBase64Encoded=True))
 
     assert read["body"] == '{"userId": "用户"}'
     assert read["isBase64Encoded"] is False
@@ -37,7 +37,7 @@ def test_an_encoded_body_is_decoded() -> None:
 @pytest.mark.parametrize("body", ["!!!", "/w==", "gA"])
 def test_an_encoded_body_that_is_no_text_is_refused(body: str) -> None:
     with pytest.raises(ApiError) as refused:
-        readable(event(body, isBase64Encoded=True))
+        normalize(event(body, isBase64Encoded=True))
 
     assert refused.value.status == 422
 
@@ -47,7 +47,7 @@ def test_an_encoded_body_that_is_no_text_is_refused(body: str) -> None:
 )
 @pytest.mark.parametrize("header", ["content-type", "Content-Type"])
 def test_json_may_be_declared_or_not(header: str, content_type: str) -> None:
-    assert readable(event("{}", headers={header: content_type}))["body"] == "{}"
+    assert normalize(event("{}", headers={header: content_type}))["body"] == "{}"
 
 
 @pytest.mark.parametrize(
@@ -56,13 +56,13 @@ def test_json_may_be_declared_or_not(header: str, content_type: str) -> None:
 )
 def test_a_body_of_another_type_is_refused(content_type: str) -> None:
     with pytest.raises(ApiError) as refused:
-        readable(event("a=b", headers={"content-type": content_type}))
+        normalize(event("a=b", headers={"content-type": content_type}))
 
     assert (refused.value.status, refused.value.code) == (415, "unsupported_media_type")
 
 
 def test_the_type_of_no_body_does_not_matter() -> None:
-    readable(event(None, headers={"content-type": "text/plain"}))
+    normalize(event(None, headers={"content-type": "text/plain"}))
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_the_type_of_no_body_does_not_matter() -> None:
 )
 def test_what_is_no_json_object_is_refused(text: str) -> None:
     with pytest.raises(ApiError) as refused:
-        json_object(text)
+        parse_json_object(text)
 
     assert refused.value.status == 422
     assert "body" in str(refused.value.details)
@@ -83,4 +83,4 @@ def test_what_is_no_json_object_is_refused(text: str) -> None:
 
 @given(st.dictionaries(st.text(), st.text() | st.integers(-(2**63), 2**63) | st.none()))
 def test_any_json_object_is_read(body: dict[str, Any]) -> None:
-    assert json_object(json.dumps(body)) == body
+    assert parse_json_object(json.dumps(body)) == body

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from allocation_api.users.models import UserChange
+from allocation_api.resources.users import UserChange
 
 
 def stored(**body: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON

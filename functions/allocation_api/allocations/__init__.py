@@ -1,1 +1,0 @@
-"""Allocations: who holds which device, and until when."""

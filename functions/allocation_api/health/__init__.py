@@ -1,1 +1,0 @@
-"""What the API depends on: is it there?"""

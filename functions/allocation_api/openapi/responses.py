@@ -1,0 +1,27 @@
+"""Responses of a route in the OpenAPI document, where they do not follow from its signature.
+
+`allocation_api.openapi.build` adds the error codes that follow from access rule, path and body.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from allocation_api.errors import CONTENT_TYPE
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
+    from pydantic import BaseModel
+
+ERROR_SCHEMA: Final[dict[str, Any]] = {"$ref": "#/components/schemas/Error"}
+MAY_NOT_ALLOCATE: Final = ("user_deleted", "user_suspended", "billing_hold")
+
+
+def body_of(model: type[BaseModel]) -> OpenAPIResponse:
+    """Return a response with a body; the summary of the route becomes its description."""
+    return {"description": "", "content": {CONTENT_TYPE: {"model": model}}}
+
+
+def refusal(*codes: str) -> OpenAPIResponse:
+    """Return an error response with one of the codes."""
+    return {"description": ", ".join(codes), "content": {CONTENT_TYPE: {"schema": ERROR_SCHEMA}}}

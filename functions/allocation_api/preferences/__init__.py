@@ -1,1 +1,0 @@
-"""Where and when a user wants to be told what."""

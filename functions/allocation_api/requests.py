@@ -1,0 +1,85 @@
+"""Checks before routing: the path is made routable, and the body is decoded and limited."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from pydantic_core import from_json
+
+from allocation_api.errors import ApiError, invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_BODY_BYTES: Final = 128 * 1024
+"""Enough for a batch of a hundred requests with the longest ids and keys."""
+
+_JSON: Final = "application/json"
+
+
+def normalize(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the event with a path that can be routed and a body that is text.
+
+    An HTTP API decodes the path before it invokes the function
+    (github.com/middleapi/standard-server/pull/93), and Powertools matches only some of the
+    characters that it may then contain. So the path is encoded again, and ids are decoded where
+    they are read (`allocation_api.fields.PathId`).
+
+    Raises:
+        ApiError: 413 for a body that is too long, 415 for one that is not declared as JSON, 422
+            for one that is not text.
+    """
+    return {**event, "rawPath": quote(event["rawPath"]), "isBase64Encoded": False} | _body(event)
+
+
+def parse_json_object(text: str) -> dict[str, Any]:
+    """Return the JSON object in a body.
+
+    Raises:
+        ApiError: 422, it is not JSON (RFC 8259: no NaN, no lone surrogates) or not an object.
+    """
+    try:
+        body = from_json(text, allow_inf_nan=False)
+    except ValueError as error:
+        raise invalid(("body", f"not JSON: {error}")) from None
+    if not isinstance(body, dict):
+        raise invalid(("body", "must be a JSON object"))
+    return body
+
+
+def _body(event: Mapping[str, Any]) -> dict[str, str]:
+    body = event.get("body")
+    if not body:
+        return {}
+    content_type = _header(event, "content-type").partition(";")[0].strip().lower()
+    if content_type not in ("", _JSON):
+        raise ApiError(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            f"the body must be {_JSON}",
+        )
+    text = _decode(body) if event.get("isBase64Encoded") else body
+    if len(text.encode(errors="replace")) > MAX_BODY_BYTES:
+        raise ApiError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            "payload_too_large",
+            "the body is too long",
+            {"maxBytes": MAX_BODY_BYTES},
+        )
+    return {"body": text}
+
+
+def _header(event: Mapping[str, Any], name: str) -> str:
+    headers = event.get("headers") or {}
+    return next((str(value) for key, value in headers.items() if key.lower() == name), "")
+
+
+def _decode(encoded: str) -> str:
+    try:
+        return base64.b64decode(encoded, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise invalid(("body", "must be UTF-8")) from None

@@ -1,1 +1,0 @@
-"""Devices reserved for a time to come."""

@@ -1,0 +1,262 @@
+"""Allocations: requested, looked up, released and extended one at a time."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+from pydantic import Field, StrictBool
+
+from allocation_api.access import Access, Router
+from allocation_api.errors import CONTENT_TYPE, forbidden, not_found
+from allocation_api.fields import (
+    WHOLE,
+    IdempotencyKeyHeader,
+    Minutes,
+    PathId,
+    Quantity,
+    RequestBody,
+    ResponseBody,
+)
+from allocation_api.openapi.responses import MAY_NOT_ALLOCATE, body_of, refusal
+from allocation_api.pages import (
+    DEFAULT_PAGE_SIZE,
+    PageCursor,
+    PageLimit,
+    decode_cursor,
+    invalid_cursor,
+    paginate,
+)
+from allocation_api.resources import waiting
+from allocation_api.resources.waiting import WaitingPlaceResponse
+from scheduler.allocation.allocate import AllocationRequest, Allocator, AlreadyWaitingError
+from scheduler.allocation.leases import Leases
+from scheduler.allocation.waiting_line import WaitingLine
+from scheduler.database import allocations
+from scheduler.database import waiting as entries
+from scheduler.database.allocations import AllocationRecord, AllocationStatus, Position
+from scheduler.database.connection import Database
+from scheduler.domain.quota import Requirements
+from scheduler.domain.refusal import Refusal, RefusedError
+from scheduler.ids import is_uuid
+from scheduler.messaging.contract import Id
+
+
+class DeviceRequest(RequestBody):
+    """Who wants a device, for how long, and what it must have at least."""
+
+    user_id: Id
+    duration_minutes: Minutes | None = None
+    min_cpu_cores: Quantity | None = None
+    min_memory_mb: Quantity | None = None
+
+
+class NewAllocation(DeviceRequest):
+    """A request for a device; who will wait takes a place in line where none is free.
+
+    In line the highest priority comes first; only an administrator may give one.
+    """
+
+    wait: StrictBool = False
+    priority: Annotated[int, Field(strict=True, ge=0, le=9), WHOLE] = 0
+
+
+class Extension(RequestBody):
+    """By how much an allocation is to last longer."""
+
+    additional_minutes: Minutes
+
+
+class AllocationResponse(ResponseBody):
+    """A device in somebody's hands, now or before; adb where it still is."""
+
+    id: str
+    user_id: str
+    device_id: str
+    device_name: str | None
+    status: AllocationStatus
+    allocated_at: datetime
+    expires_at: datetime
+    released_at: datetime | None
+    duration_seconds: int | None
+    release_reason: str | None
+    adb_host: str | None
+    adb_port: int | None
+
+
+class AllocationPage(ResponseBody):
+    """Some of a user's allocations, newest first."""
+
+    items: list[AllocationResponse]
+    next_cursor: str | None
+
+
+def to_response(allocation: AllocationRecord) -> AllocationResponse:
+    """Return an allocation as its user sees it."""
+    response = AllocationResponse.model_validate(allocation)
+    if allocation.status is AllocationStatus.ALLOCATED:
+        return response
+    # Another user may hold the device by now.
+    return response.model_copy(update={"adb_host": None, "adb_port": None})
+
+
+def to_request(body: DeviceRequest, key: str | None, default_minutes: int) -> AllocationRequest:
+    """Return the request in a body."""
+    requirements = Requirements(body.min_cpu_cores or 0, body.min_memory_mb or 0)
+    minutes = body.duration_minutes or default_minutes
+    return AllocationRequest(body.user_id, minutes, requirements, key)
+
+
+class AllocateOrWait:
+    """Allocates devices, and queues requests that may wait. Not thread-safe."""
+
+    def __init__(self, database: Database, allocator: Allocator, line: WaitingLine) -> None:
+        self._database = database
+        self._allocator = allocator
+        self._line = line
+
+    def handle(
+        self, request: AllocationRequest, actor: str
+    ) -> tuple[HTTPStatus, AllocationResponse | WaitingPlaceResponse]:
+        """Return 201 and an allocation, or 202 and a queued request.
+
+        Raises:
+            RefusedError: the state or the quota of the user does not allow it, or no device is
+                free and the request may not wait.
+            KeyReusedError: the idempotency key belongs to another request.
+            PoolContendedError, SnapshotMovedError, pymysql.MySQLError: transaction conflicts
+                exhausted the retries.
+            DatabaseUnavailableError: the database is unavailable.
+        """
+        try:
+            allocation = self._allocator.allocate(request, actor)
+            return HTTPStatus.CREATED, to_response(allocation)
+        except AlreadyWaitingError as before:
+            return self._look_up(before.entry_id)
+        except RefusedError as refused:
+            if not request.wait or refused.refusal is not Refusal.NO_DEVICE_AVAILABLE:
+                raise
+        return self._look_up(self._line.join(request))
+
+    def _look_up(self, id_: str) -> tuple[HTTPStatus, AllocationResponse | WaitingPlaceResponse]:
+        with self._database.transaction() as cursor:
+            if allocation := allocations.find(cursor, id_):
+                return HTTPStatus.CREATED, to_response(allocation)
+            entry = entries.find(cursor, id_)
+            if entry is None:
+                raise LookupError(f"neither an allocation nor a waiting entry has the id {id_}")
+            return HTTPStatus.ACCEPTED, waiting.to_responses(cursor, [entry])[0]
+
+
+def allocation_routes(
+    database: Database, allocate_or_wait: AllocateOrWait, leases: Leases, default_minutes: int
+) -> Router:
+    """Return the routes of single allocations, and of a user's list."""
+    router = Router()
+
+    @router.post(
+        "/api/allocations",
+        operation_id="allocate",
+        summary="Allocate a device – or, with `wait`, take a place in line where none is free",
+        responses={
+            201: body_of(AllocationResponse),
+            202: body_of(WaitingPlaceResponse),
+            403: refusal(*MAY_NOT_ALLOCATE, "quota_exceeded"),
+            409: refusal("no_device_available"),
+        },
+    )
+    @router.allow(Access.OWNER)
+    def allocate(
+        body: NewAllocation, idempotency_key: IdempotencyKeyHeader = None
+    ) -> Response[AllocationResponse | WaitingPlaceResponse]:
+        router.caller.require(body.user_id)
+        if body.priority and not router.caller.is_admin:
+            raise forbidden("only an administrator may give a priority")
+        request = replace(
+            to_request(body, idempotency_key, default_minutes),
+            wait=body.wait,
+            priority=body.priority,
+        )
+        status, response = allocate_or_wait.handle(request, router.caller.actor)
+        return Response(status, CONTENT_TYPE, response)
+
+    @router.get(
+        "/api/allocations/<allocation_id>",
+        operation_id="getAllocation",
+        summary="Look up an allocation",
+    )
+    @router.allow(Access.OWNER)
+    def look_up(allocation_id: PathId) -> AllocationResponse:
+        return to_response(_find_own(allocation_id))
+
+    @router.delete(
+        "/api/allocations/<allocation_id>",
+        operation_id="release",
+        summary="Release the device; releasing again changes nothing",
+    )
+    @router.allow(Access.OWNER)
+    def release(allocation_id: PathId) -> AllocationResponse:
+        (released,) = leases.release([_find_own(allocation_id)], router.caller.actor)
+        return to_response(released)
+
+    @router.post(
+        "/api/allocations/<allocation_id>/extend",
+        operation_id="extend",
+        summary="Let an active allocation last longer",
+        responses={
+            200: body_of(AllocationResponse),
+            403: refusal(*MAY_NOT_ALLOCATE),
+            409: refusal("not_active", "duration_exceeded", "device_reserved"),
+        },
+    )
+    @router.allow(Access.OWNER)
+    def extend(
+        allocation_id: PathId, body: Extension, idempotency_key: IdempotencyKeyHeader = None
+    ) -> AllocationResponse:
+        allocation, minutes = _find_own(allocation_id), body.additional_minutes
+        (extended,) = leases.extend([allocation], minutes, router.caller.actor, idempotency_key)
+        if isinstance(extended, Exception):
+            raise extended
+        return to_response(extended)
+
+    @router.get(
+        "/api/allocations/user/<user_id>",
+        operation_id="listAllocations",
+        summary="A user's allocations, newest first",
+    )
+    @router.allow(Access.OWNER)
+    def of_user(
+        user_id: PathId,
+        status: AllocationStatus | None = None,
+        limit: PageLimit = DEFAULT_PAGE_SIZE,
+        cursor: PageCursor = None,
+    ) -> AllocationPage:
+        before = _position(cursor) if cursor else None
+        with database.transaction() as sql:
+            found = allocations.of_user(sql, user_id, status, before, limit + 1)
+        page, next_cursor = paginate(
+            found, limit, lambda last: (last.allocated_at.isoformat(), last.id)
+        )
+        return AllocationPage(items=[to_response(one) for one in page], next_cursor=next_cursor)
+
+    def _find_own(allocation_id: str) -> AllocationRecord:
+        with database.transaction() as sql:
+            found = allocations.find(sql, allocation_id)
+        if found is None:
+            raise not_found("allocation")
+        router.caller.require(found.user_id)
+        return found
+
+    return router
+
+
+def _position(cursor: str) -> Position:
+    moment, id_ = decode_cursor(cursor, parts=2)
+    try:
+        allocated_at = datetime.fromisoformat(moment)
+    except ValueError:
+        raise invalid_cursor() from None
+    if allocated_at.utcoffset() != timedelta(0) or not is_uuid(id_):
+        raise invalid_cursor()
+    return Position(allocated_at, id_)

@@ -1,0 +1,148 @@
+"""Reservations: made, looked up and cancelled."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from allocation_api.access import Access, Router
+from allocation_api.errors import invalid, not_found
+from allocation_api.fields import (
+    IdempotencyKeyHeader,
+    Minutes,
+    PathId,
+    Quantity,
+    RequestBody,
+    ResponseBody,
+)
+from allocation_api.openapi.responses import MAY_NOT_ALLOCATE, body_of, refusal
+from scheduler.allocation.reservation_book import ReservationBook, ReservationRequest
+from scheduler.database import reservations
+from scheduler.database.connection import Database
+from scheduler.domain.quota import Requirements
+from scheduler.domain.reservation import Reservation, ReservationStatus, Slot
+from scheduler.messaging.contract import Id, ZonedTime
+
+MAX_AHEAD: Final = timedelta(days=30)
+"""How far ahead a reservation may start."""
+
+
+class NewReservation(RequestBody):
+    """Who wants a device from when on, for how long, and what it must have at least."""
+
+    user_id: Id
+    starts_at: ZonedTime
+    duration_minutes: Minutes | None = None
+    min_cpu_cores: Quantity | None = None
+    min_memory_mb: Quantity | None = None
+
+
+class ReservationResponse(ResponseBody):
+    """A reservation, or what became of it.
+
+    Once it is ``STARTED`` there is an allocation, which has the id of the reservation and ends
+    with it. Which device it will be is seen there.
+    """
+
+    id: str
+    user_id: str
+    status: ReservationStatus
+    starts_at: datetime
+    ends_at: datetime
+    min_cpu_cores: int
+    min_memory_mb: int
+    created_at: datetime
+    ended_at: datetime | None
+    allocation_id: str | None
+
+
+class ReservationsResponse(ResponseBody):
+    """What is reserved for a user, the next first."""
+
+    items: list[ReservationResponse]
+
+
+def reservation_routes(database: Database, book: ReservationBook, default_minutes: int) -> Router:
+    """Return the routes that make reservations, look them up and cancel them."""
+    router = Router()
+
+    @router.post(
+        "/api/reservations",
+        status_code=201,
+        operation_id="reserve",
+        summary="Reserve a device; `slot_taken` names the nearest slot that is free",
+        responses={
+            201: body_of(ReservationResponse),
+            403: refusal(*MAY_NOT_ALLOCATE, "quota_exceeded"),
+            409: refusal("slot_taken", "no_device_available"),
+        },
+    )
+    @router.allow(Access.OWNER)
+    def reserve(
+        body: NewReservation, idempotency_key: IdempotencyKeyHeader = None
+    ) -> ReservationResponse:
+        router.caller.require(body.user_id)
+        slot = _slot(body, default_minutes)
+        requirements = Requirements(body.min_cpu_cores or 0, body.min_memory_mb or 0)
+        request = ReservationRequest(body.user_id, slot, requirements, idempotency_key)
+        return _to_response(book.reserve(request))
+
+    @router.get(
+        "/api/reservations/<reservation_id>",
+        operation_id="getReservation",
+        summary="Look up a reservation",
+    )
+    @router.allow(Access.OWNER)
+    def look_up(reservation_id: PathId) -> ReservationResponse:
+        return _to_response(_find_own(reservation_id))
+
+    @router.delete(
+        "/api/reservations/<reservation_id>",
+        operation_id="cancelReservation",
+        summary="Cancel a reservation; one that has ended stays as it is",
+    )
+    @router.allow(Access.OWNER)
+    def cancel(reservation_id: PathId) -> ReservationResponse:
+        return _to_response(book.cancel(_find_own(reservation_id)))
+
+    @router.get(
+        "/api/reservations/user/<user_id>",
+        operation_id="listReservations",
+        summary="What is reserved for a user, the next first",
+    )
+    @router.allow(Access.OWNER)
+    def of_user(user_id: PathId) -> ReservationsResponse:
+        with database.transaction() as sql:
+            found = reservations.of_user(sql, user_id)
+        return ReservationsResponse(items=[_to_response(one) for one in found])
+
+    def _find_own(reservation_id: str) -> Reservation:
+        with database.transaction() as sql:
+            found = reservations.find(sql, reservation_id)
+        if found is None:
+            raise not_found("reservation")
+        router.caller.require(found.user_id)
+        return found
+
+    return router
+
+
+def _slot(body: NewReservation, default_minutes: int) -> Slot:
+    now = datetime.now(UTC)
+    if not now <= body.starts_at <= now + MAX_AHEAD:  # before conversion, which may overflow
+        raise invalid(("body.startsAt", f"must lie within the next {MAX_AHEAD.days} days"))
+    start = body.starts_at.astimezone(UTC)
+    return Slot(start, start + timedelta(minutes=body.duration_minutes or default_minutes))
+
+
+def _to_response(reservation: Reservation) -> ReservationResponse:
+    return ReservationResponse(
+        id=reservation.id,
+        user_id=reservation.user_id,
+        status=reservation.status,
+        starts_at=reservation.slot.start,
+        ends_at=reservation.slot.end,
+        min_cpu_cores=reservation.requirements.cpu_cores,
+        min_memory_mb=reservation.requirements.memory_mb,
+        created_at=reservation.created_at,
+        ended_at=reservation.ended_at,
+        allocation_id=reservation.allocation_id,
+    )

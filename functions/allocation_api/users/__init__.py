@@ -1,1 +1,0 @@
-"""Users: state, quota, contact."""
