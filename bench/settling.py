@@ -13,12 +13,13 @@ import pika
 from bench.workload import DEVICE_FAILED
 from scheduler.messaging.message import Message
 from scheduler.messaging.publisher import Publisher
+from scheduler.pipeline.envelope import outbound_message
 from scheduler.pipeline.outcome import Outcome, Verdict
-from scheduler.pipeline.settle import Settled, Settlement, outbound
+from scheduler.pipeline.settle import Settled, Settlement
 from scheduler.settings import BrokerSettings
 
 if TYPE_CHECKING:
-    from scheduler.messaging.publisher import Outbound
+    from scheduler.messaging.outbound import OutboundMessage
 
 _BATCH: Final = 100
 _ROUNDS: Final = 21
@@ -47,12 +48,12 @@ def measure(broker_url: str) -> dict[str, Any]:
     }
 
 
-def _parked() -> list[Outbound]:
+def _parked() -> list[OutboundMessage]:
     now = datetime.now(UTC)
     made = []
     for event in DEVICE_FAILED.events(range(_BATCH), now):
         properties = {"content_type": "application/json", "message_id": event.message_id}
         message = Message(event.queue, event.body, properties, now)
         settled = Settled(Outcome(message, Verdict.PARKED), Settlement.RETRIED)
-        made.append(outbound(settled, now))
+        made.append(outbound_message(settled, now))
     return [one for one in made if one]

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 from events.bodies import SMALLEST
 from local.paths import ROOT
 from ops.event_bodies import CONTRACTS, fields
-from scheduler.messaging.topology import MAX_SHARDS, WORK_QUEUES
+from scheduler.messaging.topology import WORK_QUEUES
+from scheduler.settings import MAX_SHARDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

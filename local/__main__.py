@@ -13,7 +13,7 @@ from local.paths import StateDir
 from local.processes import AlreadyRunningError, running_supervisor
 from local.progress import ProgressDisplay
 from local.servers import programs
-from scheduler.messaging.topology import MAX_SHARDS
+from scheduler.settings import MAX_SHARDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

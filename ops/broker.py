@@ -14,14 +14,16 @@ from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pydantic import ValidationError
 
 from ops.errors import InvalidInputError, OpsError
-from scheduler.messaging.link import innermost, send
-from scheduler.messaging.publisher import TIMEOUT, Outbound, parameters
+from scheduler.messaging.link import root_cause, send
+from scheduler.messaging.publisher import TIMEOUT, parameters
 from scheduler.settings import BrokerSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pika.adapters.blocking_connection import BlockingChannel
+
+    from scheduler.messaging.outbound import OutboundMessage
 
 
 @contextmanager
@@ -65,7 +67,7 @@ def confirming_channel(connection: pika.BlockingConnection) -> BlockingChannel:
     return channel
 
 
-def publish_confirmed(channel: BlockingChannel, message: Outbound) -> None:
+def publish_confirmed(channel: BlockingChannel, message: OutboundMessage) -> None:
     """Publish a message and return when the broker has confirmed that a queue stored it.
 
     Raises:
@@ -137,7 +139,7 @@ def _explain(error: BaseException, broker_url: str) -> str:
                 f"{broker}: the user has no access to the virtual host"
                 f" {urlsplit(broker_url).path}; check the URL and the user's permissions"
             )
-    cause = innermost(error)
+    cause = root_cause(error)
     if isinstance(cause, ssl.SSLCertVerificationError):
         return (
             f"the certificate of {broker} does not verify ({cause.verify_message}); if your own"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ops import broker
 from ops.errors import with_progress_in_errors
 from scheduler.messaging.amqp import encodable
-from scheduler.messaging.publisher import Outbound
+from scheduler.messaging.outbound import OutboundMessage
 from scheduler.messaging.topology import EVENTS_EXCHANGE, SHARD_KEY_HEADER
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def publish_event(
         channel = broker.confirming_channel(connection)
         for message_id in ids:
             properties = _properties(event_type, message_id, sent_at) | shard_key(event_type, body)
-            message = Outbound(EVENTS_EXCHANGE, event_type, body, properties)
+            message = OutboundMessage(EVENTS_EXCHANGE, event_type, body, properties)
             broker.publish_confirmed(channel, message)
             done += 1
 

@@ -8,7 +8,7 @@ from housekeeping.jobs import JOBS
 from housekeeping.runner import Housekeeper, requested
 from housekeeping.settings import HousekeepingSettings
 from housekeeping.tools import Tools
-from scheduler.pipeline.deadline import Deadline
+from scheduler.deadline import Deadline
 
 _housekeeper = Housekeeper(JOBS, Tools.of(HousekeepingSettings.from_environment()))
 

@@ -16,13 +16,8 @@ from pika import BlockingConnection
 from pika.exceptions import ChannelClosedByBroker
 
 from scheduler.messaging.publisher import parameters
-from scheduler.messaging.topology import (
-    DEAD_LETTER_QUEUE,
-    MAX_SHARDS,
-    WORK_QUEUES,
-    WorkQueue,
-    queues,
-)
+from scheduler.messaging.topology import DEAD_LETTER_QUEUE, WORK_QUEUES, WorkQueue, queues
+from scheduler.settings import MAX_SHARDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from aws_lambda_powertools import Logger
 
+from scheduler.deadline import Deadline
 from scheduler.observability.emf import Metrics, Unit
-from scheduler.pipeline.deadline import Deadline
 
 if TYPE_CHECKING:
     from housekeeping.tools import Tools

@@ -16,10 +16,10 @@ from notification_dispatch.channels.websocket import WebSocketSender
 from notification_dispatch.dispatcher import Dispatcher
 from notification_dispatch.invocation import MAX_SEND_SECONDS
 from scheduler.database.connection import Database
+from scheduler.deadline import Deadline
 from scheduler.messaging.publisher import Publisher
 from scheduler.outbox.claims import Claims
 from scheduler.outbox.outgoing_events import OutgoingEvents
-from scheduler.pipeline.deadline import Deadline
 from scheduler.realtime.connections import Connections
 from scheduler.settings import DispatchSettings
 

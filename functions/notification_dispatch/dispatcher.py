@@ -10,17 +10,17 @@ from aws_lambda_powertools import Logger
 
 from notification_dispatch.invocation import MAX_SEND_SECONDS, Invocation
 from scheduler.database.errors import DatabaseUnavailableError
-from scheduler.messaging.publisher import BrokerUnavailableError
+from scheduler.messaging.outbound import BrokerUnavailableError
 from scheduler.observability.emf import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from notification_dispatch.channel_worker import ChannelWorker
+    from scheduler.deadline import Deadline
     from scheduler.domain.notices import Channel
     from scheduler.outbox.delivery import DeliveryOutcome
     from scheduler.outbox.outgoing_events import OutgoingEvents
-    from scheduler.pipeline.deadline import Deadline
 
 logger: Final = Logger()
 

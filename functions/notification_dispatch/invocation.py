@@ -8,7 +8,7 @@ from threading import Condition
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from scheduler.pipeline.deadline import Deadline
+    from scheduler.deadline import Deadline
 
 MAX_WORK_SECONDS: Final = 40.0
 """How long new work is begun."""

@@ -15,7 +15,7 @@ from ops.broker import connected
 from ops.errors import InvalidInputError, OpsError
 from ops.snapshot import QueueSnapshot
 from ops.terminal import console, handled_errors, print_result
-from scheduler.messaging.topology import MAX_SHARDS
+from scheduler.settings import MAX_SHARDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

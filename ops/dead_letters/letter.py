@@ -1,6 +1,6 @@
 """A dead letter and the data in its headers.
 
-The functions set headers with the error (`scheduler.pipeline.settle`). A message that the broker
+The functions set headers with the error (`scheduler.pipeline.envelope`). A message that the broker
 dead-lettered itself, for example at the delivery limit, only has ``x-death``, a list with the
 newest event first (https://www.rabbitmq.com/docs/dlx#effects).
 """
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from scheduler.messaging.message import ATTEMPT_HEADER
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME, WORK_QUEUES, event_queue
-from scheduler.pipeline.settle import (
+from scheduler.pipeline.envelope import (
     ERROR_HEADER,
     FAILED_HEADER,
     FIRST_FAILED_HEADER,

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from ops.dead_letters.letter import FAILURE_HEADERS, REPLAYS_HEADER, DeadLetter
-from scheduler.messaging.publisher import Outbound
-from scheduler.messaging.record import is_the_brokers
+from scheduler.messaging.outbound import OutboundMessage
+from scheduler.messaging.record import is_set_by_broker
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class ReplayResult:
 
 def replay_letters(
     letters: Iterable[TakenLetter],
-    publish: Callable[[Outbound], None],
+    publish: Callable[[OutboundMessage], None],
     result: ReplayResult,
     *,
     force: bool = False,
@@ -70,17 +70,17 @@ def replay_letters(
         result.replayed += 1
 
 
-def _copy_for_work_queue(letter: DeadLetter) -> Outbound:
+def _copy_for_work_queue(letter: DeadLetter) -> OutboundMessage:
     """Return the message as it was first published, with its replay counter incremented."""
     headers = {
         name: value
         for name, value in letter.headers.items()
-        if name not in FAILURE_HEADERS and not is_the_brokers(name)
+        if name not in FAILURE_HEADERS and not is_set_by_broker(name)
     }
     given = {name: getattr(letter.properties, name) for name in _COPIED_PROPERTIES}
     properties = {name: value for name, value in given.items() if value is not None}
     properties["headers"] = {**headers, REPLAYS_HEADER: letter.replays + 1}
-    return Outbound("", letter.source_queue, letter.body, properties)
+    return OutboundMessage("", letter.source_queue, letter.body, properties)
 
 
 def _refusal(letter: DeadLetter, *, force: bool) -> str:

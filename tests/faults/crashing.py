@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from scheduler.database.cursor import BulkCursor, PendingResult
-    from scheduler.messaging.publisher import Outbound
+    from scheduler.messaging.outbound import OutboundMessage
     from scheduler.messaging.validate import Parsed
     from scheduler.payments.failure import Failure
     from scheduler.payments.ledger import Counted, PaymentCounter
@@ -109,7 +109,7 @@ class CrashingPublisher(Publisher):
         super().__init__(settings)
         self._fuse = fuse
 
-    def publish(self, messages: Iterable[Outbound]) -> None:
+    def publish(self, messages: Iterable[OutboundMessage]) -> None:
         listed = list(messages)
         nudge = any(message.routing_key == NOTIFICATION_QUEUE for message in listed)
         for part in filter(None, (listed[:1], listed[1:])):

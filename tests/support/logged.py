@@ -7,7 +7,7 @@ import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from scheduler.observability.report import logger
+from scheduler.pipeline.report import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -2,7 +2,7 @@ from collections import Counter
 from typing import Any
 
 from local.gateway.routes import ROUTES
-from scheduler.messaging.topology import MAX_SHARDS
+from scheduler.settings import MAX_SHARDS
 from tests.template.stack import Stack
 
 SHARDS = range(1, MAX_SHARDS + 1)

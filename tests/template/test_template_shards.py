@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from scheduler.messaging.topology import MAX_SHARDS, VHOST, WORK_QUEUES, WorkQueue
+from scheduler.messaging.topology import VHOST, WORK_QUEUES, WorkQueue
+from scheduler.settings import MAX_SHARDS
 from tests.template.stack import Stack
 
 FURTHER = range(1, MAX_SHARDS)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 from enum import StrEnum
-from typing import Self
+from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from scheduler.messaging.topology import MAX_SHARDS
+MAX_SHARDS: Final = 4
+"""Queues per event: template.yaml has mappings for as many."""
 
 
 class Settings(BaseModel):

@@ -23,7 +23,7 @@ from ops.terminal import handled_errors, print_result, printable, progress_bars,
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from scheduler.messaging.publisher import Outbound
+    from scheduler.messaging.outbound import OutboundMessage
 
 
 def replay(  # noqa: PLR0913 - each is an option
@@ -90,7 +90,7 @@ def _without_removal(one: TakenLetter) -> TakenLetter:
     return TakenLetter(one.letter, lambda: None)
 
 
-def _discarded(_message: Outbound) -> None:
+def _discarded(_message: OutboundMessage) -> None:
     """Publish nothing, for a dry run."""
 
 

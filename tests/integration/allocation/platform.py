@@ -12,8 +12,8 @@ from scheduler.allocation.allocate import Allocator
 from scheduler.allocation.leases import Leases
 from scheduler.allocation.reservation_book import ReservationBook
 from scheduler.allocation.waiting_line import WaitingLine
+from scheduler.deadline import Deadline
 from scheduler.domain.model import Quota
-from scheduler.pipeline.deadline import Deadline
 from scheduler.settings import AllocationStrategy, WaitingSettings
 from scheduler.unit_of_work import UnitsOfWork
 from tests.support.clock import Clock

@@ -27,9 +27,9 @@ from housekeeping.runner import Housekeeper
 from housekeeping.settings import HousekeepingSettings
 from housekeeping.tools import Tools
 from scheduler.database.connection import Database
+from scheduler.deadline import Deadline
 from scheduler.domain.model import Quota
 from scheduler.ids import uuid7
-from scheduler.pipeline.deadline import Deadline
 from scheduler.unit_of_work import UnitsOfWork
 from tests.integration.api.client import Client
 from tests.support.events import message

@@ -12,9 +12,8 @@ from scheduler.database.connection import Database
 from scheduler.messaging import topology
 from scheduler.messaging.declaration import declare
 from scheduler.messaging.publisher import TIMEOUT, Publisher
-from scheduler.messaging.topology import MAX_SHARDS
 from scheduler.pipeline.consumer import Consumer
-from scheduler.settings import BrokerSettings, ConsumerSettings
+from scheduler.settings import MAX_SHARDS, BrokerSettings, ConsumerSettings
 from tests.integration.broker import marked
 from tests.integration.broker.hops import QUEUES, Hops
 from tests.integration.broker.line import QUEUE, Line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from scheduler.messaging.publisher import Outbound
+from scheduler.messaging.outbound import OutboundMessage
 from tests.integration.local.proxy import Proxy
 
 if TYPE_CHECKING:
@@ -14,10 +14,11 @@ QUEUE: Final = "publishing"
 _MARK: Final = b"<body "
 
 
-def messages(count: int, queue: str = QUEUE) -> list[Outbound]:
+def messages(count: int, queue: str = QUEUE) -> list[OutboundMessage]:
     """Return numbered messages for a queue."""
     return [
-        Outbound("", queue, _MARK + b"%04d>" % n, {"message_id": f"m-{n:04}"}) for n in range(count)
+        OutboundMessage("", queue, _MARK + b"%04d>" % n, {"message_id": f"m-{n:04}"})
+        for n in range(count)
     ]
 
 

@@ -11,7 +11,8 @@ from pika import BasicProperties
 
 from events.bodies import SMALLEST
 from scheduler.messaging.declaration import declare
-from scheduler.messaging.topology import EVENTS_EXCHANGE, MAX_SHARDS, SHARD_KEY_HEADER, WorkQueue
+from scheduler.messaging.topology import EVENTS_EXCHANGE, SHARD_KEY_HEADER, WorkQueue
+from scheduler.settings import MAX_SHARDS
 from tests.support.events import encoded
 
 if TYPE_CHECKING:

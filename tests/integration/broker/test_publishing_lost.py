@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scheduler.messaging.publisher import WINDOW, BrokerUnavailableError, Publisher
+from scheduler.messaging.outbound import BrokerUnavailableError
+from scheduler.messaging.publisher import MAX_UNCONFIRMED, Publisher
 from tests.integration.broker.line import Line, messages
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def test_a_connection_that_died_between_two_batches_is_rebuilt(
 
 
 @FATES
-@pytest.mark.parametrize("at", [1, WINDOW, WINDOW + 1, 2 * WINDOW])
+@pytest.mark.parametrize("at", [1, MAX_UNCONFIRMED, MAX_UNCONFIRMED + 1, 2 * MAX_UNCONFIRMED])
 def test_a_connection_that_dies_half_way_is_rebuilt_and_the_rest_published_again(
     line: Line,
     publisher: Publisher,
@@ -57,20 +58,20 @@ def test_a_connection_that_dies_half_way_is_rebuilt_and_the_rest_published_again
     publisher._timeout = 1
     line.react = once(lambda: fate(line), at)
 
-    publisher.publish(messages(2 * WINDOW))
+    publisher.publish(messages(2 * MAX_UNCONFIRMED))
 
-    assert_all_in_order(arrived(), 2 * WINDOW)
+    assert_all_in_order(arrived(), 2 * MAX_UNCONFIRMED)
 
 
 def test_what_was_confirmed_is_not_published_again(
     line: Line, publisher: Publisher, arrived: Callable[[], list[str]]
 ) -> None:
-    line.react = once(line.cut, WINDOW + 1)
+    line.react = once(line.cut, MAX_UNCONFIRMED + 1)
 
-    publisher.publish(messages(WINDOW + 10))
+    publisher.publish(messages(MAX_UNCONFIRMED + 10))
 
-    assert arrived()[:WINDOW] == [f"m-{n:04}" for n in range(WINDOW)]
-    assert line.messages <= WINDOW + 20
+    assert arrived()[:MAX_UNCONFIRMED] == [f"m-{n:04}" for n in range(MAX_UNCONFIRMED)]
+    assert line.messages <= MAX_UNCONFIRMED + 20
 
 
 @pytest.mark.usefixtures("queue")
@@ -78,10 +79,10 @@ def test_a_broker_that_falls_silent_fails_the_first_message_that_it_did_not_conf
     line: Line, publisher: Publisher
 ) -> None:
     publisher._timeout = 1
-    line.react = once(line.answers.clear, WINDOW + 1)
+    line.react = once(line.answers.clear, MAX_UNCONFIRMED + 1)
 
-    with pytest.raises(BrokerUnavailableError, match=f"could not publish m-{WINDOW:04}"):
-        publisher.publish(messages(WINDOW + 10))
+    with pytest.raises(BrokerUnavailableError, match=f"could not publish m-{MAX_UNCONFIRMED:04}"):
+        publisher.publish(messages(MAX_UNCONFIRMED + 10))
 
 
 # RabbitMQ 3.10 may lose a quorum queue that was declared less than a second before the kill.
@@ -90,13 +91,13 @@ def test_a_broker_that_falls_silent_fails_the_first_message_that_it_did_not_conf
 def test_after_a_broker_was_killed_half_way_publishing_again_leaves_nothing_out(
     line: Line, publisher: Publisher, rabbitmq: RabbitMQ, arrived: Callable[[], list[str]]
 ) -> None:
-    sent, killed = messages(WINDOW + 10), Event()
+    sent, killed = messages(MAX_UNCONFIRMED + 10), Event()
 
     def kill() -> None:
         rabbitmq.kill()
         killed.set()
 
-    line.react = once(kill, WINDOW + 1)
+    line.react = once(kill, MAX_UNCONFIRMED + 1)
     with pytest.raises(BrokerUnavailableError, match="could not publish m-"):
         publisher.publish(sent)
     killed.wait()
@@ -106,5 +107,5 @@ def test_after_a_broker_was_killed_half_way_publishing_again_leaves_nothing_out(
 
     found = arrived()
     ids = [one.properties["message_id"] for one in sent]
-    assert found[:WINDOW] == ids[:WINDOW]
+    assert found[:MAX_UNCONFIRMED] == ids[:MAX_UNCONFIRMED]
     assert found[-len(ids) :] == ids

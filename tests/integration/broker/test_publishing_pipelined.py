@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from scheduler.messaging.publisher import WINDOW, Publisher
+from scheduler.messaging.publisher import MAX_UNCONFIRMED, Publisher
 from tests.integration.broker.line import Line, messages
 
 if TYPE_CHECKING:
@@ -42,13 +42,13 @@ def test_a_hundred_messages_are_sent_before_the_confirm_of_any_is_awaited(
 def test_no_more_than_a_window_is_unconfirmed(
     line: Line, publisher: Publisher, arrived: Callable[[], list[str]]
 ) -> None:
-    sent = messages(2 * WINDOW + 50)
+    sent = messages(2 * MAX_UNCONFIRMED + 50)
     publisher.publish(sent[:1])
-    noted = _hold_answers_until(line, 1 + WINDOW)
+    noted = _hold_answers_until(line, 1 + MAX_UNCONFIRMED)
 
     publisher.publish(sent[1:])
 
-    assert noted == [1 + WINDOW]
+    assert noted == [1 + MAX_UNCONFIRMED]
     assert arrived() == [one.properties["message_id"] for one in sent]
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scheduler.messaging.publisher import BrokerUnavailableError, Outbound, Publisher
+from scheduler.messaging.outbound import BrokerUnavailableError, OutboundMessage
+from scheduler.messaging.publisher import Publisher
 from tests.integration.broker.line import QUEUE, messages
 from tests.support.queues import Queues
 
@@ -62,7 +63,7 @@ def test_a_message_that_a_full_queue_refuses_is_named(
 
 def test_an_exchange_that_does_not_exist_is_told(publisher: Publisher) -> None:
     with pytest.raises(BrokerUnavailableError, match=r"m-1 to no\.such k: .*404.*NOT_FOUND"):
-        publisher.publish([Outbound("no.such", "k", b"", {"message_id": "m-1"})])
+        publisher.publish([OutboundMessage("no.such", "k", b"", {"message_id": "m-1"})])
 
 
 def test_of_many_that_fail_the_first_is_named(publisher: Publisher) -> None:

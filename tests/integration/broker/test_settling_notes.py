@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scheduler.messaging.publisher import BrokerUnavailableError
+from scheduler.messaging.outbound import BrokerUnavailableError
 from scheduler.pipeline.redelivery import KILLED
 from tests.integration.broker.hops import QUEUES
 from tests.integration.broker.marked import RAISES, REFUSED

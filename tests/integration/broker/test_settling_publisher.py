@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from scheduler.messaging.declaration import declare
-from scheduler.messaging.publisher import BrokerUnavailableError
+from scheduler.messaging.outbound import BrokerUnavailableError
 from tests.integration.broker.hops import QUEUES
 from tests.integration.broker.marked import RAISES
 from tests.integration.broker.sharded import RETRY_DELAY_MS

@@ -9,7 +9,8 @@ import pytest
 from local.environment import function_environment
 from local.event_source_mapping import run_mappings
 from local.event_source_mapping.mapping import Batching
-from scheduler.messaging.topology import MAX_SHARDS, WORK_QUEUE_BY_NAME, WorkQueue, event_queue
+from scheduler.messaging.topology import WORK_QUEUE_BY_NAME, WorkQueue, event_queue
+from scheduler.settings import MAX_SHARDS
 from tests.support.events import EVENT_TYPES, message, mq_event
 from tests.support.queues import ready
 from tests.support.together import eventually

@@ -10,7 +10,8 @@ import pytest
 
 from scheduler.messaging import declaration, topology
 from scheduler.messaging.declaration import TopologyConflictError
-from scheduler.messaging.topology import MAX_SHARDS, WorkQueue
+from scheduler.messaging.topology import WorkQueue
+from scheduler.settings import MAX_SHARDS
 from tests.integration.broker.sharded import Broker, each_once, exists
 from tests.integration.housekeeping.conftest import Keeper
 from tests.integration.ops.running import run

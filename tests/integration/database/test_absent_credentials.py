@@ -8,7 +8,8 @@ from local.ports import free_port
 from scheduler.database.connection import Database
 from scheduler.database.errors import DatabaseUnavailableError
 from scheduler.messaging.nudge import Nudge
-from scheduler.messaging.publisher import BrokerUnavailableError, Outbound, Publisher
+from scheduler.messaging.outbound import BrokerUnavailableError, OutboundMessage
+from scheduler.messaging.publisher import Publisher
 from scheduler.settings import BrokerSettings, DatabaseSettings
 
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:absent"
@@ -41,7 +42,7 @@ def test_a_secret_that_cannot_be_read_makes_the_database_unavailable() -> None:
 
 def test_a_secret_that_cannot_be_read_makes_the_broker_unavailable(publisher: Publisher) -> None:
     with pytest.raises(BrokerUnavailableError):
-        publisher.publish([Outbound("", "scheduler.device-failed", b"{}", {})])
+        publisher.publish([OutboundMessage("", "scheduler.device-failed", b"{}", {})])
 
 
 def test_a_nudge_fails_nobody(publisher: Publisher) -> None:

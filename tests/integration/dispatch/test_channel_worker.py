@@ -21,11 +21,11 @@ from notification_dispatch.circuit_breaker import (
 from notification_dispatch.invocation import Invocation
 from notification_dispatch.send_window import SendWindow
 from scheduler.database.connection import Database
+from scheduler.deadline import Deadline
 from scheduler.domain.notices import Channel
 from scheduler.outbox.claims import Claims
 from scheduler.outbox.delivery import Delivery, DeliveryOutcome
 from scheduler.outbox.retry_policy import MAX_ATTEMPTS, ErrorClass, ProviderError
-from scheduler.pipeline.deadline import Deadline
 from tests.support.deliveries import FakeSender
 from tests.support.outbox import NewNotification, Outbox
 from tests.support.statements import counted

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scheduler.messaging.nudge import Nudge
-from scheduler.messaging.publisher import BrokerUnavailableError, Outbound, Publisher
+from scheduler.messaging.outbound import BrokerUnavailableError, OutboundMessage
+from scheduler.messaging.publisher import Publisher
 from scheduler.messaging.topology import NOTIFICATION_QUEUE
 from scheduler.settings import BrokerSettings
 from tests.support.events import message
@@ -76,7 +77,7 @@ class _Away(Publisher):
         self.tries = 0
         self.is_back = False
 
-    def publish(self, messages: Iterable[Outbound]) -> None:
+    def publish(self, messages: Iterable[OutboundMessage]) -> None:
         assert list(messages)
         self.tries += 1
         if not self.is_back:

@@ -11,7 +11,8 @@ import pika
 import pytest
 
 from scheduler.database.connection import Database
-from scheduler.messaging.publisher import BrokerUnavailableError, Outbound, Publisher
+from scheduler.messaging.outbound import BrokerUnavailableError, OutboundMessage
+from scheduler.messaging.publisher import Publisher
 from scheduler.messaging.topology import EVENTS_EXCHANGE
 from scheduler.outbox.outgoing_events import BATCH_SIZE, OutgoingEvents
 from scheduler.settings import BrokerSettings
@@ -243,6 +244,6 @@ class _DiesAfter(Publisher):
     def __init__(self, inner: Publisher) -> None:
         self._inner = inner
 
-    def publish(self, messages: Iterable[Outbound]) -> None:
+    def publish(self, messages: Iterable[OutboundMessage]) -> None:
         self._inner.publish(messages)
         raise _DiedError

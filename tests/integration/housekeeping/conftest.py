@@ -14,8 +14,8 @@ from housekeeping.settings import HousekeepingSettings
 from housekeeping.tools import Tools
 from scheduler.database.connection import Database
 from scheduler.database.times import to_sql
+from scheduler.deadline import Deadline
 from scheduler.domain.model import Quota
-from scheduler.pipeline.deadline import Deadline
 from scheduler.unit_of_work import UnitsOfWork
 from tests.support.functions import NOWHERE
 from tests.support.world import MINUTE, NOW

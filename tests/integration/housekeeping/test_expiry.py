@@ -14,9 +14,9 @@ from housekeeping.runner import Housekeeper
 from scheduler.database.active_allocations import CHUNK
 from scheduler.database.connection import connect
 from scheduler.database.times import to_sql
+from scheduler.deadline import Deadline
 from scheduler.domain.model import Allocation
 from scheduler.domain.state import Snapshot
-from scheduler.pipeline.deadline import Deadline
 from tests.integration.housekeeping.conftest import Keeper, before_transaction, ends
 from tests.support.statements import counted
 from tests.support.world import MINUTE, NOW, SECOND, held, user, world

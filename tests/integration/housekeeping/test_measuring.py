@@ -11,9 +11,9 @@ import pytest
 
 from housekeeping.jobs import JOBS
 from housekeeping.runner import Housekeeper
+from scheduler.deadline import Deadline
 from scheduler.messaging import topology
 from scheduler.messaging.declaration import declare
-from scheduler.pipeline.deadline import Deadline
 from tests.integration.housekeeping.conftest import Keeper
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ import pika
 from ops.dead_letters.letter import REPLAYS_HEADER
 from scheduler.messaging.publisher import Publisher
 from scheduler.messaging.topology import DELIVERY_LIMIT
+from scheduler.pipeline.envelope import outbound_message
 from scheduler.pipeline.outcome import Outcome, Verdict
-from scheduler.pipeline.settle import Settled, Settlement, outbound
+from scheduler.pipeline.settle import Settled, Settlement
 from scheduler.settings import BrokerSettings
 from tests.support.events import message
 from tests.support.queues import Queues
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from pika.adapters.blocking_connection import BlockingChannel
 
     from scheduler.messaging.message import Message
-    from scheduler.messaging.publisher import Outbound
+    from scheduler.messaging.outbound import OutboundMessage
 
 
 def letter(
@@ -34,7 +35,7 @@ def letter(
     failed_at: datetime | None = None,
     replays: int = 0,
     **about: Any,  # noqa: ANN401 - as the function it is for
-) -> Outbound:
+) -> OutboundMessage:
     """Return what a function publishes when it gives a message up.
 
     Args:
@@ -48,10 +49,12 @@ def letter(
     return of_message(message(event_type, headers=headers, **about), error, failed_at)
 
 
-def of_message(failed: Message, error: str, failed_at: datetime | None = None) -> Outbound:
+def of_message(failed: Message, error: str, failed_at: datetime | None = None) -> OutboundMessage:
     """Return a message's dead letter."""
     outcome = Outcome(failed, Verdict.FAILED, error=error)
-    made = outbound(Settled(outcome, Settlement.DEAD_LETTERED), failed_at or datetime.now(UTC))
+    made = outbound_message(
+        Settled(outcome, Settlement.DEAD_LETTERED), failed_at or datetime.now(UTC)
+    )
     assert made
     return made
 
@@ -63,7 +66,7 @@ class Broker(Queues):
         super().__init__(url)
         self.url = url
 
-    def publish(self, *messages: Outbound) -> None:
+    def publish(self, *messages: OutboundMessage) -> None:
         """Publish messages and return when they are in their queues."""
         publisher = Publisher(BrokerSettings.model_validate({"BROKER_URL": self.url}))
         with closing(publisher):

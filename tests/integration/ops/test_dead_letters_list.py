@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.ports import free_port
-from scheduler.messaging.publisher import Outbound
+from scheduler.messaging.outbound import OutboundMessage
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE, VHOST
 from tests.integration.ops.letters import Broker, letter
 from tests.integration.ops.running import DeadLetters, run
@@ -157,9 +157,11 @@ def test_a_malformed_filter_is_refused(
 def test_a_message_that_the_broker_gave_up_is_listed_by_its_queue_and_reason(
     broker: Broker, dead_letters: DeadLetters
 ) -> None:
-    broker.publish(Outbound("", "scheduler.user-deleted", b"{}", {"message_id": "poison"}))
+    broker.publish(OutboundMessage("", "scheduler.user-deleted", b"{}", {"message_id": "poison"}))
     broker.wear_out("scheduler.user-deleted")
-    broker.publish(Outbound("", "scheduler.device-failed", b"{}", {"message_id": "rejected"}))
+    broker.publish(
+        OutboundMessage("", "scheduler.device-failed", b"{}", {"message_id": "rejected"})
+    )
     broker.reject("scheduler.device-failed")
     broker.eventually_holds(2, DEAD_LETTER_QUEUE)
 
@@ -175,7 +177,7 @@ def test_a_message_that_the_broker_gave_up_is_listed_by_its_queue_and_reason(
 def test_a_letter_without_any_header_is_listed_by_its_routing_key(
     broker: Broker, dead_letters: DeadLetters
 ) -> None:
-    broker.publish(Outbound("cloudphone.dlx", "scheduler.user-deleted.failed", b"body", {}))
+    broker.publish(OutboundMessage("cloudphone.dlx", "scheduler.user-deleted.failed", b"body", {}))
 
     (group,) = dead_letters.json("list")["groups"]
     assert group["queue"] == "scheduler.user-deleted"
@@ -217,6 +219,6 @@ def test_the_local_platform_is_asked_for_when_no_broker_is_given() -> None:
 
 def test_messages_in_queues_are_no_dead_letters(broker: Broker, dead_letters: DeadLetters) -> None:
     sent = message("device.failed")
-    broker.publish(Outbound("", sent.queue, sent.body, sent.properties))
+    broker.publish(OutboundMessage("", sent.queue, sent.body, sent.properties))
 
     assert dead_letters.json("list") == {"total": 0, "matched": 0, "groups": []}

@@ -11,7 +11,7 @@ import pika
 import pytest
 
 from scheduler.messaging.declaration import declare
-from scheduler.messaging.publisher import Outbound
+from scheduler.messaging.outbound import OutboundMessage
 from scheduler.messaging.topology import DEAD_LETTER_EXCHANGE, DEAD_LETTER_QUEUE
 from tests.integration.ops.letters import Broker, letter, numbered
 from tests.integration.ops.running import DeadLetters
@@ -43,7 +43,9 @@ def test_a_letter_comes_back_to_its_queue_as_it_was_published_first(
     sent = letter(headers={**headers, "x-attempt": 3}, body=b"\xff\x00")
     all_headers = sent.properties["headers"]
     broker.publish(
-        Outbound(sent.exchange, sent.routing_key, sent.body, {**properties, "headers": all_headers})
+        OutboundMessage(
+            sent.exchange, sent.routing_key, sent.body, {**properties, "headers": all_headers}
+        )
     )
 
     assert dead_letters.json("replay") == {
@@ -66,7 +68,7 @@ def test_a_message_that_the_broker_gave_up_can_be_replayed(
     broker: Broker, dead_letters: DeadLetters
 ) -> None:
     given: dict[str, Any] = {"message_id": "m-1", "headers": {"trace": "t"}, "expiration": "90000"}
-    broker.publish(Outbound("", FAILED, b"{}", given))
+    broker.publish(OutboundMessage("", FAILED, b"{}", given))
     broker.reject(FAILED)
     broker.eventually_holds(1, DEAD_LETTER_QUEUE)
 
@@ -146,7 +148,7 @@ def test_what_has_no_work_queue_stays_and_is_named(
     unknown = letter(id="unknown")
     headers = unknown.properties["headers"] | {"x-source-queue": "scheduler.device-exploded"}
     broker.publish(
-        Outbound(DEAD_LETTER_EXCHANGE, "scheduler.x.failed", b"{}", {"headers": headers}),
+        OutboundMessage(DEAD_LETTER_EXCHANGE, "scheduler.x.failed", b"{}", {"headers": headers}),
         letter(id="known"),
     )
 

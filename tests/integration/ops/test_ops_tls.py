@@ -14,7 +14,8 @@ import pytest
 from local.ports import HOST, accepts, free_port
 from local.servers.rabbitmq import RabbitMQ, RabbitPorts
 from scheduler.messaging.declaration import declare
-from scheduler.messaging.publisher import BrokerUnavailableError, Publisher
+from scheduler.messaging.outbound import BrokerUnavailableError
+from scheduler.messaging.publisher import Publisher
 from scheduler.settings import BrokerSettings
 from tests.integration.ops.authority import Authority, new_key, pem
 from tests.integration.ops.letters import Broker, letter

@@ -19,7 +19,7 @@ from local.gateway.metrics import EmfCollector
 from local.gateway.server import AsgiServer
 from local.ports import free_port
 from ops.snapshot import unacknowledged
-from scheduler.messaging.publisher import Outbound
+from scheduler.messaging.outbound import OutboundMessage
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE, VHOST, queues
 from scheduler.observability.emf import Metrics
 from tests.integration.local.proxy import Proxy
@@ -56,7 +56,7 @@ def look(*options: str) -> Any:  # noqa: ANN401 - any JSON
 
 
 def test_every_queue_is_counted(broker: Broker) -> None:
-    broker.publish(letter(), letter(), Outbound("", FAILED, b"{}", {}))
+    broker.publish(letter(), letter(), OutboundMessage("", FAILED, b"{}", {}))
 
     seen = look("--broker-url", broker.url)
 
@@ -72,7 +72,7 @@ def test_of_the_local_platform_work_under_way_and_outcomes_are_known(
     management = rabbitmq.management_url
     places = {"amqp": broker.url, "rabbitmq_management": management, "api": api}
     write(state_dir / "endpoints.json", places)
-    broker.publish(Outbound("", FAILED, b"{}", {}))
+    broker.publish(OutboundMessage("", FAILED, b"{}", {}))
 
     with closing(pika.BlockingConnection(pika.URLParameters(broker.url))) as connection:
         connection.channel().basic_get(FAILED)

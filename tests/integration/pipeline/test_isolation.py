@@ -12,7 +12,7 @@ from local.servers.mariadb import MariaDB
 from scheduler.database.connection import connect
 from scheduler.domain.model import Quota
 from scheduler.domain.work import Work
-from scheduler.messaging.publisher import BrokerUnavailableError
+from scheduler.messaging.outbound import BrokerUnavailableError
 from scheduler.pipeline.rules import EventRules
 from tests.support.deciding import FAMILIES, handling_of
 from tests.support.events import QUEUE_OF, message

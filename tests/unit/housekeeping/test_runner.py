@@ -8,8 +8,8 @@ import pytest
 
 from housekeeping.runner import Housekeeper, Job, requested
 from housekeeping.tools import Tools
+from scheduler.deadline import Deadline
 from scheduler.observability.emf import Metrics
-from scheduler.pipeline.deadline import Deadline
 from tests.support.world import NOW
 
 FOREVER = Deadline(float("inf"))

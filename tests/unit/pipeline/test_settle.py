@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from scheduler.messaging.message import Message
-from scheduler.messaging.publisher import Outbound
+from scheduler.messaging.outbound import OutboundMessage
+from scheduler.pipeline.envelope import outbound_message
 from scheduler.pipeline.outcome import Outcome, Verdict
-from scheduler.pipeline.settle import Settled, Settlement, outbound, settle
+from scheduler.pipeline.settle import Settled, Settlement, settle
 from tests.support.deciding import parsed
 from tests.support.events import message
 from tests.support.world import MINUTE, NOW
@@ -24,8 +25,8 @@ def settled(
     return settle(Outcome(sent, verdict, known, error), RETRIES)
 
 
-def published(one: Settled) -> Outbound:
-    out = outbound(one, NOW)
+def published(one: Settled) -> OutboundMessage:
+    out = outbound_message(one, NOW)
     assert out
     return out
 
@@ -71,11 +72,11 @@ def test_every_verdict_is_in_the_table() -> None:
 
 @pytest.mark.parametrize("verdict", [Verdict.DONE, Verdict.DUPLICATE, Verdict.OUTDATED])
 def test_what_is_done_is_acknowledged_by_returning(verdict: Verdict) -> None:
-    assert outbound(settled(verdict), NOW) is None
+    assert outbound_message(settled(verdict), NOW) is None
 
 
 def test_a_failed_informational_message_is_acknowledged() -> None:
-    assert outbound(settled(Verdict.FAILED, INFORMATIONAL), NOW) is None
+    assert outbound_message(settled(Verdict.FAILED, INFORMATIONAL), NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -125,7 +126,7 @@ def test_the_time_of_the_first_failure_survives_every_hop() -> None:
     first = published(settled(Verdict.FAILED)).properties
     again = Message("scheduler.device-failed", b"{}", first)
 
-    out = outbound(settle(Outcome(again, Verdict.INVALID), RETRIES), NOW + MINUTE)
+    out = outbound_message(settle(Outcome(again, Verdict.INVALID), RETRIES), NOW + MINUTE)
 
     assert out
     assert out.properties["headers"]["x-first-failed-at"] == NOW.isoformat()

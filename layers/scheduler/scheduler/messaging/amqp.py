@@ -1,8 +1,8 @@
-"""What can be published again: values within the limits of AMQP 0-9-1 and of pika.
+"""Converts values of a record to values that pika can publish again within AMQP 0-9-1.
 
-A record is JSON, which can say more than AMQP can, and RabbitMQ more than pika can. A message that
-cannot be published could never be settled and would come back for ever, so what does not fit is
-left out or written as text.
+JSON has values that AMQP lacks, and RabbitMQ accepts headers that pika cannot encode. A message
+that cannot be published could never be settled and would be redelivered indefinitely. Therefore
+values that do not fit are omitted or converted to text.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-_SHORT: Final = 255
+_MAX_SHORT_TEXT: Final = 255
 _INTEGERS: Final = range(-(1 << 63), 1 << 63)
 _PRIORITIES: Final = range(256)
 _MAX_DEPTH: Final = 16
-_ROOM: Final = 120_000
-"""Bytes for a publisher's headers: all properties of a message go in one frame of 128 KiB."""
+_MAX_PUBLISHER_HEADERS: Final = 120_000
+"""Bytes; all properties of a message must fit in one frame of 128 KiB, beside our own headers."""
 
 
 def short_text(value: object) -> str | None:
     """Return a text of at most 255 bytes; None for anything else."""
     if not isinstance(value, str):
         return None
-    fits = encodable(value) == value and len(value.encode()) <= _SHORT
+    fits = encodable(value) == value and len(value.encode()) <= _MAX_SHORT_TEXT
     return value if fits else None
 
 
@@ -32,16 +32,16 @@ def priority(value: object) -> int | None:
 
 
 def headers(raw: Mapping[Any, Any]) -> dict[str, Any]:
-    """Return a header table as pika can encode it; texts come as ``{"bytes": [signed, …]}``."""
+    """Return a record's headers as pika can encode them; texts are ``{"bytes": [signed, …]}``."""
     return _table(raw, 0)
 
 
-def fitting(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Return headers without the longest ones if the frame would not hold ours beside them."""
+def fit_in_frame(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a publisher's headers; the longest are dropped if they exceed 120,000 bytes."""
     from pika.data import encode_table  # noqa: PLC0415 - only a failure publishes
 
     sizes = {name: encode_table([], {name: value}) for name, value in table.items()}
-    kept, excess = dict(table), sum(sizes.values()) - _ROOM
+    kept, excess = dict(table), sum(sizes.values()) - _MAX_PUBLISHER_HEADERS
     for name in sorted(sizes, key=sizes.__getitem__, reverse=True):
         if excess <= 0:
             break
@@ -51,7 +51,7 @@ def fitting(table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def encodable(text: str) -> str:
-    """Return the text without lone surrogates, which UTF-8 cannot hold."""
+    """Return the text with its lone surrogates replaced, which UTF-8 cannot encode."""
     return text.encode("utf-8", "replace").decode()
 
 
@@ -76,7 +76,7 @@ def _value(value: object, depth: int) -> object:
 def _scalar(value: object) -> object:
     if value is None or (isinstance(value, int) and value in _INTEGERS):
         return value
-    return encodable(str(value))  # a float too: pika has no encoding for it
+    return encodable(str(value))  # floats as well: pika cannot encode them
 
 
 def _text(signed: Sequence[object]) -> str | bytes:

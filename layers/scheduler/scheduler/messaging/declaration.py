@@ -11,7 +11,6 @@ from scheduler.messaging.topology import (
     ANY_WEIGHT,
     DEAD_LETTER_EXCHANGE,
     EVENTS_EXCHANGE,
-    MAX_SHARDS,
     RETRY_DELAY_MS,
     SHARD_KEY_HEADER,
     UNSHARDED_EXCHANGE,
@@ -19,6 +18,7 @@ from scheduler.messaging.topology import (
     WorkQueue,
     queues,
 )
+from scheduler.settings import MAX_SHARDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,8 +1,8 @@
-"""A connection to the broker on which many messages are under way at once.
+"""A connection that publishes many messages before it awaits their confirms.
 
-pika's blocking connection awaits the confirm of a message before it sends the next. This one is
-pika's other connection, driven by callbacks, whose loop runs only while somebody waits for it: in
-between – while the execution environment is frozen – nothing happens on it.
+pika's `BlockingConnection` awaits the confirm of each message before it sends the next. This module
+uses pika's callback-driven `SelectConnection` instead. Its loop runs only inside the methods of
+`Link`, so nothing happens on the connection while the execution environment is frozen.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import AMQPConnectionError, AMQPError, ChannelClosed
 from pika.spec import Basic
 
-from scheduler.messaging.confirms import Window
-from scheduler.messaging.publisher import BrokerUnavailableError, Outbound
+from scheduler.messaging.outbound import BrokerUnavailableError, ConfirmWindow, OutboundMessage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,105 +24,106 @@ if TYPE_CHECKING:
     from pika.channel import Channel
     from pika.connection import Parameters
 
-LOST: Final = (AMQPConnectionError, ChannelClosed)
-"""What a connection fails with that was made long ago and has died since."""
-FAILURES: Final = (AMQPError, AMQPConnectorException, OSError)
-"""What a connection, or making one, fails with."""
+LOST_ERRORS: Final = (AMQPConnectionError, ChannelClosed)
+"""Errors of a connection that was open earlier and has died since."""
+CONNECTION_ERRORS: Final = (AMQPError, AMQPConnectorException, OSError)
+"""Errors of a connection, or of opening one."""
 
 
 class Link:
-    """A connection with one channel, whose broker confirms what it has taken."""
+    """A connection with one channel in confirm mode."""
 
     def __init__(self, where: Parameters, timeout: float) -> None:
         """Prepare a connection; `open` makes it.
 
         Args:
-            where: the broker; its ``stack_timeout`` bounds connecting.
-            timeout: seconds until a broker that does not answer is given up.
+            where: the broker; its ``stack_timeout`` limits the time to connect.
+            timeout: seconds to wait for each answer of the broker.
         """
-        # It logs each failure ten times over; ours are raised, and reported once.
+        # pika logs each failure about ten times; ours are raised, and logged once.
         logging.getLogger("pika").setLevel(logging.CRITICAL)
         self._timeout = timeout
         self._failure: BaseException | None = None
-        self._window = Window((), 0)
+        self._window = ConfirmWindow((), 0)
         self._published = 0
         self._channel: Channel | None = None
-        self._connection = SelectConnection(where, self._done, self._fail, self._fail)
+        self._connection = SelectConnection(where, self._stop, self._fail, self._fail)
 
     def open(self) -> None:
         """Connect, and open a channel in confirm mode.
 
         Raises:
-            FAILURES: the broker cannot be reached, refuses the account or does not answer; see
-                `innermost`.
+            CONNECTION_ERRORS: the broker is unreachable, refuses the account or does not answer;
+                `root_cause` finds the reason in them.
         """
-        self._await()  # where.stack_timeout bounds it
-        self._channel = self._connection.channel(on_open_callback=self._done)
+        self._run()  # where.stack_timeout limits it
+        self._channel = self._connection.channel(on_open_callback=self._stop)
         self._channel.add_on_close_callback(self._on_channel_closed)
         self._channel.add_on_return_callback(self._on_return)
-        self._await(self._timeout)
-        self._channel.confirm_delivery(self._on_confirm, self._done)
-        self._await(self._timeout)
+        self._run(self._timeout)
+        self._channel.confirm_delivery(self._on_confirm, self._stop)
+        self._run(self._timeout)
 
-    def publish(self, messages: Sequence[Outbound], *, mandatory: bool) -> None:
-        """Publish messages in order and return when the broker has confirmed all of them.
+    def publish(self, messages: Sequence[OutboundMessage], *, mandatory: bool) -> None:
+        """Publish messages in order, and return when the broker has confirmed all of them.
 
         Raises:
             BrokerUnavailableError: a message was refused or, if ``mandatory``, not routed.
-            LOST: the connection is dead, or the broker closed it or the channel.
+            LOST_ERRORS: the connection is dead, or the broker closed it or the channel.
         """
-        self._window = Window(messages, self._published)
+        self._window = ConfirmWindow(messages, self._published)
         for message in messages:
             send(self._channel, message, mandatory=mandatory)
             self._published += 1
-        self._await(self._timeout)
+        self._run(self._timeout)
 
     @property
     def confirmed_in_order(self) -> int:
-        """How many of the messages published last, from the first on, the broker has confirmed."""
+        """How many messages of the last `publish`, counted from the first, are confirmed."""
         return self._window.confirmed_in_order
 
     def close(self) -> None:
-        """Hang up, and wait until the other side has heard it if it still listens."""
+        """Close the connection; if it is open, wait for the broker's answer."""
         if self._connection.is_open:
             self._connection.close()
-            while not self._connection.is_closed:  # confirms that come meanwhile stop the loop, too
+            while not self._connection.is_closed:  # late confirms also stop the loop
                 self._loop(self._timeout)
         self._connection.ioloop.close()
 
-    def _await(self, seconds: float | None = None) -> None:
-        """Let pika work until it is done, and raise what failed."""
+    def _run(self, seconds: float | None = None) -> None:
+        """Run pika's loop until a callback stops it, and raise what failed."""
         self._loop(seconds)
         if self._failure:
             raise self._failure
 
     def _loop(self, seconds: float | None) -> None:
         loop = self._connection.ioloop
-        timer = loop.call_later(seconds, self._on_silence) if seconds else None
+        timer = loop.call_later(seconds, self._on_timeout) if seconds else None
         try:
             loop.start()
         finally:
             if timer:
                 loop.remove_timeout(timer)
 
-    def _done(self, *_: object) -> None:
+    def _stop(self, *_: object) -> None:
         self._connection.ioloop.stop()
 
-    def _fail(self, _whose: object, error: BaseException) -> None:
+    def _fail(self, _source: object, error: BaseException) -> None:
         self._failure = self._failure or error
-        self._done()
+        self._stop()
 
-    def _on_silence(self) -> None:
-        # pika would wait for ever. A queue without a leader never answers
-        # (https://github.com/rabbitmq/rabbitmq-server/issues/10070), nor does a network that forgot
-        # the connection while the environment was frozen – and a function that its timeout kills
-        # blames the messages. pika hangs up like this when the broker blocks a connection too long.
+    def _on_timeout(self) -> None:
+        # pika would wait indefinitely. A queue without a leader never answers
+        # (https://github.com/rabbitmq/rabbitmq-server/issues/10070), nor does a network that
+        # dropped the connection while the environment was frozen. If Lambda's timeout ended the
+        # function, its messages would be suspected. pika terminates connections that stay blocked
+        # in the same way.
         if not self._connection.is_closed:
             late = AMQPConnectionError(f"no answer within {self._timeout:g} s")
             self._connection._terminate_stream(late)  # noqa: SLF001 - close() would await an answer
 
     def _on_channel_closed(self, channel: object, error: BaseException) -> None:
-        if self._connection.is_open:  # else the connection's own callback knows why
+        if self._connection.is_open:  # else the connection's own callback has the reason
             self._fail(channel, error)
 
     def _on_confirm(self, frame: Any) -> None:  # noqa: ANN401 - one of two of pika's methods
@@ -131,34 +131,34 @@ class Link:
         if isinstance(answer, Basic.Nack):
             refused = self._window.unconfirmed(answer.delivery_tag, multiple=answer.multiple)
             if refused:
-                self._not_taken(refused[0], "refused by a queue that should hold it")
+                self._fail_to_publish(refused[0], "refused by its queue")
             return
         self._window.confirm(answer.delivery_tag, multiple=answer.multiple)
         if self._window.complete:
-            self._done()
+            self._stop()
 
     def _on_return(
         self, _channel: object, returned: Basic.Return, properties: BasicProperties, body: bytes
     ) -> None:
-        """Fail; the broker confirms a message that no queue takes as well, afterwards."""
+        """Fail: the broker returns an unroutable message, and then confirms it nevertheless."""
         named = {"message_id": properties.message_id}
-        message = Outbound(returned.exchange, returned.routing_key, body, named)
-        self._not_taken(message, f"returned, {returned.reply_text}")
+        message = OutboundMessage(returned.exchange, returned.routing_key, body, named)
+        self._fail_to_publish(message, f"returned, {returned.reply_text}")
 
-    def _not_taken(self, message: Outbound, why: str) -> None:
+    def _fail_to_publish(self, message: OutboundMessage, why: str) -> None:
         self._fail(self, BrokerUnavailableError(f"could not publish {message}: {why}"))
 
 
-def send(channel: Channel | BlockingChannel, message: Outbound, *, mandatory: bool) -> None:
-    """Publish one message, to be written to disk, on a channel."""
+def send(channel: Channel | BlockingChannel, message: OutboundMessage, *, mandatory: bool) -> None:
+    """Publish one persistent message on a channel."""
     properties = BasicProperties(delivery_mode=DeliveryMode.Persistent, **message.properties)
     channel.basic_publish(
         message.exchange, message.routing_key, message.body, properties, mandatory=mandatory
     )
 
 
-def innermost(error: BaseException) -> BaseException:
-    """Return what pika's errors of connecting wrap."""
+def root_cause(error: BaseException) -> BaseException:
+    """Return the innermost of the errors that pika's errors of connecting wrap."""
     phases = getattr(error, "exceptions", ()) or (getattr(error, "exception", None), *error.args)
     wrapped = next((one for one in phases[::-1] if isinstance(one, BaseException)), None)
-    return innermost(wrapped) if wrapped else error
+    return root_cause(wrapped) if wrapped else error

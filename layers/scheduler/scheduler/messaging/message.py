@@ -1,4 +1,4 @@
-"""A message as the pipeline sees it, and its identity."""
+"""A received message and its identity."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ _PLAIN_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 
 
 class Message(NamedTuple):
-    """One message of an event's queue, whichever of its shards it came through.
+    """A message of an event's queue.
 
-    ``properties`` are the AMQP properties that survive every hop, headers decoded; absent ones
-    are left out. ``attempt`` counts the tries that failed so far.
+    ``queue`` is the event's first queue even if the message came through another shard.
+    ``properties`` are the AMQP properties that are kept when the message is published again;
+    headers are decoded, absent properties are missing.
     """
 
     queue: str
@@ -33,12 +34,12 @@ class Message(NamedTuple):
 
     @property
     def headers(self) -> Mapping[str, Any]:
-        """Return the headers, decoded; never None."""
+        """Return the decoded headers; empty if there are none."""
         return self.properties.get("headers") or {}
 
     @property
     def delivery_key(self) -> str:
-        """Return what names the message before anybody dared to look into its body."""
+        """Return an id of the message that is known before its body is parsed."""
         given = self.properties.get("message_id")
         if isinstance(given, str) and given:
             return _storable(given)
@@ -46,35 +47,35 @@ class Message(NamedTuple):
 
     @property
     def attempt(self) -> int:
-        """Return how many tries of this message have failed; 0 when the header makes no sense."""
+        """Return how many attempts have failed; 0 if the header is missing or invalid."""
         value = self.headers.get(ATTEMPT_HEADER)
         return value if isinstance(value, int) and 0 <= value < 1 << 31 else 0
 
 
-class Identity(NamedTuple):
-    """What makes a message the same one again: its id within a queue, and its content."""
+class MessageIdentity(NamedTuple):
+    """A message's id within its queue, and the hash of its body."""
 
     id: str
     sha256: bytes
 
 
-def identify(message: Message, body: Mapping[str, Any]) -> Identity:
-    """Return the identity: AMQP messageId, else body eventId, else a hash of queue and body.
+def identify(message: Message, body: Mapping[str, Any]) -> MessageIdentity:
+    """Return the identity of a message.
 
-    The body is compared in canonical form: a producer that writes its keys in another order
-    after a restart still sends the same event.
+    The id is the AMQP messageId, else the body's eventId, else a hash of queue and body. The body
+    is hashed in canonical form, because a producer may order its keys differently after a restart.
     """
     canonical = _canonical(body).encode()
     given = message.properties.get("message_id") or body.get("eventId")
     digest = hashlib.sha256(canonical).digest()
     if not isinstance(given, str) or not given:
         whole = hashlib.sha256(message.queue.encode() + b"\0" + canonical)
-        return Identity(f"sha256:{whole.hexdigest()}", digest)
-    return Identity(_storable(given), digest)
+        return MessageIdentity(f"sha256:{whole.hexdigest()}", digest)
+    return MessageIdentity(_storable(given), digest)
 
 
 def _storable(given: str) -> str:
-    # Any text may be an id (emoji, 255 bytes); the column holds 128 characters of plain ASCII.
+    # An id may be any text of up to 255 bytes; the column holds 128 characters of plain ASCII.
     if _PLAIN_ID.fullmatch(given):
         return given
     return f"sha256:{hashlib.sha256(given.encode('utf-8', 'surrogatepass')).hexdigest()}"

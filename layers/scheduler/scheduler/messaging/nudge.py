@@ -1,4 +1,4 @@
-"""Wakes the notification dispatcher after a commit that left it something to do."""
+"""Wakes the notification dispatcher after a commit that gave it something to send."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools import Logger
 
-from scheduler.messaging.publisher import BrokerUnavailableError, Outbound
+from scheduler.messaging.outbound import BrokerUnavailableError, OutboundMessage
 from scheduler.messaging.topology import NOTIFICATION_QUEUE
 
 if TYPE_CHECKING:
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 _PROPERTIES: Final[dict[str, Any]] = {
     "content_type": "application/json",
-    # By then the dispatcher's schedule has come round; a backlog of nudges would help nobody.
+    # After a minute the dispatcher's schedule has run it anyway; older nudges would only pile up.
     "expiration": "60000",
 }
-_NUDGE: Final = Outbound("", NOTIFICATION_QUEUE, b"{}", _PROPERTIES)
-_SULK: Final = 30.0
+_NUDGE: Final = OutboundMessage("", NOTIFICATION_QUEUE, b"{}", _PROPERTIES)
+_BACKOFF_SECONDS: Final = 30.0
 
 logger: Final = Logger()
 
@@ -37,13 +37,13 @@ class Nudge:
     def send(self) -> None:
         """Publish the nudge; never raises.
 
-        After a failure none is sent for 30 seconds: every try may last until the timeout, and the
-        caller waits.
+        After a failure none is sent for 30 seconds, because the caller waits for each attempt,
+        which may last until the publisher's timeout.
         """
         if self._clock() < self._silent_until:
             return
         try:
             self._publisher.publish([_NUDGE])
         except BrokerUnavailableError as error:
-            self._silent_until = self._clock() + _SULK
+            self._silent_until = self._clock() + _BACKOFF_SECONDS
             logger.warning("Could not nudge the dispatcher", extra={"error": str(error)})

@@ -1,77 +1,59 @@
-"""Publishes with confirms: what returns is in a queue.
+"""Publishes with confirms: when `Publisher.publish` returns, the broker has stored every message.
 
-All messages are sent, then the confirms of all awaited: a hundred cost one round trip, not a
-hundred. A frozen Lambda environment loses its connection without noticing (``is_open`` stays true),
-so a publish that meets a dead connection – or one that does not answer – rebuilds it once and
-publishes the rest again. Publishing twice is harmless: the second copy is recognised by its id.
+All messages are sent before their confirms are awaited, so a hundred messages cost one round trip.
+A frozen execution environment can lose its connection unnoticed (``is_open`` stays true). When a
+connection is dead or does not answer, the publisher reconnects once and publishes what remains. A
+message that is published twice does no harm: the consumer recognises it by its id.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from scheduler import credentials
+from scheduler.messaging.outbound import BrokerUnavailableError, OutboundMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from scheduler.messaging.link import Link
     from scheduler.settings import BrokerSettings
 
 TIMEOUT: Final = 10.0
-WINDOW: Final = 256
-"""How many messages may be unconfirmed at once; bounds what pika and the broker must keep."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outbound:
-    """A message to publish; ``properties`` as in `scheduler.messaging.message.Message`."""
-
-    exchange: str
-    routing_key: str
-    body: bytes
-    properties: Mapping[str, Any]
-
-    def __str__(self) -> str:
-        """Return what to call it in a log."""
-        id_ = self.properties.get("message_id") or "a message"
-        return f"{id_} to {self.exchange or 'queue'} {self.routing_key}"
-
-
-class BrokerUnavailableError(Exception):
-    """The broker cannot be reached, or did not take a message."""
+"""Seconds."""
+MAX_UNCONFIRMED: Final = 256
+"""Messages published before their confirms are awaited; limits the memory of pika and broker."""
 
 
 class Publisher:
-    """One lazily opened connection with confirms. Not for use by several threads."""
+    """Publishes on one connection, which is opened on first use. Not thread-safe."""
 
     def __init__(
         self, settings: BrokerSettings, timeout: float = TIMEOUT, *, mandatory: bool = True
     ) -> None:
-        """Prepare; nothing is opened before something is published.
+        """Prepare; the connection is opened by the first message.
 
         Args:
             settings: where the broker is.
-            timeout: seconds to connect, and for the broker to confirm what is under way.
-            mandatory: whether a message that no queue is bound for is a failure. Events that are
-                for whoever wants to know, which may be nobody, are dropped then.
+            timeout: seconds to connect, and to wait for the confirms of the messages sent.
+            mandatory: whether a message that no queue receives is a failure. Otherwise it is
+                dropped: nobody has subscribed to it.
         """
         self._settings = settings
         self._timeout = timeout
         self._mandatory = mandatory
         self._link: Link | None = None
 
-    def publish(self, messages: Iterable[Outbound]) -> None:
-        """Publish messages in order and return when the broker has confirmed each.
+    def publish(self, messages: Iterable[OutboundMessage]) -> None:
+        """Publish messages in order, and return when the broker has confirmed each.
 
         Raises:
-            BrokerUnavailableError: no connection, or a message was refused or not routed; it is
-                named, and those around it may be published.
+            BrokerUnavailableError: the broker is unreachable, or a message was refused or not
+                routed. The text names that message; others may have been published.
         """
         if outgoing := list(messages):
-            self._reliably(outgoing)
+            self._publish(outgoing)
 
     def close(self) -> None:
         """Close the connection, if there is one, dead or alive."""
@@ -79,35 +61,35 @@ class Publisher:
         if link is not None:
             link.close()
 
-    def _reliably(self, outgoing: list[Outbound]) -> None:
-        """Deliver messages; on a connection that turns out dead a second time, on a new one."""
+    def _publish(self, outgoing: list[OutboundMessage]) -> None:
+        """Publish messages; if the connection turns out to be dead, again on a new one."""
         from scheduler.messaging import link  # noqa: PLC0415 - pika: 100 ms that only this needs
 
         try:
             try:
-                self._deliver(outgoing)
-            except link.LOST:
+                self._publish_windows(outgoing)
+            except link.LOST_ERRORS:
                 self.close()
-                self._deliver(outgoing)
+                self._publish_windows(outgoing)
         except BrokerUnavailableError:
             self.close()
             raise
-        except (*link.FAILURES, credentials.CredentialsUnavailableError) as error:
+        except (*link.CONNECTION_ERRORS, credentials.CredentialsUnavailableError) as error:
             self.close()
-            cause = link.innermost(error)
+            cause = link.root_cause(error)
             text = f"could not publish {outgoing[0]}: {type(cause).__name__} {cause}"
             raise BrokerUnavailableError(text) from error
 
-    def _deliver(self, outgoing: list[Outbound]) -> None:
-        """Publish messages window by window, and drop from the list what was confirmed.
+    def _publish_windows(self, outgoing: list[OutboundMessage]) -> None:
+        """Publish messages window by window, and remove from the list what is confirmed.
 
-        What follows an unconfirmed message stays in the list, confirmed or not: published again,
-        the last of all copies are in the order of the first.
+        Messages after an unconfirmed one stay in the list even if they are confirmed. They are
+        published again, so that the last copies of all messages are in the original order.
         """
         while outgoing:
             link = self._link or self._connect()
             try:
-                link.publish(outgoing[:WINDOW], mandatory=self._mandatory)
+                link.publish(outgoing[:MAX_UNCONFIRMED], mandatory=self._mandatory)
             finally:
                 del outgoing[: link.confirmed_in_order]
 
@@ -120,14 +102,15 @@ class Publisher:
 
 
 def parameters(settings: BrokerSettings, timeout: float = TIMEOUT) -> Any:  # noqa: ANN401 - pika's type, imported lazily
-    """Return pika's connection parameters; amqps verifies the certificate and the host name.
+    """Return pika's connection parameters; amqps verifies certificate and host name.
 
     Args:
         settings: where the broker is.
-        timeout: seconds to connect, and to wait for a broker that blocks publishers.
+        timeout: seconds to connect, and to wait while the broker blocks publishers.
 
     Raises:
-        ValueError: the URL cannot be read. The message leaves it out, since it may hold a password.
+        ValueError: the URL is malformed. The text omits it, because it may hold a password.
+        CredentialsUnavailableError: the secret with the account cannot be read.
     """
     from pika import URLParameters  # noqa: PLC0415 - likewise
 
@@ -136,7 +119,7 @@ def parameters(settings: BrokerSettings, timeout: float = TIMEOUT) -> Any:  # no
         url = _with_account(url, credentials.from_secret(settings.broker_secret_arn))
     try:
         connection = URLParameters(url)
-    except ValueError:  # its text would be the beginning of a password with a slash in it
+    except ValueError:  # its text may be the start of a password with a slash in it
         raise ValueError(
             "BROKER_URL must look like amqps://user:password@host:port/vhost, percent-encoded"
         ) from None

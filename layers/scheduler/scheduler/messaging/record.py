@@ -1,7 +1,7 @@
-"""Records of an Amazon MQ event, decoded by hand.
+"""Decodes the records of an Amazon MQ event.
 
-Shape: https://docs.aws.amazon.com/lambda/latest/dg/with-mq.html. Powertools' RabbitMQEvent
-raises on absent properties and does not decode headers, hence this module.
+For their shape see https://docs.aws.amazon.com/lambda/latest/dg/with-mq.html. Powertools'
+RabbitMQEvent raises on absent properties and does not decode headers.
 """
 
 from __future__ import annotations
@@ -25,29 +25,30 @@ _TEXTS: Final = {
     "type": "type",
     "appId": "app_id",
 }
-# Left out on purpose: expiration (a dead letter must not expire), userId (the broker refuses any
-# but the publisher's own), clusterId and deliveryMode (set by whoever publishes).
+# Not kept: expiration (a dead letter must not expire), userId (the broker accepts only that of the
+# publishing connection), clusterId and deliveryMode (set when publishing).
 
 _FIRST_AMQP_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-# CC and BCC would make the broker route every hop to those queues as well.
+# With CC or BCC, the broker would also route each retry and dead letter to those queues.
 _BROKER_HEADERS: Final = frozenset({"x-delivery-count", "x-death", "x-acquired-count", "CC", "BCC"})
-# Only the connection that asked may publish with it; the broker refuses it from anybody else.
+# The broker accepts it only from the connection that consumes the replies.
 _DIRECT_REPLY: Final = "amq.rabbitmq.reply-to"
 _BROKER_HEADER_PREFIXES: Final = ("x-first-death-", "x-last-death-")
 
 
 class Undecodable(NamedTuple):
-    """A record that is no message at all; ``message`` carries what can be kept of it."""
+    """A malformed record; ``message`` carries what could be read of it."""
 
     message: Message
     reason: str
 
 
 def decode(event: object) -> Iterator[tuple[str, list[Message | Undecodable]]]:
-    """Yield each queue of an aws:rmq event with its messages, in order; of a shard, its event's.
+    """Yield each queue of an aws:rmq event with its messages, in order.
 
-    Never raises: what is not a message comes out as `Undecodable`.
+    A shard is yielded under the name of its event's first queue. Never raises: malformed records
+    become `Undecodable`.
     """
     queues = event.get("rmqMessagesByQueue") if isinstance(event, Mapping) else None
     if not isinstance(queues, Mapping):
@@ -55,16 +56,16 @@ def decode(event: object) -> Iterator[tuple[str, list[Message | Undecodable]]]:
     for name, records in queues.items():
         queue, shard = event_queue(amqp.encodable(str(name)).partition("::")[0])
         listed = records if isinstance(records, Sequence) else []
-        yield queue, [_message(queue, shard, record) for record in listed]
+        yield queue, [_decode_record(queue, shard, record) for record in listed]
 
 
-def _message(queue: str, shard: int, record: object) -> Message | Undecodable:
+def _decode_record(queue: str, shard: int, record: object) -> Message | Undecodable:
     if not isinstance(record, Mapping):
-        kept = Message(queue, _written(record), {}, shard=shard)
+        kept = Message(queue, _representation(record), {}, shard=shard)
         return Undecodable(kept, "the record is not an object")
     properties = record.get("basicProperties")
     properties = properties if isinstance(properties, Mapping) else {}
-    body, reason = _body(record.get("data"))
+    body, reason = _decode_body(record.get("data"))
     message = Message(
         queue,
         body,
@@ -76,16 +77,16 @@ def _message(queue: str, shard: int, record: object) -> Message | Undecodable:
     return Undecodable(message, reason) if reason else message
 
 
-def _body(data: object) -> tuple[bytes, str]:
+def _decode_body(data: object) -> tuple[bytes, str]:
     if not isinstance(data, str):
-        return _written(data), "the record carries no data"
+        return _representation(data), "the record has no data"
     try:
         return base64.b64decode(data, validate=True), ""
     except (binascii.Error, ValueError):
         return data.encode("utf-8", "backslashreplace"), "the record's data is not base64"
 
 
-def _written(value: object) -> bytes:
+def _representation(value: object) -> bytes:
     try:
         return repr(value).encode()
     except RecursionError:
@@ -101,19 +102,19 @@ def _decode_properties(raw: Mapping[str, Any]) -> dict[str, Any]:
         del decoded["reply_to"]
     headers = raw.get("headers")
     if isinstance(headers, Mapping):
-        kept = {key: value for key, value in headers.items() if not is_the_brokers(key)}
+        kept = {key: value for key, value in headers.items() if not is_set_by_broker(key)}
         decoded["headers"] = amqp.headers(kept)
     return decoded
 
 
-def is_the_brokers(header: object) -> bool:
-    """Return whether a header is written by the broker, and so must not be published again."""
+def is_set_by_broker(header: object) -> bool:
+    """Tell whether the broker sets a header, so that it must not be published again."""
     name = str(header)
     return name in _BROKER_HEADERS or name.startswith(_BROKER_HEADER_PREFIXES)
 
 
 def _java_date(text: object) -> datetime | None:
-    """Read ``Jan 1, 1970, 12:33:41 AM``; newer JDKs put a narrow no-break space before AM."""
+    """Parse ``Jan 1, 1970, 12:33:41 AM``; newer JDKs write a narrow no-break space before AM."""
     if not isinstance(text, str):
         return None
     try:

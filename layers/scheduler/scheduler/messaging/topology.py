@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from scheduler.settings import MAX_SHARDS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -27,8 +29,6 @@ RabbitMQ 4 takes 20 when the argument is absent. Its -1 for "unlimited" would be
 it drops a message at its first return (tried on 3.10.8; rabbitmq-server#12250).
 """
 
-MAX_SHARDS: Final = 4
-"""As many queues of an event as template.yaml can map."""
 SHARD_KEY_HEADER: Final = "x-shard-key"
 """Header with the id of the user or device; all that lack it share one shard."""
 UNSHARDED_EXCHANGE: Final = "scheduler.unsharded"

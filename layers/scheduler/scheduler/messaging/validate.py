@@ -1,4 +1,4 @@
-"""From the bytes of a message to a typed event, or to a reason why not."""
+"""Parses the body of a message into the event that its contract defines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from scheduler.messaging.contract import Event, with_default_time
-from scheduler.messaging.message import Identity, Message, identify
+from scheduler.messaging.message import Message, MessageIdentity, identify
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,24 +18,24 @@ class Parsed(NamedTuple):
     """A message with its identity and its event."""
 
     message: Message
-    identity: Identity
+    identity: MessageIdentity
     event: Event
 
     @property
     def key(self) -> str:
-        """Return what names the message over all queues."""
+        """Return an id that is unique over all queues."""
         return f"{self.message.queue}:{self.identity.id}"
 
 
 class InvalidBodyError(Exception):
-    """A body that the contract does not accept; the text tells a person why."""
+    """The body violates the contract; the text says how."""
 
 
 def parse(message: Message, contract: type[Event], now: datetime) -> Parsed:
-    """Return the event in a message.
+    """Return a message with its event and its identity.
 
     Raises:
-        InvalidBodyError: not UTF-8, not JSON, not an object, or a field breaks the contract.
+        InvalidBodyError: the body is not UTF-8, not JSON, not an object, or violates the contract.
     """
     body = _json_object(message.body)
     identity = identify(message, body)

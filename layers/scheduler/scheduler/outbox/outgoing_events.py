@@ -11,7 +11,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from scheduler.messaging.publisher import Outbound
+from scheduler.messaging.outbound import OutboundMessage
 from scheduler.messaging.topology import EVENTS_EXCHANGE
 
 if TYPE_CHECKING:
@@ -87,11 +87,11 @@ class OutgoingEvents:
             return cursor.fetchall()
 
 
-def _outbound(id_: int, routing_key: str, body: str, created_at: datetime) -> Outbound:
+def _outbound(id_: int, routing_key: str, body: str, created_at: datetime) -> OutboundMessage:
     properties = {
         "message_id": str(id_),
         "content_type": "application/json",
         "type": routing_key,
         "timestamp": int(created_at.timestamp()),
     }
-    return Outbound(EVENTS_EXCHANGE, routing_key, body.encode(), properties)
+    return OutboundMessage(EVENTS_EXCHANGE, routing_key, body.encode(), properties)

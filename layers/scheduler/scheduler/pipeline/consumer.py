@@ -8,18 +8,20 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from scheduler.database.connection import Database
+from scheduler.deadline import Deadline
 from scheduler.domain.model import Quota
 from scheduler.ids import NewId, uuid7
 from scheduler.messaging.nudge import Nudge
-from scheduler.messaging.publisher import BrokerUnavailableError, Publisher
+from scheduler.messaging.outbound import BrokerUnavailableError
+from scheduler.messaging.publisher import Publisher
 from scheduler.messaging.record import Undecodable, decode
 from scheduler.messaging.validate import InvalidBodyError, Parsed, parse
-from scheduler.observability.report import report
-from scheduler.pipeline.deadline import Deadline
+from scheduler.pipeline.envelope import outbound_message
 from scheduler.pipeline.isolation import Isolation
 from scheduler.pipeline.outcome import Outcome, Verdict
 from scheduler.pipeline.redelivery import KILLED, Redeliveries, redelivered
-from scheduler.pipeline.settle import outbound, settle
+from scheduler.pipeline.report import report
+from scheduler.pipeline.settle import settle
 from scheduler.pipeline.transaction import BatchTransaction
 from scheduler.unit_of_work import UnitsOfWork
 
@@ -110,7 +112,8 @@ class Consumer:
         batch = [settle(outcome, self._max_retries) for outcome in outcomes]
         now = self._clock()
         try:
-            self._publisher.publish(filter(None, (outbound(settled, now) for settled in batch)))
+            messages = (outbound_message(settled, now) for settled in batch)
+            self._publisher.publish(filter(None, messages))
         except BrokerUnavailableError:
             # They come again for want of a broker, which must not make them look like killers.
             self._redeliveries.forget(queue, _still_noted(outcomes, _SURVIVED))

@@ -13,8 +13,8 @@ from scheduler.pipeline.outcome import Outcome, Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from scheduler.deadline import Deadline
     from scheduler.messaging.validate import Parsed
-    from scheduler.pipeline.deadline import Deadline
     from scheduler.pipeline.rules import Handling
     from scheduler.pipeline.transaction import BatchTransaction
 

@@ -1,9 +1,9 @@
-"""What became of each message of a batch."""
+"""The outcome of each message of a batch."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from scheduler.messaging.message import Message
@@ -11,28 +11,33 @@ if TYPE_CHECKING:
 
 
 class Verdict(StrEnum):
-    """What the pipeline found; how it is settled follows from it (`scheduler.pipeline.settle`)."""
+    """What the pipeline found; it determines the settlement (`scheduler.pipeline.settle`)."""
 
     DONE = "done"
     DUPLICATE = "duplicate"
     OUTDATED = "outdated"
     INVALID = "invalid"
+    """The body breaks its contract, or the queue has no rule."""
     CONFLICT = "conflict"
+    """Another body was processed under the same id."""
     FAILED = "failed"
     PARKED = "parked"
+    """Not applied for lack of a database, DynamoDB, free rows or time."""
     HELD = "held"
+    """Held by the mass-failure brake."""
     KILLER = "killer"
+    """Killed its consumer (`scheduler.pipeline.redelivery`)."""
 
 
-EFFECTIVE = frozenset({Verdict.DONE, Verdict.OUTDATED})
-"""Verdicts that are remembered, so that the message is never looked at again."""
+EFFECTIVE: Final = frozenset({Verdict.DONE, Verdict.OUTDATED})
+"""Verdicts whose message is recorded as processed, so that a copy of it is a duplicate."""
 
 
 class Outcome(NamedTuple):
-    """A message, the verdict on it and what to tell operators.
+    """A message, the verdict on it, and what to report to operators.
 
-    ``parsed`` is absent where the body is invalid. ``released`` and ``notified`` count what the
-    message caused.
+    ``parsed`` is None where the body is invalid or was not parsed. ``released`` holds the reason
+    codes of the releases that the message caused, ``notified`` the number of its notifications.
     """
 
     message: Message

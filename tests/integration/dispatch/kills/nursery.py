@@ -15,7 +15,7 @@ from contextlib import suppress
 import boto3
 
 from notification_dispatch.app import make_dispatcher
-from scheduler.pipeline.deadline import Deadline
+from scheduler.deadline import Deadline
 from scheduler.settings import DispatchSettings
 
 SHIFT = 1.0

@@ -1,26 +1,25 @@
-"""What is confirmed, whatever the broker confirms in whatever order."""
+"""`ConfirmWindow`, for confirms in any order."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.messaging.confirms import Window
-from scheduler.messaging.publisher import Outbound
+from scheduler.messaging.outbound import ConfirmWindow, OutboundMessage
 
 _CONFIRMS = st.lists(st.tuples(st.integers(0, 30), st.booleans()))
 
 
-def messages(count: int) -> list[Outbound]:
-    return [Outbound("", "q", b"", {"message_id": f"m-{n}"}) for n in range(count)]
+def messages(count: int) -> list[OutboundMessage]:
+    return [OutboundMessage("", "q", b"", {"message_id": f"m-{n}"}) for n in range(count)]
 
 
 @given(count=st.integers(0, 20), before=st.integers(0, 10), confirms=_CONFIRMS)
-def test_a_window_knows_what_is_confirmed(
+def test_window_tells_what_is_confirmed(
     count: int, before: int, confirms: list[tuple[int, bool]]
 ) -> None:
     sent = messages(count)
-    window = Window(sent, before)
+    window = ConfirmWindow(sent, before)
     confirmed: set[int] = set()
     for number, multiple in confirms:
         window.confirm(number, multiple=multiple)
@@ -32,9 +31,9 @@ def test_a_window_knows_what_is_confirmed(
     assert window.confirmed_in_order == (sent.index(left[0]) if left else count)
 
 
-def test_a_refusal_means_one_message_or_all_up_to_it() -> None:
+def test_refusal_refers_to_one_message_or_to_all_up_to_it() -> None:
     sent = messages(4)
-    window = Window(sent, 10)
+    window = ConfirmWindow(sent, 10)
     window.confirm(12, multiple=False)
 
     assert window.unconfirmed(13, multiple=False) == [sent[2]]

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from scheduler.observability.lines import Lines
-from scheduler.observability.report import logger
+from scheduler.observability.log_lines import LogLines
+from scheduler.pipeline.report import logger
 
 DETAILS = {
     "event_type": "device.failed",
@@ -40,7 +40,7 @@ def by_powertools(level: int, *batch: Mapping[str, object]) -> list[dict[str, An
 def by_us(level: int, *batch: Mapping[str, object]) -> list[dict[str, Any]]:
     raw = io.BytesIO()
     with logging_to(raw) as powertools:
-        lines = Lines(powertools)
+        lines = LogLines(powertools)
         for details in batch:
             lines.add(level, "Received", details)
         lines.flush()

@@ -4,7 +4,7 @@ import time
 from types import SimpleNamespace
 
 from local.template import deployed_function
-from scheduler.pipeline.deadline import Deadline
+from scheduler.deadline import Deadline
 
 LONGEST_TRANSACTION = 3 * (3 + 3)
 """Seconds: three tries, each waiting for users and then for devices that somebody holds."""

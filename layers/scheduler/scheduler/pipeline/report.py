@@ -1,4 +1,4 @@
-"""Tells operators what became of a batch: one log line per message, one set of metrics."""
+"""Reports a batch to operators: one log line per message, and the metrics of the batch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger
 
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME, WorkQueue
 from scheduler.observability.emf import Metrics, Unit
-from scheduler.observability.lines import Lines
+from scheduler.observability.log_lines import LogLines
 from scheduler.pipeline.outcome import Verdict
 from scheduler.pipeline.settle import Settled, Settlement
 
@@ -34,14 +34,14 @@ def report(batch: Sequence[Settled], seconds: float, now: datetime) -> None:
     """Log every message and write the metrics of a batch of one queue.
 
     Args:
-        batch: what became of each message.
-        seconds: how long the whole batch took.
+        batch: every message with its outcome and settlement.
+        seconds: the duration of the whole batch.
         now: the time of the metrics.
     """
     if not batch:
         return
     event_type = _event_type(batch[0].outcome.message.queue)
-    lines = Lines(logger)
+    lines = LogLines(logger)
     for settled in batch:
         _log(settled, event_type, lines)
     lines.flush()
@@ -58,7 +58,7 @@ def _measure(batch: Sequence[Settled], event_type: str, seconds: float) -> Metri
     for reason, count in reasons.items():
         metrics.add("scheduler_auto_release_total", count, reason=reason)
     metrics.add("scheduler_batch_size", len(batch))
-    metrics.add("scheduler_batches_total", 1, queue=_queue(batch[0].outcome.message))
+    metrics.add("scheduler_batches_total", 1, queue=_queue_label(batch[0].outcome.message))
     metrics.add(
         "scheduler_event_processing_duration_seconds",
         seconds,
@@ -68,7 +68,7 @@ def _measure(batch: Sequence[Settled], event_type: str, seconds: float) -> Metri
     return metrics
 
 
-def _log(settled: Settled, event_type: str, lines: Lines) -> None:
+def _log(settled: Settled, event_type: str, lines: LogLines) -> None:
     outcome = settled.outcome
     message, parsed = outcome.message, outcome.parsed
     details: dict[str, Any] = {
@@ -83,16 +83,16 @@ def _log(settled: Settled, event_type: str, lines: Lines) -> None:
     if parsed:
         details[f"{parsed.event.aggregate}_id"] = parsed.event.subject_id
     if settled.settlement is Settlement.ERROR:
-        # The message is acknowledged: this line is all that remains of it.
+        # The message is acknowledged, so its body is kept only here.
         details["payload"] = message.body.decode("utf-8", "replace")
     text = "; ".join(filter(None, (f"Received {event_type}", *outcome.remarks, outcome.error)))
     lines.add(_LEVELS.get(settled.settlement, logging.INFO), text, details)
 
 
-def _queue(message: Message) -> str:
-    event_type = _event_type(message.queue)
-    known = message.queue in WORK_QUEUE_BY_NAME
-    return WorkQueue(event_type, message.shard).name if known else event_type
+def _queue_label(message: Message) -> str:
+    """Return the queue's name with its shard; names of other services' queues could be anything."""
+    work_queue = WORK_QUEUE_BY_NAME.get(message.queue)
+    return WorkQueue(work_queue.event_type, message.shard).name if work_queue else "unknown"
 
 
 def _event_type(queue: str) -> str:

@@ -1,0 +1,52 @@
+"""Writes many log lines as Powertools' Logger would, in a fraction of its time."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aws_lambda_powertools import Logger
+
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
+
+
+class LogLines:
+    """The log lines of a batch, written together by `flush`.
+
+    Powertools formats one record per level. Its fields, such as time, service and trace id, are
+    copied to every line of that level.
+    """
+
+    def __init__(self, logger: Logger) -> None:
+        self._logger = logger
+        self._common: dict[int, dict[str, Any]] = {}
+        self._lines: list[str] = []
+
+    def add(self, level: int, message: str, details: Mapping[str, object]) -> None:
+        """Add a line if the logger logs its level; details that are None are left out."""
+        if level < self._logger.log_level:
+            return
+        if level not in self._common:
+            self._common[level] = self._format(level)
+        line = {**self._common[level], **details, "message": message}
+        self._lines.append(_encode({k: v for k, v in line.items() if v is not None}))
+
+    def flush(self) -> None:
+        """Write the lines."""
+        if self._lines:
+            handler = self._logger.registered_handler
+            text = "\n".join([*self._lines, ""])
+            # As with logging, a lone surrogate must not fail the batch.
+            text = text.encode("utf-8", "replace").decode()
+            handler.stream.write(text)  # type: ignore[attr-defined]
+            handler.flush()
+            self._lines.clear()
+
+    def _format(self, level: int) -> dict[str, Any]:
+        record = logging.LogRecord("", level, __file__, 0, "", None, None, "report")
+        fields: dict[str, Any] = json.loads(self._logger.registered_formatter.format(record))
+        return fields
