@@ -1,1 +1,1 @@
-"""The WebSocket API: lets users in by ticket, and brings them what they missed."""
+"""The WebSocket API: connects users by ticket and replays the notifications they missed."""

@@ -8,44 +8,55 @@ from typing import Any, Final
 
 import boto3
 from botocore.config import Config
+from pydantic import Field
 
-from realtime.catch_up import CatchUp
-from realtime.channel import Channel
-from realtime.gate import Gate
-from realtime.opening import Later, Opening
-from realtime.settings import RealtimeSettings
+from realtime.connection_client import ConnectionClient
+from realtime.handshake import AsyncInvoker, PendingConnection
+from realtime.replay import Replay
+from realtime.websocket_routes import WebSocketRoutes
 from scheduler.database.connection import Database
 from scheduler.realtime.connections import Connections
 from scheduler.realtime.tickets import Tickets
+from scheduler.settings import DatabaseSettings, TicketSettings
 
-# A client waits for its handshake meanwhile.
-_PATIENCE: Final = Config(
+# Short timeouts: the client waits for its handshake.
+_AWS_CONFIG: Final = Config(
     connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 3}
 )
 
+
+class RealtimeSettings(DatabaseSettings, TicketSettings):
+    """The database, the tables of tickets and connections, and API Gateway's management API."""
+
+    realtime_connections_table: str
+    websocket_endpoint: str = Field(pattern=r"^https?://")
+
+
 _settings = RealtimeSettings.from_environment()
-_dynamodb = boto3.client("dynamodb", config=_PATIENCE)
+_dynamodb = boto3.client("dynamodb", config=_AWS_CONFIG)
 _connections = Connections(_dynamodb, _settings.realtime_connections_table)
-_channel = Channel(
+_client = ConnectionClient(
     boto3.client(
-        "apigatewaymanagementapi", config=_PATIENCE, endpoint_url=_settings.websocket_endpoint
+        "apigatewaymanagementapi", config=_AWS_CONFIG, endpoint_url=_settings.websocket_endpoint
     )
 )
-_catch_up = CatchUp(Database(_settings), _connections, _channel)
-_gate = Gate(
+_replay = Replay(Database(_settings), _connections, _client)
+_routes = WebSocketRoutes(
     Tickets(_dynamodb, _settings.realtime_tickets_table),
     _connections,
-    _catch_up,
-    _channel,
-    Later(boto3.client("lambda", config=_PATIENCE), os.environ["AWS_LAMBDA_FUNCTION_NAME"]),
+    _replay,
+    _client,
+    AsyncInvoker(
+        boto3.client("lambda", config=_AWS_CONFIG), os.environ["AWS_LAMBDA_FUNCTION_NAME"]
+    ),
     lambda: datetime.now(UTC),
 )
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, int] | None:
-    """Answer an event of the WebSocket API, or see to a connection that opens."""
+    """Handle an event of the WebSocket API, or this function's own event after ``$connect``."""
     if "requestContext" in event:
-        return _gate.handle(event)
-    opening = Opening.model_validate(event)
-    _catch_up.opening(opening.connection_id, opening.since)
+        return _routes.handle(event)
+    pending = PendingConnection.model_validate(event)
+    _replay.after_handshake(pending.connection_id, pending.since)
     return None

@@ -1,4 +1,4 @@
-"""Fixtures: the deployed handler behind the local gateway, on real servers, and who talks to it."""
+"""Fixtures: the deployed handler behind the local gateway, on real servers, and its clients."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from scheduler.database.connection import connect
 from scheduler.realtime.connections import Connections
 from scheduler.realtime.tickets import Tickets
 from scheduler.settings import DatabaseSettings
-from tests.integration.realtime.notices import Notices
-from tests.integration.realtime.platform import Platform
+from tests.integration.realtime.clients import Clients
+from tests.integration.realtime.stored_notifications import StoredNotifications
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,16 +67,16 @@ def connections(aws_url: str) -> Connections:
 
 
 @pytest.fixture
-def notices(database_url: str) -> Iterator[Notices]:
+def notifications(database_url: str) -> Iterator[StoredNotifications]:
     settings = DatabaseSettings.model_validate({"DATABASE_URL": database_url})
     with closing(connect(settings)) as connection, connection.cursor() as cursor:
         cursor.execute("SET autocommit = 1")
-        yield Notices(cursor)
+        yield StoredNotifications(cursor)
 
 
 @pytest.fixture(scope="module")
 def environment(mariadb: MariaDB, rabbitmq: RabbitMQ, moto: Moto) -> dict[str, str]:
-    """The environment of the functions; the servers keep their addresses when they are emptied."""
+    """The functions' environment. It stays valid when the servers are emptied between tests."""
     port = free_port()
     return function_environment(mariadb.url, rabbitmq.url, moto.url) | websocket_environment(port)
 
@@ -91,16 +91,16 @@ def port(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture
-def realtime(port: int, database_url: str, tickets: Tickets, connections: Connections) -> Platform:
-    del database_url  # the function has its address; asked for, so that it is empty
-    return Platform(port, tickets, connections)
+def clients(port: int, database_url: str, tickets: Tickets, connections: Connections) -> Clients:
+    del database_url  # requested to empty the database; the function has its URL
+    return Clients(port, tickets, connections)
 
 
 @pytest.fixture(scope="module")
 def dispatcher(
     environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LambdaEnvironment]:
-    """The real dispatcher, which a test invokes as nudges do."""
+    """The real dispatcher, for tests to invoke."""
     function = Function(
         "notification-dispatch",
         "notification_dispatch.app.handler",

@@ -1,4 +1,4 @@
-"""Nothing is lost between what is repeated and what comes live, wherever a commit falls."""
+"""No notification is lost between replay and live frames, whenever it is committed."""
 
 from __future__ import annotations
 
@@ -6,45 +6,77 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from realtime.catch_up import CatchUp
-from realtime.channel import GoneError
-from realtime.inbox import NEWEST
+from realtime.connection_client import GoneError
+from realtime.replay import MAX_REPLAYED, Replay
 from scheduler.database.connection import Database
 from scheduler.realtime.protocol import Since
 from scheduler.settings import DatabaseSettings
-from tests.integration.realtime.interrupted import Interruption
-from tests.integration.realtime.platform import receive
+from tests.integration.realtime.clients import receive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from local.lambda_runtime.environment import LambdaEnvironment
+    from realtime.connection_client import ConnectionClient
     from scheduler.realtime.connections import Connections
-    from tests.integration.realtime.notices import Notices
-    from tests.integration.realtime.platform import Platform
+    from tests.integration.realtime.clients import Clients
+    from tests.integration.realtime.stored_notifications import StoredNotifications
 
 STEPS = 8
-"""Of a connection that has missed two notifications: calls of database, table and channel."""
+"""Calls of database, table and client for a connection that has missed two notifications."""
 
 
-class Received:
-    """The channel of a client that keeps what it receives, until it goes away."""
+class FakeClient:
+    """Stands in for `ConnectionClient`; the connection is gone after so many frames."""
 
-    def __init__(self, stays_for: int = 1000) -> None:
+    def __init__(self, gone_after: int = 1000) -> None:
         self.messages: list[str] = []
-        self._stays_for = stays_for
+        self._gone_after = gone_after
 
     def is_open(self, _connection_id: str) -> bool:
         return True
 
     def post(self, _connection_id: str, frame: bytes) -> None:
-        if len(self.messages) == self._stays_for:
+        if len(self.messages) == self._gone_after:
             raise GoneError
         self.messages.append(json.loads(frame)["message"])
+
+
+class Interruption:
+    """Counts the method calls of several objects and calls ``act`` before one of them."""
+
+    def __init__(self, before: int, act: Callable[[], None]) -> None:
+        self.calls = 0
+        self._before = before
+        self._act = act
+
+    def of(self, target: object) -> Any:  # noqa: ANN401 - stands in for the object
+        """Return a stand-in for an object whose method calls are counted."""
+        return _Counted(target, self._count)
+
+    def _count(self) -> None:
+        if self.calls == self._before:
+            self._act()
+        self.calls += 1
+
+
+class _Counted:
+    def __init__(self, target: object, count: Callable[[], None]) -> None:
+        self._target = target
+        self._count = count
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any method
+        method = getattr(self._target, name)
+
+        def call(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - of any method
+            self._count()
+            return method(*arguments, **named)
+
+        return call
 
 
 @contextmanager
@@ -54,24 +86,24 @@ def database(url: str) -> Iterator[Database]:
 
 
 @pytest.mark.parametrize("step", range(STEPS))
-def test_a_notification_committed_at_any_step_of_connecting_arrives(
-    database_url: str, connections: Connections, notices: Notices, step: int
+def test_notification_committed_at_any_step_of_connecting_is_received(
+    database_url: str, connections: Connections, notifications: StoredNotifications, step: int
 ) -> None:
-    client, before = Received(), datetime.now(UTC)
+    client, before = FakeClient(), datetime.now(UTC)
     connections.add("c1", "u1", before)
-    notices.add("u1", "missed 1")
-    notices.add("u1", "missed 2")
+    notifications.add("u1", "missed 1")
+    notifications.add("u1", "missed 2")
 
     def commit() -> None:
-        notices.add("u1", "meanwhile", status="pending")
-        if connections.is_active("c1", "u1"):  # then the dispatcher, nudged after the commit, sends
+        notifications.add("u1", "meanwhile", status="pending")
+        if connections.is_active("c1", "u1"):  # the dispatcher, nudged after the commit, would send
             client.messages.append("meanwhile")
 
     interruption = Interruption(step, commit)
     with database(database_url) as opened:
-        CatchUp(
+        Replay(
             interruption.of(opened), interruption.of(connections), interruption.of(client)
-        ).opening("c1", Since.exactly(before))
+        ).after_handshake("c1", Since.exactly(before))
 
     assert interruption.calls >= STEPS
     assert "meanwhile" in client.messages
@@ -79,30 +111,31 @@ def test_a_notification_committed_at_any_step_of_connecting_arrives(
     assert client.messages.index("missed 2") < client.messages.index("meanwhile")
 
 
-def test_a_client_that_leaves_meanwhile_is_not_shown_again(
-    database_url: str, connections: Connections, notices: Notices
+def test_connection_that_is_gone_during_the_replay_is_removed(
+    database_url: str, connections: Connections, notifications: StoredNotifications
 ) -> None:
     before = datetime.now(UTC)
     connections.add("c1", "u1", before)
-    notices.add("u1", "missed 1")
-    notices.add("u1", "missed 2")
+    notifications.add("u1", "missed 1")
+    notifications.add("u1", "missed 2")
 
     with database(database_url) as opened:
-        CatchUp(opened, connections, Received(stays_for=1)).opening("c1", Since.exactly(before))  # type: ignore[arg-type]
+        client = cast("ConnectionClient", FakeClient(gone_after=1))
+        Replay(opened, connections, client).after_handshake("c1", Since.exactly(before))
 
     assert connections.owner("c1") is None
     assert not connections.is_active("c1", "u1")
 
 
 @pytest.mark.parametrize("step", range(3))
-def test_a_connection_that_ends_at_any_step_stays_away(
+def test_connection_that_ends_at_any_step_does_not_become_active(
     database_url: str, connections: Connections, step: int
 ) -> None:
     connections.add("c1", "u1", datetime.now(UTC))
     interruption = Interruption(step, lambda: connections.remove("c1"))
 
     with database(database_url) as opened:
-        CatchUp(opened, interruption.of(connections), interruption.of(Received())).opening(
+        Replay(opened, interruption.of(connections), interruption.of(FakeClient())).after_handshake(
             "c1", Since.exactly(datetime.now(UTC))
         )
 
@@ -110,29 +143,29 @@ def test_a_connection_that_ends_at_any_step_stays_away(
 
 
 @pytest.mark.usefixtures("broker_url")
-def test_a_client_that_keeps_reconnecting_misses_nothing(
-    realtime: Platform, notices: Notices, dispatcher: LambdaEnvironment
+def test_client_that_keeps_reconnecting_misses_no_notification(
+    clients: Clients, notifications: StoredNotifications, dispatcher: LambdaEnvironment
 ) -> None:
-    """Real sockets, handler and dispatcher: notifications are committed while it comes and goes."""
-    wanted = [f"{number}" for number in range(NEWEST)]
+    """With real sockets, handler and dispatcher, while notifications are committed."""
+    wanted = [f"{number}" for number in range(MAX_REPLAYED)]
 
     def write() -> None:
         for message in wanted:
-            notices.add("u1", message, status="pending")
+            notifications.add("u1", message, status="pending")
             dispatcher.invoke(b"{}")
 
     got: dict[str, str] = {}
-    since, visits = "2025-01-01T00:00:00Z", 0
+    since, connects = "2025-01-01T00:00:00Z", 0
     with ThreadPoolExecutor(1) as writer:
         writing = writer.submit(write)
         while len(got) < len(wanted):
-            enough = min(len(got) + NEWEST // 10, len(wanted))
-            with realtime.connect("u1", since=since) as socket:
+            enough = min(len(got) + MAX_REPLAYED // 10, len(wanted))
+            with clients.connect("u1", since=since) as socket:
                 while len(got) < enough:
                     frame = receive(socket)
                     got[frame["id"]] = frame["message"]
-            since, visits = max(got), visits + 1
+            since, connects = max(got), connects + 1
         writing.result()
 
     assert sorted(got.values(), key=int) == wanted
-    assert visits >= 10
+    assert connects >= 10

@@ -1,4 +1,4 @@
-"""A running WebSocket API and clients for it."""
+"""Clients of a running WebSocket API."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from scheduler.realtime.connections import Connections
     from scheduler.realtime.tickets import Tickets
 
-PATIENCE: Final = 30
-"""Seconds until a frame must be there."""
+RECEIVE_TIMEOUT: Final = 30
+"""Seconds."""
 
 
-class Platform:
-    """Connects users."""
+class Clients:
+    """Connects users to the API on a port."""
 
     def __init__(self, port: int, tickets: Tickets, connections: Connections) -> None:
         self.port = port
@@ -25,7 +25,7 @@ class Platform:
         self.connections = connections
 
     def ticket(self, user_id: str, now: datetime | None = None) -> str:
-        """Return a ticket that was issued now or at another time."""
+        """Return a ticket issued now or at the given time."""
         return self.tickets.issue(user_id, now or datetime.now(UTC)).secret
 
     def open(self, ticket: str, **query: str) -> ClientConnection:
@@ -42,5 +42,5 @@ class Platform:
 
 def receive(socket: ClientConnection) -> dict[str, Any]:
     """Return the next frame."""
-    frame: dict[str, Any] = json.loads(socket.recv(timeout=PATIENCE))
+    frame: dict[str, Any] = json.loads(socket.recv(timeout=RECEIVE_TIMEOUT))
     return frame

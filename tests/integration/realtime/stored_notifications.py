@@ -1,4 +1,4 @@
-"""Notifications in the database, as a commit leaves them."""
+"""Inserts notifications as commits do."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ DELIVERY = """
 """
 
 
-class Notices:
-    """Writes notifications through a cursor."""
+class StoredNotifications:
+    """The tables of notifications and deliveries, with automatic commits."""
 
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
@@ -41,15 +41,15 @@ class Notices:
         read: bool = False,
         channels: Sequence[str] = ("websocket",),
     ) -> str:
-        """Write a notification and return its id.
+        """Insert a notification and return its id.
 
         Args:
-            user_id: whose.
-            message: its text, which tells it from others.
-            made: when its id was made; by default now.
-            status: what became of its delivery on the WebSocket.
-            read: whether its user has read it.
-            channels: where it goes to.
+            user_id: the recipient.
+            message: its text, by which tests recognise it.
+            made: when its id was made; now by default.
+            status: of its deliveries.
+            read: whether the user has read it.
+            channels: its deliveries.
         """
         made = made or datetime.now(UTC)
         id_, at = first_id(made)[:-12] + f"{next(self._number):012x}", made
@@ -61,7 +61,7 @@ class Notices:
         return id_
 
     def add_many(self, user_id: str, count: int, made: datetime) -> list[str]:
-        """Write notifications one millisecond apart; return their ids, oldest first."""
+        """Insert notifications one millisecond apart; return their ids, oldest first."""
         moments = [made + timedelta(milliseconds=number) for number in range(count)]
         rows = [(first_id(at), user_id, "many", first_id(at), at, None) for at in moments]
         self._cursor.executemany(NOTIFICATION, rows)

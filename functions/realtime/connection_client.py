@@ -1,4 +1,4 @@
-"""The way to a connected client: API Gateway's management API."""
+"""API Gateway's management API: sends frames to connections."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _GONE: Final = "GoneException"
 
 
 class GoneError(Exception):
-    """The connection has ended, or its handshake has not."""
+    """The connection has ended, or its handshake is not complete."""
 
 
-class Channel:
+class ConnectionClient:
     """Sends frames to connections.
 
     Args:
@@ -27,13 +27,17 @@ class Channel:
         """Send a frame.
 
         Raises:
-            GoneError: there is no such connection.
-            botocore.exceptions.BotoCoreError, ClientError: API Gateway is away or throttles.
+            GoneError: there is no such open connection.
+            botocore.exceptions.BotoCoreError, ClientError: API Gateway is unavailable or throttles.
         """
         self._call(self._api.post_to_connection, ConnectionId=connection_id, Data=frame)
 
     def is_open(self, connection_id: str) -> bool:
-        """Tell whether a frame would reach the client."""
+        """Return whether the connection can receive frames.
+
+        Raises:
+            botocore.exceptions.BotoCoreError, ClientError: API Gateway is unavailable or throttles.
+        """
         try:
             self._call(self._api.get_connection, ConnectionId=connection_id)
         except GoneError:
