@@ -1,1 +1,1 @@
-"""The HTTP API: devices asked for, given back and looked up."""
+"""The HTTP API: devices are requested, released and looked up."""

@@ -126,7 +126,7 @@ class Guard:
         allowed = literal or sorted(set(matching))
         if not allowed:
             return not_found("route")
-        message = f"{method} is not possible here"
+        message = f"{method} is not allowed here"
         headers = {"Allow": ", ".join(allowed)}
         return ApiError(
             HTTPStatus.METHOD_NOT_ALLOWED,

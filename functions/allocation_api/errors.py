@@ -37,7 +37,7 @@ _CONFLICTS: Final = frozenset(
         Refusal.SLOT_TAKEN,
     }
 )
-"""Refusals that depend on the state of the pool (409); the others depend on the user (403)."""
+"""Refusals because of an allocation or the pool (409); the others are because of the user (403)."""
 
 _logger: Final = Logger()
 
@@ -84,11 +84,11 @@ def unauthorized() -> ApiError:
     """Return the response to a request without a valid token."""
     challenge = {"WWW-Authenticate": "Bearer"}
     return ApiError(
-        HTTPStatus.UNAUTHORIZED, "unauthorized", "a valid access token is needed", None, challenge
+        HTTPStatus.UNAUTHORIZED, "unauthorized", "a valid access token is required", None, challenge
     )
 
 
-def forbidden(message: str = "only the user himself or an administrator may do this") -> ApiError:
+def forbidden(message: str = "only the owner or an administrator may do this") -> ApiError:
     """Return the response to a caller who lacks permission."""
     return ApiError(HTTPStatus.FORBIDDEN, "forbidden", message)
 
@@ -156,13 +156,13 @@ def _(error: KeyReusedError) -> ApiError:
 
 @to_api_error.register
 def _(_: DatabaseUnavailableError) -> ApiError:
-    return unavailable("database_unavailable", "the database is away; try again later")
+    return unavailable("database_unavailable", "the database is unavailable; try again later")
 
 
 @to_api_error.register(PoolContendedError)
 @to_api_error.register(SnapshotMovedError)
 def _busy(_: Exception) -> ApiError:
-    return unavailable("busy", "others were faster, several times; try again")
+    return unavailable("busy", "conflicting changes; try again")
 
 
 @to_api_error.register

@@ -73,7 +73,7 @@ def _is_absent(value: object) -> bool:
 
 
 class Problem(ResponseBody):
-    """Why not: a code for machines, a message for people."""
+    """The reason for an error: a code for programs, a message for people."""
 
     code: str
     message: str

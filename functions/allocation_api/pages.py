@@ -60,7 +60,7 @@ def decode_cursor(cursor: str, parts: int) -> list[str]:
 
 def invalid_cursor() -> ApiError:
     """Return the response to a cursor that was not made by the list."""
-    return invalid(("query.cursor", "is no cursor of this list"))
+    return invalid(("query.cursor", "is not a cursor of this list"))
 
 
 def _encode(position: Sequence[str]) -> str:

@@ -1,1 +1,1 @@
-"""The description of the API: built by `make openapi`, served as the file it is."""
+"""The OpenAPI document: written by `make openapi`, served at ``/openapi.json``."""

@@ -29,7 +29,7 @@ _UNREACHABLE: Final = {
 """Settings of an API that is described and never called."""
 
 _ABOUT: Final = """Allocates cloud phones. Errors are `{"error": {"code", "message", "details"?}}`;
-what API Gateway itself refuses is `{"message"}`. Times are ISO 8601 in UTC."""
+those of API Gateway itself are `{"message"}`. Times are ISO 8601 in UTC."""
 _VALIDATION_SCHEMAS: Final = ("HTTPValidationError", "ValidationError", "ResponseValidationError")
 """Of responses that Powertools describes and the API replaces."""
 _VALIDATION_STATUSES: Final = ("422", "500")
@@ -42,7 +42,7 @@ _SCHEMAS: Final = {
     },
     "GatewayMessage": {
         "type": "object",
-        "description": "An answer of API Gateway, which the function has not seen.",
+        "description": "An error response of API Gateway itself.",
         "properties": {"message": {"type": "string"}},
         "required": ["message"],
     },

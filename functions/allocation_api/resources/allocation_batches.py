@@ -29,38 +29,38 @@ AllocationIds = Annotated[list[Id], Field(min_length=1, max_length=MAX_BATCH_ITE
 
 
 class BatchRequest(DeviceRequest):
-    """One of several requests for a device; with a key it may be repeated without effect."""
+    """A request of a batch; with an idempotency key it can be repeated safely."""
 
     idempotency_key: IdempotencyKeyText | None = None
 
 
 class NewAllocations(RequestBody):
-    """Several requests for a device each, answered in their order."""
+    """Requests for one device each, processed in this order."""
 
     requests: Annotated[list[BatchRequest], Field(min_length=1, max_length=MAX_BATCH_ITEMS)]
 
 
 class Releases(RequestBody):
-    """Allocations to end; one named twice is ended once."""
+    """Allocations to release; one that is named twice is released once."""
 
     allocation_ids: AllocationIds
 
 
 class Extensions(Extension):
-    """Allocations to let last longer; one named twice lasts longer once."""
+    """Allocations to extend; one that is named twice is extended once."""
 
     allocation_ids: AllocationIds
 
 
 class RefusedRequest(ResponseBody):
-    """A request for a device that led to none."""
+    """A request for which no device was allocated."""
 
     user_id: str
     error: Problem
 
 
 class RefusedChange(ResponseBody):
-    """An allocation that stays as it is, or is not there."""
+    """An allocation that was not changed, or does not exist."""
 
     id: str
     error: Problem
@@ -72,13 +72,13 @@ class _Batch(ResponseBody):
 
 
 class AllocatedBatch(_Batch):
-    """What became of each request, in their order."""
+    """The result of each request, in the same order."""
 
     results: list[AllocationResponse | RefusedRequest]
 
 
 class ChangedBatch(_Batch):
-    """What became of each allocation, in the order in which they were named."""
+    """The result for each allocation, in the same order."""
 
     results: list[AllocationResponse | RefusedChange]
 

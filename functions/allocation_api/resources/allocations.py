@@ -44,7 +44,7 @@ from scheduler.messaging.contract import Id
 
 
 class DeviceRequest(RequestBody):
-    """Who wants a device, for how long, and what it must have at least."""
+    """The user, the duration, and the minimum size of the device."""
 
     user_id: Id
     duration_minutes: Minutes | None = None
@@ -53,9 +53,9 @@ class DeviceRequest(RequestBody):
 
 
 class NewAllocation(DeviceRequest):
-    """A request for a device; who will wait takes a place in line where none is free.
+    """A request for a device; with ``wait``, it is queued if no device is free.
 
-    In line the highest priority comes first; only an administrator may give one.
+    Queued requests of the highest priority are served first. Only an administrator may set one.
     """
 
     wait: StrictBool = False
@@ -63,13 +63,13 @@ class NewAllocation(DeviceRequest):
 
 
 class Extension(RequestBody):
-    """By how much an allocation is to last longer."""
+    """How much longer an allocation is to last."""
 
     additional_minutes: Minutes
 
 
 class AllocationResponse(ResponseBody):
-    """A device in somebody's hands, now or before; adb where it still is."""
+    """An active or ended allocation; the adb address is null once it has ended."""
 
     id: str
     user_id: str
@@ -86,7 +86,7 @@ class AllocationResponse(ResponseBody):
 
 
 class AllocationPage(ResponseBody):
-    """Some of a user's allocations, newest first."""
+    """A page of a user's allocations, newest first."""
 
     items: list[AllocationResponse]
     next_cursor: str | None
@@ -158,7 +158,7 @@ def allocation_routes(
     @router.post(
         "/api/allocations",
         operation_id="allocate",
-        summary="Allocate a device – or, with `wait`, take a place in line where none is free",
+        summary="Allocate a device; with `wait`, queue the request if none is free",
         responses={
             201: body_of(AllocationResponse),
             202: body_of(WaitingPlaceResponse),
@@ -172,7 +172,7 @@ def allocation_routes(
     ) -> Response[AllocationResponse | WaitingPlaceResponse]:
         router.caller.require(body.user_id)
         if body.priority and not router.caller.is_admin:
-            raise forbidden("only an administrator may give a priority")
+            raise forbidden("only an administrator may set a priority")
         request = replace(
             to_request(body, idempotency_key, default_minutes),
             wait=body.wait,
@@ -184,7 +184,7 @@ def allocation_routes(
     @router.get(
         "/api/allocations/<allocation_id>",
         operation_id="getAllocation",
-        summary="Look up an allocation",
+        summary="Get an allocation",
     )
     @router.allow(Access.OWNER)
     def look_up(allocation_id: PathId) -> AllocationResponse:
@@ -193,7 +193,7 @@ def allocation_routes(
     @router.delete(
         "/api/allocations/<allocation_id>",
         operation_id="release",
-        summary="Release the device; releasing again changes nothing",
+        summary="Release a device; releasing it again changes nothing",
     )
     @router.allow(Access.OWNER)
     def release(allocation_id: PathId) -> AllocationResponse:
@@ -203,7 +203,7 @@ def allocation_routes(
     @router.post(
         "/api/allocations/<allocation_id>/extend",
         operation_id="extend",
-        summary="Let an active allocation last longer",
+        summary="Extend an active allocation",
         responses={
             200: body_of(AllocationResponse),
             403: refusal(*MAY_NOT_ALLOCATE),
@@ -223,7 +223,7 @@ def allocation_routes(
     @router.get(
         "/api/allocations/user/<user_id>",
         operation_id="listAllocations",
-        summary="A user's allocations, newest first",
+        summary="List a user's allocations, newest first",
     )
     @router.allow(Access.OWNER)
     def of_user(

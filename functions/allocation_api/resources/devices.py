@@ -19,7 +19,10 @@ from scheduler.domain.model import DeviceStatus, Health
 
 
 class DeviceResponse(ResponseBody):
-    """A device; sizes in MB, 0 = unknown. How to reach it is shown to its holder only."""
+    """A device; sizes are in MB, 0 if unknown.
+
+    The adb address is shown to the user who holds the device, and to administrators.
+    """
 
     id: str
     name: str
@@ -33,14 +36,14 @@ class DeviceResponse(ResponseBody):
 
 
 class DevicePage(ResponseBody):
-    """Some of the devices, by id."""
+    """A page of devices, ordered by id."""
 
     items: list[DeviceResponse]
     next_cursor: str | None
 
 
 class DeviceRow(NamedTuple):
-    """A device and the id of the user who holds it; sizes in MB, 0 = unknown."""
+    """A device, and the id of the user who holds it."""
 
     id: str
     name: str
@@ -73,7 +76,7 @@ def select_device(cursor: Cursor, device_id: str) -> DeviceRow | None:
 def select_devices(
     cursor: Cursor, status: DeviceStatus | None, health: Health | None, after: str, limit: int
 ) -> list[DeviceRow]:
-    """Return devices by id.
+    """Return devices, ordered by id.
 
     Args:
         cursor: of a transaction.
@@ -93,7 +96,9 @@ def device_routes(database: Database) -> Router:
     """Return the routes that show the pool."""
     router = Router()
 
-    @router.get("/api/devices", operation_id="listDevices", summary="The pool, by id")
+    @router.get(
+        "/api/devices", operation_id="listDevices", summary="List the devices, ordered by id"
+    )
     @router.allow(Access.USER)
     def in_pool(
         status: DeviceStatus | None = None,
@@ -107,7 +112,7 @@ def device_routes(database: Database) -> Router:
         page, next_cursor = paginate(rows, limit, lambda row: (row.id,))
         return DevicePage(items=[_to_response(row) for row in page], next_cursor=next_cursor)
 
-    @router.get("/api/devices/<device_id>", operation_id="getDevice", summary="Look up a device")
+    @router.get("/api/devices/<device_id>", operation_id="getDevice", summary="Get a device")
     @router.allow(Access.USER)
     def look_up(device_id: PathId) -> DeviceResponse:
         with database.transaction() as sql:

@@ -30,7 +30,7 @@ _logger: Final = Logger()
 
 
 class HealthReport(ResponseBody):
-    """Each dependency: ``ok``, or why not."""
+    """The result for each dependency: ``ok``, or the problem."""
 
     database: str
     broker: str
@@ -46,7 +46,7 @@ def health_routes(settings: ApiSettings, clock: Callable[[], float] = time.monot
     @router.get(
         "/api/health",
         operation_id="checkHealth",
-        summary="Database, broker and DynamoDB: each ok, or why not",
+        summary="Check database, broker and DynamoDB",
         responses={200: body_of(HealthReport), 503: body_of(HealthReport)},
     )
     @router.allow(Access.ANYONE)

@@ -13,7 +13,7 @@ from scheduler.database.connection import Database
 
 
 class Kind(StrEnum):
-    """Whose doing something was."""
+    """The kinds of causes."""
 
     USER = "user"
     """The user who holds the device."""
@@ -26,7 +26,10 @@ class Kind(StrEnum):
 
 
 class CauseResponse(ResponseBody):
-    """Whose doing something was; an administrator's id and messages are shown to administrators."""
+    """Who or what caused a change.
+
+    The ids of administrators and messages are shown to administrators only.
+    """
 
     kind: Kind
     id: str | None
@@ -34,7 +37,7 @@ class CauseResponse(ResponseBody):
 
 
 class EntryResponse(ResponseBody):
-    """Something that happened; ``expiresAt`` is what an extension led to."""
+    """A change of an allocation; ``expiresAt`` is the new end after an extension."""
 
     at: datetime
     action: Action
@@ -45,7 +48,7 @@ class EntryResponse(ResponseBody):
 
 
 class HistoryResponse(ResponseBody):
-    """All that happened to an allocation, oldest first."""
+    """All changes of an allocation, oldest first."""
 
     items: list[EntryResponse]
 
@@ -57,7 +60,7 @@ def history_routes(database: Database) -> Router:
     @router.get(
         "/api/allocations/<allocation_id>/history",
         operation_id="getHistory",
-        summary="Who or which event did what to an allocation, when and why",
+        summary="List who or which event changed an allocation, when and why",
     )
     @router.allow(Access.OWNER)
     def look_up(allocation_id: PathId) -> HistoryResponse:

@@ -3,7 +3,6 @@
 import json
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -26,7 +25,7 @@ from scheduler.ids import is_uuid
 
 
 class DeliveryResponse(ResponseBody):
-    """How a notification reached its user on one channel, or why it did not."""
+    """The delivery of a notification on one channel, and the error if it failed."""
 
     channel: Channel
     status: str
@@ -36,7 +35,7 @@ class DeliveryResponse(ResponseBody):
 
 
 class NotificationResponse(ResponseBody):
-    """Something a user was told, in his language; ``data`` is for programs."""
+    """A notification in the user's language; ``data`` is for programs."""
 
     id: str
     type: str
@@ -49,35 +48,10 @@ class NotificationResponse(ResponseBody):
 
 
 class NotificationPage(ResponseBody):
-    """Some of a user's notifications, newest first."""
+    """A page of a user's notifications, newest first."""
 
     items: list[NotificationResponse]
     next_cursor: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryRow:
-    """A delivery of a notification."""
-
-    channel: str
-    status: str
-    attempts: int
-    last_error: str | None
-    sent_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class NotificationRow:
-    """A notification with its deliveries."""
-
-    id: str
-    type: str
-    title: str
-    message: str
-    data: dict[str, Any]
-    created_at: datetime
-    read_at: datetime | None
-    deliveries: list[DeliveryRow]
 
 
 _SELECT: Final = """
@@ -98,7 +72,7 @@ _UPDATE_FIRST_READ: Final = """
 
 def select_notifications(
     cursor: Cursor, user_id: str, before: str | None, limit: int, *, unread: bool
-) -> list[NotificationRow]:
+) -> list[NotificationResponse]:
     """Return a user's notifications, newest first.
 
     Args:
@@ -116,7 +90,7 @@ def select_notifications(
 
 def select_notification(
     cursor: Cursor, user_id: str, notification_id: str
-) -> NotificationRow | None:
+) -> NotificationResponse | None:
     """Return a notification of a user; None if they have none with that id."""
     if not is_uuid(notification_id):
         return None
@@ -138,7 +112,7 @@ def notification_routes(database: Database) -> Router:
     @router.get(
         "/api/users/<user_id>/notifications",
         operation_id="listNotifications",
-        summary="A user's inbox, newest first",
+        summary="List a user's notifications, newest first",
     )
     @router.allow(Access.OWNER)
     def inbox(
@@ -149,10 +123,9 @@ def notification_routes(database: Database) -> Router:
     ) -> NotificationPage:
         before = _position(cursor) if cursor else None
         with database.transaction() as sql:
-            rows = select_notifications(sql, user_id, before, limit + 1, unread=unread)
-        page, next_cursor = paginate(rows, limit, lambda row: (row.id,))
-        items = [NotificationResponse.model_validate(row) for row in page]
-        return NotificationPage(items=items, next_cursor=next_cursor)
+            found = select_notifications(sql, user_id, before, limit + 1, unread=unread)
+        page, next_cursor = paginate(found, limit, lambda last: (last.id,))
+        return NotificationPage(items=page, next_cursor=next_cursor)
 
     @router.post(
         "/api/users/<user_id>/notifications/<notification_id>/read",
@@ -166,7 +139,7 @@ def notification_routes(database: Database) -> Router:
             found = select_notification(sql, user_id, notification_id)
         if found is None:
             raise not_found("notification")
-        return NotificationResponse.model_validate(found)
+        return found
 
     return router
 
@@ -178,27 +151,34 @@ def _position(cursor: str) -> str:
     return id_
 
 
-def _with_deliveries(cursor: Cursor, rows: Sequence[tuple[Any, ...]]) -> list[NotificationRow]:
+def _with_deliveries(cursor: Cursor, rows: Sequence[tuple[Any, ...]]) -> list[NotificationResponse]:
     deliveries = select_deliveries(cursor, tuple(row[0] for row in rows)) if rows else {}
     return [
-        NotificationRow(
-            id_,
-            type_,
-            title,
-            message,
-            json.loads(data),
-            created_at,
-            read_at,
-            deliveries.get(id_, []),
+        NotificationResponse(
+            id=id_,
+            type=type_,
+            title=title,
+            message=message,
+            data=json.loads(data),
+            created_at=created_at,
+            read_at=read_at,
+            deliveries=deliveries.get(id_, []),
         )
         for id_, type_, title, message, data, created_at, read_at in rows
     ]
 
 
-def select_deliveries(cursor: Cursor, ids: tuple[str, ...]) -> dict[str, list[DeliveryRow]]:
+def select_deliveries(cursor: Cursor, ids: tuple[str, ...]) -> dict[str, list[DeliveryResponse]]:
     """Return the deliveries of notifications, by id."""
-    deliveries: dict[str, list[DeliveryRow]] = defaultdict(list)
+    deliveries: dict[str, list[DeliveryResponse]] = defaultdict(list)
     cursor.execute(_SELECT_DELIVERIES, (ids,))
-    for id_, *columns in cursor.fetchall():
-        deliveries[id_].append(DeliveryRow(*columns))
+    for id_, channel, status, attempts, last_error, sent_at in cursor.fetchall():
+        delivery = DeliveryResponse(
+            channel=channel,
+            status=status,
+            attempts=attempts,
+            last_error=last_error,
+            sent_at=sent_at,
+        )
+        deliveries[id_].append(delivery)
     return deliveries

@@ -37,7 +37,7 @@ _ACCOUNT_CRITICAL_TYPES: Final = {
 
 def _known_type(type_: str) -> str:
     if type_ not in _TYPES:
-        raise ValueError(f"is none of {', '.join(_TYPES)}")
+        raise ValueError(f"must be one of {', '.join(_TYPES)}")
     return type_
 
 
@@ -45,7 +45,9 @@ def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ValueError, OSError, LookupError):  # also for a path, or a directory of zones
-        raise ValueError("is no time zone of the IANA database, such as Asia/Shanghai") from None
+        raise ValueError(
+            "must be a time zone of the IANA database, such as Asia/Shanghai"
+        ) from None
     return name
 
 
@@ -70,7 +72,7 @@ class _Body(BaseModel):
 
 
 class QuietHoursChoice(_Body):
-    """Hours in which e-mail and SMS wait, unless the account itself is at stake."""
+    """Hours in which e-mail and SMS are held back, unless they are critical for the account."""
 
     start: ClockTime
     end: ClockTime
@@ -84,7 +86,7 @@ class QuietHoursChoice(_Body):
 
 
 class Preferences(_Body):
-    """What a user chose; of channels he did not name, the service decides."""
+    """The channels a user chose by type of notification; others follow the defaults."""
 
     channels: dict[NotificationType, dict[Channel, StrictBool]] = Field(default_factory=dict)
     quiet_hours: QuietHoursChoice | None = None
@@ -117,7 +119,7 @@ def preference_routes(database: Database) -> Router:
     @router.get(
         "/api/users/<user_id>/preferences",
         operation_id="getPreferences",
-        summary="Where and when a user wants to be told what",
+        summary="Get a user's notification preferences",
     )
     @router.allow(Access.OWNER)
     def look_up(user_id: PathId) -> Preferences:
@@ -127,7 +129,7 @@ def preference_routes(database: Database) -> Router:
     @router.put(
         "/api/users/<user_id>/preferences",
         operation_id="replacePreferences",
-        summary="Choose where and when to be told what",
+        summary="Replace a user's notification preferences",
         responses={200: body_of(Preferences), 403: refusal("user_deleted")},
     )
     @router.allow(Access.OWNER)

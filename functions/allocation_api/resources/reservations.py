@@ -26,7 +26,7 @@ MAX_AHEAD: Final = timedelta(days=30)
 
 
 class NewReservation(RequestBody):
-    """Who wants a device from when on, for how long, and what it must have at least."""
+    """The user, the time slot, and the minimum size of the device."""
 
     user_id: Id
     starts_at: ZonedTime
@@ -36,10 +36,10 @@ class NewReservation(RequestBody):
 
 
 class ReservationResponse(ResponseBody):
-    """A reservation, or what became of it.
+    """A reservation of a device for a time slot.
 
-    Once it is ``STARTED`` there is an allocation, which has the id of the reservation and ends
-    with it. Which device it will be is seen there.
+    Once the status is ``STARTED``, there is an allocation with the same id, which ends with the
+    slot. The allocation names the device.
     """
 
     id: str
@@ -55,7 +55,7 @@ class ReservationResponse(ResponseBody):
 
 
 class ReservationsResponse(ResponseBody):
-    """What is reserved for a user, the next first."""
+    """The reservations of a user that have not started, earliest first."""
 
     items: list[ReservationResponse]
 
@@ -68,7 +68,7 @@ def reservation_routes(database: Database, book: ReservationBook, default_minute
         "/api/reservations",
         status_code=201,
         operation_id="reserve",
-        summary="Reserve a device; `slot_taken` names the nearest slot that is free",
+        summary="Reserve a device; the error `slot_taken` names the nearest free slot",
         responses={
             201: body_of(ReservationResponse),
             403: refusal(*MAY_NOT_ALLOCATE, "quota_exceeded"),
@@ -88,7 +88,7 @@ def reservation_routes(database: Database, book: ReservationBook, default_minute
     @router.get(
         "/api/reservations/<reservation_id>",
         operation_id="getReservation",
-        summary="Look up a reservation",
+        summary="Get a reservation",
     )
     @router.allow(Access.OWNER)
     def look_up(reservation_id: PathId) -> ReservationResponse:
@@ -97,7 +97,7 @@ def reservation_routes(database: Database, book: ReservationBook, default_minute
     @router.delete(
         "/api/reservations/<reservation_id>",
         operation_id="cancelReservation",
-        summary="Cancel a reservation; one that has ended stays as it is",
+        summary="Cancel a reservation; one that has ended does not change",
     )
     @router.allow(Access.OWNER)
     def cancel(reservation_id: PathId) -> ReservationResponse:
@@ -106,7 +106,7 @@ def reservation_routes(database: Database, book: ReservationBook, default_minute
     @router.get(
         "/api/reservations/user/<user_id>",
         operation_id="listReservations",
-        summary="What is reserved for a user, the next first",
+        summary="List a user's reservations that have not started, earliest first",
     )
     @router.allow(Access.OWNER)
     def of_user(user_id: PathId) -> ReservationsResponse:
@@ -128,7 +128,7 @@ def reservation_routes(database: Database, book: ReservationBook, default_minute
 def _slot(body: NewReservation, default_minutes: int) -> Slot:
     now = datetime.now(UTC)
     if not now <= body.starts_at <= now + MAX_AHEAD:  # before conversion, which may overflow
-        raise invalid(("body.startsAt", f"must lie within the next {MAX_AHEAD.days} days"))
+        raise invalid(("body.startsAt", f"must be within the next {MAX_AHEAD.days} days"))
     start = body.starts_at.astimezone(UTC)
     return Slot(start, start + timedelta(minutes=body.duration_minutes or default_minutes))
 

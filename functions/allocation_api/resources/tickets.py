@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class TicketResponse(ResponseBody):
-    """What opens the WebSocket once, until it expires: ``wss://…/?ticket=<ticket>``."""
+    """A ticket that opens the WebSocket once: ``wss://…/?ticket=<ticket>``."""
 
     ticket: str
     expires_at: datetime
@@ -62,7 +62,7 @@ def ticket_routes(settings: TicketSettings) -> Router:
         "/api/realtime/ticket",
         status_code=201,
         operation_id="issueTicket",
-        summary="A one-time ticket for the WebSocket",
+        summary="Issue a one-time ticket for the WebSocket",
         responses={201: body_of(TicketResponse), 503: refusal("tickets_unavailable")},
     )
     @router.allow(Access.USER)

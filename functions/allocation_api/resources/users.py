@@ -42,14 +42,14 @@ E164 = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$")]
 
 
 class Locale(StrEnum):
-    """The languages of the text catalogue."""
+    """The languages of notifications."""
 
     CHINESE = "zh-CN"
     ENGLISH = "en"
 
 
 class UserChange(RequestBody):
-    """What is to be different; an absent field stays, null removes the limit or the address."""
+    """The fields to change: an absent one stays, null removes a limit or an address."""
 
     # The factories only make the fields optional without allowing null.
     max_devices: Annotated[int, Field(strict=True, ge=0, le=1_000_000, default_factory=int), WHOLE]
@@ -61,7 +61,7 @@ class UserChange(RequestBody):
 
 
 class UserResponse(ResponseBody):
-    """A user; ``paymentFailures`` is null while nobody can tell."""
+    """A user; ``paymentFailures`` is null while the count is unavailable."""
 
     id: str
     status: UserStatus
@@ -139,7 +139,7 @@ def user_routes(database: Database, settings: PaymentSettings, units: UnitsOfWor
     router = Router()
     payment_failures = PaymentFailureCount(settings)
 
-    @router.get("/api/users/<user_id>", operation_id="getUser", summary="Look up a user")
+    @router.get("/api/users/<user_id>", operation_id="getUser", summary="Get a user")
     @router.allow(Access.OWNER)
     def look_up(user_id: PathId) -> UserResponse:
         with database.transaction() as sql:
@@ -152,7 +152,7 @@ def user_routes(database: Database, settings: PaymentSettings, units: UnitsOfWor
     @router.put(
         "/api/users/<user_id>",
         operation_id="changeUser",
-        summary="Change quota, contact or locale; makes a user nobody has heard of",
+        summary="Change quota, contact or locale; an unknown user is created",
         responses={200: body_of(UserResponse), 403: refusal("user_deleted")},
     )
     @router.allow(Access.ADMIN)

@@ -15,10 +15,10 @@ from scheduler.domain.waiting import WaitingEntry, WaitingStatus
 
 
 class WaitingPlaceResponse(ResponseBody):
-    """A place in line, or what became of it.
+    """A queued request for a device.
 
-    The position counts from 1, only while it is ``WAITING``. Once it is ``SERVED`` there is an
-    allocation, which has the id of the place.
+    The position counts from 1 and is known only while the status is ``WAITING``. Once it is
+    ``SERVED``, there is an allocation with the same id.
     """
 
     id: str
@@ -36,7 +36,7 @@ class WaitingPlaceResponse(ResponseBody):
 
 
 class WaitingPlacesResponse(ResponseBody):
-    """The places in which a user waits, oldest first."""
+    """The queued requests of a user, oldest first."""
 
     items: list[WaitingPlaceResponse]
 
@@ -54,7 +54,7 @@ def waiting_routes(database: Database, line: WaitingLine) -> Router:
     @router.get(
         "/api/allocations/waiting/<place_id>",
         operation_id="getPlace",
-        summary="Look up a place in line",
+        summary="Get a queued request and its position",
     )
     @router.allow(Access.OWNER)
     def look_up(place_id: PathId) -> WaitingPlaceResponse:
@@ -63,7 +63,7 @@ def waiting_routes(database: Database, line: WaitingLine) -> Router:
     @router.delete(
         "/api/allocations/waiting/<place_id>",
         operation_id="leaveLine",
-        summary="Give up a place in line; one that has ended stays as it is",
+        summary="Cancel a queued request; one that has ended does not change",
     )
     @router.allow(Access.OWNER)
     def leave(place_id: PathId) -> WaitingPlaceResponse:
@@ -72,7 +72,7 @@ def waiting_routes(database: Database, line: WaitingLine) -> Router:
     @router.get(
         "/api/allocations/waiting/user/<user_id>",
         operation_id="listPlaces",
-        summary="The places in which a user waits, oldest first",
+        summary="List a user's queued requests, oldest first",
     )
     @router.allow(Access.OWNER)
     def of_user(user_id: PathId) -> WaitingPlacesResponse:
@@ -83,7 +83,7 @@ def waiting_routes(database: Database, line: WaitingLine) -> Router:
         with database.transaction() as sql:
             found = waiting.find(sql, entry_id)
         if found is None:
-            raise not_found("place in line")
+            raise not_found("queued request")
         router.caller.require(found.user_id)
         return found
 
