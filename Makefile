@@ -52,6 +52,9 @@ schemathesis: programs ## Call every operation of the API well and badly (EXAMPL
 lint: $(READY) ## ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
+structure: $(READY) ## Print figures of the source tree: files, names, import circles (TREE= of another checkout)
+	@$(BIN)/python -m tests.structure $(TREE)
+
 programs: $(READY)
 	@$(BIN)/python -m local install --browser
 

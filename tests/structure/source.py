@@ -1,4 +1,4 @@
-"""What the syntax trees of the source files say: imports, public types, calls."""
+"""Reads the source files of the repository: their modules, imports, public types and calls."""
 
 from __future__ import annotations
 
@@ -12,37 +12,42 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 IMPORT_ROOTS: Final = ("functions", "layers/scheduler", ".")
-"""The folders that are on ``sys.path``; a module's name begins below the first that holds it."""
-PRODUCT: Final = ("functions", "layers")
-FOLDERS: Final = (*PRODUCT, "local", "ops", "events", "bench")
-BORDER: Final = "scheduler.database."
-"""Where times are converted: inside, drivers and SQL; outside, aware times in UTC."""
+"""The folders on ``sys.path``; a module's name starts below the first one that contains it."""
+FOLDERS: Final = ("functions", "layers", "local", "ops", "events", "bench")
+DATABASE: Final = "scheduler.database."
+"""The only package that converts between aware times and those of the database."""
 
 Graph = dict[str, set[str]]
+"""What each module or package imports."""
 
 
 @dataclass(frozen=True)
 class Module:
-    """A source file under the name by which it is imported."""
+    """A source file, named as it is imported."""
 
     name: str
-    path: Path
     tree: ast.Module
 
     @property
-    def room(self) -> str:
-        """Return its package below `scheduler`, or the package at the top elsewhere."""
-        return ".".join(self.name.split(".")[: 2 if self.name.startswith("scheduler.") else 1])
+    def package(self) -> str:
+        """The top-level package; below `scheduler`, the package or module beside it."""
+        depth = 2 if self.name.startswith("scheduler.") else 1
+        return ".".join(self.name.split(".")[:depth])
+
+    def imported(self) -> Iterator[str]:
+        """Yield what the module imports, also in functions and for type checking only."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def read(root: Path, folders: Iterable[str] = FOLDERS) -> dict[str, Module]:
+def read_modules(root: Path, folders: Iterable[str] = FOLDERS) -> dict[str, Module]:
     """Return the modules in some folders of a source tree, by name."""
-    modules = {}
-    for folder in folders:
-        for path in sorted((root / folder).rglob("*.py")):
-            name = _name(root, path)
-            modules[name] = Module(name, path, ast.parse(path.read_text("utf-8")))
-    return modules
+    paths = (path for folder in folders for path in sorted((root / folder).rglob("*.py")))
+    modules = (Module(_name(root, path), ast.parse(path.read_text("utf-8"))) for path in paths)
+    return {module.name: module for module in modules}
 
 
 def _name(root: Path, path: Path) -> str:
@@ -51,62 +56,57 @@ def _name(root: Path, path: Path) -> str:
     return ".".join(packages if module == "__init__" else [*packages, module])
 
 
-def imports(modules: Mapping[str, Module]) -> Graph:
-    """Return which module imports which, wherever in the file the import stands."""
-    return {name: set(_imported(module, modules)) - {name} for name, module in modules.items()}
+def import_graph(modules: Mapping[str, Module]) -> Graph:
+    """Return which of the modules each of them imports."""
+    graph: Graph = {name: set() for name in modules}
+    for module in modules.values():
+        for name in module.imported():
+            target = name if name in modules else name.rpartition(".")[0]
+            if target in modules:
+                graph[module.name].add(target)
+    return graph
 
 
-def _imported(module: Module, modules: Mapping[str, Module]) -> Iterator[str]:
-    for node in ast.walk(module.tree):
-        names: list[str] = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        for name in names:
-            candidates = (name, name.rpartition(".")[0])
-            yield from [one for one in candidates if one in modules][:1]
-
-
-def rooms(modules: Mapping[str, Module]) -> Graph:
-    """Return which package of `scheduler` imports which other; a module beside them counts too."""
-    graph: Graph = {module.room: set() for module in modules.values()}
-    for name, targets in imports(modules).items():
-        room = modules[name].room
-        graph[room] |= {modules[target].room for target in targets} - {room}
-    return {room: targets for room, targets in graph.items() if room.startswith("scheduler.")}
+def package_graph(modules: Mapping[str, Module]) -> Graph:
+    """Return which packages and modules directly below `scheduler` each of them imports."""
+    graph: Graph = defaultdict(set)
+    for name, targets in import_graph(modules).items():
+        package = modules[name].package
+        if package.startswith("scheduler."):
+            graph[package] |= {modules[target].package for target in targets} - {package}
+    return dict(graph)
 
 
 def circles(graph: Graph) -> list[list[str]]:
-    """Return the groups of nodes that reach each other, each sorted."""
-    reached = {node: _reachable(graph, node) for node in graph}
+    """Return the groups of nodes that import each other, directly or through others."""
+    reachable = {node: _reachable(graph, node) for node in graph}
     groups = {
-        frozenset(other for other in reached[node] if node in reached.get(other, ()))
+        tuple(sorted(other for other in reachable[node] if node in reachable.get(other, ())))
         for node in graph
-        if node in reached[node]
     }
-    return sorted(sorted(group) for group in groups)
+    return [list(group) for group in sorted(groups) if group]
 
 
 def _reachable(graph: Graph, start: str) -> set[str]:
-    seen: set[str] = set()
+    found: set[str] = set()
     left = list(graph[start])
     while left:
         node = left.pop()
-        if node not in seen:
-            seen.add(node)
+        if node not in found:
+            found.add(node)
             left.extend(graph.get(node, ()))
-    return seen
+    return found
 
 
-def public_types(modules: Mapping[str, Module]) -> dict[str, list[str]]:
-    """Return the modules in which a public class or type alias is defined, by its name."""
-    found = defaultdict(list)
+def repeated_types(modules: Mapping[str, Module]) -> dict[str, list[str]]:
+    """Return the public classes and type aliases that several modules define, by name."""
+    defined = defaultdict(list)
     for module in modules.values():
         for node in module.tree.body:
-            if (name := _type_name(node)) and not name.startswith("_"):
-                found[name].append(module.name)
-    return found
+            name = _type_name(node)
+            if name and not name.startswith("_"):
+                defined[name].append(module.name)
+    return {name: where for name, where in sorted(defined.items()) if len(where) > 1}
 
 
 def _type_name(node: ast.stmt) -> str | None:
@@ -115,29 +115,34 @@ def _type_name(node: ast.stmt) -> str | None:
             return node.name
         case ast.AnnAssign(target=ast.Name(id=name), annotation=ast.Name(id="TypeAlias")):
             return name
-        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Subscript(value=ast.Name())):
-            return name if not name.isupper() else None  # such as Annotated[…], Callable[…]
+        # Such as Annotated[…], Callable[…] and A | B; constants are in capitals.
+        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Subscript() | ast.BinOp()):
+            return name if name[0].isupper() and not name.isupper() else None
     return None
 
 
-def calls(modules: Mapping[str, Module], function: str) -> list[str]:
-    """Return where a function is called by its plain name, as ``module:line``."""
+def calls_of(function: str, modules: Mapping[str, Module]) -> list[str]:
+    """Return where a function is called by its plain name."""
     return [
-        f"{module.name}:{node.lineno}"
+        f"{module.name}:{call.lineno}"
         for module in modules.values()
-        for node in ast.walk(module.tree)
-        if isinstance(node, ast.Call)
-        if isinstance(node.func, ast.Name) and node.func.id == function
+        for call in _calls(module)
+        if isinstance(call.func, ast.Name) and call.func.id == function
     ]
 
 
-def zone_changes(modules: Mapping[str, Module]) -> list[str]:
-    """Return where a time is given another zone without converting it, as ``module:line``."""
+def zone_replacements(modules: Mapping[str, Module]) -> list[str]:
+    """Return where the zone of a time is replaced without conversion, outside the database."""
     return [
-        f"{module.name}:{node.lineno}"
+        f"{module.name}:{call.lineno}"
         for module in modules.values()
-        if not module.name.startswith(BORDER)
-        for node in ast.walk(module.tree)
-        if isinstance(node, ast.Call) and any(word.arg == "tzinfo" for word in node.keywords)
-        if isinstance(node.func, ast.Attribute) and node.func.attr == "replace"
+        if not module.name.startswith(DATABASE)
+        for call in _calls(module)
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "replace"
+        if any(keyword.arg == "tzinfo" for keyword in call.keywords)
+        if ast.unparse(call.func.value) != "datetime.max"
     ]
+
+
+def _calls(module: Module) -> Iterator[ast.Call]:
+    return (node for node in ast.walk(module.tree) if isinstance(node, ast.Call))

@@ -1,0 +1,60 @@
+"""``python -m tests.structure [PATH]``: figures of a source tree, such as one of an older commit.
+
+To measure a commit: ``git worktree add ../old COMMIT``, then give ``../old`` as PATH.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tests.structure.source import (
+    calls_of,
+    circles,
+    import_graph,
+    package_graph,
+    read_modules,
+    repeated_types,
+    zone_replacements,
+)
+
+COUNTED = ("functions", "layers", "local", "ops", "events", "bench", "tests")
+SHORT = 30
+
+
+def lengths(root: Path, name: str = "*.py") -> list[int]:
+    """Return the numbers of lines of the Python files below a folder."""
+    return [path.read_bytes().count(b"\n") for path in root.rglob(name)]
+
+
+def main(root: Path) -> None:
+    print(f"{'Python':<12}{'files':>8}{'lines':>8}{'mean':>8}{f'< {SHORT}':>8}")
+    for folder in COUNTED:
+        found = lengths(root / folder)
+        short = sum(one < SHORT for one in found)
+        mean = sum(found) / max(1, len(found))
+        print(f"{folder:<12}{len(found):>8}{sum(found):>8}{mean:>8.0f}{short:>8}")
+
+    packages = [one for folder in COUNTED for one in lengths(root / folder, "__init__.py")]
+    modules = read_modules(root)
+    repeated = [f"{name} ({', '.join(found)})" for name, found in repeated_types(modules).items()]
+    show("__init__.py of one line", sum(one <= 1 for one in packages))
+    show("calls of commit()", calls_of("commit", modules))
+    show("calls of hand_over()", calls_of("hand_over", modules))
+    show("replace(tzinfo=) outside scheduler.database", zone_replacements(modules))
+    show("public types with several definitions", repeated)
+    show("import circles", [" ↔ ".join(one) for one in circles(import_graph(modules))])
+    show(
+        "circles of scheduler's packages",
+        [" ↔ ".join(one) for one in circles(package_graph(modules))],
+    )
+
+
+def show(name: str, found: int | list[str]) -> None:
+    """Print a figure and, of a list, its items."""
+    print(f"\n{name}: {found if isinstance(found, int) else len(found)}")
+    for one in found if isinstance(found, list) else ():
+        print(f"  {one}")
+
+
+main(Path(sys.argv[1] if len(sys.argv) > 1 else "."))
