@@ -1,4 +1,4 @@
-"""Environments of probe functions; a platform with servers of its own, or with the test run's."""
+"""Fixtures: execution environments of probe functions, and local platforms."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def make_environment(tmp_path: Path) -> Iterator[MakeEnvironment]:
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    # Not below pytest's folder, which the accounts of the servers may not enter.
+    # Not below pytest's folder, because the accounts of the servers cannot enter that.
     with tempfile.TemporaryDirectory(prefix="cloudphone-") as path:
         Path(path).chmod(0o711)
         yield Path(path)
@@ -56,14 +56,14 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def private(folder: Path) -> Iterator[LocalPlatform]:
-    """A platform with servers of its own."""
+    """A platform with its own servers."""
     with closing(LocalPlatform(folder / "private")) as platform:
         yield platform
 
 
 @pytest.fixture
 def own_database(folder: Path, rabbitmq: RabbitMQ) -> Iterator[LocalPlatform]:
-    """A platform with a database of its own and the broker of the test run."""
+    """A platform with its own database and the broker of the test run."""
     broker_url = rabbitmq.create_vhost("own-database")
     with closing(LocalPlatform(folder / "own", RABBITMQ_URL=broker_url)) as platform:
         yield platform
@@ -71,7 +71,7 @@ def own_database(folder: Path, rabbitmq: RabbitMQ) -> Iterator[LocalPlatform]:
 
 @pytest.fixture
 def given(mariadb: MariaDB, rabbitmq: RabbitMQ, tmp_path: Path) -> Iterator[LocalPlatform]:
-    """A platform that uses the servers of the test run: it is up much sooner."""
+    """A platform that uses the servers of the test run, and therefore starts faster."""
     with closing(mariadb.connect()) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE DATABASE IF NOT EXISTS cloudphone_given")
     platform = LocalPlatform(

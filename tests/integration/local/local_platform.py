@@ -1,4 +1,4 @@
-"""Runs ``python -m local`` as a user does, with a state folder of its own."""
+"""Runs ``python -m local`` with its own state folder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ READY_SECONDS = 180.0
 
 
 class LocalPlatform:
-    """One state folder and the commands that work on it."""
+    """One state folder, and the commands that use it."""
 
     def __init__(self, folder: Path, **variables: str) -> None:
         self.state = StateDir(folder)
@@ -41,7 +41,7 @@ class LocalPlatform:
         return self._runs[-1]
 
     def command(self, name: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
+        """Run a command and return its result."""
         return subprocess.run(
             [sys.executable, "-m", "local", name],
             cwd=ROOT,
@@ -51,8 +51,8 @@ class LocalPlatform:
             check=False,
         )
 
-    def begin(self) -> subprocess.Popen[bytes]:
-        """Begin ``run`` in a process group of its own, as a shell does."""
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start ``run`` in a new process group, like a shell."""
         with self.output.open("wb") as output:
             run = subprocess.Popen(
                 [sys.executable, "-m", "local", "run"],
@@ -66,20 +66,20 @@ class LocalPlatform:
         return run
 
     def run(self) -> dict[str, Any]:
-        """Begin ``run`` and return the endpoints when it is ready."""
+        """Start ``run`` and return the endpoints when it is ready."""
         with starting.alone():
-            supervisor = self.begin()
+            supervisor = self.start()
             wait_for(lambda: self.state.endpoints.exists() or supervisor.poll() is not None)
         assert supervisor.poll() is None, self.printed()
         return self.endpoints()
 
     def press_ctrl_c(self) -> int:
-        """Send SIGINT to the whole process group, as a terminal does; return the exit code."""
+        """Send SIGINT to the process group, like a terminal; return the exit code."""
         os.killpg(self.supervisor.pid, signal.SIGINT)
         return self.supervisor.wait(READY_SECONDS)
 
     def kill(self) -> None:
-        """End the supervisor with SIGKILL."""
+        """Send SIGKILL to the supervisor."""
         self.supervisor.kill()
         self.supervisor.wait()
 
@@ -91,7 +91,7 @@ class LocalPlatform:
         return self.output.read_text()
 
     def processes(self) -> list[psutil.Process]:
-        """Return all processes that belong to this platform, by the folder they work in."""
+        """Return all processes whose working directory is in the state folder."""
         return [p for p in psutil.process_iter() if _works_below(p, self.state.path)]
 
     def close(self) -> None:

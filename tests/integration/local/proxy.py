@@ -1,4 +1,4 @@
-"""A TCP relay in front of the broker, whose cable a test can pull."""
+"""A TCP proxy with which a test interrupts connections."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
 
 class Proxy:
-    """Forwards every connection to a port of this machine, until `cut` or `forget`.
+    """Forwards connections to a port of this machine, until `cut` or `forget`.
 
-    While ``answers`` is not set, nothing comes back from there.
+    Attributes:
+        answers: while it is not set, responses of the server are held back.
 
     Args:
         target: the port.
-        sent: is told what a client sends before it is forwarded.
+        sent: called with the data of a client before it is forwarded.
     """
 
     def __init__(self, target: int, sent: Callable[[bytes], None] = lambda _: None) -> None:
@@ -38,19 +39,19 @@ class Proxy:
         return port
 
     def before(self, url: str) -> str:
-        """Return the URL of a server, led through here."""
+        """Return the URL of a server with the proxy's address."""
         parts = urlsplit(url)
         login = parts.netloc.rpartition("@")[0]
         return parts._replace(netloc=f"{login}@127.0.0.1:{self.port}").geturl()
 
     def cut(self) -> None:
-        """Drop the connections there are; new ones work."""
+        """Close the current connections; new ones work."""
         for one in self._sockets:
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
 
     def forget(self) -> None:
-        """Let the connections there are lead nowhere, without a word; new ones work."""
+        """Silently drop all data of the current connections; new ones work."""
         self._forgotten.set()
         self._forgotten = threading.Event()
 

@@ -1,4 +1,4 @@
-"""Records have the exact shape that Amazon MQ's mapping gives them."""
+"""Records have the format of Amazon MQ's event source mapping."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _headers(**headers: object) -> dict[str, Any]:
     return decoded
 
 
-def test_absent_properties_are_null_and_present_in_the_record() -> None:
+def test_absent_properties_are_null() -> None:
     assert _record(body=b"Hello World 1", redelivered=True) == {
         "basicProperties": {
             "contentType": None,
@@ -54,7 +54,7 @@ def test_absent_properties_are_null_and_present_in_the_record() -> None:
     }
 
 
-def test_the_example_of_the_aws_documentation_is_reproduced() -> None:
+def test_record_matches_the_example_in_the_aws_documentation() -> None:
     body = b'{"timeout":0,"data":"CZrmf0Gw8Ov4bqLQxD4E"}'
     properties = BasicProperties(
         content_type="text/plain",
@@ -115,7 +115,7 @@ def test_the_example_of_the_aws_documentation_is_reproduced() -> None:
         (2**63, "Dec 4, 292277026596, 3:30:08 PM"),
     ],
 )
-def test_times_are_written_as_java_writes_them(seconds: int, text: str) -> None:
+def test_timestamps_have_the_format_of_java(seconds: int, text: str) -> None:
     assert java_date(seconds) == text
 
 
@@ -124,7 +124,7 @@ def test_header_bytes_are_signed() -> None:
     assert _headers(raw=b"\xff\x00\x7f\x80") == {"raw": {"bytes": [-1, 0, 127, -128]}}
 
 
-def test_header_tables_and_arrays_are_converted_inside() -> None:
+def test_nested_header_values_are_converted() -> None:
     death = {
         "count": 2,
         "reason": "rejected",
@@ -144,7 +144,7 @@ def test_header_tables_and_arrays_are_converted_inside() -> None:
     }
 
 
-def test_other_header_values_stay_what_they_are() -> None:
+def test_other_header_values_are_unchanged() -> None:
     assert _headers(n=2**40, negative=-1, yes=True, nothing=None, d=Decimal("1.5")) == {
         "n": 2**40,
         "negative": -1,
@@ -154,11 +154,11 @@ def test_other_header_values_stay_what_they_are() -> None:
     }
 
 
-def test_an_empty_header_table_stays_an_object() -> None:
+def test_empty_header_table_is_an_empty_object() -> None:
     assert _record(BasicProperties(headers={}))["basicProperties"]["headers"] == {}
 
 
-def test_binary_bodies_survive() -> None:
+def test_binary_body_is_unchanged() -> None:
     body = bytes(range(256))
 
     record = _record(body=body)
@@ -167,11 +167,11 @@ def test_binary_bodies_survive() -> None:
     assert record["basicProperties"]["bodySize"] == 256
 
 
-def test_properties_that_are_not_utf_8_do_not_stop_the_queue() -> None:
+def test_property_that_is_not_utf_8_is_replaced() -> None:
     assert _record(BasicProperties(type=b"\xff"))["basicProperties"]["type"] == "\ufffd"
 
 
-def test_the_pipeline_decodes_what_the_mapping_writes() -> None:
+def test_pipeline_decodes_the_record() -> None:
     headers = {"x-attempt": 2, "who": "设备", "table": {"list": ["a", 1, None]}, "raw": b"\xff"}
     properties = BasicProperties(
         content_type="application/json",

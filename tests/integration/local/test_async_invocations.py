@@ -1,4 +1,4 @@
-"""Asynchronous invocations are tried again when the function fails, as Lambda does."""
+"""Asynchronous invocations are retried when the function fails, as in Lambda."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-AT_ONCE = (0.01, 0.01)
+NO_DELAYS = (0.01, 0.01)
 EVENT = {"x-amz-invocation-type": "Event"}
 
 
@@ -28,24 +28,25 @@ EVENT = {"x-amz-invocation-type": "Event"}
 def address(tmp_path: Path) -> Iterator[str]:
     function = Function("probe", "probe.fail", {}, tmp_path, 30, import_roots=(PROBE,))
     pool = EnvironmentPool(function, 1)
-    accept = AsyncInvocations({"probe": pool}, AT_ONCE).accept
+    accept = AsyncInvocations({"probe": pool}, NO_DELAYS).accept
     server = AsgiServer(Starlette(routes=[Route("/{name}", accept, methods=["POST"])]), 0)
     yield f"http://127.0.0.1:{server.port}"
     server.stop()
     pool.close()
 
 
-def test_a_failing_function_is_tried_three_times(address: str, tmp_path: Path) -> None:
+def test_failing_function_is_invoked_three_times(address: str, tmp_path: Path) -> None:
     answer = httpx.post(f"{address}/probe", headers=EVENT, content=b"{}")
 
     assert answer.status_code == 202
     log = tmp_path / "probe-1.log"
     eventually(
-        lambda: log.exists() and log.read_text().count("[ERROR] LookupError") == 3, "three tries"
+        lambda: log.exists() and log.read_text().count("[ERROR] LookupError") == 3,
+        "three invocations",
     )
 
 
-def test_a_synchronous_invocation_is_not_offered(address: str) -> None:
+def test_synchronous_invocation_is_refused(address: str) -> None:
     answer = httpx.post(f"{address}/probe", content=b"{}")
 
     assert answer.status_code == 400

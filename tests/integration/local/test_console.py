@@ -1,4 +1,4 @@
-"""The console page acts as admin, publishes events, and answers no other website."""
+"""The console page acts as an administrator, publishes events, and refuses other websites."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ORIGIN = f"http://{HOST}"
 
 
 async def echo_api(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with what the API would see of the caller."""
+    """Respond with the path and the token that the API receives."""
     seen = {"path": scope["path"], "authorization": Headers(scope=scope).get("authorization")}
     await JSONResponse(seen)(scope, receive, send)
 
@@ -54,7 +54,7 @@ def page(tmp_path: Path) -> Iterator[httpx.Client]:
         yield client
 
 
-def test_the_page_loads_nothing_from_elsewhere(page: httpx.Client) -> None:
+def test_page_loads_nothing_from_other_hosts(page: httpx.Client) -> None:
     response = page.get("/")
 
     assert response.status_code == 200
@@ -63,13 +63,13 @@ def test_the_page_loads_nothing_from_elsewhere(page: httpx.Client) -> None:
     assert "https://" not in response.text
 
 
-def test_the_api_is_called_as_admin_whatever_the_page_sent(page: httpx.Client) -> None:
+def test_api_is_called_with_an_administrators_token(page: httpx.Client) -> None:
     response = page.get("/api/devices", headers={"authorization": "Bearer mine"})
 
     assert response.json() == {"path": "/api/devices", "authorization": "Bearer the-token"}
 
 
-def test_every_event_has_a_form_with_values_to_begin_with() -> None:
+def test_every_event_has_a_form_with_initial_values() -> None:
     forms = event_forms()
 
     assert {form["eventType"] for form in forms} == set(CONTRACTS)
@@ -84,7 +84,9 @@ def form_of(event_type: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("event_type", CONTRACTS)
-def test_a_form_as_offered_is_published(broker_url: str, tmp_path: Path, event_type: str) -> None:
+def test_form_with_its_initial_values_is_published(
+    broker_url: str, tmp_path: Path, event_type: str
+) -> None:
     with console(broker_url, tmp_path) as page:
         response = page.post("/console/publish", json=form_of(event_type))
 
@@ -95,7 +97,7 @@ def test_a_form_as_offered_is_published(broker_url: str, tmp_path: Path, event_t
     assert "" not in json.loads(raw).values()
 
 
-def test_an_invalid_form_is_explained(page: httpx.Client) -> None:
+def test_error_names_the_invalid_field_of_a_form(page: httpx.Client) -> None:
     form = {"eventType": "device.failed", "fields": {"deviceId": "d", "reason": ""}}
 
     response = page.post("/console/publish", json=form)
@@ -104,7 +106,7 @@ def test_an_invalid_form_is_explained(page: httpx.Client) -> None:
     assert "reason" in response.json()["error"]
 
 
-def test_a_broker_that_is_away_is_said(page: httpx.Client) -> None:
+def test_error_says_that_the_broker_cannot_be_reached(page: httpx.Client) -> None:
     response = page.post("/console/publish", json=form_of("device.failed"))
 
     assert response.status_code == 502
@@ -121,7 +123,7 @@ def test_a_broker_that_is_away_is_said(page: httpx.Client) -> None:
         {"host": "localhost:30004", "origin": "http://localhost:30004"},
     ],
 )
-def test_the_page_itself_and_programs_may_call(headers: dict[str, str]) -> None:
+def test_console_page_and_programs_are_allowed(headers: dict[str, str]) -> None:
     assert is_local(Headers({"host": HOST, **headers}))
 
 
@@ -139,13 +141,13 @@ def test_the_page_itself_and_programs_may_call(headers: dict[str, str]) -> None:
         {"host": ""},
     ],
 )
-def test_another_website_may_not_call(page: httpx.Client, headers: dict[str, str]) -> None:
+def test_other_website_is_refused(page: httpx.Client, headers: dict[str, str]) -> None:
     assert not is_local(Headers({"host": HOST, **headers}))
     assert page.get("/api/devices", headers=headers).status_code == 403
     assert page.post("/console/publish", headers=headers, json={}).status_code == 403
 
 
-def test_the_page_shows_mail_and_text_messages_newest_first(aws_url: str, tmp_path: Path) -> None:
+def test_sent_messages_are_listed_newest_first(aws_url: str, tmp_path: Path) -> None:
     ses, sns = aws_client("sesv2", aws_url), aws_client("sns", aws_url)
     for number in ("1", "2"):
         ses.send_email(

@@ -30,7 +30,7 @@ def _samples(collector: EmfCollector) -> list[str]:
     return [line for line in collector.text().decode().splitlines() if not line.startswith("#")]
 
 
-def test_what_the_functions_write_is_added_up(tmp_path: Path) -> None:
+def test_metrics_of_all_functions_are_summed(tmp_path: Path) -> None:
     for queue in ("a", "b"):
         metrics = Metrics()
         name = "scheduler_event_consumed_total"
@@ -52,7 +52,7 @@ def test_what_the_functions_write_is_added_up(tmp_path: Path) -> None:
     ]
 
 
-def test_metrics_have_the_types_prometheus_expects(tmp_path: Path) -> None:
+def test_metrics_have_prometheus_types(tmp_path: Path) -> None:
     lines = _lines(
         _powertools("scheduler_auto_release_total", 1, reason="device_failed"),
         _powertools("scheduler_batch_size", 1),
@@ -67,7 +67,7 @@ def test_metrics_have_the_types_prometheus_expects(tmp_path: Path) -> None:
     assert "# TYPE scheduler_queue_depth gauge\n" in text
 
 
-def test_only_what_is_new_is_read_and_half_a_line_waits(tmp_path: Path) -> None:
+def test_only_new_complete_lines_are_read(tmp_path: Path) -> None:
     log = tmp_path / "a.log"
     line = _lines(_powertools("n_total", 1))
     log.write_text(line + line[:20])
@@ -79,7 +79,7 @@ def test_only_what_is_new_is_read_and_half_a_line_waits(tmp_path: Path) -> None:
     assert _samples(collector) == ["n_total 2.0"]
 
 
-def test_values_of_powertools_may_be_lists_and_its_service_is_hidden(tmp_path: Path) -> None:
+def test_value_lists_are_summed_and_the_service_is_dropped(tmp_path: Path) -> None:
     one = _powertools("n_total", [1, 2], service="device-events", event_type="x")
     other = _powertools("n_total", 4, service="user-events", event_type="x")
     (tmp_path / "a.log").write_text(_lines(one, other))
@@ -87,14 +87,14 @@ def test_values_of_powertools_may_be_lists_and_its_service_is_hidden(tmp_path: P
     assert _samples(EmfCollector(tmp_path)) == ['n_total{event_type="x"} 7.0']
 
 
-def test_a_gauge_is_what_was_said_last(tmp_path: Path) -> None:
+def test_gauge_has_its_last_value(tmp_path: Path) -> None:
     lines = _lines(*(_powertools("scheduler_queue_depth", n, queue="q") for n in (5, 3)))
     (tmp_path / "a.log").write_text(lines)
 
     assert _samples(EmfCollector(tmp_path)) == ['scheduler_queue_depth{queue="q"} 3.0']
 
 
-def test_other_log_lines_are_no_metrics(tmp_path: Path) -> None:
+def test_other_log_lines_are_ignored(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_bytes(
         b'plain text\n{"level": "INFO"}\n{"_aws": 1}\n"_aws"\n{"_aws": {"CloudWatchMetrics": '
         b'[{"Metrics": [{"Name": "absent"}]}]}}\n\xff"_aws"\n'
@@ -103,5 +103,5 @@ def test_other_log_lines_are_no_metrics(tmp_path: Path) -> None:
     assert _samples(EmfCollector(tmp_path)) == []
 
 
-def test_no_logs_are_no_metrics(tmp_path: Path) -> None:
+def test_no_logs_mean_no_metrics(tmp_path: Path) -> None:
     assert _samples(EmfCollector(tmp_path / "absent")) == []

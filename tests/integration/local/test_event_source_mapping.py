@@ -1,4 +1,4 @@
-"""The mapping keeps Amazon MQ's promises to the letter, against the real broker."""
+"""The mapping behaves like Amazon MQ's, on the real broker."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ QUEUE = "mapping-test"
 
 
 @dataclass
-class Bench:
-    """A queue, a channel to look at it, and what the probe function noted."""
+class MappingRig:
+    """A queue, a channel, and the notes of the probe function."""
 
     url: str
     channel: BlockingChannel
@@ -67,19 +67,19 @@ class Bench:
             self.running.pop().stop(grace)
 
     def left(self) -> int:
-        """Stop every mapping and return how many messages the queue still has."""
+        """Stop all mappings and return the number of messages in the queue."""
         self.stop_all()
         return ready(self.channel, QUEUE)
 
 
 @pytest.fixture
-def bench(broker_url: str, tmp_path: Path, make_environment: MakeEnvironment) -> Iterator[Bench]:
+def rig(broker_url: str, tmp_path: Path, make_environment: MakeEnvironment) -> Iterator[MappingRig]:
     connection = pika.BlockingConnection(pika.URLParameters(broker_url))
     channel = connection.channel()
     channel.confirm_delivery()
     channel.queue_delete(QUEUE)
     declare_queue(channel)
-    one = Bench(broker_url, channel, tmp_path / "notes", make_environment, [])
+    one = MappingRig(broker_url, channel, tmp_path / "notes", make_environment, [])
     yield one
     one.stop_all(grace=0)
     channel.queue_delete(QUEUE)
@@ -90,19 +90,19 @@ def declare_queue(channel: BlockingChannel) -> None:
     channel.queue_declare(QUEUE, durable=True, arguments={"x-queue-type": "quorum"})
 
 
-SOON = Batching(size=100, window=0.1)
-THREE = Batching(size=3, window=300)
-"""For three messages that must come in one batch, however slowly the broker hands them over."""
+SHORT_WINDOW = Batching(size=100, window=0.1)
+BATCH_OF_THREE = Batching(size=3, window=300)
+"""For three messages that must form one batch, even if the broker delivers them slowly."""
 
 
-def test_a_batch_is_acknowledged_when_the_function_returns(bench: Bench) -> None:
-    bench.publish("a", "b", "c")
-    bench.map(THREE)
-    bench.await_done(3)
+def test_batch_is_acknowledged_when_the_function_returns(rig: MappingRig) -> None:
+    rig.publish("a", "b", "c")
+    rig.map(BATCH_OF_THREE)
+    rig.await_done(3)
 
-    assert bench.left() == 0
-    (start,) = bench.noted("start")
-    assert start["queue"] == f"{QUEUE}::{urlsplit(bench.url).path[1:]}"
+    assert rig.left() == 0
+    (start,) = rig.noted("start")
+    assert start["queue"] == f"{QUEUE}::{urlsplit(rig.url).path[1:]}"
     assert start["bodies"] == ["a", "b", "c"]
     assert start["redelivered"] == [False, False, False]
 
@@ -111,93 +111,93 @@ def test_a_batch_is_acknowledged_when_the_function_returns(bench: Bench) -> None
     ("action", "timeout", "is_lost"),
     [("fail", 30, False), ("crash", 30, True), ("hang", 2, True)],
 )
-def test_a_failed_batch_comes_back_whole_and_marked_and_a_lost_process_is_replaced(
-    bench: Bench, action: str, timeout: float, *, is_lost: bool
+def test_failed_batch_is_redelivered_and_a_dead_process_is_replaced(
+    rig: MappingRig, action: str, timeout: float, *, is_lost: bool
 ) -> None:
-    bench.publish("a", action, "c")
-    bench.map(THREE, timeout=timeout)
-    bench.await_done(3)
+    rig.publish("a", action, "c")
+    rig.map(BATCH_OF_THREE, timeout=timeout)
+    rig.await_done(3)
 
-    assert bench.left() == 0
-    first, second = bench.noted("start")
+    assert rig.left() == 0
+    first, second = rig.noted("start")
     assert first["redelivered"] == [False, False, False]
     assert second["redelivered"] == [True, True, True]
-    assert sorted(bench.done()) == sorted(["a", action, "c"])
+    assert sorted(rig.done()) == sorted(["a", action, "c"])
     assert (first["pid"] != second["pid"]) == is_lost
 
 
-def test_an_invocation_is_over_before_the_next_begins(bench: Bench) -> None:
-    bench.publish(*(str(number) for number in range(50)))
-    bench.map(Batching(size=5, window=0.1))
-    bench.await_done(50)
+def test_invocations_do_not_overlap(rig: MappingRig) -> None:
+    rig.publish(*(str(number) for number in range(50)))
+    rig.map(Batching(size=5, window=0.1))
+    rig.await_done(50)
 
-    order = [json.loads(line)["at"] for line in bench.notes.read_text().splitlines()]
+    order = [json.loads(line)["at"] for line in rig.notes.read_text().splitlines()]
     assert order == ["start", "end"] * (len(order) // 2)
-    assert bench.done() == [str(number) for number in range(50)]
+    assert rig.done() == [str(number) for number in range(50)]
 
 
-def test_a_full_batch_does_not_wait_for_its_window(bench: Bench) -> None:
-    bench.map(Batching(size=5, window=300))
-    bench.publish(*"abcde")
+def test_full_batch_does_not_wait_for_the_window(rig: MappingRig) -> None:
+    rig.map(Batching(size=5, window=300))
+    rig.publish(*"abcde")
 
-    bench.await_done(5)
-    assert [note["bodies"] for note in bench.noted("end")] == [list("abcde")]
-
-
-def test_the_window_invokes_with_what_there_is(bench: Bench) -> None:
-    bench.map(SOON)
-    bench.publish("alone")
-
-    bench.await_done(1)
+    rig.await_done(5)
+    assert [note["bodies"] for note in rig.noted("end")] == [list("abcde")]
 
 
-def test_an_event_never_exceeds_six_megabytes(bench: Bench) -> None:
-    bench.publish(*("x" * 1_500_000 for _ in range(7)))
-    bench.map(Batching(size=100, window=2))
-    bench.await_done(7)
+def test_incomplete_batch_is_invoked_after_the_window(rig: MappingRig) -> None:
+    rig.map(SHORT_WINDOW)
+    rig.publish("alone")
 
-    assert bench.left() == 0
-    assert max(note["size"] for note in bench.noted("start")) <= PAYLOAD_LIMIT
-    assert max(len(note["bodies"]) for note in bench.noted("start")) == 3
+    rig.await_done(1)
 
 
-def test_a_record_over_six_megabytes_is_dropped_as_lambda_drops_it(bench: Bench) -> None:
-    bench.publish("before", "x" * 5_000_000, "after")
-    bench.map(SOON)
-    bench.await_done(2)
+def test_event_never_exceeds_six_megabytes(rig: MappingRig) -> None:
+    rig.publish(*("x" * 1_500_000 for _ in range(7)))
+    rig.map(Batching(size=100, window=2))
+    rig.await_done(7)
 
-    assert bench.left() == 0
-    assert bench.done() == ["before", "after"]
-
-
-def test_stopping_lets_a_running_invocation_finish(bench: Bench) -> None:
-    bench.publish("work")
-    bench.map(SOON)
-    eventually(lambda: bool(bench.noted("start")), "the invocation runs")
-
-    assert bench.left() == 0
-    assert bench.done() == ["work"]
+    assert rig.left() == 0
+    assert max(note["size"] for note in rig.noted("start")) <= PAYLOAD_LIMIT
+    assert max(len(note["bodies"]) for note in rig.noted("start")) == 3
 
 
-def test_stopping_returns_what_does_not_finish_in_time(bench: Bench) -> None:
-    bench.publish("a", "hang")
-    bench.map(SOON)
-    eventually(lambda: bool(bench.noted("start")), "the invocation runs")
-    bench.stop_all(grace=0)
+def test_record_over_six_megabytes_is_dropped(rig: MappingRig) -> None:
+    rig.publish("before", "x" * 5_000_000, "after")
+    rig.map(SHORT_WINDOW)
+    rig.await_done(2)
 
-    bench.map(SOON)
-    bench.await_done(2)
-    assert sorted(bench.done()) == ["a", "hang"]
-    assert bench.left() == 0
+    assert rig.left() == 0
+    assert rig.done() == ["before", "after"]
 
 
-def test_an_invocation_may_take_longer_than_the_heartbeats(bench: Bench) -> None:
-    bench.publish("outlast heartbeats")
-    bench.map(SOON, url=f"{bench.url}?heartbeat=1")
-    bench.await_done(1)
+def test_stopping_waits_for_a_running_invocation(rig: MappingRig) -> None:
+    rig.publish("work")
+    rig.map(SHORT_WINDOW)
+    eventually(lambda: bool(rig.noted("start")), "the invocation has started")
 
-    assert bench.left() == 0
-    assert len(bench.noted("start")) == 1
+    assert rig.left() == 0
+    assert rig.done() == ["work"]
+
+
+def test_stopping_requeues_a_batch_that_does_not_finish_in_time(rig: MappingRig) -> None:
+    rig.publish("a", "hang")
+    rig.map(SHORT_WINDOW)
+    eventually(lambda: bool(rig.noted("start")), "the invocation has started")
+    rig.stop_all(grace=0)
+
+    rig.map(SHORT_WINDOW)
+    rig.await_done(2)
+    assert sorted(rig.done()) == ["a", "hang"]
+    assert rig.left() == 0
+
+
+def test_invocation_may_take_longer_than_the_heartbeat_timeout(rig: MappingRig) -> None:
+    rig.publish("outlast heartbeats")
+    rig.map(SHORT_WINDOW, url=f"{rig.url}?heartbeat=1")
+    rig.await_done(1)
+
+    assert rig.left() == 0
+    assert len(rig.noted("start")) == 1
 
 
 @pytest.fixture
@@ -209,54 +209,56 @@ def proxy(broker_url: str) -> Iterator[Proxy]:
     one.close()
 
 
-def test_a_lost_connection_is_rebuilt_and_its_batch_comes_again(bench: Bench, proxy: Proxy) -> None:
-    bench.publish("work until told")
-    bench.map(SOON, url=proxy.before(bench.url))
-    eventually(lambda: bool(bench.noted("start")), "the invocation runs")
+def test_batch_is_redelivered_after_a_lost_connection(rig: MappingRig, proxy: Proxy) -> None:
+    rig.publish("work until told")
+    rig.map(SHORT_WINDOW, url=proxy.before(rig.url))
+    eventually(lambda: bool(rig.noted("start")), "the invocation has started")
     proxy.cut()
-    bench.notes.with_suffix(".told").touch()
+    rig.notes.with_suffix(".told").touch()
 
-    bench.await_done(2)
-    assert [note["redelivered"] for note in bench.noted("start")] == [[False], [True]]
-    order = [json.loads(line)["at"] for line in bench.notes.read_text().splitlines()]
+    rig.await_done(2)
+    assert [note["redelivered"] for note in rig.noted("start")] == [[False], [True]]
+    order = [json.loads(line)["at"] for line in rig.notes.read_text().splitlines()]
     assert order == ["start", "end", "start", "end"]
-    bench.publish("later")
-    bench.await_done(3)
-    assert bench.left() == 0
+    rig.publish("later")
+    rig.await_done(3)
+    assert rig.left() == 0
 
 
-def test_a_queue_that_comes_late_is_waited_for(
-    bench: Bench, caplog: pytest.LogCaptureFixture
+def test_mapping_waits_for_a_missing_queue(
+    rig: MappingRig, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bench.channel.queue_delete(QUEUE)
-    bench.map(SOON)
-    eventually(lambda: "NOT_FOUND" in caplog.text, "the queue is missed")
-    declare_queue(bench.channel)
-    bench.publish("a")
+    rig.channel.queue_delete(QUEUE)
+    rig.map(SHORT_WINDOW)
+    eventually(lambda: "NOT_FOUND" in caplog.text, "the missing queue is noticed")
+    declare_queue(rig.channel)
+    rig.publish("a")
 
-    bench.await_done(1)
+    rig.await_done(1)
 
 
-def test_a_deleted_queue_is_consumed_again_once_it_exists(
-    bench: Bench, caplog: pytest.LogCaptureFixture
+def test_queue_is_consumed_again_after_it_was_recreated(
+    rig: MappingRig, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bench.map(SOON)
-    bench.publish("a")
-    bench.await_done(1)
-    bench.channel.queue_delete(QUEUE)
-    # RabbitMQ 3.10 never tells the consumers of a quorum queue that is back within moments.
-    eventually(lambda: "the broker cancelled the consumer" in caplog.text, "the deletion is seen")
-    declare_queue(bench.channel)
-    bench.publish("b")
+    rig.map(SHORT_WINDOW)
+    rig.publish("a")
+    rig.await_done(1)
+    rig.channel.queue_delete(QUEUE)
+    # RabbitMQ 3.10 does not notify consumers if a quorum queue is recreated within moments.
+    eventually(
+        lambda: "the broker cancelled the consumer" in caplog.text, "the deletion is noticed"
+    )
+    declare_queue(rig.channel)
+    rig.publish("b")
 
-    bench.await_done(2)
+    rig.await_done(2)
 
 
 def test_every_work_queue_has_one_consumer_until_the_mappings_stop(
-    broker_url: str, bench: Bench, tmp_path: Path
+    broker_url: str, rig: MappingRig, tmp_path: Path
 ) -> None:
     def consumers() -> set[int]:
-        declared = (bench.channel.queue_declare(one.name, passive=True) for one in WORK_QUEUES)
+        declared = (rig.channel.queue_declare(one.name, passive=True) for one in WORK_QUEUES)
         return {result.method.consumer_count for result in declared}
 
     with run_mappings(broker_url, {}, tmp_path):

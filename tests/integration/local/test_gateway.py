@@ -1,4 +1,4 @@
-"""The gateway as the local platform starts it."""
+"""Starting and stopping the gateway."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_api_and_console_listen_on_their_ports_until_stopped(tmp_path: Path) -> 
     assert not accepts(console)
 
 
-def test_a_taken_port_leaves_nothing_running(tmp_path: Path) -> None:
+def test_port_in_use_leaves_nothing_running(tmp_path: Path) -> None:
     api = free_port()
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
         start_gateway(api, taken.getsockname()[1], VARIABLES, tmp_path)

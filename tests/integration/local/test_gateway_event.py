@@ -1,4 +1,4 @@
-"""Requests become the events that API Gateway makes of them."""
+"""Requests become events in API Gateway's payload format 2.0."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _with_body(body: bytes, content_type: str | None) -> dict[str, Any]:
     return _event(replace(PLAIN, method="POST", body=body, headers=(*PLAIN.headers, *headers)))
 
 
-def test_a_plain_request_has_only_what_it_has() -> None:
+def test_event_has_no_keys_for_absent_parts() -> None:
     event = _event(PLAIN)
 
     assert set(event) == {
@@ -49,7 +49,7 @@ def test_a_plain_request_has_only_what_it_has() -> None:
     assert "authorizer" not in event["requestContext"]
 
 
-def test_the_context_describes_the_request() -> None:
+def test_request_context_describes_the_request() -> None:
     context = _event(PLAIN)["requestContext"]
 
     assert context["http"] == {
@@ -66,7 +66,7 @@ def test_the_context_describes_the_request() -> None:
     assert context["timeEpoch"] > 1_700_000_000_000
 
 
-def test_claims_arrive_where_the_jwt_authorizer_puts_them() -> None:
+def test_claims_are_in_the_request_context() -> None:
     event = _event(PLAIN, {"sub": "user-123", "scope": "openid admin"})
 
     assert event["requestContext"]["authorizer"] == {
@@ -80,7 +80,7 @@ def test_repeated_headers_are_joined_by_commas() -> None:
     assert _event(replace(PLAIN, headers=headers))["headers"]["accept"] == "a/b,c/d"
 
 
-def test_the_gateway_adds_its_headers_and_drops_those_of_the_connection() -> None:
+def test_forwarding_headers_are_added_and_hop_by_hop_headers_removed() -> None:
     given = (*PLAIN.headers, ("connection", "keep-alive"), ("x-forwarded-for", "10.0.0.1"))
 
     headers = _event(replace(PLAIN, headers=given))["headers"]
@@ -91,7 +91,7 @@ def test_the_gateway_adds_its_headers_and_drops_those_of_the_connection() -> Non
     assert "connection" not in headers
 
 
-def test_cookies_leave_the_headers() -> None:
+def test_cookies_are_moved_out_of_the_headers() -> None:
     headers = (*PLAIN.headers, ("cookie", "a=1; b=2"), ("cookie", "c=3"))
 
     event = _event(replace(PLAIN, headers=headers))
@@ -100,14 +100,14 @@ def test_cookies_leave_the_headers() -> None:
     assert "cookie" not in event["headers"]
 
 
-def test_query_parameters_are_decoded_and_joined_while_the_query_stays_raw() -> None:
+def test_query_parameters_are_decoded_but_not_the_query_string() -> None:
     event = _event(replace(PLAIN, query="tag=a%20b&tag=%E8%AE%BE&empty=&plus=1+2"))
 
     assert event["rawQueryString"] == "tag=a%20b&tag=%E8%AE%BE&empty=&plus=1+2"
     assert event["queryStringParameters"] == {"tag": "a b,设", "empty": "", "plus": "1 2"}
 
 
-def test_the_path_ends_at_a_decoded_question_mark() -> None:
+def test_path_ends_at_a_decoded_question_mark() -> None:
     assert _event(replace(PLAIN, path="/api/users/a?b"))["rawPath"] == "/api/users/a"
 
 
@@ -122,7 +122,7 @@ def test_the_path_ends_at_a_decoded_question_mark() -> None:
         (b"a=1", "application/x-www-form-urlencoded", "YT0x", True),
     ],
 )
-def test_a_body_is_text_or_base64(
+def test_body_is_text_or_base64(
     body: bytes, content_type: str | None, expected: str, *, is_base64: bool
 ) -> None:
     event = _with_body(body, content_type)
@@ -131,7 +131,7 @@ def test_a_body_is_text_or_base64(
     assert event["isBase64Encoded"] is is_base64
 
 
-def test_a_request_without_body_has_none_in_its_event() -> None:
+def test_event_of_a_request_without_body_has_no_body() -> None:
     assert "body" not in _with_body(b"", "application/json")
 
 
@@ -149,7 +149,7 @@ def test_a_request_without_body_has_none_in_its_event() -> None:
         ("GET", "/apiary", None),
     ],
 )
-def test_the_most_specific_route_takes_a_request(method: str, path: str, key: str | None) -> None:
+def test_most_specific_route_matches(method: str, path: str, key: str | None) -> None:
     found = find_route(method, path)
 
     assert (found[0].key if found else None) == key

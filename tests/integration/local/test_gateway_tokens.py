@@ -1,4 +1,4 @@
-"""Local tokens: whom they name, how they are signed, and where the key is."""
+"""Local tokens: their claims, their signature and their key."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_token_names_its_user_and_verifies_against_the_published_key(tmp_path: Path) -> None:
+def test_token_verifies_against_the_published_key(tmp_path: Path) -> None:
     issuer = TokenIssuer.of(tmp_path)
     token = issuer.issue_token("user-123", ttl_seconds=60)
     (published,) = issuer.jwks()["keys"]
@@ -27,21 +27,21 @@ def test_a_token_names_its_user_and_verifies_against_the_published_key(tmp_path:
     assert claims["scope"] == "openid"
 
 
-def test_an_admins_token_carries_the_scope_admin(tmp_path: Path) -> None:
+def test_token_of_an_administrator_has_the_scope_admin(tmp_path: Path) -> None:
     token = TokenIssuer.of(tmp_path).issue_token("operator", admin=True)
 
     claims = jwt.decode(token, options={"verify_signature": False})
     assert "admin" in claims["scope"].split()
 
 
-def test_the_key_survives_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
+def test_key_is_kept_and_readable_by_its_owner_only(tmp_path: Path) -> None:
     assert TokenIssuer.of(tmp_path).jwks() == TokenIssuer.of(tmp_path).jwks()
 
     (file,) = tmp_path.iterdir()
     assert file.stat().st_mode & 0o077 == 0
 
 
-def test_the_published_key_holds_nothing_private(tmp_path: Path) -> None:
+def test_published_key_has_no_private_parts(tmp_path: Path) -> None:
     (published,) = TokenIssuer.of(tmp_path).jwks()["keys"]
 
     assert set(published) == {"kty", "n", "e", "alg", "use", "kid"}

@@ -51,8 +51,8 @@ def api(issuer: TokenIssuer, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     yield from serve(issuer, tmp_path_factory.mktemp("logs"), timeout=30)
 
 
-def answer(api: httpx.Client, result: object) -> httpx.Response:
-    """Let the function return `result`."""
+def respond_with(api: httpx.Client, result: object) -> httpx.Response:
+    """Make the function return `result`."""
     return api.post("/api/x", json={"answer": result})
 
 
@@ -61,7 +61,7 @@ def seen(response: httpx.Response) -> dict[str, Any]:
     return event
 
 
-def test_the_function_receives_the_request_and_the_verified_claims(api: httpx.Client) -> None:
+def test_function_receives_the_request_and_the_verified_claims(api: httpx.Client) -> None:
     event = seen(api.get("/api/users/%E8%AE%BE%20x?tag=a%20b&tag=c", headers={"X-Thing": "1"}))
 
     assert event["rawPath"] == "/api/users/设 x"
@@ -81,7 +81,9 @@ def test_every_method_reaches_the_function(api: httpx.Client, method: str) -> No
 
 
 @pytest.mark.parametrize("token", ["", "Bearer x", 'Bearer e30.e30.", x="ü\n'])
-def test_without_a_valid_token_the_function_is_not_reached(api: httpx.Client, token: str) -> None:
+def test_request_without_a_valid_token_does_not_reach_the_function(
+    api: httpx.Client, token: str
+) -> None:
     raw = token.encode("latin-1", "replace").replace(b"\n", b"")
 
     response = api.get("/api/devices", headers={b"authorization": raw})
@@ -92,7 +94,7 @@ def test_without_a_valid_token_the_function_is_not_reached(api: httpx.Client, to
 
 
 @pytest.mark.parametrize("path", ["/api/health"])
-def test_open_routes_need_no_token(api: httpx.Client, path: str) -> None:
+def test_public_routes_need_no_token(api: httpx.Client, path: str) -> None:
     event = seen(api.get(path, headers={"authorization": ""}))
 
     assert event["rawPath"] == path
@@ -107,8 +109,8 @@ def test_other_paths_are_not_found(api: httpx.Client, path: str) -> None:
     assert response.json() == {"message": "Not Found"}
 
 
-def test_status_headers_and_cookies_of_the_function_arrive(api: httpx.Client) -> None:
-    response = answer(
+def test_status_headers_and_cookies_of_the_function_are_returned(api: httpx.Client) -> None:
+    response = respond_with(
         api,
         {
             "statusCode": 201,
@@ -125,17 +127,17 @@ def test_status_headers_and_cookies_of_the_function_arrive(api: httpx.Client) ->
     assert response.headers["apigw-requestid"].endswith("=")
 
 
-def test_a_base64_body_is_decoded(api: httpx.Client) -> None:
+def test_base64_body_is_decoded(api: httpx.Client) -> None:
     raw = bytes(range(256))
     body = base64.b64encode(raw).decode()
 
-    response = answer(api, {"statusCode": 200, "body": body, "isBase64Encoded": True})
+    response = respond_with(api, {"statusCode": 200, "body": body, "isBase64Encoded": True})
 
     assert response.content == raw
 
 
-def test_a_result_without_status_is_the_body_of_a_200(api: httpx.Client) -> None:
-    response = answer(api, {"message": "hello"})
+def test_result_without_status_is_the_body_of_a_200(api: httpx.Client) -> None:
+    response = respond_with(api, {"message": "hello"})
 
     assert response.status_code == 200
     assert response.headers["content-type"] == "application/json"
@@ -153,33 +155,33 @@ def test_a_result_without_status_is_the_body_of_a_200(api: httpx.Client) -> None
         {"statusCode": 200, "body": {"not": "text"}},
     ],
 )
-def test_a_malformed_result_is_an_internal_error(api: httpx.Client, result: object) -> None:
-    response = answer(api, result)
+def test_malformed_result_is_an_internal_error(api: httpx.Client, result: object) -> None:
+    response = respond_with(api, result)
 
     assert response.status_code == 500
     assert response.json() == {"message": "Internal Server Error"}
 
 
 @pytest.mark.parametrize("action", ["fail", "crash"])
-def test_a_failing_function_is_an_internal_error_and_serves_again(
+def test_failing_function_is_an_internal_error_and_is_invoked_again(
     api: httpx.Client, action: str
 ) -> None:
     assert api.post("/api/x", json={"action": action}).status_code == 500
     assert api.get("/api/x").status_code == 200
 
 
-def test_a_body_over_the_limit_is_refused(api: httpx.Client) -> None:
+def test_body_over_the_limit_is_refused(api: httpx.Client) -> None:
     response = api.post("/api/x", content=b"x" * (MAX_REQUEST_BYTES + 1))
 
     assert response.status_code == 413
     assert response.json() == {"message": "Request Entity Too Large"}
 
 
-def test_a_body_over_lambdas_limit_is_refused(api: httpx.Client) -> None:
+def test_body_over_lambdas_limit_is_refused(api: httpx.Client) -> None:
     assert api.post("/api/x", content=b"x" * 7_000_000).status_code == 413
 
 
-def test_a_slow_function_is_given_up(issuer: TokenIssuer, tmp_path: Path) -> None:
+def test_slow_function_results_in_503(issuer: TokenIssuer, tmp_path: Path) -> None:
     for client in serve(issuer, tmp_path, timeout=0.5):
         response = client.post("/api/x", json={"action": "hang"})
 
@@ -187,22 +189,22 @@ def test_a_slow_function_is_given_up(issuer: TokenIssuer, tmp_path: Path) -> Non
         assert response.json() == {"message": "Service Unavailable"}
 
 
-def test_the_keys_of_the_tokens_are_published(api: httpx.Client, issuer: TokenIssuer) -> None:
+def test_token_keys_are_published(api: httpx.Client, issuer: TokenIssuer) -> None:
     assert api.get("/.well-known/jwks.json").json() == json.loads(json.dumps(issuer.jwks()))
 
 
 @pytest.mark.parametrize("path", ["/api/users/a%0ab", "/api/users/a%0d%0ab", "/api/users/%00"])
-def test_a_path_with_control_characters_reaches_the_function(api: httpx.Client, path: str) -> None:
+def test_path_with_control_characters_reaches_the_function(api: httpx.Client, path: str) -> None:
     assert seen(api.get(path))["rawPath"] == unquote(path)
 
 
-def test_a_path_with_a_line_break_that_is_no_route_is_not_found(api: httpx.Client) -> None:
+def test_unknown_path_with_a_line_break_is_not_found(api: httpx.Client) -> None:
     response = api.get("/x%0ay")
 
     assert (response.status_code, response.json()) == (404, {"message": "Not Found"})
 
 
-def test_the_page_of_the_description_loads_only_from_here(api: httpx.Client) -> None:
+def test_swagger_ui_loads_nothing_from_other_hosts(api: httpx.Client) -> None:
     page = api.get("/docs")
 
     assert page.headers["content-type"].startswith("text/html")
@@ -212,7 +214,7 @@ def test_the_page_of_the_description_loads_only_from_here(api: httpx.Client) -> 
     assert "SwaggerUIBundle" in api.get(loaded[1]).text
 
 
-def test_the_description_is_the_functions_and_needs_no_token(api: httpx.Client) -> None:
+def test_openapi_document_needs_no_token(api: httpx.Client) -> None:
     event = seen(api.get("/openapi.json", headers={"authorization": ""}))
 
     assert event["rawPath"] == "/openapi.json"
@@ -225,10 +227,7 @@ def test_metrics_are_published_for_prometheus(api: httpx.Client) -> None:
     assert response.headers["content-type"].startswith("text/plain; version=")
 
 
-# -- pages of other origins ----------------------------------------------------------
-
-
-def test_a_browser_is_told_that_a_page_of_another_origin_may_call(api: httpx.Client) -> None:
+def test_cors_allows_pages_of_other_origins(api: httpx.Client) -> None:
     asked = {
         "origin": "https://phones.example",
         "access-control-request-method": "POST",

@@ -1,4 +1,4 @@
-"""Which tokens the gateway accepts, and how their claims reach the function."""
+"""The tokens that the gateway accepts, and the format of their claims."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def _token(signed_by: TokenIssuer = TRUSTED, kid: str | None = None, **claims: o
         {"nbf": int(time.time()) - 1},
     ],
 )
-def test_a_valid_token_is_accepted(claims: dict[str, Any]) -> None:
+def test_valid_token_is_accepted(claims: dict[str, Any]) -> None:
     assert AUTHORIZER.claims(f"Bearer {_token(**claims)}")["sub"] == "u"
 
 
-def test_the_token_may_stand_without_bearer() -> None:
+def test_bearer_prefix_is_optional() -> None:
     assert AUTHORIZER.claims(_token())["sub"] == "u"
 
 
@@ -80,12 +80,12 @@ def test_the_token_may_stand_without_bearer() -> None:
         pytest.param(_token(aud=...), id="neither audience nor client"),
     ],
 )
-def test_any_other_token_is_refused(header: str | None) -> None:
+def test_invalid_token_is_refused(header: str | None) -> None:
     with pytest.raises(UnauthorizedError):
         AUTHORIZER.claims(header)
 
 
-def test_a_token_signed_with_the_public_key_as_a_secret_is_refused() -> None:
+def test_token_signed_with_the_public_key_as_secret_is_refused() -> None:
     modulus = TRUSTED.jwks()["keys"][0]["n"]
     forged = jwt.encode({"sub": "u", "iss": ISSUER}, modulus, "HS256", {"kid": _kid(TRUSTED)})
 
@@ -93,7 +93,7 @@ def test_a_token_signed_with_the_public_key_as_a_secret_is_refused() -> None:
         AUTHORIZER.claims(forged)
 
 
-def test_an_unsigned_token_is_refused() -> None:
+def test_unsigned_token_is_refused() -> None:
     unsigned = jwt.encode({"sub": "u", "iss": ISSUER}, "", "none", {"kid": _kid(TRUSTED)})
 
     with pytest.raises(UnauthorizedError):
@@ -112,7 +112,7 @@ def test_an_unsigned_token_is_refused() -> None:
         ({"street": "长安街"}, '{"street":"长安街"}'),
     ],
 )
-def test_claims_become_strings_as_api_gateway_makes_them(value: object, rendered: str) -> None:
+def test_claims_become_strings_like_in_api_gateway(value: object, rendered: str) -> None:
     assert claim_text(value) == rendered
 
 

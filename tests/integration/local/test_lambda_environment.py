@@ -1,4 +1,4 @@
-"""A Lambda execution environment behaves as Lambda's does."""
+"""An execution environment behaves like Lambda's."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_the_result_of_the_handler_is_returned_as_json(make_environment: MakeEnvironment) -> None:
+def test_result_of_the_handler_is_returned_as_json(make_environment: MakeEnvironment) -> None:
     event = {"text": "设备 🎉", "list": [1, 2.5, None, True]}
 
     assert json.loads(make_environment("echo").invoke(json.dumps(event).encode())) == event
 
 
-def test_the_context_tells_what_lambdas_tells(make_environment: MakeEnvironment) -> None:
+def test_context_has_the_attributes_of_lambdas_context(make_environment: MakeEnvironment) -> None:
     seen = json.loads(make_environment("describe", timeout=30).invoke(b"{}"))
 
     assert len(seen["id"]) == 36
@@ -31,7 +31,7 @@ def test_the_context_tells_what_lambdas_tells(make_environment: MakeEnvironment)
     assert 0 < seen["remaining"] <= 30_000
 
 
-def test_the_handler_sees_its_own_variables_and_none_of_the_developers(
+def test_handler_has_only_the_functions_variables(
     make_environment: MakeEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the developer's own")
@@ -51,7 +51,7 @@ def test_invocations_share_one_process(make_environment: MakeEnvironment) -> Non
     assert warm.invoke(b"{}") == warm.invoke(b"{}")
 
 
-def test_an_exception_of_the_handler_keeps_its_type_message_and_process(
+def test_exception_is_reported_with_type_and_message(
     make_environment: MakeEnvironment, tmp_path: Path
 ) -> None:
     failing = make_environment("fail")
@@ -65,7 +65,7 @@ def test_an_exception_of_the_handler_keeps_its_type_message_and_process(
     assert "[ERROR] LookupError: told to fail" in (tmp_path / "stream.log").read_text()
 
 
-def test_a_function_that_exceeds_its_timeout_is_killed_and_replaced(
+def test_process_is_replaced_after_a_timeout(
     make_environment: MakeEnvironment, tmp_path: Path
 ) -> None:
     slow = make_environment("hang", timeout=2)
@@ -82,7 +82,7 @@ def test_a_function_that_exceeds_its_timeout_is_killed_and_replaced(
 @pytest.mark.parametrize(
     ("handler", "status"), [("crash", "exit status 3"), ("leave", "exit status 1")]
 )
-def test_a_process_that_dies_is_an_error_and_is_replaced(
+def test_exit_of_the_process_is_an_error(
     make_environment: MakeEnvironment, handler: str, status: str
 ) -> None:
     dying = make_environment(handler)
@@ -93,7 +93,7 @@ def test_a_process_that_dies_is_an_error_and_is_replaced(
     assert caught.value.error_type == "Runtime.ExitError"
 
 
-def test_the_invocation_after_a_crash_has_a_new_process(make_environment: MakeEnvironment) -> None:
+def test_process_is_replaced_after_a_crash(make_environment: MakeEnvironment) -> None:
     dying = make_environment("crash")
     first = dying.invoke(b"{}")
     with pytest.raises(FunctionError):
@@ -102,7 +102,7 @@ def test_the_invocation_after_a_crash_has_a_new_process(make_environment: MakeEn
     assert dying.invoke(b"{}") != first
 
 
-def test_a_killed_invocation_names_the_signal(make_environment: MakeEnvironment) -> None:
+def test_error_of_a_killed_process_names_the_signal(make_environment: MakeEnvironment) -> None:
     running = make_environment("hang")
     running.invoke(b"{}")
     running.kill()
@@ -119,7 +119,7 @@ def test_a_killed_invocation_names_the_signal(make_environment: MakeEnvironment)
         ("enormous", "Function.ResponseSizeTooLarge", "exceeded maximum allowed payload size"),
     ],
 )
-def test_faults_of_the_function_have_lambdas_names(
+def test_runtime_errors_have_lambdas_types(
     make_environment: MakeEnvironment, handler: str, error_type: str, message: str
 ) -> None:
     with pytest.raises(FunctionError, match=message) as caught:
@@ -128,7 +128,7 @@ def test_faults_of_the_function_have_lambdas_names(
     assert caught.value.error_type == error_type
 
 
-def test_a_module_that_cannot_be_imported_fails_every_invocation(tmp_path: Path) -> None:
+def test_every_invocation_fails_if_the_module_cannot_be_imported(tmp_path: Path) -> None:
     function = Function("absent", "absent.handler", {}, tmp_path, 5, import_roots=(PROBE,))
     environment = LambdaEnvironment(function, "stream")
 
@@ -139,7 +139,7 @@ def test_a_module_that_cannot_be_imported_fails_every_invocation(tmp_path: Path)
     environment.close()
 
 
-def test_an_event_over_six_megabytes_does_not_reach_the_function(
+def test_event_over_six_megabytes_does_not_reach_the_function(
     make_environment: MakeEnvironment, tmp_path: Path
 ) -> None:
     with pytest.raises(PayloadTooLargeError):
@@ -148,7 +148,7 @@ def test_an_event_over_six_megabytes_does_not_reach_the_function(
     assert not (tmp_path / "stream.log").exists()
 
 
-def test_what_the_function_prints_is_in_its_log(
+def test_output_of_the_function_is_in_its_log(
     make_environment: MakeEnvironment, tmp_path: Path
 ) -> None:
     make_environment("speak").invoke(b"{}")
@@ -158,7 +158,7 @@ def test_what_the_function_prints_is_in_its_log(
     assert "said on stderr\n" in text
 
 
-def test_a_closed_environment_serves_nothing(make_environment: MakeEnvironment) -> None:
+def test_closed_environment_refuses_invocations(make_environment: MakeEnvironment) -> None:
     closed = make_environment("echo")
     closed.close()
 

@@ -1,4 +1,4 @@
-"""When waiting deliveries become a batch: at the size, at 6 MB, or when the window has passed."""
+"""A batch is due at its size, at 6 MB, or when the window has passed."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def _sizes(backlog: Backlog) -> list[int]:
     return sizes
 
 
-def test_nothing_is_due_while_nothing_waits() -> None:
+def test_empty_backlog_is_never_due() -> None:
     assert _backlog([]).seconds_until_due(10) is None
 
 
-def test_a_batch_is_due_when_the_window_of_its_first_record_has_passed() -> None:
+def test_batch_is_due_when_the_window_of_its_first_record_has_passed() -> None:
     backlog = _backlog([b"{}"])
     backlog.add(DeliveredRecord(2, b"{}", arrived=10.4))
 
@@ -31,18 +31,18 @@ def test_a_batch_is_due_when_the_window_of_its_first_record_has_passed() -> None
     assert backlog.seconds_until_due(10.6) == 0
 
 
-def test_a_full_batch_is_due_at_once() -> None:
+def test_full_batch_is_due_immediately() -> None:
     assert _backlog([b"{}"] * 3, size=3, window=300).seconds_until_due(10) == 0
 
 
-def test_a_batch_never_exceeds_its_size_and_keeps_the_order() -> None:
+def test_batch_never_exceeds_its_size_and_keeps_the_order() -> None:
     backlog = _backlog([b"{}"] * 7, size=3)
 
     assert [record.tag for record in backlog.take()] == [1, 2, 3]
     assert _sizes(backlog) == [3, 1]
 
 
-def test_more_than_six_megabytes_are_due_at_once_and_are_split() -> None:
+def test_more_than_six_megabytes_are_due_immediately_and_split() -> None:
     third = b"x" * (RECORDS_LIMIT // 3)
     backlog = _backlog([third] * 4, window=300)
 
@@ -51,13 +51,13 @@ def test_more_than_six_megabytes_are_due_at_once_and_are_split() -> None:
     assert backlog.seconds_until_due(10) == 300
 
 
-def test_a_record_of_the_whole_limit_goes_alone() -> None:
+def test_record_of_the_maximum_size_is_a_batch_of_its_own() -> None:
     whole = b"x" * (RECORDS_LIMIT - 1)
 
     assert _sizes(_backlog([b"{}", whole, b"{}"])) == [1, 1, 1]
 
 
-def test_a_cleared_backlog_is_empty() -> None:
+def test_cleared_backlog_is_empty() -> None:
     backlog = _backlog([b"{}"] * 3, size=3)
     backlog.clear()
 

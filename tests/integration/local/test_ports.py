@@ -1,4 +1,4 @@
-"""The usual port, or another one when it is taken."""
+"""The default port, or another one when it is in use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from local.paths import ROOT
 from local.ports import HOST, PortPlan, free_port, is_free
 
 
-def test_a_taken_port_is_replaced_by_a_free_one_and_said() -> None:
+def test_port_in_use_is_replaced_with_a_message() -> None:
     said: list[str] = []
 
     with socket.create_server((HOST, 0)) as server:
@@ -21,7 +21,7 @@ def test_a_taken_port_is_replaced_by_a_free_one_and_said() -> None:
     assert said == [f"Port {usual} (HTTP API) is in use; using {port} instead"]
 
 
-def test_a_free_port_is_used_once_and_nothing_said() -> None:
+def test_free_port_is_chosen_once_without_a_message() -> None:
     said: list[str] = []
     plan, usual = PortPlan(said.append), free_port()
 
@@ -30,7 +30,7 @@ def test_a_free_port_is_used_once_and_nothing_said() -> None:
     assert plan.choose("WebSocket", usual) != usual
 
 
-def test_who_chooses_at_the_same_time_chooses_other_ports() -> None:
+def test_processes_that_start_together_choose_different_ports() -> None:
     command = [sys.executable, "-c", "from local.ports import free_port; print(free_port())"]
 
     def choose() -> subprocess.Popen[str]:

@@ -1,4 +1,4 @@
-"""What leads ``sam local invoke`` to the local platform, as far as it needs no Docker."""
+"""The parts of ``python -m local.sam`` that need no Docker."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def forwarding(*routes: str) -> Iterator[None]:
         process.terminate()
 
 
-def test_a_stream_goes_through_a_socket_file_and_back_until_both_ends_are_done() -> None:
+def test_stream_is_forwarded_in_both_directions_through_a_socket_file() -> None:
     with socket.create_server((HOST, 0)) as server, tempfile.TemporaryDirectory() as folder:
         port, file = free_port(), f"unix:{folder}/s"
         here = f"{file}=tcp:{HOST}:{server.getsockname()[1]}"
@@ -53,7 +53,7 @@ def test_a_stream_goes_through_a_socket_file_and_back_until_both_ends_are_done()
             assert client.recv(1) == b""
 
 
-def test_a_server_that_is_away_closes_the_connection() -> None:
+def test_connection_is_closed_if_the_server_cannot_be_reached() -> None:
     port = free_port()
     with (
         forwarding(f"tcp:{HOST}:{port}=tcp:{HOST}:{free_port()}"),
@@ -72,16 +72,16 @@ def test_a_server_that_is_away_closes_the_connection() -> None:
         ("api/health", "AllocationApiFunction"),
     ],
 )
-def test_a_sample_tells_which_function_gets_it(sample: str, function: str) -> None:
+def test_function_of_a_sample_is_found(sample: str, function: str) -> None:
     assert receiving_function(Path(SAMPLES_FOLDER, f"{sample}.json").read_bytes()) == function
 
 
-def test_a_websocket_event_goes_to_its_function() -> None:
+def test_function_of_a_websocket_event_is_found() -> None:
     assert receiving_function(b'{"requestContext": {"routeKey": "$connect"}}') == "RealtimeFunction"
 
 
 @pytest.mark.parametrize(("event", "says"), [(b"{}", "--function"), (b"[1", "not a JSON object")])
-def test_an_event_that_does_not_tell_is_refused(event: bytes, says: str) -> None:
+def test_event_without_a_known_function_is_refused(event: bytes, says: str) -> None:
     with pytest.raises(LocalError, match=says):
         receiving_function(event)
 
@@ -90,7 +90,7 @@ def test_an_event_that_does_not_tell_is_refused(event: bytes, says: str) -> None
     ("argument", "says"),
     [("-", "not a JSON object"), ("events/none.json", "No such file"), ("events", "directory")],
 )
-def test_an_event_comes_from_a_file_or_standard_input(argument: str, says: str) -> None:
+def test_event_is_read_from_a_file_or_standard_input(argument: str, says: str) -> None:
     command = [sys.executable, "-m", "local.sam", argument]
     done = subprocess.run(command, input="[1", capture_output=True, text=True, check=False)
 
@@ -100,7 +100,7 @@ def test_an_event_comes_from_a_file_or_standard_input(argument: str, says: str) 
     assert done.stderr.count("\n") == 1
 
 
-def test_only_ports_of_this_machine_are_led_to() -> None:
+def test_only_ports_of_this_machine_are_forwarded() -> None:
     endpoints = {
         "database": "mysql://user:secret@127.0.0.1:3306/cloudphone",
         "amqp": "amqps://user:secret@broker.example.com:5671/cloudphone",

@@ -1,4 +1,4 @@
-"""Local functions and mappings have the limits that template.yaml gives to the deployed ones."""
+"""Local functions and mappings have the limits of ``template.yaml``."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SERVICES = {f"{queue.family}-events" for queue in WORK_QUEUES} | {
 
 
 @pytest.mark.parametrize("service", sorted(SERVICES))
-def test_a_local_function_has_the_settings_of_the_deployed_one(service: str) -> None:
+def test_local_function_has_the_settings_of_the_template(service: str) -> None:
     local = deployed(service, {}, Path())
     properties = FUNCTIONS[f"{service.replace('-', '_')}.app.handler"]
 
@@ -43,5 +43,5 @@ def test_a_local_function_has_the_settings_of_the_deployed_one(service: str) -> 
     assert local.variables["POWERTOOLS_SERVICE_NAME"] == service
 
 
-def test_the_mappings_defaults_are_those_of_the_template() -> None:
+def test_default_batch_size_is_that_of_the_template() -> None:
     assert Batching().size == TEMPLATE["Parameters"]["BatchSize"]["Default"]

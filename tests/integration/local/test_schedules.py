@@ -1,4 +1,4 @@
-"""Schedules invoke real function processes again and again until they are stopped."""
+"""Schedules invoke real function processes repeatedly until they are stopped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 NOW = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-def test_the_event_is_that_of_an_eventbridge_rule() -> None:
+def test_event_has_the_format_of_an_eventbridge_rule() -> None:
     event = scheduled_event("expire", NOW)
 
     assert event["source"] == "aws.events"
@@ -27,7 +27,7 @@ def test_the_event_is_that_of_an_eventbridge_rule() -> None:
     assert event["detail"] == {}
 
 
-def test_a_function_is_invoked_until_the_schedule_stops(
+def test_function_is_invoked_until_the_schedule_stops(
     make_environment: MakeEnvironment, tmp_path: Path
 ) -> None:
     seen = tmp_path / "seen"
@@ -42,7 +42,7 @@ def test_a_function_is_invoked_until_the_schedule_stops(
     assert seen.read_text().splitlines() == ticks
 
 
-def test_a_function_that_fails_is_invoked_again(
+def test_failing_function_is_invoked_again(
     make_environment: MakeEnvironment,
 ) -> None:
     environment = make_environment("fail")

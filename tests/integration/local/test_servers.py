@@ -1,4 +1,4 @@
-"""The private servers: they bind to this machine only, and what they stored survives SIGKILL."""
+"""The private servers listen on the loopback interface only, and their data survives SIGKILL."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 QUEUE = WORK_QUEUES[0]
 
 
-def test_a_commit_survives_the_killing_of_mariadb(mariadb: MariaDB, database_url: str) -> None:
+def test_commit_survives_killing_mariadb(mariadb: MariaDB, database_url: str) -> None:
     with closing(mariadb.connect()) as connection, connection.cursor() as cursor:
         cursor.execute("INSERT INTO cloudphone.users (id, max_devices) VALUES ('user-1', 3)")
 
@@ -39,9 +39,7 @@ def test_a_commit_survives_the_killing_of_mariadb(mariadb: MariaDB, database_url
         assert cursor.fetchall() == (("user-1", 3),)
 
 
-def test_a_confirmed_message_survives_the_killing_of_rabbitmq(
-    rabbitmq: RabbitMQ, broker_url: str
-) -> None:
+def test_confirmed_message_survives_killing_rabbitmq(rabbitmq: RabbitMQ, broker_url: str) -> None:
     with closing(pika.BlockingConnection(pika.URLParameters(broker_url))) as connection:
         channel = connection.channel()
         channel.confirm_delivery()
@@ -57,7 +55,7 @@ def test_a_confirmed_message_survives_the_killing_of_rabbitmq(
         assert body == b"kept"
 
 
-def test_nothing_listens_beyond_this_machine(
+def test_servers_listen_on_the_loopback_interface_only(
     mariadb: MariaDB, rabbitmq: RabbitMQ, moto: Moto
 ) -> None:
     addresses = {
@@ -72,26 +70,26 @@ def test_nothing_listens_beyond_this_machine(
     assert addresses
 
 
-def test_the_broker_has_no_guest_account(rabbitmq: RabbitMQ) -> None:
+def test_broker_has_no_guest_account(rabbitmq: RabbitMQ) -> None:
     users = httpx.get(f"{rabbitmq.management_url}/api/users").json()
 
     assert [user["name"] for user in users] == ["cloudphone"]
 
 
-def test_the_database_lets_nobody_in_without_the_password(mariadb: MariaDB) -> None:
+def test_database_refuses_logins_without_the_password(mariadb: MariaDB) -> None:
     for user in ("cloudphone", "root", ""):
         with pytest.raises(pymysql.OperationalError, match="Access denied"):
             pymysql.connect(host="127.0.0.1", port=mariadb.port, user=user)
 
 
-def test_a_taken_port_is_named(mariadb: MariaDB, tmp_path: Path) -> None:
+def test_error_names_a_port_in_use(mariadb: MariaDB, tmp_path: Path) -> None:
     second = MariaDB(tmp_path / "second", tmp_path, mariadb.port)
 
     with pytest.raises(LocalError, match=f"port {mariadb.port} is in use"):
         second.start()
 
 
-def test_a_server_that_ends_while_starting_is_reported_with_its_log(tmp_path: Path) -> None:
+def test_error_of_a_server_that_does_not_start_names_its_log(tmp_path: Path) -> None:
     broken = MariaDB(tmp_path / "broken", tmp_path, 29_999, ["--no-such-option"])
 
     with pytest.raises(LocalError, match=r"mariadbd ended with code \d+; see .*mariadb.log"):

@@ -1,4 +1,4 @@
-"""``python -m local``: what a developer sees and what is left behind."""
+"""``python -m local``: its output, and what remains when it ends."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ KEYS = {
 
 @pytest.fixture(scope="module", autouse=True)
 def _taken_port() -> Iterator[None]:
-    """The usual port of the API is taken, by us or by somebody else."""
+    """Keep the default port of the API in use."""
     with socket.socket() as taken:
-        # As servers do: connections that ended a moment ago do not count.
+        # As servers do: bind even if closed connections are still in TIME_WAIT.
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with suppress(OSError):
             taken.bind((ports.HOST, ports.API))
@@ -51,13 +51,13 @@ def _taken_port() -> Iterator[None]:
 
 @pytest.fixture
 def running(private: LocalPlatform) -> LocalPlatform:
-    """Started by the first test that needs it, and by the one after the test that kills it."""
+    """A running platform; started again after the test that kills it."""
     if not private.state.endpoints.exists():
         private.run()
     return private
 
 
-def test_endpoints_are_complete_and_answer(running: LocalPlatform) -> None:
+def test_all_endpoints_respond(running: LocalPlatform) -> None:
     endpoints = running.endpoints()
 
     assert set(endpoints) == KEYS
@@ -74,7 +74,7 @@ def test_endpoints_are_complete_and_answer(running: LocalPlatform) -> None:
             connection.channel().queue_declare(queue.name, passive=True)
 
 
-def test_endpoints_can_be_read_by_their_owner_only(running: LocalPlatform) -> None:
+def test_endpoints_are_readable_by_their_owner_only(running: LocalPlatform) -> None:
     assert running.state.endpoints.stat().st_mode & 0o077 == 0
 
 
@@ -86,7 +86,7 @@ def test_passwords_are_not_printed(running: LocalPlatform) -> None:
     assert running.endpoints()["tokens"]["admin"] not in running.printed()
 
 
-def test_demo_data_is_there(running: LocalPlatform) -> None:
+def test_demo_data_is_inserted(running: LocalPlatform) -> None:
     users = query(
         running, "SELECT id, max_devices, email IS NOT NULL, phone IS NOT NULL FROM users"
     )
@@ -98,19 +98,21 @@ def test_demo_data_is_there(running: LocalPlatform) -> None:
     assert [device for (device,) in devices] == [f"device-{n:03}" for n in range(1, 21)]
     assert len(sizes) > 3
     held = query(running, "SELECT user_id, device_id FROM allocations WHERE status = 'ALLOCATED'")
-    assert held == (("user-123", "device-001"),), "so that the first command releases something"
+    assert held == (("user-123", "device-001"),), "the example command must release something"
 
 
-def test_a_taken_port_is_replaced_and_said(running: LocalPlatform) -> None:
+def test_port_in_use_is_replaced_and_printed(running: LocalPlatform) -> None:
     port = urlsplit(running.endpoints()["api"]).port
 
     said = f"Port {ports.API} (HTTP API) is in use; using {port} instead\n"
-    # A platform of another worker may have given the port back in time.
+    # The platform of another pytest worker may have released the port.
     assert port == ports.API or said in running.printed()
 
 
 @pytest.mark.parametrize("command", ["run", "up", "status"])
-def test_the_second_start_tells_where_the_first_is(running: LocalPlatform, command: str) -> None:
+def test_second_start_prints_the_addresses_of_the_first(
+    running: LocalPlatform, command: str
+) -> None:
     before = running.endpoints()
 
     second = running.command(command)
@@ -121,14 +123,14 @@ def test_the_second_start_tells_where_the_first_is(running: LocalPlatform, comma
     assert running.endpoints() == before
 
 
-def test_clean_refuses_while_it_runs(running: LocalPlatform) -> None:
+def test_clean_refuses_while_the_platform_runs(running: LocalPlatform) -> None:
     cleaned = running.command("clean")
 
     assert cleaned.returncode == 1
     assert cleaned.stderr == "error: the platform is running; stop it first: make down\n"
 
 
-def test_down_ends_the_servers_of_a_killed_run(running: LocalPlatform) -> None:
+def test_down_stops_the_servers_of_a_killed_run(running: LocalPlatform) -> None:
     everything = psutil.Process(running.supervisor.pid).children(recursive=True)
     running.kill()
     orphans = running.processes()
@@ -161,7 +163,7 @@ def test_up_after_a_killed_run_keeps_its_data(own_database: LocalPlatform) -> No
     assert not own_database.state.path.exists()
 
 
-def test_an_event_has_as_many_queues_and_consumers_as_shards_says(given: LocalPlatform) -> None:
+def test_shards_set_the_number_of_queues_and_consumers(given: LocalPlatform) -> None:
     given.variables["SHARDS"] = "2"
 
     endpoints = given.run()
@@ -193,7 +195,7 @@ def test_ctrl_c_leaves_no_process_and_no_endpoints(given: LocalPlatform) -> None
 
 def test_ctrl_c_while_starting_leaves_no_process(given: LocalPlatform) -> None:
     with starting.alone():
-        given.begin()
+        given.start()
         wait_for(given.state.processes.exists)
 
         assert given.press_ctrl_c() == 0
@@ -202,7 +204,7 @@ def test_ctrl_c_while_starting_leaves_no_process(given: LocalPlatform) -> None:
     assert "Stopped before everything was started" in given.printed()
 
 
-def test_a_server_that_dies_ends_the_run_and_is_named(given: LocalPlatform) -> None:
+def test_run_ends_with_an_error_when_a_server_dies(given: LocalPlatform) -> None:
     given.run()
     (aws,) = ProcessList(given.state.processes).alive()
 
@@ -232,7 +234,7 @@ def test_a_server_that_dies_ends_the_run_and_is_named(given: LocalPlatform) -> N
         (ExistingServers(broker_url="http://u:secret@h/v"), "RABBITMQ_URL must look like amqp://"),
     ],
 )
-def test_a_given_server_that_does_not_let_us_in_is_named_without_the_password(
+def test_login_error_names_the_server_without_its_password(
     given: ExistingServers, message: str
 ) -> None:
     with pytest.raises(LocalError, match=message) as caught:
@@ -241,7 +243,7 @@ def test_a_given_server_that_does_not_let_us_in_is_named_without_the_password(
     assert "secret" not in str(caught.value)
 
 
-def test_what_the_user_can_fix_is_one_line_and_an_exit_code(tmp_path: Path) -> None:
+def test_fixable_error_is_one_line_and_an_exit_code(tmp_path: Path) -> None:
     platform = LocalPlatform(tmp_path / "state", RABBITMQ_URL="amqp://u:secret@127.0.0.1:1/v")
 
     run = platform.command("run")
@@ -251,18 +253,18 @@ def test_what_the_user_can_fix_is_one_line_and_an_exit_code(tmp_path: Path) -> N
     assert run.stderr.count("\n") == 1
 
 
-def test_a_stranger_with_the_process_id_of_a_dead_server_is_left_alone(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stranger:
-        noted = [{"pid": stranger.pid, "started": 1.0}]
-        (tmp_path / "processes.json").write_text(json.dumps(noted))
+def test_other_process_with_a_reused_id_is_not_stopped(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        recorded = [{"pid": other.pid, "started": 1.0}]
+        (tmp_path / "processes.json").write_text(json.dumps(recorded))
 
         ProcessList(tmp_path / "processes.json").stop_all()
 
-        assert stranger.poll() is None
-        stranger.kill()
+        assert other.poll() is None
+        other.kill()
 
 
-def test_a_missing_program_is_named_with_the_command_that_installs_it(
+def test_error_for_a_missing_program_contains_the_install_command(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(programs._PROGRAMS, "no-such-server", programs.Package("some", "some"))

@@ -1,4 +1,4 @@
-"""The WebSocket gateway over real sockets, in front of a real function process, used by boto3."""
+"""The WebSocket API over real sockets, in front of a real function process, with boto3."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Gateway:
-    """A running gateway, what its function saw, and boto3's clients for it."""
+class WebSocketRig:
+    """A running WebSocket API, the events of its function, and boto3 clients."""
 
     def __init__(self, port: int, file: Path) -> None:
         self.address = f"127.0.0.1:{port}"
@@ -38,13 +38,13 @@ class Gateway:
         return connect(f"ws://{self.address}/{query}", compression=None)
 
     def seen(self, route: str) -> list[dict[str, Any]]:
-        """Return the events of a route, in their order."""
+        """Return the events of a route, in order."""
         lines = self._file.read_text().splitlines() if self._file.exists() else []
         events = [json.loads(line) for line in lines]
         return [e for e in events if e.get("requestContext", {}).get("routeKey") == route]
 
     def last_id(self) -> str:
-        """Return the id of the connection that was opened last."""
+        """Return the id of the latest connection."""
         return str(self.seen("$connect")[-1]["requestContext"]["connectionId"])
 
     def _client(self, service: str) -> Any:  # noqa: ANN401 - no types for these services
@@ -70,14 +70,16 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EnvironmentPool]:
 
 
 @pytest.fixture(scope="module")
-def gateway(pool: EnvironmentPool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+def gateway(
+    pool: EnvironmentPool, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[WebSocketRig]:
     server = AsgiServer(websocket_app("probe", pool), 0)
     folder = tmp_path_factory.getbasetemp() / "websocket0"
-    yield Gateway(server.port, folder / "seen")
+    yield WebSocketRig(server.port, folder / "seen")
     server.stop()
 
 
-def test_connect_tells_the_function_what_api_gateway_tells(gateway: Gateway) -> None:
+def test_connect_event_has_the_format_of_api_gateway(gateway: WebSocketRig) -> None:
     with gateway.open("?ticket=a%2Bb&many=1&many=2"):
         event = gateway.seen("$connect")[-1]
 
@@ -94,27 +96,27 @@ def test_connect_tells_the_function_what_api_gateway_tells(gateway: Gateway) -> 
     assert {"apiId", "stage", "requestId", "extendedRequestId"} <= set(context)
 
 
-def test_no_query_means_no_parameters(gateway: Gateway) -> None:
+def test_connect_event_without_query_has_no_parameters(gateway: WebSocketRig) -> None:
     with gateway.open():
         assert "queryStringParameters" not in gateway.seen("$connect")[-1]
 
 
 @pytest.mark.parametrize("status", [401, 403, 500])
-def test_the_handshake_is_refused_with_the_functions_status(gateway: Gateway, status: int) -> None:
+def test_handshake_is_refused_with_the_functions_status(gateway: WebSocketRig, status: int) -> None:
     with pytest.raises(InvalidStatus) as refused, gateway.open(f"?status={status}"):
         pass
 
     assert refused.value.response.status_code == status
 
 
-def test_a_function_that_answers_nonsense_refuses(gateway: Gateway) -> None:
+def test_handshake_is_refused_if_the_status_is_invalid(gateway: WebSocketRig) -> None:
     with pytest.raises(InvalidStatus) as refused, gateway.open("?status=99"):
         pass
 
     assert refused.value.response.status_code == 502
 
 
-def test_boto3_sends_text_to_the_client(gateway: Gateway) -> None:
+def test_boto3_sends_text_to_the_client(gateway: WebSocketRig) -> None:
     with gateway.open() as socket:
         gateway.management.post_to_connection(
             ConnectionId=gateway.last_id(), Data="设备故障".encode()
@@ -123,7 +125,7 @@ def test_boto3_sends_text_to_the_client(gateway: Gateway) -> None:
         assert socket.recv(timeout=10) == "设备故障"
 
 
-def test_boto3_learns_about_a_connection(gateway: Gateway) -> None:
+def test_boto3_describes_a_connection(gateway: WebSocketRig) -> None:
     with gateway.open():
         found = gateway.management.get_connection(ConnectionId=gateway.last_id())
 
@@ -132,7 +134,7 @@ def test_boto3_learns_about_a_connection(gateway: Gateway) -> None:
     assert found["ConnectedAt"] <= found["LastActiveAt"]
 
 
-def test_boto3_closes_a_connection(gateway: Gateway) -> None:
+def test_boto3_closes_a_connection(gateway: WebSocketRig) -> None:
     with gateway.open() as socket:
         connection_id = gateway.last_id()
         gateway.management.delete_connection(ConnectionId=connection_id)
@@ -143,13 +145,13 @@ def test_boto3_closes_a_connection(gateway: Gateway) -> None:
     assert (ended(gateway, connection_id) or {})["disconnectStatusCode"] == 1000
 
 
-def ended(gateway: Gateway, connection_id: str) -> dict[str, Any] | None:
+def ended(gateway: WebSocketRig, connection_id: str) -> dict[str, Any] | None:
     """Return the context of a connection's $disconnect."""
     contexts = [event["requestContext"] for event in gateway.seen("$disconnect")]
     return next((one for one in contexts if one["connectionId"] == connection_id), None)
 
 
-def test_a_connection_that_has_ended_is_gone(gateway: Gateway) -> None:
+def test_ended_connection_is_gone(gateway: WebSocketRig) -> None:
     with gateway.open() as socket:
         connection_id = gateway.last_id()
         socket.close(1000, "bye")
@@ -165,7 +167,7 @@ def test_a_connection_that_has_ended_is_gone(gateway: Gateway) -> None:
     assert (ended(gateway, connection_id) or {})["disconnectReason"] == "bye"
 
 
-def test_messages_go_to_the_default_route(gateway: Gateway) -> None:
+def test_messages_use_the_default_route(gateway: WebSocketRig) -> None:
     with gateway.open() as socket:
         socket.send("你好")
         socket.send(b"\xff")
@@ -178,7 +180,7 @@ def test_messages_go_to_the_default_route(gateway: Gateway) -> None:
     assert text["requestContext"]["messageId"]
 
 
-def test_the_client_is_told_that_the_function_failed(gateway: Gateway) -> None:
+def test_client_is_told_that_the_function_failed(gateway: WebSocketRig) -> None:
     with gateway.open() as socket:
         socket.send("fail")
         told = json.loads(socket.recv(timeout=10))
@@ -187,7 +189,7 @@ def test_the_client_is_told_that_the_function_failed(gateway: Gateway) -> None:
     assert told["connectionId"] == gateway.last_id()
 
 
-def test_a_message_over_the_limit_closes_the_socket(gateway: Gateway) -> None:
+def test_message_over_the_limit_closes_the_socket(gateway: WebSocketRig) -> None:
     with gateway.open() as socket:
         socket.send("x" * (MAX_WEBSOCKET_MESSAGE_BYTES + 1))
         with pytest.raises(ConnectionClosed) as closed:
@@ -197,7 +199,7 @@ def test_a_message_over_the_limit_closes_the_socket(gateway: Gateway) -> None:
     assert closed.value.rcvd.code == 1009
 
 
-def test_boto3_may_not_send_more_than_the_limit(gateway: Gateway) -> None:
+def test_boto3_cannot_send_more_than_the_limit(gateway: WebSocketRig) -> None:
     with gateway.open() as socket:
         connection_id, api = gateway.last_id(), gateway.management
         api.post_to_connection(ConnectionId=connection_id, Data=b"x" * MAX_WEBSOCKET_MESSAGE_BYTES)
@@ -208,7 +210,7 @@ def test_boto3_may_not_send_more_than_the_limit(gateway: Gateway) -> None:
             )
 
 
-def test_a_function_is_invoked_asynchronously(gateway: Gateway) -> None:
+def test_function_is_invoked_asynchronously(gateway: WebSocketRig) -> None:
     context = {"routeKey": "by ourselves"}
     answer = gateway.functions.invoke(
         FunctionName="probe",
@@ -220,14 +222,14 @@ def test_a_function_is_invoked_asynchronously(gateway: Gateway) -> None:
     eventually(lambda: bool(gateway.seen("by ourselves")), "the function was invoked")
 
 
-def test_another_function_is_not_found(gateway: Gateway) -> None:
+def test_unknown_function_is_not_found(gateway: WebSocketRig) -> None:
     with pytest.raises(gateway.functions.exceptions.ResourceNotFoundException):
         gateway.functions.invoke(FunctionName="other", InvocationType="Event")
 
 
 @pytest.mark.parametrize("path", ["/@connections/any", "/2015-03-31/functions/probe/invocations"])
-def test_what_no_aws_client_signed_is_refused(gateway: Gateway, path: str) -> None:
-    # As a website in the developer's browser could send it.
+def test_unsigned_request_is_refused(gateway: WebSocketRig, path: str) -> None:
+    # A website in the developer's browser can send this.
     answer = httpx.post(f"http://{gateway.address}{path}", content="{}")
 
     assert answer.status_code == 403

@@ -1,4 +1,4 @@
-"""How long a connection lasts, with a socket that tells when it is asked for more."""
+"""The time limits of a connection."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from starlette.websockets import WebSocket
 
 NEVER = timedelta(days=1)
-AT_ONCE = timedelta(milliseconds=20)
+SOON = timedelta(milliseconds=20)
 LONG_AGO = timedelta(hours=1)
 
 
 class FakeSocket:
-    """A client that says one thing, or nothing."""
+    """A client that sends one message, or none."""
 
     def __init__(self, says: str | None = None) -> None:
         self.closed: tuple[int, str] | None = None
@@ -48,8 +48,8 @@ def connection(
     return Connection(peer, cast("WebSocket", socket), max_duration, idle_timeout)
 
 
-@pytest.mark.parametrize(("max_duration", "idle_timeout"), [(AT_ONCE, NEVER), (NEVER, AT_ONCE)])
-def test_a_connection_ends_when_its_time_is_over_or_nothing_is_said(
+@pytest.mark.parametrize(("max_duration", "idle_timeout"), [(SOON, NEVER), (NEVER, SOON)])
+def test_connection_is_closed_at_its_time_limits(
     max_duration: timedelta, idle_timeout: timedelta
 ) -> None:
     socket = FakeSocket()
@@ -63,7 +63,7 @@ def test_a_connection_ends_when_its_time_is_over_or_nothing_is_said(
     assert socket.closed == (1001, "Going away")
 
 
-def test_what_is_sent_keeps_a_connection_alive() -> None:
+def test_sending_keeps_a_connection_alive() -> None:
     async def send_and_receive() -> str | bytes:
         one = connection(FakeSocket(says="still here"), age=LONG_AGO, idle_timeout=LONG_AGO / 2)
         await one.send("frame")

@@ -1,4 +1,4 @@
-"""A certificate authority for the length of a test."""
+"""A certificate authority for tests."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ def new_key() -> EllipticCurvePrivateKey:
 
 @dataclass(frozen=True)
 class Authority:
-    """Signs certificates with a key that nobody else has."""
+    """Signs certificates with a new key."""
 
     key: EllipticCurvePrivateKey = field(default_factory=new_key)
 
     @property
     def certificate(self) -> bytes:
-        """Return its own certificate, as PEM."""
+        """Return the authority's own certificate as PEM."""
         return self._signed("test authority", self.key, _CA_USAGE, is_authority=True)
 
     def certify(self, key: EllipticCurvePrivateKey, address: str) -> bytes:
-        """Return a certificate for a server at an IP address, as PEM."""
+        """Return a server certificate for an IP address as PEM."""
         name = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
         return self._signed("test server", key, name, is_authority=False)
 

@@ -1,4 +1,4 @@
-"""The command line with a state folder of its own, and dead letters on the real broker."""
+"""Fixtures: an empty state folder, and dead letters on the real broker."""
 
 from __future__ import annotations
 

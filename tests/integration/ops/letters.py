@@ -1,4 +1,4 @@
-"""Dead letters as the functions and the broker make them."""
+"""Dead letters of the functions and of the broker."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def letter(
     replays: int = 0,
     **about: Any,  # noqa: ANN401 - as the function it is for
 ) -> OutboundMessage:
-    """Return what a function publishes when it gives a message up.
+    """Return the dead letter that a function publishes.
 
     Args:
         event_type: of the message.
@@ -50,7 +50,7 @@ def letter(
 
 
 def of_message(failed: Message, error: str, failed_at: datetime | None = None) -> OutboundMessage:
-    """Return a message's dead letter."""
+    """Return the dead letter of a message."""
     outcome = Outcome(failed, Verdict.FAILED, error=error)
     made = outbound_message(
         Settled(outcome, Settlement.DEAD_LETTERED), failed_at or datetime.now(UTC)
@@ -60,7 +60,7 @@ def of_message(failed: Message, error: str, failed_at: datetime | None = None) -
 
 
 class Broker(Queues):
-    """The queues of a broker into which a test puts messages, too."""
+    """The queues of a broker, to which a test publishes as well."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
@@ -73,21 +73,21 @@ class Broker(Queues):
             publisher.publish(messages)
 
     def ids(self, *queues: str) -> list[str]:
-        """Remove and return the message ids in queues, in their order."""
+        """Take all messages of the queues and return their ids, in order."""
         return [found.properties.message_id for queue in queues for found in self.take(queue)]
 
     def reject(self, queue: str) -> None:
-        """Let a consumer reject the first message of a queue for good."""
+        """Reject the first message of a queue without requeueing it."""
         with self._channel() as channel:
             method, _, _ = channel.basic_get(queue)
             channel.basic_reject(method.delivery_tag, requeue=False)
 
-    def wear_out(self, queue: str) -> None:
-        """Let consumers take and return the first message until the queue gives it up."""
+    def exceed_delivery_limit(self, queue: str) -> None:
+        """Requeue the first message until the broker dead-letters it at the delivery limit."""
         with self._channel() as channel:
             for _ in range(DELIVERY_LIMIT + 1):
                 while (method := channel.basic_get(queue)[0]) is None:
-                    pass  # a message that was returned is there again after a moment
+                    pass  # a requeued message is available after a moment
                 channel.basic_reject(method.delivery_tag, requeue=True)
 
     @contextmanager
@@ -96,10 +96,10 @@ class Broker(Queues):
             yield connection.channel()
 
     def eventually_holds(self, count: int, queue: str) -> None:
-        """Wait until so many messages are ready in a queue."""
+        """Wait until a number of messages is ready in a queue."""
         eventually(lambda: self.depth(queue) == count, f"{count} messages in {queue}")
 
 
 def numbered(ids: Iterable[int]) -> list[str]:
-    """Return message ids that sort as their numbers."""
+    """Return message ids that sort like their numbers."""
     return [f"m-{number:04}" for number in ids]

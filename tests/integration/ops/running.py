@@ -1,4 +1,4 @@
-"""Runs the command line as an operator does."""
+"""Runs ``scheduler-ops``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from ops.__main__ import app
 
-# Python ignores SIGINT when it is started by a shell in the background, as the tests may be.
+# Python ignores SIGINT if a shell has started it in the background, like the tests may be.
 _INTERRUPTIBLE: Final = """
 import runpy, signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -21,14 +21,14 @@ runpy.run_module("ops", run_name="__main__")
 
 
 def run(*arguments: str, stdin: str | None = None, **environment: str) -> Result:
-    """Run a command within this process."""
+    """Run a command in this process."""
     return CliRunner().invoke(app, arguments, input=stdin, env=environment)
 
 
 def start(
     *arguments: str, stdout: TextIO | int = subprocess.PIPE, **environment: str
 ) -> subprocess.Popen[str]:
-    """Start a command as a process of its own."""
+    """Start a command as a process."""
     return subprocess.Popen(
         [sys.executable, "-c", _INTERRUPTIBLE, *arguments],
         env={**os.environ, **environment},
@@ -45,16 +45,16 @@ class DeadLetters:
         self.broker_url = broker_url
 
     def run(self, *arguments: str, stdin: str | None = None, **environment: str) -> Result:
-        """Run a command and return how it ended."""
+        """Run a command and return its result."""
         where = ("--broker-url", self.broker_url)
         return run("dead-letters", *arguments, *where, stdin=stdin, **environment)
 
     def json(self, *arguments: str) -> Any:  # noqa: ANN401 - any JSON
-        """Run a command that must succeed and return what it tells programs."""
+        """Run a command that must succeed and return its JSON output."""
         result = self.run(*arguments, "--json")
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start a command as a process of its own, to be killed."""
+        """Start a command as a process, to be killed."""
         return start("dead-letters", *arguments, BROKER_URL=self.broker_url)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def store(store: Store, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """Return the database, which is that of the command line as well."""
+    """Return the database, which the command line uses as well."""
     monkeypatch.setenv("DATABASE_URL", database_url)
     return store
 
@@ -35,7 +35,7 @@ def brake(*arguments: str) -> Any:  # noqa: ANN401 - any JSON
 
 
 @pytest.mark.usefixtures("store")
-def test_nobody_has_decided_anything_yet() -> None:
+def test_brake_is_armed_at_first() -> None:
     assert brake("status") == {
         "brake": "armed",
         "engagedAt": None,
@@ -47,7 +47,7 @@ def test_nobody_has_decided_anything_yet() -> None:
     }
 
 
-def test_status_counts(store: Store) -> None:
+def test_status_counts_releases_and_held_messages(store: Store) -> None:
     store.seed(world(held("d1"), device("d2"), device("d3", health="failed")))
     second = datetime.now(UTC).replace(microsecond=0)
     long_ago = second - timedelta(minutes=2)
@@ -61,7 +61,7 @@ def test_status_counts(store: Store) -> None:
     assert (found["releasedLately"], found["heldLately"], found["runningDevices"]) == (8, 4, 2)
 
 
-def test_engaged_released_and_armed(store: Store) -> None:
+def test_brake_is_engaged_released_and_armed(store: Store) -> None:
     engaged = brake("engage")
     released = brake("release", "--for", "2h")
     in_two_hours = datetime.fromisoformat(released["openUntil"]) - datetime.now(UTC)
@@ -75,7 +75,7 @@ def test_engaged_released_and_armed(store: Store) -> None:
 
 
 @pytest.mark.usefixtures("store")
-def test_a_person_is_told_what_to_do() -> None:
+def test_text_names_the_next_step() -> None:
     engaged = run("brake", "engage").stdout
 
     assert "engaged by operator for 0 s: releases are held" in engaged
@@ -85,7 +85,7 @@ def test_a_person_is_told_what_to_do() -> None:
 
 
 @pytest.mark.usefixtures("store")
-def test_a_time_that_makes_no_sense_changes_nothing() -> None:
+def test_invalid_duration_changes_nothing() -> None:
     result = run("brake", "release", "--for", "ever")
 
     assert result.exit_code == 2
@@ -93,7 +93,7 @@ def test_a_time_that_makes_no_sense_changes_nothing() -> None:
     assert brake("status")["brake"] == "armed"
 
 
-def test_the_local_platforms_database_is_the_default(database_url: str, state_dir: Path) -> None:
+def test_default_database_is_that_of_the_local_platform(database_url: str, state_dir: Path) -> None:
     write(state_dir / "endpoints.json", {"database": database_url})
 
     assert brake("status")["brake"] == "armed"
@@ -106,9 +106,7 @@ def test_the_local_platforms_database_is_the_default(database_url: str, state_di
         ("postgres://u:secret@127.0.0.1/x", 2, "mysql://"),
     ],
 )
-def test_a_database_that_is_away_or_wrong_is_named_without_its_password(
-    url: str, code: int, said: str
-) -> None:
+def test_database_error_does_not_contain_the_password(url: str, code: int, said: str) -> None:
     result = run("brake", "status", "--database-url", url)
 
     assert result.exit_code == code
@@ -116,7 +114,7 @@ def test_a_database_that_is_away_or_wrong_is_named_without_its_password(
     assert "secret" not in result.stderr
 
 
-def test_a_database_without_the_tables_is_said(mariadb: MariaDB) -> None:
+def test_error_says_that_the_database_is_not_migrated(mariadb: MariaDB) -> None:
     name = f"{DATABASE_NAME}_unmigrated"
     with closing(mariadb.connect()) as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE `{name}`")
@@ -127,7 +125,7 @@ def test_a_database_without_the_tables_is_said(mariadb: MariaDB) -> None:
     assert "migrate it" in result.stderr
 
 
-def test_without_platform_and_url_the_fix_is_named() -> None:
+def test_error_without_platform_and_url_names_the_fix() -> None:
     result = run("brake", "status")
 
     assert result.exit_code == 1

@@ -1,4 +1,4 @@
-"""``dead-letters discard``: asks, keeps copies, and can be taken back."""
+"""``dead-letters discard``: asks, keeps copies, and can be undone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "backup.jsonl"
 
 
-def test_discarded_letters_are_in_the_file_and_the_others_in_their_order(
+def test_discarded_letters_are_in_the_file_and_the_others_keep_their_order(
     broker: Broker, dead_letters: DeadLetters, file: Path
 ) -> None:
     ids = numbered(range(250))
@@ -52,7 +52,7 @@ def test_discarded_letters_are_in_the_file_and_the_others_in_their_order(
     assert broker.ids(DEAD_LETTER_QUEUE) == ids[::5]
 
 
-def test_what_was_discarded_can_be_sent_back_to_work(
+def test_discarded_letters_can_be_replayed_from_the_file(
     broker: Broker, dead_letters: DeadLetters, file: Path
 ) -> None:
     headers = {"trace": "设备", "raw": b"\xff", "x-attempt": 3}
@@ -76,7 +76,7 @@ def test_what_was_discarded_can_be_sent_back_to_work(
 
 
 @pytest.mark.parametrize(("answer", "left"), [("y\n", 0), ("n\n", 1), ("", 1)])
-def test_it_asks_before(
+def test_discard_asks_for_confirmation(
     broker: Broker, dead_letters: DeadLetters, file: Path, answer: str, left: int
 ) -> None:
     broker.publish(letter(error="the reason"))
@@ -90,7 +90,7 @@ def test_it_asks_before(
     assert broker.depth(DEAD_LETTER_QUEUE) == left
 
 
-def test_a_dry_run_discards_nothing(broker: Broker, dead_letters: DeadLetters, file: Path) -> None:
+def test_dry_run_discards_nothing(broker: Broker, dead_letters: DeadLetters, file: Path) -> None:
     broker.publish(letter(), letter("user.deleted"))
 
     result = dead_letters.run(
@@ -102,7 +102,7 @@ def test_a_dry_run_discards_nothing(broker: Broker, dead_letters: DeadLetters, f
     assert not file.exists()
 
 
-def test_an_existing_file_is_not_touched_and_nothing_is_discarded(
+def test_existing_file_is_not_overwritten_and_nothing_is_discarded(
     broker: Broker, dead_letters: DeadLetters, file: Path
 ) -> None:
     file.write_text("precious")
@@ -116,7 +116,7 @@ def test_an_existing_file_is_not_touched_and_nothing_is_discarded(
     assert broker.depth(DEAD_LETTER_QUEUE) == 1
 
 
-def test_a_file_that_cannot_be_written_is_said_and_nothing_is_discarded(
+def test_nothing_is_discarded_if_the_file_cannot_be_written(
     broker: Broker, dead_letters: DeadLetters, tmp_path: Path
 ) -> None:
     broker.publish(letter())
@@ -128,7 +128,7 @@ def test_a_file_that_cannot_be_written_is_said_and_nothing_is_discarded(
     assert broker.depth(DEAD_LETTER_QUEUE) == 1
 
 
-def test_a_line_that_a_kill_cut_off_is_passed_over(
+def test_incomplete_last_line_is_skipped(
     broker: Broker, dead_letters: DeadLetters, file: Path
 ) -> None:
     broker.publish(letter(id="m-1"))
@@ -147,7 +147,7 @@ def test_a_line_that_a_kill_cut_off_is_passed_over(
         (None, "cannot read"),
     ],
 )
-def test_another_file_is_refused(
+def test_file_in_another_format_is_refused(
     dead_letters: DeadLetters, file: Path, content: str | None, said: str
 ) -> None:
     if content is not None:

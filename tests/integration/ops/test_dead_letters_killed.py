@@ -1,4 +1,4 @@
-"""A command that is killed half way has lost nothing, and is simply run again."""
+"""A killed command has lost nothing and can be run again."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FAILED = "scheduler.device-failed"
 LETTERS = 1000
-"""So many that a replay takes far longer than noticing that it has begun."""
+"""Enough that the test notices a replay long before its end."""
 IDS = numbered(range(LETTERS))
 
 
@@ -33,7 +33,7 @@ def many(broker: Broker) -> None:
 
 
 @pytest.mark.parametrize("killer", [signal.SIGKILL, signal.SIGINT])
-def test_a_replay_that_is_killed_half_way_loses_nothing(
+def test_killed_replay_loses_nothing(
     broker: Broker, dead_letters: DeadLetters, killer: signal.Signals
 ) -> None:
     with dead_letters.start("replay") as process:
@@ -41,7 +41,7 @@ def test_a_replay_that_is_killed_half_way_loses_nothing(
             channel = connection.channel()
             eventually(
                 lambda: ready(channel, FAILED) > 20,
-                "the replay under way",
+                "the replay has started",
             )
         process.send_signal(killer)
         said = ended(process)
@@ -52,7 +52,7 @@ def test_a_replay_that_is_killed_half_way_loses_nothing(
         assert "replayed before; nothing is lost, run the command again" in said
     eventually(
         lambda: broker.depth(FAILED) + broker.depth(DEAD_LETTER_QUEUE) >= LETTERS,
-        "what the killed process held back in the queue",
+        "the letters of the killed process are requeued",
     )
     left = broker.depth(DEAD_LETTER_QUEUE)
     assert 0 < left < LETTERS
@@ -65,24 +65,26 @@ def test_a_replay_that_is_killed_half_way_loses_nothing(
     assert broker.depth(DEAD_LETTER_QUEUE) == 0
 
 
-def test_a_discard_that_is_killed_half_way_has_in_the_file_what_is_not_in_the_queue(
+def test_killed_discard_loses_nothing(
     broker: Broker, dead_letters: DeadLetters, tmp_path: Path
 ) -> None:
     file = tmp_path / "backup.jsonl"
 
     with dead_letters.start("discard", "--yes", "--backup", str(file)) as process:
-        eventually(lambda: file.exists() and file.stat().st_size > 0, "the first letters kept")
+        eventually(
+            lambda: file.exists() and file.stat().st_size > 0, "the first letters are in the file"
+        )
         process.kill()
 
     eventually(
         lambda: len(kept(file)) + broker.depth(DEAD_LETTER_QUEUE) >= LETTERS,
-        "what the killed process held back in the queue",
+        "the letters of the killed process are requeued",
     )
     assert set(kept(file)) | set(broker.ids(DEAD_LETTER_QUEUE)) == set(IDS)
 
 
 def ended(process: subprocess.Popen[str]) -> str:
-    """Wait for the end of a process; return what it wrote to stderr."""
+    """Wait for the end of a process and return its stderr."""
     try:
         return process.communicate(timeout=DEADLINE_SECONDS)[1]
     finally:
@@ -90,6 +92,6 @@ def ended(process: subprocess.Popen[str]) -> str:
 
 
 def kept(file: Path) -> list[str]:
-    """Return the ids in a backup whose last line may be cut off."""
+    """Return the ids in a backup whose last line may be incomplete."""
     lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
     return [json.loads(line)["id"] for line in lines if line.endswith("\n")]

@@ -1,4 +1,4 @@
-"""``dead-letters list``: what went wrong where, and which letters a filter selects."""
+"""``dead-letters list``: groups of letters, and the letters that filters select."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def ago(**span: int) -> datetime:
     return datetime.now(UTC) - timedelta(**span)
 
 
-def test_letters_are_counted_by_queue_and_error_the_largest_group_first(
+def test_letters_are_counted_by_queue_and_error_largest_group_first(
     broker: Broker, dead_letters: DeadLetters
 ) -> None:
     oldest, older = ago(days=2), ago(days=1)
@@ -58,7 +58,7 @@ def test_letters_are_counted_by_queue_and_error_the_largest_group_first(
     }
 
 
-def test_people_get_a_table(broker: Broker, dead_letters: DeadLetters) -> None:
+def test_text_is_a_table(broker: Broker, dead_letters: DeadLetters) -> None:
     broker.publish(letter(error=DEADLOCK, failed_at=ago(hours=3, minutes=5), id="m-1", replays=1))
 
     (heading, row, _, sum_line) = dead_letters.run("list").stdout.splitlines()
@@ -88,7 +88,7 @@ def test_errors_that_differ_only_in_ids_and_numbers_are_one_group(
     assert (group["count"], group["error"]) == (2, first)
 
 
-def test_database_errors_of_different_numbers_are_different_groups(
+def test_database_errors_with_different_numbers_are_different_groups(
     broker: Broker, dead_letters: DeadLetters
 ) -> None:
     broker.publish(letter(error=DEADLOCK), letter(error=DEADLOCK.replace("1213", "1205")))
@@ -114,7 +114,7 @@ def test_database_errors_of_different_numbers_are_different_groups(
         (("--id", "nobody"), []),
     ],
 )
-def test_filters_select_together(
+def test_filters_are_combined(
     broker: Broker, dead_letters: DeadLetters, options: tuple[str, ...], selected: list[str]
 ) -> None:
     broker.publish(
@@ -145,7 +145,7 @@ def options_of_show(options: tuple[str, ...]) -> list[str]:
         (("--newer-than", "-5m"), "write 90s, 30m, 2h or 7d"),
     ],
 )
-def test_a_malformed_filter_is_refused(
+def test_malformed_filter_is_refused(
     dead_letters: DeadLetters, options: tuple[str, ...], said: str
 ) -> None:
     result = dead_letters.run("list", *options)
@@ -154,11 +154,11 @@ def test_a_malformed_filter_is_refused(
     assert said in result.stderr
 
 
-def test_a_message_that_the_broker_gave_up_is_listed_by_its_queue_and_reason(
+def test_message_dead_lettered_by_the_broker_has_its_queue_and_reason(
     broker: Broker, dead_letters: DeadLetters
 ) -> None:
     broker.publish(OutboundMessage("", "scheduler.user-deleted", b"{}", {"message_id": "poison"}))
-    broker.wear_out("scheduler.user-deleted")
+    broker.exceed_delivery_limit("scheduler.user-deleted")
     broker.publish(
         OutboundMessage("", "scheduler.device-failed", b"{}", {"message_id": "rejected"})
     )
@@ -174,7 +174,7 @@ def test_a_message_that_the_broker_gave_up_is_listed_by_its_queue_and_reason(
     assert groups["rejected"]["error"] == "dead-lettered by the broker: rejected"
 
 
-def test_a_letter_without_any_header_is_listed_by_its_routing_key(
+def test_letter_without_headers_is_grouped_by_its_routing_key(
     broker: Broker, dead_letters: DeadLetters
 ) -> None:
     broker.publish(OutboundMessage("cloudphone.dlx", "scheduler.user-deleted.failed", b"body", {}))
@@ -193,7 +193,7 @@ def test_progress_is_shown_on_a_terminal_only(broker: Broker, dead_letters: Dead
     assert dead_letters.run("list").stderr == ""
 
 
-def test_a_broker_that_is_away_is_named_without_its_password() -> None:
+def test_broker_error_does_not_contain_the_password() -> None:
     port = free_port()
 
     result = DeadLetters(f"amqp://user:secret@127.0.0.1:{port}/{VHOST}").run("list")
@@ -203,21 +203,21 @@ def test_a_broker_that_is_away_is_named_without_its_password() -> None:
     assert "secret" not in result.output + result.stderr
 
 
-def test_a_virtual_host_without_the_topology_is_said(rabbitmq: RabbitMQ) -> None:
+def test_error_says_that_the_virtual_host_has_no_topology(rabbitmq: RabbitMQ) -> None:
     result = DeadLetters(rabbitmq.create_vhost("empty")).run("list")
 
     assert result.exit_code == 1
     assert "there is no queue scheduler.dead-letters; check the virtual host" in result.stderr
 
 
-def test_the_local_platform_is_asked_for_when_no_broker_is_given() -> None:
+def test_error_without_platform_names_the_command_to_start_it() -> None:
     result = run("dead-letters", "list")
 
     assert result.exit_code == 1
     assert "make run" in result.stderr
 
 
-def test_messages_in_queues_are_no_dead_letters(broker: Broker, dead_letters: DeadLetters) -> None:
+def test_messages_in_work_queues_are_not_listed(broker: Broker, dead_letters: DeadLetters) -> None:
     sent = message("device.failed")
     broker.publish(OutboundMessage("", sent.queue, sent.body, sent.properties))
 

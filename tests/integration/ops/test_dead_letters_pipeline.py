@@ -1,4 +1,4 @@
-"""From a bug to the fix: dead letters of the real functions, replayed into the real functions."""
+"""Dead letters of functions with a bug, replayed into the fixed functions."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def crash(event: DeviceFailed, _work: Work) -> NoReturn:
 
 @pytest.fixture
 def store(store: Store) -> Store:
-    """Return the database, in which every device is held."""
+    """Return the database, in which every device is allocated."""
     store.seed(world(*(held(device, by=f"u-{device}") for device in DEVICES)))
     return store
 
 
 @pytest.fixture
 def fixed(store: Store, database_url: str, broker_url: str) -> Iterator[Functions]:
-    """The functions as they are; the buggy ones have failed for the last time before."""
+    """Return the real functions, after functions with a bug have dead-lettered all messages."""
     failing = [message("device.failed", deviceId=one, headers={"x-attempt": 3}) for one in DEVICES]
     with Functions(database_url, broker_url, rules={"device": buggy}) as broken:
         assert broken.handle(*failing) == {"dead_lettered": len(DEVICES)}
@@ -53,8 +53,8 @@ def fixed(store: Store, database_url: str, broker_url: str) -> Iterator[Function
         yield made
 
 
-def work_off(functions: Functions, broker: Broker) -> Counter[str]:
-    """Let the device function consume all that waits for it; return how it was settled."""
+def consume_all(functions: Functions, broker: Broker) -> Counter[str]:
+    """Invoke the device function with all waiting messages; return their outcomes."""
     records = [
         json.loads(record_json(found.properties, found.body, redelivered=False))
         for found in broker.take(FAILED)
@@ -67,19 +67,19 @@ def released(store: Store) -> int:
     return len(store.rows("SELECT id FROM allocations WHERE status = 'RELEASED'"))
 
 
-def test_a_replay_after_the_fix_drains_to_nothing_and_has_every_effect_once(
+def test_replay_after_the_fix_has_every_effect_once(
     fixed: Functions, store: Store, broker: Broker, dead_letters: DeadLetters
 ) -> None:
     with fixed:
         assert dead_letters.json("replay")["replayed"] == len(DEVICES)
-        assert work_off(fixed, broker) == {"success": len(DEVICES)}
+        assert consume_all(fixed, broker) == {"success": len(DEVICES)}
 
     assert released(store) == len(DEVICES)
     assert dead_letters.json("list")["total"] == 0
     assert dead_letters.json("replay")["replayed"] == 0
 
 
-def test_copies_of_a_killed_replay_are_recognised(
+def test_second_copy_of_a_letter_is_a_duplicate(
     fixed: Functions, store: Store, broker: Broker, dead_letters: DeadLetters, tmp_path: object
 ) -> None:
     with fixed:
@@ -87,19 +87,19 @@ def test_copies_of_a_killed_replay_are_recognised(
         dead_letters.json("discard", "--yes", "--backup", file)
         for _ in range(2):
             assert dead_letters.json("replay", "--from-file", file)["replayed"] == len(DEVICES)
-        assert work_off(fixed, broker) == {"success": len(DEVICES), "duplicate": len(DEVICES)}
+        assert consume_all(fixed, broker) == {"success": len(DEVICES), "duplicate": len(DEVICES)}
 
     assert released(store) == len(DEVICES)
 
 
-def test_a_replay_before_the_fix_comes_back_with_all_its_attempts_and_is_counted(
+def test_replay_before_the_fix_is_retried_and_counted(
     fixed: Functions, broker: Broker, database_url: str, dead_letters: DeadLetters
 ) -> None:
     fixed.__exit__(None, None, None)
     dead_letters.json("replay", "--id", dead_letters.json("show")["letters"][0]["id"])
 
     with Functions(database_url, broker.url, rules={"device": buggy}) as broken:
-        assert work_off(broken, broker) == {"retried": 1}
+        assert consume_all(broken, broker) == {"retried": 1}
 
     (waiting,) = broker.take(f"{FAILED}.retry")
     assert (waiting.headers["x-attempt"], waiting.headers["x-replays"]) == (1, 1)

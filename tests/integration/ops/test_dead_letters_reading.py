@@ -1,4 +1,4 @@
-"""Looking at dead letters changes nothing: none is lost, moved or taken twice."""
+"""Reading dead letters loses none and keeps their order."""
 
 from __future__ import annotations
 
@@ -30,9 +30,7 @@ def opened(broker: Broker, block_size: int = 1000) -> Iterator[DeadLetterQueue]:
         yield queue
 
 
-def test_looking_again_and_again_keeps_every_letter_in_its_place(
-    broker: Broker, dead_letters: DeadLetters
-) -> None:
+def test_repeated_reading_keeps_the_order(broker: Broker, dead_letters: DeadLetters) -> None:
     ids = numbered(range(120))
     broker.publish(*(letter(EVENTS[n % 3], id=id_) for n, id_ in enumerate(ids)))
 
@@ -44,15 +42,15 @@ def test_looking_again_and_again_keeps_every_letter_in_its_place(
     assert broker.ids(DEAD_LETTER_QUEUE) == ids
 
 
-def test_no_broker_drops_a_letter_for_being_looked_at() -> None:
-    """RabbitMQ 4 would after 20 times; 3.x takes a negative limit for "not even once"."""
+def test_delivery_limit_allows_repeated_reading() -> None:
+    """RabbitMQ 4 dead-letters after 20 deliveries; on 3.x a negative limit means none at all."""
     (queue,) = (one for one in queues() if one.name == DEAD_LETTER_QUEUE)
 
     assert queue.arguments["x-delivery-limit"] > 1_000_000
 
 
 @pytest.mark.parametrize("removed", [0, 20])
-def test_letters_of_several_blocks_are_seen_and_stay_in_order(broker: Broker, removed: int) -> None:
+def test_letters_of_several_blocks_keep_their_order(broker: Broker, removed: int) -> None:
     ids = numbered(range(35))
     broker.publish(*(letter(id=id_) for id_ in ids))
 
@@ -68,7 +66,7 @@ def test_letters_of_several_blocks_are_seen_and_stay_in_order(broker: Broker, re
 
 
 @pytest.mark.parametrize("wanted", [0, 1, 10, 15, 35])
-def test_letters_stay_in_order_when_only_some_were_wanted(broker: Broker, wanted: int) -> None:
+def test_letters_keep_their_order_when_only_some_are_read(broker: Broker, wanted: int) -> None:
     ids = numbered(range(35))
     broker.publish(*(letter(id=id_) for id_ in ids))
 
@@ -80,7 +78,7 @@ def test_letters_stay_in_order_when_only_some_were_wanted(broker: Broker, wanted
     assert broker.ids(DEAD_LETTER_QUEUE) == ids
 
 
-def test_what_arrives_while_somebody_looks_is_left_for_the_next_time(broker: Broker) -> None:
+def test_letters_that_arrive_while_reading_are_left_in_the_queue(broker: Broker) -> None:
     broker.publish(letter(id="first"), letter(id="second"))
 
     with opened(broker) as queue:
@@ -91,7 +89,7 @@ def test_what_arrives_while_somebody_looks_is_left_for_the_next_time(broker: Bro
     assert broker.ids(DEAD_LETTER_QUEUE) == ["first", "second", "third"]
 
 
-def test_letters_that_another_reader_holds_are_mentioned(
+def test_note_says_that_another_program_reads_letters(
     broker: Broker, dead_letters: DeadLetters
 ) -> None:
     broker.publish(letter(), letter())

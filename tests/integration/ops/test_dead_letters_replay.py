@@ -1,4 +1,4 @@
-"""``dead-letters replay``: back to the work queue as new, once, in order, and in no loop."""
+"""``dead-letters replay``: to the work queue, as first published, once, in order, not in a loop."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FAILED = "scheduler.device-failed"
 SUSPENDED = "scheduler.user-suspended"
 
 
-def test_a_letter_comes_back_to_its_queue_as_it_was_published_first(
+def test_replayed_message_is_the_one_first_published(
     broker: Broker, dead_letters: DeadLetters
 ) -> None:
     headers: dict[str, Any] = {"trace": "设备", "n": 2**40, "raw": b"\xff", "deep": [{"a": None}]}
@@ -64,7 +64,7 @@ def test_a_letter_comes_back_to_its_queue_as_it_was_published_first(
     assert broker.depth(DEAD_LETTER_QUEUE) == 0
 
 
-def test_a_message_that_the_broker_gave_up_can_be_replayed(
+def test_message_dead_lettered_by_the_broker_can_be_replayed(
     broker: Broker, dead_letters: DeadLetters
 ) -> None:
     given: dict[str, Any] = {"message_id": "m-1", "headers": {"trace": "t"}, "expiration": "90000"}
@@ -79,7 +79,7 @@ def test_a_message_that_the_broker_gave_up_can_be_replayed(
     assert found.properties.expiration is None
 
 
-def test_letters_come_back_in_the_order_in_which_they_failed(
+def test_letters_are_replayed_in_the_order_of_their_failure(
     broker: Broker, dead_letters: DeadLetters
 ) -> None:
     ids = numbered(range(60))
@@ -93,7 +93,7 @@ def test_letters_come_back_in_the_order_in_which_they_failed(
     assert broker.ids(DEAD_LETTER_QUEUE) == ids[1::2]
 
 
-def test_replaying_twice_changes_nothing(broker: Broker, dead_letters: DeadLetters) -> None:
+def test_second_replay_does_nothing(broker: Broker, dead_letters: DeadLetters) -> None:
     broker.publish(letter(id="m-1"), letter("user.suspended", id="m-2"))
 
     assert dead_letters.run("replay").stdout == "Replayed 2 of 2 dead letters.\n"
@@ -102,9 +102,7 @@ def test_replaying_twice_changes_nothing(broker: Broker, dead_letters: DeadLette
     assert broker.ids(FAILED, SUSPENDED) == ["m-1", "m-2"]
 
 
-def test_a_dry_run_tells_what_would_be_done_and_does_nothing(
-    broker: Broker, dead_letters: DeadLetters
-) -> None:
+def test_dry_run_replays_nothing(broker: Broker, dead_letters: DeadLetters) -> None:
     broker.publish(letter(id="m-1"), letter(id="m-2"), letter(id="often", replays=3))
 
     result = dead_letters.run("replay", "--dry-run", "--json")
@@ -115,9 +113,7 @@ def test_a_dry_run_tells_what_would_be_done_and_does_nothing(
     assert broker.ids(DEAD_LETTER_QUEUE) == ["m-1", "m-2", "often"]
 
 
-def test_what_was_replayed_too_often_stays_unless_forced(
-    broker: Broker, dead_letters: DeadLetters
-) -> None:
+def test_letter_at_the_replay_limit_needs_force(broker: Broker, dead_letters: DeadLetters) -> None:
     broker.publish(letter(id="often", replays=3), letter(id="twice", replays=2))
 
     result = dead_letters.run("replay")
@@ -131,7 +127,7 @@ def test_what_was_replayed_too_often_stays_unless_forced(
 
 
 @pytest.mark.parametrize("replays", [-1, "many", None, 2.5])
-def test_a_count_that_makes_no_sense_counts_as_none(
+def test_invalid_replay_count_is_zero(
     broker: Broker, dead_letters: DeadLetters, replays: object
 ) -> None:
     made = letter(headers={"x-replays": replays if not isinstance(replays, float) else b"\xff"})
@@ -142,7 +138,7 @@ def test_a_count_that_makes_no_sense_counts_as_none(
     assert broker.take(FAILED)[0].headers["x-replays"] == 1
 
 
-def test_what_has_no_work_queue_stays_and_is_named(
+def test_letter_without_a_work_queue_is_reported_and_kept(
     broker: Broker, dead_letters: DeadLetters
 ) -> None:
     unknown = letter(id="unknown")
@@ -160,7 +156,7 @@ def test_what_has_no_work_queue_stays_and_is_named(
     assert broker.depth(DEAD_LETTER_QUEUE) == 1
 
 
-def test_nothing_is_removed_when_the_work_queue_is_missing(rabbitmq: RabbitMQ) -> None:
+def test_letter_is_kept_if_its_work_queue_does_not_exist(rabbitmq: RabbitMQ) -> None:
     broker = Broker(rabbitmq.create_vhost("half"))
     with closing(pika.BlockingConnection(pika.URLParameters(broker.url))) as connection:
         channel = connection.channel()
@@ -179,7 +175,7 @@ def test_nothing_is_removed_when_the_work_queue_is_missing(rabbitmq: RabbitMQ) -
 
 @contextmanager
 def consumer_that_rejects(broker: Broker, queue: str) -> Iterator[None]:
-    """Make every message of a queue a dead letter again as soon as it arrives."""
+    """Dead-letter every message of a queue as soon as it arrives."""
     with closing(pika.BlockingConnection(pika.URLParameters(broker.url))) as connection:
         channel = connection.channel()
         channel.basic_consume(
@@ -195,7 +191,7 @@ def consumer_that_rejects(broker: Broker, queue: str) -> Iterator[None]:
         thread.join()
 
 
-def test_what_fails_again_meanwhile_is_not_replayed_again_in_the_same_run(
+def test_letter_that_fails_again_is_not_replayed_in_the_same_run(
     broker: Broker, dead_letters: DeadLetters
 ) -> None:
     ids = numbered(range(40))

@@ -1,4 +1,4 @@
-"""``dead-letters show``: everything about a letter, readable and harmless."""
+"""``dead-letters show``: all data of a letter, with control characters escaped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FAILED_AT = datetime(2026, 11, 3, 0, 30, 7, tzinfo=UTC)
 
 
-def test_programs_get_headers_properties_and_the_decoded_body(
+def test_json_has_headers_properties_and_the_decoded_body(
     broker: Broker, dead_letters: DeadLetters
 ) -> None:
     headers: dict[str, Any] = {
@@ -79,7 +79,7 @@ def test_programs_get_headers_properties_and_the_decoded_body(
         (b'"\\ud800"', {"body": "?"}),
     ],
 )
-def test_a_body_that_is_no_json_is_shown_as_far_as_it_goes(
+def test_body_that_is_not_json_is_text_or_base64(
     broker: Broker, dead_letters: DeadLetters, body: bytes, shown: dict[str, str]
 ) -> None:
     broker.publish(letter(body=body))
@@ -90,9 +90,7 @@ def test_a_body_that_is_no_json_is_shown_as_far_as_it_goes(
 
 
 @pytest.mark.parametrize("depth", [900, 9_000, 90_000])
-def test_a_body_of_any_depth_is_shown(
-    broker: Broker, dead_letters: DeadLetters, depth: int
-) -> None:
+def test_deeply_nested_body_is_shown(broker: Broker, dead_letters: DeadLetters, depth: int) -> None:
     broker.publish(letter(body=b"[" * depth + b"]" * depth))
 
     for options in ((), ("--json",)):
@@ -101,7 +99,7 @@ def test_a_body_of_any_depth_is_shown(
         assert result.stdout.count("[") >= depth
 
 
-def test_people_get_the_body_over_several_lines(broker: Broker, dead_letters: DeadLetters) -> None:
+def test_text_has_the_formatted_body(broker: Broker, dead_letters: DeadLetters) -> None:
     broker.publish(letter(id="m-1", headers={"trace": "t"}, body=b'{"deviceId":"d1","n":[1]}'))
 
     said = dead_letters.run("show", "m-1").stdout
@@ -111,7 +109,7 @@ def test_people_get_the_body_over_several_lines(broker: Broker, dead_letters: De
     assert "LookupError: a bug" in said
 
 
-def test_a_letter_cannot_steer_the_terminal(broker: Broker, dead_letters: DeadLetters) -> None:
+def test_letter_cannot_control_the_terminal(broker: Broker, dead_letters: DeadLetters) -> None:
     evil = "\x1b[2J\x9b31m\u202e"
     broker.publish(
         letter(
@@ -125,7 +123,7 @@ def test_a_letter_cannot_steer_the_terminal(broker: Broker, dead_letters: DeadLe
         assert "[red]" in said
 
 
-def test_the_oldest_are_shown_first_and_no_more_than_wanted(
+def test_oldest_letters_are_shown_up_to_the_limit(
     broker: Broker, dead_letters: DeadLetters
 ) -> None:
     broker.publish(*(letter(id=f"m-{number}") for number in range(12)))
@@ -137,7 +135,7 @@ def test_the_oldest_are_shown_first_and_no_more_than_wanted(
     assert "Stopped at 10 (--limit)" in dead_letters.run("show").stdout
 
 
-def test_without_dead_letters_nothing_is_wrong(broker: Broker, dead_letters: DeadLetters) -> None:
+def test_commands_succeed_without_dead_letters(broker: Broker, dead_letters: DeadLetters) -> None:
     assert broker.take() == []
 
     for command in ("show", "replay", "discard"):
@@ -149,7 +147,7 @@ def test_without_dead_letters_nothing_is_wrong(broker: Broker, dead_letters: Dea
 @pytest.mark.parametrize(
     "command", [("show", "nobody"), ("replay", "--id", "nobody"), ("discard", "--id", "nobody")]
 )
-def test_when_nothing_matches_what_is_there_is_said(
+def test_error_without_matches_lists_the_queues_with_letters(
     broker: Broker, dead_letters: DeadLetters, command: tuple[str, ...]
 ) -> None:
     broker.publish(letter(), letter(), letter("user.deleted"))
@@ -161,7 +159,7 @@ def test_when_nothing_matches_what_is_there_is_said(
     assert len(broker.take()) == 3
 
 
-def test_letters_of_the_same_id_are_all_shown(broker: Broker, dead_letters: DeadLetters) -> None:
+def test_all_letters_with_the_same_id_are_shown(broker: Broker, dead_letters: DeadLetters) -> None:
     first = letter(id="m-1")
     broker.publish(first, first, letter("user.deleted", id="m-1"))
 

@@ -1,4 +1,4 @@
-"""What somebody typed becomes an event that its contract accepts, or a clear refusal."""
+"""Typed values become a valid body, or an error that names the problem."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def _body(event_type: str, *arguments: str) -> dict[str, Any]:
     return body
 
 
-def test_there_is_a_contract_for_every_work_queue() -> None:
+def test_every_work_queue_has_a_contract() -> None:
     assert set(CONTRACTS) == {queue.event_type for queue in WORK_QUEUES}
 
 
 @pytest.mark.parametrize("event_type", CONTRACTS)
-def test_every_event_in_its_smallest_form_is_accepted(event_type: str) -> None:
+def test_smallest_body_of_every_event_is_valid(event_type: str) -> None:
     validate(event_type, encoded(SMALLEST[event_type]), NOW)
 
 
@@ -48,25 +48,25 @@ def test_every_event_in_its_smallest_form_is_accepted(event_type: str) -> None:
         ("no.event", "anything=5", {"anything": 5}),
     ],
 )
-def test_values_have_the_type_the_contract_wants(
+def test_values_have_the_types_of_the_contract(
     event_type: str, argument: str, expected: dict[str, Any]
 ) -> None:
     assert _body(event_type, argument) == expected
 
 
-def test_several_keys_share_a_nested_object() -> None:
+def test_keys_with_the_same_parent_share_an_object() -> None:
     body = _body("user.quota_updated", "newQuota.maxDevices=5", "newQuota.maxCpu=16")
 
     assert body == {"newQuota": {"maxDevices": 5, "maxCpu": 16}}
 
 
 @pytest.mark.parametrize("argument", ["deviceId", "=x", ""])
-def test_an_argument_that_assigns_nothing_is_refused(argument: str) -> None:
+def test_argument_without_key_or_value_is_refused(argument: str) -> None:
     with pytest.raises(InvalidInputError, match="key=value"):
         parse_assignments([argument])
 
 
-def test_a_key_cannot_lead_into_a_value() -> None:
+def test_key_into_a_value_that_is_no_object_is_refused() -> None:
     with pytest.raises(InvalidInputError, match=r"a\.b: a is not an object"):
         _body("no.event", "a=1", "a.b=2")
 
@@ -89,7 +89,7 @@ def test_a_key_cannot_lead_into_a_value() -> None:
         ("device.failed", b"\xff", "not UTF-8"),
     ],
 )
-def test_what_the_function_would_refuse_is_refused_here(
+def test_body_that_the_function_would_reject_is_refused(
     event_type: str, body: bytes, named: str
 ) -> None:
     with pytest.raises(InvalidInputError, match=named) as caught:
@@ -98,12 +98,12 @@ def test_what_the_function_would_refuse_is_refused_here(
     assert caught.value.code is ExitCode.USAGE
 
 
-def test_a_misspelt_event_is_recognised() -> None:
+def test_error_for_a_misspelt_event_suggests_the_right_one() -> None:
     with pytest.raises(InvalidInputError, match=r"did you mean device\.failed\?"):
         contract_of("device.faild")
 
 
-def test_fields_tell_what_a_form_needs_to_know() -> None:
+def test_fields_have_paths_types_and_choices() -> None:
     by_path = {field.path: field for field in fields("user.quota_exceeded")}
 
     assert by_path["userId"].required

@@ -1,4 +1,4 @@
-"""The operators' command line, against the real broker."""
+"""The commands ``publish`` and ``token``, on the real broker."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def publish(broker_url: str, *arguments: str, stdin: str | None = None) -> Resul
 
 
 def received(broker_url: str, queue: str = QUEUE) -> list[tuple[Any, bytes]]:
-    """Return properties and body of each message in a queue, and remove them."""
+    """Take all messages of a queue and return their properties and bodies."""
     found: list[tuple[Any, bytes]] = []
     with closing(pika.BlockingConnection(pika.URLParameters(broker_url))) as connection:
         channel = connection.channel()
@@ -42,7 +42,7 @@ def received(broker_url: str, queue: str = QUEUE) -> list[tuple[Any, bytes]]:
             found.append((properties, body))
 
 
-def test_an_event_is_in_the_queue_of_its_type_when_publish_returns(broker_url: str) -> None:
+def test_published_event_is_in_the_queue_of_its_type(broker_url: str) -> None:
     result = publish(broker_url, *FAILED)
 
     assert result.exit_code == 0, result.output
@@ -58,7 +58,7 @@ def test_an_event_is_in_the_queue_of_its_type_when_publish_returns(broker_url: s
     assert properties.message_id in result.output
 
 
-def test_several_messages_have_ids_of_their_own(broker_url: str) -> None:
+def test_several_messages_have_numbered_ids(broker_url: str) -> None:
     publish(broker_url, *FAILED, "--count", "3", "--id", "batch")
 
     ids = [properties.message_id for properties, _ in received(broker_url)]
@@ -75,7 +75,7 @@ def test_id_and_timestamp_are_as_given(broker_url: str) -> None:
     assert json.loads(raw)["timestamp"] == when
 
 
-def test_a_body_may_come_from_a_file_and_be_amended(broker_url: str, tmp_path: Path) -> None:
+def test_arguments_override_the_body_from_a_file(broker_url: str, tmp_path: Path) -> None:
     file = tmp_path / "body.json"
     file.write_text('{"deviceId": "device-002", "reason": "from the file"}')
 
@@ -87,14 +87,14 @@ def test_a_body_may_come_from_a_file_and_be_amended(broker_url: str, tmp_path: P
     assert json.loads(raw)["reason"] == "amended"
 
 
-def test_raw_sends_anything_as_it_is(broker_url: str) -> None:
+def test_raw_publishes_any_body_unchanged(broker_url: str) -> None:
     result = publish(broker_url, "device.failed", "--raw", "--file", "-", stdin="{not json")
 
     assert result.exit_code == 0, result.output
     assert [raw for _, raw in received(broker_url)] == [b"{not json"]
 
 
-def test_programs_get_json(broker_url: str) -> None:
+def test_json_output_has_the_message_ids(broker_url: str) -> None:
     result = publish(broker_url, *FAILED, "--id", "one", "--json")
 
     assert json.loads(result.stdout) == {"eventType": "device.failed", "messageIds": ["one"]}
@@ -111,7 +111,7 @@ def test_programs_get_json(broker_url: str) -> None:
         (("device.failed", "--file", "-"), "not JSON"),
     ],
 )
-def test_a_wrong_event_is_not_published(
+def test_invalid_event_is_not_published(
     broker_url: str, arguments: tuple[str, ...], said: str
 ) -> None:
     result = publish(broker_url, *arguments, stdin="{")
@@ -121,7 +121,7 @@ def test_a_wrong_event_is_not_published(
     assert not received(broker_url)
 
 
-def test_an_event_that_no_queue_receives_is_an_error(broker_url: str) -> None:
+def test_event_that_no_queue_receives_is_an_error(broker_url: str) -> None:
     result = publish(broker_url, "no.event", "--raw")
 
     assert result.exit_code == 1
@@ -129,7 +129,7 @@ def test_an_event_that_no_queue_receives_is_an_error(broker_url: str) -> None:
     assert "topology" in result.stderr
 
 
-def test_a_broker_that_is_away_is_named_without_its_password() -> None:
+def test_broker_error_does_not_contain_the_password() -> None:
     port = free_port()
 
     result = publish(f"amqp://user:secret@127.0.0.1:{port}/{VHOST}", *FAILED)
@@ -140,7 +140,7 @@ def test_a_broker_that_is_away_is_named_without_its_password() -> None:
     assert "secret" not in result.output + result.stderr
 
 
-def test_a_refused_login_is_said(broker_url: str) -> None:
+def test_error_says_that_the_login_was_refused(broker_url: str) -> None:
     url = urlsplit(broker_url)
     wrong = url._replace(netloc=f"user:wrong@127.0.0.1:{url.port}").geturl()
 
@@ -150,21 +150,21 @@ def test_a_refused_login_is_said(broker_url: str) -> None:
     assert "refused the user name or password" in json.loads(result.stderr)["error"]
 
 
-def test_another_url_than_amqp_is_refused() -> None:
+def test_url_that_is_not_amqp_is_refused() -> None:
     result = publish("http://127.0.0.1/", *FAILED)
 
     assert result.exit_code == 2
     assert "amqps://" in result.stderr
 
 
-def test_the_local_platforms_broker_is_the_default(broker_url: str, state_dir: Path) -> None:
+def test_default_broker_is_that_of_the_local_platform(broker_url: str, state_dir: Path) -> None:
     write(state_dir / "endpoints.json", {"amqp": broker_url})
 
     assert run("publish", *FAILED).exit_code == 0
     assert len(received(broker_url)) == 1
 
 
-def test_without_platform_and_url_the_fix_is_named() -> None:
+def test_error_without_platform_and_url_names_the_fix() -> None:
     result = run("publish", *FAILED)
 
     assert result.exit_code == 1
@@ -172,7 +172,7 @@ def test_without_platform_and_url_the_fix_is_named() -> None:
     assert "--broker-url" in result.stderr
 
 
-def test_a_full_queue_is_said(broker_url: str) -> None:
+def test_error_says_that_a_queue_is_full(broker_url: str) -> None:
     with closing(pika.BlockingConnection(pika.URLParameters(broker_url))) as connection:
         channel = connection.channel()
         limits = {"x-max-length": 1, "x-overflow": "reject-publish"}
@@ -186,7 +186,7 @@ def test_a_full_queue_is_said(broker_url: str) -> None:
 
 
 @pytest.mark.parametrize("admin", [True, False])
-def test_a_token_is_one_that_the_platform_accepts(state_dir: Path, *, admin: bool) -> None:
+def test_token_is_accepted_by_the_local_platform(state_dir: Path, *, admin: bool) -> None:
     result = run("token", "user-123", *(["--admin"] if admin else []), "--hours", "1")
 
     key = TokenIssuer.of(state_dir).key.public_key()
@@ -197,7 +197,7 @@ def test_a_token_is_one_that_the_platform_accepts(state_dir: Path, *, admin: boo
 
 
 @pytest.mark.parametrize("arguments", [[], ["publish"], ["token"]])
-def test_help_is_everywhere(arguments: list[str]) -> None:
+def test_commands_have_help(arguments: list[str]) -> None:
     result = run(*arguments, "--help")
 
     assert result.exit_code == 0

@@ -1,4 +1,4 @@
-"""Over TLS a broker is talked to only if its certificate verifies."""
+"""The certificate of a broker with TLS is verified."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ssl_options.keyfile = {home}/server.key
 
 
 class TlsRabbitMQ(RabbitMQ):
-    """A node that listens with TLS as well; the certificate of its authority is in its home."""
+    """A node that also listens with TLS; its authority's certificate is in its home folder."""
 
     def __init__(self, home: Path, log_dir: Path) -> None:
         super().__init__(home, log_dir, RabbitPorts(*(free_port() for _ in range(4))))
@@ -49,7 +49,7 @@ class TlsRabbitMQ(RabbitMQ):
         (self.home / "authority.pem").write_bytes(authority.certificate)
         (self.home / "server.pem").write_bytes(authority.certify(key, HOST))
         (self.home / "server.key").write_bytes(pem(key))
-        (self.home / "enabled_plugins").write_text("[].\n")  # nobody asks for management here
+        (self.home / "enabled_plugins").write_text("[].\n")  # the management plugin is not needed
         with (self.home / "rabbitmq.conf").open("a") as file:
             file.write(_CONFIGURATION.format(host=HOST, port=self.tls_port, home=self.home))
 
@@ -82,7 +82,7 @@ def test_dead_letters_are_replayed_over_tls(server: TlsRabbitMQ) -> None:
     assert broker.ids("scheduler.device-failed") == ["m-1"]
 
 
-def test_an_unknown_authority_is_refused_with_what_to_do(server: TlsRabbitMQ) -> None:
+def test_error_for_an_unknown_authority_names_the_fix(server: TlsRabbitMQ) -> None:
     result = DeadLetters(server.tls_url).run("list")
 
     assert result.exit_code == 1
@@ -92,7 +92,7 @@ def test_an_unknown_authority_is_refused_with_what_to_do(server: TlsRabbitMQ) ->
     assert "set SSL_CERT_FILE" in result.stderr
 
 
-def test_a_certificate_of_another_host_is_refused(server: TlsRabbitMQ) -> None:
+def test_certificate_of_another_host_is_refused(server: TlsRabbitMQ) -> None:
     elsewhere = server.tls_url.replace(HOST, "localhost")
 
     result = DeadLetters(elsewhere).run("list", SSL_CERT_FILE=str(server.home / "authority.pem"))
@@ -101,7 +101,7 @@ def test_a_certificate_of_another_host_is_refused(server: TlsRabbitMQ) -> None:
     assert "does not verify" in result.stderr
 
 
-def test_a_function_verifies_the_certificate_of_the_broker_it_publishes_to(
+def test_functions_verify_the_certificate_of_the_broker(
     server: TlsRabbitMQ, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = BrokerSettings.model_validate({"BROKER_URL": server.tls_url})

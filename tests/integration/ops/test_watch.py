@@ -1,4 +1,4 @@
-"""``watch``: how many messages wait where, and how many ended in which way."""
+"""``watch``: the depths of the queues and the outcomes of messages."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ FAILED = "scheduler.device-failed"
 
 @pytest.fixture
 def api(tmp_path: Path) -> Iterator[str]:
-    """The metrics of the local platform, served where its API is."""
+    """The URL of an API that serves metrics."""
     metrics = Metrics()
     metrics.add("scheduler_event_consumed_total", 7, event_type="device.failed", status="success")
     (document,) = metrics.documents(datetime.now(UTC))
@@ -66,7 +66,7 @@ def test_every_queue_is_counted(broker: Broker) -> None:
     assert seen["outcomes"] is None
 
 
-def test_of_the_local_platform_work_under_way_and_outcomes_are_known(
+def test_unacknowledged_messages_and_outcomes_come_from_the_local_platform(
     broker: Broker, rabbitmq: RabbitMQ, api: str, state_dir: Path
 ) -> None:
     management = rabbitmq.management_url
@@ -77,7 +77,7 @@ def test_of_the_local_platform_work_under_way_and_outcomes_are_known(
     with closing(pika.BlockingConnection(pika.URLParameters(broker.url))) as connection:
         connection.channel().basic_get(FAILED)
         eventually(
-            lambda: unacknowledged(management, VHOST).get(FAILED) == 1, "one message in work"
+            lambda: unacknowledged(management, VHOST).get(FAILED) == 1, "one unacknowledged message"
         )
         seen = look()
 
@@ -89,7 +89,7 @@ def test_of_the_local_platform_work_under_way_and_outcomes_are_known(
     assert row.split()[-7:] == ["7", *"000000"]
 
 
-def test_what_does_not_answer_is_left_out(broker: Broker, state_dir: Path) -> None:
+def test_endpoints_that_do_not_respond_are_left_out(broker: Broker, state_dir: Path) -> None:
     nowhere = f"http://127.0.0.1:{free_port()}"
     places = {"amqp": broker.url, "rabbitmq_management": nowhere, "api": nowhere}
     write(state_dir / "endpoints.json", places)
@@ -100,7 +100,7 @@ def test_what_does_not_answer_is_left_out(broker: Broker, state_dir: Path) -> No
     assert seen["queues"][FAILED] == {"ready": 0, "unacked": None, "consumers": 0}
 
 
-def test_a_missing_queue_is_seen(rabbitmq: RabbitMQ) -> None:
+def test_missing_queue_is_shown(rabbitmq: RabbitMQ) -> None:
     url = rabbitmq.create_vhost("bare")
 
     assert set(look("--broker-url", url)["queues"].values()) == {None}
@@ -108,14 +108,14 @@ def test_a_missing_queue_is_seen(rabbitmq: RabbitMQ) -> None:
 
 
 @pytest.mark.parametrize("options", [("--once",), ("--once", "--json"), ("--json",)])
-def test_programs_are_told_that_the_broker_is_away(options: tuple[str, ...]) -> None:
+def test_json_and_once_fail_if_the_broker_cannot_be_reached(options: tuple[str, ...]) -> None:
     result = run("watch", *options, "--broker-url", f"amqp://127.0.0.1:{free_port()}/x")
 
     assert result.exit_code == 1
     assert "cannot reach the broker" in result.stderr
 
 
-def test_a_person_sees_the_connection_break_and_come_back(broker: Broker, tmp_path: Path) -> None:
+def test_table_shows_a_lost_connection_and_its_recovery(broker: Broker, tmp_path: Path) -> None:
     port = urlsplit(broker.url).port
     assert port
     screen = tmp_path / "screen"
@@ -124,7 +124,7 @@ def test_a_person_sees_the_connection_break_and_come_back(broker: Broker, tmp_pa
         with start(*watching, stdout=terminal, FORCE_COLOR="1") as process:
             eventually(lambda: "Dead letters" in screen.read_text(), "the first table")
             proxy.cut()
-            eventually(lambda: "retrying" in screen.read_text(), "what is wrong")
+            eventually(lambda: "retrying" in screen.read_text(), "the error")
             broken = len(screen.read_text())
             eventually(lambda: "Dead letters" in screen.read_text()[broken:], "a table again")
             process.send_signal(signal.SIGINT)
@@ -134,7 +134,7 @@ def test_a_person_sees_the_connection_break_and_come_back(broker: Broker, tmp_pa
                 process.kill()
 
 
-def test_a_wrong_url_is_not_tried_again() -> None:
+def test_invalid_url_is_not_retried() -> None:
     result = run("watch", "--broker-url", "http://127.0.0.1/")
 
     assert result.exit_code == 2

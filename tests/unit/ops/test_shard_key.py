@@ -1,4 +1,4 @@
-"""By whom an event's messages are dealt out to its shards."""
+"""The key that assigns an event to one of its shards."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from scheduler.messaging.topology import SHARD_KEY_HEADER
         ("user.suspended", rb'{"userId": "\ud800"}', "?"),
     ],
 )
-def test_it_is_the_device_or_the_user(event_type: str, body: bytes, key: str) -> None:
+def test_shard_key_is_the_device_or_the_user(event_type: str, body: bytes, key: str) -> None:
     assert shard_key(event_type, body) == {"headers": {SHARD_KEY_HEADER: key}}
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b'"x"', b"7", b"{", b"\xff", b'{"userId": 7}'])
-def test_a_body_without_subject_has_none(body: bytes) -> None:
+def test_body_without_device_or_user_has_no_shard_key(body: bytes) -> None:
     assert shard_key("user.suspended", body) == {}

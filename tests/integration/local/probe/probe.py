@@ -1,4 +1,4 @@
-"""Handlers that do what a test tells them; each writes what it saw to PROBE_FILE."""
+"""Handlers that follow a test's instructions and write their events to PROBE_FILE."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def note(**seen: object) -> None:
 
 
 def consume(event: dict[str, Any], _context: object) -> None:
-    """Obey the bodies that name an action, but only the first time they come."""
+    """Execute bodies that name an action, but only on first delivery."""
     ((queue, records),) = event["rmqMessagesByQueue"].items()
     bodies = [base64.b64decode(record["data"])[:100].decode() for record in records]
     redelivered = [record["redelivered"] for record in records]
@@ -116,17 +116,17 @@ def speak(_event: object, _context: object) -> None:
 
 
 def respond(event: dict[str, Any], _context: object) -> object:
-    """Answer as the request's body says, else with the event itself."""
-    wish = json.loads(event.get("body") or "{}")
-    if "action" in wish:
-        _ACTIONS[wish["action"]]()
-    if "answer" in wish:
-        return wish["answer"]
+    """Return what the request's body says, else the event itself."""
+    instructions = json.loads(event.get("body") or "{}")
+    if "action" in instructions:
+        _ACTIONS[instructions["action"]]()
+    if "answer" in instructions:
+        return instructions["answer"]
     return {"statusCode": 200, "body": json.dumps(event)}
 
 
 def websocket(event: dict[str, Any], _context: object) -> object:
-    """Note the event, and answer as the connection's query or message says."""
+    """Note the event and return what the connection's query or message says."""
     note(**event)
     context = event.get("requestContext", {})
     if context.get("routeKey") == "$connect":
