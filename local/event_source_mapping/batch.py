@@ -22,7 +22,7 @@ class DeliveredRecord:
     arrived: float
 
 
-class Backlog:
+class BatchQueue:
     """The waiting records of one queue.
 
     A batch is due, as in Lambda (lambda/latest/dg/invocation-eventsourcemapping.html), at `size`

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 import pika
 from pika.exceptions import AMQPError, ConnectionWrongStateError
 
-from local.event_source_mapping.batch import RECORDS_LIMIT, Backlog, DeliveredRecord
+from local.event_source_mapping.batch import RECORDS_LIMIT, BatchQueue, DeliveredRecord
 from local.event_source_mapping.record import event_json, record_json
 from local.lambda_runtime.environment import FunctionError, LambdaEnvironment
 
@@ -73,7 +73,7 @@ class EventSourceMapping:
         self._queue = queue
         self._environment = environment
         self._batching = batching
-        self._backlog = Backlog(batching.size, batching.window)
+        self._waiting = BatchQueue(batching.size, batching.window)
         self._backoff = _MIN_BACKOFF_SECONDS
         self._stopping = threading.Event()
         self._connection: pika.BlockingConnection | None = None
@@ -117,9 +117,9 @@ class EventSourceMapping:
             channel.basic_qos(prefetch_count=self._batching.prefetch)
             channel.basic_consume(self._queue, self._on_delivery)
             while not self._stopping.is_set():
-                due = self._backlog.seconds_until_due(time.monotonic())
+                due = self._waiting.seconds_until_due(time.monotonic())
                 if due == 0:
-                    self._process(channel, self._backlog.take())
+                    self._process(channel, self._waiting.take())
                 else:
                     self._serve_connection(channel, _IDLE_SECONDS if due is None else due)
 
@@ -151,11 +151,11 @@ class EventSourceMapping:
             _log.error("%s: dropped a record of %d bytes", self._queue, len(record))
             channel.basic_ack(method.delivery_tag)
             return
-        self._backlog.add(DeliveredRecord(method.delivery_tag, record, time.monotonic()))
+        self._waiting.add(DeliveredRecord(method.delivery_tag, record, time.monotonic()))
 
     @contextlib.contextmanager
     def _open_channel(self) -> Iterator[BlockingChannel]:
-        self._backlog.clear()
+        self._waiting.clear()
         connection = pika.BlockingConnection(self._parameters)
         self._connection = connection
         try:

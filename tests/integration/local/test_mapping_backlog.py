@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from local.event_source_mapping.batch import RECORDS_LIMIT, Backlog, DeliveredRecord
+from local.event_source_mapping.batch import RECORDS_LIMIT, BatchQueue, DeliveredRecord
 
 
-def _backlog(records: list[bytes], size: int = 100, window: float = 0.5) -> Backlog:
-    backlog = Backlog(size, window)
+def _backlog(records: list[bytes], size: int = 100, window: float = 0.5) -> BatchQueue:
+    backlog = BatchQueue(size, window)
     for tag, record in enumerate(records, 1):
         backlog.add(DeliveredRecord(tag, record, arrived=10.0))
     return backlog
 
 
-def _sizes(backlog: Backlog) -> list[int]:
+def _sizes(backlog: BatchQueue) -> list[int]:
     sizes = []
     while backlog.seconds_until_due(0) is not None:
         sizes.append(len(backlog.take()))
