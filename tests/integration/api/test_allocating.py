@@ -147,6 +147,31 @@ def test_a_wish_gets_the_smallest_device_that_meets_it(
     assert reply.body.get("deviceId") == given
 
 
+@pytest.mark.parametrize("strategy", ["resource_based", "round_robin", "random"])
+def test_a_device_of_unknown_size_comes_last(
+    strategy: str, start_api: Callable[..., Client], rows: Rows
+) -> None:
+    rows.device("a-unsized", cpu_cores=0, memory_mb=0)
+    rows.device("b-half-sized", cpu_cores=2, memory_mb=0)
+    rows.device("c-sized", cpu_cores=8, memory_mb=16384)
+    api = start_api(ALLOCATION_STRATEGY=strategy)
+
+    given = [api.allocate("u1").body["deviceId"] for _ in range(3)]
+
+    assert given[0] == "c-sized"
+    assert sorted(given[1:]) == ["a-unsized", "b-half-sized"]
+
+
+@pytest.mark.parametrize("quota", ["max_cpu", "max_memory_mb"])
+def test_a_device_of_unknown_size_is_not_given_to_a_user_with_a_quota_of_sizes(
+    quota: str, api: Client, rows: Rows
+) -> None:
+    rows.user("u1", **{quota: 100_000})
+    rows.device("unsized", cpu_cores=0, memory_mb=0)
+
+    assert api.allocate("u1").code == "quota_exceeded"
+
+
 def test_round_robin_gives_the_longest_unused_device(
     start_api: Callable[..., Client], rows: Rows
 ) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from scheduler.database.rows import DEVICE_COLUMNS, DEVICE_WIDTH, to_device
-from scheduler.domain.quota import NO_LIMIT, UNLIMITED, Headroom, Requirements
+from scheduler.domain.quota import NO_LIMIT, UNLIMITED, Headroom, Requirements, fits, least
 from scheduler.domain.refusal import Refusal, RefusedError
 from scheduler.settings import AllocationStrategy
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from scheduler.domain.model import Device
 
+_UNSIZED: Final = "AND (d.cpu_cores = 0 OR d.memory_mb = 0)"
 # Devices that this transaction has picked look free to it until it writes. A reserved device is
 # given only to allocations that end before the reserved slot.
 _FREE: Final = """
@@ -36,18 +37,28 @@ _SELECT: Final = f"""
     FROM devices d FORCE INDEX ({{index}}) WHERE {{free}} {{more}} ORDER BY {{order}} LIMIT %s
     FOR UPDATE SKIP LOCKED
 """  # noqa: S608 - constants
-_BEST_FIT: Final = _SELECT.format(
-    index="best_fit", free=_FREE, more="", order="d.cpu_cores, d.memory_mb, d.id"
-)
-_LONGEST_UNUSED: Final = _SELECT.format(
-    index="longest_unused", free=_FREE, more="", order="d.last_allocated_at, d.id"
-)
-_LOT_FROM: Final = _SELECT.format(
-    index="lottery", free=_FREE, more="AND d.lot >= %s", order="d.lot, d.id"
-)
-_LOT_BEFORE: Final = _SELECT.format(
-    index="lottery", free=_FREE, more="AND d.lot < %s", order="d.lot, d.id"
-)
+
+
+class _Statements(NamedTuple):
+    """The same selection of devices of known size, and of those of unknown size."""
+
+    sized: str
+    unsized: str
+
+    @classmethod
+    def of(cls, index: str, order: str, more: str = "") -> Self:
+        return cls(
+            *(
+                _SELECT.format(index=index, free=_FREE, more=f"{more} {sizes}", order=order)
+                for sizes in ("", _UNSIZED)
+            )
+        )
+
+
+_BEST_FIT: Final = _Statements.of("best_fit", "d.cpu_cores, d.memory_mb, d.id")
+_LONGEST_UNUSED: Final = _Statements.of("longest_unused", "d.last_allocated_at, d.id")
+_LOT_FROM: Final = _Statements.of("lottery", "d.lot, d.id", "AND d.lot >= %s")
+_LOT_BEFORE: Final = _Statements.of("lottery", "d.lot, d.id", "AND d.lot < %s")
 _IS_FREE: Final = f"""
     SELECT 1 FROM devices d FORCE INDEX (best_fit) WHERE {_FREE} LIMIT 1
 """  # noqa: S608 - both are constants
@@ -118,17 +129,23 @@ class DevicePicker:
     def _lock(
         self, requirements: Requirements, limit: Headroom, until: datetime, count: int
     ) -> list[_Locked]:
+        """Lock up to ``count`` devices; those of unknown size only if there are no others."""
+        statements = list(self._statements())
+        sized, unsized = _least_sizes(requirements, limit)
+        steps = [(statement.sized, more, sized) for statement, more in statements]
+        if unsized:
+            steps += [(statement.unsized, more, unsized) for statement, more in statements]
         found: list[_Locked] = []
-        for statement, more in self._statements():
-            parameters = (*self._bounds(requirements, limit, until), *more, count - len(found))
-            self._cursor.execute(statement, parameters)
+        for statement, more, least_sizes in steps:
+            bounds = self._bounds(least_sizes, limit, until)
+            self._cursor.execute(statement, (*bounds, *more, count - len(found)))
             found += [_to_locked(row) for row in self._cursor.fetchall()]
             self._locked |= {one.device.id: one for one in found}
             if len(found) == count:
                 break
         return found
 
-    def _statements(self) -> Iterator[tuple[str, tuple[int, ...]]]:
+    def _statements(self) -> Iterator[tuple[_Statements, tuple[int, ...]]]:
         match self._strategy:
             case AllocationStrategy.RESOURCE_BASED:
                 yield _BEST_FIT, ()
@@ -158,12 +175,14 @@ class DevicePicker:
         return Refusal.QUOTA_EXCEEDED, {"left": limited}
 
     def _is_free(self, requirements: Requirements, limit: Headroom, until: datetime) -> bool:
-        return bool(self._cursor.execute(_IS_FREE, self._bounds(requirements, limit, until)))
+        sized, unsized = _least_sizes(requirements, limit)
+        bounds = self._bounds(unsized or sized, limit, until)
+        return bool(self._cursor.execute(_IS_FREE, bounds))
 
     def _bounds(
-        self, requirements: Requirements, limit: Headroom, until: datetime
+        self, least_sizes: Requirements, limit: Headroom, until: datetime
     ) -> tuple[object, ...]:
-        sizes = (requirements.cpu_cores, limit.cpu_cores, requirements.memory_mb, limit.memory_mb)
+        sizes = (least_sizes.cpu_cores, limit.cpu_cores, least_sizes.memory_mb, limit.memory_mb)
         return (*sizes, tuple(self._locked) or _NO_IDS, until)
 
 
@@ -172,17 +191,23 @@ class _Locked(NamedTuple):
     adb: tuple[str | None, int | None]
     reserved_from: datetime | None
 
-    def fits(self, limit: Headroom, until: datetime) -> bool:
-        device = self.device
-        return (
-            device.cpu_cores <= limit.cpu_cores
-            and device.memory_mb <= limit.memory_mb
-            and (self.reserved_from is None or self.reserved_from >= until)
-        )
+    def suits(self, limit: Headroom, until: datetime) -> bool:
+        free = self.reserved_from is None or self.reserved_from >= until
+        return free and fits(self.device, Requirements(), limit)
+
+
+def _least_sizes(
+    requirements: Requirements, limit: Headroom
+) -> tuple[Requirements, Requirements | None]:
+    """Return the least sizes of devices whose size is known, and of others if these will do."""
+    cpu = least(requirements.cpu_cores, limit.cpu_cores)
+    memory = least(requirements.memory_mb, limit.memory_mb)
+    unsized = None if cpu and memory else Requirements(cpu, memory)
+    return Requirements(max(1, cpu), max(1, memory)), unsized
 
 
 def _first(devices: list[_Locked], limit: Headroom, until: datetime) -> _Locked | None:
-    return next((one for one in devices if one.fits(limit, until)), None)
+    return next((one for one in devices if one.suits(limit, until)), None)
 
 
 def _to_locked(row: tuple[Any, ...]) -> _Locked:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from scheduler.allocation.device_picker import DevicePicker, PoolContendedError
 from scheduler.database import allocations, reservations
 from scheduler.domain.notices import NoticeKind
-from scheduler.domain.quota import headroom
+from scheduler.domain.quota import Requirements, fits, headroom
 from scheduler.domain.refusal import RefusedError, require_may_allocate
 from scheduler.domain.reservation import ReservationStatus
 
@@ -70,7 +70,7 @@ class _Devices:
 
     def take(self, one: Reservation, limit: Headroom) -> Device | None:
         device = self._reserved.get(one.device_id)
-        if device and device.cpu_cores <= limit.cpu_cores and device.memory_mb <= limit.memory_mb:
+        if device and fits(device, Requirements(), limit):
             return self._reserved.pop(one.device_id)
         try:
             return self._picker.take(one.requirements, limit, one.slot.end)

@@ -43,13 +43,16 @@ _USERS: Final = f"""{_NEW_USERS}
         phone = IF(VALUES(status) = 'deleted', NULL, phone)
 """
 _NEW_DEVICES: Final = """
-    INSERT INTO devices (id, name, status, health, cpu_cores, memory_mb, storage_mb)
-    VALUES (%s, %s, %s, %s, %s, %s, %s)
+    INSERT INTO devices
+        (id, name, status, health, cpu_cores, memory_mb, storage_mb, adb_host, adb_port)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 _DEVICES: Final = f"""{_NEW_DEVICES}
     ON DUPLICATE KEY UPDATE name = VALUES(name), status = VALUES(status),
         health = VALUES(health), cpu_cores = VALUES(cpu_cores),
-        memory_mb = VALUES(memory_mb), storage_mb = VALUES(storage_mb)
+        memory_mb = VALUES(memory_mb), storage_mb = VALUES(storage_mb),
+        adb_host = COALESCE(VALUES(adb_host), adb_host),
+        adb_port = COALESCE(VALUES(adb_port), adb_port)
 """
 _GRANTS: Final = """
     INSERT INTO allocations
@@ -164,6 +167,8 @@ def _device_row(device: Device) -> tuple[Any, ...]:
         device.cpu_cores,
         device.memory_mb,
         device.storage_mb,
+        device.adb_host,
+        device.adb_port,
     )
 
 

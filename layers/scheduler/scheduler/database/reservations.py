@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from scheduler.database.errors import SnapshotMovedError
 from scheduler.database.rows import DEVICE_COLUMNS, to_device
-from scheduler.domain.quota import Requirements
+from scheduler.domain.quota import Requirements, least
 from scheduler.domain.reservation import Reservation, ReservationStatus, Slot, earliest_gap
 from scheduler.ids import is_uuid
 
@@ -59,8 +59,11 @@ _IN_SLOT: Final = f"""
             WHERE r.device_id = d.id AND r.status = 'RESERVED'
                 AND r.starts_at < %(end)s AND r.ends_at > %(start)s)
 """  # noqa: S608 - constants
-# The smallest device first, as in the pool: large ones stay free for those who need them.
-_FREE_IN_SLOT: Final = f"{_IN_SLOT} ORDER BY d.cpu_cores, d.memory_mb, d.id LIMIT 1"
+# The smallest device first, as in the pool: large ones stay free for those who need them, and those
+# of unknown size come last.
+_FREE_IN_SLOT: Final = f"""{_IN_SLOT}
+    ORDER BY d.cpu_cores = 0 OR d.memory_mb = 0, d.cpu_cores, d.memory_mb, d.id LIMIT 1
+"""
 _LOCK_DEVICE: Final = "SELECT id FROM devices WHERE id = %s FOR UPDATE"
 _STILL_FREE: Final = f"{_IN_SLOT} AND d.id = %(device)s"
 _BUSY: Final = f"""
@@ -201,9 +204,9 @@ def _parameters(slot: Slot, requirements: Requirements, limit: Headroom) -> dict
     return {
         "start": slot.start,
         "end": slot.end,
-        "min_cpu": requirements.cpu_cores,
+        "min_cpu": least(requirements.cpu_cores, limit.cpu_cores),
         "max_cpu": limit.cpu_cores,
-        "min_memory": requirements.memory_mb,
+        "min_memory": least(requirements.memory_mb, limit.memory_mb),
         "max_memory": limit.memory_mb,
     }
 

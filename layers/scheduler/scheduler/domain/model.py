@@ -80,7 +80,10 @@ class User(NamedTuple):
 
 
 class Device(NamedTuple):
-    """An Android device. ``known`` is false until it has a row; sizes in MB, 0 = unknown."""
+    """An Android device. ``known`` is false until it has a row; sizes in MB, 0 = unknown.
+
+    The adb address is written but never loaded: None leaves the stored one as it is.
+    """
 
     id: str
     name: str = ""
@@ -90,6 +93,13 @@ class Device(NamedTuple):
     memory_mb: int = 0
     storage_mb: int = 0
     known: bool = True
+    adb_host: str | None = None
+    adb_port: int | None = None
+
+    @property
+    def sized(self) -> bool:
+        """Return whether cores and memory are known; other devices are handed out last."""
+        return self.cpu_cores > 0 and self.memory_mb > 0
 
 
 class Allocation(NamedTuple):

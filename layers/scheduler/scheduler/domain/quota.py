@@ -35,6 +35,22 @@ class Headroom(NamedTuple):
 NO_LIMIT: Final = Headroom()
 
 
+def least(required: int, limit: int) -> int:
+    """Return the smallest size that a device may have, in cores or MB.
+
+    A device of unknown size (0) does for those who require nothing and have no quota of that size.
+    """
+    return max(required, 0 if limit == UNLIMITED else 1)
+
+
+def fits(device: Device, requirements: Requirements, limit: Headroom) -> bool:
+    """Tell whether a device meets the requirements within the headroom."""
+    return (
+        least(requirements.cpu_cores, limit.cpu_cores) <= device.cpu_cores <= limit.cpu_cores
+        and least(requirements.memory_mb, limit.memory_mb) <= device.memory_mb <= limit.memory_mb
+    )
+
+
 def headroom(work: Work, user_id: str, requirements: Requirements) -> Headroom:
     """Return how large one more device of the user may be.
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from scheduler.domain.quota import Headroom, Requirements, headroom
+from scheduler.domain.quota import Headroom, Requirements, fits, headroom
 from scheduler.domain.refusal import RefusedError, require_may_allocate
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def assign(
         free: running devices that nobody holds.
         reserved_from: from when a device is reserved for another user, by device id.
     """
-    left = sorted(free, key=lambda device: (device.cpu_cores, device.memory_mb, device.id))
+    left = sorted(free, key=lambda one: (not one.sized, one.cpu_cores, one.memory_mb, one.id))
     served = []
     for entry in line:
         limit = headroom_of(work, entry)
@@ -76,7 +76,7 @@ def assign(
             device
             for device in left
             if limit
-            and _fits(device, entry.requirements, limit)
+            and fits(device, entry.requirements, limit)
             and reserved_from.get(device.id, until) >= until
         )
         if device := next(suitable, None):
@@ -95,10 +95,3 @@ def headroom_of(work: Work, entry: WaitingEntry) -> Headroom | None:
         return headroom(work, entry.user_id, entry.requirements)
     except RefusedError:
         return None
-
-
-def _fits(device: Device, requirements: Requirements, limit: Headroom) -> bool:
-    return (
-        requirements.cpu_cores <= device.cpu_cores <= limit.cpu_cores
-        and requirements.memory_mb <= device.memory_mb <= limit.memory_mb
-    )
