@@ -1,4 +1,4 @@
-"""What the embedded AWS has taken: e-mails and SMS."""
+"""The e-mails and SMS that moto has accepted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import httpx
 
 
 class Mail(NamedTuple):
-    """An e-mail; of its bodies moto keeps the HTML one."""
+    """An e-mail; moto keeps only the HTML body."""
 
     to: str
     subject: str
@@ -26,16 +26,16 @@ def mails(aws_url: str) -> list[Mail]:
     """Return the e-mails sent, in order."""
     return [
         Mail(", ".join(one["destinations"]["ToAddresses"]), one["subject"], one["body"])
-        for one in _known(aws_url, "ses", "Message")
+        for one in _sent(aws_url, "ses", "Message")
     ]
 
 
 def texts(aws_url: str) -> list[Sms]:
     """Return the SMS sent, in order."""
-    return [Sms(one["phone_number"], one["message"]) for one in _known(aws_url, "sns", "SMS")]
+    return [Sms(one["phone_number"], one["message"]) for one in _sent(aws_url, "sns", "SMS")]
 
 
-def _known(aws_url: str, service: str, kind: str) -> list[dict[str, Any]]:
+def _sent(aws_url: str, service: str, kind: str) -> list[dict[str, Any]]:
     answer = httpx.get(f"{aws_url}/moto-api/data.json", timeout=30)
     found: list[dict[str, Any]] = answer.raise_for_status().json()[service][kind]
     return found

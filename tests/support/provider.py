@@ -1,6 +1,6 @@
-"""An AWS endpoint that answers SES, SNS and the WebSocket management API as a test wishes.
+"""A fake AWS endpoint for SES, SNS and the WebSocket management API.
 
-moto takes everything; this one can refuse, throttle, hang and tell exactly what it was asked.
+Unlike moto it can reject, throttle and hang, and it returns the requests that it received.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the endpoint was asked, and when (Unix time); ``body`` as the service means it."""
+    """A request and its Unix time."""
 
     path: str
     raw: bytes
@@ -36,7 +36,7 @@ class Request:
 
     @property
     def body(self) -> Any:  # noqa: ANN401 - JSON, or a form
-        """Return the JSON of a request, or the fields of an SNS one."""
+        """Return the JSON body, or the form fields of a request to SNS."""
         if self.path == SMS:
             return {name: values[0] for name, values in parse_qs(self.raw.decode()).items()}
         return json.loads(self.raw)
@@ -44,7 +44,7 @@ class Request:
 
 @dataclass(slots=True)
 class Refusal:
-    """An error as the service would send it."""
+    """An error response."""
 
     status: int
     code: str
@@ -62,10 +62,10 @@ class Provider:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._asked: list[Request] = []
+        self._requests: list[Request] = []
         self._behaviour = _Behaviour()
         self._released = Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self._answer))
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self._respond))
         self._server.daemon_threads = True
         self._thread = Thread(target=self._server.serve_forever, daemon=True)
 
@@ -75,24 +75,24 @@ class Provider:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def requests(self, path: str) -> list[Request]:
-        """Return what was asked below a path, in order; refused requests too."""
+        """Return the requests below a path, in order; including refused ones."""
         with self._lock:
-            return [one for one in self._asked if _below(one.path, path)]
+            return [one for one in self._requests if _below(one.path, path)]
 
     def refuse(self, path: str, refusal: Refusal | None) -> None:
-        """Answer requests below a path with an error; None accepts them again."""
+        """Respond to requests below a path with an error; None accepts them again."""
         with self._lock:
             self._behaviour.refusals.pop(path, None)
             if refusal:
                 self._behaviour.refusals[path] = refusal
 
     def hang(self, path: str) -> None:
-        """Let requests below a path wait until `release`, as long as the client does."""
+        """Let requests below a path hang until `release`."""
         with self._lock:
             self._behaviour.hanging.add(path)
 
     def release(self) -> None:
-        """Answer what hangs."""
+        """Respond to the hanging requests."""
         with self._lock:
             self._behaviour.hanging.clear()
         self._released.set()
@@ -112,10 +112,10 @@ class Provider:
         self._server.server_close()
         self._thread.join()
 
-    def _answer(self, request: Request) -> tuple[int, dict[str, str], bytes]:
+    def _respond(self, request: Request) -> tuple[int, dict[str, str], bytes]:
         with self._lock:
-            self._asked.append(request)
-            number = len(self._asked)
+            self._requests.append(request)
+            number = len(self._requests)
             hangs = any(_below(request.path, path) for path in self._behaviour.hanging)
             refusals = self._behaviour.refusals.items()
             refusal = next((r for path, r in refusals if _below(request.path, path)), None)
@@ -147,15 +147,15 @@ def _refused(request: Request, refusal: Refusal) -> tuple[int, dict[str, str], b
 
 
 def _handler(
-    answer: Callable[[Request], tuple[int, dict[str, str], bytes]],
+    respond: Callable[[Request], tuple[int, dict[str, str], bytes]],
 ) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             length = int(self.headers.get("Content-Length", 0))
             raw = self.rfile.read(length)
             if len(raw) < length:
-                return  # the client died in the middle of it
-            status, headers, body = answer(Request(self.path, raw))
+                return  # the client died while sending
+            status, headers, body = respond(Request(self.path, raw))
             try:
                 self.send_response(status)
                 for name, value in headers.items():
@@ -164,9 +164,9 @@ def _handler(
                 self.end_headers()
                 self.wfile.write(body)
             except ConnectionError:
-                self.close_connection = True  # the client has lost patience
+                self.close_connection = True  # the client has timed out
 
         def log_message(self, *_: object) -> None:
-            """Stay quiet."""
+            """Log nothing."""
 
     return Handler

@@ -1,4 +1,4 @@
-"""The outbox in a real database, and providers that answer as a test wishes."""
+"""The outbox in a real database, and providers that respond as the test says."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def provider() -> Iterator[Provider]:
 
 @pytest.fixture
 def moto_clients(aws_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Let boto3 talk to moto and nothing else."""
+    """Send all requests of boto3 to moto."""
     for name, value in aws_environment(aws_url).items():
         monkeypatch.setenv(name, value)
     return aws_url
@@ -45,7 +45,7 @@ def moto_clients(aws_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
 def provider_clients(
     moto_clients: str, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> Provider:
-    """Let boto3 talk to the provider for e-mail and SMS, to moto for DynamoDB."""
+    """Send boto3's requests for e-mail and SMS to the fake provider, the others to moto."""
     assert moto_clients
     monkeypatch.setenv("AWS_ENDPOINT_URL_SESV2", provider.url)
     monkeypatch.setenv("AWS_ENDPOINT_URL_SNS", provider.url)

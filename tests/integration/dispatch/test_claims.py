@@ -1,4 +1,4 @@
-"""Taking due deliveries and recording their end, on a real database."""
+"""Claiming due deliveries and recording their results, in a real database."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tests.support.store import Store
 
 LEASE = MINUTE
-MAIL = (Channel.EMAIL,)
+EMAIL_ONLY = (Channel.EMAIL,)
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def claims(database: Database, clock: Clock) -> Claims:
     return Claims(database, Channel.EMAIL, clock)
 
 
-def test_a_claimed_delivery_brings_what_sending_needs(
+def test_claimed_delivery_has_everything_that_sending_needs(
     claims: Claims, outbox: Outbox, store: Store
 ) -> None:
     outbox.add_users(("u1", "someone@example.com", "+8613800138000"))
@@ -45,7 +45,9 @@ def test_a_claimed_delivery_brings_what_sending_needs(
         "notification_preferences",
         [("u1", "{}", timedelta(hours=22), timedelta(hours=7, minutes=30), "Asia/Shanghai")],
     )
-    (id_,) = outbox.add(NewNotification(title="标题", message="文本", urgent=True, channels=MAIL))
+    (id_,) = outbox.add(
+        NewNotification(title="标题", message="文本", urgent=True, channels=EMAIL_ONLY)
+    )
 
     (claimed,) = claims.claim(10, LEASE)
 
@@ -71,46 +73,46 @@ def test_a_claimed_delivery_brings_what_sending_needs(
     )
 
 
-def test_a_user_nobody_knows_is_claimed_without_address(claims: Claims, outbox: Outbox) -> None:
-    outbox.add(NewNotification("stranger", MAIL))
+def test_delivery_of_an_unknown_user_has_no_address(claims: Claims, outbox: Outbox) -> None:
+    outbox.add(NewNotification("stranger", EMAIL_ONLY))
 
     (claimed,) = claims.claim(10, LEASE)
 
     assert claimed.recipient == Recipient("stranger")
 
 
-def test_only_what_is_due_on_the_channel_is_claimed_longest_due_first(
+def test_due_deliveries_of_the_channel_are_claimed_longest_due_first(
     claims: Claims, outbox: Outbox, store: Store
 ) -> None:
     later, sooner, _, _ = outbox.add(
-        NewNotification(channels=MAIL, at=NOW - SECOND),
-        NewNotification(channels=MAIL, at=NOW - MINUTE),
-        NewNotification(channels=MAIL, at=NOW + MINUTE),
+        NewNotification(channels=EMAIL_ONLY, at=NOW - SECOND),
+        NewNotification(channels=EMAIL_ONLY, at=NOW - MINUTE),
+        NewNotification(channels=EMAIL_ONLY, at=NOW + MINUTE),
         NewNotification(channels=(Channel.SMS,), at=NOW - MINUTE),
     )
-    outbox.add(NewNotification(id="sent", channels=MAIL))
+    outbox.add(NewNotification(id="sent", channels=EMAIL_ONLY))
     store.run("UPDATE notification_deliveries SET status = 'sent' WHERE notification_id = 'sent'")
 
     assert {one.notification_id for one in claims.claim(1, LEASE)} == {sooner}
     assert {one.notification_id for one in claims.claim(9, LEASE)} == {later}
 
 
-def test_a_writers_clock_may_be_a_second_ahead(claims: Claims, outbox: Outbox) -> None:
-    outbox.add(NewNotification(channels=MAIL, at=NOW + SECOND))
+def test_writers_clock_may_be_a_second_ahead(claims: Claims, outbox: Outbox) -> None:
+    outbox.add(NewNotification(channels=EMAIL_ONLY, at=NOW + SECOND))
 
     assert len(claims.claim(10, LEASE)) == 1
 
 
-def test_no_more_than_wanted_are_claimed(claims: Claims, outbox: Outbox) -> None:
-    outbox.add(*[NewNotification(channels=MAIL) for _ in range(5)])
+def test_claim_respects_the_limit(claims: Claims, outbox: Outbox) -> None:
+    outbox.add(*[NewNotification(channels=EMAIL_ONLY) for _ in range(5)])
 
     assert [len(claims.claim(3, LEASE)) for _ in range(3)] == [3, 2, 0]
 
 
-def test_what_is_claimed_is_nobody_elses_until_the_lease_ends(
+def test_claimed_delivery_is_not_claimed_again_until_the_lease_ends(
     claims: Claims, outbox: Outbox, clock: Clock
 ) -> None:
-    outbox.add(NewNotification(channels=MAIL))
+    outbox.add(NewNotification(channels=EMAIL_ONLY))
     (first,) = claims.claim(10, LEASE)
 
     clock.wait(LEASE - SECOND)
@@ -122,8 +124,8 @@ def test_what_is_claimed_is_nobody_elses_until_the_lease_ends(
     assert second.attempts == 0
 
 
-def test_a_locked_delivery_is_passed_over(claims: Claims, outbox: Outbox, store: Store) -> None:
-    outbox.add(*[NewNotification(channels=MAIL) for _ in range(2)])
+def test_locked_delivery_is_skipped(claims: Claims, outbox: Outbox, store: Store) -> None:
+    outbox.add(*[NewNotification(channels=EMAIL_ONLY) for _ in range(2)])
     locked, free = (row.id for row in outbox.rows())
 
     with closing(connect(store.settings)) as other, other.cursor() as cursor:
@@ -131,25 +133,25 @@ def test_a_locked_delivery_is_passed_over(claims: Claims, outbox: Outbox, store:
         assert [one.id for one in claims.claim(10, LEASE)] == [free]
 
 
-def test_claimers_at_the_same_time_share_the_work(store: Store, outbox: Outbox) -> None:
-    outbox.add(*[NewNotification(channels=MAIL) for _ in range(200)])
+def test_concurrent_claims_are_disjoint(store: Store, outbox: Outbox) -> None:
+    outbox.add(*[NewNotification(channels=EMAIL_ONLY) for _ in range(200)])
 
-    def take_all() -> list[int]:
+    def claim_all() -> list[int]:
         with closing(Database(store.settings)) as database:
-            claims, taken = Claims(database, Channel.EMAIL, lambda: NOW), []
+            claims, claimed_ids = Claims(database, Channel.EMAIL, lambda: NOW), []
             while claimed := claims.claim(7, LEASE):
-                taken += [one.id for one in claimed]
-            return taken
+                claimed_ids += [one.id for one in claimed]
+            return claimed_ids
 
-    taken = [id_ for ids in together(*[take_all] * 4) for id_ in ids]
+    claimed_ids = [id_ for ids in together(*[claim_all] * 4) for id_ in ids]
 
-    assert sorted(taken) == [row.id for row in outbox.rows()]
+    assert sorted(claimed_ids) == [row.id for row in outbox.rows()]
 
 
 LATER = NOW + 5 * MINUTE
 
 
-def _result(fate: DeliveryOutcome) -> Callable[[Delivery], DeliveryResult]:
+def _result(outcome: DeliveryOutcome) -> Callable[[Delivery], DeliveryResult]:
     results = {
         DeliveryOutcome.SENT: lambda one: DeliveryResult(
             one, DeliveryOutcome.SENT, provider_message_id="mail-1"
@@ -167,11 +169,11 @@ def _result(fate: DeliveryOutcome) -> Callable[[Delivery], DeliveryResult]:
             one, DeliveryOutcome.POSTPONED, "quiet hours", due_at=LATER
         ),
     }
-    return results[fate]
+    return results[outcome]
 
 
 @pytest.mark.parametrize(
-    ("fate", "expected"),
+    ("outcome", "expected"),
     [
         (DeliveryOutcome.SENT, ("sent", 1, NOW, None, "mail-1", NOW)),
         (DeliveryOutcome.SKIPPED, ("skipped", 0, NOW, "no e-mail address known", None, None)),
@@ -180,12 +182,12 @@ def _result(fate: DeliveryOutcome) -> Callable[[Delivery], DeliveryResult]:
         (DeliveryOutcome.POSTPONED, ("pending", 0, LATER, "quiet hours", None, None)),
     ],
 )
-def test_each_end_is_recorded_and_its_claim_given_up(
-    claims: Claims, outbox: Outbox, fate: DeliveryOutcome, expected: tuple[object, ...]
+def test_each_outcome_is_recorded_and_its_claim_released(
+    claims: Claims, outbox: Outbox, outcome: DeliveryOutcome, expected: tuple[object, ...]
 ) -> None:
-    outbox.add(NewNotification(channels=MAIL))
+    outbox.add(NewNotification(channels=EMAIL_ONLY))
 
-    claims.record([_result(fate)(one) for one in claims.claim(10, LEASE)])
+    claims.record([_result(outcome)(one) for one in claims.claim(10, LEASE)])
 
     (row,) = outbox.rows()
     sent_at = row.sent_at
@@ -195,8 +197,8 @@ def test_each_end_is_recorded_and_its_claim_given_up(
     assert row.claimed_until is None
 
 
-def test_a_longer_text_than_the_column_holds_is_cut(claims: Claims, outbox: Outbox) -> None:
-    outbox.add(NewNotification(channels=MAIL))
+def test_long_error_is_truncated(claims: Claims, outbox: Outbox) -> None:
+    outbox.add(NewNotification(channels=EMAIL_ONLY))
 
     claims.record(
         [DeliveryResult(one, DeliveryOutcome.FAILED, "失" * 600) for one in claims.claim(10, LEASE)]
@@ -205,8 +207,10 @@ def test_a_longer_text_than_the_column_holds_is_cut(claims: Claims, outbox: Outb
     assert outbox.rows()[0].last_error == "失" * 500
 
 
-def test_who_lost_a_claim_records_nothing(claims: Claims, outbox: Outbox, clock: Clock) -> None:
-    outbox.add(NewNotification(channels=MAIL))
+def test_result_of_a_lost_claim_is_not_recorded(
+    claims: Claims, outbox: Outbox, clock: Clock
+) -> None:
+    outbox.add(NewNotification(channels=EMAIL_ONLY))
     (stalled,) = claims.claim(10, LEASE)
     clock.wait(LEASE)
     (successor,) = claims.claim(10, LEASE)
@@ -218,8 +222,8 @@ def test_who_lost_a_claim_records_nothing(claims: Claims, outbox: Outbox, clock:
     assert outbox.statuses() == {"sent": 1}
 
 
-def test_what_is_given_back_is_due_again(claims: Claims, outbox: Outbox) -> None:
-    outbox.add(*[NewNotification(channels=MAIL) for _ in range(3)])
+def test_released_delivery_is_due_again(claims: Claims, outbox: Outbox) -> None:
+    outbox.add(*[NewNotification(channels=EMAIL_ONLY) for _ in range(3)])
     first = claims.claim(2, LEASE)
     second = claims.claim(2, 2 * LEASE)
 
@@ -229,23 +233,23 @@ def test_what_is_given_back_is_due_again(claims: Claims, outbox: Outbox) -> None
 
 
 @pytest.mark.parametrize(
-    "end", [DeliveryOutcome.SENT, DeliveryOutcome.FAILED, DeliveryOutcome.RETRIED]
+    "outcome", [DeliveryOutcome.SENT, DeliveryOutcome.FAILED, DeliveryOutcome.RETRIED]
 )
-def test_erasing_a_user_wins_against_a_delivery_under_way(
-    claims: Claims, outbox: Outbox, store: Store, end: DeliveryOutcome
+def test_erasing_a_user_wins_against_a_delivery_in_flight(
+    claims: Claims, outbox: Outbox, store: Store, outcome: DeliveryOutcome
 ) -> None:
     outbox.add_users(("u1", "someone@example.com", "+8613800138000"))
     store.insert(
         "notification_preferences",
         [("u1", "{}", timedelta(hours=22), timedelta(hours=7), "Asia/Shanghai")],
     )
-    outbox.add(NewNotification(channels=MAIL))
-    under_way = claims.claim(10, LEASE)
+    outbox.add(NewNotification(channels=EMAIL_ONLY))
+    in_flight = claims.claim(10, LEASE)
 
     with Functions(store.settings.database_url.get_secret_value()) as functions:
         functions.handle(message("user.deleted"))
-    claims.record([_result(end)(one) for one in under_way])
-    claims.release(under_way)
+    claims.record([_result(outcome)(one) for one in in_flight])
+    claims.release(in_flight)
 
     (row,) = outbox.rows()
     assert (row.status, row.last_error) == ("skipped", "user deleted")
@@ -256,31 +260,37 @@ def test_erasing_a_user_wins_against_a_delivery_under_way(
 
 
 @pytest.mark.parametrize(
-    ("end", "status", "erased"),
+    ("outcome", "status", "erased"),
     [
         (DeliveryOutcome.SENT, "sent", False),
         (DeliveryOutcome.SKIPPED, "skipped", True),
         (DeliveryOutcome.FAILED, "failed", True),
     ],
 )
-def test_erasing_a_user_erases_also_what_could_not_be_sent_before(
-    claims: Claims, outbox: Outbox, store: Store, end: DeliveryOutcome, status: str, *, erased: bool
+def test_erasing_a_user_erases_unsent_texts_of_finished_deliveries_too(
+    claims: Claims,
+    outbox: Outbox,
+    store: Store,
+    outcome: DeliveryOutcome,
+    status: str,
+    *,
+    erased: bool,
 ) -> None:
     outbox.add_users(("u1", None, None))
-    outbox.add(NewNotification(channels=MAIL, message="told"))
-    claims.record([DeliveryResult(one, end) for one in claims.claim(10, LEASE)])
+    outbox.add(NewNotification(channels=EMAIL_ONLY, message="text"))
+    claims.record([DeliveryResult(one, outcome) for one in claims.claim(10, LEASE)])
 
     with Functions(store.settings.database_url.get_secret_value()) as functions:
         functions.handle(message("user.deleted"))
 
     assert [row.status for row in outbox.rows()] == [status]
-    assert store.rows("SELECT message FROM notifications") == [("" if erased else "told",)]
+    assert store.rows("SELECT message FROM notifications") == [("" if erased else "text",)]
 
 
-def test_a_hundred_deliveries_cost_four_statements(
+def test_hundred_deliveries_take_four_statements(
     claims: Claims, database: Database, outbox: Outbox
 ) -> None:
-    outbox.add(*[NewNotification(channels=MAIL) for _ in range(100)])
+    outbox.add(*[NewNotification(channels=EMAIL_ONLY) for _ in range(100)])
 
     with counted(database) as statements:
         claims.record(
@@ -291,11 +301,11 @@ def test_a_hundred_deliveries_cost_four_statements(
     assert outbox.statuses() == {"sent": 100}
 
 
-def test_hot_queries_use_their_indices(claims: Claims, store: Store, outbox: Outbox) -> None:
+def test_queries_use_their_indexes(claims: Claims, store: Store, outbox: Outbox) -> None:
     outbox.add_users(("u1", None, None))
-    outbox.add(*[NewNotification(channels=MAIL, at=NOW - 100 * MINUTE) for _ in range(3000)])
+    outbox.add(*[NewNotification(channels=EMAIL_ONLY, at=NOW - 100 * MINUTE) for _ in range(3000)])
     store.run("UPDATE notification_deliveries SET status = 'sent'")
-    outbox.add(*[NewNotification(channels=MAIL) for _ in range(20)])
+    outbox.add(*[NewNotification(channels=EMAIL_ONLY) for _ in range(20)])
     store.run("ANALYZE TABLE notification_deliveries, notifications, users")
     claimed = claims.claim(10, LEASE)
     ids, now = tuple(one.id for one in claimed), NOW

@@ -1,4 +1,4 @@
-"""The function as deployed: from a committed event to mailbox, phone, socket and exchange."""
+"""The function as deployed: from a committed event to e-mail, SMS, frame and outgoing event."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ SCHEDULE = scheduled_event("every-minute", NOW)
 FAR_AHEAD = 4_000_000_000
 
 
-class Dispatching:
+class DeployedDispatcher:
     """An execution environment of the deployed function."""
 
     def __init__(self, environment: LambdaEnvironment) -> None:
         self._environment = environment
 
     def __call__(self, event: object = NUDGE) -> dict[str, int]:
-        """Invoke it."""
+        """Invoke the function and return its result."""
         result: dict[str, int] = json.loads(self._environment.invoke(json.dumps(event).encode()))
         return result
 
     @property
     def log(self) -> str:
-        """Return what it wrote."""
+        """Return the log."""
         return self._environment.log_file.read_text("utf-8")
 
 
@@ -67,8 +67,8 @@ def start(
     dynamodb: DynamoDBClient,
     provider: Provider,
     tmp_path: Path,
-) -> Iterator[Callable[..., Dispatching]]:
-    """Return a function that starts the dispatcher, with other variables if given."""
+) -> Iterator[Callable[..., DeployedDispatcher]]:
+    """Return a function that starts the dispatcher, with more environment variables if given."""
     assert dynamodb
     variables = {
         "DATABASE_URL": database_url,
@@ -81,22 +81,24 @@ def start(
     }
     with ExitStack() as stack:
 
-        def start_one(**other: str) -> Dispatching:
+        def start_one(**other: str) -> DeployedDispatcher:
             function = Function(
                 "dispatch", "notification_dispatch.app.handler", variables | other, tmp_path, 60
             )
-            return Dispatching(stack.enter_context(closing(LambdaEnvironment(function, "log"))))
+            return DeployedDispatcher(
+                stack.enter_context(closing(LambdaEnvironment(function, "log")))
+            )
 
         yield start_one
 
 
 @pytest.fixture
-def dispatch(start: Callable[..., Dispatching]) -> Dispatching:
+def dispatch(start: Callable[..., DeployedDispatcher]) -> DeployedDispatcher:
     return start()
 
 
 def present() -> datetime:
-    """The clock of the deployed function: what is told must not be a day old."""
+    """The deployed function has the real clock, and does not send notifications of yesterday."""
     return datetime.now(UTC)
 
 
@@ -107,8 +109,8 @@ def connect(dynamodb: DynamoDBClient, connection_id: str, user_id: str = "u1") -
 
 
 @pytest.mark.parametrize("event", [NUDGE, SCHEDULE], ids=["nudge", "schedule"])
-def test_an_overdue_account_is_told_on_every_channel(
-    dispatch: Dispatching,
+def test_overdue_account_is_notified_on_every_channel(
+    dispatch: DeployedDispatcher,
     event: object,
     store: Store,
     dynamodb: DynamoDBClient,
@@ -135,16 +137,16 @@ def test_an_overdue_account_is_told_on_every_channel(
     assert dispatch(event) == {"published": 0}
 
 
-def test_a_user_of_six_devices_gets_six_frames_and_one_mail(
-    dispatch: Dispatching,
+def test_user_of_six_devices_gets_six_frames_and_one_digest(
+    dispatch: DeployedDispatcher,
     store: Store,
     dynamodb: DynamoDBClient,
     provider: Provider,
     aws_url: str,
 ) -> None:
     store.seed(world(user(locale="en"), *(held(f"d{n}") for n in range(6))))
-    wanted = '{"device_released": {"email": true, "sms": true}}'
-    store.insert("notification_preferences", [("u1", wanted, None, None, None)])
+    choices = '{"device_released": {"email": true, "sms": true}}'
+    store.insert("notification_preferences", [("u1", choices, None, None, None)])
     connect(dynamodb, "phone")
     with Functions(store.settings.database_url.get_secret_value(), clock=present) as functions:
         functions.handle(message("user.suspended"))
@@ -162,8 +164,8 @@ def test_a_user_of_six_devices_gets_six_frames_and_one_mail(
     ]
 
 
-def test_mail_that_cannot_be_sent_delays_nothing_else(
-    start: Callable[..., Dispatching],
+def test_failing_email_does_not_delay_other_channels(
+    start: Callable[..., DeployedDispatcher],
     outbox: Outbox,
     dynamodb: DynamoDBClient,
     provider: Provider,
@@ -178,8 +180,8 @@ def test_mail_that_cannot_be_sent_delays_nothing_else(
     assert counts == {"published": 0, "websocket_sent": 1, "email_retried": 1}
 
 
-def test_metrics_and_logs_name_no_address(
-    start: Callable[..., Dispatching], outbox: Outbox, provider: Provider
+def test_metrics_and_logs_contain_no_address(
+    start: Callable[..., DeployedDispatcher], outbox: Outbox, provider: Provider
 ) -> None:
     provider.refuse(EMAIL, Refusal(400, "MessageRejected", "someone@example.com is not verified"))
     provider.refuse(SMS, Refusal(400, "InvalidParameter", "+8613800138000 is not reachable"))
@@ -192,12 +194,12 @@ def test_metrics_and_logs_name_no_address(
     assert "example.com" not in dispatch.log
     assert "13800138000" not in dispatch.log
     documents = [json.loads(line) for line in dispatch.log.splitlines() if line.startswith("{")]
-    counted = {
+    metrics = {
         (one["channel"], one["status"]): one["scheduler_notifications_total"]
         for one in documents
         if "_aws" in one
     }
-    assert counted == {
+    assert metrics == {
         ("websocket", "skipped"): 1,
         ("email", "failed"): 1,
         ("sms", "failed"): 1,
@@ -208,15 +210,15 @@ def test_metrics_and_logs_name_no_address(
     }
 
 
-def test_without_database_the_nudge_is_not_thrown_back(start: Callable[..., Dispatching]) -> None:
+def test_without_database_the_invocation_succeeds(start: Callable[..., DeployedDispatcher]) -> None:
     dispatch = start(DATABASE_URL="mysql://nobody@127.0.0.1:1/nothing")
 
     assert dispatch() == {"published": 0}
     assert "Database unavailable" in dispatch.log
 
 
-def test_without_broker_users_are_told_all_the_same(
-    start: Callable[..., Dispatching], outbox: Outbox, store: Store
+def test_without_broker_users_are_still_notified(
+    start: Callable[..., DeployedDispatcher], outbox: Outbox, store: Store
 ) -> None:
     outbox.add_users(("u1", "someone@example.com", None))
     outbox.add(NewNotification(channels=(Channel.EMAIL,), at=present()))

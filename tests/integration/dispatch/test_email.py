@@ -1,4 +1,4 @@
-"""E-mails as SES gets them."""
+"""The requests that SES receives, and its errors."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 def send(one: Delivery) -> SendResponse:
-    (answer,) = EmailSender(SENDER, threads=2).send([one])
-    return answer
+    (response,) = EmailSender(SENDER, threads=2).send([one])
+    return response
 
 
-def test_an_email_has_subject_text_and_html(provider_clients: Provider) -> None:
-    answer = send(delivery(title="账户欠费", message="账户已欠费 ¥150.50（7天）"))
+def test_email_has_subject_text_and_html(provider_clients: Provider) -> None:
+    response = send(delivery(title="账户欠费", message="账户已欠费 ¥150.50（7天）"))
 
-    assert answer == Accepted("mail-1")
+    assert response == Accepted("mail-1")
     (request,) = provider_clients.requests(EMAIL)
     simple = request.body["Content"]["Simple"]
     assert request.body["FromEmailAddress"] == SENDER
@@ -38,7 +38,7 @@ def test_an_email_has_subject_text_and_html(provider_clients: Provider) -> None:
     assert "账户已欠费 ¥150.50（7天）</p>" in simple["Body"]["Html"]["Data"]
 
 
-def test_what_others_wrote_into_a_text_is_no_html(provider_clients: Provider) -> None:
+def test_texts_are_escaped_in_html(provider_clients: Provider) -> None:
     hostile = '<script>alert("$title")</script> & ${message}'
 
     send(delivery(title=hostile, message=hostile))
@@ -53,22 +53,22 @@ def test_what_others_wrote_into_a_text_is_no_html(provider_clients: Provider) ->
     assert body["Text"]["Data"].startswith(hostile)
 
 
-def test_ses_takes_it(moto_clients: str) -> None:
-    answer = send(delivery())
+def test_ses_accepts_the_request(moto_clients: str) -> None:
+    response = send(delivery())
 
-    assert isinstance(answer, Accepted)
+    assert isinstance(response, Accepted)
     assert [(mail.to, mail.subject) for mail in mails(moto_clients)] == [
         ("someone@example.com", "设备已释放")
     ]
 
 
 @pytest.mark.parametrize("address", [None, ""])
-def test_without_address_there_is_nowhere_to_send_it(
+def test_user_without_an_address_is_unreachable(
     provider_clients: Provider, address: str | None
 ) -> None:
-    answer = send(delivery(recipient=Recipient("u1", email=address)))
+    response = send(delivery(recipient=Recipient("u1", email=address)))
 
-    assert answer == Unreachable("no e-mail address known")
+    assert response == Unreachable("no e-mail address known")
     assert provider_clients.requests(EMAIL) == []
 
 
@@ -84,50 +84,49 @@ def test_without_address_there_is_nowhere_to_send_it(
         (Refusal(503, "ServiceUnavailable"), ErrorClass.TRANSIENT),
     ],
 )
-def test_a_refusal_is_understood_and_not_repeated_at_once(
+def test_error_is_classified_and_the_request_not_repeated(
     provider_clients: Provider, refusal: Refusal, error_class: ErrorClass
 ) -> None:
     provider_clients.refuse(EMAIL, refusal)
 
-    answer = send(delivery())
+    response = send(delivery())
 
-    assert isinstance(answer, ProviderError)
-    assert answer.error_class is error_class
-    assert "someone@example.com" not in str(answer)
+    assert isinstance(response, ProviderError)
+    assert response.error_class is error_class
+    assert "someone@example.com" not in str(response)
     assert len(provider_clients.requests(EMAIL)) == 1
 
 
-def test_a_provider_that_is_not_there_is_asked_again_later(
+def test_unreachable_endpoint_is_a_transient_error(
     moto_clients: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert moto_clients
     monkeypatch.setenv("AWS_ENDPOINT_URL_SESV2", "http://127.0.0.1:1")
 
-    answer = send(delivery())
+    response = send(delivery())
 
-    assert isinstance(answer, ProviderError)
-    assert answer.error_class is ErrorClass.TRANSIENT
+    assert isinstance(response, ProviderError)
+    assert response.error_class is ErrorClass.TRANSIENT
 
 
 @pytest.mark.parametrize(
     "address", [" ", "nobody", "a@b.example\r\nBcc: c@d.example", "票@例.example", "x" * 254]
 )
-def test_an_odd_address_is_for_ses_to_judge(provider_clients: Provider, address: str) -> None:
-    """botocore checks nothing of what it is given (see ``channels/aws_client.py``)."""
+def test_addresses_are_not_validated_locally(provider_clients: Provider, address: str) -> None:
     assert isinstance(send(delivery(recipient=Recipient("u1", email=address))), Accepted)
 
     (request,) = provider_clients.requests(EMAIL)
     assert request.body["Destination"] == {"ToAddresses": [address]}
 
 
-def test_what_cannot_even_be_written_costs_its_own_delivery_only(
+def test_delivery_that_cannot_be_serialised_does_not_affect_the_next(
     provider_clients: Provider,
 ) -> None:
-    nonsense = Recipient("u1", email=object())  # type: ignore[arg-type]  # on purpose
-    answers = EmailSender(SENDER, threads=2).send([delivery(recipient=nonsense), delivery()])
+    invalid = Recipient("u1", email=object())  # type: ignore[arg-type]  # on purpose
+    responses = EmailSender(SENDER, threads=2).send([delivery(recipient=invalid), delivery()])
 
     with pytest.raises(TypeError):  # the channel worker turns it into a failure
-        next(answers)
+        next(responses)
 
-    assert isinstance(next(answers), Accepted)
+    assert isinstance(next(responses), Accepted)
     assert len(provider_clients.requests(EMAIL)) == 1

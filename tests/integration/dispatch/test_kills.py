@@ -1,12 +1,12 @@
-"""A dispatcher that is killed again and again loses nothing."""
+"""A dispatcher that is killed again and again loses no delivery."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from tests.integration.dispatch.kills.account import Account
 from tests.integration.dispatch.kills.drill import Plan, run
+from tests.integration.dispatch.kills.report import KillReport
 from tests.support.outbox import StoredDelivery
 from tests.support.world import NOW
 
@@ -20,13 +20,13 @@ def row(number: int, status: str = "sent", attempts: int = 1) -> StoredDelivery:
     )
 
 
-def test_an_account_finds_what_is_lost_doubled_and_unfinished() -> None:
+def test_report_counts_lost_doubled_and_unfinished_deliveries() -> None:
     rows = [row(1), row(2), row(3), row(4, "pending", 0), row(5, "failed"), row(6, attempts=2)]
     accepted = {("email", "n1"): 1, ("email", "n3"): 3, ("email", "n6"): 2, ("sms", "n2"): 1}
 
-    account = Account.of(7, rows, accepted)
+    report = KillReport.of(7, rows, accepted)
 
-    assert account == Account(
+    assert report == KillReport(
         kills=7,
         deliveries=6,
         statuses={"sent": 4, "pending": 1, "failed": 1},
@@ -38,14 +38,14 @@ def test_an_account_finds_what_is_lost_doubled_and_unfinished() -> None:
     )
 
 
-def test_ten_kills_lose_nothing_and_double_only_what_was_accepted_and_not_recorded(
+def test_ten_kills_lose_no_delivery_and_double_only_unrecorded_ones(
     database_url: str, aws_url: str, dynamodb: DynamoDBClient
 ) -> None:
     assert dynamodb
 
-    account = run(Plan(kills=10, rate=8), database_url, aws_url)
+    report = run(Plan(kills=10, rate=8), database_url, aws_url)
 
-    assert account.deliveries > 0
-    assert account.statuses == {"sent": account.deliveries}
-    assert (account.lost, account.unfinished, account.unexplained) == (0, 0, 0)
-    assert account.accepted == account.deliveries + account.doubled.total()
+    assert report.deliveries > 0
+    assert report.statuses == {"sent": report.deliveries}
+    assert (report.lost, report.unfinished, report.unexplained) == (0, 0, 0)
+    assert report.accepted == report.deliveries + report.doubled.total()

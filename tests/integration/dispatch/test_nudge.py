@@ -1,4 +1,4 @@
-"""Who wakes the dispatcher, and when not."""
+"""When a commit nudges the dispatcher."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ HANDLERS = ("device_events", "user_events", "billing_events")
 @pytest.mark.parametrize(
     ("event", "nudges"),
     [
-        (message("device.failed"), 1),  # somebody is told, and an event goes out
-        (message("user.deleted"), 1),  # nobody is left to be told, but the event goes out
+        (message("device.failed"), 1),  # a notification and an outgoing event
+        (message("user.deleted"), 1),  # an outgoing event only
         (message("billing.balance_low"), 1),
         (message("user.activated"), 0),
         (message("device.failed", deviceId="nobody's"), 0),
-        (message("device.failed", body=b"no JSON"), 0),
+        (message("device.failed", body=b"not JSON"), 0),
     ],
 )
-def test_a_commit_that_left_something_to_tell_wakes_the_dispatcher(
+def test_commit_with_notifications_or_outgoing_events_sends_a_nudge(
     database_url: str, broker_url: str, store: Store, event: Message, nudges: int
 ) -> None:
     store.seed(world(user(), held("d1")))
@@ -52,7 +52,7 @@ def test_a_commit_that_left_something_to_tell_wakes_the_dispatcher(
     assert all(one.properties.expiration == "60000" for one in found)
 
 
-def test_a_batch_wakes_it_once(database_url: str, broker_url: str, store: Store) -> None:
+def test_batch_sends_one_nudge(database_url: str, broker_url: str, store: Store) -> None:
     devices = [f"d{n}" for n in range(20)]
     store.seed(world(user(), *map(held, devices)))
 
@@ -62,47 +62,47 @@ def test_a_batch_wakes_it_once(database_url: str, broker_url: str, store: Store)
     assert Queues(broker_url).depth(NOTIFICATION_QUEUE) == 1
 
 
-def test_without_broker_the_batch_is_done_all_the_same(database_url: str, store: Store) -> None:
+def test_without_broker_the_batch_still_succeeds(database_url: str, store: Store) -> None:
     store.seed(world(user(), held("d1")))
 
     with Functions(database_url, NOWHERE) as functions:
         assert functions.handle(message("device.failed")) == {"success": 1}
 
 
-class _Away(Publisher):
-    """A publisher whose broker is away."""
+class _UnavailablePublisher(Publisher):
+    """A publisher whose broker is unavailable until ``available`` is set."""
 
     def __init__(self) -> None:
         super().__init__(BrokerSettings.model_validate({"BROKER_URL": NOWHERE}))
-        self.tries = 0
-        self.is_back = False
+        self.attempts = 0
+        self.available = False
 
     def publish(self, messages: Iterable[OutboundMessage]) -> None:
         assert list(messages)
-        self.tries += 1
-        if not self.is_back:
-            raise BrokerUnavailableError("away")
+        self.attempts += 1
+        if not self.available:
+            raise BrokerUnavailableError("unavailable")
 
 
-def test_after_a_failure_no_batch_waits_for_the_broker_for_half_a_minute() -> None:
-    publisher, seconds = _Away(), 100.0
+def test_after_a_failure_no_nudge_is_sent_for_30_seconds() -> None:
+    publisher, seconds = _UnavailablePublisher(), 100.0
     nudge = Nudge(publisher, lambda: seconds)
 
     nudge.send()
     nudge.send()
     seconds += 29
     nudge.send()
-    assert publisher.tries == 1
+    assert publisher.attempts == 1
 
     seconds += 1
-    publisher.is_back = True
+    publisher.available = True
     nudge.send()
     nudge.send()
-    assert publisher.tries == 3
+    assert publisher.attempts == 3
 
 
 @pytest.mark.parametrize("package", HANDLERS)
-def test_a_cold_start_does_not_load_pika(package: str) -> None:
+def test_cold_start_does_not_import_pika(package: str) -> None:
     source = f"import sys, {package}.app; sys.exit('pika' in sys.modules)"
     variables = {
         "DATABASE_URL": "mysql://nobody@127.0.0.1:1/nothing",

@@ -1,4 +1,4 @@
-"""Events for other services: at least once, in order, whoever else publishes or dies."""
+"""Events for other services: at least once and in order, with several publishers and failures."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ SUBSCRIBER = "billing.device-events"
 UNPUBLISHED = "SELECT COUNT(*) FROM outgoing_events WHERE published_at IS NULL"
 
 
-def to(url: str) -> Publisher:
-    """Return a publisher as the dispatcher's."""
+def publisher_to(url: str) -> Publisher:
+    """Return a publisher like the dispatcher's."""
     return Publisher(BrokerSettings.model_validate({"BROKER_URL": url}), mandatory=False)
 
 
 @pytest.fixture
 def subscriber(broker_url: str) -> Iterator[str]:
-    """A queue of another service, bound to what the product tells."""
+    """A queue of another service, bound to the outgoing events."""
     with closing(pika.BlockingConnection(pika.URLParameters(broker_url))) as connection:
         channel = connection.channel()
         channel.queue_declare(SUBSCRIBER, durable=True, arguments={"x-queue-type": "quorum"})
@@ -53,7 +53,7 @@ def subscriber(broker_url: str) -> Iterator[str]:
 
 @pytest.fixture
 def publisher(broker_url: str) -> Iterator[Publisher]:
-    with closing(to(broker_url)) as made:
+    with closing(publisher_to(broker_url)) as made:
         yield made
 
 
@@ -69,7 +69,7 @@ def publish_all(events: OutgoingEvents) -> int:
     return total
 
 
-def test_an_event_is_published_with_its_row_as_id(
+def test_event_is_published_with_the_rows_id(
     events: OutgoingEvents, outbox: Outbox, store: Store, broker_url: str, subscriber: str
 ) -> None:
     outbox.add_events(("device.released", '{"deviceId": "d1", "reason": "设备"}'))
@@ -87,7 +87,7 @@ def test_an_event_is_published_with_its_row_as_id(
     assert published_at == NOW
 
 
-def test_many_events_come_in_their_order(
+def test_many_events_are_published_in_order(
     events: OutgoingEvents, outbox: Outbox, broker_url: str, subscriber: str
 ) -> None:
     outbox.add_events(*[("device.released", f'{{"n": {n}}}') for n in range(BATCH_SIZE + 50)])
@@ -99,7 +99,7 @@ def test_many_events_come_in_their_order(
     assert len(ids) == BATCH_SIZE + 50
 
 
-def test_an_event_nobody_wants_is_published_all_the_same(
+def test_event_without_a_bound_queue_is_published(
     events: OutgoingEvents, outbox: Outbox, store: Store
 ) -> None:
     outbox.add_events(("device.allocated", "{}"))
@@ -108,54 +108,54 @@ def test_an_event_nobody_wants_is_published_all_the_same(
     assert store.rows(UNPUBLISHED) == [(0,)]
 
 
-def test_while_one_publishes_another_stands_back(
+def test_only_one_publisher_works_at_a_time(
     events: OutgoingEvents, outbox: Outbox, store: Store
 ) -> None:
     outbox.add_events(("device.released", "{}"))
 
     with (
         closing(Database(store.settings)) as other,
-        OutgoingEvents(other, to(NOWHERE), lambda: NOW)._publisher_lock() as alone,
+        OutgoingEvents(other, publisher_to(NOWHERE), lambda: NOW)._publisher_lock() as locked,
     ):
-        assert alone
+        assert locked
         assert events.publish_next() == 0
 
     assert events.publish_next() == 1
 
 
-def test_without_broker_events_wait(
+def test_without_broker_events_stay_unpublished(
     database: Database, outbox: Outbox, store: Store, events: OutgoingEvents
 ) -> None:
     outbox.add_events(("device.released", "{}"), ("device.allocated", "{}"))
-    cut_off = OutgoingEvents(database, to(NOWHERE), lambda: NOW)
+    disconnected = OutgoingEvents(database, publisher_to(NOWHERE), lambda: NOW)
 
     with pytest.raises(BrokerUnavailableError):
-        cut_off.publish_next()
+        disconnected.publish_next()
 
     assert store.rows(UNPUBLISHED) == [(2,)]
     assert publish_all(events) == 2
 
 
-def test_who_dies_between_publishing_and_noting_it_leaves_a_repetition_not_a_gap(
+def test_crash_between_publishing_and_marking_repeats_events(
     database: Database, publisher: Publisher, outbox: Outbox, broker_url: str, subscriber: str
 ) -> None:
     outbox.add_events(*[("device.released", f'{{"n": {n}}}') for n in range(3)])
-    dying = OutgoingEvents(database, _DiesAfter(publisher), lambda: NOW)
+    crashing = OutgoingEvents(database, _CrashingPublisher(publisher), lambda: NOW)
 
-    with pytest.raises(_DiedError):
-        dying.publish_next()
+    with pytest.raises(_CrashError):
+        crashing.publish_next()
     publish_all(OutgoingEvents(database, publisher, lambda: NOW))
 
     bodies = [one.body.decode() for one in Queues(broker_url).take(subscriber)]
     assert bodies == ['{"n": 0}', '{"n": 1}', '{"n": 2}'] * 2
 
 
-def test_a_connection_that_died_in_a_freeze_is_rebuilt(
+def test_connection_that_was_lost_while_frozen_is_reopened(
     database: Database, outbox: Outbox, rabbitmq: RabbitMQ, broker_url: str, subscriber: str
 ) -> None:
     with (
         closing(Proxy(rabbitmq.ports.amqp)) as proxy,
-        closing(to(proxy.before(broker_url))) as publisher,
+        closing(publisher_to(proxy.before(broker_url))) as publisher,
     ):
         events = OutgoingEvents(database, publisher, lambda: NOW)
         outbox.add_events(("device.released", '{"n": 1}'))
@@ -168,7 +168,7 @@ def test_a_connection_that_died_in_a_freeze_is_rebuilt(
     assert bodies == ['{"n": 1}', '{"n": 2}']
 
 
-def test_events_that_a_full_queue_refuses_wait_until_it_has_room(
+def test_events_rejected_by_a_full_queue_are_published_later(
     events: OutgoingEvents, outbox: Outbox, store: Store, broker_url: str
 ) -> None:
     outbox.add_events(("device.released", '{"n": 1}'), ("device.released", '{"n": 2}'))
@@ -186,19 +186,19 @@ def test_events_that_a_full_queue_refuses_wait_until_it_has_room(
     assert publish_all(events) == 2
 
 
-def test_several_dispatchers_keep_the_order_of_each_device(
+def test_concurrent_dispatchers_keep_the_order_of_each_device(
     store: Store, outbox: Outbox, broker_url: str, subscriber: str
 ) -> None:
-    """Publishers race with the transactions that write; each device's lock orders those."""
+    """Publishers run while transactions write; each device has one writer, as its lock ensures."""
     rounds = 40
 
     def publish() -> None:
         with (
             closing(Database(store.settings)) as database,
-            closing(to(broker_url)) as publisher,
+            closing(publisher_to(broker_url)) as publisher,
         ):
             events = OutgoingEvents(database, publisher, lambda: NOW)
-            while _written(database) < len(DEVICES) * rounds:
+            while _count_events(database) < len(DEVICES) * rounds:
                 events.publish_next()
             publish_all(events)
 
@@ -210,7 +210,7 @@ def test_several_dispatchers_keep_the_order_of_each_device(
     together(publish, publish, *writers)
     with (
         closing(Database(store.settings)) as database,
-        closing(to(broker_url)) as last,
+        closing(publisher_to(broker_url)) as last,
     ):
         publish_all(OutgoingEvents(database, last, lambda: NOW))
 
@@ -219,13 +219,13 @@ def test_several_dispatchers_keep_the_order_of_each_device(
         assert numbers == list(range(rounds)), device
 
 
-def _written(database: Database) -> int:
+def _count_events(database: Database) -> int:
     with database.transaction() as cursor:
         return cursor.execute("SELECT 1 FROM outgoing_events")
 
 
 def _by_device(found: Sequence[Any]) -> dict[str, list[int]]:
-    """Return the numbers of each device in the order in which they came first."""
+    """Return the numbers of each device, in the order of their first copies."""
     numbers: dict[str, list[int]] = defaultdict(list)
     for one in found:
         body = json.loads(one.body)
@@ -234,16 +234,16 @@ def _by_device(found: Sequence[Any]) -> dict[str, list[int]]:
     return numbers
 
 
-class _DiedError(Exception):
-    """The process would be dead here."""
+class _CrashError(Exception):
+    """Stands for the death of the process."""
 
 
-class _DiesAfter(Publisher):
-    """Publishes and dies before it can be noted."""
+class _CrashingPublisher(Publisher):
+    """Publishes, and crashes before the events can be marked."""
 
     def __init__(self, inner: Publisher) -> None:
         self._inner = inner
 
     def publish(self, messages: Iterable[OutboundMessage]) -> None:
         self._inner.publish(messages)
-        raise _DiedError
+        raise _CrashError

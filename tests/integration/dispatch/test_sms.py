@@ -1,4 +1,4 @@
-"""SMS as SNS gets them."""
+"""The requests that SNS receives, and its errors."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.support.provider import SMS, Provider, Refusal
 
 
 def send(one: Delivery, sender_id: str | None = None) -> SendResponse:
-    (answer,) = SmsSender(sender_id, threads=2).send([one])
-    return answer
+    (response,) = SmsSender(sender_id, threads=2).send([one])
+    return response
 
 
 def sms(
@@ -25,10 +25,10 @@ def sms(
     return delivery(Channel.SMS, message=message, recipient=Recipient("u1", phone=phone))
 
 
-def test_an_sms_is_transactional_and_names_its_sender(provider_clients: Provider) -> None:
-    answer = send(sms(), "CloudPhone")
+def test_sms_is_transactional_and_has_the_sender_id(provider_clients: Provider) -> None:
+    response = send(sms(), "CloudPhone")
 
-    assert answer == Accepted("sms-1")
+    assert response == Accepted("sms-1")
     (request,) = provider_clients.requests(SMS)
     fields = request.body
     assert fields["Action"] == "Publish"
@@ -46,14 +46,14 @@ def test_an_sms_is_transactional_and_names_its_sender(provider_clients: Provider
     }
 
 
-def test_without_sender_id_none_is_named(provider_clients: Provider) -> None:
+def test_without_a_sender_id_the_attribute_is_absent(provider_clients: Provider) -> None:
     send(sms())
 
     (request,) = provider_clients.requests(SMS)
     assert b"SenderID" not in request.raw
 
 
-def test_sns_takes_it(moto_clients: str) -> None:
+def test_sns_accepts_the_request(moto_clients: str) -> None:
     assert isinstance(send(sms()), Accepted)
     assert texts(moto_clients) == [Sms("+8613800138000", "账户已欠费 ¥150.50（7天）")]
 
@@ -70,14 +70,14 @@ def test_sns_takes_it(moto_clients: str) -> None:
         ("+8613800138000\n", "the phone number is not in E.164 form"),
     ],
 )
-def test_what_is_no_phone_number_is_not_tried(
+def test_invalid_phone_number_is_unreachable(
     provider_clients: Provider, phone: str | None, reason: str
 ) -> None:
     assert send(sms(phone=phone)) == Unreachable(reason)
     assert provider_clients.requests(SMS) == []
 
 
-def test_a_long_text_is_cut_to_what_sns_takes(provider_clients: Provider) -> None:
+def test_long_message_is_truncated(provider_clients: Provider) -> None:
     send(sms("长" * 2000))
 
     (request,) = provider_clients.requests(SMS)
@@ -92,14 +92,14 @@ def test_a_long_text_is_cut_to_what_sns_takes(provider_clients: Provider) -> Non
         (Refusal(500, "InternalError"), ErrorClass.TRANSIENT),
     ],
 )
-def test_a_refusal_is_understood_and_not_repeated_at_once(
+def test_error_is_classified_and_the_request_not_repeated(
     provider_clients: Provider, refusal: Refusal, error_class: ErrorClass
 ) -> None:
     provider_clients.refuse(SMS, refusal)
 
-    answer = send(sms())
+    response = send(sms())
 
-    assert isinstance(answer, ProviderError)
-    assert answer.error_class is error_class
-    assert "13800138000" not in str(answer)
+    assert isinstance(response, ProviderError)
+    assert response.error_class is error_class
+    assert "13800138000" not in str(response)
     assert len(provider_clients.requests(SMS)) == 1

@@ -1,4 +1,4 @@
-"""Frames as the connections of a user get them."""
+"""The frames that a user's connections receive, and errors of the management API."""
 
 from __future__ import annotations
 
@@ -53,23 +53,23 @@ def frames(*numbers: int, user: str = "u1") -> list[Delivery]:
 
 
 def send(sender: WebSocketSender, *deliveries: Delivery) -> list[SendResponse]:
-    return [answer for batch in sender.batches(deliveries) for answer in sender.send(batch)]
+    return [response for batch in sender.batches(deliveries) for response in sender.send(batch)]
 
 
 def received(provider: Provider, connection_id: str) -> list[str]:
     return [one.body["id"] for one in provider.requests(f"{CONNECTIONS}{connection_id}")]
 
 
-def test_every_connection_of_a_user_gets_the_frame(
+def test_every_connection_of_a_user_receives_the_frame(
     sender: WebSocketSender, dynamodb: DynamoDBClient, provider: Provider
 ) -> None:
     connect(dynamodb, "phone", "laptop")
-    connect(dynamodb, "somebody else", user="u2")
+    connect(dynamodb, "of another user", user="u2")
 
     assert send(sender, *frames(1)) == [Accepted()]
 
     assert received(provider, "phone") == received(provider, "laptop") == ["n1"]
-    assert received(provider, "somebody") == []
+    assert received(provider, "of") == []
     assert json.loads(provider.requests(CONNECTIONS)[0].raw) == {
         "type": "device_released",
         "id": "n1",
@@ -80,7 +80,7 @@ def test_every_connection_of_a_user_gets_the_frame(
     }
 
 
-def test_the_frames_of_a_user_come_in_order(
+def test_frames_of_a_user_are_sent_in_order(
     sender: WebSocketSender, dynamodb: DynamoDBClient, provider: Provider
 ) -> None:
     connect(dynamodb, "phone")
@@ -95,7 +95,7 @@ def test_the_frames_of_a_user_come_in_order(
     assert received(provider, "other") == ["n3"]
 
 
-def test_who_is_not_connected_finds_it_in_the_inbox(
+def test_user_without_a_connection_is_not_connected(
     sender: WebSocketSender, dynamodb: DynamoDBClient, provider: Provider
 ) -> None:
     connect(dynamodb, "expired", left=0)
@@ -104,7 +104,7 @@ def test_who_is_not_connected_finds_it_in_the_inbox(
     assert provider.requests(CONNECTIONS) == []
 
 
-def test_a_connection_that_is_gone_is_forgotten(
+def test_connection_that_is_gone_is_deleted(
     sender: WebSocketSender, dynamodb: DynamoDBClient, provider: Provider
 ) -> None:
     connect(dynamodb, "gone", "open")
@@ -117,7 +117,7 @@ def test_a_connection_that_is_gone_is_forgotten(
     assert received(provider, "open") == ["n1", "n2"]
 
 
-def test_when_all_are_gone_nobody_is_connected(
+def test_user_whose_connections_are_all_gone_is_not_connected(
     sender: WebSocketSender, dynamodb: DynamoDBClient, provider: Provider
 ) -> None:
     connect(dynamodb, "a", "b")
@@ -127,7 +127,7 @@ def test_when_all_are_gone_nobody_is_connected(
     assert known(dynamodb) == set()
 
 
-def test_one_connection_that_got_it_is_enough(
+def test_one_connection_that_accepts_is_enough(
     sender: WebSocketSender, dynamodb: DynamoDBClient, provider: Provider
 ) -> None:
     connect(dynamodb, "broken", "open")
@@ -145,7 +145,7 @@ def test_one_connection_that_got_it_is_enough(
         (Refusal(500, "InternalFailure"), ErrorClass.TRANSIENT),
     ],
 )
-def test_a_refusal_is_understood(
+def test_error_is_classified(
     sender: WebSocketSender,
     dynamodb: DynamoDBClient,
     provider: Provider,
@@ -155,19 +155,19 @@ def test_a_refusal_is_understood(
     connect(dynamodb, "phone")
     provider.refuse(CONNECTIONS, refusal)
 
-    (answer,) = send(sender, *frames(1))
+    (response,) = send(sender, *frames(1))
 
-    assert isinstance(answer, ProviderError)
-    assert answer.error_class is error_class
+    assert isinstance(response, ProviderError)
+    assert response.error_class is error_class
     assert len(provider.requests(CONNECTIONS)) == 1
 
 
-def test_without_the_table_it_is_tried_again_later(
+def test_missing_table_is_an_error_for_every_delivery(
     dynamodb: DynamoDBClient, provider: Provider
 ) -> None:
     connections = Connections(dynamodb, "no such table")
     sender = WebSocketSender(connections, provider.url, 2, lambda: NOW)
 
-    answers = send(sender, *frames(1, 2))
+    responses = send(sender, *frames(1, 2))
 
-    assert [type(answer) for answer in answers] == [ProviderError, ProviderError]
+    assert [type(one) for one in responses] == [ProviderError, ProviderError]

@@ -1,4 +1,4 @@
-"""Every text in both languages: complete, the same placeholders, rendered from real notices."""
+"""Every text in both languages: complete, with equal placeholders, rendered from real notices."""
 
 import json
 from datetime import UTC, datetime
@@ -27,6 +27,7 @@ TEXTS: dict[str, dict[str, Any]] = {
 DELETED = ReleaseReason.device_deleted()
 KINDS = [kind.key for kind in NoticeKind]
 
+# As specified; the product has more kinds than these.
 CHANNELS = {
     "device_released": ["websocket"],
     "allocation_success": ["websocket"],
@@ -56,11 +57,11 @@ def placeholders(template: str) -> set[tuple[str, str]]:
 
 
 def every_notice(locale: str) -> dict[NoticeKind, Notice]:
-    """Cause a notice of every kind, by the events that cause it and an allocation."""
+    """Return a notice of every kind that events and an allocation cause."""
     on = world(user(locale=locale), held("d1"), held("d2"), device("d3"))
     failures = [message("billing.payment_failed") for _ in range(3)]
     work = run(message("user.suspended"), *failures, on=on).work
-    others = run(
+    billing = run(
         *(message(name) for name in ("billing.balance_low", "billing.overdue")),
         *(message(name) for name in ("billing.payment_success", "billing.recharged")),
         on=world(user(locale=locale)),
@@ -72,7 +73,7 @@ def every_notice(locale: str) -> dict[NoticeKind, Notice]:
     ).work
     allocating = Work(on, NOW, QUOTA)
     allocating.allocate("a-new", "u1", device("d3"), NOW + 60 * MINUTE)
-    works = (work, others, quota, allocating)
+    works = (work, billing, quota, allocating)
     return {notice.kind: notice for one in works for notice in one.notices.values()}
 
 
@@ -91,12 +92,12 @@ def test_both_languages_use_the_same_placeholders(key: str) -> None:
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-def test_there_is_a_text_for_every_kind_and_none_besides(locale: str) -> None:
+def test_every_kind_has_a_text_and_every_text_a_kind(locale: str) -> None:
     assert sorted(TEXTS[locale]["notice"]) == sorted(KINDS)
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-def test_every_kind_that_is_caused_renders_without_a_gap(locale: str) -> None:
+def test_every_caused_notice_renders_without_placeholders(locale: str) -> None:
     for notice in every_notice(locale).values():
         rendered = render(notice, locale)
         assert rendered.title
@@ -106,24 +107,24 @@ def test_every_kind_that_is_caused_renders_without_a_gap(locale: str) -> None:
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-def test_there_is_a_text_for_every_reason(locale: str) -> None:
+def test_every_reason_has_a_text(locale: str) -> None:
     reasons = [name for name in vars(ReleaseReason) if name in TEXTS[locale]["reason"]]
 
     assert {*reasons, "device_maintenance_estimated"} == set(TEXTS[locale]["reason"])
 
 
-def test_an_unknown_language_gets_chinese() -> None:
+def test_unknown_locale_falls_back_to_chinese() -> None:
     assert catalogue.reason_text(ReleaseReason.device_deleted(), "fr") == "设备已删除"
 
 
-def test_the_channels_are_those_of_the_contract() -> None:
+def test_default_channels_of_each_kind() -> None:
     channels = {kind.key: [str(channel) for channel in kind.channels] for kind in NoticeKind}
 
     assert channels.items() >= CHANNELS.items()
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-def test_every_kind_of_the_contract_is_caused_by_some_event(locale: str) -> None:
+def test_every_specified_kind_is_caused_by_an_event_or_an_allocation(locale: str) -> None:
     assert {notice.key for notice in every_notice(locale)} == set(CHANNELS)
 
 
@@ -150,12 +151,12 @@ def test_every_kind_of_the_contract_is_caused_by_some_event(locale: str) -> None
         ("99.999", "¥100"),
     ],
 )
-def test_money_shows_cents_only_when_there_are_any(amount: str, text: str) -> None:
+def test_money_has_decimals_unless_it_is_whole(amount: str, text: str) -> None:
     assert catalogue.money(Decimal(amount)) == text
 
 
 @given(st.decimals(-(10**12), 10**12, allow_nan=False, allow_infinity=False))
-def test_any_amount_the_contract_accepts_can_be_written(amount: Decimal) -> None:
+def test_every_valid_amount_can_be_formatted(amount: Decimal) -> None:
     assert "¥" in catalogue.money(amount)
 
 
@@ -170,24 +171,24 @@ def test_any_amount_the_contract_accepts_can_be_written(amount: Decimal) -> None
         (90_061, "25小时1分钟", "25 h 1 min"),
     ],
 )
-def test_durations_are_written_in_their_largest_units(seconds: int, zh: str, en: str) -> None:
+def test_durations_are_formatted_in_their_largest_units(seconds: int, zh: str, en: str) -> None:
     for locale, text in ((DEFAULT_LOCALE, zh), ("en", en)):
         assert released(seconds, locale).message.count(text) == 1
 
 
-def test_times_are_written_in_utc() -> None:
+def test_times_are_formatted_in_utc() -> None:
     at = datetime(2026, 3, 1, 9, 5, tzinfo=UTC)
     notice = Notice("u1", NoticeKind.ALLOCATION_SUCCESS, "k", {"device": "d1", "expires_at": at})
 
     assert render(notice, "en").message == "Device d1 is yours until 2026-03-01 09:05 UTC."
 
 
-def test_a_parameter_is_never_read_as_a_template() -> None:
+def test_braces_in_a_parameter_are_not_interpreted() -> None:
     tricky = "{used} {0} {device.__class__} %s"
-    why = ReleaseReason.device_failed(tricky)
+    reason = ReleaseReason.device_failed(tricky)
 
-    assert tricky in catalogue.reason_text(why)
-    assert tricky in released(1, "en", reason=why).message
+    assert tricky in catalogue.reason_text(reason)
+    assert tricky in released(1, "en", reason=reason).message
 
 
 def released(used: int, locale: str, reason: ReleaseReason = DELETED) -> RenderedNotice:
@@ -198,7 +199,7 @@ def released(used: int, locale: str, reason: ReleaseReason = DELETED) -> Rendere
 # -- data for programs -----------------------------------------------------------------
 
 
-def test_the_data_of_a_release_names_allocation_device_reason_and_duration() -> None:
+def test_data_of_a_release_has_allocation_device_reason_and_duration() -> None:
     assert json.loads(released(61, "en").data) == {
         "allocationId": "allocation-of-d1",
         "deviceId": "d1",
@@ -209,7 +210,7 @@ def test_the_data_of_a_release_names_allocation_device_reason_and_duration() -> 
     }
 
 
-def test_amounts_in_the_data_are_numbers() -> None:
+def test_amounts_in_data_are_numbers() -> None:
     (notice,) = run(message("billing.overdue")).work.notices.values()
 
     assert json.loads(render(notice, "en").data) == {"amount": 150.5, "days": 7}

@@ -1,4 +1,4 @@
-"""Many devices taken by one event: each on the WebSocket, once by e-mail and SMS."""
+"""Many devices released by one event: a frame for each, one e-mail and SMS for all."""
 
 import json
 
@@ -12,7 +12,7 @@ from tests.support.deciding import Decided, run
 from tests.support.events import message
 from tests.support.world import held, user, world
 
-MAILED = {"device_released": {"email": True, "sms": True}}
+ALL_CHANNELS = {"device_released": {"email": True, "sms": True}}
 
 
 def holding(devices: int, **choices: dict[str, bool]) -> Snapshot:
@@ -32,46 +32,46 @@ def digests(plans: list[PlannedNotice]) -> list[PlannedNotice]:
     return [one for one in plans if one.notice.kind is NoticeKind.DEVICES_RELEASED]
 
 
-def test_five_releases_are_told_one_by_one() -> None:
-    plans = planned(run(message("user.suspended"), on=holding(5, **MAILED)))
+def test_five_releases_get_no_digest() -> None:
+    plans = planned(run(message("user.suspended"), on=holding(5, **ALL_CHANNELS)))
 
     assert [one.channels for one in releases(plans)] == [tuple(Channel)] * 5
     assert not digests(plans)
 
 
-def test_six_releases_are_told_once_by_mail_and_sms_and_each_on_the_websocket() -> None:
-    plans = planned(run(message("user.suspended"), on=holding(6, **MAILED)))
+def test_six_releases_get_a_digest_on_email_and_sms() -> None:
+    plans = planned(run(message("user.suspended"), on=holding(6, **ALL_CHANNELS)))
 
     assert [one.channels for one in releases(plans)] == [(Channel.WEBSOCKET,)] * 6
     assert [one.channels for one in digests(plans)] == [(Channel.EMAIL, Channel.SMS)]
 
 
-def test_who_wants_no_mail_about_devices_gets_no_digest_either() -> None:
+def test_user_without_email_for_releases_gets_no_digest() -> None:
     plans = planned(run(message("user.suspended"), on=holding(6)))
 
     assert [one.channels for one in releases(plans)] == [(Channel.WEBSOCKET,)] * 6
     assert not digests(plans)
 
 
-def test_the_notice_of_the_cause_stays_as_it_is() -> None:
-    plans = planned(run(message("user.suspended"), on=holding(6, **MAILED)))
+def test_other_notices_of_the_event_are_not_changed() -> None:
+    plans = planned(run(message("user.suspended"), on=holding(6, **ALL_CHANNELS)))
 
     others = [one for one in plans if one.notice.kind is NoticeKind.ACCOUNT_SUSPENDED]
     assert [one.channels for one in others] == [(Channel.WEBSOCKET, Channel.EMAIL)]
 
 
-def test_releases_by_several_events_are_not_gathered() -> None:
+def test_releases_by_several_events_get_no_digest() -> None:
     failures = [message("device.failed", deviceId=f"d{n}") for n in range(6)]
 
-    plans = planned(run(*failures, on=holding(6, **MAILED)))
+    plans = planned(run(*failures, on=holding(6, **ALL_CHANNELS)))
 
     assert len(releases(plans)) == 6
     assert not digests(plans)
 
 
-def test_a_digest_is_the_same_one_when_its_event_comes_again() -> None:
+def test_digest_of_a_replayed_event_has_the_same_key() -> None:
     keys = {
-        digests(planned(run(message("user.suspended", id=id_), on=holding(6, **MAILED))))[
+        digests(planned(run(message("user.suspended", id=id_), on=holding(6, **ALL_CHANNELS))))[
             0
         ].notice.dedupe_key
         for id_ in ("first", "replayed")
@@ -91,8 +91,8 @@ def test_a_digest_is_the_same_one_when_its_event_comes_again() -> None:
         ("zh-CN", "6 台设备已释放", "已自动释放 6 台设备：d0、d1、d2、d3、d4、d5。"),
     ],
 )
-def test_a_digest_says_how_many_which_and_why(locale: str, title: str, message_: str) -> None:
-    (digest,) = digests(planned(run(message("user.suspended"), on=holding(6, **MAILED))))
+def test_digest_has_number_names_and_reason(locale: str, title: str, message_: str) -> None:
+    (digest,) = digests(planned(run(message("user.suspended"), on=holding(6, **ALL_CHANNELS))))
 
     rendered = render(digest.notice, locale)
 
@@ -107,8 +107,8 @@ def test_a_digest_says_how_many_which_and_why(locale: str, title: str, message_:
     }
 
 
-def test_a_digest_of_many_names_ten() -> None:
-    (digest,) = digests(planned(run(message("user.suspended"), on=holding(12, **MAILED))))
+def test_digest_lists_ten_names() -> None:
+    (digest,) = digests(planned(run(message("user.suspended"), on=holding(12, **ALL_CHANNELS))))
 
     assert "d7 and more." in render(digest.notice, "en").message
     assert len(json.loads(render(digest.notice, "en").data)["devices"]) == 12

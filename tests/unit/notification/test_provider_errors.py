@@ -1,4 +1,4 @@
-"""Errors of SES, SNS and API Gateway, told apart."""
+"""Classification of the errors of SES, SNS and API Gateway."""
 
 import pytest
 from botocore.exceptions import (
@@ -32,7 +32,7 @@ def client_error(code: str, status: int = 400, message: str = "") -> ClientError
 
 
 @pytest.mark.parametrize(
-    ("troubles", "code", "status", "trouble"),
+    ("error_classes", "code", "status", "expected"),
     [
         (email.ERROR_CLASSES, "MessageRejected", 400, ErrorClass.PERMANENT),
         (email.ERROR_CLASSES, "BadRequestException", 400, ErrorClass.PERMANENT),
@@ -58,10 +58,10 @@ def client_error(code: str, status: int = 400, message: str = "") -> ClientError
         (websocket.ERROR_CLASSES, "ForbiddenException", 403, ErrorClass.TRANSIENT),
     ],
 )
-def test_an_error_code_says_what_to_do(
-    troubles: ErrorClasses, code: str, status: int, trouble: ErrorClass
+def test_error_code_or_status_decides_the_class(
+    error_classes: ErrorClasses, code: str, status: int, expected: ErrorClass
 ) -> None:
-    assert to_provider_error(client_error(code, status), troubles).error_class is trouble
+    assert to_provider_error(client_error(code, status), error_classes).error_class is expected
 
 
 @pytest.mark.parametrize(
@@ -72,12 +72,12 @@ def test_an_error_code_says_what_to_do(
         ReadTimeoutError(endpoint_url=URL),
     ],
 )
-def test_a_provider_that_cannot_be_reached_may_be_back_later(raised: Exception) -> None:
+def test_connection_errors_are_transient(raised: Exception) -> None:
     assert to_provider_error(raised, {}).error_class is ErrorClass.TRANSIENT
 
 
 @pytest.mark.parametrize("address", ["someone@example.com", "+8613800138000", "13800138000"])
-def test_an_address_in_an_error_is_not_kept(address: str) -> None:
+def test_address_in_an_error_is_removed(address: str) -> None:
     error = client_error("MessageRejected", message=f"not verified: <{address}>, in region x")
 
     text = str(to_provider_error(error, email.ERROR_CLASSES))
@@ -86,9 +86,9 @@ def test_an_address_in_an_error_is_not_kept(address: str) -> None:
     assert text == "MessageRejected: not verified: <…>, in region x"
 
 
-def test_a_long_error_fits_its_column() -> None:
+def test_long_error_is_truncated_to_its_column() -> None:
     assert len(str(to_provider_error(client_error("X", message="long " * 500), {}))) == 500
 
 
-def test_a_text_that_no_database_takes_is_made_storable() -> None:
+def test_lone_surrogate_is_replaced() -> None:
     assert str(to_provider_error(client_error("X", message="a\ud800b"), {})) == "X: a?b"

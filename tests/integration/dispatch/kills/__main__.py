@@ -21,13 +21,13 @@ from tests.integration.dispatch.kills.drill import Plan, run
 
 
 def main(
-    kills: Annotated[int, typer.Option(help="SIGKILLs of the dispatcher.")] = 100,
+    kills: Annotated[int, typer.Option(help="Number of SIGKILLs.")] = 100,
     rate: Annotated[float, typer.Option(help="Notifications per second, 3 deliveries each.")] = 10,
-    seed: Annotated[int, typer.Option(help="Decides when it is killed.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the times of the kills.")] = 1,
 ) -> None:
-    """Tell users while the dispatcher is killed again and again; print what came of it."""
+    """Kill the dispatcher again and again under load; print lost and doubled deliveries."""
     folder = Path(tempfile.mkdtemp(prefix="cloudphone-"))
-    folder.chmod(0o711)  # the servers have accounts of their own
+    folder.chmod(0o711)  # the servers run as other users
     logs = folder / "logs"
     logs.mkdir()
     database = MariaDB(folder / "mariadb", logs, free_port())
@@ -40,15 +40,15 @@ def main(
         with Progress() as progress:
             task = progress.add_task("Killing the dispatcher", total=kills)
             plan = Plan(kills, rate, seed)
-            account = run(
+            report = run(
                 plan, database.url, aws.url, lambda done: progress.update(task, completed=done)
             )
     finally:
         for server in (database, aws):
             server.kill()
         shutil.rmtree(folder, ignore_errors=True)
-    print(*account.lines(), sep="\n")
-    if account.lost or account.unfinished or account.unexplained:
+    print(*report.lines(), sep="\n")
+    if report.lost or report.unfinished or report.unexplained:
         sys.exit(1)
 
 

@@ -1,4 +1,4 @@
-"""Writes notifications, kills the dispatcher again and again, and lets the last one finish."""
+"""Kills the dispatcher again and again while notifications are written; the last one finishes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import boto3
 
 from local.environment import SENDER, aws_environment
 from scheduler.domain.notices import Channel
-from tests.integration.dispatch.kills.account import Account
+from tests.integration.dispatch.kills.report import KillReport
 from tests.support.mailbox import mails, texts
 from tests.support.outbox import NewNotification, Outbox
 from tests.support.provider import CONNECTIONS, Provider
@@ -38,13 +38,13 @@ _STEP: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A drill: how often to kill, and how many notifications are told per second meanwhile."""
+    """How often to kill, how many notifications to write per second; lives are in seconds."""
 
     kills: int
     rate: float
     seed: int = 1
-    shortest_life: float = 0.2
-    longest_life: float = 0.8
+    min_life: float = 0.2
+    max_life: float = 0.8
 
 
 def run(
@@ -52,65 +52,65 @@ def run(
     database_url: str,
     aws_url: str,
     progress: Callable[[int], None] = lambda _: None,
-) -> Account:
-    """Run a drill on an empty database and an empty moto with the table of connections."""
+) -> KillReport:
+    """Run a drill. The database and moto are empty but for the table of connections."""
     store = Store(database_url)
     outbox = Outbox(store)
     outbox.add_users(*[(f"u{n}", f"u{n}@example.com", f"+861380000000{n}") for n in range(USERS)])
     _connect(aws_url)
     with Provider() as provider:
-        with _nursery(_environment(database_url, aws_url, provider.url)) as new_dispatcher:
-            with _telling(outbox, plan.rate):
+        with _fork_server(_environment(database_url, aws_url, provider.url)) as new_dispatcher:
+            with _writing(outbox, plan.rate):
                 _kill(plan, new_dispatcher, progress)
             new_dispatcher()
-            _await_end(store)
-        account = Account.of(plan.kills, outbox.rows(), _accepted(provider, aws_url))
+            _wait_until_finished(store)
+        report = KillReport.of(plan.kills, outbox.rows(), _accepted(provider, aws_url))
     store.database.close()
-    return account
+    return report
 
 
 def _kill(plan: Plan, new_dispatcher: Callable[[], int], progress: Callable[[int], None]) -> None:
-    dice = random.Random(plan.seed)  # noqa: S311 - a drill, no secret
+    rng = random.Random(plan.seed)  # noqa: S311 - not for security
     for number in range(plan.kills):
         pid = new_dispatcher()
-        time.sleep(dice.uniform(plan.shortest_life, plan.longest_life))
+        time.sleep(rng.uniform(plan.min_life, plan.max_life))
         os.kill(pid, signal.SIGKILL)
         progress(number + 1)
 
 
 @contextmanager
-def _telling(outbox: Outbox, rate: float) -> Iterator[None]:
-    """Write notifications of all channels in the background, so many a second."""
+def _writing(outbox: Outbox, rate: float) -> Iterator[None]:
+    """Insert notifications for all channels in the background, ``rate`` per second."""
     stop = Event()
 
-    def tell() -> None:
-        begun, told = time.monotonic(), 0
+    def write() -> None:
+        started, written = time.monotonic(), 0
         while not stop.wait(_STEP):
-            due = int((time.monotonic() - begun) * rate) - told
+            due = int((time.monotonic() - started) * rate) - written
             now = datetime.now(UTC)
-            outbox.add(*[_told((told + n) % USERS, now) for n in range(due)])
-            told += due
+            outbox.add(*[_notification((written + n) % USERS, now) for n in range(due)])
+            written += due
 
-    teller = Thread(target=tell)
-    teller.start()
+    writer = Thread(target=write)
+    writer.start()
     try:
         yield
     finally:
         stop.set()
-        teller.join()
+        writer.join()
 
 
-def _told(user: int, now: datetime) -> NewNotification:
+def _notification(user: int, now: datetime) -> NewNotification:
     one = NewNotification(f"u{user}", at=now)
-    # The id is what it is recognised by at its providers.
+    # Every text is the id, so that the provider's copy can be identified.
     return NewNotification(one.user_id, id=one.id, message=one.id, title=one.id, at=now)
 
 
 @contextmanager
-def _nursery(environment: Mapping[str, str]) -> Iterator[Callable[[], int]]:
-    """Give a function that starts a dispatcher and returns its process id."""
+def _fork_server(environment: Mapping[str, str]) -> Iterator[Callable[[], int]]:
+    """Yield a function that forks a dispatcher and returns its process id."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.integration.dispatch.kills.nursery"],
+        [sys.executable, "-m", "tests.integration.dispatch.kills.fork_server"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -118,22 +118,22 @@ def _nursery(environment: Mapping[str, str]) -> Iterator[Callable[[], int]]:
     )
     assert process.stdin
     assert process.stdout
-    orders, pids = process.stdin, process.stdout
+    commands, pids = process.stdin, process.stdout
 
     def new_dispatcher() -> int:
-        orders.write("\n")
-        orders.flush()
+        commands.write("\n")
+        commands.flush()
         return int(pids.readline())
 
     with process:
         yield new_dispatcher
-        orders.close()
+        commands.close()
 
 
 def _environment(database_url: str, aws_url: str, provider_url: str) -> dict[str, str]:
     return {
         "DATABASE_URL": database_url,
-        "BROKER_URL": "amqp://127.0.0.1:1/nowhere",  # no events go out
+        "BROKER_URL": "amqp://127.0.0.1:1/nowhere",  # outgoing events are not published
         "REALTIME_CONNECTIONS_TABLE": TABLE,
         "WEBSOCKET_ENDPOINT": provider_url,
         "EMAIL_FROM": SENDER,
@@ -156,7 +156,7 @@ def _connect(aws_url: str) -> None:
         client.put_item(TableName=TABLE, Item={**item, "expires_at": {"N": _FAR_AHEAD}})
 
 
-def _await_end(store: Store) -> None:
+def _wait_until_finished(store: Store) -> None:
     deadline = time.monotonic() + FINISH_SECONDS
     pending = "SELECT COUNT(*) FROM notification_deliveries WHERE status = 'pending'"
     while store.rows(pending) != [(0,)] and time.monotonic() < deadline:

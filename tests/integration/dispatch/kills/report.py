@@ -1,4 +1,4 @@
-"""What a drill came to, from what can be seen: deliveries as recorded, messages as accepted."""
+"""Compares the deliveries as recorded with the messages that providers accepted."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """Deliveries of a drill.
+class KillReport:
+    """The deliveries of a drill.
 
-    ``lost`` were recorded as sent though no provider has them, ``unfinished`` have no end,
-    ``doubled`` counts by channel what a provider accepted a second time, ``unexplained`` those
-    among them that had been recorded before they were sent again.
+    ``lost`` were recorded as sent but not accepted by a provider, ``unfinished`` are still pending,
+    ``doubled`` counts by channel what a provider accepted again, ``unexplained`` those of them that
+    had been recorded before they were sent again.
     """
 
     kills: int
@@ -33,13 +33,13 @@ class Account:
     @classmethod
     def of(
         cls, kills: int, rows: Collection[StoredDelivery], accepted: Mapping[tuple[str, str], int]
-    ) -> Account:
-        """Return the account.
+    ) -> KillReport:
+        """Return the report.
 
         Args:
-            kills: how often the dispatcher was killed.
+            kills: number of kills.
             rows: all deliveries.
-            accepted: by channel and notification id, how often a provider took it.
+            accepted: number of times a provider accepted, by channel and notification id.
         """
         doubled: Counter[str] = Counter()
         times = {row.id: accepted.get((row.channel, row.notification_id), 0) for row in rows}
@@ -53,12 +53,12 @@ class Account:
             lost=sum(row.status == "sent" and not times[row.id] for row in rows),
             unfinished=sum(row.status == "pending" for row in rows),
             doubled=doubled,
-            # Each record of an attempt counts it, so a second one shows.
+            # Recording an attempt counts it, so a second recorded attempt shows.
             unexplained=sum(times[row.id] > 1 and row.attempts > 1 for row in rows),
         )
 
     def lines(self) -> list[str]:
-        """Return the account for people."""
+        """Return the report as text."""
         doubled = self.doubled.total()
         per_kill = doubled / self.kills if self.kills else 0
         return [
@@ -67,8 +67,8 @@ class Account:
             *(f"  {status:<20} {count}" for status, count in sorted(self.statuses.items())),
             f"accepted by providers  {self.accepted}",
             f"lost                   {self.lost}",
-            f"without end            {self.unfinished}",
+            f"unfinished             {self.unfinished}",
             f"sent twice             {doubled} ({per_kill:.2f} per kill)",
             *(f"  {channel:<20} {count}" for channel, count in sorted(self.doubled.items())),
-            f"  though recorded      {self.unexplained}",
+            f"  after recording      {self.unexplained}",
         ]

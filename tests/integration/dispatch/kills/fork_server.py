@@ -1,7 +1,7 @@
-"""A process that gives birth to dispatchers: everything is imported once, each is a fork.
+"""A process that imports everything once and forks dispatchers.
 
-Reads a line from stdin for each dispatcher wanted and writes its process id. A dispatcher works
-until it is killed, or until the nursery's stdin is closed.
+For each line from stdin it forks a dispatcher and writes its process id to stdout. A dispatcher
+works until it is killed; when stdin is closed, the last one is.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from notification_dispatch.app import make_dispatcher
 from scheduler.deadline import Deadline
 from scheduler.settings import DispatchSettings
 
-SHIFT = 1.0
-LONGEST_SEND = 2.0
-"""Seconds; the providers of the drill answer in milliseconds."""
+INVOCATION_SECONDS = 1.0
+MAX_SEND_SECONDS = 2.0
+"""The providers of the drill respond in milliseconds."""
 
 
 def work() -> None:
@@ -28,26 +28,26 @@ def work() -> None:
     quiet = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1):
         os.dup2(quiet, stream)
-    running = make_dispatcher(DispatchSettings.from_environment(), LONGEST_SEND)
+    running = make_dispatcher(DispatchSettings.from_environment(), MAX_SEND_SECONDS)
     while True:
-        running.run(Deadline(time.monotonic() + SHIFT))
+        running.run(Deadline(time.monotonic() + INVOCATION_SECONDS))
         time.sleep(0.01)
 
 
 def main() -> None:
-    """Serve stdin."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how they died
+    """Fork a dispatcher for every line from stdin."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies: exit codes are not needed
     for service in ("dynamodb", "apigatewaymanagementapi", "sesv2", "sns"):
-        boto3.client(service)  # warms what forks share
-    born = []
+        boto3.client(service)  # load the service models before forking
+    pids = []
     for _ in sys.stdin:
         pid = os.fork()
         if pid == 0:
             work()
-        born.append(pid)
+        pids.append(pid)
         sys.stdout.write(f"{pid}\n")
         sys.stdout.flush()
-    for pid in born[-1:]:
+    for pid in pids[-1:]:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
