@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-from events import lists
 from events.api_requests import REQUESTS, sample_event
 from events.bad_samples import BAD
+from events.lists import files_with_lists
 from events.readme import with_samples
 from events.samples import VALID
 from local.event_source_mapping.record import event_json, record_json
@@ -58,7 +58,7 @@ def files() -> Iterator[tuple[Path, str]]:
         yield folder / "api" / f"{request.name}.json", _pretty(sample_event(request))
     readme = folder / "README.md"
     yield readme, with_samples((ROOT / readme).read_text("utf-8"))
-    yield from lists.files()
+    yield from files_with_lists()
 
 
 def _with_new_ids(sample: Sample) -> Sample:

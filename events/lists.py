@@ -1,6 +1,6 @@
-"""The lists of events in templates and documents, which follow `WORK_QUEUES` and the contracts.
+"""Generates the lists of events in templates and documents from `WORK_QUEUES` and the contracts.
 
-Each list lies between a comment ``generated: NAME`` and a comment ``end of generated``.
+Each list is between a comment ``generated: NAME`` and a comment ``end of generated``.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _MARKED: Final = re.compile(
 )
 
 
-def files() -> Iterator[tuple[Path, str]]:
-    """Yield each file, relative to the repository, with its lists written anew."""
+def files_with_lists() -> Iterator[tuple[Path, str]]:
+    """Yield the path of each file, relative to the repository, and its content with new lists."""
     for path, lists in _FILES.items():
         yield Path(path), rewritten((ROOT / path).read_text("utf-8"), lists)
 
@@ -46,13 +46,13 @@ def rewritten(text: str, lists: Mapping[str, Callable[[], Iterable[str]]]) -> st
     """Return a text with the lines between its marks replaced.
 
     Raises:
-        ValueError: the marks in the text are not those of the lists.
+        ValueError: the comments in the text do not match the lists.
     """
     if (found := [match["name"] for match in _MARKED.finditer(text)]) != list(lists):
-        raise ValueError(f"there are marks {found}, expected are {list(lists)}")
+        raise ValueError(f"found the comments {found}, expected {list(lists)}")
 
     def replaced(match: re.Match[str]) -> str:
-        # `- # generated: …` opens a YAML list within a list: its items are indented further.
+        # `- # generated: …` starts a nested YAML list, whose items are indented further.
         indent = match["end"][: len(match["end"]) - len(match["end"].lstrip())]
         lines = "".join(f"{indent}{line}\n" if line else "\n" for line in lists[match["name"]]())
         return match["begin"] + lines + match["end"]
@@ -64,7 +64,7 @@ def contract_of(queue: WorkQueue) -> type[Event]:
     """Return the contract of a queue's event.
 
     Raises:
-        LookupError: there is none; says where to add it.
+        LookupError: the event has no contract; the message names the file to add it to.
     """
     if queue.event_type not in CONTRACTS:
         raise LookupError(

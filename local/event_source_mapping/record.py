@@ -89,7 +89,7 @@ def _value(value: Any) -> Any:  # noqa: ANN401 - any AMQP field value
     match value:
         case str():
             converted: Any = _signed_bytes(value.encode("utf-8", "surrogatepass"))
-        case bytes():  # a string that is not UTF-8; pika does not tell it from a byte array
+        case bytes():  # a string that is not UTF-8; pika cannot distinguish it from a byte array
             converted = _signed_bytes(value)
         case dict():
             converted = {_text(key): _value(inner) for key, inner in value.items()}

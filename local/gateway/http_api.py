@@ -1,4 +1,4 @@
-"""The HTTP API: an ASGI application that stands for API Gateway in front of the function."""
+"""The HTTP API: an ASGI application that replaces API Gateway in front of the function."""
 
 from __future__ import annotations
 

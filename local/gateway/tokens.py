@@ -36,7 +36,7 @@ _KEY_BITS: Final = 2048
 
 @dataclass(frozen=True, slots=True)
 class TokenIssuer:
-    """Stands for the identity provider of the deployed stack."""
+    """Replaces the identity provider of the deployed stack."""
 
     key: rsa.RSAPrivateKey
 

@@ -57,7 +57,7 @@ class PayloadTooLargeError(Exception):
 
 
 class LambdaEnvironment:
-    """One execution environment of a function; its log file stands for its log stream.
+    """One execution environment of a function; its log file is its log stream.
 
     `invoke` serves one caller at a time, others wait. `kill` may be called from any thread.
     """

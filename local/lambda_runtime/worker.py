@@ -1,7 +1,7 @@
 """The runtime inside a Lambda execution environment, and the frames it exchanges.
 
 `environment.py` starts it. It imports the handler once, then serves one invocation at a time over
-an inherited socket, which stands for Lambda's runtime API
+an inherited socket, which replaces Lambda's runtime API
 (docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html). It runs as a script with `python -P`, so
 that the function cannot import this folder's modules by accident; therefore it imports nothing
 from this package.

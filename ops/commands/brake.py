@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Hold or allow the releases by device.failed and device.status_changed.",
+    help="Hold or allow releases when many devices fail at once: the releases by device.failed and"
+    " device.status_changed.",
 )
 
 
@@ -30,7 +31,7 @@ app = typer.Typer(
 def status(
     *, database: options.DatabaseUrlOption = None, as_json: options.JsonOption = False
 ) -> None:
-    """Show whether releases are held, and the releases and held messages of the last minute."""
+    """Show the brake, and the releases of the last minute."""
     _act(None, database, as_json=as_json)
 
 
@@ -38,7 +39,7 @@ def status(
 def engage(
     *, database: options.DatabaseUrlOption = None, as_json: options.JsonOption = False
 ) -> None:
-    """Hold all such releases until `brake release` or `brake arm`.
+    """Hold all releases until `brake release` or `brake arm`.
 
     Held messages wait in their retry queues, are tried again every minute, and use up no attempts.
     """

@@ -50,9 +50,10 @@ def publish(  # noqa: PLR0913 - each is an option
     broker: options.BrokerUrlOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Publish an event to the exchange cloudphone.events and wait for the broker's confirm.
+    """Publish an event and wait for the broker's confirm.
 
-    Exit codes: 1 not published, 2 invalid event.
+    The event is published to the exchange cloudphone.events. Exit codes: 1 not published, 2 invalid
+    event.
     """
     now = datetime.now(UTC)
     with handled_errors(as_json=as_json):
@@ -62,8 +63,8 @@ def publish(  # noqa: PLR0913 - each is an option
             validate(event, body, now)
         ids = message_ids(count, message_id)
         publish_event(options.broker_url(broker), event, body, ids, now)
-        said = f"Published {event}, message id {ids[0]}" + (f" … {ids[-1]}" if count > 1 else "")
-        print_result(said, {"eventType": event, "messageIds": ids}, as_json=as_json)
+        summary = f"Published {event}, message id {ids[0]}" + (f" … {ids[-1]}" if count > 1 else "")
+        print_result(summary, {"eventType": event, "messageIds": ids}, as_json=as_json)
 
 
 def _body(event: str, values: list[str], text: str | None, timestamp: str | None) -> bytes:

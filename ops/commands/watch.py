@@ -37,7 +37,7 @@ def watch(
     broker: options.BrokerUrlOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Show the messages in each queue, and the outcomes of processed messages.
+    """Show the depths of the queues and the outcomes of messages.
 
     Messages in work and outcomes are only available for the local platform. With --json each update
     is printed as one line. Stop with Ctrl-C.

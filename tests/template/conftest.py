@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from events import lists
+from events.lists import files_with_lists
 from local.paths import ROOT
 from tests.template.stack import Stack
 
@@ -17,7 +17,7 @@ TEMPLATES = ("template", *(f"infrastructure/{p.stem}" for p in ROOT.glob("infras
 @pytest.fixture(scope="session")
 def expanded() -> dict[str, dict[str, Any]]:
     """All templates after the transforms, by their paths without suffix."""
-    for path, text in lists.files():
+    for path, text in files_with_lists():
         if (ROOT / path).read_text("utf-8") != text:
             pytest.fail(f"{path} is stale: run `make generate`")
     if not SAM_PYTHON.exists():

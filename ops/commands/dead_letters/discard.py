@@ -43,10 +43,11 @@ def discard(  # noqa: PLR0913 - each is an option
     broker: options.BrokerUrlOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Remove dead letters, after a confirmation and after copying them to a file.
+    """Remove dead letters after copying them to a file.
 
-    The command may be killed at any time: each letter is in the queue, in the file, or in both.
-    To process discarded letters after all: dead-letters replay --from-file.
+    It asks for confirmation first. The command may be killed at any time: each letter is in the
+    queue, in the file, or in both. To process discarded letters after all: dead-letters replay
+    --from-file.
     """
     now = datetime.now(UTC)
     with handled_errors(as_json=as_json):

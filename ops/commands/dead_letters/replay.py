@@ -44,10 +44,12 @@ def replay(  # noqa: PLR0913 - each is an option
     broker: options.BrokerUrlOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Move dead letters back to their work queues, in their order and with all attempts.
+    """Move dead letters back to their work queues, in order.
 
-    The command may be killed and repeated at any time: a letter may then be published twice, but
-    takes effect once. It only replays letters that are in the queue at its start.
+    Their attempt counter is reset. The command may be killed and repeated at any time: a letter may
+    then be published twice, but takes effect once. It only replays letters that are in the queue at
+    its start.
+
     Exit code 1: some letters were not replayed; the message lists the reasons.
     """
     with handled_errors(as_json=as_json):
