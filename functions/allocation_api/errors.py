@@ -15,7 +15,7 @@ from pymysql import MySQLError
 
 from scheduler.allocation.device_picker import PoolContendedError
 from scheduler.allocation.idempotency import KeyReusedError
-from scheduler.database.errors import DatabaseUnavailableError, SnapshotMovedError, is_conflict
+from scheduler.database.errors import DatabaseUnavailableError, StaleSnapshotError, is_conflict
 from scheduler.domain.refusal import Refusal, RefusedError
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def _(_: DatabaseUnavailableError) -> ApiError:
 
 
 @to_api_error.register(PoolContendedError)
-@to_api_error.register(SnapshotMovedError)
+@to_api_error.register(StaleSnapshotError)
 def _busy(_: Exception) -> ApiError:
     return unavailable("busy", "conflicting changes; try again")
 

@@ -78,9 +78,9 @@ def add_device(event: DeviceCreated, work: Work) -> None:
         memory_mb=known.memory_mb if event.memory_mb is None else event.memory_mb,
         storage_mb=known.storage_mb if event.storage_mb is None else event.storage_mb,
     )
-    work.describe_device(described)
+    work.update_device(described)
     if not work.is_outdated(Concern.HEALTH, Aggregate.DEVICE, event.device_id, event.stamp):
         if known.health is Health.DELETED:
-            work.restart_versions(event.device_id)
+            work.forget_device_versions(event.device_id)
         work.set_device_health(event.device_id, Health.RUNNING)
     work.remark(f"Device {event.device_id} joined the pool")

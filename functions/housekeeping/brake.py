@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from aws_lambda_powertools import Logger
 
-from scheduler.database.brake import look
+from scheduler.database.brake import read_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,8 +20,8 @@ _logger: Final = Logger()
 def watch_brake(tools: Tools, metrics: Metrics) -> Iterator[int]:
     """Measure whether the brake is engaged: what raises the alarm and keeps it up."""
     with tools.database.transaction() as cursor:
-        status = look(cursor, tools.clock())
-    engaged = status.state.engaged is not None
+        status = read_status(cursor, tools.clock())
+    engaged = status.state.engaged_at is not None
     metrics.add("scheduler_mass_failure_brake", int(engaged))
     if engaged:
         details = {"engaged_by": status.engaged_by, "held": status.held}

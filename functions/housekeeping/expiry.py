@@ -40,4 +40,4 @@ def _expire(work: Work, allocation: Allocation, _found: FoundAllocation) -> None
 
 
 def _warn(work: Work, allocation: Allocation, found: FoundAllocation) -> None:
-    work.announce_expiry(allocation, found.expires_at)
+    work.warn_of_expiry(allocation, found.expires_at)

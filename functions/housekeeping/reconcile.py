@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from housekeeping.tools import Tools
     from scheduler.database.active_allocations import FoundAllocation
-    from scheduler.database.findings import BareNotification
+    from scheduler.database.findings import NotificationWithoutDeliveries
     from scheduler.domain.model import Allocation
     from scheduler.domain.work import Work
     from scheduler.observability.emf import Metrics
@@ -122,12 +122,14 @@ def _release_broken(work: Work, allocation: Allocation, _found: FoundAllocation)
 def _correct(unit: UnitOfWork, device_ids: Sequence[str]) -> Work:
     work = unit.lock(devices=device_ids)
     for id_ in device_ids:
-        work.correct_status(id_)
+        work.correct_device_status(id_)
     return work
 
 
-def _complete(cursor: Cursor, tools: Tools, suspects: Sequence[BareNotification]) -> list[str]:
-    users = load.free_users(cursor, {one.user_id for one in suspects}).users
+def _complete(
+    cursor: Cursor, tools: Tools, suspects: Sequence[NotificationWithoutDeliveries]
+) -> list[str]:
+    users = load.lock_users_skip_locked(cursor, {one.user_id for one in suspects}).users
     if not users:
         return []
     bare = findings.still_without_deliveries(cursor, suspects, users)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from housekeeping.tools import Tools
     from scheduler.observability.emf import Metrics
 
-CHUNK: Final = 100
+_RESERVATIONS_PER_TRANSACTION: Final = 100
 """Reservations per transaction."""
 
 
@@ -28,7 +28,7 @@ def start_reservations(tools: Tools, metrics: Metrics) -> Iterator[int]:
         after = ""
         while True:
             with tools.database.transaction() as cursor:
-                page = query(cursor, now, after, CHUNK)
+                page = query(cursor, now, after, _RESERVATIONS_PER_TRANSACTION)
             if not page:
                 break
             work = tools.units.run(partial(start, due=page, strategy=strategy))

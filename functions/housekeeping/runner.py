@@ -24,7 +24,7 @@ It may be left at any yield, and be run by several processes at once.
 """
 
 
-class Status(StrEnum):
+class JobStatus(StrEnum):
     """How a job ended; the value is its label in metrics."""
 
     DONE = "done"
@@ -66,15 +66,15 @@ class Housekeeper:
 
     def _run(self, name: str, deadline: Deadline) -> dict[str, Any]:
         started, metrics = time.perf_counter(), Metrics()
-        status, handled = Status.DONE, 0
+        status, handled = JobStatus.DONE, 0
         try:
             for count in self._jobs[name](self._tools, metrics):
                 handled += count
                 if deadline.passed:
-                    status = Status.UNFINISHED
+                    status = JobStatus.UNFINISHED
                     break
         except Exception:  # whatever it is, it must not stop the other jobs
-            status = Status.FAILED
+            status = JobStatus.FAILED
             _logger.exception("Housekeeping job failed", extra={"job": name})
         seconds = time.perf_counter() - started
         metrics.add("scheduler_housekeeping_runs_total", 1, job=name, status=status)

@@ -94,17 +94,17 @@ class SearchPass:
         return None
 
     def _change(self, unit: UnitOfWork, page: Sequence[FoundAllocation]) -> Work:
-        free = load.free_users(unit.cursor, {found.user_id for found in page}).users
+        free = load.lock_users_skip_locked(unit.cursor, {found.user_id for found in page}).users
         _log_locked("Users", len({found.user_id for found in page}) - len(free))
         ids = [found.id for found in page if found.user_id in free]
-        still = self._search.again(unit.cursor, ids)
-        busy = load.busy_devices(unit.cursor, {found.device_id for found in still})
+        still = self._search.recheck(unit.cursor, ids)
+        busy = load.lock_devices_skip_locked(unit.cursor, {found.device_id for found in still})
         _log_locked("Devices", len(busy))
         still = [found for found in still if found.device_id not in busy]
         work = unit.lock(devices={found.device_id for found in still})
         brake = self._load_brake(unit, len(still), work.now)
         for found in still:
-            if brake is None or brake.lets_through(1):
+            if brake is None or brake.admit(1):
                 self._decide(work, _allocation(work, found), found)
         return work
 
@@ -112,8 +112,8 @@ class SearchPass:
         """Return the brake for releases of this pass; each decision releases one device."""
         if self._brake is None or not releases:
             return None
-        brake = brakes.ask(unit.cursor, self._brake, releases, now)()
-        unit.also(lambda: brakes.store(unit.cursor, _BRAKE_SOURCE, brake, now))
+        brake = brakes.query(unit.cursor, self._brake, releases, now)()
+        unit.add_write(lambda: brakes.store(unit.cursor, _BRAKE_SOURCE, brake, now))
         return brake
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from scheduler.observability.emf import Metrics
     from scheduler.unit_of_work import UnitOfWork
 
-CHUNK: Final = 100
+ENTRIES_PER_TRANSACTION: Final = 100
 """Entries per transaction."""
 
 
@@ -43,7 +43,7 @@ def expire_waiting(tools: Tools, metrics: Metrics) -> Iterator[int]:  # noqa: AR
     now, after = tools.clock(), ""
     while True:
         with tools.database.transaction() as cursor:
-            page = waiting.overdue(cursor, now, after, CHUNK)
+            page = waiting.overdue(cursor, now, after, ENTRIES_PER_TRANSACTION)
         if not page:
             return
         yield len(tools.units.run(partial(_expire, page=page)).notices)
@@ -52,11 +52,11 @@ def expire_waiting(tools: Tools, metrics: Metrics) -> Iterator[int]:  # noqa: AR
 
 def _servable(tools: Tools, last: WaitingEntry | None) -> list[WaitingEntry]:
     with tools.database.transaction() as cursor:
-        return waiting.servable(cursor, tools.clock(), last, CHUNK)
+        return waiting.servable(cursor, tools.clock(), last, ENTRIES_PER_TRANSACTION)
 
 
 def _expire(unit: UnitOfWork, page: Sequence[WaitingEntry]) -> Work:
-    work = unit.lock_free({one.user_id for one in page})
+    work = unit.lock_users_skip_locked({one.user_id for one in page})
     free = [one.id for one in page if one.user_id in work.users]
     still = waiting.still_waiting(unit.cursor, free)
     for entry in still:

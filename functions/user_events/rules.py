@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from scheduler.domain.model import Quota, UserStatus
 from scheduler.domain.notices import NoticeKind
-from scheduler.domain.quota import oldest_above, take_back_above
+from scheduler.domain.quota import release_surplus_devices, surplus_allocations
 from scheduler.domain.reasons import ReleaseReason
 from scheduler.pipeline.rules import EventRules
 from user_events.contracts import (
@@ -63,7 +63,7 @@ def apply_quota(event: UserQuotaUpdated, work: Work) -> None:
     before, new = work.user(event.user_id).quota, event.new_quota
     work.set_quota(event.user_id, Quota(new.max_devices, new.max_cpu, new.max_memory))
     active = len(work.active_allocations(user=event.user_id))
-    released = take_back_above(work, event.user_id, new.max_devices)
+    released = release_surplus_devices(work, event.user_id, new.max_devices)
     work.remark(
         f"User has {active} devices, quota {_change(before.max_devices, new.max_devices)}"
         f" {new.max_devices}, releasing {released} oldest devices"
@@ -74,7 +74,7 @@ def apply_quota(event: UserQuotaUpdated, work: Work) -> None:
 def enforce_quota(event: UserQuotaExceeded, work: Work) -> None:
     """Take back the oldest devices until what the user really holds is within the limit."""
     usage = _USAGE[event.quota_type]
-    excess = list(oldest_above(work, event.user_id, event.limit, usage))
+    excess = list(surplus_allocations(work, event.user_id, event.limit, usage))
     for allocation in excess:
         work.release(allocation, ReleaseReason.quota_exceeded())
     if excess:

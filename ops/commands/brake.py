@@ -78,7 +78,7 @@ def _act(
         with transaction(options.database_url(database)) as cursor:
             if decide:
                 decide(cursor, now)
-            found = brake.look(cursor, now)
+            found = brake.read_status(cursor, now)
         print_result(_text(found, now), _to_json(found, now), as_json=as_json)
 
 
@@ -86,10 +86,10 @@ def _text(found: BrakeStatus, now: datetime) -> str:
     state = found.state
     lines = [
         f"{_name(found, now)}{_details(found, now)}",
-        f"within the last minute: {state.lately} devices released, {found.held} messages held",
+        _last_minute(found),
         f"running devices: {state.running}",
     ]
-    if state.engaged:
+    if state.engaged_at:
         lines.append(
             "If the failures are real: scheduler-ops brake release. If it is a false alarm: fix its"
             " source, then scheduler-ops brake arm; a device that is reported running again stays"
@@ -98,16 +98,21 @@ def _text(found: BrakeStatus, now: datetime) -> str:
     return "\n".join(lines)
 
 
+def _last_minute(found: BrakeStatus) -> str:
+    released, held = found.state.recent_releases, found.held
+    return f"within the last minute: {released} devices released, {held} messages held"
+
+
 def _name(found: BrakeStatus, now: datetime) -> str:
-    if found.state.engaged:
+    if found.state.engaged_at:
         return "engaged"
     return "open" if found.state.is_open(now) else "armed"
 
 
 def _details(found: BrakeStatus, now: datetime) -> str:
     state = found.state
-    if state.engaged:
-        return f" by {found.engaged_by} for {age(state.engaged, now)}: releases are held"
+    if state.engaged_at:
+        return f" by {found.engaged_by} for {age(state.engaged_at, now)}: releases are held"
     if state.is_open(now):
         return f" until {state.open_until:%Y-%m-%d %H:%M:%S} UTC: all releases are allowed"
     return ": the limit applies"
@@ -117,10 +122,10 @@ def _to_json(found: BrakeStatus, now: datetime) -> dict[str, Any]:
     state = found.state
     return {
         "brake": _name(found, now),
-        "engagedAt": state.engaged.isoformat() if state.engaged else None,
+        "engagedAt": state.engaged_at.isoformat() if state.engaged_at else None,
         "engagedBy": found.engaged_by,
         "openUntil": state.open_until.isoformat() if state.open_until else None,
-        "releasedLately": state.lately,
+        "releasedLately": state.recent_releases,
         "heldLately": found.held,
         "runningDevices": state.running,
     }

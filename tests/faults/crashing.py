@@ -38,9 +38,9 @@ class StepCursor:
         self._begin(query)
         return self._cursor.execute(query, args)
 
-    def ask(self, query: str, args: tuple[object, ...]) -> PendingResult:
+    def send_query(self, query: str, args: tuple[object, ...]) -> PendingResult:
         self._begin(query)
-        return self._cursor.ask(query, args)
+        return self._cursor.send_query(query, args)
 
     def executemany(self, query: str, rows: Sequence[tuple[Any, ...]]) -> int:
         self._begin(query)

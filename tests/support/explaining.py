@@ -26,9 +26,9 @@ def explain(database: Database) -> list[dict[str, Any]]:
                 self._explain(query, args)
             return super().execute(query, args)
 
-        def ask(self, query: str, args: tuple[object, ...]) -> PendingResult:
+        def send_query(self, query: str, args: tuple[object, ...]) -> PendingResult:
             self._explain(query, args)
-            return super().ask(query, args)
+            return super().send_query(query, args)
 
         def _explain(self, query: str, args: object) -> None:
             super().execute(f"EXPLAIN {self.mogrify(query, args)}")

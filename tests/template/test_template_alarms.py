@@ -9,7 +9,7 @@ import pytest
 
 from housekeeping.findings import Finding
 from housekeeping.jobs import JOBS
-from housekeeping.runner import Status
+from housekeeping.runner import JobStatus
 from local.paths import ROOT
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE, WORK_QUEUES, WorkQueue
 from scheduler.pipeline.settle import Settlement
@@ -114,7 +114,7 @@ def test_every_job_of_housekeeping_that_keeps_failing_alarms(
         if alarm.get("MetricName") == "scheduler_housekeeping_runs_total"
     ]
 
-    assert dimensions == [{"job": job, "status": Status.FAILED} for job in JOBS]
+    assert dimensions == [{"job": job, "status": JobStatus.FAILED} for job in JOBS]
 
 
 def test_every_alarm_tells_somebody_and_names_a_section_of_the_runbook(

@@ -35,7 +35,7 @@ from scheduler.allocation.leases import Leases
 from scheduler.allocation.waiting_line import WaitingLine
 from scheduler.database import allocations
 from scheduler.database import waiting as entries
-from scheduler.database.allocations import AllocationRecord, AllocationStatus, Position
+from scheduler.database.allocations import AllocationRecord, AllocationStatus, PagePosition
 from scheduler.database.connection import Database
 from scheduler.domain.quota import Requirements
 from scheduler.domain.refusal import Refusal, RefusedError
@@ -125,7 +125,7 @@ class AllocateOrWait:
             RefusedError: the state or the quota of the user does not allow it, or no device is
                 free and the request may not wait.
             KeyReusedError: the idempotency key belongs to another request.
-            PoolContendedError, SnapshotMovedError, pymysql.MySQLError: transaction conflicts
+            PoolContendedError, StaleSnapshotError, pymysql.MySQLError: transaction conflicts
                 exhausted the retries.
             DatabaseUnavailableError: the database is unavailable.
         """
@@ -251,7 +251,7 @@ def allocation_routes(
     return router
 
 
-def _position(cursor: str) -> Position:
+def _position(cursor: str) -> PagePosition:
     moment, id_ = decode_cursor(cursor, parts=2)
     try:
         allocated_at = datetime.fromisoformat(moment)
@@ -259,4 +259,4 @@ def _position(cursor: str) -> Position:
         raise invalid_cursor() from None
     if allocated_at.utcoffset() != timedelta(0) or not is_uuid(id_):
         raise invalid_cursor()
-    return Position(allocated_at, id_)
+    return PagePosition(allocated_at, id_)

@@ -8,7 +8,7 @@ from allocation_api.caller import Caller
 from allocation_api.errors import not_found
 from allocation_api.fields import PathId, ResponseBody
 from scheduler.database import allocations
-from scheduler.database.allocations import Action, Change
+from scheduler.database.allocations import Action, HistoryEntry
 from scheduler.database.connection import Database
 
 
@@ -76,11 +76,11 @@ def history_routes(database: Database) -> Router:
     return router
 
 
-def _entry(change: Change, holder: str, caller: Caller) -> EntryResponse:
+def _entry(change: HistoryEntry, holder: str, caller: Caller) -> EntryResponse:
     return EntryResponse(
         at=change.at,
         action=change.action,
-        by=_cause(change.cause or "", holder, caller),
+        by=_cause(change.actor or "", holder, caller),
         code=change.code,
         reason=change.reason,
         expires_at=change.expires_at,

@@ -136,7 +136,7 @@ def preference_routes(database: Database) -> Router:
     def replace(user_id: PathId, body: Preferences) -> Preferences:
         def store(cursor: BulkCursor) -> None:
             # The user is locked, so that nothing is left behind if they are just being deleted.
-            for user in load.snapshot(cursor, [user_id], []).users.values():
+            for user in load.lock_snapshot(cursor, [user_id], []).users.values():
                 require_existing(user)
             _upsert(cursor, user_id, body)
 

@@ -18,7 +18,7 @@ from allocation_api.settings import AWS_TIMEOUTS
 from scheduler.database.connection import Database
 from scheduler.domain.guard import Aggregate
 from scheduler.domain.model import UserStatus
-from scheduler.domain.quota import take_back_above
+from scheduler.domain.quota import release_surplus_devices
 from scheduler.domain.refusal import require_existing
 from scheduler.ids import uuid7
 from scheduler.payments.failure import PaymentsUnavailableError
@@ -173,8 +173,8 @@ def _change(unit: UnitOfWork, user_id: str, columns: Mapping[str, Any], actor: s
     if limits := {name: columns[name] for name in _QUOTA_COLUMNS if name in columns}:
         quota = work.user(user_id).quota._replace(**limits)
         work.set_quota(user_id, quota)
-        take_back_above(work, user_id, quota.max_devices)
-    unit.also(lambda: _update_contact(unit.cursor, user_id, columns))
+        release_surplus_devices(work, user_id, quota.max_devices)
+    unit.add_write(lambda: _update_contact(unit.cursor, user_id, columns))
 
 
 def _update_contact(cursor: Cursor, user_id: str, columns: Mapping[str, Any]) -> None:

@@ -40,7 +40,7 @@ def hand_over(cursor: Cursor, work: Work, assign: Assign = assign) -> None:
     Raises:
         pymysql.MySQLError: a statement was refused; the caller rolls back.
     """
-    freed, blocked = work.freed_devices(), work.blocked_users()
+    freed, blocked = work.changed_free_devices(), work.changed_blocked_users()
     if not freed and not blocked:
         return
     leaving, candidates = waiting.concerned(cursor, blocked, freed, work.now)

@@ -48,7 +48,7 @@ class UnitsOfWork:
 
         Raises:
             DatabaseUnavailableError: the database is unavailable.
-            pymysql.MySQLError, SnapshotMovedError: a statement was refused, or conflicts
+            pymysql.MySQLError, StaleSnapshotError: a statement was refused, or conflicts
                 exhausted the retries.
         """
         return self.run_and_read(change, lambda _cursor, result: result)
@@ -59,7 +59,7 @@ class UnitsOfWork:
         """Run a change, and return what is read in its transaction after everything is written.
 
         Raises:
-            DatabaseUnavailableError, pymysql.MySQLError, SnapshotMovedError: as `run`.
+            DatabaseUnavailableError, pymysql.MySQLError, StaleSnapshotError: as `run`.
         """
 
         def attempt(cursor: BulkCursor) -> tuple[T, UnitOfWork]:
@@ -69,7 +69,7 @@ class UnitsOfWork:
             return read(cursor, decided), unit
 
         result, unit = self.database.run(attempt)
-        if unit.leaves_news:
+        if unit.needs_dispatch:
             self.nudge()
         return result
 
@@ -95,13 +95,13 @@ class UnitOfWork:
             actor: who asks for the change, for the history; e.g. ``user:u1``.
 
         Raises:
-            SnapshotMovedError: a device got another holder before it was locked.
+            StaleSnapshotError: a device got another holder before it was locked.
         """
-        return self.begin(load.snapshot(self.cursor, users, devices), actor=actor)
+        return self.begin(load.lock_snapshot(self.cursor, users, devices), actor=actor)
 
-    def lock_free(self, users: Collection[str]) -> Work:
+    def lock_users_skip_locked(self, users: Collection[str]) -> Work:
         """Lock those users whom no other transaction has locked; return the work on them."""
-        return self.begin(load.free_users(self.cursor, users))
+        return self.begin(load.lock_users_skip_locked(self.cursor, users))
 
     def begin(
         self,
@@ -126,12 +126,12 @@ class UnitOfWork:
         """Store the ids of messages with their effects, so that they are applied once."""
         self._processed = messages
 
-    def also(self, write: Callable[[], None]) -> None:
+    def add_write(self, write: Callable[[], None]) -> None:
         """Add a write to the unit; it runs after the work's own and must not read."""
         self._writes.append(write)
 
     @property
-    def leaves_news(self) -> bool:
+    def needs_dispatch(self) -> bool:
         """Tell whether there is something to send: notifications, or events for other services."""
         work = self._work
         return work is not None and bool(

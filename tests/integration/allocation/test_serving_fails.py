@@ -29,7 +29,7 @@ def test_a_device_is_released_though_serving_the_line_fails_half_way(store: Stor
     line(store, "u2")
 
     with store.database.transaction() as cursor:
-        work = Work(load.snapshot(cursor, ["u1"], []), NOW, Quota(10))
+        work = Work(load.lock_snapshot(cursor, ["u1"], []), NOW, Quota(10))
         work.release_all("u1", ReleaseReason.user_request())
         hand_over(cursor, work, break_off)
         commit(cursor, work, [], uuid7)

@@ -12,7 +12,7 @@ from allocation_api.resources import devices, notifications, users
 from scheduler.allocation.device_picker import DevicePicker
 from scheduler.allocation.idempotency import IdempotencyKey, IdempotencyKeys
 from scheduler.database import allocations
-from scheduler.database.allocations import AllocationStatus, Position
+from scheduler.database.allocations import AllocationStatus, PagePosition
 from scheduler.domain.quota import NO_LIMIT, Requirements
 from scheduler.settings import AllocationStrategy
 from tests.support.explaining import Explaining
@@ -82,7 +82,7 @@ def test_every_hot_query_uses_its_index(cursor: Explaining) -> None:
     allocations.find(sql, UUID.format("000000000001"))
     # Constant tables: both rows are found by their primary keys before the query runs.
     assert cursor.used() == [("a", "PRIMARY"), ("d", "PRIMARY")]
-    last = Position(AT, UUID.format("000000007999"))
+    last = PagePosition(AT, UUID.format("000000007999"))
     for before in (None, last):
         allocations.of_user(sql, "u1", None, before, 50)
         assert cursor.used() == [("a", "by_user"), ("d", "PRIMARY")]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scheduler.database import reservations
-from scheduler.database.errors import SnapshotMovedError
+from scheduler.database.errors import StaleSnapshotError
 from tests.integration.api.test_reservations import reserve
 from tests.support.together import eventually, together
 
@@ -82,7 +82,7 @@ def test_however_often_the_device_is_just_given_away_it_is_tried_again(
     api: Client, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows.device()
-    failures = [SnapshotMovedError()] * 10
+    failures = [StaleSnapshotError()] * 10
     free_device = reservations.lock_free_device
 
     def contended(*arguments: Any) -> str | None:  # noqa: ANN401 - passed on

@@ -40,8 +40,11 @@ def test_each_question_gets_its_own_answer_in_whatever_order_they_are_read(
 ) -> None:
     with database.transaction() as cursor:
         cursor.execute(ADD, ("d1", "first"))
-        first, second = cursor.ask("SELECT %s", (1,)), cursor.ask("SELECT name FROM devices", ())
-        none = cursor.ask("SELECT id FROM devices WHERE id = %s", ("d2",))
+        first, second = (
+            cursor.send_query("SELECT %s", (1,)),
+            cursor.send_query("SELECT name FROM devices", ()),
+        )
+        none = cursor.send_query("SELECT id FROM devices WHERE id = %s", ("d2",))
         with cursor.pipelined():
             cursor.execute(ADD, ("d2", "later"))
 
@@ -54,8 +57,8 @@ def test_a_long_question_is_not_sent_while_answers_wait_that_no_buffer_can_hold(
 ) -> None:
     """The server would not read it before we have read, nor we before it is sent."""
     with database.transaction() as cursor:
-        long = cursor.ask("SELECT REPEAT('x', 10000000) FROM seq_1_to_6", ())
-        longer = cursor.ask("SELECT LENGTH(%s)", ("x" * 8_000_000,))
+        long = cursor.send_query("SELECT REPEAT('x', 10000000) FROM seq_1_to_6", ())
+        longer = cursor.send_query("SELECT LENGTH(%s)", ("x" * 8_000_000,))
 
         assert longer.rows() == ((8_000_000,),)
         assert [len(text) for (text,) in long.rows()] == [10_000_000] * 6
@@ -63,7 +66,7 @@ def test_a_long_question_is_not_sent_while_answers_wait_that_no_buffer_can_hold(
 
 def test_nothing_is_written_while_answers_wait_that_no_buffer_can_hold(database: Database) -> None:
     with database.transaction() as cursor:
-        cursor.ask("SELECT REPEAT('x', 10000000) FROM seq_1_to_6", ())
+        cursor.send_query("SELECT REPEAT('x', 10000000) FROM seq_1_to_6", ())
         with cursor.pipelined():
             cursor.execute("UPDATE devices SET name = %s WHERE FALSE", ("x" * 8_000_000,))
 
@@ -74,8 +77,8 @@ def test_a_question_that_is_refused_fails_the_transaction_and_leaves_a_connectio
     def question_and_more() -> None:
         with database.transaction() as cursor:
             cursor.execute(ADD, ("d1", "new"))
-            refused = cursor.ask("SELECT * FROM nowhere", ())
-            cursor.ask("SELECT 1", ())
+            refused = cursor.send_query("SELECT * FROM nowhere", ())
+            cursor.send_query("SELECT 1", ())
             refused.rows()
 
     with pytest.raises(pymysql.ProgrammingError, match="nowhere"):
@@ -83,7 +86,7 @@ def test_a_question_that_is_refused_fails_the_transaction_and_leaves_a_connectio
 
     assert store.rows("SELECT * FROM devices") == []
     with database.transaction() as cursor:
-        assert cursor.ask("SELECT %s", ("works",)).rows() == (("works",),)
+        assert cursor.send_query("SELECT %s", ("works",)).rows() == (("works",),)
 
 
 def test_a_question_whose_answer_nobody_reads_is_not_committed_unheard(
@@ -92,7 +95,7 @@ def test_a_question_whose_answer_nobody_reads_is_not_committed_unheard(
     def ask(query: str) -> None:
         with database.transaction() as cursor:
             cursor.execute(ADD, ("d1", "new"))
-            cursor.ask(query, ())
+            cursor.send_query(query, ())
 
     with pytest.raises(pymysql.ProgrammingError, match="nowhere"):
         ask("SELECT * FROM nowhere")

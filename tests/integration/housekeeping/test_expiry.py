@@ -11,7 +11,7 @@ import pytest
 
 from housekeeping.jobs import JOBS
 from housekeeping.runner import Housekeeper
-from scheduler.database.active_allocations import CHUNK
+from scheduler.database.active_allocations import ALLOCATIONS_PER_TRANSACTION
 from scheduler.database.connection import connect
 from scheduler.database.times import to_sql
 from scheduler.deadline import Deadline
@@ -128,7 +128,7 @@ def test_a_broken_device_ends_free_and_as_broken_as_before(store: Store, keeper:
 
 
 def test_more_than_a_chunk_expires_in_one_run(store: Store, keeper: Keeper) -> None:
-    count = 2 * CHUNK + 1
+    count = 2 * ALLOCATIONS_PER_TRANSACTION + 1
     store.seed(many(count, users=100))
     all_due(store)
 
@@ -139,7 +139,7 @@ def test_more_than_a_chunk_expires_in_one_run(store: Store, keeper: Keeper) -> N
     assert store.rows("SELECT COUNT(*) FROM outgoing_events") == [(count,)]
 
 
-@pytest.mark.parametrize("size", [1, 10, CHUNK])
+@pytest.mark.parametrize("size", [1, 10, ALLOCATIONS_PER_TRANSACTION])
 def test_a_chunk_costs_a_constant_number_of_statements(
     size: int, store: Store, keeper: Keeper
 ) -> None:
@@ -165,7 +165,7 @@ def test_a_run_without_anything_due_costs_one_look(store: Store, keeper: Keeper)
 
 
 def test_two_housekeepers_at_once_never_expire_twice(store: Store, database_url: str) -> None:
-    count = 4 * CHUNK
+    count = 4 * ALLOCATIONS_PER_TRANSACTION
     store.seed(many(count, users=300))
     all_due(store)
     keepers = [Keeper(database_url) for _ in range(4)]
@@ -236,12 +236,12 @@ def test_one_allocation_that_cannot_end_costs_no_other(store: Store, keeper: Kee
 def test_a_run_whose_time_is_over_ends_after_a_chunk_and_the_next_one_goes_on(
     store: Store, keeper: Keeper
 ) -> None:
-    store.seed(many(CHUNK + 1))
+    store.seed(many(ALLOCATIONS_PER_TRANSACTION + 1))
     all_due(store)
     housekeeper = Housekeeper(JOBS, keeper.tools)
 
     first = housekeeper.run(["expire"], Deadline(0))
     second = housekeeper.run(["expire"], Deadline(float("inf")))
 
-    assert first == {"expire": {"status": "unfinished", "handled": CHUNK}}
+    assert first == {"expire": {"status": "unfinished", "handled": ALLOCATIONS_PER_TRANSACTION}}
     assert second == {"expire": {"status": "done", "handled": 1}}

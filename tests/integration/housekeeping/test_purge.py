@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from housekeeping.jobs import purge_old
 from housekeeping.settings import HousekeepingSettings
-from scheduler.database.purge import CHUNK
+from scheduler.database.purge import ROWS_PER_STATEMENT
 from scheduler.database.times import to_sql
 from scheduler.observability.emf import Metrics
 from tests.integration.housekeeping.conftest import Keeper, deliver
@@ -127,11 +127,11 @@ def test_a_retention_shorter_than_the_life_of_a_message_is_refused(keeper: Keepe
 def test_what_piled_up_goes_in_chunks_between_which_a_run_may_end(
     store: Store, keeper: Keeper
 ) -> None:
-    live_through(store, 2 * CHUNK + 5, NOW - 400 * DAY)
+    live_through(store, 2 * ROWS_PER_STATEMENT + 5, NOW - 400 * DAY)
 
     chunks = list(purge_old(keeper.tools, Metrics()))
 
-    of_each = [CHUNK, CHUNK, 5]
+    of_each = [ROWS_PER_STATEMENT, ROWS_PER_STATEMENT, 5]
     assert [count for count in chunks if count] == of_each * 4
     for table in ("allocations", "notifications", "notification_deliveries", "outgoing_events"):
         assert store.rows(f"SELECT COUNT(*) FROM {table}") == [(0,)]  # noqa: S608 - names of the test

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from housekeeping.waiting import CHUNK
+from housekeeping.waiting import ENTRIES_PER_TRANSACTION
 from scheduler.database.connection import connect
 from tests.integration.housekeeping.conftest import Keeper, ends, line
 from tests.support.events import message
@@ -62,7 +62,7 @@ def test_free_devices_are_given_to_the_line_in_its_order(store: Store, keeper: K
 
 
 def test_those_without_room_hide_nobody_behind_them(store: Store, keeper: Keeper) -> None:
-    full = CHUNK + 10
+    full = ENTRIES_PER_TRANSACTION + 10
     store.seed(
         world(*(user(f"full{n}", billing_hold=True) for n in range(full)), user("u1"), device())
     )

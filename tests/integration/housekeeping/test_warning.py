@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scheduler.database.active_allocations import CHUNK
+from scheduler.database.active_allocations import ALLOCATIONS_PER_TRANSACTION
 from scheduler.database.times import to_sql
 from tests.integration.housekeeping.conftest import Keeper, before_transaction, ends
 from tests.support.statements import counted
@@ -100,7 +100,7 @@ def test_another_housekeeper_that_warned_before_the_lock_is_enough(
     other.database.close()
 
 
-@pytest.mark.parametrize("size", [1, 10, CHUNK])
+@pytest.mark.parametrize("size", [1, 10, ALLOCATIONS_PER_TRANSACTION])
 def test_a_chunk_costs_a_constant_number_of_statements(
     size: int, store: Store, keeper: Keeper
 ) -> None:

@@ -36,7 +36,7 @@ def spoiled(event_type: str, *, by_statement: bool) -> dict[str, EventRules]:
     def rule(event: Any, work: Work) -> None:  # noqa: ANN401 - any event
         handling.rule(event, work)
         if event.device_id == "bad" and by_statement:
-            work.describe_device(work.device("bad")._replace(name="x" * 200))
+            work.update_device(work.device("bad")._replace(name="x" * 200))
         elif event.device_id == "bad":
             raise ZeroDivisionError("bad device")
 

@@ -94,7 +94,7 @@ def decide(store: Store, decision: Callable[..., None], *when: datetime) -> None
 
 def status(store: Store, now: datetime = NOW) -> brake.BrakeStatus:
     with store.database.transaction() as cursor:
-        return brake.look(cursor, now)
+        return brake.read_status(cursor, now)
 
 
 def test_beyond_the_limit_messages_are_held_and_only_their_devices_leave_the_pool(
@@ -137,7 +137,7 @@ def test_two_queues_at_once_overshoot_by_a_batch_at_most_and_lose_nothing(
     waiting = [one for name in RETRIES.values() for one in queues.take(name)]
     assert 10 <= released(fleet) <= 10 + batch
     assert released(fleet) + len(waiting) == 48
-    assert status(fleet).state.engaged
+    assert status(fleet).state.engaged_at
 
 
 def test_once_tripped_it_holds_until_somebody_decides_however_long_that_takes(
@@ -188,13 +188,13 @@ def test_who_trips_late_does_not_overrule_the_operator(fleet: Store, database_ur
     """The operator decides while a batch that is one too many is under way."""
     consumer = Store(database_url)
     with consumer.database.transaction() as cursor:
-        loaded = brake.ask(cursor, LIMITS, FLEET, NOW)()
-        assert not all(loaded.lets_through(1) for _ in range(FLEET))
+        loaded = brake.query(cursor, LIMITS, FLEET, NOW)()
+        assert not all(loaded.admit(1) for _ in range(FLEET))
         decide(fleet, brake.release, NOW + MINUTE)
         brake.store(cursor, "scheduler.device-failed", loaded, NOW)
     consumer.database.close()
 
-    assert status(fleet).state.engaged is None
+    assert status(fleet).state.engaged_at is None
 
 
 def test_engaged_by_hand_it_holds_the_very_first(fleet: Store, functions: Functions) -> None:
@@ -269,9 +269,9 @@ def test_an_operator_sees_how_it_stands(fleet: Store, functions: Functions) -> N
 
     found, later = status(fleet), status(fleet, NOW + MINUTE)
 
-    assert (found.state.engaged, found.engaged_by) == (NOW, "limit")
-    assert (found.state.lately, found.held, found.state.running) == (10, 2, FLEET - 12)
-    assert (later.state.engaged, later.state.lately, later.held) == (NOW, 0, 0)
+    assert (found.state.engaged_at, found.engaged_by) == (NOW, "limit")
+    assert (found.state.recent_releases, found.held, found.state.running) == (10, 2, FLEET - 12)
+    assert (later.state.engaged_at, later.state.recent_releases, later.held) == (NOW, 0, 0)
 
 
 @pytest.mark.parametrize("size", [1, 10, 100, 1000])
@@ -303,11 +303,11 @@ def test_the_batch_that_trips_costs_one_statement_more(functions: Functions) -> 
 def test_devices_are_counted_only_where_their_number_matters(fleet: Store) -> None:
     def rows_read(messages: int) -> int:
         with fleet.database.transaction() as cursor:
-            brake.ask(cursor, LIMITS, messages, NOW)()
+            brake.query(cursor, LIMITS, messages, NOW)()
             status = "SHOW SESSION STATUS LIKE 'Handler_read_next'"
             cursor.execute(status)
             before = int(cursor.fetchall()[0][1])
-            brake.ask(cursor, LIMITS, messages, NOW)()
+            brake.query(cursor, LIMITS, messages, NOW)()
             cursor.execute(status)
             return int(cursor.fetchall()[0][1]) - before
 

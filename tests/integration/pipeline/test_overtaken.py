@@ -77,10 +77,10 @@ def test_a_device_that_changes_hands_while_it_is_being_locked_is_taken_from_its_
     ]
 
     class Interrupted(BulkCursor):
-        def ask(self, query: str, args: tuple[object, ...]) -> PendingResult:
+        def send_query(self, query: str, args: tuple[object, ...]) -> PendingResult:
             if waiting and "FROM devices d" in query:
                 waiting.pop()()
-            return super().ask(query, args)
+            return super().send_query(query, args)
 
     with Functions(database_url) as functions:
         with functions.database.transaction() as cursor:

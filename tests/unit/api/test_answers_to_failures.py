@@ -6,7 +6,7 @@ from pymysql import MySQLError, OperationalError, ProgrammingError
 from allocation_api.errors import forbidden, invalid, not_found, to_api_error
 from scheduler.allocation.device_picker import PoolContendedError
 from scheduler.allocation.idempotency import KeyReusedError
-from scheduler.database.errors import DatabaseUnavailableError, SnapshotMovedError
+from scheduler.database.errors import DatabaseUnavailableError, StaleSnapshotError
 from scheduler.domain.refusal import Refusal, RefusedError
 
 STATEMENT = "SELECT password FROM users"
@@ -26,7 +26,7 @@ STATEMENT = "SELECT password FROM users"
         (KeyReusedError(), 422, "invalid_request"),
         (DatabaseUnavailableError(STATEMENT), 503, "database_unavailable"),
         (PoolContendedError(), 503, "busy"),
-        (SnapshotMovedError(), 503, "busy"),
+        (StaleSnapshotError(), 503, "busy"),
         (OperationalError(1213, STATEMENT), 503, "busy"),
         (OperationalError(1205, STATEMENT), 503, "busy"),
         (MySQLError(1062, STATEMENT), 503, "busy"),

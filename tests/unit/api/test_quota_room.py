@@ -5,7 +5,13 @@ from typing import Any
 import pytest
 
 from scheduler.domain.model import Quota, UserStatus
-from scheduler.domain.quota import NO_LIMIT, Headroom, Requirements, headroom, take_back_above
+from scheduler.domain.quota import (
+    NO_LIMIT,
+    Headroom,
+    Requirements,
+    headroom,
+    release_surplus_devices,
+)
 from scheduler.domain.refusal import (
     Refusal,
     RefusedError,
@@ -94,7 +100,7 @@ def test_a_smaller_quota_takes_back_the_oldest_and_tells_the_user_once() -> None
     found = work(Quota(10), 5)
     found.begin("api:1")
 
-    assert take_back_above(found, "u1", 3) == 2
+    assert release_surplus_devices(found, "u1", 3) == 2
 
     assert [r.allocation.device_id for r in found.releases.values()] == ["d5", "d4"]
     reasons = {catalogue.reason_text(release.reason) for release in found.releases.values()}
@@ -106,7 +112,7 @@ def test_a_smaller_quota_takes_back_the_oldest_and_tells_the_user_once() -> None
 def test_a_quota_with_room_takes_nothing_and_tells_nothing() -> None:
     found = work(Quota(10), 3)
 
-    assert take_back_above(found, "u1", 3) == 0
+    assert release_surplus_devices(found, "u1", 3) == 0
     assert not found.releases
     assert not found.notices
 

@@ -17,7 +17,7 @@ def brake(limits: BrakeLimits = LIMITS, **state: object) -> Brake:
 
 
 def let_through(made: Brake, messages: int) -> int:
-    return sum(made.lets_through(1) for _ in range(messages))
+    return sum(made.admit(1) for _ in range(messages))
 
 
 @pytest.mark.parametrize(
@@ -40,22 +40,22 @@ def test_the_limit_itself_is_believed() -> None:
 
 
 def test_what_was_released_within_the_minute_counts_and_has_run_until_then() -> None:
-    made = brake(running=850, lately=150)
+    made = brake(running=850, recent_releases=150)
 
     assert let_through(made, 100) == 50
 
 
 def test_what_releases_nothing_is_never_held() -> None:
-    made = brake(engaged=NOW - MINUTE)
+    made = brake(engaged_at=NOW - MINUTE)
 
-    assert made.lets_through(0)
-    assert not made.lets_through(1)
-    assert made.lets_through(0)
+    assert made.admit(0)
+    assert not made.admit(1)
+    assert made.admit(0)
     assert (made.released, made.held) == (0, 1)
 
 
 def test_engaged_it_holds_everything_and_does_not_trip_again() -> None:
-    made = brake(engaged=NOW - timedelta(days=1))
+    made = brake(engaged_at=NOW - timedelta(days=1))
 
     assert let_through(made, 500) == 0
     assert not made.tripped
@@ -73,23 +73,23 @@ def test_when_its_time_is_over_the_limit_decides_again() -> None:
 
 
 def test_a_share_of_one_holds_nothing() -> None:
-    assert let_through(brake(BrakeLimits(1, 20), running=0, lately=10**6), 500) == 500
+    assert let_through(brake(BrakeLimits(1, 20), running=0, recent_releases=10**6), 500) == 500
 
 
 @given(
     releases=st.lists(st.integers(0, 30), max_size=60),
     running=st.integers(0, 500),
-    lately=st.integers(0, 100),
+    recent=st.integers(0, 100),
 )
 def test_never_more_than_the_limit_and_nothing_after_the_first_that_was_held(
-    releases: list[int], running: int, lately: int
+    releases: list[int], running: int, recent: int
 ) -> None:
-    made = brake(running=running, lately=lately)
-    fates = [made.lets_through(count) for count in releases]
+    made = brake(running=running, recent_releases=recent)
+    fates = [made.admit(count) for count in releases]
 
     passed = sum(count for count, fate in zip(releases, fates, strict=True) if fate)
     assert made.released == passed
-    assert not passed or lately + passed <= made.limit
+    assert not passed or recent + passed <= made.limit
     if not all(fates):
         first = fates.index(False)
         assert made.tripped

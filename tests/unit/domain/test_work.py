@@ -76,9 +76,7 @@ STEPS = st.one_of(
         DEVICES,
         st.sampled_from(Health),
     ),
-    DEVICES.map(
-        lambda id_: lambda work: work.describe_device(work.device(id_)._replace(name="new"))
-    ),
+    DEVICES.map(lambda id_: lambda work: work.update_device(work.device(id_)._replace(name="new"))),
     USERS.map(lambda id_: lambda work: work.notify(id_, NoticeKind.RECHARGED, amount=1)),
     st.builds(advance, st.sampled_from(Aggregate), USERS, st.sampled_from(Concern)),
 )

@@ -73,7 +73,7 @@ def test_an_expiry_is_told_by_websocket_and_email(locale: str, message: str) -> 
 def test_a_warning_is_told_by_websocket_only(locale: str, message: str) -> None:
     work = start(locale=locale)
 
-    work.announce_expiry(ALLOCATION, NOW + 5 * MINUTE)
+    work.warn_of_expiry(ALLOCATION, NOW + 5 * MINUTE)
 
     (notice,) = work.notices.values()
     assert (notice.kind.type, [*notice.kind.channels]) == (
@@ -87,9 +87,9 @@ def test_a_warning_is_told_by_websocket_only(locale: str, message: str) -> None:
 def test_a_warning_is_unique_per_allocation_and_expiry_time() -> None:
     work = start()
 
-    work.announce_expiry(ALLOCATION, NOW + 5 * MINUTE)
-    work.announce_expiry(ALLOCATION, NOW + 5 * MINUTE)
-    work.announce_expiry(ALLOCATION, NOW + 5 * MINUTE + SECOND)
+    work.warn_of_expiry(ALLOCATION, NOW + 5 * MINUTE)
+    work.warn_of_expiry(ALLOCATION, NOW + 5 * MINUTE)
+    work.warn_of_expiry(ALLOCATION, NOW + 5 * MINUTE + SECOND)
 
     assert list(work.notices) == [
         "allocation_expiring_soon:allocation-of-d1:2026-03-01T12:05:00.000000",
@@ -100,7 +100,7 @@ def test_a_warning_is_unique_per_allocation_and_expiry_time() -> None:
 def test_a_deleted_user_is_neither_warned_nor_told() -> None:
     work = start(status=UserStatus.DELETED)
 
-    work.announce_expiry(ALLOCATION, NOW + 5 * MINUTE)
+    work.warn_of_expiry(ALLOCATION, NOW + 5 * MINUTE)
     work.expire(ALLOCATION)
 
     assert work.notices == {}
@@ -111,22 +111,22 @@ def test_a_device_that_somebody_holds_is_allocated() -> None:
     snapshot.devices["d1"] = snapshot.devices["d1"]._replace(status=DeviceStatus.AVAILABLE)
     work = Work(snapshot, NOW, QUOTA)
 
-    assert work.correct_status("d1")
+    assert work.correct_device_status("d1")
     assert work.device("d1").status is DeviceStatus.ALLOCATED
-    assert not work.correct_status("d1")
+    assert not work.correct_device_status("d1")
 
 
 def test_a_device_that_nobody_holds_is_available() -> None:
     work = Work(world(device("d1", status=DeviceStatus.ALLOCATED)), NOW, QUOTA)
 
-    assert work.correct_status("d1")
+    assert work.correct_device_status("d1")
     assert work.device("d1").status is DeviceStatus.AVAILABLE
 
 
 def test_a_correct_device_is_not_written_again() -> None:
     work = Work(world(device("d1"), held("d2")), NOW, QUOTA)
 
-    assert not any(work.correct_status(id_) for id_ in ("d1", "d2", "unknown"))
+    assert not any(work.correct_device_status(id_) for id_ in ("d1", "d2", "unknown"))
     assert work.changed_devices == {}
 
 

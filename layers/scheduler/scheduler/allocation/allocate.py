@@ -109,7 +109,7 @@ class Allocator:
 
         Raises:
             AlreadyWaitingError: a repeated request that was queued before and still waits.
-            PoolContendedError, SnapshotMovedError, pymysql.MySQLError: transaction conflicts
+            PoolContendedError, StaleSnapshotError, pymysql.MySQLError: transaction conflicts
                 exhausted the retries; nothing was allocated.
             DatabaseUnavailableError: the database is unavailable.
         """
@@ -129,7 +129,7 @@ class Allocator:
         wanted = Counter(one.requirements for one in requests)
         picker = DevicePicker(unit.cursor, self._strategy, wanted)
         results = [self._try(unit, work, keys, picker, one) for one in requests]
-        unit.also(lambda: keys.write(work.now))
+        unit.add_write(lambda: keys.write(work.now))
         found = {id_: _new_record(work, picker, grant) for id_, grant in work.grants.items()}
         before = [one for one in results if isinstance(one, str) and one not in found]
         found |= allocations.by_id(unit.cursor, before)

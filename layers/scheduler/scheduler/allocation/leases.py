@@ -44,7 +44,7 @@ class Leases:
         """Release allocations on request; those that have ended stay as they are.
 
         Raises:
-            SnapshotMovedError, pymysql.MySQLError: transaction conflicts exhausted the retries.
+            StaleSnapshotError, pymysql.MySQLError: transaction conflicts exhausted the retries.
             DatabaseUnavailableError: the database is unavailable.
         """
         if not allocations:
@@ -74,7 +74,7 @@ class Leases:
             idempotency_key: of the request; a repeated request changes nothing.
 
         Raises:
-            SnapshotMovedError, pymysql.MySQLError: transaction conflicts exhausted the retries.
+            StaleSnapshotError, pymysql.MySQLError: transaction conflicts exhausted the retries.
             DatabaseUnavailableError: the database is unavailable.
         """
         if not allocations:
@@ -110,7 +110,7 @@ class Leases:
                     keys.remember(key, content, allocation.id)
             except (RefusedError, KeyReusedError) as refusal:
                 refused[allocation.id] = refusal
-        unit.also(lambda: keys.write(work.now))
+        unit.add_write(lambda: keys.write(work.now))
         return refused
 
     def _extend_one(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from scheduler.allocation.idempotency import IdempotencyKey, IdempotencyKeys
 from scheduler.database import reservations
-from scheduler.database.errors import SnapshotMovedError
+from scheduler.database.errors import StaleSnapshotError
 from scheduler.domain.guard import Aggregate
 from scheduler.domain.quota import UNLIMITED, Headroom, Requirements
 from scheduler.domain.refusal import Refusal, RefusedError, require_may_allocate
@@ -65,13 +65,13 @@ class ReservationBook:
             RefusedError: the user may not allocate, their quota is used up, or no device is free;
                 if only the time is the problem, the details name the nearest free slot.
             KeyReusedError: the idempotency key belongs to another request.
-            SnapshotMovedError, pymysql.MySQLError: transaction conflicts exhausted the retries.
+            StaleSnapshotError, pymysql.MySQLError: transaction conflicts exhausted the retries.
             DatabaseUnavailableError: the database is unavailable.
         """
         for _ in range(_EXTRA_ATTEMPTS):
             try:
                 return self._units.run(lambda unit: _reserve(unit, request))
-            except SnapshotMovedError:  # the device went to another user, and so did the next
+            except StaleSnapshotError:  # the device went to another user, and so did the next
                 continue
         return self._units.run(lambda unit: _reserve(unit, request))
 
@@ -79,7 +79,7 @@ class ReservationBook:
         """Cancel a reservation and free its device; one that has ended stays as it is.
 
         Raises:
-            SnapshotMovedError, pymysql.MySQLError: transaction conflicts exhausted the retries.
+            StaleSnapshotError, pymysql.MySQLError: transaction conflicts exhausted the retries.
             DatabaseUnavailableError: the database is unavailable.
         """
         return self._units.run(lambda unit: _cancel(unit, reservation))
@@ -106,8 +106,8 @@ def _reserve(unit: UnitOfWork, request: ReservationRequest) -> Reservation:
         work.now,
     )
     keys.remember(request.key, request.content, made.id)
-    unit.also(lambda: reservations.reserve(unit.cursor, made))
-    unit.also(lambda: keys.write(work.now))
+    unit.add_write(lambda: reservations.reserve(unit.cursor, made))
+    unit.add_write(lambda: keys.write(work.now))
     return made
 
 
@@ -116,7 +116,7 @@ def _cancel(unit: UnitOfWork, reservation: Reservation) -> Reservation:
     if _get(unit.cursor, reservation.id).status is ReservationStatus.RESERVED:
         reservations.end(unit.cursor, [reservation.id], ReservationStatus.CANCELLED, work.now)
         # Touched, so that it is handed over if nobody holds it: it is free again from now on.
-        work.describe_device(work.device(reservation.device_id))
+        work.update_device(work.device(reservation.device_id))
     return _get(unit.cursor, reservation.id)
 
 

@@ -41,11 +41,11 @@ def start(unit: UnitOfWork, due: Sequence[Reservation], strategy: AllocationStra
     Raises:
         pymysql.MySQLError: a statement was refused; the unit is rolled back.
     """
-    work = unit.lock_free({one.user_id for one in due})
+    work = unit.lock_users_skip_locked({one.user_id for one in due})
     ids = [one.id for one in due if one.user_id in work.users]
     if not ids:
         return work
-    work.adopt(allocations.held_by(unit.cursor, set(work.users)))
+    work.merge(allocations.held_by(unit.cursor, set(work.users)))
     still = reservations.still_reserved(unit.cursor, ids)
     if not still:
         return work
@@ -89,7 +89,7 @@ def _start(work: Work, one: Reservation, devices: _Devices) -> ReservationStatus
     except RefusedError:
         return _fail(work, one, NoticeKind.RESERVATION_FAILED_QUOTA)
     if one.slot.end > work.now and (device := devices.take(one, limit)):
-        work.allocate(one.id, one.user_id, device, one.slot.end, cause=_BY_RESERVATION)
+        work.allocate(one.id, one.user_id, device, one.slot.end, actor=_BY_RESERVATION)
         return ReservationStatus.STARTED
     if work.now < min(one.slot.start + GRACE, one.slot.end):
         return None

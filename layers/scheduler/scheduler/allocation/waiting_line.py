@@ -45,7 +45,7 @@ class WaitingLine:
             RefusedError: the user may not allocate, or their quota (other entries included) does
                 not allow another device.
             KeyReusedError: the idempotency key belongs to another request.
-            SnapshotMovedError, pymysql.MySQLError: transaction conflicts exhausted the retries.
+            StaleSnapshotError, pymysql.MySQLError: transaction conflicts exhausted the retries.
             DatabaseUnavailableError: the database is unavailable.
         """
         joined = self._units.run(lambda unit: self._join(unit, request))
@@ -60,7 +60,7 @@ class WaitingLine:
         """Cancel a waiting entry; one that has ended stays as it is.
 
         Raises:
-            SnapshotMovedError, pymysql.MySQLError: transaction conflicts exhausted the retries.
+            StaleSnapshotError, pymysql.MySQLError: transaction conflicts exhausted the retries.
             DatabaseUnavailableError: the database is unavailable.
         """
         return self._units.run(lambda unit: _leave(unit, entry))
@@ -74,8 +74,8 @@ class WaitingLine:
         entry = self._entry(unit.new_id(), request, work.now)
         work.ensure_exists(Aggregate.USER, request.user_id)
         keys.remember(request.key, request.content, entry.id)
-        unit.also(lambda: waiting.join(unit.cursor, entry))
-        unit.also(lambda: keys.write(work.now))
+        unit.add_write(lambda: waiting.join(unit.cursor, entry))
+        unit.add_write(lambda: keys.write(work.now))
         return entry
 
     def _entry(self, id_: str, request: AllocationRequest, now: datetime) -> WaitingEntry:
@@ -106,7 +106,7 @@ def serve(unit: UnitOfWork, entries: Sequence[WaitingEntry], strategy: Allocatio
     for entry in line:
         until = work.now + timedelta(minutes=entry.minutes)
         if device := _pick(picker, work, entry, until):
-            work.allocate(entry.id, entry.user_id, device, until, cause=BY_WAITING_LINE)
+            work.allocate(entry.id, entry.user_id, device, until, actor=BY_WAITING_LINE)
             served.append(entry.id)
     if served:
         waiting.end(unit.cursor, served, WaitingStatus.SERVED, work.now)

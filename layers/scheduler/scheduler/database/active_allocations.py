@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pymysql.cursors import Cursor
 
-CHUNK: Final = 500
+ALLOCATIONS_PER_TRANSACTION: Final = 500
 """Allocations per transaction: it lasts a fraction of a second, and so do its locks."""
 
 _PAGE: Final = """
@@ -23,14 +23,14 @@ _PAGE: Final = """
         AND a.expires_at >= %(after)s AND (a.expires_at > %(after)s OR a.id > %(after_id)s)
     ORDER BY a.expires_at, a.id LIMIT %(limit)s
 """
-_AGAIN: Final = """
+_RECHECK: Final = """
     SELECT a.id, a.user_id, a.device_id, a.expires_at FROM allocations a {joins}
     WHERE a.status = 'ALLOCATED' AND {condition} AND a.id IN %(ids)s
     ORDER BY a.expires_at, a.id
 """
-# The dedupe key that `Work.announce_expiry` gives the warning, in the column's own character set:
+# The dedupe key that `Work.warn_of_expiry` gives the warning, in the column's own character set:
 # only then is it looked up in the index.
-_WARNED: Final = """
+_JOIN_WARNING: Final = """
     LEFT JOIN notifications told ON told.dedupe_key = CONVERT(
         CONCAT('allocation_expiring_soon:', a.id, ':',
                DATE_FORMAT(a.expires_at, '%%Y-%%m-%%dT%%H:%%i:%%s.%%f'))
@@ -65,7 +65,7 @@ class AllocationSearch:
     def ending_unannounced(cls, now: datetime, until: datetime) -> Self:
         """Find allocations that end until a time and whose users were not warned of it."""
         condition = "a.expires_at > %(now)s AND a.expires_at <= %(until)s AND told.id IS NULL"
-        return cls(condition, {"now": now, "until": until}, _WARNED)
+        return cls(condition, {"now": now, "until": until}, _JOIN_WARNING)
 
     @classmethod
     def of_blocked_users(cls) -> Self:
@@ -80,17 +80,17 @@ class AllocationSearch:
         return cls("d.health IN %(broken)s", {"broken": tuple(sorted(BROKEN))}, joins)
 
     def page(self, cursor: Cursor, after: FoundAllocation | None) -> list[FoundAllocation]:
-        """Return the next ones in order of expiry, at most `CHUNK`."""
+        """Return the next ones in order of expiry, at most `ALLOCATIONS_PER_TRANSACTION`."""
         position = {
             "after": after.expires_at if after else _LONG_AGO,
             "after_id": after.id if after else "",
-            "limit": CHUNK,
+            "limit": ALLOCATIONS_PER_TRANSACTION,
         }
         return self._select(cursor, _PAGE, position)
 
-    def again(self, cursor: Cursor, ids: Sequence[str]) -> list[FoundAllocation]:
+    def recheck(self, cursor: Cursor, ids: Sequence[str]) -> list[FoundAllocation]:
         """Return those of the given allocations that still meet the condition."""
-        return self._select(cursor, _AGAIN, {"ids": ids}) if ids else []
+        return self._select(cursor, _RECHECK, {"ids": ids}) if ids else []
 
     def _select(
         self, cursor: Cursor, template: str, more: Mapping[str, object]

@@ -47,7 +47,7 @@ class AllocationRecord:
     adb_port: int | None
 
 
-class Position(NamedTuple):
+class PagePosition(NamedTuple):
     """The last allocation of a page."""
 
     allocated_at: datetime
@@ -64,7 +64,7 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class HistoryEntry:
     """An entry of an allocation's history.
 
     ``cause`` is ``user:<id>`` or ``event:<queue>:<message id>``; None for a schedule, or where
@@ -73,7 +73,7 @@ class Change:
 
     at: datetime
     action: Action
-    cause: str | None
+    actor: str | None
     code: str | None = None
     reason: str | None = None
     expires_at: datetime | None = None
@@ -124,7 +124,7 @@ def of_user(
     cursor: Cursor,
     user_id: str,
     status: AllocationStatus | None,
-    before: Position | None,
+    before: PagePosition | None,
     limit: int,
 ) -> list[AllocationRecord]:
     """Return a user's allocations, newest first.
@@ -148,7 +148,7 @@ def of_user(
     return [_record(row) for row in cursor.fetchall()]
 
 
-def history(cursor: Cursor, allocation_id: str) -> list[Change]:
+def history(cursor: Cursor, allocation_id: str) -> list[HistoryEntry]:
     """Return an allocation's history, oldest first; empty if there is none with that id."""
     return list(_history(cursor, allocation_id))
 
@@ -168,20 +168,20 @@ def held_by(cursor: Cursor, users: Collection[str]) -> Snapshot:
     return snapshot
 
 
-def _history(cursor: Cursor, allocation_id: str) -> Iterator[Change]:
+def _history(cursor: Cursor, allocation_id: str) -> Iterator[HistoryEntry]:
     cursor.execute(_BEGIN_AND_END, (allocation_id,))
     row = cursor.fetchone()
     if row is None:
         return
     status, allocated_at, allocated_by, released_at, released_by, code, reason = row
-    yield Change(allocated_at, Action.ALLOCATED, allocated_by)
+    yield HistoryEntry(allocated_at, Action.ALLOCATED, allocated_by)
     cursor.execute(_EXTENSIONS, (allocation_id,))
     for at, by, until in cursor.fetchall():
-        yield Change(at, Action.EXTENDED, by, expires_at=until)
+        yield HistoryEntry(at, Action.EXTENDED, by, expires_at=until)
     if released_at:
         expired = status == AllocationStatus.EXPIRED
         action = Action.EXPIRED if expired else Action.RELEASED
-        yield Change(released_at, action, released_by, code, reason)
+        yield HistoryEntry(released_at, action, released_by, code, reason)
 
 
 def _record(row: tuple[Any, ...]) -> AllocationRecord:

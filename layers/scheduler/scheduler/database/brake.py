@@ -61,7 +61,7 @@ class BrakeStatus(NamedTuple):
     held: int
 
 
-def ask(
+def query(
     cursor: BulkCursor, limits: BrakeLimits, messages: int, now: datetime
 ) -> Callable[[], Brake]:
     """Ask for the brake for a batch of so many messages; what is returned waits for the answer.
@@ -69,7 +69,7 @@ def ask(
     Nothing is locked, so that queues do not wait for each other: what another one is just
     committing – one batch – is not counted yet.
     """
-    answer = cursor.ask(_LOAD, (messages, limits.devices, _since(now)))
+    answer = cursor.send_query(_LOAD, (messages, limits.devices, _since(now)))
 
     def brake() -> Brake:
         ((engaged, open_until, lately, running),) = answer.rows()
@@ -103,7 +103,7 @@ def arm(cursor: Cursor) -> None:
     cursor.execute(_DECIDE, (None, None, None))
 
 
-def look(cursor: Cursor, now: datetime) -> BrakeStatus:
+def read_status(cursor: Cursor, now: datetime) -> BrakeStatus:
     """Return how the brake stands."""
     cursor.execute(_LOOK, (_since(now),))
     engaged, by, open_until, lately, held, running = _only_row(cursor)

@@ -134,7 +134,7 @@ def _write_grants(cursor: Cursor, work: Work) -> None:
 def _write_extensions(cursor: Cursor, work: Work) -> None:
     extended = work.extensions.values()
     _many(cursor, _EXPIRIES, (_grant_row(grant) for grant in extended))
-    history = ((one.allocation.id, work.now, one.expires_at, one.cause or None) for one in extended)
+    history = ((one.allocation.id, work.now, one.expires_at, one.actor or None) for one in extended)
     _many(cursor, _EXTENSIONS, history)
 
 
@@ -185,7 +185,7 @@ def _release_row(release: Release) -> tuple[Any, ...]:
         release.duration_seconds,
         release.reason.code,
         reason_text(release.reason),
-        release.cause or None,
+        release.actor or None,
     )
 
 
@@ -198,7 +198,7 @@ def _grant_row(grant: Grant) -> tuple[Any, ...]:
         "ALLOCATED",
         allocation.allocated_at,
         grant.expires_at,
-        grant.cause or None,
+        grant.actor or None,
     )
 
 

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _CONNECT_TIMEOUT: Final = 5
-_ANSWER_TIMEOUT: Final = 5
+_PING_TIMEOUT: Final = 5
 """Seconds for a greeting or a ping: a server that hangs is found by these, not by a statement."""
-_READ_TIMEOUT: Final = 15
+_STATEMENT_TIMEOUT: Final = 15
 """Seconds; longer than any statement takes. All tries of `scheduler.pipeline.isolation` together
 must end before the function's timeout: an invocation killed by it blames its messages."""
 
@@ -50,7 +50,7 @@ _CONVERTERS: Final[dict[Any, Any]] = {
 }
 
 
-class _InStep(Connection):
+class _ClosesWhenOutOfSync(Connection):
     """A connection that is closed when anything keeps it from reading an answer to its end.
 
     The rest would be taken for the answer to the next statement, and so on from there.
@@ -91,13 +91,13 @@ class Database:
                 did is rolled back by the server unless the commit had reached it.
             pymysql.MySQLError: the server refused a statement.
         """
-        connection = self._alive()
+        connection = self._live_connection()
         try:
             with connection.cursor() as cursor:
                 yield cursor
             connection.commit()
         except BaseException as error:
-            self._abandon(connection, error)
+            self._roll_back(connection, error)
             if isinstance(error, pymysql.MySQLError) and is_unavailable(error):
                 raise DatabaseUnavailableError(str(error)) from error
             raise
@@ -107,7 +107,7 @@ class Database:
 
         Raises:
             DatabaseUnavailableError: the database is unavailable.
-            pymysql.MySQLError, SnapshotMovedError: a statement was refused, or conflicts
+            pymysql.MySQLError, StaleSnapshotError: a statement was refused, or conflicts
                 exhausted the retries.
         """
 
@@ -123,10 +123,10 @@ class Database:
             self._connection.close()
             self._connection = None
 
-    def _alive(self) -> Connection[BulkCursor]:
+    def _live_connection(self) -> Connection[BulkCursor]:
         if self._connection is not None:
             try:
-                with _answering_within(self._connection, _ANSWER_TIMEOUT):
+                with _read_timeout_of(self._connection, _PING_TIMEOUT):
                     self._connection.ping()
             except pymysql.MySQLError:
                 self._connection = None
@@ -138,7 +138,7 @@ class Database:
             raise DatabaseUnavailableError(str(error)) from error
         return self._connection
 
-    def _abandon(self, connection: Connection[BulkCursor], error: BaseException) -> None:
+    def _roll_back(self, connection: Connection[BulkCursor], error: BaseException) -> None:
         if not isinstance(error, Exception):
             # An interrupt may have come between a statement and its answer, which would be taken
             # for the answer of the next one.
@@ -150,12 +150,14 @@ class Database:
             self._connection = None
 
 
-def connect(settings: DatabaseSettings, patience: int = _READ_TIMEOUT) -> Connection[BulkCursor]:
+def connect(
+    settings: DatabaseSettings, statement_timeout: int = _STATEMENT_TIMEOUT
+) -> Connection[BulkCursor]:
     """Open a connection: READ COMMITTED, UTC, strict, with timeouts, TLS verified where asked.
 
     Args:
         settings: where the database is, and the account.
-        patience: seconds a statement may take before the connection counts as dead.
+        statement_timeout: seconds a statement may take before the connection counts as dead.
 
     Raises:
         pymysql.OperationalError: the server cannot be reached or refuses the account.
@@ -163,7 +165,7 @@ def connect(settings: DatabaseSettings, patience: int = _READ_TIMEOUT) -> Connec
     """
     url = DatabaseUrl.parse(settings.database_url.get_secret_value())
     user, password = _account(settings, url)
-    connection: Connection[Any] = _InStep(
+    connection: Connection[Any] = _ClosesWhenOutOfSync(
         host=url.host,
         port=url.port,
         user=user,
@@ -171,26 +173,26 @@ def connect(settings: DatabaseSettings, patience: int = _READ_TIMEOUT) -> Connec
         database=url.name,
         charset="utf8mb4",
         connect_timeout=_CONNECT_TIMEOUT,
-        read_timeout=_ANSWER_TIMEOUT,
-        write_timeout=patience,
+        read_timeout=_PING_TIMEOUT,
+        write_timeout=statement_timeout,
         init_command=_SESSION,
         cursorclass=BulkCursor,
         conv=_CONVERTERS,
         **_tls(settings),
     )
-    _let_statements_take(connection, patience)
+    _set_read_timeout(connection, statement_timeout)
     return connection
 
 
 @contextmanager
-def _answering_within(connection: Connection[Any], seconds: int) -> Iterator[None]:
-    patience: int = connection._read_timeout  # type: ignore[attr-defined]  # noqa: SLF001
-    _let_statements_take(connection, seconds)
+def _read_timeout_of(connection: Connection[Any], seconds: int) -> Iterator[None]:
+    previous: int = connection._read_timeout  # type: ignore[attr-defined]  # noqa: SLF001
+    _set_read_timeout(connection, seconds)
     yield
-    _let_statements_take(connection, patience)
+    _set_read_timeout(connection, previous)
 
 
-def _let_statements_take(connection: Connection[Any], seconds: int) -> None:
+def _set_read_timeout(connection: Connection[Any], seconds: int) -> None:
     # pymysql has one read timeout for greeting, ping and statements, and no way to change it.
     connection._read_timeout = seconds  # type: ignore[attr-defined]  # noqa: SLF001
 

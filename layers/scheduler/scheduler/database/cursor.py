@@ -54,7 +54,7 @@ class BulkCursor(Cursor):
         self._pipelining = False
         self._unanswered: deque[PendingResult] = deque()
 
-    def ask(self, query: str, args: tuple[object, ...]) -> PendingResult:
+    def send_query(self, query: str, args: tuple[object, ...]) -> PendingResult:
         """Send a query without waiting for its answer, to send more meanwhile.
 
         The server answers in the order of sending, and goes on after a statement that it refused:

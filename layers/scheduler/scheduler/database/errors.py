@@ -46,7 +46,7 @@ class DatabaseUnavailableError(Exception):
     """The database cannot be reached or refuses writes; no message is at fault."""
 
 
-class SnapshotMovedError(Exception):
+class StaleSnapshotError(Exception):
     """A device changed hands between two statements; the transaction must be run again."""
 
 
@@ -57,25 +57,25 @@ def is_unavailable(error: pymysql.MySQLError) -> bool:
 
 def is_lock_wait(error: Exception) -> bool:
     """Tell whether another transaction (or, during a migration, DDL) holds the rows."""
-    return isinstance(error, SnapshotMovedError) or _number(error) in _LOCKED
+    return isinstance(error, StaleSnapshotError) or _number(error) in _LOCKED
 
 
 def is_conflict(error: Exception) -> bool:
     """Tell whether another transaction got there first, so that another attempt may succeed."""
-    return isinstance(error, SnapshotMovedError) or _number(error) in _CONFLICT
+    return isinstance(error, StaleSnapshotError) or _number(error) in _CONFLICT
 
 
 def retry_on_conflict(transaction: Callable[[], T]) -> T:
     """Return the result of a transaction, which is attempted three times.
 
     Raises:
-        pymysql.MySQLError, SnapshotMovedError: the third attempt met a conflict as well, or an
+        pymysql.MySQLError, StaleSnapshotError: the third attempt met a conflict as well, or an
             attempt failed in a way that a retry does not fix.
     """
     for _ in range(_ATTEMPTS - 1):
         try:
             return transaction()
-        except (SnapshotMovedError, pymysql.MySQLError) as error:
+        except (StaleSnapshotError, pymysql.MySQLError) as error:
             if not is_conflict(error):
                 raise
     return transaction()

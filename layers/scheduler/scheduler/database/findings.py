@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from scheduler.domain.notices import Channel
 
-LIMIT: Final = 500
+MAX_FINDINGS: Final = 500
 """Findings per run; the next run finds the rest."""
 
 _ALLOCATED_WITHOUT_HOLDER: Final = """
@@ -55,7 +55,7 @@ _DELIVERIES: Final = """
 """
 
 
-class BareNotification(NamedTuple):
+class NotificationWithoutDeliveries(NamedTuple):
     """A notification without any delivery."""
 
     id: str
@@ -78,19 +78,21 @@ def allocations_of_unknown(cursor: Cursor) -> list[str]:
     return _ids(cursor, _ALLOCATIONS_OF_UNKNOWN)
 
 
-def notifications_without_deliveries(cursor: Cursor, since: datetime) -> list[BareNotification]:
+def notifications_without_deliveries(
+    cursor: Cursor, since: datetime
+) -> list[NotificationWithoutDeliveries]:
     """Return notifications that were created since a time and have no delivery."""
-    cursor.execute(_RECENT_WITHOUT_DELIVERIES, (since, LIMIT))
-    return [BareNotification(*row) for row in cursor.fetchall()]
+    cursor.execute(_RECENT_WITHOUT_DELIVERIES, (since, MAX_FINDINGS))
+    return [NotificationWithoutDeliveries(*row) for row in cursor.fetchall()]
 
 
 def still_without_deliveries(
-    cursor: Cursor, notifications: Sequence[BareNotification], users: Collection[str]
-) -> list[BareNotification]:
+    cursor: Cursor, notifications: Sequence[NotificationWithoutDeliveries], users: Collection[str]
+) -> list[NotificationWithoutDeliveries]:
     """Return those notifications of some users, whose rows are locked, that have no delivery."""
     ids = tuple(one.id for one in notifications)
     cursor.execute(_STILL_WITHOUT_DELIVERIES, (ids, tuple(users)))
-    return [BareNotification(*row) for row in cursor.fetchall()]
+    return [NotificationWithoutDeliveries(*row) for row in cursor.fetchall()]
 
 
 def add_deliveries(
@@ -103,5 +105,5 @@ def add_deliveries(
 
 
 def _ids(cursor: Cursor, statement: str) -> list[str]:
-    cursor.execute(statement, (LIMIT,))
+    cursor.execute(statement, (MAX_FINDINGS,))
     return [id_ for (id_,) in cursor.fetchall()]

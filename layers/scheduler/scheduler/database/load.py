@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from scheduler.database.errors import SnapshotMovedError
+from scheduler.database.errors import StaleSnapshotError
 from scheduler.database.rows import DEVICE_COLUMNS, DEVICE_WIDTH, to_device
 from scheduler.domain.guard import Aggregate, Concern, MarkKey, Stamp
 from scheduler.domain.model import Allocation, Quota, User, UserStatus
@@ -58,31 +58,31 @@ _LOCK_FREE_DEVICES: Final = """
 _EXISTING_DEVICES: Final = "SELECT id FROM devices WHERE id IN %s"
 
 
-def ask_processed(cursor: BulkCursor, queue: str, message_ids: Collection[str]) -> PendingResult:
+def query_processed(cursor: BulkCursor, queue: str, message_ids: Collection[str]) -> PendingResult:
     """Ask which messages of a queue were already applied: their ids and body hashes."""
-    return cursor.ask(_PROCESSED, (queue, tuple(message_ids)))
+    return cursor.send_query(_PROCESSED, (queue, tuple(message_ids)))
 
 
-def ask_holders(cursor: BulkCursor, devices: Collection[str]) -> PendingResult | None:
+def query_holders(cursor: BulkCursor, devices: Collection[str]) -> PendingResult | None:
     """Ask for the holders of the devices, if there are any devices."""
-    return cursor.ask(_HOLDERS, (tuple(devices),)) if devices else None
+    return cursor.send_query(_HOLDERS, (tuple(devices),)) if devices else None
 
 
-def outline(cursor: Cursor, users: Collection[str]) -> Snapshot:
+def read_users(cursor: Cursor, users: Collection[str]) -> Snapshot:
     """Read users and their marks without locking anything."""
     loaded = Snapshot()
     _read_users(loaded, _rows(cursor, _USERS, tuple(users)))
     return loaded
 
 
-def free_users(cursor: Cursor, users: Collection[str]) -> Snapshot:
+def lock_users_skip_locked(cursor: Cursor, users: Collection[str]) -> Snapshot:
     """Lock, without waiting, the users whom no other transaction has locked; return them."""
     loaded = Snapshot()
     _read_users(loaded, _rows(cursor, _LOCK_FREE_USERS, tuple(sorted(users))))
     return loaded
 
 
-def busy_devices(cursor: Cursor, devices: Collection[str]) -> set[str]:
+def lock_devices_skip_locked(cursor: Cursor, devices: Collection[str]) -> set[str]:
     """Lock devices without waiting, and return those that another transaction has locked."""
     if not devices:
         return set()
@@ -94,47 +94,49 @@ def busy_devices(cursor: Cursor, devices: Collection[str]) -> set[str]:
     return {id_ for (id_,) in cursor.fetchall()}
 
 
-def snapshot(cursor: BulkCursor, users: Collection[str], devices: Collection[str]) -> Snapshot:
+def lock_snapshot(cursor: BulkCursor, users: Collection[str], devices: Collection[str]) -> Snapshot:
     """Lock users and devices, with the holders of the devices and the devices of the users.
 
     Raises:
-        SnapshotMovedError: a device got another holder before it was locked.
+        StaleSnapshotError: a device got another holder before it was locked.
     """
-    return lock(cursor, users, devices, ask_holders(cursor, devices)).snapshot()
+    return query_locks(cursor, users, devices, query_holders(cursor, devices)).snapshot()
 
 
-def lock(
+def query_locks(
     cursor: BulkCursor,
     users: Collection[str],
     devices: Collection[str],
     holders: PendingResult | None,
-) -> Locking:
-    """Ask for the locks of `snapshot`; the holders of the devices were asked for before."""
+) -> PendingSnapshot:
+    """Ask for the locks of `lock_snapshot`; the holders of the devices were asked for before."""
     user_ids = {*users, *(user for (user,) in holders.rows())} if holders else set(users)
-    locked_users = cursor.ask(_LOCK_USERS, (tuple(sorted(user_ids)),)) if user_ids else None
+    locked_users = cursor.send_query(_LOCK_USERS, (tuple(sorted(user_ids)),)) if user_ids else None
     device_ids = set(devices)
     if users:
-        held = cursor.ask(_HELD_DEVICES, (tuple(users),))
+        held = cursor.send_query(_HELD_DEVICES, (tuple(users),))
         device_ids |= {device for (device,) in held.rows()}
-    locked_devices = cursor.ask(_LOCK_DEVICES, (tuple(sorted(device_ids)),)) if device_ids else None
-    return Locking(locked_users, locked_devices)
+    locked_devices = (
+        cursor.send_query(_LOCK_DEVICES, (tuple(sorted(device_ids)),)) if device_ids else None
+    )
+    return PendingSnapshot(locked_users, locked_devices)
 
 
-class Locking(NamedTuple):
+class PendingSnapshot(NamedTuple):
     """Users and devices that the server is locking; more may be asked before `snapshot`."""
 
     users: PendingResult | None
     devices: PendingResult | None
 
     def snapshot(self) -> Snapshot:
-        """Return what was locked; see `snapshot`."""
+        """Return what was locked; see `lock_snapshot`."""
         loaded = Snapshot()
         if self.users:
             _read_users(loaded, self.users.rows())
         if self.devices:
             _read_devices(loaded, self.devices.rows())
         if any(held.user_id not in loaded.users for held in loaded.allocations.values()):
-            raise SnapshotMovedError
+            raise StaleSnapshotError
         return loaded
 
 

@@ -27,7 +27,7 @@ _LOCK_TIMEOUT: Final = 120
 """Seconds to wait for another migration."""
 _TABLE_LOCK_TIMEOUT: Final = 60
 """Seconds to wait for the transactions on a table; consumers that queue behind are parked."""
-_PATIENCE: Final = 800
+_STATEMENT_TIMEOUT: Final = 800
 """Seconds a statement may take: an index on a large table, within Lambda's 15 minutes."""
 
 
@@ -48,7 +48,10 @@ def migrate(settings: DatabaseSettings) -> list[str]:
 
 @contextmanager
 def _alone(settings: DatabaseSettings) -> Iterator[None]:
-    with closing(connect(settings, _PATIENCE)) as connection, connection.cursor() as cursor:
+    with (
+        closing(connect(settings, _STATEMENT_TIMEOUT)) as connection,
+        connection.cursor() as cursor,
+    ):
         cursor.execute("SELECT GET_LOCK(%s, %s)", (_LOCK, _LOCK_TIMEOUT))
         if cursor.fetchone() != (1,):
             raise TimeoutError("another migration is running; try again when it has ended")
@@ -61,7 +64,7 @@ def _backend(settings: DatabaseSettings) -> Iterator[MySQLBackend]:
 
     class Backend(MySQLBackend):  # type: ignore[misc]  # yoyo publishes no types
         def connect(self, dburi: object) -> Connection[Any]:  # noqa: ARG002 - yoyo's signature
-            connection = connect(settings, _PATIENCE)
+            connection = connect(settings, _STATEMENT_TIMEOUT)
             # yoyo notes its own times in naive UTC.
             connection.encoders[datetime] = escape_datetime
             with connection.cursor() as cursor:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MESSAGES_KEPT: Final = timedelta(days=30)
 """Operators may replay a dead letter weeks later; until then its duplicates must be recognised."""
 
-CHUNK: Final = 1000
+ROWS_PER_STATEMENT: Final = 1000
 """Rows per statement; other transactions wait for at most that many row locks."""
 
 # Rows are found by the index of their age and deleted by key: a plain DELETE … ORDER BY … LIMIT
@@ -44,7 +44,7 @@ _DELETE_OLD: Final = "DELETE kept FROM {table} kept JOIN ({select_old}) old USIN
 _DELETE_BY_KEY: Final = "DELETE FROM {table} WHERE {key} IN %s"
 
 
-class Retained(NamedTuple):
+class _RetentionRule(NamedTuple):
     """Rows that are deleted some time after the moment in their column ``age``.
 
     ``children`` are the table, and its column, of rows that are deleted with them.
@@ -68,19 +68,21 @@ class Retained(NamedTuple):
 
 
 _MESSAGES: Final = (
-    Retained("processed_messages", "processed_at", "queue, message_id"),
-    Retained("delivery_attempts", "last_at", "queue, message_id"),
-    Retained("idempotency_keys", "created_at", "user_id, idempotency_key"),
+    _RetentionRule("processed_messages", "processed_at", "queue, message_id"),
+    _RetentionRule("delivery_attempts", "last_at", "queue, message_id"),
+    _RetentionRule("idempotency_keys", "created_at", "user_id, idempotency_key"),
 )
 _ALLOCATIONS: Final = (
-    Retained("allocations", "released_at", children=("allocation_extensions", "allocation_id")),
-    Retained("waiting", "ended_at"),
-    Retained("reservations", "ended_at"),
+    _RetentionRule(
+        "allocations", "released_at", children=("allocation_extensions", "allocation_id")
+    ),
+    _RetentionRule("waiting", "ended_at"),
+    _RetentionRule("reservations", "ended_at"),
 )
-_NOTIFICATIONS: Final = Retained(
+_NOTIFICATIONS: Final = _RetentionRule(
     "notifications", "created_at", children=("notification_deliveries", "notification_id")
 )
-_OUTGOING: Final = Retained("outgoing_events", "published_at", found_by="unpublished")
+_OUTGOING: Final = _RetentionRule("outgoing_events", "published_at", found_by="unpublished")
 
 
 def purge(database: Database, settings: RetentionSettings, now: datetime) -> Iterator[int]:
@@ -101,18 +103,18 @@ def purge(database: Database, settings: RetentionSettings, now: datetime) -> Ite
         yield from _chunks(database, rows, now - kept)
 
 
-def _chunks(database: Database, rows: Retained, before: datetime) -> Iterator[int]:
-    removed = CHUNK
-    while removed == CHUNK:
+def _chunks(database: Database, rows: _RetentionRule, before: datetime) -> Iterator[int]:
+    removed = ROWS_PER_STATEMENT
+    while removed == ROWS_PER_STATEMENT:
         removed = database.run(lambda cursor: _delete(cursor, rows, before))
         yield removed
 
 
-def _delete(cursor: Cursor, rows: Retained, before: datetime) -> int:
+def _delete(cursor: Cursor, rows: _RetentionRule, before: datetime) -> int:
     """Delete at most a chunk of old rows and return how many."""
     if rows.children is None:
-        return cursor.execute(rows.delete_old, (before, CHUNK))
-    cursor.execute(rows.select_old, (before, CHUNK))
+        return cursor.execute(rows.delete_old, (before, ROWS_PER_STATEMENT))
+    cursor.execute(rows.select_old, (before, ROWS_PER_STATEMENT))
     ids = tuple(id_ for (id_,) in cursor.fetchall())
     if ids:
         for table, key in (rows.children, (rows.table, rows.key)):

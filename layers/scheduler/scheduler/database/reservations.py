@@ -9,7 +9,7 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from scheduler.database.errors import SnapshotMovedError
+from scheduler.database.errors import StaleSnapshotError
 from scheduler.database.rows import DEVICE_COLUMNS, to_device
 from scheduler.domain.quota import Requirements, least
 from scheduler.domain.reservation import Reservation, ReservationStatus, Slot, earliest_gap
@@ -141,7 +141,7 @@ def lock_free_device(
     """Lock and return a suitable device that is free for the whole slot; None if there is none.
 
     Raises:
-        SnapshotMovedError: the device was just given to another user; run the transaction again.
+        StaleSnapshotError: the device was just given to another user; run the transaction again.
     """
     parameters = _parameters(slot, requirements, limit)
     cursor.execute(_FREE_IN_SLOT, parameters)
@@ -151,7 +151,7 @@ def lock_free_device(
     # Whoever allocates a device, or extends an allocation, holds the device's row.
     cursor.execute(_LOCK_DEVICE, row)
     if not cursor.execute(_STILL_FREE, parameters | {"device": row[0]}):
-        raise SnapshotMovedError
+        raise StaleSnapshotError
     return str(row[0])
 
 

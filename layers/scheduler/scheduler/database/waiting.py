@@ -156,11 +156,11 @@ def lock(cursor: Cursor, work: Work, candidates: Iterable[WaitingEntry]) -> list
     users = {one.id: one.user_id for one in candidates}
     unknown = set(users.values()) - set(work.users)
     if unknown:
-        work.adopt(load.free_users(cursor, unknown))
+        work.merge(load.lock_users_skip_locked(cursor, unknown))
     locked = [id_ for id_, user_id in users.items() if user_id in work.users]
     still = still_waiting(cursor, locked)
     if still:
-        work.adopt(allocations.held_by(cursor, {one.user_id for one in still}))
+        work.merge(allocations.held_by(cursor, {one.user_id for one in still}))
     return still
 
 

@@ -27,7 +27,7 @@ class BrakeLimits(NamedTuple):
     share: float
     devices: int
 
-    def of(self, running: int) -> float:
+    def max_releases(self, running: int) -> float:
         """Return how many devices may be released within `WINDOW`, of so many running ones."""
         return math.inf if self.share >= 1 else max(self.devices, int(self.share * running))
 
@@ -35,13 +35,14 @@ class BrakeLimits(NamedTuple):
 class BrakeState(NamedTuple):
     """What is known before a batch.
 
-    ``engaged``: releases are held since then; ``open_until``: until then all are let through,
-    however many. ``lately`` counts those of the last `WINDOW`, ``running`` the devices that run.
+    ``engaged_at``: releases are held since then; ``open_until``: until then all are let through,
+    however many. ``recent_releases`` counts those of the last `WINDOW`, ``running`` the devices
+    that run.
     """
 
-    engaged: datetime | None = None
+    engaged_at: datetime | None = None
     open_until: datetime | None = None
-    lately: int = 0
+    recent_releases: int = 0
     running: int = 0
 
     def is_open(self, now: datetime) -> bool:
@@ -58,14 +59,14 @@ class Brake:
 
     def __init__(self, limits: BrakeLimits, state: BrakeState, now: datetime) -> None:
         # What was released lately has run until then.
-        self.limit = limits.of(state.running + state.lately)
+        self.limit = limits.max_releases(state.running + state.recent_releases)
         self.released = self.held = 0
         self.tripped = False
-        self._lately = state.lately
+        self._lately = state.recent_releases
         self._open = state.is_open(now)
-        self._holds = bool(state.engaged) and not self._open
+        self._holds = bool(state.engaged_at) and not self._open
 
-    def lets_through(self, releases: int) -> bool:
+    def admit(self, releases: int) -> bool:
         """Take notice of a message that would release so many devices; return whether it may."""
         if releases and not self._open:
             beyond = self._lately + self.released + releases > self.limit

@@ -19,7 +19,7 @@ class Release(NamedTuple):
     released_at: datetime
     duration_seconds: int
     expired: bool = False
-    cause: str = ""
+    actor: str = ""
 
 
 class Grant(NamedTuple):
@@ -27,4 +27,4 @@ class Grant(NamedTuple):
 
     allocation: Allocation
     expires_at: datetime
-    cause: str = ""
+    actor: str = ""

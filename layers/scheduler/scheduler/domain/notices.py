@@ -76,12 +76,12 @@ _ACCOUNT_CRITICAL = frozenset(
 class Notice(NamedTuple):
     """Something to notify a user of.
 
-    ``dedupe_key`` is unique in the database: the same notice is stored once. ``cause`` is the key
-    of the message that caused it, empty for API requests and scheduled jobs.
+    ``dedupe_key`` is unique in the database: the same notice is stored once. ``message_key``
+    is the key of the message that caused it, empty for API requests and scheduled jobs.
     """
 
     user_id: str
     kind: NoticeKind
     dedupe_key: str
     params: dict[str, Any]
-    cause: str = ""
+    message_key: str = ""

@@ -67,7 +67,7 @@ def headroom(work: Work, user_id: str, requirements: Requirements) -> Headroom:
     return Headroom(cpu, memory)
 
 
-def oldest_above(
+def surplus_allocations(
     work: Work,
     user_id: str,
     limit: int,
@@ -93,7 +93,7 @@ def oldest_above(
             yield allocation
 
 
-def take_back_above(work: Work, user_id: str, max_devices: int) -> int:
+def release_surplus_devices(work: Work, user_id: str, max_devices: int) -> int:
     """Release the user's oldest devices above a new quota, notify them, and return how many.
 
     Args:
@@ -101,7 +101,7 @@ def take_back_above(work: Work, user_id: str, max_devices: int) -> int:
         user_id: the user.
         max_devices: the new quota.
     """
-    surplus = list(oldest_above(work, user_id, max_devices))
+    surplus = list(surplus_allocations(work, user_id, max_devices))
     for allocation in surplus:
         work.release(allocation, ReleaseReason.quota_updated(max_devices))
     if surplus:

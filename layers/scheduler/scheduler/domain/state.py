@@ -48,7 +48,7 @@ class State:
         self._index(snapshot.allocations.values())
         self._undo: list[tuple[dict[Any, Any], Hashable, object]] = []
 
-    def adopt(self, more: Snapshot) -> None:
+    def merge(self, more: Snapshot) -> None:
         """Add what was locked later; what is known already, or ended in this work, stays so."""
         self.users = {**more.users, **self.users}
         self.devices = {**more.devices, **self.devices}
@@ -78,7 +78,7 @@ class State:
             found = self._by_device.get(device, {}).values()
         return sorted(found, key=lambda allocation: (allocation.allocated_at, allocation.id))
 
-    def freed_devices(self) -> list[Device]:
+    def changed_free_devices(self) -> list[Device]:
         """Return the devices that can be allocated after this work."""
         changed = (self.devices[id_] for id_ in self.changed_devices)
         return [
@@ -87,7 +87,7 @@ class State:
             if device.status is DeviceStatus.AVAILABLE and device.health is Health.RUNNING
         ]
 
-    def blocked_users(self) -> list[str]:
+    def changed_blocked_users(self) -> list[str]:
         """Return the users who may not hold devices after this work."""
         changed = (self.users[id_] for id_ in self.changed_users)
         return [user.id for user in changed if user.blocked]
@@ -102,12 +102,12 @@ class State:
             stamp = stamp._replace(version=None)
         return is_outdated(stamp, mark)
 
-    def keep(self) -> None:
+    def savepoint(self) -> None:
         """Let the changes so far stand; what comes can be taken back to here."""
         self._undo.clear()
 
     def undo(self) -> None:
-        """Take back every change since `keep`, so that a failing rule leaves no trace."""
+        """Take back every change since the last `savepoint`."""
         while self._undo:
             mapping, key, before = self._undo.pop()
             if before is _ABSENT:

@@ -80,7 +80,7 @@ def assign(
             and reserved_from.get(device.id, until) >= until
         )
         if device := next(suitable, None):
-            work.allocate(entry.id, entry.user_id, device, until, cause=BY_WAITING_LINE)
+            work.allocate(entry.id, entry.user_id, device, until, actor=BY_WAITING_LINE)
             left.remove(device)
             served.append(entry)
     return served

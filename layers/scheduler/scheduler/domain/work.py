@@ -53,11 +53,11 @@ class Work(State):
     def begin(self, message_key: str) -> None:
         """Start the changes of one message; ``message_key`` is unique over all queues."""
         self._message = message_key
-        self.keep()
+        self.savepoint()
         self.remarks = []
 
     @property
-    def cause(self) -> str:
+    def actor(self) -> str:
         """Return who or which message changes things now; empty for a schedule."""
         return self._actor or (f"event:{self._message}" if self._message else "")
 
@@ -74,15 +74,15 @@ class Work(State):
         user_id: str,
         device: Device,
         until: datetime,
-        cause: str | None = None,
+        actor: str | None = None,
     ) -> None:
         """Give a free device (its row is locked) to a user, who is told.
 
-        ``cause`` is who gave it if not whoever changes things now: that may be another user.
+        ``actor`` is who allocated it, if not the actor of the work.
         """
         allocation = Allocation(allocation_id, user_id, device.id, self.now)
-        why = self.cause if cause is None else cause
-        self._set(self.grants, allocation.id, Grant(allocation, until, why))
+        actor = self.actor if actor is None else actor
+        self._set(self.grants, allocation.id, Grant(allocation, until, actor))
         self._hold(allocation)
         self._put_device(device._replace(status=DeviceStatus.ALLOCATED))
         self._tell(
@@ -94,7 +94,7 @@ class Work(State):
 
     def extend(self, allocation: Allocation, until: datetime) -> None:
         """Let an active allocation last longer."""
-        self._set(self.extensions, allocation.id, Grant(allocation, until, self.cause))
+        self._set(self.extensions, allocation.id, Grant(allocation, until, self.actor))
 
     def release(self, allocation: Allocation, reason: ReleaseReason) -> None:
         """End an allocation: the device is free, its user is told (unless he is deleted)."""
@@ -106,7 +106,7 @@ class Work(State):
         release = self._end(allocation, ReleaseReason.allocation_expired(), expired=True)
         self._tell_of_end(release, NoticeKind.ALLOCATION_EXPIRED)
 
-    def announce_expiry(self, allocation: Allocation, expires_at: datetime) -> None:
+    def warn_of_expiry(self, allocation: Allocation, expires_at: datetime) -> None:
         """Tell a user that his time is nearly over, once for each time it may end at."""
         kind = NoticeKind.ALLOCATION_EXPIRING_SOON
         self._tell(
@@ -148,7 +148,7 @@ class Work(State):
         """Record whether a device works."""
         self._put_device(self.device(device_id)._replace(health=health))
 
-    def correct_status(self, device_id: str) -> bool:
+    def correct_device_status(self, device_id: str) -> bool:
         """Let a device's status say whether somebody holds it; return whether it did not."""
         device, held = self.device(device_id), bool(self._by_device.get(device_id))
         status = DeviceStatus.ALLOCATED if held else DeviceStatus.AVAILABLE
@@ -157,14 +157,14 @@ class Work(State):
         self._put_device(device._replace(status=status))
         return True
 
-    def restart_versions(self, device_id: str) -> None:
+    def forget_device_versions(self, device_id: str) -> None:
         """Forget the versions of a device's marks: it is created again after its deletion."""
         for concern in (Concern.HEALTH, Concern.CREATION):
             key = MarkKey(Aggregate.DEVICE, device_id, concern)
             if key in self.marks:
                 self._set(self.marks, key, self.marks[key]._replace(version=None))
 
-    def describe_device(self, device: Device) -> None:
+    def update_device(self, device: Device) -> None:
         """Record name and size of a device."""
         self._put_device(device)
 
@@ -187,7 +187,7 @@ class Work(State):
         self, allocation: Allocation, reason: ReleaseReason, *, expired: bool = False
     ) -> Release:
         used = max(0, int((self.now - allocation.allocated_at).total_seconds()))
-        release = Release(allocation, reason, self.now, used, expired, self.cause)
+        release = Release(allocation, reason, self.now, used, expired, self.actor)
         self._set(self.releases, allocation.id, release)
         self._let_go(allocation)
         device = self.device(allocation.device_id)

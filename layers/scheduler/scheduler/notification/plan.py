@@ -54,7 +54,7 @@ def _by_event(notices: Iterable[Notice]) -> Iterable[tuple[tuple[str, str], list
 
 
 def _event(notice: Notice) -> tuple[str, str]:
-    return notice.user_id, notice.cause
+    return notice.user_id, notice.message_key
 
 
 def _only(channels: Iterable[Channel], *, intrusive: bool) -> tuple[Channel, ...]:

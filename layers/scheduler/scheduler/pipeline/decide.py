@@ -87,7 +87,7 @@ def _apply(parsed: Parsed, work: Work, handling: Handling, brake: Brake | None) 
     except Exception as error:  # noqa: BLE001 - whatever a rule raises is its message's failure only
         work.undo()
         return Outcome(parsed.message, Verdict.FAILED, parsed, f"{type(error).__name__}: {error}")
-    if brake and not brake.lets_through(len(work.releases) - released):
+    if brake and not brake.admit(len(work.releases) - released):
         _hold(event, work)
         return Outcome(parsed.message, Verdict.HELD, parsed, _HELD)
     return Outcome(

@@ -49,7 +49,7 @@ class BatchTransaction:
         Raises:
             DatabaseUnavailableError: the database is unavailable.
             PaymentsUnavailableError: DynamoDB is unavailable.
-            pymysql.MySQLError, SnapshotMovedError: a statement was refused, or conflicts
+            pymysql.MySQLError, StaleSnapshotError: a statement was refused, or conflicts
                 exhausted the retries.
         """
         return self._units.run(lambda unit: self._apply(unit, batch, handling))
@@ -64,9 +64,9 @@ class BatchTransaction:
         outcomes = decide(batch, work, handling, loaded.processed, loaded.counted, brake)
         unit.mark_processed([o.parsed for o in outcomes if o.verdict in EFFECTIVE and o.parsed])
         if brake:
-            unit.also(lambda: brakes.store(cursor, queue, brake, now))
+            unit.add_write(lambda: brakes.store(cursor, queue, brake, now))
         if noted := redelivered([parsed.message for parsed in batch]):
-            unit.also(lambda: redelivery_notes.forget(cursor, queue, noted))
+            unit.add_write(lambda: redelivery_notes.forget(cursor, queue, noted))
         return outcomes
 
     def _load(
@@ -77,13 +77,13 @@ class BatchTransaction:
         by_user = handling.contract.aggregate is Aggregate.USER
         users, devices = (subjects, set[str]()) if by_user else (set[str](), subjects)
         ids = {parsed.identity.id for parsed in batch}
-        processed = load.ask_processed(cursor, batch[0].message.queue, ids)
-        holders = load.ask_holders(cursor, devices)
+        processed = load.query_processed(cursor, batch[0].message.queue, ids)
+        holders = load.query_holders(cursor, devices)
         counted = self._count_payments(cursor, batch, processed, now)
-        locking = load.lock(cursor, users, devices, holders)
+        locking = load.query_locks(cursor, users, devices, holders)
         braked = self._brake if handling.contract.braked else None
         # Asked behind the locks: the brake may have been engaged while we waited for them.
-        brake = braked and brakes.ask(cursor, braked, len(batch), now)
+        brake = braked and brakes.query(cursor, braked, len(batch), now)
         snapshot = locking.snapshot()
         return _Loaded(dict(processed.rows()), counted, snapshot, brake() if brake else None)
 
@@ -99,7 +99,7 @@ class BatchTransaction:
         if not paying:
             return Counted()
         users = {parsed.event.subject_id for parsed in paying}
-        before = Work(load.outline(cursor, users), now, self._units.default_quota)
+        before = Work(load.read_users(cursor, users), now, self._units.default_quota)
         return self._ledger.apply(_fresh(paying, before), now)
 
 
