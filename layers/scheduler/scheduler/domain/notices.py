@@ -32,10 +32,8 @@ class NoticeKind(Enum):
     """A kind of notification: its key in the text catalogue and its default channels."""
 
     DEVICE_RELEASED = ("device_released", _PUSH)
-    DEVICES_RELEASED = (
-        "device_released.digest",
-        _NONE,
-    )  # many device_released in one
+    # Digest of many DEVICE_RELEASED; `scheduler.notification.plan` chooses its channels.
+    DEVICES_RELEASED = ("device_released.digest", _NONE)
     ALLOCATION_SUCCESS = ("allocation_success", _PUSH)
     ALLOCATION_EXPIRING_SOON = ("allocation_expiring_soon", _PUSH)
     ALLOCATION_EXPIRED = ("allocation_expired", _MAIL)

@@ -1,4 +1,4 @@
-"""How far behind the dispatcher is: the age of what waits to be sent or published."""
+"""How far behind the dispatcher is: the oldest unsent notification and unpublished event."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _ANY_DUE: Final = """
         AND (claimed_until IS NULL OR claimed_until <= %s)
     LIMIT 1
 """
-# Neither what waits for the end of quiet hours nor a retry that is not due yet is overdue.
+# Deliveries that are postponed by quiet hours and retries that are not due yet are not overdue.
 _OVERDUE: Final = """
     SELECT id FROM notification_deliveries FORCE INDEX (due)
     WHERE status = 'pending' AND channel IN %s AND next_attempt_at <= %s
     LIMIT %s
 """
-# Neither what waits for the end of quiet hours nor what was sent long ago.
+# Due or attempted before: deliveries that are only postponed by quiet hours are left out.
 _OLDEST_PENDING: Final = """
     SELECT MIN(n.created_at) FROM notification_deliveries d FORCE INDEX (due)
     JOIN notifications n ON n.id = d.notification_id
@@ -37,7 +37,7 @@ _OLDEST_UNPUBLISHED: Final = """
 
 
 class Backlog(NamedTuple):
-    """Ages in seconds, 0 if nothing waits; ``unclaimed`` if a delivery is due and nobody's."""
+    """Ages in seconds, 0 if there is none; ``unclaimed``: a delivery is due but not claimed."""
 
     notification_seconds: float
     event_seconds: float
