@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -13,6 +15,7 @@ import pytest
 
 from local.endpoints import write
 from local.gateway.tokens import AUDIENCE, TokenIssuer
+from local.paths import ROOT
 from local.ports import free_port
 from scheduler.messaging.topology import EVENTS_EXCHANGE, VHOST
 from tests.integration.ops.running import run
@@ -202,3 +205,12 @@ def test_commands_have_help(arguments: list[str]) -> None:
 
     assert result.exit_code == 0
     assert "Usage:" in result.output
+
+
+def test_error_without_an_environment_names_the_fix(tmp_path: Path) -> None:
+    script = shutil.copy(ROOT / "bin" / "scheduler-ops", tmp_path)
+
+    result = subprocess.run([script, "--help"], capture_output=True, text=True, check=False)
+
+    assert result.returncode == 1
+    assert ".venv is missing; make up creates it" in result.stderr
