@@ -1,4 +1,4 @@
-"""Calls the API as API Gateway calls the function: with events made by the local gateway's code."""
+"""Calls the API with the events that the local gateway makes of HTTP requests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def user(user_id: str) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back."""
+    """A response of the API."""
 
     status: int
     body: Any
@@ -36,7 +36,7 @@ class Reply:
 
     @property
     def fields(self) -> list[str]:
-        """Return the fields an error names."""
+        """Return the fields that the details of an error name."""
         return [problem["field"] for problem in self.body["error"]["details"]]
 
 
@@ -57,11 +57,11 @@ class Client:
         """Send a request.
 
         Args:
-            method: the verb.
+            method: e.g. ``GET``.
             target: path and query, percent-encoded.
-            claims: what the authorizer found in the token; None where there was none.
+            claims: those of the token; None means without a token.
             body: bytes are sent as they are, anything else as JSON.
-            headers: names in lower case; ``content-type`` is JSON unless given.
+            headers: names in lower case; ``content-type`` is JSON by default.
         """
         event = http_event(method, target, claims, body, headers)
         answer = self._handler(event, None)
@@ -69,12 +69,12 @@ class Client:
         return Reply(answer["statusCode"], json.loads(answer["body"]), answer["headers"])
 
     def get(self, target: str, claims: dict[str, str] | None = ADMIN) -> Reply:
-        """Read something."""
+        """Send a GET request."""
         return self.send("GET", target, claims)
 
-    def allocate(self, user_id: str, claims: dict[str, str] | None = ADMIN, **wish: Any) -> Reply:  # noqa: ANN401 - any JSON
-        """Ask for a device."""
-        return self.send("POST", "/api/allocations", claims, {"userId": user_id, **wish})
+    def allocate(self, user_id: str, claims: dict[str, str] | None = ADMIN, **fields: Any) -> Reply:  # noqa: ANN401 - any JSON
+        """Request a device."""
+        return self.send("POST", "/api/allocations", claims, {"userId": user_id, **fields})
 
 
 def http_event(

@@ -1,4 +1,4 @@
-"""Fixtures: the API on real servers, and a connection to look behind it."""
+"""Fixtures: the API on real servers, and access to its database."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
     from pymysql.cursors import Cursor
 
-NOWHERE = "127.0.0.1:1"
+UNREACHABLE = "127.0.0.1:1"
 
 
 @pytest.fixture
 def api_environment(database_url: str) -> dict[str, str]:
-    """What the function reads; broker and AWS are away."""
+    """The environment variables of the function; broker and AWS are unreachable."""
     return {
         "DATABASE_URL": database_url,
-        "BROKER_URL": f"amqp://{NOWHERE}/cloudphone",
+        "BROKER_URL": f"amqp://{UNREACHABLE}/cloudphone",
         "PAYMENT_FAILURES_TABLE": "payment-failures",
         "REALTIME_TICKETS_TABLE": "realtime-tickets",
     }
@@ -40,7 +40,7 @@ def start_api(
     api_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Client]:
     """Return a function that starts the API, with further variables if given."""
-    for name, value in aws_environment(f"http://{NOWHERE}").items():
+    for name, value in aws_environment(f"http://{UNREACHABLE}").items():
         monkeypatch.setenv(name, value)
 
     def start(**variables: Any) -> Client:  # noqa: ANN401 - settings of any type
@@ -65,7 +65,7 @@ def rows(database_url: str) -> Iterator[Rows]:
 
 @pytest.fixture
 def other(database_url: str) -> Iterator[Cursor]:
-    """A transaction beside that of the API."""
+    """A transaction that runs beside those of the API."""
     settings = DatabaseSettings.model_validate({"DATABASE_URL": database_url})
     with closing(connect(settings)) as connection, connection.cursor() as cursor:
         yield cursor
@@ -73,7 +73,7 @@ def other(database_url: str) -> Iterator[Cursor]:
 
 @pytest.fixture
 def locked_device(database_url: str) -> Callable[[str], AbstractContextManager[None]]:
-    """Return a context in which somebody else holds the row of a device, and then lets go."""
+    """Return a context in which another transaction locks the row of a device."""
     settings = DatabaseSettings.model_validate({"DATABASE_URL": database_url})
 
     @contextmanager

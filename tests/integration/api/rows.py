@@ -1,4 +1,4 @@
-"""Rows put into the database, and read from it, past the API."""
+"""Inserts and reads rows without the API."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Rows:
-    """Inserts and selects, committed at once."""
+    """Runs statements that are committed at once."""
 
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
@@ -34,7 +34,7 @@ class Rows:
             self.device(f"d{number:03}")
 
     def update(self, table: str, id_: str, **columns: object) -> None:
-        """Change a row."""
+        """Update a row."""
         assignments = ", ".join(f"{name} = %s" for name in columns)
         statement = f"UPDATE {table} SET {assignments} WHERE id = %s"  # noqa: S608 - our names
         self.run(statement, *columns.values(), id_)

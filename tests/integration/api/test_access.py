@@ -1,4 +1,4 @@
-"""Walks the table of roles: every route, called by everybody."""
+"""Every route, called without a token, as owner, as another user and as administrator."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("PUT", "/api/users/{user_id}"): {"maxDevices": 5},
     ("PUT", "/api/users/{user_id}/preferences"): {},
 }
-CALLERS = {"nobody": None, "owner": user(OWNER), "somebody else": user("u2"), "admin": ADMIN}
+CALLERS = {"no token": None, "owner": user(OWNER), "another user": user("u2"), "admin": ADMIN}
 ALLOWED = {
-    Access.ANYONE: {"nobody", "owner", "somebody else", "admin"},
-    Access.USER: {"owner", "somebody else", "admin"},
+    Access.ANYONE: {"no token", "owner", "another user", "admin"},
+    Access.USER: {"owner", "another user", "admin"},
     Access.OWNER: {"owner", "admin"},
     Access.EACH: {"owner", "admin"},
     Access.ADMIN: {"admin"},
 }
-# Without broker and AWS they answer 503 to everybody they let in.
-UNHEALTHY = {("GET", "/api/health"), ("POST", "/api/realtime/ticket")}
+# Without broker and AWS they return 503.
+UNAVAILABLE = {("GET", "/api/health"), ("POST", "/api/realtime/ticket")}
 
 
 @pytest.fixture
-def places(api: Client, rows: Rows) -> dict[str, str]:
-    """Ids for the parameters of the paths: things that are there and belong to the owner."""
+def ids(api: Client, rows: Rows) -> dict[str, str]:
+    """The parameters of the paths: resources that exist and belong to the owner."""
     rows.devices(5)
     allocation_id = api.allocate(OWNER).body["id"]
     (notification_id,) = rows.column("SELECT id FROM notifications")
@@ -61,36 +61,36 @@ def places(api: Client, rows: Rows) -> dict[str, str]:
     }
 
 
-def body(route: tuple[str, str], places: dict[str, str]) -> Any:  # noqa: ANN401 - any JSON
+def body(route: tuple[str, str], ids: dict[str, str]) -> Any:  # noqa: ANN401 - any JSON
     if route not in BODIES:
         return None
     text = json.dumps(BODIES[route])
-    return json.loads(text.replace("{allocation_id}", places["allocation_id"]))
+    return json.loads(text.replace("{allocation_id}", ids["allocation_id"]))
 
 
 @pytest.mark.parametrize("route", RULES, ids=" ".join)
-def test_a_route_is_open_to_the_roles_of_the_table_and_to_nobody_else(
-    api: Client, places: dict[str, str], route: tuple[str, str]
+def test_a_route_admits_exactly_the_callers_of_its_rule(
+    api: Client, ids: dict[str, str], route: tuple[str, str]
 ) -> None:
     method, path = route
 
     for caller, claims in CALLERS.items():
-        reply = api.send(method, path.format(**places), claims, body(route, places))
+        reply = api.send(method, path.format(**ids), claims, body(route, ids))
 
-        if caller == "somebody else" and RULES[route] is Access.EACH:
+        if caller == "another user" and RULES[route] is Access.EACH:
             assert (reply.status, reply.body["success"], reply.body["failed"]) == (200, 0, 1)
             assert reply.body["results"][0]["error"]["code"] == "forbidden"
         elif caller in ALLOWED[RULES[route]]:
-            assert reply.status in {200, 201} or route in UNHEALTHY, caller
+            assert reply.status in {200, 201} or route in UNAVAILABLE, caller
             assert RULES[route] is not Access.EACH or reply.body["failed"] == 0, caller
-        elif caller == "nobody":
+        elif caller == "no token":
             assert (reply.status, reply.code) == (401, "unauthorized")
             assert reply.headers["WWW-Authenticate"] == "Bearer"
         else:
             assert (reply.status, reply.code) == (403, "forbidden"), caller
 
 
-def test_a_refused_request_changes_nothing(api: Client, rows: Rows, places: dict[str, str]) -> None:
+def test_a_refused_request_changes_nothing(api: Client, rows: Rows, ids: dict[str, str]) -> None:
     counts = (
         "SELECT COUNT(*), MAX(expires_at), (SELECT COUNT(*) FROM notifications) FROM allocations"
     )
@@ -98,19 +98,19 @@ def test_a_refused_request_changes_nothing(api: Client, rows: Rows, places: dict
 
     for claims in (None, user("u2")):
         api.allocate(OWNER, claims)
-        target = f"/api/allocations/{places['allocation_id']}"
+        target = f"/api/allocations/{ids['allocation_id']}"
         api.send("DELETE", target, claims)
         api.send("POST", f"{target}/extend", claims, {"additionalMinutes": 1})
         for route, access in RULES.items():
             if access is Access.EACH:
-                api.send(*route, claims, body(route, places))
+                api.send(*route, claims, body(route, ids))
         api.send("PUT", f"/api/users/{OWNER}", claims, {"maxDevices": 0})
 
     assert rows.all(counts) == before
     assert rows.column("SELECT status FROM allocations") == ["ALLOCATED"]
 
 
-def test_what_is_not_there_is_told_to_those_who_may_ask(api: Client, rows: Rows) -> None:
+def test_a_missing_resource_is_not_found_by_callers_with_access(api: Client, rows: Rows) -> None:
     rows.user(OWNER)
     missing = "01900000-0000-7000-8000-000000000000"
 
@@ -126,7 +126,7 @@ def test_what_is_not_there_is_told_to_those_who_may_ask(api: Client, rows: Rows)
         assert (reply.status, reply.code) == (404, "not_found"), target
     target = f"/api/users/{OWNER}/notifications/{missing}/read"
     assert api.send("POST", target, user(OWNER)).code == "not_found"
-    assert api.get("/api/users/nobody").code == "not_found"
+    assert api.get("/api/users/unknown").code == "not_found"
     assert api.get("/api/nothing", claims=None).code == "unauthorized"
 
 
@@ -142,7 +142,7 @@ def test_what_is_not_there_is_told_to_those_who_may_ask(api: Client, rows: Rows)
         ("PATCH", "/api/allocations/batch", "POST"),
     ],
 )
-def test_another_method_is_answered_with_those_that_are_possible(
+def test_another_method_is_refused_with_the_allowed_ones(
     api: Client, method: str, target: str, allowed: str
 ) -> None:
     reply = api.send(method, target)

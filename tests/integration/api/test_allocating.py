@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.integration.api.rows import Rows
 
 
-def test_an_allocation_is_answered_with_all_that_is_needed_to_use_the_device(
+def test_an_allocation_contains_what_the_user_needs_to_reach_the_device(
     api: Client, rows: Rows
 ) -> None:
     rows.user()
@@ -43,7 +43,7 @@ def test_an_allocation_is_answered_with_all_that_is_needed_to_use_the_device(
     }
 
 
-def test_an_allocation_tells_the_user_and_the_neighbours_in_its_transaction(
+def test_an_allocation_writes_a_notification_and_an_event_in_its_transaction(
     api: Client, rows: Rows
 ) -> None:
     rows.device()
@@ -58,7 +58,7 @@ def test_an_allocation_tells_the_user_and_the_neighbours_in_its_transaction(
     assert json.loads(body)["allocationId"] == allocation["id"]
 
 
-def test_a_user_nobody_has_heard_of_becomes_known_with_the_default_quota(
+def test_an_unknown_user_is_created_with_the_default_quota(
     start_api: Callable[..., Client], rows: Rows
 ) -> None:
     rows.devices(3)
@@ -81,7 +81,7 @@ def test_a_user_nobody_has_heard_of_becomes_known_with_the_default_quota(
         ({"max_memory_mb": 8191}, "quota_exceeded"),
     ],
 )
-def test_the_state_of_the_user_is_a_reason_to_refuse(
+def test_the_state_and_quota_of_the_user_can_forbid_allocating(
     api: Client, rows: Rows, columns: dict[str, Any], code: str
 ) -> None:
     rows.user(**columns)
@@ -94,7 +94,7 @@ def test_the_state_of_the_user_is_a_reason_to_refuse(
     assert rows.column("SELECT status FROM devices") == ["available"]
 
 
-def test_quotas_count_what_the_user_really_holds(api: Client, rows: Rows) -> None:
+def test_quotas_count_the_devices_the_user_holds(api: Client, rows: Rows) -> None:
     rows.user(max_devices=3, max_cpu=10, max_memory_mb=20_000)
     rows.devices(4)
 
@@ -113,7 +113,7 @@ def test_quotas_count_what_the_user_really_holds(api: Client, rows: Rows) -> Non
     [{"status": "allocated"}]
     + [{"health": h} for h in ("stopped", "error", "failed", "maintenance", "deleted")],
 )
-def test_only_a_free_running_device_is_given(
+def test_only_a_free_running_device_is_allocated(
     api: Client, rows: Rows, columns: dict[str, Any]
 ) -> None:
     rows.device(**columns)
@@ -125,7 +125,7 @@ def test_only_a_free_running_device_is_given(
 
 
 @pytest.mark.parametrize(
-    ("wish", "given"),
+    ("requirements", "device"),
     [
         ({}, "small"),
         ({"minCpuCores": 4}, "medium"),
@@ -135,20 +135,20 @@ def test_only_a_free_running_device_is_given(
         ({"minMemoryMB": 1_000_000_000}, None),
     ],
 )
-def test_a_wish_gets_the_smallest_device_that_meets_it(
-    api: Client, rows: Rows, wish: dict[str, Any], given: str | None
+def test_the_smallest_device_that_meets_the_requirements_is_allocated(
+    api: Client, rows: Rows, requirements: dict[str, Any], device: str | None
 ) -> None:
     rows.device("large", cpu_cores=8, memory_mb=16384)
     rows.device("medium", cpu_cores=4, memory_mb=8192)
     rows.device("small", cpu_cores=2, memory_mb=8192)
 
-    reply = api.allocate("u1", **wish)
+    reply = api.allocate("u1", **requirements)
 
-    assert reply.body.get("deviceId") == given
+    assert reply.body.get("deviceId") == device
 
 
 @pytest.mark.parametrize("strategy", ["resource_based", "round_robin", "random"])
-def test_a_device_of_unknown_size_comes_last(
+def test_a_device_of_unknown_size_is_allocated_last(
     strategy: str, start_api: Callable[..., Client], rows: Rows
 ) -> None:
     rows.device("a-unsized", cpu_cores=0, memory_mb=0)
@@ -163,7 +163,7 @@ def test_a_device_of_unknown_size_comes_last(
 
 
 @pytest.mark.parametrize("quota", ["max_cpu", "max_memory_mb"])
-def test_a_device_of_unknown_size_is_not_given_to_a_user_with_a_quota_of_sizes(
+def test_a_user_with_a_quota_of_sizes_gets_no_device_of_unknown_size(
     quota: str, api: Client, rows: Rows
 ) -> None:
     rows.user("u1", **{quota: 100_000})
@@ -172,7 +172,7 @@ def test_a_device_of_unknown_size_is_not_given_to_a_user_with_a_quota_of_sizes(
     assert api.allocate("u1").code == "quota_exceeded"
 
 
-def test_round_robin_gives_the_longest_unused_device(
+def test_round_robin_allocates_the_longest_unused_device(
     start_api: Callable[..., Client], rows: Rows
 ) -> None:
     rows.devices(3)
@@ -187,7 +187,9 @@ def test_round_robin_gives_the_longest_unused_device(
     assert given == ["d001", "d002", "d003"] * 2
 
 
-def test_random_gives_every_device_in_the_end(start_api: Callable[..., Client], rows: Rows) -> None:
+def test_random_allocates_every_device_eventually(
+    start_api: Callable[..., Client], rows: Rows
+) -> None:
     rows.user(max_devices=30)
     rows.devices(30)
     api = start_api(ALLOCATION_STRATEGY="random")
@@ -199,7 +201,7 @@ def test_random_gives_every_device_in_the_end(start_api: Callable[..., Client], 
     assert api.allocate("u1").code == "quota_exceeded"
 
 
-def test_without_a_duration_the_setting_counts(
+def test_without_a_duration_the_setting_applies(
     start_api: Callable[..., Client], rows: Rows
 ) -> None:
     rows.device()
@@ -212,7 +214,7 @@ def test_without_a_duration_the_setting_counts(
     assert lasts == timedelta(minutes=15)
 
 
-def test_a_locked_device_is_passed_over(
+def test_a_locked_device_is_skipped(
     api: Client, rows: Rows, locked_device: Callable[[str], Any]
 ) -> None:
     rows.devices(2)

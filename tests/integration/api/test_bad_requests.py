@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 SHARED = settings(
     max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)  # the API keeps nothing that one example could leave to the next
+)  # no example leaves anything behind in the API
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -24,7 +24,7 @@ FIELDS = ("userId", "durationMinutes", "minCpuCores", "minMemoryMB")
 
 @given(body=st.fixed_dictionaries({}, optional=dict.fromkeys(FIELDS, JSON)))
 @SHARED
-def test_no_body_is_an_error_of_the_server(api: Client, body: dict[str, Any]) -> None:
+def test_no_json_body_causes_a_server_error(api: Client, body: dict[str, Any]) -> None:
     reply = api.send("POST", "/api/allocations", body=body)
 
     assert reply.status in {409, 422}
@@ -33,7 +33,7 @@ def test_no_body_is_an_error_of_the_server(api: Client, body: dict[str, Any]) ->
 @given(body=st.binary())
 @example(body=b'{"userId":"\\ud800"}')
 @SHARED
-def test_no_bytes_are_an_error_of_the_server(api: Client, body: bytes) -> None:
+def test_no_bytes_cause_a_server_error(api: Client, body: bytes) -> None:
     assert api.send("POST", "/api/allocations", body=body).status in {409, 422}
 
 
@@ -43,7 +43,7 @@ def test_no_bytes_are_an_error_of_the_server(api: Client, body: bytes) -> None:
 @example(id_="' OR 1=1 -- ")
 @example(id_="%00")
 @SHARED
-def test_no_id_in_a_path_is_an_error_of_the_server(api: Client, id_: str) -> None:
+def test_no_id_in_a_path_causes_a_server_error(api: Client, id_: str) -> None:
     place = quote(id_, safe="", errors="replace")
     for target in (
         f"/api/users/{place}",
@@ -52,6 +52,6 @@ def test_no_id_in_a_path_is_an_error_of_the_server(api: Client, id_: str) -> Non
         f"/api/allocations/user/{place}",
         f"/api/users/{place}/notifications",
     ):
-        reply = api.get(target, claims=user("somebody"))
-        # Whether it is the caller's own is asked before whether it exists.
+        reply = api.get(target, claims=user("another"))
+        # Access is checked before existence.
         assert reply.status in {403, 404, 422}, target

@@ -1,4 +1,4 @@
-"""Many allocations in one request: one transaction, each item for itself."""
+"""Batches: one transaction, in which each item succeeds or fails on its own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from scheduler.domain.quota import Requirements
 from scheduler.settings import AllocationStrategy, DatabaseSettings
 from scheduler.unit_of_work import UnitsOfWork
 from tests.integration.api.client import ADMIN, Client, user
-from tests.integration.api.test_allocating_at_once import inconsistent_devices
+from tests.integration.api.test_concurrent_allocation import inconsistent_devices
 from tests.support.statements import counted
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tests.integration.api.rows import Rows
 
 BATCH = "/api/allocations/batch"
-NOWHERE = "01900000-0000-7000-8000-000000000000"
+UNKNOWN = "01900000-0000-7000-8000-000000000000"
 
 
 def allocate(api: Client, *requests: dict[str, Any], claims: dict[str, str] = ADMIN) -> Reply:
@@ -54,7 +54,7 @@ def counts(reply: Reply) -> tuple[int, int]:
     return reply.body["success"], reply.body["failed"]
 
 
-def test_each_request_gets_a_device_of_its_own_in_order(api: Client, rows: Rows) -> None:
+def test_each_request_of_a_batch_gets_its_own_device_in_order(api: Client, rows: Rows) -> None:
     rows.devices(4)
 
     reply = allocate(api, {"userId": "u1"}, {"userId": "u2"}, {"userId": "u1"})
@@ -67,7 +67,7 @@ def test_each_request_gets_a_device_of_its_own_in_order(api: Client, rows: Rows)
     assert not inconsistent_devices(rows)
 
 
-def test_a_refused_item_costs_its_neighbours_nothing(api: Client, rows: Rows) -> None:
+def test_a_refused_item_does_not_affect_the_others(api: Client, rows: Rows) -> None:
     rows.devices(3)
     rows.user("held", billing_hold=True)
     rows.user("full", max_devices=0)
@@ -89,7 +89,9 @@ def test_a_refused_item_costs_its_neighbours_nothing(api: Client, rows: Rows) ->
     assert len(rows.all("SELECT 1 FROM allocations")) == 3
 
 
-def test_the_quota_counts_what_the_batch_has_already_given(api: Client, rows: Rows) -> None:
+def test_the_quota_counts_the_devices_allocated_earlier_in_the_batch(
+    api: Client, rows: Rows
+) -> None:
     rows.devices(5)
     rows.user("u1", max_devices=2)
     rows.user("u2", max_cpu=8)
@@ -99,9 +101,7 @@ def test_the_quota_counts_what_the_batch_has_already_given(api: Client, rows: Ro
     assert codes(reply) == [None, None, "quota_exceeded"] * 2
 
 
-def test_what_was_locked_but_is_too_large_for_one_user_goes_to_the_next(
-    api: Client, rows: Rows
-) -> None:
+def test_a_locked_device_too_large_for_one_user_goes_to_the_next(api: Client, rows: Rows) -> None:
     rows.user("small", max_cpu=2)
     rows.device("large", cpu_cores=8)
     rows.device("tiny", cpu_cores=2)
@@ -126,20 +126,22 @@ def test_two_items_with_one_key_are_one_request(api: Client, rows: Rows) -> None
     assert len(rows.all("SELECT 1 FROM allocations")) == 2
 
 
-def test_releasing_and_extending_answer_for_each_id_in_order(api: Client, rows: Rows) -> None:
+def test_releasing_and_extending_return_a_result_for_each_id_in_order(
+    api: Client, rows: Rows
+) -> None:
     rows.devices(4)
     ids = [r["id"] for r in allocate(api, *[{"userId": "u1"}] * 3).body["results"]]
     api.send("DELETE", f"/api/allocations/{ids[1]}")
 
-    extended = extend(api, ids[0], NOWHERE, ids[1], "no-uuid", ids[2])
-    released = release(api, ids[0], NOWHERE, ids[1], ids[2])
+    extended = extend(api, ids[0], UNKNOWN, ids[1], "no-uuid", ids[2])
+    released = release(api, ids[0], UNKNOWN, ids[1], ids[2])
 
     missing = "not_found"
     assert codes(extended) == [None, missing, "not_active", missing, None]
     assert counts(extended) == (2, 3)
     assert [r["id"] for r in extended.body["results"]] == [
         ids[0],
-        NOWHERE,
+        UNKNOWN,
         ids[1],
         "no-uuid",
         ids[2],
@@ -150,7 +152,7 @@ def test_releasing_and_extending_answer_for_each_id_in_order(api: Client, rows: 
     assert not inconsistent_devices(rows)
 
 
-def test_an_allocation_named_twice_is_changed_once(api: Client, rows: Rows) -> None:
+def test_an_allocation_that_is_named_twice_is_changed_once(api: Client, rows: Rows) -> None:
     rows.devices(1)
     allocation = api.allocate("u1").body
 
@@ -168,7 +170,7 @@ def test_an_allocation_named_twice_is_changed_once(api: Client, rows: Rows) -> N
     ]
 
 
-def test_a_user_reaches_only_what_is_his(api: Client, rows: Rows) -> None:
+def test_a_user_can_change_only_their_own_allocations(api: Client, rows: Rows) -> None:
     rows.devices(3)
     hers = api.allocate("u2").body["id"]
 
@@ -193,9 +195,9 @@ def test_a_user_reaches_only_what_is_his(api: Client, rows: Rows) -> None:
             "body.requests.0.idempotencyKey",
         ),
         ("/release", {"allocationIds": []}, "body.allocationIds"),
-        ("/release", {"allocationIds": [NOWHERE] * 101}, "body.allocationIds"),
-        ("/extend", {"allocationIds": [NOWHERE]}, "body.additionalMinutes"),
-        ("/extend", {"allocationIds": [NOWHERE], "additionalMinutes": 0}, "body.additionalMinutes"),
+        ("/release", {"allocationIds": [UNKNOWN] * 101}, "body.allocationIds"),
+        ("/extend", {"allocationIds": [UNKNOWN]}, "body.additionalMinutes"),
+        ("/extend", {"allocationIds": [UNKNOWN], "additionalMinutes": 0}, "body.additionalMinutes"),
     ],
 )
 def test_a_malformed_batch_is_refused_as_a_whole(
@@ -207,7 +209,7 @@ def test_a_malformed_batch_is_refused_as_a_whole(
 
 
 class Deadlocking(Database):
-    """A database whose first transactions are chosen as victims just before they commit."""
+    """A database whose first transaction is a deadlock victim just before it commits."""
 
     deadlocks = 1
 
@@ -225,7 +227,7 @@ def allocator(database: Database, strategy: AllocationStrategy) -> Allocator:
 
 
 @pytest.mark.parametrize("strategy", AllocationStrategy)
-def test_a_batch_costs_the_same_statements_whatever_its_size(
+def test_the_number_of_statements_does_not_depend_on_the_size_of_a_batch(
     database: Database, rows: Rows, strategy: AllocationStrategy
 ) -> None:
     rows.devices(120)
@@ -253,7 +255,7 @@ def test_a_batch_costs_the_same_statements_whatever_its_size(
     assert spent[1][1:] == spent[100][1:]
 
 
-def test_a_batch_that_is_a_deadlocks_victim_is_run_again(database_url: str, rows: Rows) -> None:
+def test_a_batch_chosen_as_a_deadlock_victim_is_retried(database_url: str, rows: Rows) -> None:
     rows.devices(3)
     settings = DatabaseSettings.model_validate({"DATABASE_URL": database_url})
     wanted = [AllocationRequest("u1", 60, Requirements())] * 2
@@ -266,7 +268,7 @@ def test_a_batch_that_is_a_deadlocks_victim_is_run_again(database_url: str, rows
     assert len(rows.all("SELECT 1 FROM allocations")) == 2
 
 
-def test_a_batch_without_a_database_is_a_503_as_a_whole(
+def test_without_a_database_the_whole_batch_is_a_503(
     api_environment: dict[str, str],
 ) -> None:
     away = api_environment | {"DATABASE_URL": "mysql://x@127.0.0.1:1/x"}

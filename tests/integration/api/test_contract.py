@@ -1,8 +1,7 @@
-"""schemathesis calls every operation of /openapi.json, well and badly.
+"""schemathesis calls every operation of /openapi.json with valid and invalid data.
 
-What a schema cannot say – whose cursor it is, which time zones there are – may be refused with 422,
-so not everything that fits the schema is accepted. EXAMPLES (per operation) makes it longer:
-`make schemathesis`.
+A schema cannot express everything, e.g. to which list a cursor belongs, so valid data may be
+refused with 422. EXAMPLES (per operation) makes it longer: `make schemathesis`.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 EXAMPLES = os.environ.get("EXAMPLES", "3")
-# The API's broker is away, and its health says so. What was released stays to be looked up.
+# The broker is unreachable, so the health check returns 503. Released allocations can be read.
 CONFIG = """
 [checks]
 positive_data_acceptance.enabled = false
@@ -60,7 +59,7 @@ def issuer(tmp_path: Path) -> TokenIssuer:
 
 @pytest.fixture
 def api_url(database_url: str, aws_url: str, issuer: TokenIssuer, tmp_path: Path) -> Iterator[str]:
-    """The address of the API, which has a few devices; its broker is away."""
+    """The URL of the API, which has a few devices and no broker."""
     database = Database(DatabaseSettings.model_validate({"DATABASE_URL": database_url}))
     with closing(database), database.transaction() as cursor:
         cursor.execute(DEVICES)
@@ -74,7 +73,7 @@ def api_url(database_url: str, aws_url: str, issuer: TokenIssuer, tmp_path: Path
     pool.close()
 
 
-def test_no_answer_is_an_error_of_the_server_or_undocumented(
+def test_every_response_is_documented_and_none_is_a_server_error(
     api_url: str, issuer: TokenIssuer, tmp_path: Path
 ) -> None:
     (tmp_path / "schemathesis.toml").write_text(CONFIG, "utf-8")

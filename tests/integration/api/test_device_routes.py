@@ -31,9 +31,7 @@ def test_a_device_is_shown_with_its_state_and_size(api: Client, rows: Rows) -> N
     }
 
 
-def test_only_the_holder_and_administrators_see_how_to_reach_a_device(
-    api: Client, rows: Rows
-) -> None:
+def test_only_the_holder_and_administrators_see_the_adb_address(api: Client, rows: Rows) -> None:
     rows.devices(2)
     mine = api.allocate("u1").body
     other = api.allocate("u2").body["deviceId"]
@@ -51,7 +49,7 @@ def test_only_the_holder_and_administrators_see_how_to_reach_a_device(
     assert seen_by(user("u1")) == set()
 
 
-def test_the_pool_is_filtered_and_paged_by_id(api: Client, rows: Rows) -> None:
+def test_devices_are_filtered_and_paged_by_id(api: Client, rows: Rows) -> None:
     rows.devices(5)
     rows.update("devices", "d002", health="failed")
     rows.update("devices", "d004", status="allocated")
@@ -69,14 +67,14 @@ def test_the_pool_is_filtered_and_paged_by_id(api: Client, rows: Rows) -> None:
 
 
 @pytest.mark.parametrize("query", ["status=free", "health=fine", "limit=-1", "cursor=WzFd"])
-def test_a_query_that_makes_no_sense_names_its_field(api: Client, query: str) -> None:
+def test_an_invalid_query_is_refused_with_its_field(api: Client, query: str) -> None:
     reply = api.get(f"/api/devices?{query}")
 
     assert (reply.status, reply.fields) == (422, [f"query.{query.partition('=')[0]}"])
 
 
 @pytest.mark.parametrize("id_", ["设备 1", "📱", "a%b", "50%25", 'it\'s "quoted"', "..", "a+b&c"])
-def test_any_id_of_the_contract_is_found(api: Client, rows: Rows, id_: str) -> None:
+def test_any_valid_id_is_found(api: Client, rows: Rows, id_: str) -> None:
     rows.device(id_)
 
     assert api.get(f"/api/devices/{quote(id_, safe='')}").body["id"] == id_

@@ -41,7 +41,7 @@ def test_an_extended_allocation_ends_later(api: Client, rows: Rows) -> None:
     assert api.get(f"/api/allocations/{allocation['id']}").body == reply.body
 
 
-def test_the_neighbours_learn_until_when(api: Client, rows: Rows) -> None:
+def test_an_extension_is_published(api: Client, rows: Rows) -> None:
     rows.device()
     expires_at = extend(api, api.allocate("u1").body).body["expiresAt"]
 
@@ -51,7 +51,7 @@ def test_the_neighbours_learn_until_when(api: Client, rows: Rows) -> None:
     assert moment(json.loads(body)["expiresAt"]) == moment(expires_at)
 
 
-def test_each_extension_counts_but_one_with_the_same_key_once(api: Client, rows: Rows) -> None:
+def test_extensions_add_up_unless_the_idempotency_key_is_the_same(api: Client, rows: Rows) -> None:
     rows.device()
     allocation = api.allocate("u1").body
 
@@ -63,7 +63,7 @@ def test_each_extension_counts_but_one_with_the_same_key_once(api: Client, rows:
     assert extend(api, allocation, 6, "a").fields == ["header.idempotency-key"]
 
 
-def test_the_key_of_an_allocation_is_none_of_its_extension(api: Client, rows: Rows) -> None:
+def test_the_key_of_an_allocation_is_refused_for_its_extension(api: Client, rows: Rows) -> None:
     rows.device()
     body, headers = {"userId": "u1"}, {"idempotency-key": "k"}
     allocation = api.send("POST", "/api/allocations", body=body, headers=headers).body
@@ -71,7 +71,7 @@ def test_the_key_of_an_allocation_is_none_of_its_extension(api: Client, rows: Ro
     assert extend(api, allocation, 5, "k").fields == ["header.idempotency-key"]
 
 
-def test_what_has_ended_is_not_extended(api: Client, rows: Rows) -> None:
+def test_an_ended_allocation_is_not_extended(api: Client, rows: Rows) -> None:
     rows.device()
     allocation = api.allocate("u1").body
     api.send("DELETE", f"/api/allocations/{allocation['id']}")
@@ -82,7 +82,7 @@ def test_what_has_ended_is_not_extended(api: Client, rows: Rows) -> None:
     assert reply.body["error"]["details"] == {"status": "RELEASED"}
 
 
-def test_time_that_ran_out_a_moment_ago_is_given_from_now_on(api: Client, rows: Rows) -> None:
+def test_an_overdue_allocation_is_extended_from_now(api: Client, rows: Rows) -> None:
     rows.device()
     allocation = api.allocate("u1").body
     rows.run("UPDATE allocations SET expires_at = NOW(6) - INTERVAL 50 SECOND")
@@ -94,7 +94,7 @@ def test_time_that_ran_out_a_moment_ago_is_given_from_now_on(api: Client, rows: 
     assert 50 < left <= 60
 
 
-def test_who_may_not_allocate_may_not_extend(api: Client, rows: Rows) -> None:
+def test_a_user_who_may_not_allocate_may_not_extend(api: Client, rows: Rows) -> None:
     rows.device()
     allocation = api.allocate("u1").body
     rows.update("users", "u1", billing_hold=True)
@@ -117,7 +117,7 @@ def test_no_allocation_lasts_longer_than_the_limit(
     assert extend(api, allocation, 1).code == "duration_exceeded"
 
 
-def test_nobody_is_told_of_an_extension(api: Client, rows: Rows) -> None:
+def test_an_extension_sends_no_notification(api: Client, rows: Rows) -> None:
     rows.device()
     extend(api, api.allocate("u1").body)
 

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
     from tests.integration.api.client import Client
 
-ALL_WELL = {"database": "ok", "broker": "ok", "dynamodb": "ok"}
+HEALTHY = {"database": "ok", "broker": "ok", "dynamodb": "ok"}
 
 
 @pytest.fixture
-def whole_api(
+def healthy_api(
     start_api: Callable[..., Client],
     broker_url: str,
     aws_url: str,
@@ -26,14 +26,14 @@ def whole_api(
     return lambda **variables: start_api(**({"BROKER_URL": broker_url} | variables))
 
 
-def test_all_is_well_when_everything_answers(whole_api: Callable[..., Client]) -> None:
-    reply = whole_api().get("/api/health", claims=None)
+def test_the_report_is_ok_if_every_dependency_is(healthy_api: Callable[..., Client]) -> None:
+    reply = healthy_api().get("/api/health", claims=None)
 
-    assert (reply.status, reply.body) == (200, ALL_WELL)
+    assert (reply.status, reply.body) == (200, HEALTHY)
 
 
 @pytest.mark.parametrize(
-    ("variables", "sick", "reason"),
+    ("variables", "unhealthy", "reason"),
     [
         (
             {"DATABASE_URL": "mysql://root:secret@127.0.0.1:1/cloudphone"},
@@ -52,9 +52,9 @@ def test_all_is_well_when_everything_answers(whole_api: Callable[..., Client]) -
         ),
     ],
 )
-def test_what_is_away_is_named_with_the_kind_of_failure_and_nothing_more(
-    whole_api: Callable[..., Client], variables: dict[str, str], sick: str, reason: str
+def test_an_unavailable_dependency_is_reported_without_details(
+    healthy_api: Callable[..., Client], variables: dict[str, str], unhealthy: str, reason: str
 ) -> None:
-    reply = whole_api(**variables).get("/api/health", claims=None)
+    reply = healthy_api(**variables).get("/api/health", claims=None)
 
-    assert (reply.status, reply.body) == (503, ALL_WELL | {sick: reason})
+    assert (reply.status, reply.body) == (503, HEALTHY | {unhealthy: reason})

@@ -21,7 +21,7 @@ def by(kind: str, id_: str | None = None, queue: str | None = None) -> dict[str,
     return {"kind": kind, "id": id_, "queue": queue}
 
 
-def test_a_history_tells_who_did_what_when_and_why(api: Client, rows: Rows) -> None:
+def test_the_history_lists_who_changed_what_when_and_why(api: Client, rows: Rows) -> None:
     rows.device()
     allocation = api.allocate("u1", user("u1")).body
     target = f"/api/allocations/{allocation['id']}"
@@ -39,7 +39,7 @@ def test_a_history_tells_who_did_what_when_and_why(api: Client, rows: Rows) -> N
     assert third["reason"] == "用户主动释放"
 
 
-def test_a_batch_leaves_the_same_traces(api: Client, rows: Rows) -> None:
+def test_the_history_of_a_batch_is_the_same(api: Client, rows: Rows) -> None:
     rows.device()
     requests = {"requests": [{"userId": "u1"}]}
     allocation = api.send("POST", "/api/allocations/batch", body=requests).body["results"][0]
@@ -48,12 +48,12 @@ def test_a_batch_leaves_the_same_traces(api: Client, rows: Rows) -> None:
     api.send("POST", "/api/allocations/batch/extend", user("u1"), body)
     api.send("POST", "/api/allocations/batch/release", user("u1"), ids)
 
-    traces = [(entry["action"], entry["by"]["id"]) for entry in history(api, allocation)]
+    entries = [(entry["action"], entry["by"]["id"]) for entry in history(api, allocation)]
 
-    assert traces == [("allocated", "root"), ("extended", "u1"), ("released", "u1")]
+    assert entries == [("allocated", "root"), ("extended", "u1"), ("released", "u1")]
 
 
-def test_an_administrator_who_cuts_a_quota_is_the_cause(api: Client, rows: Rows) -> None:
+def test_an_administrator_who_reduces_a_quota_is_the_cause(api: Client, rows: Rows) -> None:
     rows.device()
     allocation = api.allocate("u1", user("u1")).body
 
@@ -64,7 +64,7 @@ def test_an_administrator_who_cuts_a_quota_is_the_cause(api: Client, rows: Rows)
     assert history(api, allocation, user("u1"))[-1]["by"] == by("administrator")
 
 
-def test_a_message_is_named_to_administrators(api: Client, rows: Rows) -> None:
+def test_a_message_is_identified_to_administrators_only(api: Client, rows: Rows) -> None:
     rows.device()
     allocation = api.allocate("u1", user("u1")).body
     rows.update(
@@ -81,7 +81,7 @@ def test_a_message_is_named_to_administrators(api: Client, rows: Rows) -> None:
     assert history(api, allocation, user("u1"))[-1]["by"] == by("event")
 
 
-def test_an_expiry_is_the_schedulers_doing(api: Client, rows: Rows) -> None:
+def test_the_scheduler_is_the_cause_of_an_expiry(api: Client, rows: Rows) -> None:
     rows.device()
     allocation = api.allocate("u1", user("u1")).body
     rows.update("allocations", allocation["id"], status="EXPIRED", released_at="2026-01-02")

@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from tests.integration.api.rows import Rows
 
 
-def allocate(api: Client, key: str, user_id: str = "u1", **wish: Any) -> Reply:  # noqa: ANN401 - JSON
-    body = {"userId": user_id, **wish}
+def allocate(api: Client, key: str, user_id: str = "u1", **fields: Any) -> Reply:  # noqa: ANN401 - JSON
+    body = {"userId": user_id, **fields}
     return api.send("POST", "/api/allocations", body=body, headers={"idempotency-key": key})
 
 
-def test_the_same_key_gives_the_same_allocation(api: Client, rows: Rows) -> None:
+def test_the_same_key_returns_the_same_allocation(api: Client, rows: Rows) -> None:
     rows.devices(3)
 
     first, second = allocate(api, "key,1"), allocate(api, "key,1")
@@ -37,7 +37,7 @@ def test_a_key_outlives_the_allocation_and_a_suspension(api: Client, rows: Rows)
     assert (again.body["id"], again.body["status"]) == (allocation["id"], "RELEASED")
 
 
-def test_another_key_or_another_user_gives_another_allocation(api: Client, rows: Rows) -> None:
+def test_another_key_or_another_user_gets_another_allocation(api: Client, rows: Rows) -> None:
     rows.devices(3)
 
     replies = [allocate(api, "a"), allocate(api, "b"), allocate(api, "a", "u2")]
@@ -45,7 +45,7 @@ def test_another_key_or_another_user_gives_another_allocation(api: Client, rows:
     assert len({reply.body["id"] for reply in replies}) == 3
 
 
-def test_a_key_does_not_cover_another_request(api: Client, rows: Rows) -> None:
+def test_a_key_cannot_be_reused_for_another_request(api: Client, rows: Rows) -> None:
     rows.devices(3)
     allocate(api, "key", durationMinutes=30)
 
@@ -54,7 +54,7 @@ def test_a_key_does_not_cover_another_request(api: Client, rows: Rows) -> None:
     assert (reply.status, reply.fields) == (422, ["header.idempotency-key"])
 
 
-def test_a_refusal_is_not_kept(api: Client, rows: Rows) -> None:
+def test_a_refusal_does_not_use_up_the_key(api: Client, rows: Rows) -> None:
     assert allocate(api, "key").status == 409
     rows.device()
 
@@ -62,7 +62,7 @@ def test_a_refusal_is_not_kept(api: Client, rows: Rows) -> None:
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "é", "k" * 129])
-def test_what_is_no_key(api: Client, rows: Rows, key: str) -> None:
+def test_an_invalid_key_is_refused(api: Client, rows: Rows, key: str) -> None:
     rows.device()
 
     reply = allocate(api, key)

@@ -15,7 +15,7 @@ INBOX = "/api/users/u1/notifications"
 
 
 @pytest.fixture
-def told(api: Client, rows: Rows) -> list[str]:
+def notified(api: Client, rows: Rows) -> list[str]:
     """Three notifications of one user, oldest first."""
     rows.devices(4)
     for _ in range(3):
@@ -29,7 +29,7 @@ def ids(api: Client, query: str = "") -> list[str]:
 
 
 def test_a_notification_is_shown_with_its_deliveries(
-    api: Client, rows: Rows, told: list[str]
+    api: Client, rows: Rows, notified: list[str]
 ) -> None:
     rows.run(
         "UPDATE notification_deliveries SET status = 'failed', attempts = 6, last_error = 'gone'"
@@ -37,7 +37,7 @@ def test_a_notification_is_shown_with_its_deliveries(
 
     newest = api.get(INBOX, user("u1")).body["items"][0]
 
-    assert newest["id"] == told[-1]
+    assert newest["id"] == notified[-1]
     assert newest["type"] == "allocation_success"
     assert newest["title"] == "设备分配成功"
     assert "d003" in newest["message"]
@@ -55,38 +55,40 @@ def test_a_notification_is_shown_with_its_deliveries(
     ]
 
 
-def test_the_inbox_comes_newest_first_in_pages(api: Client, told: list[str]) -> None:
-    assert ids(api) == told[::-1]
+def test_notifications_are_listed_newest_first_in_pages(api: Client, notified: list[str]) -> None:
+    assert ids(api) == notified[::-1]
     first = api.get(f"{INBOX}?limit=2").body
-    assert [item["id"] for item in first["items"]] == told[:0:-1]
-    assert ids(api, f"limit=2&cursor={quote(first['nextCursor'])}") == told[:1]
+    assert [item["id"] for item in first["items"]] == notified[:0:-1]
+    assert ids(api, f"limit=2&cursor={quote(first['nextCursor'])}") == notified[:1]
 
 
-def test_the_first_reading_counts(api: Client, told: list[str]) -> None:
-    target = f"{INBOX}/{told[1]}/read"
+def test_the_first_time_of_reading_is_kept(api: Client, notified: list[str]) -> None:
+    target = f"{INBOX}/{notified[1]}/read"
 
     first, second = (api.send("POST", target, user("u1")) for _ in range(2))
 
     assert first.status == second.status == 200
     assert first.body["readAt"]
     assert first.body == second.body
-    assert ids(api, "unread=true") == [told[2], told[0]]
-    assert ids(api, "unread=false") == told[::-1]
+    assert ids(api, "unread=true") == [notified[2], notified[0]]
+    assert ids(api, "unread=false") == notified[::-1]
 
 
-def test_nobody_reads_for_somebody_else(api: Client, rows: Rows, told: list[str]) -> None:
-    reply = api.send("POST", f"/api/users/u2/notifications/{told[0]}/read", user("u2"))
+def test_a_notification_of_another_user_cannot_be_marked_as_read(
+    api: Client, rows: Rows, notified: list[str]
+) -> None:
+    reply = api.send("POST", f"/api/users/u2/notifications/{notified[0]}/read", user("u2"))
 
     assert (reply.status, reply.code) == (404, "not_found")
-    assert rows.column("SELECT read_at FROM notifications WHERE id = %s", told[0]) == [None]
+    assert rows.column("SELECT read_at FROM notifications WHERE id = %s", notified[0]) == [None]
 
 
-def test_an_empty_inbox_is_no_error(api: Client) -> None:
+def test_an_empty_inbox_is_an_empty_page(api: Client) -> None:
     assert api.get("/api/users/stranger/notifications").body == {"items": [], "nextCursor": None}
 
 
 @pytest.mark.parametrize("query", ["unread=perhaps", "limit=1000", "cursor=W10="])
-def test_a_query_that_makes_no_sense_names_its_field(api: Client, query: str) -> None:
+def test_an_invalid_query_is_refused_with_its_field(api: Client, query: str) -> None:
     reply = api.get(f"{INBOX}?{query}")
 
     assert (reply.status, reply.fields) == (422, [f"query.{query.partition('=')[0]}"])

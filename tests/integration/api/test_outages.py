@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from tests.integration.api.rows import Rows
 
 
-def test_without_the_database_callers_are_told_to_come_back_and_then_served(
+def test_requests_fail_with_503_during_an_outage_and_succeed_afterwards(
     api: Client, rows: Rows, mariadb: MariaDB
 ) -> None:
     rows.device()
@@ -25,7 +25,7 @@ def test_without_the_database_callers_are_told_to_come_back_and_then_served(
     assert api.allocate("u1").status == 201
 
 
-def test_an_error_nobody_foresaw_tells_nothing_about_itself(api: Client, rows: Rows) -> None:
+def test_the_response_to_an_unexpected_error_reveals_nothing(api: Client, rows: Rows) -> None:
     rows.run("RENAME TABLE devices TO devices_away")
     try:
         reply = api.get("/api/devices")

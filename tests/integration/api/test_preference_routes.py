@@ -1,4 +1,4 @@
-"""Preferences as users set them, and what the next event makes of them."""
+"""Preferences as users set them, and how the next event follows them."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def put(api: Client, body: object) -> Reply:
     return api.send("PUT", PATH, user("u1"), body)
 
 
-def test_who_chose_nothing_has_no_preferences(api: Client) -> None:
+def test_preferences_are_empty_by_default(api: Client) -> None:
     reply = api.get(PATH, user("u1"))
 
     assert (reply.status, reply.body) == (200, {"channels": {}, "quietHours": None})
 
 
-def test_what_was_chosen_is_shown_and_can_be_sent_back(api: Client, rows: Rows) -> None:
+def test_preferences_are_returned_and_can_be_sent_back(api: Client, rows: Rows) -> None:
     rows.user()
 
     assert put(api, CHOSEN).body == CHOSEN
@@ -69,7 +69,7 @@ def test_a_put_replaces_everything(api: Client) -> None:
         ({"quiethours": None}, "quiethours"),
     ],
 )
-def test_what_makes_no_sense_is_refused_by_field(
+def test_invalid_preferences_are_refused_with_their_field(
     api: Client, body: dict[str, Any], field: str
 ) -> None:
     reply = put(api, body)
@@ -78,7 +78,7 @@ def test_what_makes_no_sense_is_refused_by_field(
     assert [name.removeprefix("body").lstrip(".") for name in reply.fields] == [field]
 
 
-def test_a_deleted_user_leaves_no_preferences_behind(api: Client, rows: Rows) -> None:
+def test_preferences_of_a_deleted_user_are_not_stored(api: Client, rows: Rows) -> None:
     rows.user(status="deleted")
 
     reply = put(api, CHOSEN)
@@ -87,7 +87,7 @@ def test_a_deleted_user_leaves_no_preferences_behind(api: Client, rows: Rows) ->
     assert rows.column("SELECT user_id FROM notification_preferences") == []
 
 
-def test_the_next_event_follows_them(api: Client, rows: Rows, database_url: str) -> None:
+def test_the_next_event_follows_the_preferences(api: Client, rows: Rows, database_url: str) -> None:
     rows.user()
     rows.device()
     api.allocate("u1")
@@ -96,12 +96,12 @@ def test_the_next_event_follows_them(api: Client, rows: Rows, database_url: str)
     with Functions(database_url, clock=lambda: datetime.now(UTC)) as functions:
         functions.handle(message("billing.balance_low"), message("device.failed"))
 
-    told = rows.all(
+    deliveries = rows.all(
         "SELECT n.type, d.channel FROM notifications n"
         " JOIN notification_deliveries d ON d.notification_id = n.id"
         " WHERE n.type <> 'allocation_success' ORDER BY n.type, d.channel"
     )
-    assert told == [
+    assert deliveries == [
         ("billing_alert", "websocket"),
         ("device_released", "websocket"),
         ("device_released", "email"),

@@ -1,4 +1,4 @@
-"""Hot queries reach their rows by an index, however much has piled up."""
+"""Frequent queries use an index, however large the tables are."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 UUID = "01900000-0000-7000-8000-{}"
-# Half of everything belongs to one user.
-PILE = """
+# Half of the rows belong to one user.
+ROWS = """
     INSERT INTO users (id, max_devices) SELECT CONCAT('u', seq), 10 FROM seq_1_to_1000;
 
     INSERT INTO devices (id, name, cpu_cores, memory_mb, status, last_allocated_at)
@@ -55,13 +55,13 @@ PILE = """
 
 @pytest.fixture
 def cursor(rows: Rows) -> Explaining:
-    for statement in PILE.split(";"):
+    for statement in ROWS.split(";"):
         rows.run(statement.replace("%", "%%"))
     return Explaining(rows.all)
 
 
 def test_every_hot_query_uses_its_index(cursor: Explaining) -> None:
-    sql: Cursor = cursor  # type: ignore[assignment]  # as far as these queries go
+    sql: Cursor = cursor  # type: ignore[assignment]  # for these queries
 
     indexes = {
         AllocationStrategy.RESOURCE_BASED: ["best_fit"],
@@ -69,9 +69,11 @@ def test_every_hot_query_uses_its_index(cursor: Explaining) -> None:
         AllocationStrategy.RANDOM: ["lottery", "lottery"],
     }
     for strategy, expected in indexes.items():
-        # Devices of unknown size are looked for as well, if they will do.
-        for wanted, times in ((Requirements(), 2), (Requirements(4, 8192), 1)):
-            DevicePicker(sql, strategy, Counter([wanted]))._lock(wanted, NO_LIMIT, AT, 1)
+        # Devices of unknown size are searched as well, if they suit.
+        for requirements, times in ((Requirements(), 2), (Requirements(4, 8192), 1)):
+            DevicePicker(sql, strategy, Counter([requirements]))._lock(
+                requirements, NO_LIMIT, AT, 1
+            )
             steps = ([("d", index), *[("r", "calendar")] * 2] for index in expected * times)
             assert cursor.used() == [step for one in steps for step in one]
     DevicePicker(sql, AllocationStrategy.RANDOM, Counter())._is_free(

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tests.integration.api.rows import Rows
 
 
-def test_a_released_device_is_free_for_the_next(api: Client, rows: Rows) -> None:
+def test_a_released_device_can_be_allocated_again(api: Client, rows: Rows) -> None:
     rows.device()
     allocation = api.allocate("u1").body
 
@@ -26,7 +26,7 @@ def test_a_released_device_is_free_for_the_next(api: Client, rows: Rows) -> None
     assert api.allocate("u2").status == 201
 
 
-def test_a_release_tells_the_user_and_the_neighbours(api: Client, rows: Rows) -> None:
+def test_a_release_writes_a_notification_and_an_event(api: Client, rows: Rows) -> None:
     rows.device()
     allocation = api.allocate("u1").body
 
@@ -75,7 +75,7 @@ def test_an_expired_allocation_stays_expired(api: Client, rows: Rows) -> None:
     assert (reply.status, reply.body["status"]) == (200, "EXPIRED")
 
 
-def test_a_suspended_user_may_give_back(api: Client, rows: Rows) -> None:
+def test_a_suspended_user_may_release(api: Client, rows: Rows) -> None:
     rows.device()
     allocation = api.allocate("u1").body
     rows.update("users", "u1", status="suspended")
@@ -85,9 +85,7 @@ def test_a_suspended_user_may_give_back(api: Client, rows: Rows) -> None:
     assert reply.body["status"] == "RELEASED"
 
 
-def test_a_device_that_failed_meanwhile_is_given_back_but_not_given_out(
-    api: Client, rows: Rows
-) -> None:
+def test_a_failed_device_can_be_released_but_not_allocated(api: Client, rows: Rows) -> None:
     rows.device()
     allocation = api.allocate("u1").body
     rows.update("devices", "d1", health="failed")

@@ -1,4 +1,4 @@
-"""Devices reserved for a time to come."""
+"""Reservations of devices for a time slot."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def reserve(
     user_id: str = "u1",
     at: datetime = NOON,
     key: str | None = None,
-    **wish: Any,  # noqa: ANN401 - JSON
+    **fields: Any,  # noqa: ANN401 - JSON
 ) -> Reply:
     headers = {"idempotency-key": key} if key else {}
-    body = {"userId": user_id, "startsAt": at.isoformat(), **wish}
+    body = {"userId": user_id, "startsAt": at.isoformat(), **fields}
     return api.send("POST", "/api/reservations", body=body, headers=headers)
 
 
@@ -34,7 +34,7 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def test_a_reservation_says_when_and_not_yet_which(api: Client, rows: Rows) -> None:
+def test_a_reservation_names_the_slot_but_not_the_device(api: Client, rows: Rows) -> None:
     rows.device()
 
     reserved = reserve(api, durationMinutes=30, minCpuCores=2)
@@ -47,9 +47,7 @@ def test_a_reservation_says_when_and_not_yet_which(api: Client, rows: Rows) -> N
     assert api.get("/api/reservations/user/u1", user("u1")).body["items"] == [reserved.body]
 
 
-def test_a_slot_that_is_taken_is_answered_with_the_nearest_free_one(
-    api: Client, rows: Rows
-) -> None:
+def test_a_taken_slot_is_refused_with_the_nearest_free_one(api: Client, rows: Rows) -> None:
     rows.device()
     reserve(api)
     reserve(api, at=NOON + 1.5 * HOUR)
@@ -63,7 +61,7 @@ def test_a_slot_that_is_taken_is_answered_with_the_nearest_free_one(
     assert reserve(api, "u2", at=moment(nearest["startsAt"])).status == 201
 
 
-def test_slots_may_touch(api: Client, rows: Rows) -> None:
+def test_slots_may_be_adjacent(api: Client, rows: Rows) -> None:
     rows.device()
 
     assert reserve(api).status == 201
@@ -74,12 +72,12 @@ def test_slots_may_touch(api: Client, rows: Rows) -> None:
 def test_each_reservation_has_a_device_of_its_own(api: Client, rows: Rows) -> None:
     rows.devices(2)
 
-    answers = [reserve(api, f"u{number}").status for number in range(3)]
+    statuses = [reserve(api, f"u{number}").status for number in range(3)]
 
-    assert answers == [201, 201, 409]
+    assert statuses == [201, 201, 409]
 
 
-def test_a_small_wish_leaves_large_devices_to_others(api: Client, rows: Rows) -> None:
+def test_small_requirements_reserve_a_small_device(api: Client, rows: Rows) -> None:
     rows.device("large", cpu_cores=8)
     rows.device("small", cpu_cores=2)
 
@@ -87,7 +85,7 @@ def test_a_small_wish_leaves_large_devices_to_others(api: Client, rows: Rows) ->
     assert reserve(api, "u2", minCpuCores=8).status == 201
 
 
-def test_an_allocation_that_reaches_into_the_slot_counts(api: Client, rows: Rows) -> None:
+def test_an_allocation_that_overlaps_the_slot_counts(api: Client, rows: Rows) -> None:
     rows.device()
     allocation = api.allocate("holder", durationMinutes=240).body
 
@@ -99,7 +97,7 @@ def test_an_allocation_that_reaches_into_the_slot_counts(api: Client, rows: Rows
 
 
 @pytest.mark.parametrize("device", [{"health": "failed"}, {"cpu_cores": 1}])
-def test_where_nothing_will_ever_do_there_is_no_nearest_slot(
+def test_without_a_suitable_device_there_is_no_nearest_slot(
     api: Client, rows: Rows, device: dict[str, Any]
 ) -> None:
     rows.device(**device)
@@ -119,7 +117,7 @@ def test_where_nothing_will_ever_do_there_is_no_nearest_slot(
         datetime(1, 1, 1, tzinfo=timezone(HOUR)),
     ],
 )
-def test_nobody_reserves_the_past_or_the_far_future(api: Client, at: datetime) -> None:
+def test_a_slot_in_the_past_or_the_far_future_is_refused(api: Client, at: datetime) -> None:
     refused = reserve(api, at=at)
 
     assert (refused.status, refused.fields) == (422, ["body.startsAt"])
@@ -128,7 +126,7 @@ def test_nobody_reserves_the_past_or_the_far_future(api: Client, at: datetime) -
 @pytest.mark.parametrize(
     "at",
     [NOON.replace(tzinfo=None).isoformat(), NOON.timestamp(), f"{NOON.timestamp():.0f}"],
-    # Made of the values, which are those of the clock, ids would differ between xdist's workers.
+    # The values come from the clock, so ids made of them would differ between xdist's workers.
     ids=["date", "number", "text"],
 )
 def test_a_time_without_a_zone_is_refused(api: Client, at: object) -> None:
@@ -147,7 +145,7 @@ def test_a_time_without_a_zone_is_refused(api: Client, at: object) -> None:
         ({"max_devices": 0}, "quota_exceeded"),
     ],
 )
-def test_who_may_not_allocate_may_not_reserve(
+def test_a_user_who_may_not_allocate_may_not_reserve(
     api: Client, rows: Rows, columns: dict[str, Any], code: str
 ) -> None:
     rows.device()
@@ -156,7 +154,7 @@ def test_who_may_not_allocate_may_not_reserve(
     assert reserve(api).code == code
 
 
-def test_reservations_at_one_time_count_against_the_quota(api: Client, rows: Rows) -> None:
+def test_overlapping_reservations_count_against_the_quota(api: Client, rows: Rows) -> None:
     rows.devices(3)
     rows.user("u1", max_devices=1)
 
@@ -165,20 +163,20 @@ def test_reservations_at_one_time_count_against_the_quota(api: Client, rows: Row
     assert reserve(api, at=NOON + HOUR).status == 201
 
 
-def test_nobody_has_more_reservations_than_can_be_read_at_once(
+def test_the_number_of_open_reservations_is_limited(
     api: Client, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows.device()
     monkeypatch.setattr(book, "MAX_OPEN_RESERVATIONS", 2)
 
-    answers = [reserve(api, at=NOON + number * HOUR) for number in range(3)]
+    replies = [reserve(api, at=NOON + number * HOUR) for number in range(3)]
 
-    assert [one.status for one in answers] == [201, 201, 403]
-    assert answers[2].body["error"]["details"]["quota"] == "reservations"
+    assert [one.status for one in replies] == [201, 201, 403]
+    assert replies[2].body["error"]["details"]["quota"] == "reservations"
     assert reserve(api, "u2", at=NOON + 2 * HOUR).status == 201
 
 
-def test_a_device_the_quota_has_no_room_for_is_not_promised(api: Client, rows: Rows) -> None:
+def test_a_device_larger_than_the_quota_is_not_reserved(api: Client, rows: Rows) -> None:
     rows.device(cpu_cores=8)
     rows.user("u1", max_cpu=4)
 
@@ -207,7 +205,7 @@ def test_a_repeated_request_reserves_once(api: Client, rows: Rows) -> None:
     assert len(rows.all("SELECT id FROM reservations")) == 1
 
 
-def test_reservations_of_others_are_closed(api: Client, rows: Rows) -> None:
+def test_reservations_of_other_users_are_inaccessible(api: Client, rows: Rows) -> None:
     rows.device()
     target = f"/api/reservations/{reserve(api).body['id']}"
 
@@ -217,7 +215,9 @@ def test_reservations_of_others_are_closed(api: Client, rows: Rows) -> None:
     assert api.get("/api/reservations/nothing").status == 404
 
 
-def test_who_gives_it_back_before_may_have_it_meanwhile(api: Client, rows: Rows) -> None:
+def test_a_reserved_device_is_allocated_if_the_allocation_ends_before_the_slot(
+    api: Client, rows: Rows
+) -> None:
     rows.device()
     reserve(api)
 
@@ -225,7 +225,7 @@ def test_who_gives_it_back_before_may_have_it_meanwhile(api: Client, rows: Rows)
     assert api.allocate("u2", durationMinutes=60).status == 201
 
 
-def test_others_are_given_the_devices_nobody_is_promised(api: Client, rows: Rows) -> None:
+def test_devices_without_a_reservation_are_allocated_to_others(api: Client, rows: Rows) -> None:
     rows.devices(2)
     reserve(api)
 
@@ -235,7 +235,7 @@ def test_others_are_given_the_devices_nobody_is_promised(api: Client, rows: Rows
     assert given[0].body["deviceId"] == "d002"
 
 
-def test_a_batch_minds_how_long_each_wants_it(api: Client, rows: Rows) -> None:
+def test_a_batch_respects_reservations_for_each_duration(api: Client, rows: Rows) -> None:
     rows.devices(2)
     reserve(api)
     requests = [{"userId": "u2", "durationMinutes": minutes} for minutes in (60, 240, 60)]
@@ -252,7 +252,7 @@ def test_a_batch_minds_how_long_each_wants_it(api: Client, rows: Rows) -> None:
     )
 
 
-def test_nobody_extends_into_a_reservation(api: Client, rows: Rows) -> None:
+def test_an_allocation_is_not_extended_into_a_reservation(api: Client, rows: Rows) -> None:
     rows.device()
     allocation = api.allocate("u2").body
     reserve(api)

@@ -29,7 +29,7 @@ def api_with_aws(
     return start_api()
 
 
-def test_a_user_is_shown_with_what_he_holds_and_may_hold(api_with_aws: Client, rows: Rows) -> None:
+def test_a_user_is_shown_with_quota_and_held_devices(api_with_aws: Client, rows: Rows) -> None:
     rows.user(max_devices=8, max_cpu=64, max_memory_mb=131072, locale="en", **CONTACT)
     rows.devices(2)
     for _ in range(2):
@@ -52,9 +52,7 @@ def test_a_user_is_shown_with_what_he_holds_and_may_hold(api_with_aws: Client, r
     }
 
 
-def test_failed_payments_are_counted_by_the_payment_counter(
-    api_with_aws: Client, rows: Rows
-) -> None:
+def test_payment_failures_come_from_the_payment_counter(api_with_aws: Client, rows: Rows) -> None:
     rows.user()
     now = datetime.now(UTC)
     counter = payment_failures(SETTINGS)
@@ -67,7 +65,7 @@ def test_failed_payments_are_counted_by_the_payment_counter(
     assert api_with_aws.get("/api/users/u1").body["paymentFailures"] == 0
 
 
-def test_without_dynamodb_the_user_is_shown_all_the_same(api: Client, rows: Rows) -> None:
+def test_a_user_is_shown_even_if_dynamodb_is_unavailable(api: Client, rows: Rows) -> None:
     rows.user(billing_hold=True)
 
     reply = api.get("/api/users/u1")
@@ -77,7 +75,7 @@ def test_without_dynamodb_the_user_is_shown_all_the_same(api: Client, rows: Rows
     assert reply.body["paymentFailures"] is None
 
 
-def test_a_change_stores_what_it_names_and_keeps_the_rest(api: Client, rows: Rows) -> None:
+def test_a_change_stores_its_fields_and_keeps_the_others(api: Client, rows: Rows) -> None:
     rows.user(max_devices=8, max_cpu=64, **CONTACT)
 
     reply = api.send("PUT", "/api/users/u1", body={"maxDevices": 5, "locale": "en"})
@@ -97,7 +95,7 @@ def test_an_empty_change_changes_nothing(api: Client, rows: Rows) -> None:
     assert api.send("PUT", "/api/users/u1", body={}).body == before
 
 
-def test_a_change_makes_a_user_nobody_has_heard_of(api: Client, rows: Rows) -> None:
+def test_a_change_creates_an_unknown_user(api: Client, rows: Rows) -> None:
     reply = api.send("PUT", "/api/users/newcomer", body={"maxDevices": 3, **CONTACT})
 
     assert reply.status == 200
@@ -105,7 +103,7 @@ def test_a_change_makes_a_user_nobody_has_heard_of(api: Client, rows: Rows) -> N
     assert rows.column("SELECT id FROM users") == ["newcomer"]
 
 
-def test_a_smaller_quota_takes_back_the_oldest_devices(api: Client, rows: Rows) -> None:
+def test_a_smaller_quota_releases_the_oldest_devices(api: Client, rows: Rows) -> None:
     rows.devices(4)
     ids = [api.allocate("u1").body["id"] for _ in range(4)]
 
@@ -118,7 +116,7 @@ def test_a_smaller_quota_takes_back_the_oldest_devices(api: Client, rows: Rows) 
     assert sorted(types) == ["device_released"] * 3 + ["quota_adjusted"]
 
 
-def test_a_deleted_user_stays_as_he_is(api: Client, rows: Rows) -> None:
+def test_a_deleted_user_cannot_be_changed(api: Client, rows: Rows) -> None:
     rows.user(status="deleted")
 
     reply = api.send("PUT", "/api/users/u1", body=CONTACT)
@@ -137,7 +135,7 @@ def test_a_deleted_user_stays_as_he_is(api: Client, rows: Rows) -> None:
         ({"status": "active"}, ["body.status"]),
     ],
 )
-def test_a_change_that_breaks_the_contract_names_its_fields(
+def test_an_invalid_change_is_refused_with_its_fields(
     api: Client, rows: Rows, body: dict[str, Any], fields: list[str]
 ) -> None:
     rows.user()

@@ -1,4 +1,4 @@
-"""Standing in line for a device."""
+"""Queued requests for a device."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def functions(database_url: str) -> Iterator[Functions]:
 
 @pytest.fixture
 def taken(api: Client, rows: Rows) -> str:
-    """The only device, which somebody else has; return the allocation's id."""
+    """The only device, held by another user; return the allocation's id."""
     rows.device()
     return str(api.allocate("holder").body["id"])
 
 
-def wait(api: Client, user_id: str = "u1", **wish: Any) -> Reply:  # noqa: ANN401 - JSON
-    return api.allocate(user_id, wait=True, **wish)
+def wait(api: Client, user_id: str = "u1", **fields: Any) -> Reply:  # noqa: ANN401 - JSON
+    return api.allocate(user_id, wait=True, **fields)
 
 
-def place(api: Client, waiting: Reply) -> Any:  # noqa: ANN401 - JSON
+def look_up(api: Client, waiting: Reply) -> Any:  # noqa: ANN401 - JSON
     return api.get(f"/api/allocations/waiting/{waiting.body['id']}").body
 
 
@@ -47,49 +47,47 @@ def holders(rows: Rows) -> list[tuple[str, str]]:
     return rows.all("SELECT device_id, user_id FROM allocations WHERE status = 'ALLOCATED'")
 
 
-def told(rows: Rows, user_id: str) -> list[str]:
+def notifications(rows: Rows, user_id: str) -> list[str]:
     return rows.column("SELECT type FROM notifications WHERE user_id = %s ORDER BY id", user_id)
 
 
-def test_who_will_wait_gets_a_device_at_once_if_one_is_free(api: Client, rows: Rows) -> None:
+def test_with_wait_a_free_device_is_allocated_at_once(api: Client, rows: Rows) -> None:
     rows.device()
 
     assert wait(api).status == 201
 
 
 @pytest.mark.usefixtures("taken")
-def test_who_will_wait_gets_a_place_in_line_if_none_is(api: Client) -> None:
+def test_with_wait_the_request_is_queued_if_no_device_is_free(api: Client) -> None:
     first, second = wait(api, durationMinutes=30, minCpuCores=2), wait(api, "u2")
 
     assert (first.status, second.status) == (202, 202)
     assert first.body["status"] == "WAITING"
     assert (first.body["durationMinutes"], first.body["minCpuCores"]) == (30, 2)
     assert (first.body["position"], second.body["position"]) == (1, 2)
-    assert place(api, second) == second.body
+    assert look_up(api, second) == second.body
 
 
 @pytest.mark.usefixtures("taken")
-def test_who_will_not_is_refused(api: Client) -> None:
+def test_without_wait_the_request_is_refused(api: Client) -> None:
     assert api.allocate("u1").code == "no_device_available"
 
 
-def test_a_released_device_is_given_to_the_first_in_line(
-    api: Client, rows: Rows, taken: str
-) -> None:
+def test_a_released_device_serves_the_first_in_line(api: Client, rows: Rows, taken: str) -> None:
     first, second = wait(api, "u1"), wait(api, "u2")
 
     release(api, taken)
 
     assert holders(rows) == [("d1", "u1")]
-    served = place(api, first)
+    served = look_up(api, first)
     assert (served["status"], served["position"]) == ("SERVED", None)
     allocation = api.get(f"/api/allocations/{served['allocationId']}").body
     assert (allocation["userId"], allocation["deviceId"]) == ("u1", "d1")
-    assert place(api, second)["position"] == 1
-    assert told(rows, "u1") == ["allocation_success"]
+    assert look_up(api, second)["position"] == 1
+    assert notifications(rows, "u1") == ["allocation_success"]
 
 
-def test_the_highest_priority_comes_first(api: Client, rows: Rows, taken: str) -> None:
+def test_the_highest_priority_is_served_first(api: Client, rows: Rows, taken: str) -> None:
     wait(api, "u1", priority=1)
     urgent = wait(api, "u2", priority=2)
     assert urgent.body["position"] == 1
@@ -100,12 +98,12 @@ def test_the_highest_priority_comes_first(api: Client, rows: Rows, taken: str) -
 
 
 @pytest.mark.usefixtures("taken")
-def test_only_an_administrator_may_give_a_priority(api: Client) -> None:
+def test_only_an_administrator_may_set_a_priority(api: Client) -> None:
     assert api.allocate("u1", user("u1"), wait=True, priority=1).status == 403
     assert api.allocate("u1", user("u1"), wait=True).status == 202
 
 
-def test_a_device_that_does_not_meet_a_wish_goes_to_the_next(
+def test_a_device_too_small_for_one_request_serves_the_next(
     api: Client, rows: Rows, taken: str
 ) -> None:
     choosy = wait(api, "u1", minCpuCores=64)
@@ -114,10 +112,10 @@ def test_a_device_that_does_not_meet_a_wish_goes_to_the_next(
     release(api, taken)
 
     assert holders(rows) == [("d1", "u2")]
-    assert place(api, choosy)["status"] == "WAITING"
+    assert look_up(api, choosy)["status"] == "WAITING"
 
 
-def test_who_has_no_room_for_it_is_passed_over(api: Client, rows: Rows, taken: str) -> None:
+def test_a_user_at_their_quota_is_skipped(api: Client, rows: Rows, taken: str) -> None:
     rows.user("u1", max_devices=1)
     wait(api, "u1")
     rows.update("users", "u1", max_devices=0)
@@ -128,7 +126,7 @@ def test_who_has_no_room_for_it_is_passed_over(api: Client, rows: Rows, taken: s
     assert holders(rows) == [("d1", "u2")]
 
 
-def test_a_device_somebody_else_may_not_learn_who_gave_it_up(
+def test_the_history_does_not_reveal_who_freed_the_device(
     api: Client, rows: Rows, taken: str
 ) -> None:
     wait(api)
@@ -150,7 +148,7 @@ def test_a_device_somebody_else_may_not_learn_who_gave_it_up(
     ],
 )
 @pytest.mark.usefixtures("taken")
-def test_an_event_that_frees_a_device_gives_it_to_the_first_in_line(
+def test_a_device_freed_by_an_event_serves_the_first_in_line(
     api: Client, rows: Rows, functions: Functions, event: str, fields: dict[str, Any]
 ) -> None:
     wait(api)
@@ -158,11 +156,11 @@ def test_an_event_that_frees_a_device_gives_it_to_the_first_in_line(
     functions.handle(message(event, **fields))
 
     assert rows.column("SELECT user_id FROM allocations WHERE allocated_by = 'line'") == ["u1"]
-    assert told(rows, "u1") == ["allocation_success"]
+    assert notifications(rows, "u1") == ["allocation_success"]
     assert rows.column("SELECT status FROM waiting") == ["SERVED"]
 
 
-def test_a_device_that_runs_again_is_given_to_the_first_in_line(
+def test_a_device_that_runs_again_serves_the_first_in_line(
     api: Client, rows: Rows, functions: Functions
 ) -> None:
     rows.device(health="stopped")
@@ -174,7 +172,7 @@ def test_a_device_that_runs_again_is_given_to_the_first_in_line(
 
 
 @pytest.mark.usefixtures("taken")
-def test_a_device_that_failed_is_given_to_nobody(
+def test_a_failed_device_does_not_serve_the_waiting_line(
     api: Client, rows: Rows, functions: Functions
 ) -> None:
     wait(api)
@@ -185,20 +183,22 @@ def test_a_device_that_failed_is_given_to_nobody(
 
 
 @pytest.mark.parametrize("event", ["user.suspended", "user.deleted", "billing.overdue"])
-def test_a_blocked_user_leaves_the_line_even_if_he_freed_the_device(
+def test_a_blocked_user_leaves_the_waiting_line_even_if_they_freed_the_device(
     api: Client, rows: Rows, functions: Functions, taken: str, event: str
 ) -> None:
     waiting = wait(api, "holder")
 
     functions.handle(message(event, userId="holder"))
 
-    assert place(api, waiting)["status"] == "REMOVED"
+    assert look_up(api, waiting)["status"] == "REMOVED"
     assert holders(rows) == []
     assert api.get(f"/api/allocations/{taken}").body["status"] == "RELEASED"
 
 
 @pytest.mark.usefixtures("taken")
-def test_a_smaller_quota_gives_what_is_taken_back_to_the_line(api: Client, rows: Rows) -> None:
+def test_a_device_released_by_a_smaller_quota_serves_the_waiting_line(
+    api: Client, rows: Rows
+) -> None:
     wait(api)
 
     api.send("PUT", "/api/users/holder", body={"maxDevices": 0})
@@ -206,7 +206,7 @@ def test_a_smaller_quota_gives_what_is_taken_back_to_the_line(api: Client, rows:
     assert holders(rows) == [("d1", "u1")]
 
 
-def test_a_place_that_was_given_up_is_not_served(api: Client, rows: Rows, taken: str) -> None:
+def test_a_cancelled_request_is_not_served(api: Client, rows: Rows, taken: str) -> None:
     waiting = wait(api)
     target = f"/api/allocations/waiting/{waiting.body['id']}"
 
@@ -218,7 +218,7 @@ def test_a_place_that_was_given_up_is_not_served(api: Client, rows: Rows, taken:
     assert holders(rows) == []
 
 
-def test_giving_up_a_place_that_was_served_changes_nothing(api: Client, taken: str) -> None:
+def test_cancelling_a_served_request_changes_nothing(api: Client, taken: str) -> None:
     waiting = wait(api)
     release(api, taken)
 
@@ -228,7 +228,7 @@ def test_giving_up_a_place_that_was_served_changes_nothing(api: Client, taken: s
 
 
 @pytest.mark.usefixtures("taken")
-def test_a_user_sees_his_places_and_nobody_elses(api: Client) -> None:
+def test_a_user_sees_only_their_own_queued_requests(api: Client) -> None:
     mine, also_mine, other = wait(api, "u1"), wait(api, "u1"), wait(api, "u2")
     target = f"/api/allocations/waiting/{other.body['id']}"
 
@@ -242,7 +242,7 @@ def test_a_user_sees_his_places_and_nobody_elses(api: Client) -> None:
 
 
 @pytest.mark.usefixtures("taken")
-def test_places_count_against_the_quota(api: Client, rows: Rows) -> None:
+def test_queued_requests_count_against_the_quota(api: Client, rows: Rows) -> None:
     rows.user("u1", max_devices=2)
     wait(api), wait(api)
 
@@ -261,7 +261,7 @@ def test_places_count_against_the_quota(api: Client, rows: Rows) -> None:
     ],
 )
 @pytest.mark.usefixtures("taken")
-def test_who_could_not_have_it_does_not_wait_for_it(
+def test_request_that_the_user_may_not_make_is_not_queued(
     api: Client, rows: Rows, columns: dict[str, Any], code: str
 ) -> None:
     rows.user("u1", **columns)
@@ -270,19 +270,19 @@ def test_who_could_not_have_it_does_not_wait_for_it(
     assert rows.all("SELECT id FROM waiting") == []
 
 
-def test_a_repeated_request_finds_its_place_and_later_its_allocation(
+def test_a_repeated_request_finds_its_queued_request_and_later_its_allocation(
     api: Client, rows: Rows, taken: str
 ) -> None:
-    def ask(**more: Any) -> Reply:  # noqa: ANN401 - JSON
-        body = {"userId": "u1", "wait": True, **more}
+    def request(**fields: Any) -> Reply:  # noqa: ANN401 - JSON
+        body = {"userId": "u1", "wait": True, **fields}
         return api.send("POST", "/api/allocations", body=body, headers={"idempotency-key": "k"})
 
-    first, second = ask(), ask()
+    first, second = request(), request()
     release(api, taken)
-    third = ask()
+    third = request()
 
     assert (first.status, second.status, third.status) == (202, 202, 201)
     assert first.body == second.body
     assert third.body["id"] == first.body["id"]
-    assert ask(wait=False).status == 422
+    assert request(wait=False).status == 422
     assert len(rows.all("SELECT id FROM waiting")) == 1

@@ -45,7 +45,7 @@ def test_scope_or_group_makes_an_administrator(claims: dict[str, object]) -> Non
         {"scope": None},
     ],
 )
-def test_nothing_else_does(claims: dict[str, object]) -> None:
+def test_other_claims_do_not_make_an_administrator(claims: dict[str, object]) -> None:
     assert caller_of(event(sub="admin", **claims)) == Caller("admin", is_admin=False)
 
 
@@ -67,7 +67,7 @@ def test_nothing_else_does(claims: dict[str, object]) -> None:
         event(sub=17),
     ],
 )
-def test_a_request_without_a_usable_subject_is_nobodys(without_claims: dict[str, Any]) -> None:
+def test_a_request_without_a_valid_subject_is_unauthorized(without_claims: dict[str, Any]) -> None:
     with pytest.raises(ApiError) as refused:
         caller_of(without_claims)
 
@@ -75,7 +75,7 @@ def test_a_request_without_a_usable_subject_is_nobodys(without_claims: dict[str,
     assert refused.value.headers == {"WWW-Authenticate": "Bearer"}
 
 
-def test_a_user_acts_for_himself_only() -> None:
+def test_a_user_may_act_for_themselves_only() -> None:
     caller = Caller("u1", is_admin=False)
 
     caller.require("u1")
@@ -85,5 +85,5 @@ def test_a_user_acts_for_himself_only() -> None:
         assert (refused.value.status, refused.value.code) == (403, "forbidden")
 
 
-def test_an_administrator_acts_for_anyone() -> None:
+def test_an_administrator_may_act_for_every_user() -> None:
     Caller("root", is_admin=True).require("u1")

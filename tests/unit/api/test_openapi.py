@@ -1,4 +1,4 @@
-"""The description of the API is that of the code, and says all there is to say."""
+"""The OpenAPI document matches the code, and describes every response."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def operations(described: dict[str, Any]) -> list[dict[str, Any]]:
     return [operation for path in described["paths"].values() for operation in path.values()]
 
 
-def test_the_committed_description_is_that_of_the_code(described: dict[str, Any]) -> None:
+def test_the_committed_document_matches_the_code(described: dict[str, Any]) -> None:
     assert DOCUMENT.read_text("utf-8") == as_text(described), "run `make openapi` and commit"
 
 
@@ -48,13 +48,13 @@ def test_every_route_is_described(described: dict[str, Any]) -> None:
     assert routes == {(method, camel(path)) for method, path in DESCRIBED}
 
 
-def test_names_are_unique(described: dict[str, Any]) -> None:
+def test_operation_ids_are_unique(described: dict[str, Any]) -> None:
     names = [operation["operationId"] for operation in operations(described)]
 
     assert len(names) == len(set(names))
 
 
-def test_every_reference_leads_somewhere_and_every_schema_is_used(
+def test_every_reference_resolves_and_every_schema_is_used(
     described: dict[str, Any],
 ) -> None:
     used = set(re.findall(f'"{REFERENCE}([^"]+)"', json.dumps(described)))
@@ -62,7 +62,7 @@ def test_every_reference_leads_somewhere_and_every_schema_is_used(
     assert used == set(described["components"]["schemas"])
 
 
-def test_limits_are_written_as_json_schema_writes_them(described: dict[str, Any]) -> None:
+def test_limits_use_the_keywords_of_json_schema(described: dict[str, Any]) -> None:
     minutes = described["components"]["schemas"]["Extension"]["properties"]["additionalMinutes"]
 
     assert (minutes["minimum"], minutes["maximum"]) == (1, 1440)
@@ -70,28 +70,28 @@ def test_limits_are_written_as_json_schema_writes_them(described: dict[str, Any]
 
 
 def test_every_refusal_is_described(described: dict[str, Any]) -> None:
-    told = json.dumps([operation["responses"] for operation in operations(described)])
+    documented = json.dumps([operation["responses"] for operation in operations(described)])
 
     for refusal in Refusal:
-        assert refusal.value in told
+        assert refusal.value in documented
 
 
 @pytest.mark.parametrize(("route", "access"), DESCRIBED.items())
-def test_what_depends_on_the_role_is_described(
+def test_errors_follow_from_access_rule_and_body(
     described: dict[str, Any], route: tuple[str, str], access: Access
 ) -> None:
     method, path = route
     found = described["paths"][camel(path)][method.lower()]
-    answers = found["responses"]
+    responses = found["responses"]
 
-    assert ("401" in answers) == (access is not Access.ANYONE)
+    assert ("401" in responses) == (access is not Access.ANYONE)
     assert ("security" in found) == (access is Access.ANYONE)
-    assert access not in {Access.OWNER, Access.ADMIN} or "403" in answers
-    assert {"413", "415", "422"} <= set(answers) or "requestBody" not in found
-    assert {"500", "503"} <= set(answers)
+    assert access not in {Access.OWNER, Access.ADMIN} or "403" in responses
+    assert {"413", "415", "422"} <= set(responses) or "requestBody" not in found
+    assert {"500", "503"} <= set(responses)
 
 
-def test_the_description_is_served_as_it_is_without_a_token() -> None:
+def test_the_document_is_served_without_a_token() -> None:
     api = Client(AllocationApi(ApiSettings.model_validate(ENVIRONMENT)).handle)
 
     reply = api.get("/openapi.json", claims=None)

@@ -11,13 +11,13 @@ from allocation_api.errors import ApiError
 from allocation_api.pages import decode_cursor, paginate
 
 
-def test_the_last_page_has_no_next() -> None:
+def test_the_last_page_has_no_cursor() -> None:
     assert paginate(["a", "b"], 2, lambda row: (row,)) == (["a", "b"], None)
     assert paginate([], 2, lambda row: (row,)) == ([], None)
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=3))
-def test_a_cursor_leads_back_to_the_last_row(position: list[str]) -> None:
+def test_a_cursor_encodes_the_position_of_the_last_row(position: list[str]) -> None:
     rows, cursor = paginate([position, ["beyond"]], 1, lambda row: row)
 
     assert rows == [position]
@@ -25,7 +25,7 @@ def test_a_cursor_leads_back_to_the_last_row(position: list[str]) -> None:
     assert decode_cursor(cursor, len(position)) == position
 
 
-OTHERS: tuple[object, ...] = ({}, "a", [], ["a", "b"], [1], [None], [["a"]], None)
+OTHER_CONTENTS: tuple[object, ...] = ({}, "a", [], ["a", "b"], [1], [None], [["a"]], None)
 
 
 @pytest.mark.parametrize(
@@ -35,10 +35,13 @@ OTHERS: tuple[object, ...] = ({}, "a", [], ["a", "b"], [1], [None], [["a"]], Non
         "not base64",
         "用户",
         base64.urlsafe_b64encode(b"\xff").decode(),
-        *(base64.urlsafe_b64encode(json.dumps(content).encode()).decode() for content in OTHERS),
+        *(
+            base64.urlsafe_b64encode(json.dumps(content).encode()).decode()
+            for content in OTHER_CONTENTS
+        ),
     ],
 )
-def test_a_cursor_of_something_else_is_refused(cursor: str) -> None:
+def test_a_cursor_of_another_list_is_refused(cursor: str) -> None:
     with pytest.raises(ApiError) as refused:
         decode_cursor(cursor, parts=1)
 
@@ -47,7 +50,7 @@ def test_a_cursor_of_something_else_is_refused(cursor: str) -> None:
 
 
 @given(st.text(max_size=50))
-def test_no_text_breaks_the_reading(cursor: str) -> None:
+def test_any_text_is_decoded_or_refused(cursor: str) -> None:
     try:
         decode_cursor(cursor, parts=1)
     except ApiError as refused:

@@ -128,7 +128,7 @@ def test_a_route_with_an_access_rule_is_reachable(api: AllocationApi) -> None:
     assert Client(api.handle).get("/api/secrets/s1").code == "internal_error"  # it was called
 
 
-def test_a_cold_start_loads_nothing_that_most_requests_do_not_need() -> None:
+def test_a_cold_start_imports_nothing_that_most_requests_do_not_need() -> None:
     source = f"import sys, allocation_api.app; print([m for m in {HEAVY} if m in sys.modules])"
 
     done = subprocess.run(

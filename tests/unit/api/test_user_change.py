@@ -19,7 +19,7 @@ def stored(**body: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
         "user@xn--fiqs8s.xn--0zwm56d",
     ],
 )
-def test_e_mail_addresses(email: str) -> None:
+def test_email_addresses_are_accepted(email: str) -> None:
     assert stored(email=email) == {"email": email}
 
 
@@ -31,7 +31,7 @@ def test_e_mail_addresses(email: str) -> None:
         *("a" * 65 + "@b.co", "a@" + "b" * 260 + ".co", "a\x00@b.co", 5, ["a@b.co"]),
     ],
 )
-def test_what_is_no_e_mail_address(email: object) -> None:
+def test_other_text_is_not_an_email_address(email: object) -> None:
     with pytest.raises(ValidationError):
         stored(email=email)
 
@@ -39,7 +39,7 @@ def test_what_is_no_e_mail_address(email: object) -> None:
 @pytest.mark.parametrize(
     "phone", ["+8613800138000", "+14155552671", "+1234567", "+123456789012345"]
 )
-def test_telephone_numbers(phone: str) -> None:
+def test_telephone_numbers_are_accepted(phone: str) -> None:
     assert stored(phone=phone) == {"phone": phone}
 
 
@@ -56,12 +56,12 @@ def test_telephone_numbers(phone: str) -> None:
         ),
     ],
 )
-def test_what_is_no_telephone_number(phone: object) -> None:
+def test_other_text_is_not_a_telephone_number(phone: object) -> None:
     with pytest.raises(ValidationError):
         stored(phone=phone)
 
 
-def test_absent_fields_stay_and_null_removes() -> None:
+def test_absent_fields_are_kept_and_null_removes() -> None:
     assert stored() == {}
     assert stored(maxCpu=None, email=None) == {"max_cpu": None, "email": None}
     assert stored(maxMemoryMB=8192, maxDevices=0) == {"max_memory_mb": 8192, "max_devices": 0}
@@ -79,6 +79,6 @@ def test_absent_fields_stay_and_null_removes() -> None:
         {"billingHold": False},
     ],
 )
-def test_what_cannot_be_stored(body: dict[str, Any]) -> None:
+def test_invalid_values_are_refused(body: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         stored(**body)

@@ -1,4 +1,4 @@
-"""Reservations that meet the line, or somebody else's transaction."""
+"""Reservations that conflict with the waiting line or another transaction."""
 
 from __future__ import annotations
 
@@ -29,16 +29,18 @@ WAITING = """
 
 
 def reserve_behind(other: Connection[Any], ends: str, api: Client, rows: Rows) -> Reply:
-    """Reserve what somebody else has locked; once it waits, he commits or rolls back."""
+    """Reserve a device that another transaction has locked; it ends once the request waits."""
     with ThreadPoolExecutor(1) as pool:
         reply = pool.submit(reserve, api)
-        eventually(lambda: reply.done() or bool(rows.all(WAITING)), "it waits for the device")
+        eventually(
+            lambda: reply.done() or bool(rows.all(WAITING)), "the request waits for the device"
+        )
         getattr(other, ends)()
     return reply.result()
 
 
 @pytest.mark.parametrize(("ends", "status"), [("commit", 409), ("rollback", 201)])
-def test_whoever_is_just_given_a_device_for_longer_keeps_it(
+def test_an_allocation_extended_concurrently_keeps_its_device(
     api: Client, rows: Rows, other: Cursor, ends: str, status: int
 ) -> None:
     rows.device()
@@ -54,7 +56,7 @@ def test_whoever_is_just_given_a_device_for_longer_keeps_it(
     assert not rows.all(into_slot)
 
 
-def test_where_the_device_is_just_given_away_another_one_is_promised(
+def test_another_device_is_reserved_if_the_first_fails_meanwhile(
     api: Client, rows: Rows, other: Cursor
 ) -> None:
     rows.device("d1")
@@ -65,7 +67,7 @@ def test_where_the_device_is_just_given_away_another_one_is_promised(
     assert rows.column("SELECT device_id FROM reservations") == ["d2"]
 
 
-def test_who_waits_is_not_given_what_is_promised(api: Client, rows: Rows) -> None:
+def test_a_queued_request_is_not_served_into_a_reservation(api: Client, rows: Rows) -> None:
     rows.device()
     allocation = api.allocate("holder").body
     reserve(api)
@@ -78,7 +80,7 @@ def test_who_waits_is_not_given_what_is_promised(api: Client, rows: Rows) -> Non
     assert holders == ["quick"]
 
 
-def test_however_often_the_device_is_just_given_away_it_is_tried_again(
+def test_a_reservation_is_retried_while_others_take_the_device(
     api: Client, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows.device()
@@ -95,7 +97,7 @@ def test_however_often_the_device_is_just_given_away_it_is_tried_again(
     assert reserve(api).status == 201
 
 
-def test_what_is_not_promised_any_more_is_given_to_the_first_in_line(
+def test_the_device_of_a_cancelled_reservation_serves_the_waiting_line(
     api: Client, rows: Rows
 ) -> None:
     rows.device()
@@ -108,7 +110,9 @@ def test_what_is_not_promised_any_more_is_given_to_the_first_in_line(
     assert api.get(f"/api/allocations/{place['id']}").body["userId"] == "patient"
 
 
-def test_who_cancels_takes_nothing_from_whoever_holds_the_device(api: Client, rows: Rows) -> None:
+def test_cancelling_a_reservation_does_not_take_the_device_from_its_holder(
+    api: Client, rows: Rows
+) -> None:
     rows.device()
     held = api.allocate("holder").body
     target = f"/api/reservations/{reserve(api).body['id']}"
@@ -120,14 +124,16 @@ def test_who_cancels_takes_nothing_from_whoever_holds_the_device(api: Client, ro
     assert rows.column("SELECT user_id FROM allocations") == ["holder"]
 
 
-def test_the_last_slot_is_given_once(start_api: Callable[..., Client], rows: Rows) -> None:
+def test_concurrent_reservations_do_not_share_a_device(
+    start_api: Callable[..., Client], rows: Rows
+) -> None:
     rows.devices(2)
     apis = [start_api() for _ in range(6)]
 
-    def ask(number: int) -> int:
+    def status(number: int) -> int:
         return reserve(apis[number], f"u{number}").status
 
-    answers = together(*(lambda number=number: ask(number) for number in range(6)))
+    statuses = together(*(lambda number=number: status(number) for number in range(6)))
 
-    assert Counter(answers) == {201: 2, 409: 4}
+    assert Counter(statuses) == {201: 2, 409: 4}
     assert len(set(rows.column("SELECT device_id FROM reservations"))) == 2

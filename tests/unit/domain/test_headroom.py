@@ -35,13 +35,13 @@ def test_without_limits_any_device_fits() -> None:
     assert headroom(work(Quota(10), 9), "u1", Requirements()) == NO_LIMIT
 
 
-def test_a_user_nobody_has_heard_of_has_the_default_quota() -> None:
+def test_an_unknown_user_has_the_default_quota() -> None:
     assert headroom(work(), "stranger", Requirements()) == NO_LIMIT
     with pytest.raises(RefusedError):
         headroom(Work(world(), NOW, Quota(0)), "stranger", Requirements())
 
 
-def test_the_room_is_what_the_held_devices_leave() -> None:
+def test_the_headroom_is_the_quota_minus_the_held_devices() -> None:
     # Each held device has 2 cores and 4096 MB.
     found = headroom(work(Quota(10, 16, 10_000), 2), "u1", Requirements(2, 1024))
 
@@ -49,7 +49,7 @@ def test_the_room_is_what_the_held_devices_leave() -> None:
 
 
 @pytest.mark.parametrize(
-    ("quota", "wish", "details"),
+    ("quota", "requirements", "details"),
     [
         (Quota(2), Requirements(), {"quota": "devices", "limit": 2, "used": 2, "requested": 1}),
         (Quota(1), Requirements(), {"quota": "devices", "limit": 1, "used": 2, "requested": 1}),
@@ -62,11 +62,11 @@ def test_the_room_is_what_the_held_devices_leave() -> None:
         ),
     ],
 )
-def test_a_full_quota_is_named_with_its_figures(
-    quota: Quota, wish: Requirements, details: dict[str, object]
+def test_an_exceeded_quota_is_refused_with_its_figures(
+    quota: Quota, requirements: Requirements, details: dict[str, object]
 ) -> None:
     with pytest.raises(RefusedError) as refused:
-        headroom(work(quota, 2), "u1", wish)
+        headroom(work(quota, 2), "u1", requirements)
 
     assert refused.value.refusal is Refusal.QUOTA_EXCEEDED
     assert refused.value.details == details
@@ -80,9 +80,7 @@ def test_a_full_quota_is_named_with_its_figures(
         ({"billing_hold": True}, Refusal.BILLING_HOLD),
     ],
 )
-def test_the_state_of_the_account_forbids_allocating(
-    fields: dict[str, Any], refusal: Refusal
-) -> None:
+def test_the_state_of_the_user_forbids_allocating(fields: dict[str, Any], refusal: Refusal) -> None:
     with pytest.raises(RefusedError) as refused:
         require_may_allocate(user(**fields))
 
@@ -96,7 +94,7 @@ def test_only_a_deleted_user_cannot_be_changed() -> None:
         require_existing(user(status=UserStatus.DELETED))
 
 
-def test_a_smaller_quota_takes_back_the_oldest_and_tells_the_user_once() -> None:
+def test_a_smaller_quota_releases_the_oldest_and_notifies_the_user_once() -> None:
     found = work(Quota(10), 5)
     found.begin("api:1")
 
@@ -109,7 +107,7 @@ def test_a_smaller_quota_takes_back_the_oldest_and_tells_the_user_once() -> None
     assert kinds == ["device_released", "device_released", "quota_adjusted"]
 
 
-def test_a_quota_with_room_takes_nothing_and_tells_nothing() -> None:
+def test_a_quota_with_headroom_releases_and_notifies_nothing() -> None:
     found = work(Quota(10), 3)
 
     assert release_surplus_devices(found, "u1", 3) == 0
@@ -117,7 +115,7 @@ def test_a_quota_with_room_takes_nothing_and_tells_nothing() -> None:
     assert not found.notices
 
 
-def test_an_unknown_size_counts_as_nothing() -> None:
+def test_an_unknown_size_counts_as_zero() -> None:
     snapshot = world(user(quota=Quota(9, 4, 4096)), device(cpu_cores=0, memory_mb=0), held())
 
     assert headroom(Work(snapshot, NOW, DEFAULT), "u1", Requirements()) == Headroom(4, 4096)

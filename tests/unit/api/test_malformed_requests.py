@@ -1,4 +1,4 @@
-"""Requests that are refused before anything is asked of a database, which there is none of."""
+"""Requests that are refused before the database is used; there is none here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from allocation_api.settings import ApiSettings
 from tests.integration.api.client import Client
 from tests.unit.api.test_routes import ENVIRONMENT
 
-NO_MINUTES: tuple[object, ...] = (0, -1, 1441, 1.5, "60", True, 2**63, [], {})
+INVALID_MINUTES: tuple[object, ...] = (0, -1, 1441, 1.5, "60", True, 2**63, [], {})
 FIELDS = ("userId", "durationMinutes", "minCpuCores", "minMemoryMB")
 
 
@@ -33,11 +33,11 @@ def api() -> Client:
         ({"userId": ["u1"]}, ["body.userId"]),
         *(
             ({"userId": "u1", "durationMinutes": minutes}, ["body.durationMinutes"])
-            for minutes in NO_MINUTES
+            for minutes in INVALID_MINUTES
         ),
         *(
-            ({"userId": "u1", wish: value}, [f"body.{wish}"])
-            for wish in ("minCpuCores", "minMemoryMB")
+            ({"userId": "u1", size: value}, [f"body.{size}"])
+            for size in ("minCpuCores", "minMemoryMB")
             for value in (-1, 1_000_000_001, 0.5, "4")
         ),
         ({"userId": "u1", "minCpu": 4}, ["body.minCpu"]),
@@ -45,7 +45,7 @@ def api() -> Client:
         ({"durationMinutes": 0, "minCpuCores": "x"}, [f"body.{name}" for name in FIELDS[:3]]),
     ],
 )
-def test_a_body_that_breaks_the_contract_names_its_fields(
+def test_an_invalid_body_is_refused_with_its_fields(
     api: Client, body: dict[str, Any], fields: list[str]
 ) -> None:
     reply = api.send("POST", "/api/allocations", body=body)
@@ -69,7 +69,7 @@ def test_a_body_that_breaks_the_contract_names_its_fields(
         (b"\x00\xff", "application/octet-stream", 415),
     ],
 )
-def test_what_cannot_be_read_is_no_error_of_the_server(
+def test_an_unreadable_body_is_a_client_error(
     api: Client, raw: bytes, content_type: str, status: int
 ) -> None:
     reply = api.send("POST", "/api/allocations", body=raw, headers={"content-type": content_type})

@@ -1,4 +1,4 @@
-"""Allocations that meet somebody else's transaction."""
+"""Allocations that conflict with another transaction."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ LOCKABLE = "SELECT 1 FROM users WHERE id = 'u1' FOR UPDATE SKIP LOCKED"
         ("max_devices = 1", 201),
     ],
 )
-def test_what_happens_to_the_user_first_counts(
+def test_a_change_of_the_user_that_commits_first_counts(
     api: Client, rows: Rows, other: Cursor, change: str, status: int
 ) -> None:
     rows.user()
@@ -56,7 +56,7 @@ def test_what_happens_to_the_user_first_counts(
     assert len(rows.all("SELECT id FROM allocations")) == (status == 201)
 
 
-def test_a_device_that_fails_while_it_looks_free_is_not_given(
+def test_a_device_that_fails_meanwhile_is_not_allocated(
     api: Client, rows: Rows, other: Cursor
 ) -> None:
     rows.user()
@@ -65,26 +65,28 @@ def test_a_device_that_fails_while_it_looks_free_is_not_given(
 
     with ThreadPoolExecutor(1) as pool:
         reply = pool.submit(api.allocate, "u1")
-        eventually(lambda: not rows.all(LOCKABLE), "the request looks for a device")
+        eventually(lambda: not rows.all(LOCKABLE), "the request searches for a device")
         other.connection.commit()
 
     assert reply.result().code == "no_device_available"
 
 
-def test_a_device_somebody_lets_go_again_is_given(api: Client, rows: Rows, other: Cursor) -> None:
+def test_a_device_whose_lock_is_rolled_back_is_allocated(
+    api: Client, rows: Rows, other: Cursor
+) -> None:
     rows.user()
     rows.device()
     other.execute("UPDATE devices SET status = 'allocated' WHERE id = 'd1'")
 
     with ThreadPoolExecutor(1) as pool:
         reply = pool.submit(api.allocate, "u1")
-        eventually(lambda: not rows.all(LOCKABLE), "the request looks for a device")
+        eventually(lambda: not rows.all(LOCKABLE), "the request searches for a device")
         other.connection.rollback()
 
     assert reply.result().status == 201
 
 
-def test_a_device_that_nobody_lets_go_is_not_reported_as_taken(
+def test_a_device_that_stays_locked_is_not_reported_as_taken(
     database_url: str, rows: Rows, other: Cursor
 ) -> None:
     rows.device()

@@ -18,14 +18,14 @@ def event(body: str | None = None, **more: Any) -> dict[str, Any]:  # noqa: ANN4
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_a_path_survives_being_encoded_for_the_router(path: str) -> None:
+def test_an_encoded_path_can_be_decoded(path: str) -> None:
     encoded = normalize({"rawPath": path})["rawPath"]
 
     assert unquote(encoded, errors="strict") == path
     assert encoded.isascii()
 
 
-def test_an_encoded_body_is_decoded() -> None:
+def test_a_base64_body_is_decoded() -> None:
     encoded = base64.b64encode('{"userId": "用户"}'.encode()).decode()
 
     read = normalize(event(encoded, isBase64Encoded=True))
@@ -35,7 +35,7 @@ def test_an_encoded_body_is_decoded() -> None:
 
 
 @pytest.mark.parametrize("body", ["!!!", "/w==", "gA"])
-def test_an_encoded_body_that_is_no_text_is_refused(body: str) -> None:
+def test_a_base64_body_that_is_not_text_is_refused(body: str) -> None:
     with pytest.raises(ApiError) as refused:
         normalize(event(body, isBase64Encoded=True))
 
@@ -46,7 +46,7 @@ def test_an_encoded_body_that_is_no_text_is_refused(body: str) -> None:
     "content_type", ["application/json", "Application/JSON; charset=utf-8", ""]
 )
 @pytest.mark.parametrize("header", ["content-type", "Content-Type"])
-def test_json_may_be_declared_or_not(header: str, content_type: str) -> None:
+def test_the_content_type_json_is_optional(header: str, content_type: str) -> None:
     assert normalize(event("{}", headers={header: content_type}))["body"] == "{}"
 
 
@@ -54,14 +54,14 @@ def test_json_may_be_declared_or_not(header: str, content_type: str) -> None:
     "content_type",
     ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "*"],
 )
-def test_a_body_of_another_type_is_refused(content_type: str) -> None:
+def test_a_body_of_another_content_type_is_refused(content_type: str) -> None:
     with pytest.raises(ApiError) as refused:
         normalize(event("a=b", headers={"content-type": content_type}))
 
     assert (refused.value.status, refused.value.code) == (415, "unsupported_media_type")
 
 
-def test_the_type_of_no_body_does_not_matter() -> None:
+def test_without_a_body_the_content_type_does_not_matter() -> None:
     normalize(event(None, headers={"content-type": "text/plain"}))
 
 
@@ -73,7 +73,7 @@ def test_the_type_of_no_body_does_not_matter() -> None:
         '{"a":' * 10_000 + "1" + "}" * 10_000,
     ],
 )
-def test_what_is_no_json_object_is_refused(text: str) -> None:
+def test_a_body_that_is_not_a_json_object_is_refused(text: str) -> None:
     with pytest.raises(ApiError) as refused:
         parse_json_object(text)
 
@@ -82,5 +82,5 @@ def test_what_is_no_json_object_is_refused(text: str) -> None:
 
 
 @given(st.dictionaries(st.text(), st.text() | st.integers(-(2**63), 2**63) | st.none()))
-def test_any_json_object_is_read(body: dict[str, Any]) -> None:
+def test_any_json_object_is_parsed(body: dict[str, Any]) -> None:
     assert parse_json_object(json.dumps(body)) == body

@@ -26,7 +26,7 @@ def allocated(api: Client, rows: Rows) -> list[str]:
     return ids
 
 
-def walk(api: Client, target: str) -> list[list[str]]:
+def pages_of(api: Client, target: str) -> list[list[str]]:
     """Return the ids page by page."""
     pages, cursor = [], ""
     while True:
@@ -37,7 +37,7 @@ def walk(api: Client, target: str) -> list[list[str]]:
             return pages
 
 
-def test_one_is_shown_as_it_was_answered(api: Client, rows: Rows) -> None:
+def test_an_allocation_is_found_as_it_was_returned(api: Client, rows: Rows) -> None:
     rows.device()
     allocation = api.allocate("u1").body
 
@@ -47,25 +47,25 @@ def test_one_is_shown_as_it_was_answered(api: Client, rows: Rows) -> None:
 
 
 def test_a_users_allocations_come_newest_first(api: Client, allocated: list[str]) -> None:
-    assert walk(api, f"{PAGE}?limit=100") == [allocated[::-1]]
+    assert pages_of(api, f"{PAGE}?limit=100") == [allocated[::-1]]
 
 
 def test_pages_hold_every_allocation_once(api: Client, allocated: list[str]) -> None:
-    pages = walk(api, f"{PAGE}?limit=2")
+    pages = pages_of(api, f"{PAGE}?limit=2")
 
     assert [len(page) for page in pages] == [2, 2, 1]
     assert [*chain(*pages)] == allocated[::-1]
 
 
-def test_pages_hold_even_those_of_one_instant_once(
+def test_pages_hold_allocations_of_the_same_instant_once(
     api: Client, rows: Rows, allocated: list[str]
 ) -> None:
     rows.run("UPDATE allocations SET allocated_at = '2026-01-01 00:00:00.000001'")
 
-    assert [*chain(*walk(api, f"{PAGE}?limit=2"))] == allocated[::-1]
+    assert [*chain(*pages_of(api, f"{PAGE}?limit=2"))] == allocated[::-1]
 
 
-def test_a_page_does_not_shift_when_something_new_comes(
+def test_a_new_allocation_does_not_shift_the_pages(
     api: Client, rows: Rows, allocated: list[str]
 ) -> None:
     first = api.get(f"{PAGE}?limit=2").body
@@ -77,17 +77,17 @@ def test_a_page_does_not_shift_when_something_new_comes(
     assert [item["id"] for item in second["items"]] == allocated[2:0:-1]
 
 
-def test_a_status_filters(api: Client, allocated: list[str]) -> None:
-    assert walk(api, f"{PAGE}?status=RELEASED&limit=1") == [[allocated[2]], [allocated[0]]]
+def test_allocations_are_filtered_by_status(api: Client, allocated: list[str]) -> None:
+    assert pages_of(api, f"{PAGE}?status=RELEASED&limit=1") == [[allocated[2]], [allocated[0]]]
     assert len(api.get(f"{PAGE}?status=ALLOCATED").body["items"]) == 3
     assert api.get(f"{PAGE}?status=EXPIRED").body == {"items": [], "nextCursor": None}
 
 
-def test_nobody_has_no_allocations(api: Client, rows: Rows) -> None:  # noqa: ARG001 - empties
+def test_an_unknown_user_has_no_allocations(api: Client, rows: Rows) -> None:  # noqa: ARG001 - empties
     assert api.get("/api/allocations/user/stranger").body == {"items": [], "nextCursor": None}
 
 
-def test_the_device_is_named_even_when_its_row_is_gone(api: Client, rows: Rows) -> None:
+def test_the_device_id_is_shown_even_if_its_row_is_gone(api: Client, rows: Rows) -> None:
     rows.device()
     allocation = api.allocate("u1").body
     rows.run("DELETE FROM devices")
@@ -113,7 +113,7 @@ def test_the_device_is_named_even_when_its_row_is_gone(api: Client, rows: Rows) 
         ("cursor=WyIwMDAxLTAxLTAxVDAwOjAwOjAwKzE0OjAwIiwgIngiXQ==", "query.cursor"),
     ],
 )
-def test_a_query_that_makes_no_sense_names_its_field(api: Client, query: str, field: str) -> None:
+def test_an_invalid_query_is_refused_with_its_field(api: Client, query: str, field: str) -> None:
     reply = api.get(f"{PAGE}?{query}")
 
     assert (reply.status, reply.fields) == (422, [field])
