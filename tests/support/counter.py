@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from scheduler.domain.guard import latest
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -37,7 +39,7 @@ class FakeCounter:
             item = self._alive(user_id, now) or _Item(now)
             if message_id in item.failures:
                 return len(item.failures)
-            if item.last_reset_at and item.last_reset_at > at:
+            if item.last_reset_at and item.last_reset_at > latest(at):
                 return None
             item.failures[message_id] = at
             item.expires_at = now + self._ttl
@@ -52,9 +54,10 @@ class FakeCounter:
         """Forget the failures up to ``at``; those after it stay. Older than a reset: nothing."""
         with self._lock:
             item = self._alive(user_id, now) or _Item(now + self._ttl)
-            if item.last_reset_at and item.last_reset_at > at:
+            if item.last_reset_at and item.last_reset_at > latest(at):
                 return
-            kept = {id_: failed for id_, failed in item.failures.items() if failed > at}
+            kept = {id_: failed for id_, failed in item.failures.items() if failed > latest(at)}
+            at = max(at, item.last_reset_at or at)
             expires_at = item.expires_at if kept else now + self._ttl
             self._items[user_id] = _Item(expires_at, kept, at)
 

@@ -179,3 +179,45 @@ def test_expired_count_can_be_reset(counter: ReadableCounter) -> None:
     counter.reset("u1", NOW, later)
 
     assert fail(counter, "b", NOW - SECOND, later) is None
+
+
+# -- times of whole seconds --
+
+PART = timedelta(milliseconds=300)
+
+
+def test_reset_of_a_whole_second_forgets_the_failures_of_that_second(
+    counter: ReadableCounter,
+) -> None:
+    fail(counter, "a", NOW + PART)
+
+    counter.reset("u1", NOW, NOW)
+
+    assert counter.current("u1", NOW) == 0
+
+
+def test_failure_of_a_whole_second_counts_after_a_reset_of_that_second(
+    counter: ReadableCounter,
+) -> None:
+    counter.reset("u1", NOW + PART, NOW)
+
+    assert fail(counter, "a", NOW) == 1
+
+
+def test_reset_of_a_whole_second_does_not_move_a_later_reset_back(
+    counter: ReadableCounter,
+) -> None:
+    fail(counter, "a", NOW + PART)
+    counter.reset("u1", NOW + 2 * PART, NOW)
+    fail(counter, "b", NOW + 3 * PART)
+
+    counter.reset("u1", NOW, NOW)
+
+    assert counter.current("u1", NOW) == 0
+    assert fail(counter, "c", NOW + PART) is None
+
+
+def test_failure_before_the_second_of_a_reset_is_superseded(counter: ReadableCounter) -> None:
+    counter.reset("u1", NOW, NOW)
+
+    assert fail(counter, "a", NOW - SECOND) is None

@@ -50,11 +50,6 @@ class Stamp(NamedTuple):
     occurred_at: datetime
     version: int | None = None
 
-    @property
-    def latest(self) -> datetime:
-        """Return the last moment that the time may mean: a whole second means all of it."""
-        return self.occurred_at if self.occurred_at.microsecond else self.occurred_at + _SECOND
-
 
 class MarkKey(NamedTuple):
     """Names one mark."""
@@ -62,6 +57,11 @@ class MarkKey(NamedTuple):
     aggregate: Aggregate
     id: str
     concern: Concern
+
+
+def latest(moment: datetime) -> datetime:
+    """Return the last moment that a time may mean: a whole second means all of it."""
+    return moment if moment.microsecond else moment + _SECOND
 
 
 def is_outdated(event: Stamp, mark: Stamp | None) -> bool:
@@ -75,7 +75,7 @@ def is_outdated(event: Stamp, mark: Stamp | None) -> bool:
         return False
     if event.version is not None and mark.version is not None:
         return event.version <= mark.version
-    return event.latest < mark.occurred_at
+    return latest(event.occurred_at) < mark.occurred_at
 
 
 def advanced(event: Stamp, mark: Stamp | None) -> Stamp:

@@ -15,6 +15,9 @@ one that failed the condition of the write before (ALL_OLD).
 * a failure is newer than this one     → count without moving last_failure_at back
 * a failure is newer than the reset    → forget only the older ones, if the set has not changed
 
+A time of a whole second is compared at that precision (`scheduler.domain.guard`): it is older only
+than what happened after that second.
+
 `Values` are in DynamoDB's notation; an `Item` is without it (see `plain`).
 """
 
@@ -24,6 +27,8 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from scheduler.domain.guard import latest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -41,8 +46,10 @@ _VALUE: Final = re.compile(r":\w+")
 
 _NOT_EXPIRED: Final = "(attribute_not_exists(expires_at) OR expires_at > :now)"
 _NOT_COUNTED: Final = "NOT contains(message_ids, :message_id)"
-_NOT_RESET: Final = "(attribute_not_exists(last_reset_at) OR last_reset_at <= :at)"
+_NOT_RESET: Final = "(attribute_not_exists(last_reset_at) OR last_reset_at <= :latest)"
 _NEWEST: Final = "(attribute_not_exists(last_failure_at) OR last_failure_at <= :at)"
+_NO_LATER: Final = "(attribute_not_exists(last_failure_at) OR last_failure_at <= :latest)"
+_NEWEST_RESET: Final = "(attribute_not_exists(last_reset_at) OR last_reset_at <= :at)"
 _OLDER: Final = "last_failure_at > :at"
 _COUNTABLE: Final = f"{_NOT_EXPIRED} AND {_NOT_COUNTED} AND {_NOT_RESET}"
 
@@ -81,11 +88,11 @@ _RESTART: Final = Write(
 _RESET: Final = Write(
     "SET failure_count = :zero, last_reset_at = :at, expires_at = :expires"
     " REMOVE message_ids, failures, last_failure_at",
-    f"(expires_at <= :now) OR ({_NEWEST} AND {_NOT_RESET})",
+    f"(expires_at <= :now) OR ({_NO_LATER} AND {_NEWEST_RESET})",
 )
 _FORGET: Final = Write(
     "SET failure_count = :count, message_ids = :ids, failures = :kept, last_reset_at = :at",
-    f"failures = :met AND {_NOT_RESET}",
+    f"failures = :met AND {_NEWEST_RESET}",
 )
 
 
@@ -96,7 +103,7 @@ def count_next(item: Item, failure: Failure, now: datetime) -> Write | KnownCoun
         return _RESTART
     if failure.message_id in item.get("message_ids", ()):
         return KnownCount(int(item["failure_count"]))
-    if item.get("last_reset_at", "") > at:
+    if item.get("last_reset_at", "") > _iso(latest(failure.at)):
         return KnownCount(None)
     return _COUNT_OLDER if item.get("last_failure_at", "") > at else _COUNT
 
@@ -110,6 +117,7 @@ def count_values(failure: Failure, now: datetime, expires: datetime) -> Values:
         ":message_ids": _texts({failure.message_id}),
         ":failures": _texts({f"{at} {failure.message_id}"}),
         ":at": _text(at),
+        ":latest": _text(_iso(latest(failure.at))),
         ":now": _number(_seconds(now)),
         ":expires": _number(_seconds(expires)),
     }
@@ -120,18 +128,22 @@ def reset_next(item: Item, at: datetime) -> tuple[Write, Values] | None:
 
     None if a newer reset has already been written.
     """
-    if item.get("last_reset_at", "") > _iso(at):
+    newest, last_reset = _iso(latest(at)), item.get("last_reset_at", "")
+    if last_reset > newest:
         return None
-    if item.get("last_failure_at", "") <= _iso(at):
-        return _RESET, {}
-    met: set[str] = item["failures"]
-    kept = {failure for failure in met if failure.partition(" ")[0] > _iso(at)}
-    return _FORGET, {
-        ":met": _texts(met),
-        ":kept": _texts(kept),
-        ":ids": _texts({failure.partition(" ")[2] for failure in kept}),
-        ":count": _number(len(kept)),
-    }
+    write, values = _RESET, Values()
+    if item.get("last_failure_at", "") > newest:
+        met: set[str] = item["failures"]
+        kept = {failure for failure in met if failure.partition(" ")[0] > newest}
+        write = _FORGET
+        values = {
+            ":met": _texts(met),
+            ":kept": _texts(kept),
+            ":ids": _texts({failure.partition(" ")[2] for failure in kept}),
+            ":count": _number(len(kept)),
+        }
+    # A reset later within the same second is not moved back.
+    return _keeping_last_reset(write) if last_reset > _iso(at) else write, values
 
 
 def reset_values(at: datetime, now: datetime, expires: datetime) -> Values:
@@ -139,6 +151,7 @@ def reset_values(at: datetime, now: datetime, expires: datetime) -> Values:
     return {
         ":zero": _number(0),
         ":at": _text(_iso(at)),
+        ":latest": _text(_iso(latest(at))),
         ":now": _number(_seconds(now)),
         ":expires": _number(_seconds(expires)),
     }
@@ -197,6 +210,11 @@ def plain(item: Mapping[str, Any]) -> Item:
 def key(user_id: str) -> Values:
     """Return the key of a user's item."""
     return {"user_id": _text(user_id)}
+
+
+def _keeping_last_reset(write: Write) -> Write:
+    update = write.update.replace(", last_reset_at = :at", "")
+    return Write(update, write.condition.replace(_NEWEST_RESET, _NOT_RESET))
 
 
 def _of(item: Values, name: str, default: Any) -> Any:  # noqa: ANN401 - text or list of texts
