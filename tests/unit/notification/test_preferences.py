@@ -88,6 +88,23 @@ def test_in_the_second_of_two_equal_hours_the_end_is_in_the_second_too() -> None
     assert night.end_after(second_half_past_two) == utc("2026-10-25T01:45")
 
 
+@pytest.mark.parametrize(
+    ("end", "zone", "now", "until"),
+    [
+        (time(2, 0), "Europe/Berlin", "2026-03-29T00:30", "2026-03-29T01:00"),
+        (time(2, 30), "Europe/Berlin", "2026-03-29T00:30", "2026-03-29T01:00"),
+        (time(2, 59), "Europe/Berlin", "2026-03-28T23:00", "2026-03-29T01:00"),
+        (time(3, 0), "Europe/Berlin", "2026-03-29T00:30", "2026-03-29T01:00"),
+        (time(3, 1), "Europe/Berlin", "2026-03-29T00:30", "2026-03-29T01:01"),
+        (time(2, 10), "Australia/Lord_Howe", "2026-10-03T15:00", "2026-10-03T15:30"),
+    ],
+)
+def test_quiet_hours_that_end_inside_the_skipped_hour_end_at_its_end(
+    end: time, zone: str, now: str, until: str
+) -> None:
+    assert QuietHours(time(22), end, zone).end_after(utc(now)) == utc(until)
+
+
 @pytest.mark.parametrize("zone", ["Mars/Olympus", "Asia", "../Asia", ""])
 def test_unknown_time_zone_means_no_quiet_hours(zone: str) -> None:
     assert QuietHours(time(0), time(23, 59), zone).end_after(utc("2026-03-01")) is None
