@@ -16,11 +16,11 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from allocation_api.errors import forbidden, unauthorized
-from scheduler.messaging.contract import Id
+from scheduler.messaging.contract import ResourceId
 
 _ADMIN: Final = "admin"
 _ROLE_CLAIMS: Final = ("scope", "groups", "cognito:groups")
-_USER_ID: Final[TypeAdapter[str]] = TypeAdapter(Id)
+_USER_ID: Final[TypeAdapter[str]] = TypeAdapter(ResourceId)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Header
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from scheduler.messaging.contract import Id
+from scheduler.messaging.contract import ResourceId
 
 _KEY_PATTERN: Final = r"^[\x21-\x7e]{1,128}$"
 
@@ -35,7 +35,7 @@ def _decode(value: Any) -> Any:  # noqa: ANN401 - any value; the next validator 
     return unquote(value, errors="strict") if isinstance(value, str) else value
 
 
-PathId = Annotated[Id, BeforeValidator(_decode)]
+PathId = Annotated[ResourceId, BeforeValidator(_decode)]
 """An id in a path, which `allocation_api.requests` has percent-encoded."""
 
 

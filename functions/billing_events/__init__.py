@@ -1,1 +1,1 @@
-"""Consumes what the billing service publishes."""
+"""Consumes the events of the billing service."""

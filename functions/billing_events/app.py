@@ -10,7 +10,7 @@ from scheduler.settings import ConsumerSettings, PaymentSettings
 
 
 class BillingSettings(ConsumerSettings, PaymentSettings):
-    """What this function reads from its environment."""
+    """The environment variables of the function."""
 
 
 _settings = BillingSettings.from_environment()

@@ -1,4 +1,4 @@
-"""The five billing events as they arrive. Amounts are in yuan."""
+"""The contracts of the billing events. Amounts are in yuan."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ from typing import Annotated, ClassVar, Final
 from pydantic import BeforeValidator, Field
 
 from scheduler.domain.guard import Concern, Guard
-from scheduler.messaging.contract import PaymentEffect, Text, UserEvent
+from scheduler.messaging.contract import FreeText, PaymentEffect, UserEvent
 
-_MOST: Final = Decimal(10) ** 12
+_MAX_AMOUNT: Final = Decimal(10) ** 12
 _DECIMAL: Final = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 
 
-def _plain(value: object) -> object:
-    """Refuse what Decimal would read besides numbers: ``1_000``, ``１０``, ``true``."""
+def _decimal_only(value: object) -> object:
+    """Reject what Decimal accepts besides plain numbers, such as ``1_000`` and ``１０``."""
     if isinstance(value, bool) or (isinstance(value, str) and not _DECIMAL.fullmatch(value)):
         raise ValueError("must be a decimal number such as 150.50")
     return value
 
 
-Amount = Annotated[Decimal, Field(ge=0, le=_MOST), BeforeValidator(_plain)]
-Balance = Annotated[Decimal, Field(ge=-_MOST, le=_MOST), BeforeValidator(_plain)]
-"""What is on an account; below zero when it is overdrawn."""
+Amount = Annotated[Decimal, Field(ge=0, le=_MAX_AMOUNT), BeforeValidator(_decimal_only)]
+Balance = Annotated[Decimal, Field(ge=-_MAX_AMOUNT, le=_MAX_AMOUNT), BeforeValidator(_decimal_only)]
+"""The balance of an account; negative if it is overdrawn."""
 
 _SETTLES = Guard(Concern.BILLING, (Concern.BILLING,))
 _ONLY_COMPARES = Guard(Concern.BILLING, ())
-"""Two failures out of order both count: they never outdate each other."""
+"""These events never make each other outdated: two failures count in any order."""
 
 
 class PaymentFailed(UserEvent):
-    """A payment did not go through."""
+    """A payment failed."""
 
     event_type: ClassVar = "billing.payment_failed"
     guard: ClassVar = _ONLY_COMPARES
     payment: ClassVar = PaymentEffect.FAILURE
     amount: Amount
-    reason: Text
+    reason: FreeText
 
 
 class BalanceLow(UserEvent):
-    """The balance fell below what the user wants to be warned at."""
+    """The balance fell below the threshold at which the user wants a warning."""
 
     event_type: ClassVar = "billing.balance_low"
     guard: ClassVar = _ONLY_COMPARES
@@ -52,7 +52,7 @@ class BalanceLow(UserEvent):
 
 
 class Overdue(UserEvent):
-    """An account owes money since some days."""
+    """Payments of an account have been overdue for some days."""
 
     event_type: ClassVar = "billing.overdue"
     guard: ClassVar = _SETTLES
@@ -61,7 +61,7 @@ class Overdue(UserEvent):
 
 
 class PaymentSuccess(UserEvent):
-    """A payment went through."""
+    """A payment succeeded."""
 
     event_type: ClassVar = "billing.payment_success"
     guard: ClassVar = _SETTLES

@@ -1,4 +1,4 @@
-"""What each billing event changes. The threshold is a setting, so the rules are made with it."""
+"""The rules of the billing events. They depend on a setting, so a function returns them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def billing_rules(failure_threshold: int) -> EventRules:
-    """Return the rules, given how many failed payments stop the service."""
+    """Return the rules, given the number of failed payments that suspends the service."""
     events = EventRules()
 
     @events.on(PaymentFailed)
@@ -61,7 +61,7 @@ def _stop_service(event: PaymentFailed, work: Work, failures: int) -> None:
 
 
 def warn_of_low_balance(event: BalanceLow, work: Work) -> None:
-    """Tell the user."""
+    """Notify the user."""
     work.notify(
         event.user_id,
         NoticeKind.BALANCE_LOW,
@@ -71,7 +71,7 @@ def warn_of_low_balance(event: BalanceLow, work: Work) -> None:
 
 
 def stop_overdue_account(event: Overdue, work: Work) -> None:
-    """Put the account on hold and take everything back; the user is told in any case."""
+    """Put the account on hold, release all devices, and notify the user in any case."""
     work.set_billing_hold(event.user_id, hold=True)
     reason = ReleaseReason.billing_overdue(event.overdue_amount, event.overdue_days)
     released = work.release_all(event.user_id, reason)
@@ -87,12 +87,12 @@ def stop_overdue_account(event: Overdue, work: Work) -> None:
 
 
 def welcome_payment(event: PaymentSuccess, work: Work) -> None:
-    """Lift the hold unless the account is still in debt; the failures were reset before."""
+    """Notify the user, and lift the hold unless the account is still in debt."""
     _settle_account(event, work, NoticeKind.PAYMENT_SUCCESS)
 
 
 def welcome_recharge(event: Recharged, work: Work) -> None:
-    """Lift the hold unless the account is still in debt; the failures were reset before."""
+    """Notify the user, and lift the hold unless the account is still in debt."""
     _settle_account(event, work, NoticeKind.RECHARGED)
 
 
@@ -100,4 +100,5 @@ def _settle_account(event: PaymentSuccess | Recharged, work: Work, kind: NoticeK
     if event.new_balance >= 0:
         work.set_billing_hold(event.user_id, hold=False)
     work.notify(event.user_id, kind, amount=event.amount, balance=event.new_balance)
+    # The payment ledger has reset the count before the rules are applied.
     work.remark(f"Reset payment failure count for user {event.user_id}")

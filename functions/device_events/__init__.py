@@ -1,1 +1,1 @@
-"""Consumes what the device service publishes."""
+"""Consumes the events of the device service."""

@@ -9,7 +9,7 @@ from scheduler.settings import BrakeSettings, ConsumerSettings
 
 
 class DeviceSettings(ConsumerSettings, BrakeSettings):
-    """What this function reads from its environment."""
+    """The environment variables of the function."""
 
 
 _settings = DeviceSettings.from_environment()

@@ -1,4 +1,4 @@
-"""What each device event changes."""
+"""The rules of the device events."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _UNUSABLE: Final = frozenset({DeviceState.STOPPED, DeviceState.ERROR})
 
 @events.on(DeviceFailed)
 def release_failed_device(event: DeviceFailed, work: Work) -> None:
-    """Mark the device failed and take it back."""
+    """Mark the device as failed and release it."""
     work.set_device_health(event.device_id, Health.FAILED)
     for allocation in work.active_allocations(device=event.device_id):
         work.release(allocation, ReleaseReason.device_failed(event.reason))
@@ -36,7 +36,7 @@ def release_failed_device(event: DeviceFailed, work: Work) -> None:
 
 @events.on(DeviceDeleted)
 def release_deleted_device(event: DeviceDeleted, work: Work) -> None:
-    """Mark the device deleted and take it back, whoever got it and when."""
+    """Mark the device as deleted and release it, even if it was allocated after the deletion."""
     work.set_device_health(event.device_id, Health.DELETED)
     for allocation in work.active_allocations(device=event.device_id):
         work.release(allocation, ReleaseReason.device_deleted())
@@ -45,9 +45,9 @@ def release_deleted_device(event: DeviceDeleted, work: Work) -> None:
 
 @events.on(DeviceStatusChanged)
 def follow_device_status(event: DeviceStatusChanged, work: Work) -> None:
-    """Let health follow the status; a running device that stopped or erred is taken back.
+    """Store the new state, and release a running device that stopped or is in error.
 
-    Of one that failed or is maintained an event of its own tells, with a better reason.
+    Failure and maintenance have their own events, with better reasons.
     """
     work.set_device_health(event.device_id, Health(event.new_status))
     if event.old_status != DeviceState.RUNNING or event.new_status not in _UNUSABLE:
@@ -60,7 +60,7 @@ def follow_device_status(event: DeviceStatusChanged, work: Work) -> None:
 
 @events.on(DeviceMaintenance)
 def release_device_in_maintenance(event: DeviceMaintenance, work: Work) -> None:
-    """Mark the device in maintenance and take it back."""
+    """Mark the device as in maintenance and release it."""
     work.set_device_health(event.device_id, Health.MAINTENANCE)
     reason = ReleaseReason.device_maintenance(event.maintenance_type, event.estimated_duration)
     for allocation in work.active_allocations(device=event.device_id):
@@ -70,7 +70,7 @@ def release_device_in_maintenance(event: DeviceMaintenance, work: Work) -> None:
 
 @events.on(DeviceCreated)
 def add_device(event: DeviceCreated, work: Work) -> None:
-    """Describe the device; it joins the pool unless something newer is known of its health."""
+    """Store the device's description, and make it available unless its state is newer."""
     known = work.device(event.device_id)
     described = known._replace(
         name=event.name or known.name,

@@ -1,1 +1,1 @@
-"""The custom resource that makes database and broker ready for the functions."""
+"""The custom resource that sets up database and broker for the functions."""

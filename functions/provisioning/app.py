@@ -2,35 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import signal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
 from aws_lambda_powertools import Logger
 
-from provisioning.account import create_account
 from provisioning.broker import declare_topology
-from provisioning.request import Request
+from provisioning.custom_resource import ResourceRequest
+from provisioning.database_account import create_account
 from provisioning.settings import ProvisioningSettings
-from provisioning.time_limit import time_limit
 from scheduler.database.migrate import migrate
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-_TO_ANSWER = 20.0
-"""Seconds kept for the answer: without one the stack waits until its own timeout."""
+_RESERVED_SECONDS: Final = 20.0
+"""Kept to answer CloudFormation, which otherwise waits until its own timeout."""
 
 _logger = Logger()
 
 
 def handler(event: object, context: LambdaContext) -> None:
-    """Create and update make everything ready; delete leaves everything as it is.
+    """Provision on create and update; do nothing on delete.
 
-    Whatever goes wrong is CloudFormation's to know, as the reason of a failed resource.
+    CloudFormation receives any error as the reason why the resource failed.
     """
-    request = Request.model_validate(event)
+    request = ResourceRequest.model_validate(event)
     try:
-        if request.wants_resource:
-            with time_limit(context.get_remaining_time_in_millis() / 1000 - _TO_ANSWER):
+        if not request.is_delete:
+            with _time_limit(context.get_remaining_time_in_millis() / 1000 - _RESERVED_SECONDS):
                 provision()
     except Exception as error:
         _logger.exception("Provisioning failed")
@@ -40,9 +43,27 @@ def handler(event: object, context: LambdaContext) -> None:
 
 
 def provision() -> None:
-    """Bring schema, account and topology up to date; harmless when they are."""
+    """Migrate the schema, create the database account and declare the topology; idempotent."""
     settings = ProvisioningSettings.from_environment()
     applied = migrate(settings)
     create_account(settings)
     declare_topology(settings)
     _logger.info("Provisioned", extra={"migrations": applied})
+
+
+@contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Raise `TimeoutError` in the block when its time is over. Main thread only."""
+
+    def interrupt(_signal: int, _frame: object) -> None:
+        raise TimeoutError(
+            f"not done after {seconds:.0f} s; can the function reach database and broker?"
+        )
+
+    previous = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)

@@ -1,4 +1,4 @@
-"""Virtual host, exchanges and queues."""
+"""Creates the virtual host and declares the topology in it."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from scheduler.messaging.publisher import parameters
 if TYPE_CHECKING:
     from provisioning.settings import ProvisioningSettings
 
-_TIMEOUT: Final = 30
-_STARTS_WITHIN: Final = 15
+_HTTP_TIMEOUT: Final = 30
 """Seconds."""
-_EVERYTHING: Final = {"configure": ".*", "write": ".*", "read": ".*"}
+_VHOST_START_SECONDS: Final = 15
+_ALL_PERMISSIONS: Final = {"configure": ".*", "write": ".*", "read": ".*"}
 
 
 def declare_topology(settings: ProvisioningSettings) -> None:
-    """Declare everything on the broker, in a virtual host that is created if it is missing.
+    """Declare the topology, in a virtual host that is created if it is missing.
 
     Raises:
-        TopologyConflictError: something exists with another argument; the text says what to do.
-        pika.exceptions.AMQPError, OSError: the broker cannot be reached or refuses the account.
+        TopologyConflictError: the broker rejects a declaration; the text says what to do.
+        pika.exceptions.AMQPError, OSError: the broker is unreachable or refuses the account.
     """
     account = parameters(settings)
     with _connect(settings, account) as connection:
@@ -41,14 +41,14 @@ def _connect(settings: ProvisioningSettings, account: Any) -> BlockingConnection
     try:
         return BlockingConnection(account)
     except (ProbableAccessDeniedError, ConnectionClosedByBroker):
-        # Amazon MQ makes only the virtual host "/", and AMQP has no method to make another.
+        # Amazon MQ has only the virtual host "/", and AMQP has no method to create another.
         _create_vhost(settings.broker_management_url, account)
         return _connect_when_up(account)
 
 
 def _connect_when_up(account: Any) -> BlockingConnection:  # noqa: ANN401 - likewise
-    """Connect to a virtual host that was just made: each node starts it after the answer."""
-    for _ in range(_STARTS_WITHIN):
+    """Connect to a new virtual host, which each node starts after the HTTP API has answered."""
+    for _ in range(_VHOST_START_SECONDS):
         with suppress(ProbableAccessDeniedError, ConnectionClosedByBroker):
             return BlockingConnection(account)
         time.sleep(1)
@@ -60,7 +60,7 @@ def _create_vhost(url: str, account: Any) -> None:  # noqa: ANN401 - likewise
         quote(name, safe="") for name in (account.credentials.username, account.virtual_host)
     )
     _put(f"{url}/api/vhosts/{vhost}", {}, account)
-    _put(f"{url}/api/permissions/{vhost}/{user}", _EVERYTHING, account)
+    _put(f"{url}/api/permissions/{vhost}/{user}", _ALL_PERMISSIONS, account)
 
 
 def _put(url: str, body: dict[str, str], account: Any) -> None:  # noqa: ANN401 - likewise
@@ -74,5 +74,5 @@ def _put(url: str, body: dict[str, str], account: Any) -> None:  # noqa: ANN401 
         },
         method="PUT",
     )
-    with urlopen(request, timeout=_TIMEOUT):  # noqa: S310 - likewise
+    with urlopen(request, timeout=_HTTP_TIMEOUT):  # noqa: S310 - likewise
         pass

@@ -1,4 +1,4 @@
-"""What the function reads from its environment."""
+"""The environment variables of the function."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from scheduler.settings import BrokerSettings, DatabaseSettings, ShardSettings
 
 
 class ProvisioningSettings(DatabaseSettings, BrokerSettings, ShardSettings):
-    """An administrator's account of the database, and what the functions log in with."""
+    """The administrator's account, and the account to create for the functions."""
 
     broker_management_url: str
-    """Address of RabbitMQ's HTTP API without credentials, for the virtual host's sake."""
+    """URL of RabbitMQ's HTTP API without credentials; it creates the virtual host."""
 
     application_user: str
-    """Logs in by IAM, unless there is a secret."""
+    """User name; it logs in with IAM unless there is a secret."""
 
     application_secret_arn: str | None = None
-    """Secret ``{"username", "password"}`` of the application."""
+    """Secret ``{"username", "password"}`` of the account."""

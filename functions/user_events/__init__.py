@@ -1,1 +1,1 @@
-"""Consumes what the user service publishes."""
+"""Consumes the events of the user service."""

@@ -1,4 +1,4 @@
-"""The five user events as they arrive."""
+"""The contracts of the user events."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from scheduler.domain.guard import Concern, Guard
-from scheduler.messaging.contract import Text, UserEvent
+from scheduler.messaging.contract import FreeText, UserEvent
 
 Limit = Annotated[int, Field(ge=0, le=1_000_000_000)]
 
 
 class UserDeleted(UserEvent):
-    """An account was deleted for good; nothing outweighs it."""
+    """An account was deleted; no later event brings it back."""
 
     event_type: ClassVar = "user.deleted"
     guard: ClassVar = Guard(None, (Concern.ACCOUNT,))
@@ -26,18 +26,18 @@ class UserSuspended(UserEvent):
 
     event_type: ClassVar = "user.suspended"
     guard: ClassVar = Guard(Concern.ACCOUNT, (Concern.ACCOUNT,))
-    reason: Text
+    reason: FreeText
 
 
 class UserActivated(UserEvent):
-    """A suspended account may be used again."""
+    """A suspended account was activated again."""
 
     event_type: ClassVar = "user.activated"
     guard: ClassVar = Guard(Concern.ACCOUNT, (Concern.ACCOUNT,))
 
 
 class WireQuota(BaseModel):
-    """What a user may hold; memory in MB, absent means no limit."""
+    """What a user may hold; memory in MB. A missing field means no limit."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
 
@@ -63,7 +63,7 @@ class QuotaType(StrEnum):
 
 
 class UserQuotaExceeded(UserEvent):
-    """A user holds more than allowed; ``current`` is what the producer believed."""
+    """A user holds more than allowed; ``current`` is what the publisher counted."""
 
     event_type: ClassVar = "user.quota_exceeded"
     guard: ClassVar = Guard(Concern.QUOTA, (Concern.QUOTA,))

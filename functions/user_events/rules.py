@@ -1,4 +1,4 @@
-"""What each user event changes."""
+"""The rules of the user events."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _USAGE: dict[QuotaType, Callable[[Device], int]] = {
 
 @events.on(UserDeleted)
 def remove_user(event: UserDeleted, work: Work) -> None:
-    """Take everything back and forget the user's address; nobody is left to be told."""
+    """Release all devices and erase the user's contact data; nobody is notified."""
     work.set_user_status(event.user_id, UserStatus.DELETED)
     work.erase_user(event.user_id)
     released = work.release_all(event.user_id, ReleaseReason.user_deleted())
@@ -44,7 +44,7 @@ def remove_user(event: UserDeleted, work: Work) -> None:
 
 @events.on(UserSuspended)
 def suspend_user(event: UserSuspended, work: Work) -> None:
-    """Stop the user from allocating and take everything back."""
+    """Block the user from allocating, and release all of their devices."""
     work.set_user_status(event.user_id, UserStatus.SUSPENDED)
     released = work.release_all(event.user_id, ReleaseReason.user_suspended(event.reason))
     work.notify(event.user_id, NoticeKind.ACCOUNT_SUSPENDED, reason=event.reason, released=released)
@@ -53,13 +53,13 @@ def suspend_user(event: UserSuspended, work: Work) -> None:
 
 @events.on(UserActivated)
 def activate_user(event: UserActivated, work: Work) -> None:
-    """Let the user allocate again."""
+    """Allow the user to allocate again."""
     work.set_user_status(event.user_id, UserStatus.ACTIVE)
 
 
 @events.on(UserQuotaUpdated)
 def apply_quota(event: UserQuotaUpdated, work: Work) -> None:
-    """Store the quota and take back the oldest devices above it."""
+    """Store the quota, and release the oldest devices above it."""
     before, new = work.user(event.user_id).quota, event.new_quota
     work.set_quota(event.user_id, Quota(new.max_devices, new.max_cpu, new.max_memory))
     active = len(work.active_allocations(user=event.user_id))
@@ -72,7 +72,7 @@ def apply_quota(event: UserQuotaUpdated, work: Work) -> None:
 
 @events.on(UserQuotaExceeded)
 def enforce_quota(event: UserQuotaExceeded, work: Work) -> None:
-    """Take back the oldest devices until what the user really holds is within the limit."""
+    """Release the oldest devices until what the user holds is within the limit."""
     usage = _USAGE[event.quota_type]
     excess = list(surplus_allocations(work, event.user_id, event.limit, usage))
     for allocation in excess:

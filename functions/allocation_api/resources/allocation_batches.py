@@ -21,11 +21,11 @@ from scheduler.allocation.leases import Leases
 from scheduler.database import allocations
 from scheduler.database.allocations import AllocationRecord
 from scheduler.database.connection import Database
-from scheduler.messaging.contract import Id
+from scheduler.messaging.contract import ResourceId
 
 MAX_BATCH_ITEMS: Final = 100
 
-AllocationIds = Annotated[list[Id], Field(min_length=1, max_length=MAX_BATCH_ITEMS)]
+AllocationIds = Annotated[list[ResourceId], Field(min_length=1, max_length=MAX_BATCH_ITEMS)]
 
 
 class BatchRequest(DeviceRequest):

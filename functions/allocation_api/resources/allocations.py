@@ -40,13 +40,13 @@ from scheduler.database.connection import Database
 from scheduler.domain.quota import Requirements
 from scheduler.domain.refusal import Refusal, RefusedError
 from scheduler.ids import is_uuid
-from scheduler.messaging.contract import Id
+from scheduler.messaging.contract import ResourceId
 
 
 class DeviceRequest(RequestBody):
     """The user, the duration, and the minimum size of the device."""
 
-    user_id: Id
+    user_id: ResourceId
     duration_minutes: Minutes | None = None
     min_cpu_cores: Quantity | None = None
     min_memory_mb: Quantity | None = None

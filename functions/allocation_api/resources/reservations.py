@@ -19,7 +19,7 @@ from scheduler.database import reservations
 from scheduler.database.connection import Database
 from scheduler.domain.quota import Requirements
 from scheduler.domain.reservation import Reservation, ReservationStatus, Slot
-from scheduler.messaging.contract import Id, ZonedTime
+from scheduler.messaging.contract import ResourceId, ZonedTime
 
 MAX_AHEAD: Final = timedelta(days=30)
 """How far ahead a reservation may start."""
@@ -28,7 +28,7 @@ MAX_AHEAD: Final = timedelta(days=30)
 class NewReservation(RequestBody):
     """The user, the time slot, and the minimum size of the device."""
 
-    user_id: Id
+    user_id: ResourceId
     starts_at: ZonedTime
     duration_minutes: Minutes | None = None
     min_cpu_cores: Quantity | None = None

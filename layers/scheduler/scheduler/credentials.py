@@ -1,4 +1,4 @@
-"""User and password of a database or broker account, from where the settings say."""
+"""Reads the credentials of the database or the broker from Secrets Manager, or makes a token."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 
 class CredentialsUnavailableError(Exception):
-    """The account cannot be read just now: as good as the server being away."""
+    """The credentials cannot be read now; treated as an outage of their server."""
 
 
 class Credentials(NamedTuple):
-    """An account."""
+    """User and password of an account."""
 
     user: str
     password: str
@@ -21,8 +21,8 @@ def from_secret(arn: str) -> Credentials:
     """Read ``{"username", "password"}`` from Secrets Manager.
 
     Raises:
-        CredentialsUnavailableError: Secrets Manager is away, the secret is missing, must not be
-            read or holds something else.
+        CredentialsUnavailableError: Secrets Manager is unreachable, or the secret is missing,
+            unreadable or malformed.
     """
     import boto3  # noqa: PLC0415 - 300 ms of cold start that only a secret needs
     from botocore.config import Config  # noqa: PLC0415 - likewise
@@ -45,7 +45,7 @@ def iam_token(host: str, port: int, user: str) -> str:
     See https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html.
 
     Raises:
-        CredentialsUnavailableError: the function has no credentials of its own to sign with.
+        CredentialsUnavailableError: the function has no AWS credentials to sign with.
     """
     import boto3  # noqa: PLC0415 - likewise
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - likewise

@@ -1,4 +1,4 @@
-"""Identifiers that sort by time."""
+"""UUIDs whose order is that of their creation."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ NewId = Callable[[], str]
 
 
 def uuid7() -> str:
-    """Return a UUID of version 7: rows inserted together lie together in the index (RFC 9562, 5.7).
+    """Return a UUID of version 7, so that new rows are neighbours in the index (RFC 9562, 5.7).
 
-    The 12 bits after the milliseconds carry the fraction of the millisecond, so ids of one
-    process made within one millisecond sort by time as well (RFC 9562, 6.2, method 3).
+    The 12 bits after the milliseconds hold the fraction of the millisecond, so that ids which one
+    process makes within a millisecond are in order too (RFC 9562, 6.2, method 3).
     """
     nanoseconds = time.time_ns()
     milliseconds, rest = divmod(nanoseconds, 1_000_000)
@@ -24,9 +24,9 @@ def uuid7() -> str:
 
 
 def is_uuid(text: str) -> bool:
-    """Tell whether a text is a UUID as we write it; no other can be compared with our id columns.
+    """Tell whether a text is a UUID in canonical form.
 
-    They hold plain ASCII: MariaDB refuses to compare them with an emoji.
+    Others must not be looked up: MariaDB rejects the comparison of an ASCII column with an emoji.
     """
     try:
         return str(UUID(text)) == text

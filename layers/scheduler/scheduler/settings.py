@@ -1,7 +1,6 @@
-"""The environment variables of the functions, read and checked once at cold start.
+"""The environment variables of the functions, read and validated once at cold start.
 
-Each function composes its settings from the parts it needs, so that a variable it does not
-use need not be set.
+Each function combines the classes it needs, so that variables it does not use need not be set.
 """
 
 from __future__ import annotations
@@ -17,19 +16,19 @@ MAX_SHARDS: Final = 4
 
 
 class Settings(BaseModel):
-    """Base of all settings: a field ``database_url`` is the variable ``DATABASE_URL``."""
+    """Base of all settings; the field ``database_url`` is the variable ``DATABASE_URL``."""
 
     model_config = ConfigDict(
         alias_generator=str.upper,
         frozen=True,
         extra="ignore",
         hide_input_in_errors=True,
-        defer_build=True,  # a function reads one of these classes, and starts without the others
+        defer_build=True,  # a function uses one of these classes; building all delays its start
     )
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Read the process's environment.
+        """Read the environment of the process; empty variables count as not set.
 
         Raises:
             pydantic.ValidationError: names each variable that is missing or malformed.
@@ -38,7 +37,7 @@ class Settings(BaseModel):
 
 
 class DatabaseAuth(StrEnum):
-    """Where the database password comes from."""
+    """How the functions log in to the database."""
 
     PASSWORD = "password"  # noqa: S105 - names the method, is no password
     SECRET = "secret"  # noqa: S105 - likewise
@@ -62,53 +61,53 @@ class BrokerSettings(Settings):
 
 
 class ShardSettings(Settings):
-    """How many queues an event has, each with a consumer of its own."""
+    """The number of queues per event; each has its own consumer."""
 
     shards: int = Field(default=1, ge=1, le=MAX_SHARDS)
 
 
 class RetrySettings(Settings):
-    """How often a failing critical message is tried again."""
+    """How often a critical message that fails is tried again."""
 
     max_retries: int = Field(default=3, ge=0, le=100)
 
 
 class QuotaSettings(Settings):
-    """What a user nobody told us about may hold."""
+    """The quota of users for whom no event has set one."""
 
     default_max_devices: int = Field(default=10, ge=0, le=1_000_000)
 
 
 class AllocationStrategy(StrEnum):
-    """Which of the suitable devices a user gets."""
+    """Which of the suitable devices a user is given."""
 
     RESOURCE_BASED = "resource_based"
-    """The smallest one: large devices stay free for those who need them."""
+    """The smallest: large devices stay free for users who need them."""
 
     ROUND_ROBIN = "round_robin"
-    """The longest unused one: all wear alike."""
+    """The one that has been unused for longest, so that all are used equally."""
 
     RANDOM = "random"
-    """Any: requests that arrive together do not meet at the same device."""
+    """Any, so that concurrent requests rarely compete for the same device."""
 
 
 class PoolSettings(Settings):
-    """Which of the free devices is handed out."""
+    """Which of the free devices is allocated."""
 
     allocation_strategy: AllocationStrategy = AllocationStrategy.RESOURCE_BASED
 
 
 class WaitingSettings(PoolSettings):
-    """How long somebody waits for a device at most."""
+    """How long a user may wait for a device."""
 
     waiting_minutes: int = Field(default=120, ge=1, le=10_080)
 
 
 class AllocationSettings(QuotaSettings, PoolSettings):
-    """How devices are handed out.
+    """How devices are allocated.
 
-    The default duration is what a request gets that names none; the longest is what an allocation
-    lasts in all, however often it is extended.
+    The default duration applies to requests without one. The maximum limits an allocation's whole
+    duration, including its extensions.
     """
 
     default_duration_minutes: int = Field(default=60, ge=1, le=1440)
@@ -116,7 +115,7 @@ class AllocationSettings(QuotaSettings, PoolSettings):
 
 
 class PaymentSettings(Settings):
-    """When failed payments stop the service."""
+    """How many failed payments suspend the service, and how long they count."""
 
     payment_failures_table: str
     billing_failure_threshold: int = Field(default=3, ge=1, le=1000)
@@ -124,10 +123,10 @@ class PaymentSettings(Settings):
 
 
 class RetentionSettings(Settings):
-    """How many days things are kept after they ended.
+    """How many days rows are kept after they ended.
 
-    Not less than the month in which a message may come again, or a request with its key: the
-    notification and the allocation it led to must still be known then.
+    Allocations and notifications are kept for at least the month in which a message, or a request
+    with its idempotency key, may be repeated.
     """
 
     allocation_retention_days: int = Field(default=180, ge=31, le=36_500)
@@ -136,10 +135,7 @@ class RetentionSettings(Settings):
 
 
 class DispatchSettings(DatabaseSettings, BrokerSettings):
-    """How users are reached.
-
-    ``dispatch_threads`` is how many deliveries of a channel are under way at once.
-    """
+    """How notifications are sent; ``dispatch_threads`` is the number of threads per channel."""
 
     realtime_connections_table: str
     websocket_endpoint: str = Field(pattern=r"^https?://")
@@ -149,17 +145,17 @@ class DispatchSettings(DatabaseSettings, BrokerSettings):
 
 
 class TicketSettings(Settings):
-    """Where tickets for the WebSocket are."""
+    """The table of the tickets for the WebSocket API."""
 
     realtime_tickets_table: str
 
 
 class BrakeSettings(Settings):
-    """When failing devices are too many to be believed (`scheduler.domain.brake`)."""
+    """The limits of the mass-failure brake (`scheduler.domain.brake`)."""
 
     mass_failure_share: float = Field(default=0.2, gt=0, le=1)
     mass_failure_devices: int = Field(default=20, ge=1, le=1_000_000)
 
 
 class ConsumerSettings(DatabaseSettings, BrokerSettings, RetrySettings, QuotaSettings):
-    """What every function that consumes events needs."""
+    """The settings of every function that consumes events."""

@@ -69,7 +69,7 @@ def test_an_exchange_of_another_type_is_named_with_both_types(channel: BlockingC
     assert text.startswith(f"exchange {EVENTS_EXCHANGE} exists with another type")
     assert "'topic'" in text
     assert "'fanout'" in text
-    assert "agree with the service that made it" in text
+    assert "agree with the service that declared it" in text
 
 
 def test_declaring_again_is_harmless(channel: BlockingChannel) -> None:

@@ -97,7 +97,7 @@ def test_a_broker_without_the_plugin_is_told_how_to_get_it(rabbitmq: RabbitMQ) -
     with pika.BlockingConnection(pika.URLParameters(rabbitmq.url)) as connection:
         declare = connection.channel().exchange_declare
         with pytest.raises(TopologyConflictError, match="rabbitmq_consistent_hash_exchange"):
-            declaration._declaring(declare, "mine", exchange_type="x-of-a-plugin")
+            declaration._declare(declare, "mine", exchange_type="x-of-a-plugin")
 
 
 def test_housekeeping_measures_every_shard(

@@ -18,7 +18,7 @@ BAD: dict[str, tuple[str, dict[str, Any], str]] = {
     "a NUL byte in an id": (
         "device.failed",
         {"deviceId": "d\x00"},
-        "deviceId: must not contain control characters or surrounding blanks",
+        "deviceId: must not contain control characters, or blanks at either end",
     ),
     "an empty id": ("user.activated", {"userId": ""}, "userId: String should have at least 1"),
     "a negative amount": (
@@ -54,7 +54,7 @@ BAD: dict[str, tuple[str, dict[str, Any], str]] = {
     "the year 9999": (
         "user.suspended",
         {"timestamp": "9999-12-31T23:59:59Z"},
-        "timestamp: lies more than a day in the future",
+        "timestamp: is more than a day in the future",
     ),
     "version 0": (
         "device.failed",

@@ -1,1 +1,1 @@
-"""Messages: what arrives from the broker and what goes back to it."""
+"""Messages from the broker, messages to it, and its topology."""

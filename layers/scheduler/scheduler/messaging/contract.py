@@ -1,4 +1,4 @@
-"""What all events share on the wire; functions/<family>/contracts.py hold the 15 contracts."""
+"""Field types and base classes of the event contracts in functions/<family>_events/contracts.py."""
 
 from __future__ import annotations
 
@@ -28,36 +28,36 @@ _PRINTABLE: Final = (
     r"^[^\s\x00-\x1f\x7f-\x9f\u2028\u2029]"
     r"([^\x00-\x1f\x7f-\x9f\u2028\u2029]*[^\s\x00-\x1f\x7f-\x9f\u2028\u2029])?$"
 )
-"""What `_printable` lets through, for readers of the API's description."""
+"""What `_printable` accepts, for the JSON schema in the API description."""
 _MAX_TEXT: Final = 300
-_EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
-MAX_AHEAD: Final = timedelta(days=1)
-"""A time further in the future would make every later event look outdated for ever."""
+_MIN_TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_MAX_AHEAD: Final = timedelta(days=1)
+"""How far ahead a time may be: until its time came, it would make all other events outdated."""
 
 
 def _printable(value: str) -> str:
     if _CONTROL.search(value) or value != value.strip():
-        raise ValueError("must not contain control characters or surrounding blanks")
+        raise ValueError("must not contain control characters, or blanks at either end")
     return value
 
 
-def _tidy(value: str) -> str:
-    """Make one line of at most 300 characters: a stack trace as a reason must not be lost."""
+def _to_one_line(value: str) -> str:
+    """Shorten a text to a line of 300 characters; a stack trace as a reason is not an error."""
     line = _CONTROL.sub(" ", value).strip()
     return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 1] + "…"
 
 
-def _only_text(value: object) -> object:
+def _require_date_text(value: object) -> object:
     if isinstance(value, datetime) or (isinstance(value, str) and _DATE.match(value)):
         return value
-    raise ValueError("must be an ISO 8601 text with zone")
+    raise ValueError("must be an ISO 8601 time with a time zone")
 
 
-def _sensible(value: datetime, info: ValidationInfo) -> datetime:
-    if value.replace(tzinfo=UTC) < _EARLIEST:  # compared before conversion, which overflows
-        raise ValueError("lies before the year 2000")
-    if value.replace(tzinfo=UTC) > _now(info) + MAX_AHEAD:
-        raise ValueError("lies more than a day in the future")
+def _limit_time(value: datetime, info: ValidationInfo) -> datetime:
+    if value.replace(tzinfo=UTC) < _MIN_TIME:  # compared before the conversion, which may overflow
+        raise ValueError("is before the year 2000")
+    if value.replace(tzinfo=UTC) > _now(info) + _MAX_AHEAD:
+        raise ValueError("is more than a day in the future")
     return value.astimezone(UTC)
 
 
@@ -68,54 +68,56 @@ def _now(info: ValidationInfo) -> datetime:
     return now
 
 
-Id = Annotated[
+ResourceId = Annotated[
     str,
     StringConstraints(min_length=1, max_length=64),
     AfterValidator(_printable),
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 64, "pattern": _PRINTABLE}),
 ]
-"""An id of a user or device."""
+"""An id of a user, a device or an allocation."""
 
-Word = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_printable)]
-"""A short name, such as a status."""
+ShortText = Annotated[
+    str, StringConstraints(min_length=1, max_length=64), AfterValidator(_printable)
+]
+"""1 to 64 printable characters, such as a status."""
 
-Text = Annotated[str, AfterValidator(_tidy)]
-"""Free text of any length, shortened to one line of 300 characters."""
+FreeText = Annotated[str, AfterValidator(_to_one_line)]
+"""Text of any length, shortened to one line of 300 characters."""
 
-ZonedTime = Annotated[AwareDatetime, BeforeValidator(_only_text)]
-"""ISO 8601 with zone. Near the years 1 and 9999 its conversion to UTC overflows."""
+ZonedTime = Annotated[AwareDatetime, BeforeValidator(_require_date_text)]
+"""ISO 8601 with a time zone. Near the years 1 and 9999 its conversion to UTC overflows."""
 
-Timestamp = Annotated[ZonedTime, AfterValidator(_sensible)]
-"""ISO 8601 with zone, between the year 2000 and a day after ``context["now"]``."""
+Timestamp = Annotated[ZonedTime, AfterValidator(_limit_time)]
+"""ISO 8601 with a time zone, from the year 2000 to a day after ``context["now"]``; in UTC."""
 
 
 class PaymentEffect(Enum):
-    """What an event does to its user's count of failed payments."""
+    """How an event changes the user's count of failed payments."""
 
     FAILURE = auto()
     RESET = auto()
 
 
 class Event(BaseModel):
-    """What the 15 events have in common. Unknown fields are ignored."""
+    """Base of all contracts. Unknown fields are ignored."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
         populate_by_name=True,
         frozen=True,
         extra="ignore",
-        defer_build=True,  # an environment serves one queue: of its family's five it needs one
+        defer_build=True,  # an environment serves one queue and needs one of its family's contracts
     )
 
     event_type: ClassVar[str]
     critical: ClassVar[bool] = True
     guard: ClassVar[Guard]
     aggregate: ClassVar[Aggregate]
-    final: ClassVar[bool] = False
-    """Whether it still counts after its user or device was deleted."""
+    applies_to_deleted: ClassVar[bool] = False
+    """Whether it is applied although the user or device is deleted."""
     payment: ClassVar[PaymentEffect | None] = None
     braked: ClassVar[bool] = False
-    """Whether too many releases by such events at once are doubted (`scheduler.domain.brake`)."""
+    """Whether the mass-failure brake limits its releases (`scheduler.domain.brake`)."""
 
     timestamp: Timestamp
     event_id: str | None = None
@@ -128,7 +130,7 @@ class Event(BaseModel):
 
     @property
     def stamp(self) -> Stamp:
-        """Return when it happened, as the guard compares it."""
+        """Return the time and version that the guard compares."""
         return Stamp(self.timestamp, self.version)
 
     @property
@@ -141,7 +143,7 @@ class UserEvent(Event):
     """An event about a user."""
 
     aggregate: ClassVar[Aggregate] = Aggregate.USER
-    user_id: Id
+    user_id: ResourceId
 
     @property
     def subject_id(self) -> str:
@@ -153,7 +155,7 @@ class DeviceEvent(Event):
     """An event about a device."""
 
     aggregate: ClassVar[Aggregate] = Aggregate.DEVICE
-    device_id: Id
+    device_id: ResourceId
 
     @property
     def subject_id(self) -> str:
@@ -162,7 +164,7 @@ class DeviceEvent(Event):
 
 
 def with_default_time(body: dict[str, Any], sent_at: datetime | None, now: datetime) -> None:
-    """Fill in a missing ``timestamp``: the AMQP timestamp if it is sensible, else the receipt."""
+    """Set a missing ``timestamp`` to the AMQP timestamp or, if that is out of range, to ``now``."""
     if body.get("timestamp") is None:
-        sensible = sent_at is not None and _EARLIEST <= sent_at <= now + MAX_AHEAD
-        body["timestamp"] = sent_at if sensible else now
+        in_range = sent_at is not None and _MIN_TIME <= sent_at <= now + _MAX_AHEAD
+        body["timestamp"] = sent_at if in_range else now

@@ -1,4 +1,4 @@
-"""Declares the topology on a broker, and explains what stands against it."""
+"""Declares the topology on a broker, and explains conflicts with what exists there."""
 
 from __future__ import annotations
 
@@ -34,39 +34,39 @@ _INEQUIVALENT: Final = re.compile(
 
 
 class TopologyConflictError(Exception):
-    """The broker has, or lacks, something that forbids a declaration; the text says what to do."""
+    """The broker rejects a declaration; the text says why, and what to do."""
 
 
 def declare(
     channel: BlockingChannel, retry_delay_ms: int = RETRY_DELAY_MS, shards: int = 1
 ) -> None:
-    """Declare exchanges, queues and bindings; harmless when they exist already.
+    """Declare exchanges, queues and bindings; idempotent.
 
-    Another number of shards than before changes the bindings only: queues that receive nothing
-    any more stay, with what is in them.
+    If the number of shards has changed, only bindings change. Queues that are no longer bound keep
+    their messages.
 
     Raises:
-        TopologyConflictError: one exists with another argument, or shards are wanted of a broker
-            without the plugin. The channel is closed; what was declared before stays.
+        TopologyConflictError: a queue or exchange exists with other arguments, or the broker lacks
+            the plugin that shards need. The channel is closed; earlier declarations remain.
     """
     for exchange in (EVENTS_EXCHANGE, DEAD_LETTER_EXCHANGE):
-        _declaring(channel.exchange_declare, exchange, exchange_type="topic", durable=True)
+        _declare(channel.exchange_declare, exchange, exchange_type="topic", durable=True)
     if shards > 1:
         _declare_shards_exchanges(channel)
     for queue in queues(retry_delay_ms, shards):
-        _declaring(channel.queue_declare, queue.name, durable=True, arguments=queue.arguments)
+        _declare(channel.queue_declare, queue.name, durable=True, arguments=queue.arguments)
         if queue.binding:
             channel.queue_bind(queue.name, queue.binding.exchange, queue.binding.routing_key)
     for work in WORK_QUEUES:
-        _lead_into_shards(channel, work, shards)
+        _bind_shards(channel, work, shards)
 
 
 def _declare_shards_exchanges(channel: BlockingChannel) -> None:
     declare_one = channel.exchange_declare
-    _declaring(declare_one, UNSHARDED_EXCHANGE, exchange_type="topic", durable=True)
+    _declare(declare_one, UNSHARDED_EXCHANGE, exchange_type="topic", durable=True)
     arguments = {"hash-header": SHARD_KEY_HEADER, "alternate-exchange": UNSHARDED_EXCHANGE}
     for work in WORK_QUEUES:
-        _declaring(
+        _declare(
             declare_one,
             work.shards_exchange,
             exchange_type="x-consistent-hash",
@@ -75,8 +75,8 @@ def _declare_shards_exchanges(channel: BlockingChannel) -> None:
         )
 
 
-def _lead_into_shards(channel: BlockingChannel, work: WorkQueue, shards: int) -> None:
-    """Make the new way the only one, after it is open: what goes both ways is applied once."""
+def _bind_shards(channel: BlockingChannel, work: WorkQueue, shards: int) -> None:
+    """Bind the new route before the old one is unbound; what arrives twice is applied once."""
     if shards == 1:
         channel.exchange_delete(work.shards_exchange)
         return
@@ -88,7 +88,7 @@ def _lead_into_shards(channel: BlockingChannel, work: WorkQueue, shards: int) ->
         channel.queue_unbind(surplus, work.shards_exchange, ANY_WEIGHT)
 
 
-def _declaring(declare_one: Callable[..., object], name: str, **arguments: object) -> None:
+def _declare(declare_one: Callable[..., object], name: str, **arguments: object) -> None:
     try:
         declare_one(name, **arguments)
     except ConnectionClosedByBroker as error:
@@ -104,7 +104,7 @@ def _declaring(declare_one: Callable[..., object], name: str, **arguments: objec
 def _missing_plugin(name: str, reply: str) -> str:
     return (
         f"exchange {name} cannot be declared: {reply}; enable the broker's plugin"
-        " rabbitmq_consistent_hash_exchange, or do without shards (docs/operations.md, Scaling)"
+        " rabbitmq_consistent_hash_exchange, or use one shard (docs/operations.md, Scaling)"
     )
 
 
@@ -116,11 +116,11 @@ def _conflict(name: str, reply: str) -> str:
         return f"{name} exists with other arguments: {reply}"
     argument, kind, wanted, actual = found.groups()
     remedy = (
-        "stop its publishers, drain and delete it, then declare again"
+        "stop its publishers, drain and delete it, then declare it again"
         if kind == "queue"
-        else "agree with the service that made it, or delete it when nothing publishes to it"
+        else "agree with the service that declared it, or delete it if nothing publishes to it"
     )
     return (
-        f"{kind} {name} exists with another {argument}: we need {wanted}, it has {actual};"
+        f"{kind} {name} exists with another {argument}: needed is {wanted}, it has {actual};"
         f" {remedy} (docs/operations.md, Upgrade)"
     )

@@ -1,7 +1,7 @@
-"""Everything that exists on the broker, in one place.
+"""The exchanges, queues and bindings of the broker.
 
-Provisioning, the local platform, the tests and the template check all read this module;
-no queue or exchange is named anywhere else.
+Provisioning, the local platform, the generated lists of events and the tests read this module. No
+other module names a queue or exchange.
 """
 
 from __future__ import annotations
@@ -21,30 +21,31 @@ NOTIFICATION_QUEUE: Final = "scheduler.notification-dispatch"
 
 RETRY_DELAY_MS: Final = 60_000
 DELIVERY_LIMIT: Final = 100
-"""A backstop of the broker only; the functions count deliveries themselves."""
+"""The broker's last resort; the functions count deliveries themselves."""
 NO_DELIVERY_LIMIT: Final = 2**31 - 1
-"""A limit never reached: looking at dead letters delivers each, and beyond its limit it is dropped.
+"""Practically unlimited: each time dead letters are listed, they are delivered and returned, and
+beyond the limit the broker drops them.
 
-RabbitMQ 4 takes 20 when the argument is absent. Its -1 for "unlimited" would be no better: on 3.x
-it drops a message at its first return (tried on 3.10.8; rabbitmq-server#12250).
+Without the argument, RabbitMQ 4 takes 20. Its value for "unlimited", -1, makes 3.x drop a message
+when it is first returned (observed on 3.10.8; rabbitmq-server#12250).
 """
 
 SHARD_KEY_HEADER: Final = "x-shard-key"
-"""Header with the id of the user or device; all that lack it share one shard."""
+"""Header with the id of the user or device; messages without it go to one shard."""
 UNSHARDED_EXCHANGE: Final = "scheduler.unsharded"
-"""Leads into an event's first queue what its shards exchange finds no queue for.
+"""Alternate exchange: routes to an event's first queue what its shards exchange cannot route.
 
-That must not happen, but did: rabbitmq-server#3386, "Bucket not found" after a node's restart.
+It happened after a node restarted: rabbitmq-server#3386, "Bucket not found".
 """
 ANY_WEIGHT: Final = "1"
-"""Routing key of a binding to a consistent-hash exchange: its share, the same for all."""
+"""Routing key of the bindings to a consistent-hash exchange: the weight, equal for all."""
 
 
 class WorkQueue(NamedTuple):
-    """A queue of one event type and the function family that consumes it.
+    """A queue of one event type.
 
-    An event that needs more than one consumer at a time has several, its shards. The first keeps
-    the name without a number, which so exists whatever their count is.
+    An event that needs several consumers at a time has several queues, its shards. The first one
+    has no number in its name, so it exists with any number of shards.
     """
 
     event_type: str
@@ -52,7 +53,7 @@ class WorkQueue(NamedTuple):
 
     @property
     def family(self) -> str:
-        """Return ``device``, ``user`` or ``billing``: the function that consumes the queue."""
+        """Return the family whose function consumes it: ``device``, ``user`` or ``billing``."""
         return self.event_type.partition(".")[0]
 
     @property
@@ -72,7 +73,7 @@ class WorkQueue(NamedTuple):
 
     @property
     def shards_exchange(self) -> str:
-        """Return the name of the exchange that deals the event's messages out to its shards."""
+        """Return the name of the exchange that distributes the event's messages to its shards."""
         return f"{self._event_name}.shards"
 
     @property
@@ -109,16 +110,16 @@ _BY_ANY_NAME: Final = {
 
 
 def event_queue(name: str) -> tuple[str, int]:
-    """Return the name of the event's queue, and the number of its shard, that a name means.
+    """Return the name of the event's first queue, and the number of the shard that is named.
 
-    A message is the same one whichever shard it comes through. A name that is not ours stays.
+    A message has the same identity in every shard. Names of other queues are returned unchanged.
     """
     queue = _BY_ANY_NAME.get(name)
     return (WorkQueue(queue.event_type).name, queue.shard) if queue else (name, 0)
 
 
 def work_queues(shards: int = 1) -> Iterator[WorkQueue]:
-    """Yield every work queue when each event has this many."""
+    """Yield every work queue, given the number of shards of each event."""
     for work in WORK_QUEUES:
         for shard in range(shards):
             yield WorkQueue(work.event_type, shard)
@@ -132,7 +133,7 @@ class Binding(NamedTuple):
 
 
 class Queue(NamedTuple):
-    """A durable quorum queue as it must be declared."""
+    """A durable quorum queue with its arguments."""
 
     name: str
     arguments: dict[str, Any]
@@ -140,7 +141,7 @@ class Queue(NamedTuple):
 
 
 def queues(retry_delay_ms: int = RETRY_DELAY_MS, shards: int = 1) -> Iterator[Queue]:
-    """Yield every queue of the product with its arguments and its binding.
+    """Yield every queue with its arguments and its binding.
 
     Args:
         retry_delay_ms: how long a failed message waits before its next attempt, in milliseconds.
@@ -175,7 +176,7 @@ def _work_arguments(queue: WorkQueue) -> dict[str, Any]:
 
 
 def _retry_arguments(queue: WorkQueue, delay_ms: int) -> dict[str, Any]:
-    # The default exchange routes by queue name: after its TTL the message is back in its queue.
+    # After its TTL, the default exchange routes the message back to its queue, by name.
     return {
         "x-queue-type": "quorum",
         "x-message-ttl": delay_ms,

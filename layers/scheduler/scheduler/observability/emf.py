@@ -1,8 +1,8 @@
-"""CloudWatch metrics as EMF documents: few per batch, however many label sets there are.
+"""Writes CloudWatch metrics in the embedded metric format (EMF), in few documents per batch.
 
-Powertools writes one set of dimension values per document. A batch has counters of several label
-sets, and a document may carry several directives with dimensions of their own, so those whose
-labels agree share one. Format:
+Powertools writes one document per set of dimension values. A document may contain several
+directives with different dimensions, so metrics whose labels do not contradict each other share
+one. Format:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
@@ -19,31 +19,31 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 NAMESPACE: Final = "CloudPhone/Scheduler"
-"""Unless Powertools' own variable names another, by which stacks of one account stay apart."""
+"""The default; stacks of one account set different ones in POWERTOOLS_METRICS_NAMESPACE."""
 
 
 class Unit(StrEnum):
-    """Units CloudWatch knows."""
+    """The CloudWatch units in use."""
 
     COUNT = "Count"
     SECONDS = "Seconds"
 
 
 class Metrics:
-    """Metrics of one batch: values of the same name and labels add up."""
+    """The metrics of a batch; values with the same name and labels are added."""
 
     def __init__(self) -> None:
         self._values: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
         self._units: dict[str, Unit] = {}
 
     def add(self, name: str, value: float, unit: Unit = Unit.COUNT, **labels: str) -> None:
-        """Add to a metric; labels become dimensions, so never give one an id."""
+        """Add to a metric. Labels become dimensions, so their values must be few: no ids."""
         key = (name, tuple(sorted(labels.items())))
         self._values[key] = self._values.get(key, 0) + value
         self._units[name] = unit
 
     def flush(self, now: datetime) -> None:
-        """Write the documents to stdout, where CloudWatch Logs finds them."""
+        """Write the documents to stdout, from which CloudWatch Logs reads them."""
         for document in self.documents(now):
             sys.stdout.write(json.dumps(document) + "\n")
         sys.stdout.flush()

@@ -1,1 +1,1 @@
-"""The path of a batch: decode, validate, load, decide, commit, settle."""
+"""How a batch of messages is processed: `consumer` shows the steps in order."""

@@ -1,11 +1,11 @@
-"""A function's handler: takes an Amazon MQ event through all stages, queue by queue."""
+"""Processes an Amazon MQ event, queue by queue: decode, sort, validate, apply, settle, report."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from scheduler.database.connection import Database
 from scheduler.deadline import Deadline
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
 
 class Consumer:
-    """Everything one execution environment holds: settings, one connection each, the rules."""
+    """The handler of an execution environment, with its connections to database and broker."""
 
-    def __init__(  # noqa: PLR0913 - each may be replaced
+    def __init__(  # noqa: PLR0913 - tests replace each of them
         self,
         rules: EventRules,
         settings: ConsumerSettings,
@@ -57,49 +57,50 @@ class Consumer:
         self._nudge = Nudge(self._publisher)
         database = database or Database(settings)
         quota = Quota(settings.default_max_devices)
-        units = UnitsOfWork(database, quota, self._note_news, clock, new_id)
+        units = UnitsOfWork(database, quota, self._need_nudge, clock, new_id)
         self._transaction = BatchTransaction(units, ledger, brake)
-        self._left_news = False
+        self._nudge_needed = False
         self._redeliveries = Redeliveries(database, clock)
 
     def handle(self, event: object, context: object = None) -> dict[str, int]:
-        """Consume an aws:rmq event and return how many messages were settled in which way.
+        """Consume an aws:rmq event; return the number of messages per settlement.
 
         Raises:
-            BrokerUnavailableError: a message could not be made durable elsewhere; the mapping
-                redelivers the batch, and what was committed is recognised as done.
+            BrokerUnavailableError: a message could not be published to its retry queue or the dead
+                letters. The mapping redelivers the batch, in which committed messages are then
+                duplicates.
         """
         invocation = _Invocation(Isolation(self._transaction, Deadline.of(context)), Counter())
-        self._left_news = False
+        self._nudge_needed = False
         for queue, records in decode(event):
             self._consume_queue(queue, records, invocation)
-        if self._left_news:
+        if self._nudge_needed:
             self._nudge.send()
         return dict(invocation.totals)
 
-    def _note_news(self) -> None:
-        """Nudge the dispatcher once, after the whole invocation, not after each commit."""
-        self._left_news = True
+    def _need_nudge(self) -> None:
+        """Have the dispatcher nudged once, at the end of the invocation."""
+        self._nudge_needed = True
 
     def _consume_queue(
         self, queue: str, records: Sequence[Message | Undecodable], invocation: _Invocation
     ) -> None:
-        """Work on a batch, then on each message suspected of killing its consumer.
+        """Process a batch, then each message suspected of killing its consumer, alone.
 
-        The condemned come last: as long as a suspect may still kill this run, their notes must
-        stay, or two killers in one batch would take turns for ever.
+        Condemned messages are settled last. Settling drops their notes, and if a suspect killed
+        the consumer after that, two killers in a batch would take turns indefinitely.
         """
         batch = self._redeliveries.sort(queue, records)
         if batch.ordinary:
-            self._work(queue, batch.ordinary, invocation)
+            self._process(queue, batch.ordinary, invocation)
         for suspect in batch.suspects:
             self._redeliveries.note(queue, {suspect.delivery_key})
-            self._work(queue, [suspect], invocation)
+            self._process(queue, [suspect], invocation)
         if batch.condemned:
             killers = [Outcome(m, Verdict.KILLER, error=KILLED) for m in batch.condemned]
             self._settle(queue, killers, time.perf_counter(), invocation)
 
-    def _work(
+    def _process(
         self, queue: str, records: Sequence[Message | Undecodable], invocation: _Invocation
     ) -> None:
         started = time.perf_counter()
@@ -115,10 +116,10 @@ class Consumer:
             messages = (outbound_message(settled, now) for settled in batch)
             self._publisher.publish(filter(None, messages))
         except BrokerUnavailableError:
-            # They come again for want of a broker, which must not make them look like killers.
-            self._redeliveries.forget(queue, _still_noted(outcomes, _SURVIVED))
+            # These messages are redelivered because of the broker and must not become suspects.
+            self._redeliveries.forget(queue, _noted(outcomes, _UNCOMMITTED))
             raise
-        self._redeliveries.forget(queue, _still_noted(outcomes, _SURVIVED | {Verdict.KILLER}))
+        self._redeliveries.forget(queue, _noted(outcomes, _UNCOMMITTED | {Verdict.KILLER}))
         report(batch, time.perf_counter() - started, now)
         invocation.totals.update(settled.settlement.value for settled in batch)
 
@@ -138,19 +139,18 @@ class Consumer:
         return [*applied, *invalid]
 
 
-class _Invocation:
-    """What lives as long as one call of the handler."""
+class _Invocation(NamedTuple):
+    """The state of one call of the handler."""
 
-    def __init__(self, isolation: Isolation, totals: Counter[str]) -> None:
-        self.isolation = isolation
-        self.totals = totals
-
-
-_SURVIVED: Final = {Verdict.INVALID, Verdict.FAILED, Verdict.PARKED, Verdict.HELD}
-"""Verdicts on messages that were worked on to the end without a commit that drops their notes."""
+    isolation: Isolation
+    totals: Counter[str]
 
 
-def _still_noted(outcomes: Iterable[Outcome], verdicts: Collection[Verdict]) -> set[str]:
+_UNCOMMITTED: Final = {Verdict.INVALID, Verdict.FAILED, Verdict.PARKED, Verdict.HELD}
+"""Verdicts after which no commit has dropped the note of a redelivered message."""
+
+
+def _noted(outcomes: Iterable[Outcome], verdicts: Collection[Verdict]) -> set[str]:
     return redelivered([outcome.message for outcome in outcomes if outcome.verdict in verdicts])
 
 

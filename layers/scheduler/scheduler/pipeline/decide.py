@@ -1,4 +1,4 @@
-"""Applies the rules of a batch to its work, message after message. Pure."""
+"""Applies the rule of each message of a batch, in order. Performs no I/O."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def decide(
     counted: Counted | None = None,
     brake: Brake | None = None,
 ) -> list[Outcome]:
-    """Return an outcome for every message; the changes are recorded in ``work``.
+    """Return the outcome of every message; their changes are recorded in ``work``.
 
     Args:
         batch: messages of one queue, in order.
-        work: the snapshot of everything they speak of.
+        work: collects the changes; its snapshot covers all users and devices of the batch.
         handling: contract and rule of the queue.
         processed: body hashes of the messages whose effect is already stored, by id.
-        counted: what the payment counter said to each message.
-        brake: holds what releases too many devices at once, where the event is subject to it.
+        counted: the result of counting the failed payments of the batch.
+        brake: holds messages that release too many devices; None if the event is not braked.
     """
     known, counted = dict(processed), counted or Counted()
     outcomes = []
@@ -84,7 +84,7 @@ def _apply(parsed: Parsed, work: Work, handling: Handling, brake: Brake | None) 
         work.ensure_exists(event.aggregate, event.subject_id)
         handling.rule(event, work)
         work.advance(event.guard, event.aggregate, event.subject_id, event.stamp)
-    except Exception as error:  # noqa: BLE001 - whatever a rule raises is its message's failure only
+    except Exception as error:  # noqa: BLE001 - an error of a rule fails its message only
         work.undo()
         return Outcome(parsed.message, Verdict.FAILED, parsed, f"{type(error).__name__}: {error}")
     if brake and not brake.admit(len(work.releases) - released):
@@ -113,16 +113,16 @@ def _hold(event: Event, work: Work) -> None:
 
 
 def _last(releases: dict[str, Release], count: int) -> Iterable[Release]:
-    # From behind: a batch of 10,000 must not walk over all before it for each message.
+    # From the end: in a batch of 10,000, no message may iterate over all releases before it.
     return islice(reversed(releases.values()), count)
 
 
 def is_outdated(event: Event, work: Work) -> bool:
-    """Tell whether an event comes too late: overtaken, or its user or device is deleted."""
+    """Tell whether a newer event was applied, or the event's user or device is deleted."""
     concern = event.guard.compares
     if concern and work.is_outdated(concern, event.aggregate, event.subject_id, event.stamp):
         return True
-    return not event.final and _is_deleted(event, work)
+    return not event.applies_to_deleted and _is_deleted(event, work)
 
 
 def _is_deleted(event: Event, work: Work) -> bool:

@@ -1,4 +1,4 @@
-"""Which rule handles which event: a table that a family's ``rules.py`` fills."""
+"""Registers the rule of each event; functions/<family>_events/rules.py define them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ E = TypeVar("E", bound=Event)
 
 
 class Handling(NamedTuple):
-    """An event's contract and the rule that decides what it changes."""
+    """An event's contract and its rule."""
 
     contract: type[Event]
     rule: Callable[[Any, Work], None]
@@ -31,7 +31,7 @@ class EventRules:
     def on(
         self, contract: type[E]
     ) -> Callable[[Callable[[E, Work], None]], Callable[[E, Work], None]]:
-        """Register a function as the rule of an event."""
+        """Return a decorator that registers a function as the rule of an event."""
 
         def register(rule: Callable[[E, Work], None]) -> Callable[[E, Work], None]:
             self._by_type[contract.event_type] = Handling(contract, rule)
@@ -40,7 +40,7 @@ class EventRules:
         return register
 
     def of_queue(self, queue: str) -> Handling | None:
-        """Return contract and rule of a queue's event; None for a queue of somebody else."""
+        """Return contract and rule of a queue's event; None if the queue is not one of ours."""
         work_queue = WORK_QUEUE_BY_NAME.get(queue)
         return self._by_type.get(work_queue.event_type) if work_queue else None
 

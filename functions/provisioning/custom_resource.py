@@ -1,26 +1,27 @@
-"""What CloudFormation asks of a custom resource, and the answer it waits for."""
+"""CloudFormation's requests to a custom resource, and the answers it waits for."""
 
 from __future__ import annotations
 
 import json
 import time
 from typing import Final, Literal
-from urllib.request import Request as HttpRequest
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_pascal
 
-_TIMEOUT: Final = 5
-_PAUSES: Final = (1, 2)
-_LONGEST_REASON: Final = 1000
+_HTTP_TIMEOUT: Final = 5
+"""Seconds."""
+_RETRY_DELAYS: Final = (1, 2)
+_MAX_REASON: Final = 1000
 """Characters; the whole answer may have 4,096 bytes."""
 
 
-class Request(BaseModel):
-    """A request; fields as in
-    docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html.
-    """  # noqa: D205 - the address is long
+class ResourceRequest(BaseModel):
+    """A request for a custom resource.
+
+    docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html describes it.
+    """
 
     model_config = ConfigDict(alias_generator=to_pascal, frozen=True)
 
@@ -29,43 +30,43 @@ class Request(BaseModel):
     stack_id: str
     request_id: str
     logical_resource_id: str
-    # Always the same: with another CloudFormation would delete the former after an update.
+    # If an update answered with another id, CloudFormation would delete the old resource.
     physical_resource_id: str = "provisioning"
 
     @property
-    def wants_resource(self) -> bool:
-        """Return whether the resource is to be there, rather than to go."""
-        return self.request_type != "Delete"
+    def is_delete(self) -> bool:
+        """Return whether the resource is to be deleted."""
+        return self.request_type == "Delete"
 
     def answer(self, failure: str | None = None) -> None:
-        """Tell CloudFormation that it is done, or why not.
+        """Tell CloudFormation that the request succeeded, or why it failed.
 
         Raises:
-            OSError: the answer could not be delivered, three times. Lambda runs the whole
-                request again then.
+            OSError: three attempts to deliver the answer failed. Lambda then invokes the function
+                again.
         """
         body = {
             "Status": "FAILED" if failure else "SUCCESS",
-            "Reason": (failure or "")[:_LONGEST_REASON],
+            "Reason": (failure or "")[:_MAX_REASON],
             "PhysicalResourceId": self.physical_resource_id,
             "StackId": self.stack_id,
             "RequestId": self.request_id,
             "LogicalResourceId": self.logical_resource_id,
         }
-        for pause in _PAUSES:
+        for delay in _RETRY_DELAYS:
             try:
                 return self._put(body)
             except OSError:
-                time.sleep(pause)
+                time.sleep(delay)
         return self._put(body)
 
     def _put(self, body: dict[str, str]) -> None:
-        # The address is signed for an empty content type; urllib would send one of its own.
-        request = HttpRequest(  # noqa: S310 - http(s) only, see response_url
+        # The URL is signed for an empty content type; urllib would send its own.
+        request = Request(  # noqa: S310 - http(s) only, see response_url
             self.response_url,
             data=json.dumps(body).encode(),
             headers={"Content-Type": ""},
             method="PUT",
         )
-        with urlopen(request, timeout=_TIMEOUT):  # noqa: S310 - likewise
+        with urlopen(request, timeout=_HTTP_TIMEOUT):  # noqa: S310 - likewise
             pass
