@@ -89,7 +89,7 @@ class Router(APIGatewayHttpRouter):
         return register_with_rule
 
 
-class Guard:
+class AccessGuard:
     """Checks requests against the access rules.
 
     Args:

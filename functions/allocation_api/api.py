@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
-from allocation_api.access import Guard
+from allocation_api.access import AccessGuard
 from allocation_api.caller import caller_of
 from allocation_api.errors import ApiError, handle_exceptions
 from allocation_api.requests import normalize, parse_json_object
@@ -90,7 +90,7 @@ class AllocationApi:
             response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,
             json_body_deserializer=parse_json_object,
         )
-        self._guard = Guard(self.rules)
+        self._guard = AccessGuard(self.rules)
         self.resolver.use([self._guard.check])
         handle_exceptions(self.resolver)
         for router in routers:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allocation_api.access import Access, Guard, Router
+from allocation_api.access import Access, AccessGuard, Router
 from allocation_api.api import AllocationApi
 from allocation_api.settings import ApiSettings
 from tests.integration.api.client import ADMIN, Client
@@ -59,7 +59,7 @@ def test_only_health_and_the_openapi_document_are_open(api: AllocationApi) -> No
         ("GET", "/api/health"),
         ("GET", "/openapi.json"),
     ]
-    guard = Guard(api.rules)
+    guard = AccessGuard(api.rules)
     assert guard.is_open("GET", "/api/health")
     for method, path in (("POST", "/api/health"), ("GET", "/api/health/"), ("GET", "/api")):
         assert not guard.is_open(method, path)
