@@ -46,6 +46,11 @@ def test_the_session_is_set_up(database: Database, variable: str, value: object)
     assert one(database, f"SELECT @@{variable}") == value
 
 
+def test_without_a_ca_no_authority_is_loaded(store: Store) -> None:
+    with closing(connect(store.settings)) as connection:
+        assert connection.ctx.cert_store_stats()["x509_ca"] == 0  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("name", ["x" * 129, None])
 def test_values_that_do_not_fit_are_refused_instead_of_cut(
     database: Database, name: str | None
