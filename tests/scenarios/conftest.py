@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from local.paths import ROOT, STATE_VARIABLE, StateDir
 from tests.support import starting
+from tests.support.folders import server_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,10 +19,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def local_platform() -> Iterator[StateDir]:
-    # Not below pytest's folder, because the accounts of the servers cannot enter that.
-    with tempfile.TemporaryDirectory(prefix="cloudphone-") as folder:
-        Path(folder).chmod(0o711)
-        yield from _running(StateDir(Path(folder) / "state"))
+    with server_folder() as folder:
+        yield from _running(StateDir(folder / "state"))
 
 
 def _running(state: StateDir) -> Iterator[StateDir]:

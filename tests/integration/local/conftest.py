@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -12,6 +11,7 @@ import pytest
 from local.lambda_runtime.environment import LambdaEnvironment
 from local.lambda_runtime.functions import Function
 from tests.integration.local.local_platform import LocalPlatform
+from tests.support.folders import server_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,10 +48,8 @@ def make_environment(tmp_path: Path) -> Iterator[MakeEnvironment]:
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    # Not below pytest's folder, because the accounts of the servers cannot enter that.
-    with tempfile.TemporaryDirectory(prefix="cloudphone-") as path:
-        Path(path).chmod(0o711)
-        yield Path(path)
+    with server_folder() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

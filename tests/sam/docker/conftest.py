@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +12,7 @@ from local.sam.network import ContainerNetwork
 from tests.integration.local.local_platform import LocalPlatform
 from tests.integration.provisioning.cloudformation import CloudFormation
 from tests.sam.docker.stage import Stage
+from tests.support.folders import server_folder
 from tests.support.queues import Queues
 from tests.support.store import Store
 
@@ -23,13 +22,10 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def platform() -> Iterator[LocalPlatform]:
-    # Not below pytest's folder, which the accounts of the servers may not enter.
-    with tempfile.TemporaryDirectory(prefix="cloudphone-") as path:
-        Path(path).chmod(0o711)
-        with closing(LocalPlatform(Path(path) / "state")) as made:
-            up = made.command("up")
-            assert up.returncode == 0, up.stdout + up.stderr
-            yield made
+    with server_folder() as folder, closing(LocalPlatform(folder / "state")) as made:
+        up = made.command("up")
+        assert up.returncode == 0, up.stdout + up.stderr
+        yield made
 
 
 @pytest.fixture(scope="session")
