@@ -50,7 +50,7 @@ class Router(APIGatewayHttpRouter):
     """
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # not annotated in Powertools
         self.rules: dict[tuple[str, str], Access] = {}
         """By method and path, e.g. ``("GET", "/api/devices/{device_id}")``."""
         self._allowed: dict[Callable[..., Any], Access] = {}

@@ -106,7 +106,7 @@ class AllocationApi:
             if not self._guard.is_open(http["method"], event["rawPath"]):
                 caller = caller_of(event)
             self.resolver.context["caller"] = caller
-            response = self.resolver.resolve(normalize(event), context)  # type: ignore[arg-type]
+            response = self.resolver.resolve(normalize(event), context)  # type: ignore[arg-type]  # no route uses it
         except ApiError as error:
             response = error.gateway_response
         response["headers"].update(SECURITY_HEADERS)

@@ -54,7 +54,7 @@ class TicketService:
 
 
 def ticket_routes(settings: TicketSettings) -> Router:
-    """Return the route that gives callers a ticket of their own."""
+    """Return the route that issues a ticket to the caller."""
     router = Router()
     service = TicketService(settings)
 

@@ -64,9 +64,9 @@ class Client:
             headers: names in lower case; ``content-type`` is JSON by default.
         """
         event = http_event(method, target, claims, body, headers)
-        answer = self._handler(event, None)
-        assert answer["headers"]["Content-Type"] == "application/json"
-        return Reply(answer["statusCode"], json.loads(answer["body"]), answer["headers"])
+        response = self._handler(event, None)
+        assert response["headers"]["Content-Type"] == "application/json"
+        return Reply(response["statusCode"], json.loads(response["body"]), response["headers"])
 
     def get(self, target: str, claims: dict[str, str] | None = ADMIN) -> Reply:
         """Send a GET request."""

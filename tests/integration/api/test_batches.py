@@ -172,14 +172,14 @@ def test_an_allocation_that_is_named_twice_is_changed_once(api: Client, rows: Ro
 
 def test_a_user_can_change_only_their_own_allocations(api: Client, rows: Rows) -> None:
     rows.devices(3)
-    hers = api.allocate("u2").body["id"]
+    other = api.allocate("u2").body["id"]
 
     mixed = allocate(api, {"userId": "u2"}, {"userId": "u1"}, claims=user("u1"))
-    his = mixed.body["results"][1]["id"]
+    own = mixed.body["results"][1]["id"]
 
     assert codes(mixed) == ["forbidden", None]
-    assert codes(extend(api, hers, his, claims=user("u1"))) == ["forbidden", None]
-    assert codes(release(api, hers, his, claims=user("u1"))) == ["forbidden", None]
+    assert codes(extend(api, other, own, claims=user("u1"))) == ["forbidden", None]
+    assert codes(release(api, other, own, claims=user("u1"))) == ["forbidden", None]
     assert rows.column("SELECT user_id FROM allocations WHERE status = 'ALLOCATED'") == ["u2"]
 
 
