@@ -1,4 +1,4 @@
-"""Bisection: finds the items that make a batch fail, so that they cost only themselves."""
+"""Bisection: isolates the items that make a batch fail, so that the others succeed."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ def bisect(
     give_up: Callable[[T, Exception], R],
     isolates: Callable[[Exception], bool] = lambda _: True,
 ) -> Iterator[R]:
-    """Yield the results of attempting items together, or in halves where that fails.
+    """Attempt all items together, halve those that fail, and yield the results.
 
-    A single bad item is found in O(log n) attempts.
+    A single bad item among n is found in O(log n) attempts.
 
     Args:
         items: at least one.
-        attempt: does all of the given items, or none and raises.
-        give_up: turns an item that failed alone, and its error, into a result.
-        isolates: tells whether an error may be one item's; any other error is raised at once.
+        attempt: applies all of the given items, or applies none and raises.
+        give_up: returns the result of an item that failed alone with an error.
+        isolates: tells whether one item may have caused an error; any other error is raised.
     """
     try:
         result = attempt(items)

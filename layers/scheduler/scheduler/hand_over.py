@@ -1,8 +1,7 @@
-"""Gives devices that become free to waiting users, in the transaction that frees them.
+"""Allocates freed devices to waiting users in the transaction that frees them.
 
-Whoever frees a device holds its row. Waiting for the rows of waiting users while holding it could
-deadlock, so users whom another transaction has locked are skipped; housekeeping serves them within
-a minute.
+That transaction has locked the devices. Waiting for the row locks of users now could deadlock, so
+users locked by another transaction are skipped; housekeeping serves them within a minute.
 """
 
 from __future__ import annotations
@@ -32,10 +31,10 @@ _logger: Final = Logger()
 
 
 def hand_over(cursor: Cursor, work: Work, assign: Assign = assign) -> None:
-    """Remove blocked users from the waiting line, and give freed devices to the first in it.
+    """Remove blocked users from the waiting line, and allocate freed devices to the first entries.
 
-    Called by the unit of work only, between deciding and committing. Costs one statement while
-    nobody waits, none if nothing was freed.
+    Called only by the unit of work, between deciding and committing. Costs no statement if nothing
+    was freed, and one if no user waits.
 
     Raises:
         pymysql.MySQLError: a statement was refused; the caller rolls back.
@@ -43,7 +42,7 @@ def hand_over(cursor: Cursor, work: Work, assign: Assign = assign) -> None:
     freed, blocked = work.changed_free_devices(), work.changed_blocked_users()
     if not freed and not blocked:
         return
-    leaving, candidates = waiting.concerned(cursor, blocked, freed, work.now)
+    leaving, candidates = waiting.affected(cursor, blocked, freed, work.now)
     if leaving:
         waiting.end(cursor, [one.id for one in leaving], WaitingStatus.REMOVED, work.now)
     line = waiting.lock(cursor, work, candidates) if candidates else []
@@ -60,7 +59,7 @@ def _assigned(
     reserved: Mapping[str, datetime],
     assign: Assign,
 ) -> list[WaitingEntry]:
-    """Return the entries served; none if assigning fails, since that must not undo the releases."""
+    """Return the entries served; none if assigning fails, which must not undo the releases."""
     work.begin(BY_WAITING_LINE)
     try:
         return assign(work, line, freed, reserved)

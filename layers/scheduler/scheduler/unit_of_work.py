@@ -1,9 +1,9 @@
-"""One unit of work, for the pipeline, the API and housekeeping: lock → decide → commit → nudge.
+"""The unit of work of pipeline, API and housekeeping: lock → decide → commit → nudge.
 
-A change is a function that is given a `UnitOfWork`. It locks users and devices, which yields the
-`Work` it decides on. What follows is done here, so that no caller can forget it: freed devices
-are handed to waiting users, everything is written in one transaction, a conflict starts the
-change again, and the notification dispatcher is nudged after the commit.
+A change is a function that receives a `UnitOfWork`. It locks users and devices and records its
+changes in the returned `Work`. The rest happens here, so that no caller can forget it: freed
+devices are handed to waiting users, everything is written in one transaction, the change runs
+again after a conflict, and the notification dispatcher is nudged after the commit.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ class UnitsOfWork:
 
     database: Database
     default_quota: Quota
-    """The quota of a user who has no row yet."""
+    """The quota of users without a row."""
     nudge: Callable[[], None]
     """Wakes the notification dispatcher; never raises."""
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     new_id: NewId = uuid7
 
     def run(self, change: Callable[[UnitOfWork], T]) -> T:
-        """Return the result of a change once it is committed.
+        """Run a change, commit it, and return its result.
 
         Raises:
             DatabaseUnavailableError: the database is unavailable.
@@ -56,10 +56,10 @@ class UnitsOfWork:
     def run_and_read(
         self, change: Callable[[UnitOfWork], D], read: Callable[[BulkCursor, D], T]
     ) -> T:
-        """Run a change, and return what is read in its transaction after everything is written.
+        """Run a change as `run` does, and return what ``read`` reads between writes and commit.
 
         Raises:
-            DatabaseUnavailableError, pymysql.MySQLError, StaleSnapshotError: as `run`.
+            DatabaseUnavailableError, pymysql.MySQLError, StaleSnapshotError: as for `run`.
         """
 
         def attempt(cursor: BulkCursor) -> tuple[T, UnitOfWork]:
@@ -75,7 +75,7 @@ class UnitsOfWork:
 
 
 class UnitOfWork:
-    """One attempt at a change: a transaction, and the work on what it has locked."""
+    """One attempt at a change: its transaction, and the work on the locked rows."""
 
     def __init__(self, units: UnitsOfWork, cursor: BulkCursor) -> None:
         self.cursor = cursor
@@ -92,15 +92,15 @@ class UnitOfWork:
         Args:
             users: ids.
             devices: ids.
-            actor: who asks for the change, for the history; e.g. ``user:u1``.
+            actor: who requests the change, for the history, such as ``user:u1``.
 
         Raises:
-            StaleSnapshotError: a device got another holder before it was locked.
+            StaleSnapshotError: a device was allocated to another user before it was locked.
         """
         return self.begin(load.lock_snapshot(self.cursor, users, devices), actor=actor)
 
     def lock_users_skip_locked(self, users: Collection[str]) -> Work:
-        """Lock those users whom no other transaction has locked; return the work on them."""
+        """Lock users, skip those that another transaction has locked, and return the work."""
         return self.begin(load.lock_users_skip_locked(self.cursor, users))
 
     def begin(
@@ -110,9 +110,10 @@ class UnitOfWork:
         actor: str = "",
         payment_failures: Mapping[str, int] | None = None,
     ) -> Work:
-        """Return the work on what was locked; once per unit.
+        """Return the work on locked rows; called once per unit.
 
-        The clock is read now: whoever held the locks before has committed earlier than this.
+        The clock is read after locking, so that the time is later than any commit that the locks
+        waited for.
         """
         now, quota = self._units.clock(), self._units.default_quota
         self._work = Work(snapshot, now, quota, payment_failures, actor)
@@ -123,23 +124,26 @@ class UnitOfWork:
         return self._units.new_id()
 
     def mark_processed(self, messages: Sequence[Parsed]) -> None:
-        """Store the ids of messages with their effects, so that they are applied once."""
+        """Store the ids of messages with their effects, so that each is applied once."""
         self._processed = messages
 
     def add_write(self, write: Callable[[], None]) -> None:
-        """Add a write to the unit; it runs after the work's own and must not read."""
+        """Add a write that runs after those of the work; it must not read.
+
+        It is dropped unless `begin` or a `lock` was called.
+        """
         self._writes.append(write)
 
     @property
     def needs_dispatch(self) -> bool:
-        """Tell whether there is something to send: notifications, or events for other services."""
+        """Tell whether the unit leaves notifications or events for the dispatcher to send."""
         work = self._work
         return work is not None and bool(
             work.notices or work.releases or work.grants or work.extensions
         )
 
     def write(self) -> None:
-        """Hand over what was freed, and write everything that was decided."""
+        """Hand freed devices to waiting users, and write all recorded changes."""
         work = self._work
         if work is None:
             return

@@ -45,9 +45,9 @@ def test_every_question_about_line_and_slots_uses_its_index(store: Store) -> Non
     plans = Explaining(store.rows)
     cursor = cast("Cursor", plans)
 
-    waiting.concerned(cursor, ["u1", "u2"], [device()], NOW)
+    waiting.affected(cursor, ["u1", "u2"], [device()], NOW)
     assert plans.used() == [("w", "by_user"), ("w", "line")]
-    waiting.concerned(cursor, [], [device()], NOW)
+    waiting.affected(cursor, [], [device()], NOW)
     assert plans.used() == [("w", "by_user"), ("w", "line")]
     held_by(cursor, ["u1", "u2"])
     assert plans.used() == [("a", "active_by_user"), ("d", "PRIMARY")]

@@ -71,7 +71,7 @@ def test_a_run_reads_only_what_is_due_however_much_lies_in_the_past(keeper: Keep
     assert [plan for plan in plans if plan["rows"] and int(plan["rows"]) > FEW] == []
     assert used(plans) >= {
         ("a", "due_expiry"),
-        ("told", "once"),
+        ("warning", "once"),
         ("d", "one_per_channel"),
         ("n", "due_purge"),
         ("notification_deliveries", "due"),

@@ -1,1 +1,1 @@
-"""MariaDB: connection, statements, what is loaded and what is committed."""
+"""MariaDB: the connection, and every SQL statement that several functions use."""

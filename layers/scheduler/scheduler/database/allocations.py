@@ -1,4 +1,4 @@
-"""Allocations as they are read: single ones, a user's list, their history, what users hold."""
+"""Queries on allocations: by id, by user, their history, and the devices that users hold."""
 
 from __future__ import annotations
 
@@ -28,10 +28,7 @@ class AllocationStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AllocationRecord:
-    """An allocation, active or ended, with what the user needs to reach the device.
-
-    The duration is in seconds.
-    """
+    """An allocation, active or ended, with the address of the device."""
 
     id: str
     user_id: str
@@ -48,14 +45,14 @@ class AllocationRecord:
 
 
 class PagePosition(NamedTuple):
-    """The last allocation of a page."""
+    """The last allocation of a page, after which the next page starts."""
 
     allocated_at: datetime
     id: str
 
 
 class Action(StrEnum):
-    """What can happen to an allocation."""
+    """A change of an allocation."""
 
     ALLOCATED = "allocated"
     EXTENDED = "extended"
@@ -67,8 +64,8 @@ class Action(StrEnum):
 class HistoryEntry:
     """An entry of an allocation's history.
 
-    ``cause`` is ``user:<id>`` or ``event:<queue>:<message id>``; None for a schedule, or where
-    the cause was not recorded.
+    ``actor`` is ``user:<id>`` or ``event:<queue>:<message id>``; None for a scheduled job, or if
+    it was not recorded.
     """
 
     at: datetime
@@ -86,7 +83,7 @@ _SELECT: Final = """
 """
 _BY_ID: Final = f"{_SELECT} WHERE a.id IN %s"
 _NEWEST: Final = "ORDER BY a.allocated_at DESC, a.id DESC LIMIT %s"
-# Written out because MariaDB makes no range of (allocated_at, id) < (…).
+# Spelled out because MariaDB does not turn (allocated_at, id) < (…) into an index range.
 _BEFORE: Final = "AND a.allocated_at <= %s AND (a.allocated_at < %s OR a.id < %s)"
 _OF_USER: Final = f"{_SELECT} WHERE a.user_id = %s {{status}} {{position}} {_NEWEST}"
 
@@ -107,12 +104,12 @@ _HELD_BY_USERS: Final = f"""
 
 
 def find(cursor: Cursor, allocation_id: str) -> AllocationRecord | None:
-    """Return an allocation; None if there is none with that id."""
+    """Return an allocation; None for an unknown id."""
     return by_id(cursor, [allocation_id]).get(allocation_id)
 
 
 def by_id(cursor: Cursor, allocation_ids: Iterable[str]) -> dict[str, AllocationRecord]:
-    """Return the allocations that exist among the given ids."""
+    """Return allocations by id; unknown ids are left out."""
     wanted = tuple(filter(is_uuid, allocation_ids))
     if not wanted:
         return {}
@@ -133,8 +130,8 @@ def of_user(
         cursor: of a transaction.
         user_id: the user.
         status: only allocations in this state; None means all.
-        before: the last allocation of the previous page; None starts at the newest.
-        limit: how many at most.
+        before: the last allocation of the previous page; None for the first page.
+        limit: the maximum number of allocations.
     """
     parameters: list[object] = [user_id]
     if status:
@@ -149,14 +146,14 @@ def of_user(
 
 
 def history(cursor: Cursor, allocation_id: str) -> list[HistoryEntry]:
-    """Return an allocation's history, oldest first; empty if there is none with that id."""
+    """Return an allocation's history, oldest first; empty for an unknown id."""
     return list(_history(cursor, allocation_id))
 
 
 def held_by(cursor: Cursor, users: Collection[str]) -> Snapshot:
     """Return the active allocations of users and their devices, without locking the devices.
 
-    The users' rows must be locked: while they are, nobody else changes what the users hold.
+    The users' rows must be locked; only then can no other transaction change their allocations.
     """
     cursor.execute(_HELD_BY_USERS, (tuple(users),))
     snapshot = Snapshot()

@@ -1,8 +1,8 @@
-"""The mass-failure brake in the database: read and written by consumers, decided by operators."""
+"""The state of the mass-failure brake: loaded and stored by consumers, set by operators."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from scheduler.domain.brake import WINDOW, Brake, BrakeLimits, BrakeState
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _RUNNING: Final = """
     SELECT COUNT(*) FROM devices WHERE status IN ('available', 'allocated') AND health = 'running'
 """
-# The devices are counted only where their number matters: ordinary failures never come so far.
+# The running devices are counted only if more fail than the fixed minimum, which is rare.
 _LOAD: Final = f"""
     SELECT b.engaged_at, b.open_until, w.released,
            IF(w.released + %s > %s, ({_RUNNING}), 0)
@@ -33,7 +33,7 @@ _COUNT: Final = """
         held = IF(second = VALUES(second), held, 0) + VALUES(held),
         second = VALUES(second)
 """
-# Only if nobody has decided otherwise meanwhile.
+# Unless the brake was engaged or opened in the meantime.
 _TRIP: Final = """
     INSERT INTO mass_failure_brake (id, engaged_at, engaged_by) VALUES (1, %s, 'limit')
     ON DUPLICATE KEY UPDATE
@@ -45,7 +45,7 @@ _TRIP: Final = """
 _DECIDE: Final = """
     REPLACE INTO mass_failure_brake (id, engaged_at, engaged_by, open_until) VALUES (1, %s, %s, %s)
 """
-_LOOK: Final = f"""
+_STATUS: Final = f"""
     SELECT b.engaged_at, b.engaged_by, b.open_until, w.released, w.held, ({_RUNNING})
     FROM (SELECT COALESCE(SUM(released), 0) AS released, COALESCE(SUM(held), 0) AS held
           FROM mass_failure_seconds WHERE second > %s) w
@@ -54,7 +54,7 @@ _LOOK: Final = f"""
 
 
 class BrakeStatus(NamedTuple):
-    """What an operator wants to know; ``held`` messages come again once a minute."""
+    """The state as operators see it; ``held`` counts messages, which are retried every minute."""
 
     state: BrakeState
     engaged_by: str | None
@@ -64,23 +64,23 @@ class BrakeStatus(NamedTuple):
 def query(
     cursor: BulkCursor, limits: BrakeLimits, messages: int, now: datetime
 ) -> Callable[[], Brake]:
-    """Ask for the brake for a batch of so many messages; what is returned waits for the answer.
+    """Query the state of the brake for a batch; calling the result waits for the answer.
 
-    Nothing is locked, so that queues do not wait for each other: what another one is just
-    committing – one batch – is not counted yet.
+    Nothing is locked, so that queues do not wait for each other. A batch that another queue is
+    committing at this moment is therefore not counted.
     """
-    answer = cursor.send_query(_LOAD, (messages, limits.devices, _since(now)))
+    result = cursor.send_query(_LOAD, (messages, limits.devices, _since(now)))
 
     def brake() -> Brake:
-        ((engaged, open_until, lately, running),) = answer.rows()
-        state = BrakeState(engaged, open_until, int(lately), running)
+        ((engaged_at, open_until, released, running),) = result.rows()
+        state = BrakeState(engaged_at, open_until, int(released), running)
         return Brake(limits, state, now)
 
     return brake
 
 
 def store(cursor: Cursor, queue: str, brake: Brake, now: datetime) -> None:
-    """Write down what a batch of a queue released and held, and whether it was one too many."""
+    """Store what a batch of a queue released and held, and whether it engaged the brake."""
     if brake.released or brake.held:
         counts = (brake.released, brake.held)
         cursor.execute(_COUNT, (queue, now.second, _second(now), *counts))
@@ -89,31 +89,26 @@ def store(cursor: Cursor, queue: str, brake: Brake, now: datetime) -> None:
 
 
 def engage(cursor: Cursor, now: datetime) -> None:
-    """Hold every release from now on, until somebody decides otherwise."""
+    """Engage the brake: releases are held until an operator decides otherwise."""
     cursor.execute(_DECIDE, (now, "operator", None))
 
 
 def release(cursor: Cursor, until: datetime) -> None:
-    """Let everything through until then; afterwards the limit holds again."""
+    """Suspend the limit until a time: all releases are allowed."""
     cursor.execute(_DECIDE, (None, None, until))
 
 
 def arm(cursor: Cursor) -> None:
-    """Let the limit decide again."""
+    """Apply the limit again."""
     cursor.execute(_DECIDE, (None, None, None))
 
 
 def read_status(cursor: Cursor, now: datetime) -> BrakeStatus:
-    """Return how the brake stands."""
-    cursor.execute(_LOOK, (_since(now),))
-    engaged, by, open_until, lately, held, running = _only_row(cursor)
-    state = BrakeState(engaged, open_until, int(lately), running)
-    return BrakeStatus(state, by, int(held))
-
-
-def _only_row(cursor: Cursor) -> tuple[Any, ...]:
-    (row,) = cursor.fetchall()
-    return row
+    """Return the state of the brake."""
+    cursor.execute(_STATUS, (_since(now),))
+    ((engaged_at, engaged_by, open_until, released, held, running),) = cursor.fetchall()
+    state = BrakeState(engaged_at, open_until, int(released), running)
+    return BrakeStatus(state, engaged_by, int(held))
 
 
 def _since(now: datetime) -> datetime:

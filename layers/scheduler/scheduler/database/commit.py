@@ -1,30 +1,30 @@
-"""What a batch writes: every recorded change, set-based, in the transaction of its snapshot.
+"""Writes the changes recorded in a work, with one statement for each kind of change.
 
-executemany of PyMySQL sends one statement only for ``INSERT … VALUES (%s, …)``, hence the upserts
-where an update is meant: their rows exist and are locked.
+PyMySQL's ``executemany`` sends all rows in one statement only for ``INSERT … VALUES (%s, …)``, and
+sends nothing for no rows. Changed rows are therefore upserted; they exist and are locked.
 """
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from scheduler.database import notifications
+from scheduler.database import allocation_events, notifications
 from scheduler.notification.catalogue import reason_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from pymysql.cursors import Cursor
 
     from scheduler.domain.changes import Grant, Release
-    from scheduler.domain.model import Allocation, Device, User
+    from scheduler.domain.guard import MarkKey, Stamp
+    from scheduler.domain.model import Device, User
     from scheduler.domain.work import Work
     from scheduler.ids import NewId
     from scheduler.messaging.validate import Parsed
 
-_encode: Final = json.JSONEncoder(ensure_ascii=False).encode
+_Row: TypeAlias = tuple[object, ...]
 
 _PROCESSED: Final = """
     INSERT INTO processed_messages (queue, message_id, body_sha256, processed_at)
@@ -34,7 +34,7 @@ _NEW_USERS: Final = """
     INSERT INTO users (id, status, billing_hold, max_devices, max_cpu, max_memory_mb)
     VALUES (%s, %s, %s, %s, %s, %s)
 """
-# A deleted user has no address left.
+# The addresses of deleted users are erased.
 _USERS: Final = f"""{_NEW_USERS}
     ON DUPLICATE KEY UPDATE status = VALUES(status), billing_hold = VALUES(billing_hold),
         max_devices = VALUES(max_devices), max_cpu = VALUES(max_cpu),
@@ -59,7 +59,7 @@ _GRANTS: Final = """
         (id, user_id, device_id, status, allocated_at, expires_at, allocated_by)
     VALUES (%s, %s, %s, %s, %s, %s, %s)
 """
-# An upsert of the same shape as a grant; the row keeps everything but its expiry.
+# All columns must be given, but only the expiry of the existing row is changed.
 _EXPIRIES: Final = f"""{_GRANTS}
     ON DUPLICATE KEY UPDATE expires_at = VALUES(expires_at)
 """
@@ -83,70 +83,49 @@ _MARKS: Final = """
     VALUES (%s, %s, %s, %s, %s)
     ON DUPLICATE KEY UPDATE version = VALUES(version), occurred_at = VALUES(occurred_at)
 """
-_OUTGOING: Final = """
-    INSERT INTO outgoing_events (routing_key, body, created_at) VALUES (%s, %s, %s)
-"""
 
 
-def commit(cursor: Cursor, work: Work, effective: Sequence[Parsed], new_id: NewId) -> None:
-    """Write processed ids, state, marks, notifications and outgoing events of a batch.
+def commit(cursor: Cursor, work: Work, processed: Sequence[Parsed], new_id: NewId) -> None:
+    """Write the ids of processed messages and all changes recorded in a work.
 
     Raises:
         pymysql.MySQLError: a statement was refused; the caller rolls back.
     """
-    _many(cursor, _PROCESSED, _processed_rows(effective, work.now))
-    _write_state(cursor, work)
+    cursor.executemany(_PROCESSED, [_processed_row(one, work.now) for one in processed])
+    users = [work.users[id_] for id_ in work.changed_users]
+    cursor.executemany(_NEW_USERS, [_user_row(user) for user in users if not user.known])
+    cursor.executemany(_USERS, [_user_row(user) for user in users if user.known])
+    devices = [work.devices[id_] for id_ in work.changed_devices]
+    cursor.executemany(_NEW_DEVICES, [_device_row(one) for one in devices if not one.known])
+    cursor.executemany(_DEVICES, [_device_row(one) for one in devices if one.known])
+    # Before the grants: a released device may be allocated again, and can have one holder only.
+    cursor.executemany(_RELEASES, [_release_row(one) for one in work.releases.values()])
+    _write_grants(cursor, list(work.grants.values()), work.now)
+    _write_extensions(cursor, list(work.extensions.values()), work.now)
+    cursor.executemany(_MARKS, [_mark_row(key, work.marks[key]) for key in work.changed_marks])
     notifications.write(cursor, work, new_id)
-    _many(cursor, _OUTGOING, _outgoing(work))
+    allocation_events.write(cursor, work)
     if work.erased_users:
         notifications.erase(cursor, work.erased_users)
 
 
-def _write_state(cursor: Cursor, work: Work) -> None:
-    users = [work.users[id_] for id_ in work.changed_users]
-    devices = [work.devices[id_] for id_ in work.changed_devices]
-    _many(cursor, _NEW_USERS, (_user_row(user) for user in users if not user.known))
-    _many(cursor, _USERS, (_user_row(user) for user in users if user.known))
-    _many(cursor, _NEW_DEVICES, (_device_row(device) for device in devices if not device.known))
-    _many(cursor, _DEVICES, (_device_row(device) for device in devices if device.known))
-    # Before the grants: a device may pass from one to the next, and has one holder at a time.
-    _many(cursor, _RELEASES, (_release_row(release) for release in work.releases.values()))
-    _write_grants(cursor, work)
-    _write_extensions(cursor, work)
-    marks = ((*key, work.marks[key]) for key in work.changed_marks)
-    _many(
-        cursor,
-        _MARKS,
-        (
-            (aggregate, id_, concern, mark.version, mark.occurred_at)
-            for aggregate, id_, concern, mark in marks
-        ),
-    )
+def _write_grants(cursor: Cursor, grants: Sequence[Grant], now: datetime) -> None:
+    if grants:
+        cursor.executemany(_GRANTS, [_grant_row(one) for one in grants])
+        devices = tuple(one.allocation.device_id for one in grants)
+        cursor.execute(_LAST_ALLOCATED, (now, devices))
 
 
-def _write_grants(cursor: Cursor, work: Work) -> None:
-    granted = [grant.allocation.device_id for grant in work.grants.values()]
-    if granted:
-        cursor.executemany(_GRANTS, [_grant_row(grant) for grant in work.grants.values()])
-        cursor.execute(_LAST_ALLOCATED, (work.now, tuple(granted)))
+def _write_extensions(cursor: Cursor, extensions: Sequence[Grant], now: datetime) -> None:
+    cursor.executemany(_EXPIRIES, [_grant_row(one) for one in extensions])
+    cursor.executemany(_EXTENSIONS, [_extension_row(one, now) for one in extensions])
 
 
-def _write_extensions(cursor: Cursor, work: Work) -> None:
-    extended = work.extensions.values()
-    _many(cursor, _EXPIRIES, (_grant_row(grant) for grant in extended))
-    history = ((one.allocation.id, work.now, one.expires_at, one.actor or None) for one in extended)
-    _many(cursor, _EXTENSIONS, history)
+def _processed_row(parsed: Parsed, now: datetime) -> _Row:
+    return (parsed.message.queue, parsed.identity.id, parsed.identity.sha256, now)
 
 
-def _processed_rows(effective: Iterable[Parsed], now: datetime) -> Iterable[tuple[Any, ...]]:
-    at = now
-    return (
-        (parsed.message.queue, parsed.identity.id, parsed.identity.sha256, at)
-        for parsed in effective
-    )
-
-
-def _user_row(user: User) -> tuple[Any, ...]:
+def _user_row(user: User) -> _Row:
     quota = user.quota
     return (
         user.id,
@@ -158,7 +137,7 @@ def _user_row(user: User) -> tuple[Any, ...]:
     )
 
 
-def _device_row(device: Device) -> tuple[Any, ...]:
+def _device_row(device: Device) -> _Row:
     return (
         device.id,
         device.name,
@@ -172,7 +151,7 @@ def _device_row(device: Device) -> tuple[Any, ...]:
     )
 
 
-def _release_row(release: Release) -> tuple[Any, ...]:
+def _release_row(release: Release) -> _Row:
     allocation, released_at = release.allocation, release.released_at
     return (
         allocation.id,
@@ -180,7 +159,7 @@ def _release_row(release: Release) -> tuple[Any, ...]:
         allocation.device_id,
         "EXPIRED" if release.expired else "RELEASED",
         allocation.allocated_at,
-        released_at,  # expires_at: the column wants a value, the existing row keeps its own
+        released_at,  # expires_at: must be given, but the existing row keeps its own
         released_at,
         release.duration_seconds,
         release.reason.code,
@@ -189,7 +168,7 @@ def _release_row(release: Release) -> tuple[Any, ...]:
     )
 
 
-def _grant_row(grant: Grant) -> tuple[Any, ...]:
+def _grant_row(grant: Grant) -> _Row:
     allocation = grant.allocation
     return (
         allocation.id,
@@ -202,36 +181,9 @@ def _grant_row(grant: Grant) -> tuple[Any, ...]:
     )
 
 
-def _outgoing(work: Work) -> Iterable[tuple[str, str, datetime]]:
-    at = work.now
-    for release in work.releases.values():
-        extra = {"reason": release.reason.code, "durationSeconds": release.duration_seconds}
-        yield "device.released", _event_body(work, release.allocation, extra), at
-    for routing_key, grants in (
-        ("device.allocated", work.grants),
-        ("device.extended", work.extensions),
-    ):
-        for grant in grants.values():
-            extra = {"expiresAt": grant.expires_at.isoformat()}
-            yield routing_key, _event_body(work, grant.allocation, extra), at
+def _extension_row(extension: Grant, now: datetime) -> _Row:
+    return (extension.allocation.id, now, extension.expires_at, extension.actor or None)
 
 
-def _event_body(work: Work, allocation: Allocation, extra: dict[str, Any]) -> str:
-    device = work.device(allocation.device_id)
-    body = {
-        "allocationId": allocation.id,
-        "userId": allocation.user_id,
-        "deviceId": allocation.device_id,
-        **extra,
-        "cpuCores": device.cpu_cores,
-        "memoryMB": device.memory_mb,
-        "storageMB": device.storage_mb,
-        "timestamp": work.now.isoformat(),
-    }
-    return _encode(body)
-
-
-def _many(cursor: Cursor, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
-    listed = list(rows)
-    if listed:
-        cursor.executemany(statement, listed)
+def _mark_row(key: MarkKey, mark: Stamp) -> _Row:
+    return (*key, mark.version, mark.occurred_at)

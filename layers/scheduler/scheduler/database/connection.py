@@ -1,4 +1,4 @@
-"""One connection per execution environment, opened on first use and revived after a freeze."""
+"""One connection per execution environment, opened on first use and reopened when it is lost."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ T = TypeVar("T")
 
 _CONNECT_TIMEOUT: Final = 5
 _PING_TIMEOUT: Final = 5
-"""Seconds for a greeting or a ping: a server that hangs is found by these, not by a statement."""
+"""Seconds for the handshake and for a ping, which detect a server that hangs."""
 _STATEMENT_TIMEOUT: Final = 15
-"""Seconds; longer than any statement takes. All tries of `scheduler.pipeline.isolation` together
-must end before the function's timeout: an invocation killed by it blames its messages."""
+"""Seconds; longer than any statement takes. All attempts of `scheduler.pipeline.isolation` together
+must end before the function's timeout: a killed invocation counts against its messages."""
 
 _SESSION: Final = (
     "SET SESSION tx_isolation = 'READ-COMMITTED', time_zone = '+00:00',"
     " sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',"
-    # Rows, and tables under a migration: both end as error 1205 before the read times out.
+    # For rows, and for tables during a migration; both raise error 1205 before the read times out.
     " innodb_lock_wait_timeout = 3, lock_wait_timeout = 3,"
-    # An environment that vanishes without closing its connection keeps its locks until the server
-    # gives up on it, by default for eight hours. None is silent for so long and goes on.
+    # A terminated environment does not close its connection. The server would keep its locks until
+    # wait_timeout, by default for eight hours. No live transaction is idle for this long.
     " idle_transaction_timeout = 60, wait_timeout = 1000,"
     # A long IN list stays a range scan in key order instead of becoming a hashed subquery.
     " in_predicate_conversion_threshold = 0"
@@ -52,17 +52,17 @@ _CONVERTERS: Final[dict[Any, Any]] = {
 
 
 class _ClosesWhenOutOfSync(Connection):
-    """A connection that is closed when anything keeps it from reading an answer to its end.
+    """A connection that closes itself if reading a result is interrupted.
 
-    The rest would be taken for the answer to the next statement, and so on from there.
+    Otherwise the rest would be taken for the result of the next statement.
     """
 
     def _read_query_result(self, unbuffered: bool = False) -> int:  # noqa: FBT001, FBT002 - PyMySQL's
-        with self._read_whole():
+        with self._close_unless_read():
             return super()._read_query_result(unbuffered)  # type: ignore[misc,no-any-return]
 
     def _read_ok_packet(self) -> Any:  # noqa: ANN401 - PyMySQL's
-        with self._read_whole():
+        with self._close_unless_read():
             return super()._read_ok_packet()  # type: ignore[misc]
 
     def _create_ssl_ctx(self, options: dict[str, Any]) -> ssl.SSLContext:
@@ -74,10 +74,10 @@ class _ClosesWhenOutOfSync(Connection):
         return context
 
     @contextmanager
-    def _read_whole(self) -> Iterator[None]:
+    def _close_unless_read(self) -> Iterator[None]:
         try:
             yield
-        except pymysql.MySQLError:  # was read, or has closed the connection
+        except pymysql.MySQLError:  # the result was read, or the connection is closed
             raise
         except BaseException:
             self._force_close()  # type: ignore[attr-defined]
@@ -85,7 +85,7 @@ class _ClosesWhenOutOfSync(Connection):
 
 
 class Database:
-    """Hands out transactions on one lazily opened connection. Not for use by several threads."""
+    """Runs transactions on one lazily opened connection. Not thread-safe."""
 
     def __init__(self, settings: DatabaseSettings) -> None:
         self._settings = settings
@@ -96,8 +96,8 @@ class Database:
         """Run the block in one transaction: commit at its end, roll back when it raises.
 
         Raises:
-            DatabaseUnavailableError: no connection, or it was lost on the way. What the block
-                did is rolled back by the server unless the commit had reached it.
+            DatabaseUnavailableError: there is no connection, or it was lost. The server rolls the
+                transaction back unless it has received the commit.
             pymysql.MySQLError: the server refused a statement.
         """
         connection = self._live_connection()
@@ -112,7 +112,7 @@ class Database:
             raise
 
     def run(self, action: Callable[[BulkCursor], T]) -> T:
-        """Return the result of an action that runs in a transaction, retried on conflict.
+        """Run an action in a transaction, retry it on conflict, and return its result.
 
         Raises:
             DatabaseUnavailableError: the database is unavailable.
@@ -149,8 +149,8 @@ class Database:
 
     def _roll_back(self, connection: Connection[BulkCursor], error: BaseException) -> None:
         if not isinstance(error, Exception):
-            # An interrupt may have come between a statement and its answer, which would be taken
-            # for the answer of the next one.
+            # An interrupt may have separated a statement from its result, which would be taken for
+            # the result of the next one.
             self.close()
             return
         try:
@@ -162,11 +162,11 @@ class Database:
 def connect(
     settings: DatabaseSettings, statement_timeout: int = _STATEMENT_TIMEOUT
 ) -> Connection[BulkCursor]:
-    """Open a connection: READ COMMITTED, UTC, strict, with timeouts, TLS verified where asked.
+    """Open a connection: READ COMMITTED, UTC, strict mode, timeouts, verified TLS if configured.
 
     Args:
-        settings: where the database is, and the account.
-        statement_timeout: seconds a statement may take before the connection counts as dead.
+        settings: the address of the database, and the account.
+        statement_timeout: seconds after which a statement fails and the connection is closed.
 
     Raises:
         pymysql.OperationalError: the server cannot be reached or refuses the account.
@@ -202,7 +202,7 @@ def _read_timeout_of(connection: Connection[Any], seconds: int) -> Iterator[None
 
 
 def _set_read_timeout(connection: Connection[Any], seconds: int) -> None:
-    # pymysql has one read timeout for greeting, ping and statements, and no way to change it.
+    # PyMySQL uses one read timeout for handshake, ping and statements, and cannot change it.
     connection._read_timeout = seconds  # type: ignore[attr-defined]  # noqa: SLF001
 
 
@@ -218,7 +218,7 @@ def _account(settings: DatabaseSettings, url: DatabaseUrl) -> credentials.Creden
 
 
 def _tls(settings: DatabaseSettings) -> dict[str, Any]:
-    # Without these pymysql encrypts but believes any certificate.
+    # Without these, PyMySQL encrypts but accepts any certificate.
     if not settings.database_ca_file:
         return {}
     return {

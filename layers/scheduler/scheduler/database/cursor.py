@@ -1,4 +1,4 @@
-"""A cursor for batches: many rows in one statement, and statements sent ahead of their answers."""
+"""A cursor for batches: many rows in one statement, and pipelined statements."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ if TYPE_CHECKING:
 
 
 class PendingResult:
-    """The result of a statement that was sent without waiting for the server's answer."""
+    """The result of a statement whose response was not read yet."""
 
-    def __init__(self, await_answer: Callable[[PendingResult], None]) -> None:
-        self._await = await_answer
+    def __init__(self, receive: Callable[[PendingResult], None]) -> None:
+        self._receive = receive
         self._rows: Sequence[tuple[Any, ...]] | None = None
 
     def rows(self) -> Sequence[tuple[Any, ...]]:
-        """Return the rows, after waiting for them if need be.
+        """Wait for the response and return the rows.
 
         Raises:
-            pymysql.MySQLError: this statement, or one sent before it, was refused.
+            pymysql.MySQLError: the server refused this statement, or one sent before it.
         """
         if self._rows is None:
-            self._await(self)
+            self._receive(self)
         return self._rows or ()
 
-    def arrived(self, rows: Sequence[tuple[Any, ...]] | None) -> None:
-        """Keep what the server said; a write has no rows."""
+    def set_rows(self, rows: Sequence[tuple[Any, ...]] | None) -> None:
+        """Store the rows of the response; a write has none."""
         self._rows = rows or ()
 
 
 class BulkCursor(Cursor):
-    """A cursor whose executemany sends a batch of any usual size as one statement.
+    """A cursor that sends a batch of any usual size as one statement, and can pipeline statements.
 
-    PyMySQL asks of each value several times what it is and looks at each of its characters, which
-    was a third of the CPU time of a batch.
+    It formats values by their type: PyMySQL checks each value several times and escapes each
+    character, which took a third of the CPU time of a batch.
     """
 
     max_stmt_length = 8 << 20
@@ -52,101 +52,101 @@ class BulkCursor(Cursor):
     def __init__(self, connection: Any) -> None:  # noqa: ANN401 - PyMySQL's Connection
         super().__init__(connection)
         self._pipelining = False
-        self._unanswered: deque[PendingResult] = deque()
+        self._pending: deque[PendingResult] = deque()
 
     def send_query(self, query: str, args: tuple[object, ...]) -> PendingResult:
-        """Send a query without waiting for its answer, to send more meanwhile.
+        """Send a query without waiting for its response, so that more can be sent meanwhile.
 
-        The server answers in the order of sending, and goes on after a statement that it refused:
-        only for a transaction that is then rolled back as a whole. A long query waits for the
-        answers before it: while they fill the network's buffers the server reads nothing.
+        The server responds in the order of sending. It executes the following statements even if
+        it refuses one, so the whole transaction must then be rolled back. A long query waits for
+        the responses before it, because a server whose send buffer is full does not read.
         """
         text = self.mogrify(query, args)
-        if len(text) > _SHORT:
-            self._await_answers()
+        if len(text) > _MAX_AHEAD:
+            self._receive()
         return self._send(text)
 
     def __exit__(self, *raised: object) -> None:
-        """Read the answers that nobody waited for; after an interrupt there is no telling whose."""
+        """Receive all pending results; after an interrupt they cannot be told apart any more."""
         try:
             if raised[1] is None:
-                self._await_answers()
+                self._receive()
             elif isinstance(raised[1], Exception):
-                self._forget_answers()
+                self._discard_results()
         finally:
             super().__exit__(*raised)
 
     @contextmanager
     def pipelined(self) -> Iterator[None]:
-        """Send what the block writes without waiting for the answers, which are read at its end.
+        """Send the block's writes without waiting for the responses, which are read at its end.
 
-        The database works while the next statement is made, and the network is waited for once.
-        After a statement that failed the rest is executed all the same: only for a transaction
-        that is then rolled back as a whole. What the block reads, it reads after all before it.
+        The database works while the next statement is built, and there is one network round trip.
+        After a refused statement the server executes the rest, so the whole transaction must then
+        be rolled back. A read within the block waits for all statements before it.
 
         Raises:
-            pymysql.MySQLError: a statement was refused; the first one, if several.
+            pymysql.MySQLError: the error of the first statement that the server refused.
         """
-        self._await_answers()  # rows may fill the buffers; writes have none
+        self._receive()  # before writing: their rows could fill the buffers
         self._pipelining = True
         try:
             yield
         except Exception:
-            self._forget_answers()
+            self._discard_results()
             raise
         finally:
             self._pipelining = False
-        self._await_answers()
+        self._receive()
 
     def _query(self, query: Any) -> int:  # noqa: ANN401 - PyMySQL's signature
         if self._pipelining and _is_write(query):
             self._send(query)
             return 0
-        self._await_answers()
+        self._receive()
         rows: int = super()._query(query)  # type: ignore[misc]
         return rows
 
-    def _send(self, query: Any) -> PendingResult:  # noqa: ANN401 - text or bytes
+    def _send(self, query: Any) -> PendingResult:  # noqa: ANN401 - str or bytes
         self.connection._execute_command(COMMAND.COM_QUERY, query)  # type: ignore[attr-defined]  # noqa: SLF001
-        answer = PendingResult(self._await_answers)
-        self._unanswered.append(answer)
-        return answer
+        result = PendingResult(self._receive)
+        self._pending.append(result)
+        return result
 
-    def _await_answers(self, until: PendingResult | None = None) -> None:
-        """Read the answers up to one, or all; raise the first refusal if there are any."""
-        refused: MySQLError | None = None
-        while self._unanswered:
-            answer = self._unanswered.popleft()
+    def _receive(self, until: PendingResult | None = None) -> None:
+        """Receive the pending results, up to one of them or all; raise the first error."""
+        first: MySQLError | None = None
+        while self._pending:
+            result = self._pending.popleft()
             try:
-                answer.arrived(self._read_answer())
+                result.set_rows(self._read_result())
             except MySQLError as error:
-                refused = refused or error
-            if answer is until:
+                first = first or error
+            if result is until:
                 break
-        if refused:
-            raise refused
+        if first:
+            raise first
 
-    def _forget_answers(self) -> None:
+    def _discard_results(self) -> None:
         with suppress(MySQLError):
-            self._await_answers()
+            self._receive()
 
-    def _read_answer(self) -> Sequence[tuple[Any, ...]] | None:
+    def _read_result(self) -> Sequence[tuple[Any, ...]] | None:
         connection: Any = self.connection
         if not connection.open:
-            raise InterfaceError(0, "the connection was lost before this answer")
-        connection._next_seq_id = 1  # noqa: SLF001 - each answer counts its packets from here
-        connection._read_query_result()  # noqa: SLF001 - the half of query() that reads
+            raise InterfaceError(0, "the connection was lost before the response")
+        connection._next_seq_id = 1  # noqa: SLF001 - each response counts its packets from 1
+        connection._read_query_result()  # noqa: SLF001 - the reading half of query()
         rows: Sequence[tuple[Any, ...]] | None = connection._result.rows  # noqa: SLF001
         return rows
 
     def _mogrify(self, query: str, args: Any) -> str:  # noqa: ANN401 - PyMySQL's signature
         if type(args) is not tuple:
             return super()._mogrify(query, args)  # type: ignore[misc,no-any-return]
-        return query % tuple([_WRITERS.get(type(value), self._other)(value) for value in args])
+        return query % tuple([_LITERALS.get(type(value), self._literal)(value) for value in args])
 
-    def _other(self, value: Any) -> str:  # noqa: ANN401 - anything
+    def _literal(self, value: Any) -> str:  # noqa: ANN401 - any value
         if type(value) is tuple:
-            return f"({','.join([_WRITERS.get(type(one), self._other)(one) for one in value])})"
+            return f"({','.join([_LITERALS.get(type(one), self._literal)(one) for one in value])})"
         if isinstance(value, str):  # an enum
             return _text(value)
         escaped: str = self.connection.escape(value)
@@ -159,16 +159,16 @@ def _is_write(query: str | bytes | bytearray) -> bool:
 
 
 def _text(value: str) -> str:
-    # Nothing else ends or changes a quoted text: our sessions use UTF-8 and do not set
+    # Only these two characters are special, because sessions use UTF-8 and do not set
     # NO_BACKSLASH_ESCAPES (https://mariadb.com/kb/en/string-literals/).
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 
 
-_SHORT: Final = 16 << 10
-"""Characters of a query; a few of them fit into the buffers between us and the server."""
+_MAX_AHEAD: Final = 16 << 10
+"""Characters of a query that is sent ahead; several such queries fit into the network buffers."""
 _WRITES: Final = frozenset({"INSERT", "UPDATE", "DELETE"})
-_WRITERS: Final[dict[type, Callable[[Any], str]]] = {
+_LITERALS: Final[dict[type, Callable[[Any], str]]] = {
     str: _text,
     int: str,
     datetime: quoted,

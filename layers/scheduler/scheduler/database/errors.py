@@ -1,4 +1,4 @@
-"""What a database error means: the server is unavailable, rows are locked, or a conflict."""
+"""Classifies database errors: the server is unavailable, rows are locked, or a conflict."""
 
 from __future__ import annotations
 
@@ -38,39 +38,39 @@ _UNAVAILABLE: Final = frozenset(
 )
 _LOCKED: Final = frozenset({ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT})
 # A duplicate key means that another transaction inserted the same processed id, user, device or
-# allocation since our snapshot; the next attempt sees it.
+# allocation after the snapshot; the next attempt sees it.
 _CONFLICT: Final = _LOCKED | {ER.DUP_ENTRY}
 
 
 class DatabaseUnavailableError(Exception):
-    """The database cannot be reached or refuses writes; no message is at fault."""
+    """The database cannot be reached or refuses writes; the statement is not at fault."""
 
 
 class StaleSnapshotError(Exception):
-    """A device changed hands between two statements; the transaction must be run again."""
+    """A device got another holder between two statements; the transaction must run again."""
 
 
 def is_unavailable(error: pymysql.MySQLError) -> bool:
-    """Tell whether an error means that the server is unavailable, not that a statement is bad."""
+    """Tell whether an error means that the server is unavailable."""
     return isinstance(error, pymysql.InterfaceError) or _number(error) in _UNAVAILABLE
 
 
 def is_lock_wait(error: Exception) -> bool:
-    """Tell whether another transaction (or, during a migration, DDL) holds the rows."""
+    """Tell whether another transaction, or DDL of a migration, has locked the rows."""
     return isinstance(error, StaleSnapshotError) or _number(error) in _LOCKED
 
 
 def is_conflict(error: Exception) -> bool:
-    """Tell whether another transaction got there first, so that another attempt may succeed."""
+    """Tell whether another transaction interfered, so that another attempt may succeed."""
     return isinstance(error, StaleSnapshotError) or _number(error) in _CONFLICT
 
 
 def retry_on_conflict(transaction: Callable[[], T]) -> T:
-    """Return the result of a transaction, which is attempted three times.
+    """Attempt a transaction up to three times, and return its result.
 
     Raises:
-        pymysql.MySQLError, StaleSnapshotError: the third attempt met a conflict as well, or an
-            attempt failed in a way that a retry does not fix.
+        pymysql.MySQLError, StaleSnapshotError: all attempts met a conflict, or an attempt failed
+            with an error that a retry does not fix.
     """
     for _ in range(_ATTEMPTS - 1):
         try:

@@ -1,4 +1,4 @@
-"""What the reconciler looks for: rows that contradict each other."""
+"""Queries of the reconciler: rows that contradict each other."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from scheduler.domain.notices import Channel
 
 MAX_FINDINGS: Final = 500
-"""Findings per run; the next run finds the rest."""
+"""Maximum number of findings of a kind in one run; the next run finds the rest."""
 
 _ALLOCATED_WITHOUT_HOLDER: Final = """
     SELECT d.id FROM devices d LEFT JOIN allocations a ON a.active_device_id = d.id
@@ -32,7 +32,7 @@ _ALLOCATIONS_OF_UNKNOWN: Final = """
     WHERE a.status = 'ALLOCATED' AND (u.id IS NULL OR d.id IS NULL)
     LIMIT %s
 """
-# A user who chose channels may have chosen none, unless the notification is urgent.
+# Users may have switched off all channels, except for urgent notifications.
 _MISSING_DELIVERIES: Final = """
     SELECT n.id, n.user_id, n.dedupe_key
     FROM notifications n {index}
@@ -56,7 +56,7 @@ _DELIVERIES: Final = """
 
 
 class NotificationWithoutDeliveries(NamedTuple):
-    """A notification without any delivery."""
+    """A notification that lacks its deliveries."""
 
     id: str
     user_id: str
@@ -64,12 +64,12 @@ class NotificationWithoutDeliveries(NamedTuple):
 
 
 def devices_allocated_without_holder(cursor: Cursor) -> list[str]:
-    """Return devices that say they are allocated though nobody holds them."""
+    """Return devices that are marked as allocated but have no active allocation."""
     return _ids(cursor, _ALLOCATED_WITHOUT_HOLDER)
 
 
 def held_devices_marked_available(cursor: Cursor) -> list[str]:
-    """Return devices that say they are available though a user holds them."""
+    """Return devices that are marked as available but have an active allocation."""
     return _ids(cursor, _HELD_BUT_AVAILABLE)
 
 
@@ -81,7 +81,7 @@ def allocations_of_unknown(cursor: Cursor) -> list[str]:
 def notifications_without_deliveries(
     cursor: Cursor, since: datetime
 ) -> list[NotificationWithoutDeliveries]:
-    """Return notifications that were created since a time and have no delivery."""
+    """Return notifications created since a time that have no delivery."""
     cursor.execute(_RECENT_WITHOUT_DELIVERIES, (since, MAX_FINDINGS))
     return [NotificationWithoutDeliveries(*row) for row in cursor.fetchall()]
 
@@ -89,7 +89,7 @@ def notifications_without_deliveries(
 def still_without_deliveries(
     cursor: Cursor, notifications: Sequence[NotificationWithoutDeliveries], users: Collection[str]
 ) -> list[NotificationWithoutDeliveries]:
-    """Return those notifications of some users, whose rows are locked, that have no delivery."""
+    """Return which notifications of some users, whose rows are locked, still have no delivery."""
     ids = tuple(one.id for one in notifications)
     cursor.execute(_STILL_WITHOUT_DELIVERIES, (ids, tuple(users)))
     return [NotificationWithoutDeliveries(*row) for row in cursor.fetchall()]
@@ -98,10 +98,8 @@ def still_without_deliveries(
 def add_deliveries(
     cursor: Cursor, deliveries: Iterable[tuple[str, Channel]], due: datetime
 ) -> None:
-    """Insert deliveries (notification id and channel), due at a time."""
-    rows = [(id_, channel, due) for id_, channel in deliveries]
-    if rows:
-        cursor.executemany(_DELIVERIES, rows)
+    """Insert deliveries, given as notification id and channel, that are due at a time."""
+    cursor.executemany(_DELIVERIES, [(id_, channel, due) for id_, channel in deliveries])
 
 
 def _ids(cursor: Cursor, statement: str) -> list[str]:

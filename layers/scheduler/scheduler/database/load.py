@@ -1,7 +1,7 @@
-"""What a batch reads: one locked snapshot of everything its events speak of.
+"""Loads and locks users and devices with their allocations and marks.
 
-Lock order is users, then devices (each by primary key). Whoever changes an allocation holds the
-row of its user and of its device, so allocations need no locks of their own.
+The lock order is users, then devices, each by primary key. A transaction that changes an allocation
+has locked the rows of its user and its device, so allocations need no locks of their own.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _USERS: Final = """
 """
 _LOCK_USERS: Final = f"{_USERS} FOR UPDATE"
 _LOCK_FREE_USERS: Final = f"{_LOCK_USERS} SKIP LOCKED"
-# Forced: for many users the optimizer would rather walk over everything that is allocated.
+# The index is forced because, for many users, the optimizer would scan all active allocations.
 _HELD_DEVICES: Final = """
     SELECT device_id FROM allocations FORCE INDEX (active_by_user)
     WHERE user_id IN %s AND status = 'ALLOCATED'
@@ -51,7 +51,6 @@ _LOCK_DEVICES: Final = f"""
     LEFT JOIN event_versions v ON v.aggregate = 'device' AND v.id = d.id
     WHERE d.id IN %s ORDER BY d.id FOR UPDATE
 """  # noqa: S608 - constants
-# A device without a row is none of them: nobody can hold its lock.
 _LOCK_FREE_DEVICES: Final = """
     SELECT id FROM devices WHERE id IN %s ORDER BY id FOR UPDATE SKIP LOCKED
 """
@@ -59,46 +58,47 @@ _EXISTING_DEVICES: Final = "SELECT id FROM devices WHERE id IN %s"
 
 
 def query_processed(cursor: BulkCursor, queue: str, message_ids: Collection[str]) -> PendingResult:
-    """Ask which messages of a queue were already applied: their ids and body hashes."""
+    """Query ids and body hashes of the messages that were already applied, without waiting."""
     return cursor.send_query(_PROCESSED, (queue, tuple(message_ids)))
 
 
 def query_holders(cursor: BulkCursor, devices: Collection[str]) -> PendingResult | None:
-    """Ask for the holders of the devices, if there are any devices."""
+    """Query the holders of devices, without waiting; None for no devices."""
     return cursor.send_query(_HOLDERS, (tuple(devices),)) if devices else None
 
 
 def read_users(cursor: Cursor, users: Collection[str]) -> Snapshot:
-    """Read users and their marks without locking anything."""
+    """Return users and their marks without locking them."""
     loaded = Snapshot()
     _read_users(loaded, _rows(cursor, _USERS, tuple(users)))
     return loaded
 
 
 def lock_users_skip_locked(cursor: Cursor, users: Collection[str]) -> Snapshot:
-    """Lock, without waiting, the users whom no other transaction has locked; return them."""
+    """Lock and return users, without those that another transaction has locked."""
     loaded = Snapshot()
     _read_users(loaded, _rows(cursor, _LOCK_FREE_USERS, tuple(sorted(users))))
     return loaded
 
 
 def lock_devices_skip_locked(cursor: Cursor, devices: Collection[str]) -> set[str]:
-    """Lock devices without waiting, and return those that another transaction has locked."""
+    """Lock devices, and return the ids of those that another transaction has locked."""
     if not devices:
         return set()
     cursor.execute(_LOCK_FREE_DEVICES, (sorted(devices),))
-    rest = set(devices) - {id_ for (id_,) in cursor.fetchall()}
-    if not rest:
+    skipped = set(devices) - {id_ for (id_,) in cursor.fetchall()}
+    if not skipped:
         return set()
-    cursor.execute(_EXISTING_DEVICES, (sorted(rest),))
+    # Devices without a row cannot be locked by anyone.
+    cursor.execute(_EXISTING_DEVICES, (sorted(skipped),))
     return {id_ for (id_,) in cursor.fetchall()}
 
 
 def lock_snapshot(cursor: BulkCursor, users: Collection[str], devices: Collection[str]) -> Snapshot:
-    """Lock users and devices, with the holders of the devices and the devices of the users.
+    """Lock users and devices, the holders of the devices, and the devices that the users hold.
 
     Raises:
-        StaleSnapshotError: a device got another holder before it was locked.
+        StaleSnapshotError: a device was allocated to another user before it was locked.
     """
     return query_locks(cursor, users, devices, query_holders(cursor, devices)).snapshot()
 
@@ -109,7 +109,7 @@ def query_locks(
     devices: Collection[str],
     holders: PendingResult | None,
 ) -> PendingSnapshot:
-    """Ask for the locks of `lock_snapshot`; the holders of the devices were asked for before."""
+    """Send the queries of `lock_snapshot`, given the result of `query_holders`."""
     user_ids = {*users, *(user for (user,) in holders.rows())} if holders else set(users)
     locked_users = cursor.send_query(_LOCK_USERS, (tuple(sorted(user_ids)),)) if user_ids else None
     device_ids = set(devices)
@@ -123,13 +123,13 @@ def query_locks(
 
 
 class PendingSnapshot(NamedTuple):
-    """Users and devices that the server is locking; more may be asked before `snapshot`."""
+    """The results of `query_locks`; more queries may be sent before `snapshot` waits for them."""
 
     users: PendingResult | None
     devices: PendingResult | None
 
     def snapshot(self) -> Snapshot:
-        """Return what was locked; see `lock_snapshot`."""
+        """Wait for the locks and return the snapshot; see `lock_snapshot`."""
         loaded = Snapshot()
         if self.users:
             _read_users(loaded, self.users.rows())

@@ -1,4 +1,4 @@
-"""Brings the schema up to date: versioned, forward-only SQL files in ``migrations/``."""
+"""Migrates the schema with the versioned, forward-only SQL files in ``migrations/``."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _LOCK: Final = "scheduler-migrations"
 _LOCK_TIMEOUT: Final = 120
-"""Seconds to wait for another migration."""
+"""Seconds to wait for another migration to end."""
 _TABLE_LOCK_TIMEOUT: Final = 60
-"""Seconds to wait for the transactions on a table; consumers that queue behind are parked."""
+"""Seconds to wait for transactions on a table; messages of blocked consumers are parked."""
 _STATEMENT_TIMEOUT: Final = 800
-"""Seconds a statement may take: an index on a large table, within Lambda's 15 minutes."""
+"""Seconds; enough to index a large table, and within the 15 minutes of a Lambda function."""
 
 
 def migrate(settings: DatabaseSettings) -> list[str]:
-    """Apply what is missing, one process at a time, and return the ids of what was applied.
+    """Apply pending migrations, one process at a time, and return their ids.
 
     Raises:
-        TimeoutError: another migration has held the lock for two minutes.
+        TimeoutError: another migration holds the lock for more than two minutes.
         pymysql.MySQLError: a statement failed; the migrations before it stay applied.
     """
-    with _alone(settings), _backend(settings) as backend:
-        # A run that was killed leaves yoyo's own lock behind; ours dies with its connection.
+    with _migration_lock(settings), _backend(settings) as backend:
+        # A killed run leaves yoyo's own lock behind; the lock below ends with its connection.
         backend.break_lock()
         pending = backend.to_apply(read_migrations(str(_MIGRATIONS)))
         backend.apply_migrations(pending)
@@ -47,28 +47,28 @@ def migrate(settings: DatabaseSettings) -> list[str]:
 
 
 @contextmanager
-def _alone(settings: DatabaseSettings) -> Iterator[None]:
+def _migration_lock(settings: DatabaseSettings) -> Iterator[None]:
     with (
         closing(connect(settings, _STATEMENT_TIMEOUT)) as connection,
         connection.cursor() as cursor,
     ):
         cursor.execute("SELECT GET_LOCK(%s, %s)", (_LOCK, _LOCK_TIMEOUT))
         if cursor.fetchone() != (1,):
-            raise TimeoutError("another migration is running; try again when it has ended")
+            raise TimeoutError("another migration is running; try again later")
         yield
 
 
 @contextmanager
 def _backend(settings: DatabaseSettings) -> Iterator[MySQLBackend]:
-    """Give yoyo on our own connections, which verify TLS and know the account."""
+    """Return yoyo's backend on connections of `connect`, which verify TLS and load the account."""
 
     class Backend(MySQLBackend):  # type: ignore[misc]  # yoyo publishes no types
         def connect(self, dburi: object) -> Connection[Any]:  # noqa: ARG002 - yoyo's signature
             connection = connect(settings, _STATEMENT_TIMEOUT)
-            # yoyo notes its own times in naive UTC.
+            # yoyo stores naive times in UTC.
             connection.encoders[datetime] = escape_datetime
             with connection.cursor() as cursor:
-                # yoyo leaves a transaction idle while a migration runs on another connection.
+                # yoyo keeps a transaction idle while a migration runs on another connection.
                 cursor.execute(
                     "SET SESSION lock_wait_timeout = %s, idle_transaction_timeout = 0",
                     (_TABLE_LOCK_TIMEOUT,),
@@ -78,6 +78,6 @@ def _backend(settings: DatabaseSettings) -> Iterator[MySQLBackend]:
     name = settings.database_url.get_secret_value().rpartition("/")[2]
     backend = Backend(parse_uri(f"mysql+pymysql://elsewhere/{name}"), "_yoyo_migration")
     backend.init_database()
-    # It has read in a transaction of its own: left open, that would lock the tables it read.
+    # It has opened a transaction, which would keep metadata locks on the tables it has read.
     with closing(backend.connection):
         yield backend

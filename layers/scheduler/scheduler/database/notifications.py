@@ -1,4 +1,4 @@
-"""Writes notifications in the transaction of their cause, and erases those of deleted users."""
+"""Writes notifications in the transaction of their cause; erases those of deleted users."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _ERASE_PREFERENCES: Final = """
 
 
 def write(cursor: Cursor, work: Work, new_id: NewId) -> None:
-    """Insert the notifications of a batch and their deliveries, due immediately."""
+    """Insert the notifications of a work and their deliveries, due immediately."""
     now = work.now
     notifications, deliveries = [], []
     for notice, channels in plan(work.notices.values(), work.user):
@@ -59,10 +59,8 @@ def write(cursor: Cursor, work: Work, new_id: NewId) -> None:
             )
         )
         deliveries += [(id_, channel, now) for channel in channels]
-    if notifications:
-        cursor.executemany(_INSERT_NOTIFICATIONS, notifications)
-    if deliveries:
-        cursor.executemany(_INSERT_DELIVERIES, deliveries)
+    cursor.executemany(_INSERT_NOTIFICATIONS, notifications)
+    cursor.executemany(_INSERT_DELIVERIES, deliveries)
 
 
 def erase(cursor: Cursor, users: Collection[str]) -> None:

@@ -1,7 +1,7 @@
-"""Deletes what is past its retention, in chunks found by an index, each with its own commit.
+"""Deletes rows that are past their retention, in chunks that are committed one by one.
 
 ===========================================  ============================  ===================
-what                                         kept                          index
+rows                                         kept for                        index
 ===========================================  ============================  ===================
 message ids, redelivery notes, request keys  30 days                       ``due_purge``
 allocations that ended                       ALLOCATION_RETENTION_DAYS     ``due_purge``
@@ -10,8 +10,8 @@ notifications with their deliveries          NOTIFICATION_RETENTION_DAYS   ``due
 outgoing events that were published          OUTGOING_RETENTION_DAYS       ``unpublished``
 ===========================================  ============================  ===================
 
-The other tables have a row for each user or device ever known, which must stay: the mark of a
-deleted device is what keeps a late event from bringing it back.
+The other tables have one row for each user or device ever seen. These stay: the mark of a deleted
+device keeps a late event from recreating it.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from scheduler.settings import RetentionSettings
 
 MESSAGES_KEPT: Final = timedelta(days=30)
-"""Operators may replay a dead letter weeks later; until then its duplicates must be recognised."""
+"""Operators may replay a dead letter weeks later, and its duplicates must still be detected."""
 
 ROWS_PER_STATEMENT: Final = 1000
-"""Rows per statement; other transactions wait for at most that many row locks."""
+"""Other transactions wait for at most this many row locks."""
 
-# Rows are found by the index of their age and deleted by key: a plain DELETE … ORDER BY … LIMIT
-# scans the whole table, waiting for every consumer's fresh rows, once most of it is old. The index
-# is forced because the optimizer would rather scan as well.
+# Old rows are found by an index and deleted by key. If most rows are old, a plain DELETE … ORDER BY
+# … LIMIT scans the whole table and waits for rows that consumers have just inserted. The index is
+# forced because the optimizer would scan as well.
 _SELECT_OLD: Final = """
     SELECT {key} FROM {table} FORCE INDEX ({index}) WHERE {age} < %s ORDER BY {age} LIMIT %s
 """
@@ -45,9 +45,9 @@ _DELETE_BY_KEY: Final = "DELETE FROM {table} WHERE {key} IN %s"
 
 
 class _RetentionRule(NamedTuple):
-    """Rows that are deleted some time after the moment in their column ``age``.
+    """Rows of a table that are deleted some time after the time in the column ``age``.
 
-    ``children`` are the table, and its column, of rows that are deleted with them.
+    ``children`` is a table, and its column, whose rows are deleted with them.
     """
 
     table: str
@@ -58,7 +58,7 @@ class _RetentionRule(NamedTuple):
 
     @property
     def select_old(self) -> str:
-        """Return the statement that finds the keys of old rows."""
+        """Return the statement that selects the keys of old rows."""
         return _SELECT_OLD.format(key=self.key, table=self.table, index=self.found_by, age=self.age)
 
     @property
@@ -86,12 +86,12 @@ _OUTGOING: Final = _RetentionRule("outgoing_events", "published_at", found_by="u
 
 
 def purge(database: Database, settings: RetentionSettings, now: datetime) -> Iterator[int]:
-    """Delete what is past its retention, chunk by chunk.
+    """Delete rows that are past their retention, and yield the number of rows after each chunk.
 
-    Yields the number of rows each chunk removed, so that the caller may stop in between.
+    The caller may stop after any chunk.
 
     Raises:
-        DatabaseUnavailableError: the database is unavailable; what was deleted stays deleted.
+        DatabaseUnavailableError: the database is unavailable; committed chunks stay deleted.
     """
     allocations = timedelta(days=settings.allocation_retention_days)
     for rows, kept in (
@@ -111,7 +111,7 @@ def _chunks(database: Database, rows: _RetentionRule, before: datetime) -> Itera
 
 
 def _delete(cursor: Cursor, rows: _RetentionRule, before: datetime) -> int:
-    """Delete at most a chunk of old rows and return how many."""
+    """Delete up to `ROWS_PER_STATEMENT` old rows, and return how many."""
     if rows.children is None:
         return cursor.execute(rows.delete_old, (before, ROWS_PER_STATEMENT))
     cursor.execute(rows.select_old, (before, ROWS_PER_STATEMENT))

@@ -1,4 +1,4 @@
-"""Notes about redelivered messages: how often one was worked on without the end being seen."""
+"""Counts how often a redelivered message was tried without being settled."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _FORGET: Final = """
 
 
 def attempts(cursor: Cursor, queue: str, keys: Collection[str]) -> dict[str, int]:
-    """Return the noted attempts of messages; one never noted is left out."""
+    """Return the noted attempts by message; messages without a note are left out."""
     cursor.execute(_ATTEMPTS, (queue, tuple(keys)))
     return dict(cursor.fetchall())
 
 
 def note(cursor: Cursor, queue: str, keys: Collection[str], now: datetime) -> None:
-    """Count one more attempt for each message."""
+    """Count another attempt for each message."""
     cursor.executemany(_NOTE, [(queue, key, 1, now) for key in keys])
 
 
 def forget(cursor: Cursor, queue: str, keys: Collection[str]) -> None:
-    """Drop the notes of messages whose end was seen."""
+    """Delete the notes of messages that were settled."""
     cursor.execute(_FORGET, (queue, tuple(keys)))

@@ -1,22 +1,23 @@
-"""Reservations: every statement on the table ``reservations``.
+"""Reservations: the statements on the table ``reservations``.
 
-Whoever changes a reservation has locked the row of its user.
+The user's row must be locked to change a reservation.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from scheduler.database.errors import StaleSnapshotError
 from scheduler.database.rows import DEVICE_COLUMNS, to_device
+from scheduler.database.times import EPOCH
 from scheduler.domain.quota import Requirements, least
 from scheduler.domain.reservation import Reservation, ReservationStatus, Slot, earliest_gap
 from scheduler.ids import is_uuid
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from datetime import datetime
 
     from pymysql.cursors import Cursor
 
@@ -32,8 +33,9 @@ _OF_USER: Final = f"""
     SELECT {_COLUMNS} FROM reservations r FORCE INDEX (by_user)
     WHERE r.user_id = %s AND r.status = 'RESERVED' ORDER BY r.starts_at, r.id
 """  # noqa: S608 - a constant
-# Whoever looks for a free slot waits here for whoever has found one and not yet committed. The
-# upsert locks the row even if it exists. Taken after the user's row and before the device's.
+# Locked while a free slot is searched and until the reservation is committed, so that two requests
+# cannot find the same slot. The upsert locks the row even if it exists. The lock order is the
+# user's row, this row, the device's row.
 _BOOKING_MUTEX: Final = """
     INSERT INTO mutexes (name) VALUES ('reservations') ON DUPLICATE KEY UPDATE name = VALUES(name)
 """
@@ -91,11 +93,9 @@ _LOCK_FREE_DEVICES: Final = f"""
     FOR UPDATE SKIP LOCKED
 """  # noqa: S608 - constants
 
-_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
 
 def find(cursor: Cursor, reservation_id: str) -> Reservation | None:
-    """Return a reservation in any state; None if there is none with that id."""
+    """Return a reservation in any state; None for an unknown id."""
     if not is_uuid(reservation_id):
         return None
     cursor.execute(_ONE, (reservation_id,))
@@ -104,13 +104,13 @@ def find(cursor: Cursor, reservation_id: str) -> Reservation | None:
 
 
 def of_user(cursor: Cursor, user_id: str) -> list[Reservation]:
-    """Return a user's reservations that have not begun, the next one first."""
+    """Return a user's reservations that have not started, in order of their start."""
     cursor.execute(_OF_USER, (user_id,))
     return [_reservation(row) for row in cursor.fetchall()]
 
 
 def lock_booking(cursor: Cursor) -> None:
-    """Let one transaction at a time look for a free slot; held until it ends."""
+    """Lock the booking of slots for this transaction; others wait for its end."""
     cursor.execute(_BOOKING_MUTEX)
 
 
@@ -125,12 +125,12 @@ def reserve(cursor: Cursor, reservation: Reservation) -> None:
 
 
 def end(cursor: Cursor, ids: Collection[str], status: ReservationStatus, now: datetime) -> None:
-    """Give reservations a final state."""
+    """Set the final state of reservations."""
     cursor.execute(_END, (status, now, tuple(ids)))
 
 
 def reserved_from(cursor: Cursor, device_ids: Collection[str]) -> dict[str, datetime]:
-    """Return from when devices are reserved, by device id; unreserved devices are left out."""
+    """Return when the next reservation of each device starts; other devices are left out."""
     cursor.execute(_RESERVED_FROM, (tuple(device_ids),))
     return dict(cursor.fetchall())
 
@@ -138,17 +138,19 @@ def reserved_from(cursor: Cursor, device_ids: Collection[str]) -> dict[str, date
 def lock_free_device(
     cursor: Cursor, slot: Slot, requirements: Requirements, limit: Headroom
 ) -> str | None:
-    """Lock and return a suitable device that is free for the whole slot; None if there is none.
+    """Lock a suitable device that is free for the whole slot, and return its id.
+
+    Returns None if there is none.
 
     Raises:
-        StaleSnapshotError: the device was just given to another user; run the transaction again.
+        StaleSnapshotError: the device was allocated in the meantime; run the transaction again.
     """
     parameters = _parameters(slot, requirements, limit)
     cursor.execute(_FREE_IN_SLOT, parameters)
     row = cursor.fetchone()
     if row is None:
         return None
-    # Whoever allocates a device, or extends an allocation, holds the device's row.
+    # Allocating a device and extending its allocation lock the device's row, too.
     cursor.execute(_LOCK_DEVICE, row)
     if not cursor.execute(_STILL_FREE, parameters | {"device": row[0]}):
         raise StaleSnapshotError
@@ -158,7 +160,7 @@ def lock_free_device(
 def nearest_free_slot(
     cursor: Cursor, slot: Slot, requirements: Requirements, limit: Headroom
 ) -> Slot | None:
-    """Return the next slot of the same length with a free device; None if no device suits."""
+    """Return the next slot of the same length with a free device; None without suitable devices."""
     cursor.execute(_BUSY, _parameters(slot, requirements, limit))
     suitable: set[str] = set()
     busy: defaultdict[str, list[Slot]] = defaultdict(list)
@@ -166,29 +168,29 @@ def nearest_free_slot(
         if start is None:
             suitable.add(device_id)
         if end_ is not None:
-            busy[device_id].append(Slot(start or _LONG_AGO, end_))
+            busy[device_id].append(Slot(start or EPOCH, end_))
     starts = [earliest_gap(busy[device_id], slot) for device_id in suitable]
     return Slot(min(starts), min(starts) + slot.length) if starts else None
 
 
 def due(cursor: Cursor, now: datetime, after: str, limit: int) -> list[Reservation]:
-    """Return reservations whose slot has begun, by id and from behind the id ``after``."""
+    """Return reservations whose slot has started, by id, following the id ``after``."""
     return _page(cursor, _DUE, now, after, limit)
 
 
 def of_deleted_users(cursor: Cursor, now: datetime, after: str, limit: int) -> list[Reservation]:
-    """Return future reservations of deleted users, by id and from behind the id ``after``."""
+    """Return future reservations of deleted users, by id, following the id ``after``."""
     return _page(cursor, _OF_DELETED_USERS, now, after, limit)
 
 
 def still_reserved(cursor: Cursor, ids: Sequence[str]) -> list[Reservation]:
-    """Return those of the reservations that have neither begun nor ended, the next one first."""
+    """Return which reservations have neither started nor ended, in order of their start."""
     cursor.execute(_STILL_RESERVED, (tuple(ids),))
     return [_reservation(row) for row in cursor.fetchall()]
 
 
 def lock_reserved_devices(cursor: Cursor, reservations: Sequence[Reservation]) -> dict[str, Device]:
-    """Lock the reserved devices that are free and running, without waiting; by device id."""
+    """Lock the reserved devices that are free, running and not locked; return them by id."""
     cursor.execute(_LOCK_FREE_DEVICES, (tuple(one.device_id for one in reservations),))
     return {row[0]: to_device(row) for row in cursor.fetchall()}
 

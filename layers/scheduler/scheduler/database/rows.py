@@ -1,4 +1,4 @@
-"""One mapper for each kind of row that several statements read."""
+"""Maps rows that several statements read to objects."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 DEVICE_COLUMNS: Final = "d.id, d.name, d.status, d.health, d.cpu_cores, d.memory_mb, d.storage_mb"
 DEVICE_WIDTH: Final = DEVICE_COLUMNS.count(",") + 1
-"""How many columns of a row belong to the device."""
+"""Number of columns in `DEVICE_COLUMNS`."""
 
 
 def to_device(row: Sequence[Any]) -> Device:

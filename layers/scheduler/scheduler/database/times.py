@@ -1,12 +1,15 @@
-"""The border of times: aware UTC in Python, DATETIME columns without a zone in MariaDB.
+"""Converts times between aware UTC in Python and DATETIME columns, which have no time zone.
 
-Sessions run with ``time_zone = '+00:00'``, so what a column holds is UTC.
+Sessions run with ``time_zone = '+00:00'``, so all columns hold UTC.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Final
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""Earlier than any stored time."""
 
 _OFFSET: Final = "+00:00"
 
@@ -17,10 +20,10 @@ def from_sql(text: str) -> datetime:
 
 
 def to_sql(moment: datetime) -> str:
-    """Return a time as a DATETIME column takes it, in UTC and without quotes.
+    """Return a time as the text of a DATETIME, in UTC and without quotes.
 
     Raises:
-        TypeError: the time is naive; nobody can tell which zone it means.
+        TypeError: the time is naive, so its time zone is unknown.
     """
     if moment.tzinfo is None:
         raise TypeError(f"a naive time cannot be stored: {moment}")

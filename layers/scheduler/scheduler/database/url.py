@@ -20,14 +20,14 @@ class DatabaseUrl(NamedTuple):
         """Split a URL.
 
         Raises:
-            ValueError: another scheme, no host or no database name. The message leaves the URL
-                out, since it may hold a password.
+            ValueError: another scheme, no host or no database name. The message does not contain
+                the URL, which may hold a password.
         """
         parts = urlsplit(url)
         name = parts.path.lstrip("/")
         try:
             port = parts.port or 3306
-        except ValueError:  # its text would be the beginning of a password with a slash in it
+        except ValueError:  # its text could be the start of a password with a slash
             port = 0
         if parts.scheme != "mysql" or not parts.hostname or not name or not port:
             raise ValueError(

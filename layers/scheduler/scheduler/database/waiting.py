@@ -1,6 +1,6 @@
-"""The waiting line: every statement on the table ``waiting``.
+"""The waiting line: the statements on the table ``waiting``.
 
-Whoever changes an entry has locked the row of its user.
+The user's row must be locked to change an entry.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from scheduler.domain.work import Work
 
 MAX_SKIPPED: Final = 100
-"""How many entries may be skipped when a device is freed: at their quota, or locked.
+"""Number of entries that are read beyond the number of freed devices.
 
-Housekeeping serves the rest within a minute.
+So many entries may be skipped because their users are locked or have reached their quota.
+Housekeeping serves the entries after them within a minute.
 """
 
 _COLUMNS: Final = """
@@ -51,8 +52,8 @@ _JOIN: Final = """
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
 """
 _END: Final = "UPDATE waiting SET status = %s, ended_at = %s WHERE id IN %s"
-# One statement for both questions: as a rule nobody waits, and it is the only one that is asked.
-_CONCERNED: Final = f"""
+# One statement for both, because usually no user waits, and then it is the only one.
+_AFFECTED: Final = f"""
     (SELECT {_COLUMNS}, 1 FROM waiting w FORCE INDEX (by_user)
      WHERE w.user_id IN %s AND w.status = 'WAITING')
     UNION ALL
@@ -84,11 +85,11 @@ _OVERDUE: Final = f"""
 """  # noqa: S608 - constants
 _LENGTH: Final = "SELECT COUNT(*) FROM waiting WHERE status = 'WAITING'"
 _NO_USER: Final = ("",)
-"""No user has an empty id."""
+"""An IN list cannot be empty, and no user has an empty id."""
 
 
 def find(cursor: Cursor, entry_id: str) -> WaitingEntry | None:
-    """Return an entry in any state; None if there is none with that id."""
+    """Return an entry in any state; None for an unknown id."""
     if not is_uuid(entry_id):
         return None
     cursor.execute(_ONE, (entry_id,))
@@ -97,13 +98,13 @@ def find(cursor: Cursor, entry_id: str) -> WaitingEntry | None:
 
 
 def of_user(cursor: Cursor, user_id: str) -> list[WaitingEntry]:
-    """Return a user's entries that still wait, oldest first; their quota bounds the number."""
+    """Return a user's entries that still wait, oldest first; the quota limits their number."""
     cursor.execute(_OF_USER, (user_id,))
     return [_entry(row) for row in cursor.fetchall()]
 
 
 def positions(cursor: Cursor, entries: Iterable[WaitingEntry]) -> dict[str, int]:
-    """Return the position in the line, from 1, of each entry that still waits."""
+    """Return the position, from 1, of each entry that still waits."""
     waiting = tuple(one.id for one in entries if one.status is WaitingStatus.WAITING)
     if not waiting:
         return {}
@@ -112,7 +113,7 @@ def positions(cursor: Cursor, entries: Iterable[WaitingEntry]) -> dict[str, int]
 
 
 def length(cursor: Cursor) -> int:
-    """Return how many entries wait."""
+    """Return the number of entries that wait."""
     cursor.execute(_LENGTH)
     ((count,),) = cursor.fetchall()
     return int(count)
@@ -126,14 +127,14 @@ def join(cursor: Cursor, entry: WaitingEntry) -> None:
 
 
 def end(cursor: Cursor, entry_ids: Collection[str], status: WaitingStatus, now: datetime) -> None:
-    """Give entries a final state."""
+    """Set the final state of entries."""
     cursor.execute(_END, (status, now, tuple(entry_ids)))
 
 
-def concerned(
+def affected(
     cursor: Cursor, blocked: Sequence[str], freed: Sequence[Device], now: datetime
 ) -> tuple[list[WaitingEntry], list[WaitingEntry]]:
-    """Return the entries of blocked users, and the first entries that a freed device may suit."""
+    """Return the entries of blocked users, and the first entries that freed devices may suit."""
     excluded = tuple(blocked) or _NO_USER
     parameters = (
         *(excluded, now, excluded),
@@ -141,17 +142,17 @@ def concerned(
         max((device.memory_mb for device in freed), default=0),
         len(freed) + MAX_SKIPPED if freed else 0,
     )
-    cursor.execute(_CONCERNED, parameters)
+    cursor.execute(_AFFECTED, parameters)
     rows = cursor.fetchall()
     leaving = [_entry(row[:-1]) for row in rows if row[-1]]
     return leaving, [_entry(row[:-1]) for row in rows if not row[-1]]
 
 
 def lock(cursor: Cursor, work: Work, candidates: Iterable[WaitingEntry]) -> list[WaitingEntry]:
-    """Lock the users of entries, without waiting; return the entries that still wait, in order.
+    """Lock the users of entries, and return the entries that still wait, in serving order.
 
-    The work adopts the users with all they hold. Users whom another transaction has locked are
-    skipped: their entries are not served now.
+    The users and all they hold are merged into the work. Entries of users that another transaction
+    has locked are left out.
     """
     users = {one.id: one.user_id for one in candidates}
     unknown = set(users.values()) - set(work.users)
@@ -165,7 +166,7 @@ def lock(cursor: Cursor, work: Work, candidates: Iterable[WaitingEntry]) -> list
 
 
 def still_waiting(cursor: Cursor, entry_ids: Collection[str]) -> list[WaitingEntry]:
-    """Return those of the entries that still wait, in serving order."""
+    """Return which entries still wait, in serving order."""
     if not entry_ids:
         return []
     cursor.execute(_STILL_WAITING, (tuple(entry_ids),))
@@ -175,13 +176,13 @@ def still_waiting(cursor: Cursor, entry_ids: Collection[str]) -> list[WaitingEnt
 def servable(
     cursor: Cursor, now: datetime, after: WaitingEntry | None, limit: int
 ) -> list[WaitingEntry]:
-    """Return the next entries for which some free device is large enough, in serving order.
+    """Return the next entries for which a free device is large enough, in serving order.
 
     Args:
         cursor: of a transaction.
-        now: entries that expired before are left out.
-        after: the last entry of the previous page; None starts at the first.
-        limit: how many at most.
+        now: entries that have expired by then are left out.
+        after: the last entry of the previous page; None for the first page.
+        limit: the maximum number of entries.
     """
     parameters: dict[str, object] = {"now": now, "limit": limit}
     if after:
@@ -191,7 +192,7 @@ def servable(
 
 
 def overdue(cursor: Cursor, now: datetime, after: str, limit: int) -> list[WaitingEntry]:
-    """Return entries that have waited long enough, by id and from behind the id ``after``."""
+    """Return entries whose waiting time is over, by id, following the id ``after``."""
     cursor.execute(_OVERDUE, (now, after, limit))
     return [_entry(row) for row in cursor.fetchall()]
 

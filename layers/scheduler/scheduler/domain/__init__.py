@@ -1,1 +1,1 @@
-"""What the product is about, free of AWS, AMQP and SQL."""
+"""The rules of the product; nothing here depends on AWS, AMQP or SQL."""

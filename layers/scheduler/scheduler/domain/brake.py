@@ -1,8 +1,8 @@
-"""The mass-failure brake: when too many devices seem to fail at once, the report is doubted.
+"""The mass-failure brake: holds releases while more devices fail than is plausible.
 
-A monitor that has lost its network reports every device as failed; believed, it would take all of
-them from their users within a minute. Pure: what is known is passed in, what is to be remembered is
-read off afterwards.
+A monitor that has lost its network reports every device as failed. Without the brake, all of them
+would be taken from their users within a minute. Pure: the caller loads the state and stores what
+the brake counted.
 """
 
 from __future__ import annotations
@@ -15,29 +15,28 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 WINDOW: Final = timedelta(seconds=60)
-"""Releases of that time are counted together."""
+"""Period over which releases are counted."""
 
 
 class BrakeLimits(NamedTuple):
-    """How much is believed: a share of the running devices, and a number that is in any case.
+    """How many devices may be released within `WINDOW`.
 
-    A share of 1 doubts nothing: more than all devices cannot fail.
+    A share of the running devices, but at least ``devices``. A share of 1 switches the brake off.
     """
 
     share: float
     devices: int
 
     def max_releases(self, running: int) -> float:
-        """Return how many devices may be released within `WINDOW`, of so many running ones."""
+        """Return how many of the running devices may be released within `WINDOW`."""
         return math.inf if self.share >= 1 else max(self.devices, int(self.share * running))
 
 
 class BrakeState(NamedTuple):
-    """What is known before a batch.
+    """The state of the brake before a batch.
 
-    ``engaged_at``: releases are held since then; ``open_until``: until then all are let through,
-    however many. ``recent_releases`` counts those of the last `WINDOW`, ``running`` the devices
-    that run.
+    Releases are held since ``engaged_at``. Until ``open_until`` the limit does not apply.
+    ``recent_releases`` counts the releases of the last `WINDOW`, ``running`` the running devices.
     """
 
     engaged_at: datetime | None = None
@@ -46,33 +45,33 @@ class BrakeState(NamedTuple):
     running: int = 0
 
     def is_open(self, now: datetime) -> bool:
-        """Tell whether an operator has let everything through."""
+        """Tell whether an operator has suspended the limit."""
         return self.open_until is not None and now < self.open_until
 
 
 class Brake:
-    """Decides, message by message, whether the releases of a batch are believed.
+    """Decides for each message of a batch whether its releases are allowed.
 
-    Once it holds, it holds until an operator decides: ``tripped`` says that this batch was the one
-    too many, ``released`` and ``held`` count devices and messages.
+    Once engaged, it stays engaged until an operator decides. ``tripped`` is true if this batch
+    engaged it, ``released`` counts devices and ``held`` counts messages.
     """
 
     def __init__(self, limits: BrakeLimits, state: BrakeState, now: datetime) -> None:
-        # What was released lately has run until then.
+        # Recently released devices were running before.
         self.limit = limits.max_releases(state.running + state.recent_releases)
         self.released = self.held = 0
         self.tripped = False
-        self._lately = state.recent_releases
+        self._recent = state.recent_releases
         self._open = state.is_open(now)
-        self._holds = bool(state.engaged_at) and not self._open
+        self._engaged = bool(state.engaged_at) and not self._open
 
     def admit(self, releases: int) -> bool:
-        """Take notice of a message that would release so many devices; return whether it may."""
+        """Count a message that would release some devices, and return whether it may."""
         if releases and not self._open:
-            beyond = self._lately + self.released + releases > self.limit
-            self.tripped |= beyond and not self._holds
-            self._holds |= beyond
-            if self._holds:
+            exceeded = self._recent + self.released + releases > self.limit
+            self.tripped |= exceeded and not self._engaged
+            self._engaged |= exceeded
+            if self._engaged:
                 self.held += 1
                 return False
         self.released += releases

@@ -1,4 +1,4 @@
-"""What a batch changes, as it is committed."""
+"""Changes to allocations that a unit of work records and commits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Release(NamedTuple):
-    """An allocation that ended, or was ended. Duration in whole seconds."""
+    """An allocation that ended. ``actor`` is as in `scheduler.domain.work.Work.actor`."""
 
     allocation: Allocation
     reason: ReleaseReason
@@ -23,7 +23,7 @@ class Release(NamedTuple):
 
 
 class Grant(NamedTuple):
-    """An allocation that begins, or goes on until a later time."""
+    """A new allocation, or an extension of an active one."""
 
     allocation: Allocation
     expires_at: datetime

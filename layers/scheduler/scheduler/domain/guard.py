@@ -1,8 +1,8 @@
-"""The guard against outdated events: one mark per aggregate and concern.
+"""Protection against outdated events: one mark per aggregate and concern.
 
-Events of different queues overtake each other and retries come back a minute later, so an event
-is compared with the newest one already applied *about the same concern*: a quota change must not
-make a suspension look old.
+Events of different queues overtake each other, and retries arrive a minute later. So an event is
+compared with the newest event that was applied *about the same concern*: a quota change must not
+make an older suspension look outdated.
 """
 
 from __future__ import annotations
@@ -16,43 +16,43 @@ if TYPE_CHECKING:
 
 
 _SECOND: Final = timedelta(microseconds=999_999)
-"""From the beginning of a second to its last microsecond."""
+"""Time from the first to the last microsecond of a second."""
 
 
 class Aggregate(StrEnum):
-    """What a mark belongs to."""
+    """The kind of object that a mark belongs to."""
 
     USER = "user"
     DEVICE = "device"
 
 
 class Concern(StrEnum):
-    """What an event is about; events of different concerns never outdate each other."""
+    """The subject of an event; events of different concerns never outdate each other."""
 
     ACCOUNT = "account"
     QUOTA = "quota"
     BILLING = "billing"
     HEALTH = "health"
     CREATION = "creation"
-    """Only device.created: tells a revived device from a deletion that arrives late."""
+    """Set by device.created only: distinguishes a recreated device from a late deletion."""
 
 
 class Guard(NamedTuple):
-    """How an event stands to others: what it is compared with and what it advances."""
+    """Which concern's mark an event is compared with, and which marks it advances."""
 
     compares: Concern | None
     advances: tuple[Concern, ...]
 
 
 class Stamp(NamedTuple):
-    """When something happened: the event's time (UTC) and, if its publisher counts, its version."""
+    """The time of an event (UTC) and its version, if the publisher sends one."""
 
     occurred_at: datetime
     version: int | None = None
 
 
 class MarkKey(NamedTuple):
-    """Names one mark."""
+    """Identifies a mark."""
 
     aggregate: Aggregate
     id: str
@@ -60,16 +60,17 @@ class MarkKey(NamedTuple):
 
 
 def latest(moment: datetime) -> datetime:
-    """Return the last moment that a time may mean: a whole second means all of it."""
+    """Return the latest moment that a time may mean; a whole second stands for all of it."""
     return moment if moment.microsecond else moment + _SECOND
 
 
 def is_outdated(event: Stamp, mark: Stamp | None) -> bool:
-    """Tell whether ``event`` comes too late to matter after ``mark``.
+    """Tell whether ``event`` is older than the event that set ``mark``.
 
-    With versions on both sides ``version <= last`` is outdated; otherwise only a strictly older
-    time is, since two events of the same instant must both count. A time of a whole second is
-    compared at that precision: publishers write both ``12:00:00Z`` and ``12:00:00.300Z``.
+    If both have a version, an event with the same or a lower version is outdated. Otherwise only a
+    strictly older time is outdated, because two events of the same instant both count. A time of a
+    whole second is compared at that precision: publishers write both ``12:00:00Z`` and
+    ``12:00:00.300Z``.
     """
     if mark is None:
         return False
@@ -79,7 +80,7 @@ def is_outdated(event: Stamp, mark: Stamp | None) -> bool:
 
 
 def advanced(event: Stamp, mark: Stamp | None) -> Stamp:
-    """Return the mark after ``event`` was applied; neither part ever falls."""
+    """Return the mark after ``event`` was applied; neither time nor version ever decreases."""
     if mark is None:
         return event
     versions = [v for v in (event.version, mark.version) if v is not None]

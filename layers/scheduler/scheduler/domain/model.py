@@ -23,16 +23,16 @@ class UserStatus(StrEnum):
 
 
 class DeviceStatus(StrEnum):
-    """Whether somebody holds the device."""
+    """Whether a user holds the device."""
 
     AVAILABLE = "available"
     ALLOCATED = "allocated"
 
 
 class Health(StrEnum):
-    """Whether the device works; only a running one can be allocated, deleted is final.
+    """Whether the device works; only a running device can be allocated, deleted is final.
 
-    ``unknown`` is any state that the device service reports and this service has no word for.
+    ``unknown`` stands for any state that the device service reports and this service does not know.
     """
 
     RUNNING = "running"
@@ -47,11 +47,11 @@ class Health(StrEnum):
 BROKEN: Final = frozenset(
     {Health.STOPPED, Health.ERROR, Health.FAILED, Health.MAINTENANCE, Health.DELETED}
 )
-"""What a device that a user holds must not be: it is taken back."""
+"""States in which a device is taken from its user."""
 
 
 class Quota(NamedTuple):
-    """What a user may hold at once; ``None`` means no limit. Memory is in MB."""
+    """The most that a user may hold at once; ``None`` means no limit. Memory is in MB."""
 
     max_devices: int
     max_cpu: int | None = None
@@ -61,7 +61,7 @@ class Quota(NamedTuple):
 class User(NamedTuple):
     """A user of the platform. ``known`` is false until the user has a row.
 
-    ``channel_choices`` say where he wants to be told what, unlike the contract: see
+    ``channel_choices`` are the channels that the user switched on or off, by notification type: see
     `scheduler.notification.preferences`.
     """
 
@@ -80,7 +80,7 @@ class User(NamedTuple):
 
 
 class Device(NamedTuple):
-    """An Android device. ``known`` is false until it has a row; sizes in MB, 0 = unknown.
+    """A cloud phone. ``known`` is false until it has a row; sizes are in MB, 0 means unknown.
 
     The adb address is written but never loaded: None leaves the stored one as it is.
     """
@@ -103,7 +103,7 @@ class Device(NamedTuple):
 
 
 class Allocation(NamedTuple):
-    """A device in the hands of a user; only active ones are ever loaded."""
+    """An active allocation: a user holds a device."""
 
     id: str
     user_id: str

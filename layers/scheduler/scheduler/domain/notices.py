@@ -1,4 +1,4 @@
-"""What users are notified of, and by default over which channels.
+"""The kinds of notifications and their default channels.
 
 `scheduler.notification` turns a notice into rows and texts.
 """
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 
 class Channel(StrEnum):
-    """A way to reach a user."""
+    """A channel over which users are notified."""
 
     WEBSOCKET = "websocket"
     EMAIL = "email"

@@ -1,4 +1,4 @@
-"""A user's quota against what they hold: how large one more device may be, what to take back."""
+"""Compares a user's quota with what they hold: room for another device, and surplus."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ UNLIMITED: Final = 4_294_967_295
 
 
 class Requirements(NamedTuple):
-    """The least a device must have; memory in MB, 0 means anything."""
+    """The minimum size of a device; memory in MB, 0 means any size."""
 
     cpu_cores: int = 0
     memory_mb: int = 0
 
 
 class Headroom(NamedTuple):
-    """The most the next device may have; memory in MB."""
+    """The maximum size of the next device; memory in MB."""
 
     cpu_cores: int = UNLIMITED
     memory_mb: int = UNLIMITED
@@ -52,7 +52,7 @@ def fits(device: Device, requirements: Requirements, limit: Headroom) -> bool:
 
 
 def headroom(work: Work, user_id: str, requirements: Requirements) -> Headroom:
-    """Return how large one more device of the user may be.
+    """Return how large another device of the user may be.
 
     Raises:
         RefusedError: the quota allows no further device, or none that meets the requirements.
@@ -73,15 +73,15 @@ def surplus_allocations(
     limit: int,
     usage: Callable[[Device], int] = lambda _: 1,
 ) -> Iterator[Allocation]:
-    """Yield the user's oldest allocations whose release brings their usage within a limit.
+    """Yield the user's oldest allocations until releasing them brings the usage within a limit.
 
-    Allocations of devices that count nothing are passed over: releasing them would not help.
+    Allocations of devices with a usage of 0 are skipped: releasing them would not help.
 
     Args:
-        work: knows what the user holds.
+        work: has loaded what the user holds.
         user_id: the user.
-        limit: the usage that is allowed.
-        usage: what a device counts; 1 each unless told otherwise.
+        limit: the allowed usage.
+        usage: the usage of a device; by default 1, which counts devices.
     """
     held = work.active_allocations(user=user_id)
     used = sum(usage(work.device(allocation.device_id)) for allocation in held)
@@ -94,10 +94,10 @@ def surplus_allocations(
 
 
 def release_surplus_devices(work: Work, user_id: str, max_devices: int) -> int:
-    """Release the user's oldest devices above a new quota, notify them, and return how many.
+    """Release the user's oldest devices above a new quota, notify the user, and return how many.
 
     Args:
-        work: knows what the user holds.
+        work: has loaded what the user holds.
         user_id: the user.
         max_devices: the new quota.
     """

@@ -1,4 +1,4 @@
-"""Why a device was taken back: a code for machines, parameters for the text."""
+"""Why an allocation was released: a code for machines, parameters for the text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class ReleaseReason(NamedTuple):
-    """The cause of a release; ``text`` is the key of its sentence in the text catalogue."""
+    """The reason of a release; ``text`` is its key in the text catalogue."""
 
     code: str
     text: str
@@ -74,20 +74,20 @@ class ReleaseReason(NamedTuple):
 
     @classmethod
     def user_request(cls) -> Self:
-        """Return the reason of a release that the user (or somebody for him) asked for."""
+        """Return the reason of a release that the user or an administrator requested."""
         return cls._of("user_request")
 
     @classmethod
     def allocation_expired(cls) -> Self:
-        """Return the reason of an allocation whose time is over."""
+        """Return the reason of an allocation that expired."""
         return cls._of("allocation_expired")
 
     @classmethod
     def device_broken(cls, health: str) -> Self:
-        """Return the reason of a release that should have come with the device's failure."""
+        """Return the reason of a late release: the device was broken but not released."""
         return cls._of("device_broken", health=health)
 
     @classmethod
     def account_blocked(cls) -> Self:
-        """Return the reason of a release that should have come with the user's suspension."""
+        """Return the reason of a late release: the user was blocked but kept the device."""
         return cls._of("account_blocked")

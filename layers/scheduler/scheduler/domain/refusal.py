@@ -1,4 +1,4 @@
-"""Why a user does not get a device, or cannot keep it longer."""
+"""Why a user is refused a device, an extension or a reservation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Refusal(StrEnum):
-    """The cause of a refusal; the value is the error code that clients see."""
+    """The reason of a refusal; the value is the error code that clients see."""
 
     USER_DELETED = "user_deleted"
     USER_SUSPENDED = "user_suspended"
@@ -54,7 +54,7 @@ def require_existing(user: User) -> None:
     """Check that the user was not deleted.
 
     Raises:
-        RefusedError: the user was deleted; deleted users do not change any more.
+        RefusedError: the user was deleted; that is final.
     """
     if user.status is UserStatus.DELETED:
         raise RefusedError(Refusal.USER_DELETED)

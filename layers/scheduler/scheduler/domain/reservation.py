@@ -1,4 +1,4 @@
-"""Reservations: a device promised to a user for a slot in the future."""
+"""Reservations: a device is kept for a user for a slot in the future."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Slot(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """A device promised for a slot; another device may replace it until the slot begins."""
+    """A device reserved for a slot; if it is lost, another device is allocated at the start."""
 
     id: str
     user_id: str
@@ -50,12 +50,12 @@ class Reservation:
 
     @property
     def allocation_id(self) -> str | None:
-        """Return the id of the allocation that the reservation led to, if it did."""
+        """Return the id of the allocation if the reservation has started."""
         return self.id if self.status is ReservationStatus.STARTED else None
 
 
 def earliest_gap(busy: Iterable[Slot], slot: Slot) -> datetime:
-    """Return when a device has a gap of the slot's length, not before the slot itself."""
+    """Return when a device is first free for the slot's length, not before the slot's start."""
     start = slot.start
     for taken in sorted(busy):
         if taken.start < start + slot.length and taken.end > start:

@@ -1,4 +1,4 @@
-"""The state that a batch works on: a snapshot of the database, with every change made so far."""
+"""The state of a unit of work: a snapshot of the database with the changes made so far."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What the database holds about everything the batch speaks of."""
+    """Rows that a unit of work has loaded."""
 
     users: dict[str, User] = field(default_factory=dict)
     devices: dict[str, Device] = field(default_factory=dict)
@@ -29,7 +29,7 @@ _ABSENT: Final = object()
 class State:
     """Users, devices, active allocations and marks, and which of them were changed.
 
-    Changes can be taken back until they are kept.
+    Changes since the last `savepoint` can be undone.
     """
 
     def __init__(self, snapshot: Snapshot, now: datetime, default_quota: Quota) -> None:
@@ -46,20 +46,20 @@ class State:
         self._by_device: dict[str, dict[str, Allocation]] = {}
         self._ended: dict[str, None] = {}
         self._index(snapshot.allocations.values())
-        self._undo: list[tuple[dict[Any, Any], Hashable, object]] = []
+        self._undo_log: list[tuple[dict[Any, Any], Hashable, object]] = []
 
     def merge(self, more: Snapshot) -> None:
-        """Add what was locked later; what is known already, or ended in this work, stays so."""
+        """Add rows that were locked later; rows that were loaded before keep their changes."""
         self.users = {**more.users, **self.users}
         self.devices = {**more.devices, **self.devices}
         self._index(one for one in more.allocations.values() if one.id not in self._ended)
 
     def user(self, user_id: str) -> User:
-        """Return the user, with defaults if nobody has heard of him."""
+        """Return the user; an unknown user has the defaults."""
         return self.users.get(user_id) or User(user_id, self._default_quota, known=False)
 
     def device(self, device_id: str) -> Device:
-        """Return the device, with defaults if nobody has heard of it."""
+        """Return the device; an unknown device has the defaults."""
         return self.devices.get(device_id) or Device(device_id, name=device_id, known=False)
 
     def active_allocations(
@@ -68,8 +68,8 @@ class State:
         """Return the active allocations of a user or a device, oldest first.
 
         Args:
-            user: the user's id, or None to look by device.
-            device: the device's id, or None to look by user.
+            user: the user's id; None to search by device.
+            device: the device's id; None to search by user.
         """
         found: Iterable[Allocation] = ()
         if user is not None:
@@ -79,7 +79,7 @@ class State:
         return sorted(found, key=lambda allocation: (allocation.allocated_at, allocation.id))
 
     def changed_free_devices(self) -> list[Device]:
-        """Return the devices that can be allocated after this work."""
+        """Return the changed devices that are now available and running."""
         changed = (self.devices[id_] for id_ in self.changed_devices)
         return [
             device
@@ -88,14 +88,14 @@ class State:
         ]
 
     def changed_blocked_users(self) -> list[str]:
-        """Return the users who may not hold devices after this work."""
+        """Return the changed users who may not hold devices now."""
         changed = (self.users[id_] for id_ in self.changed_users)
         return [user.id for user in changed if user.blocked]
 
     def is_outdated(self, concern: Concern, aggregate: Aggregate, id_: str, stamp: Stamp) -> bool:
-        """Tell whether something newer about this concern was already applied.
+        """Tell whether a newer event about this concern was already applied.
 
-        A deleted device has no versions any more: a later creation may count from 1 again.
+        The versions of a deleted device are ignored: a recreated one may count from 1 again.
         """
         mark = self.marks.get(MarkKey(aggregate, id_, concern))
         if aggregate is Aggregate.DEVICE and self.device(id_).health is Health.DELETED:
@@ -103,28 +103,26 @@ class State:
         return is_outdated(stamp, mark)
 
     def savepoint(self) -> None:
-        """Let the changes so far stand; what comes can be taken back to here."""
-        self._undo.clear()
+        """Set the point that `undo` returns to."""
+        self._undo_log.clear()
 
     def undo(self) -> None:
-        """Take back every change since the last `savepoint`."""
-        while self._undo:
-            mapping, key, before = self._undo.pop()
+        """Undo every change since the last `savepoint`."""
+        while self._undo_log:
+            mapping, key, before = self._undo_log.pop()
             if before is _ABSENT:
                 del mapping[key]
             else:
                 mapping[key] = before
 
-    def _hold(self, allocation: Allocation) -> None:
-        """Let an allocation be active."""
+    def _activate(self, allocation: Allocation) -> None:
         self._set(self._by_user.setdefault(allocation.user_id, {}), allocation.id, allocation)
         self._set(self._by_device.setdefault(allocation.device_id, {}), allocation.id, allocation)
 
-    def _let_go(self, allocation: Allocation) -> None:
-        """Let an allocation be active no more."""
+    def _deactivate(self, allocation: Allocation) -> None:
         self._set(self._ended, allocation.id, None)
-        self._drop(self._by_user[allocation.user_id], allocation.id)
-        self._drop(self._by_device[allocation.device_id], allocation.id)
+        self._remove(self._by_user[allocation.user_id], allocation.id)
+        self._remove(self._by_device[allocation.device_id], allocation.id)
 
     def _put_user(self, user: User) -> None:
         self._set(self.users, user.id, user)
@@ -135,11 +133,11 @@ class State:
         self._set(self.changed_devices, device.id, None)
 
     def _set(self, mapping: dict[Any, Any], key: Hashable, value: object) -> None:
-        self._undo.append((mapping, key, mapping.get(key, _ABSENT)))
+        self._undo_log.append((mapping, key, mapping.get(key, _ABSENT)))
         mapping[key] = value
 
-    def _drop(self, mapping: dict[Any, Any], key: Hashable) -> None:
-        self._undo.append((mapping, key, mapping.pop(key)))
+    def _remove(self, mapping: dict[Any, Any], key: Hashable) -> None:
+        self._undo_log.append((mapping, key, mapping.pop(key)))
 
     def _index(self, allocations: Iterable[Allocation]) -> None:
         for allocation in allocations:

@@ -1,4 +1,4 @@
-"""The waiting line: users who wait for a device, and who gets which device when one is freed."""
+"""The waiting line: queued requests, and which of them a freed device goes to."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from scheduler.domain.work import Work
 
 BY_WAITING_LINE: Final = "line"
-"""Who allocated a device that went to a waiting user, in the allocation's history."""
+"""The actor, in the history, of an allocation that served a waiting entry."""
 
 
 class WaitingStatus(StrEnum):
@@ -28,11 +28,11 @@ class WaitingStatus(StrEnum):
     CANCELLED = "CANCELLED"
     EXPIRED = "EXPIRED"
     REMOVED = "REMOVED"
-    """The user was suspended, put on hold or deleted."""
+    """The user was suspended, put on billing hold or deleted."""
 
 
 class WaitingEntry(NamedTuple):
-    """A queued request for a device; ``minutes`` is how long the device is wanted.
+    """A queued request for a device; ``minutes`` is the duration of the allocation.
 
     The entry with the highest priority is served first; among equals, the oldest.
     """
@@ -49,7 +49,7 @@ class WaitingEntry(NamedTuple):
 
     @property
     def allocation_id(self) -> str | None:
-        """Return the id of the allocation that served the entry, if one did."""
+        """Return the id of the allocation if the entry was served."""
         return self.id if self.status is WaitingStatus.SERVED else None
 
 
@@ -59,13 +59,13 @@ def assign(
     free: Iterable[Device],
     reserved_from: Mapping[str, datetime],
 ) -> list[WaitingEntry]:
-    """Allocate free devices to the first entries they suit, and return the entries served.
+    """Allocate free devices to the first suitable entries, and return the entries served.
 
     Args:
-        work: knows the waiting users with all they hold; the devices are locked.
-        line: entries in serving order; those of users unknown to ``work`` are skipped.
-        free: running devices that nobody holds.
-        reserved_from: from when a device is reserved for another user, by device id.
+        work: has loaded the waiting users with all they hold; the devices are locked.
+        line: entries in serving order; those of users that ``work`` has not loaded are skipped.
+        free: running devices that no user holds.
+        reserved_from: when the next reservation of a device starts, by device id.
     """
     left = sorted(free, key=lambda one: (not one.sized, one.cpu_cores, one.memory_mb, one.id))
     served = []

@@ -1,7 +1,7 @@
-"""The work of one batch: the state that rules read, and the changes they record in it.
+"""The work of one transaction: the state that rules read, and the changes they record.
 
-A rule sees what the rules before it did. Nothing here does I/O; the pipeline loads the
-snapshot and commits the changes in one transaction.
+A rule sees the changes of the rules before it. Nothing here does I/O: the unit of work loads the
+snapshot and commits the changes.
 """
 
 from __future__ import annotations
@@ -23,9 +23,14 @@ if TYPE_CHECKING:
 
 
 class Work(State):
-    """Snapshot and recorded changes of one batch.
+    """A snapshot and the changes recorded in it.
 
-    ``actor`` names who asked for them, e.g. ``user:u1``; empty where messages or a schedule did.
+    Args:
+        snapshot: the loaded rows.
+        now: the time of the changes.
+        default_quota: the quota of users without a row.
+        payment_failures: by message key, how many payments of its user have failed.
+        actor: who requested the changes, such as ``user:u1``; empty for messages and schedules.
     """
 
     def __init__(
@@ -47,22 +52,25 @@ class Work(State):
         self._message = ""
 
     def payment_failures(self) -> int:
-        """Return how many payments of the current message's user failed, this one included."""
+        """Return how many payments of the current message's user have failed, with this one."""
         return self._payment_failures[self._message]
 
     def begin(self, message_key: str) -> None:
-        """Start the changes of one message; ``message_key`` is unique over all queues."""
+        """Start the changes of one message; `undo` undoes them.
+
+        ``message_key`` is unique over all queues. Scheduled jobs use an id of what they change.
+        """
         self._message = message_key
         self.savepoint()
         self.remarks = []
 
     @property
     def actor(self) -> str:
-        """Return who or which message changes things now; empty for a schedule."""
+        """Return who makes the current changes: ``user:<id>``, ``event:<message key>`` or empty."""
         return self._actor or (f"event:{self._message}" if self._message else "")
 
     def ensure_exists(self, aggregate: Aggregate, id_: str) -> None:
-        """Create the user or device with defaults if it is unknown."""
+        """Create a row with defaults for an unknown user or device."""
         if aggregate is Aggregate.USER and id_ not in self.users:
             self._put_user(self.user(id_))
         if aggregate is Aggregate.DEVICE and id_ not in self.devices:
@@ -76,16 +84,16 @@ class Work(State):
         until: datetime,
         actor: str | None = None,
     ) -> None:
-        """Give a free device (its row is locked) to a user, who is told.
+        """Allocate a free device, whose row is locked, to a user and notify them.
 
-        ``actor`` is who allocated it, if not the actor of the work.
+        ``actor`` replaces the actor of the work in the allocation's history.
         """
         allocation = Allocation(allocation_id, user_id, device.id, self.now)
         actor = self.actor if actor is None else actor
         self._set(self.grants, allocation.id, Grant(allocation, until, actor))
-        self._hold(allocation)
+        self._activate(allocation)
         self._put_device(device._replace(status=DeviceStatus.ALLOCATED))
-        self._tell(
+        self._notify(
             user_id,
             NoticeKind.ALLOCATION_SUCCESS,
             f"allocation_success:{allocation.id}",
@@ -93,23 +101,23 @@ class Work(State):
         )
 
     def extend(self, allocation: Allocation, until: datetime) -> None:
-        """Let an active allocation last longer."""
+        """Extend an active allocation."""
         self._set(self.extensions, allocation.id, Grant(allocation, until, self.actor))
 
     def release(self, allocation: Allocation, reason: ReleaseReason) -> None:
-        """End an allocation: the device is free, its user is told (unless he is deleted)."""
+        """End an allocation: free the device and notify the user."""
         release = self._end(allocation, reason)
-        self._tell_of_end(release, NoticeKind.DEVICE_RELEASED, reason=reason)
+        self._notify_of_end(release, NoticeKind.DEVICE_RELEASED, reason=reason)
 
     def expire(self, allocation: Allocation) -> None:
-        """End an allocation whose time is over; its user is told."""
+        """End an expired allocation: free the device and notify the user."""
         release = self._end(allocation, ReleaseReason.allocation_expired(), expired=True)
-        self._tell_of_end(release, NoticeKind.ALLOCATION_EXPIRED)
+        self._notify_of_end(release, NoticeKind.ALLOCATION_EXPIRED)
 
     def warn_of_expiry(self, allocation: Allocation, expires_at: datetime) -> None:
-        """Tell a user that his time is nearly over, once for each time it may end at."""
+        """Warn a user that an allocation ends soon, once for each expiry time."""
         kind = NoticeKind.ALLOCATION_EXPIRING_SOON
-        self._tell(
+        self._notify(
             allocation.user_id,
             kind,
             f"{kind.key}:{allocation.id}:{expires_at:%Y-%m-%dT%H:%M:%S.%f}",
@@ -121,7 +129,7 @@ class Work(State):
         )
 
     def release_all(self, user_id: str, reason: ReleaseReason) -> int:
-        """End every allocation of a user and return how many there were."""
+        """Release all allocations of a user, and return how many."""
         allocations = self.active_allocations(user=user_id)
         for allocation in allocations:
             self.release(allocation, reason)
@@ -132,24 +140,24 @@ class Work(State):
         self._put_user(self.user(user_id)._replace(status=status))
 
     def set_billing_hold(self, user_id: str, *, hold: bool) -> None:
-        """Stop a user from allocating, or let him again, because of money."""
+        """Set or clear the billing hold, which keeps a user from holding devices."""
         self._put_user(self.user(user_id)._replace(billing_hold=hold))
 
     def set_quota(self, user_id: str, quota: Quota) -> None:
-        """Store what a user may hold."""
+        """Replace the quota of a user."""
         self._put_user(self.user(user_id)._replace(quota=quota))
 
     def erase_user(self, user_id: str) -> None:
-        """Forget e-mail address and phone number and whatever was not yet sent to the user."""
+        """Erase a user's e-mail address, phone number, preferences and unsent notifications."""
         self._put_user(self.user(user_id))
         self._set(self.erased_users, user_id, None)
 
     def set_device_health(self, device_id: str, health: Health) -> None:
-        """Record whether a device works."""
+        """Set the health of a device."""
         self._put_device(self.device(device_id)._replace(health=health))
 
     def correct_device_status(self, device_id: str) -> bool:
-        """Let a device's status say whether somebody holds it; return whether it did not."""
+        """Make a device's status match its allocations, and return whether it changed."""
         device, held = self.device(device_id), bool(self._by_device.get(device_id))
         status = DeviceStatus.ALLOCATED if held else DeviceStatus.AVAILABLE
         if device.status is status:
@@ -158,26 +166,26 @@ class Work(State):
         return True
 
     def forget_device_versions(self, device_id: str) -> None:
-        """Forget the versions of a device's marks: it is created again after its deletion."""
+        """Forget the versions of a device's marks, because a recreated device counts anew."""
         for concern in (Concern.HEALTH, Concern.CREATION):
             key = MarkKey(Aggregate.DEVICE, device_id, concern)
             if key in self.marks:
                 self._set(self.marks, key, self.marks[key]._replace(version=None))
 
     def update_device(self, device: Device) -> None:
-        """Record name and size of a device."""
+        """Replace the name and the size of a device, and count it as changed."""
         self._put_device(device)
 
     def notify(self, user_id: str, kind: NoticeKind, **params: object) -> None:
-        """Tell a user something, once per message and kind."""
-        self._tell(user_id, kind, f"{kind.key}:{self._message}", params)
+        """Notify a user, once per message and kind."""
+        self._notify(user_id, kind, f"{kind.key}:{self._message}", params)
 
     def remark(self, sentence: str) -> None:
-        """Say in the log line of the current message what was done."""
+        """Add a sentence to the log line of the current message."""
         self.remarks.append(sentence)
 
     def advance(self, guard: Guard, aggregate: Aggregate, id_: str, stamp: Stamp) -> None:
-        """Remember the event as the newest of its concerns."""
+        """Set the marks that an event advances."""
         for concern in guard.advances:
             key = MarkKey(aggregate, id_, concern)
             self._set(self.marks, key, advanced(stamp, self.marks.get(key)))
@@ -189,14 +197,14 @@ class Work(State):
         used = max(0, int((self.now - allocation.allocated_at).total_seconds()))
         release = Release(allocation, reason, self.now, used, expired, self.actor)
         self._set(self.releases, allocation.id, release)
-        self._let_go(allocation)
+        self._deactivate(allocation)
         device = self.device(allocation.device_id)
         self._put_device(device._replace(status=DeviceStatus.AVAILABLE))
         return release
 
-    def _tell_of_end(self, release: Release, kind: NoticeKind, **params: object) -> None:
+    def _notify_of_end(self, release: Release, kind: NoticeKind, **params: object) -> None:
         allocation = release.allocation
-        self._tell(
+        self._notify(
             allocation.user_id,
             kind,
             f"{kind.key}:{allocation.id}",
@@ -208,7 +216,7 @@ class Work(State):
             },
         )
 
-    def _tell(
+    def _notify(
         self, user_id: str, kind: NoticeKind, dedupe_key: str, params: dict[str, Any]
     ) -> None:
         if self.user(user_id).status is not UserStatus.DELETED:
