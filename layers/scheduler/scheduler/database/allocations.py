@@ -52,7 +52,7 @@ class PagePosition(NamedTuple):
 
 
 class Action(StrEnum):
-    """A change of an allocation."""
+    """How an allocation was changed."""
 
     ALLOCATED = "allocated"
     EXTENDED = "extended"
