@@ -1,6 +1,6 @@
-"""Benchmarks: each prints what it measured."""
+"""Benchmarks; each prints its figures."""
 
 import os
 
-# Devices fail by the thousand here, and are to be believed.
+# Benchmarks fail thousands of devices, which would engage the mass-failure brake.
 os.environ.setdefault("MASS_FAILURE_SHARE", "1")

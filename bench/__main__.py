@@ -1,7 +1,7 @@
-"""Measures the event functions: ``make bench``.
+"""Measures the event functions (``make bench``).
 
-Prints what it finds as it goes, then the targets; leaves ``bench/results/bench.json``,
-``tables.md`` (to paste into docs/performance.md), ``bench.svg`` and ``profile.html``.
+Prints each figure as soon as it is measured, then the targets. Writes ``bench.json``, ``tables.md``
+(to paste into docs/performance.md), ``bench.svg`` and ``profile.html`` to ``bench/results/``.
 """
 
 from __future__ import annotations
@@ -12,43 +12,42 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bench import cold_start, cost, end_to_end, handler, payments, scale
-from bench.chart import draw
 from bench.results import FOLDER, Results
-from bench.stand import running_stand
+from bench.testbed import running_testbed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench.stand import Stand
+    from bench.testbed import Testbed
 
-Section: TypeAlias = Iterable[tuple[str, Mapping[str, Any]]]
+BenchSection: TypeAlias = Iterable[tuple[str, Mapping[str, Any]]]
 
 
 def main() -> None:
-    """Run all sections one after the other."""
+    """Run all sections in order."""
     logging.getLogger("pika").setLevel(logging.CRITICAL)
     started = time.monotonic()
     results = Results()
-    with running_stand() as stand:
+    with running_testbed() as testbed:
         for title, section in _SECTIONS.items():
             print(f"[{time.monotonic() - started:4.0f} s] {title}", flush=True)
-            results.add(title, section(stand))
+            results.add(title, section(testbed))
     results.write()
-    draw(results.figures)
+    results.draw()
     print(f"[{time.monotonic() - started:4.0f} s] written to {FOLDER}\n")
     print("\n".join(results.targets()))
 
 
-def _bare_sql(stand: Stand) -> Section:
-    handler.compare_states(stand)
-    yield "device.failed, batch 100", handler.against_bare_sql(stand)
+def _bare_sql(testbed: Testbed) -> BenchSection:
+    handler.compare_states(testbed)
+    yield "device.failed, batch 100", handler.against_bare_sql(testbed)
 
 
-def _largest_batch(stand: Stand) -> Section:
-    yield "device.failed, batch 10,000", scale.largest_batch(stand)
+def _largest_batch(testbed: Testbed) -> BenchSection:
+    yield "device.failed, batch 10,000", scale.largest_batch(testbed)
 
 
-_SECTIONS: dict[str, Callable[[Stand], Section]] = {
+_SECTIONS: dict[str, Callable[[Testbed], BenchSection]] = {
     "bare SQL": _bare_sql,
     "handler": handler.measure,
     "end to end": end_to_end.measure,

@@ -1,9 +1,9 @@
-"""How long the allocation API takes when much has piled up, against a young and small platform.
+"""Measures the allocation API on a large, old database against a small, new one.
 
     python -m bench.api [--rounds 300]
 
-Two databases on one server, asked in turns: one with 100 devices and no past, one with 10,000
-devices and 1,000,000 allocations that ended. In both, every second device is taken.
+Two databases on one server are measured in turns: one with 100 devices and no history, one with
+10,000 devices and 1,000,000 ended allocations. In both, every second device is allocated.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from datetime import UTC, datetime
 from statistics import quantiles
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-os.environ["POWERTOOLS_LOG_LEVEL"] = "WARNING"  # before the loggers are made
+os.environ["POWERTOOLS_LOG_LEVEL"] = "WARNING"  # read when the loggers are created
 
 import typer
 
 from allocation_api.api import AllocationApi
 from allocation_api.settings import ApiSettings
-from bench.stand import Stand, running_stand
+from bench.testbed import Testbed, running_testbed
 from scheduler.allocation.device_picker import DevicePicker
 from scheduler.database.connection import connect
 from scheduler.database.migrate import migrate
@@ -57,32 +57,32 @@ _FILL: Final = """
            CONCAT('device-', seq), 'ALLOCATED', NOW(6), NOW(6) + INTERVAL 1 DAY
     FROM seq_1_to_{devices} WHERE seq % 2;
 """
-_PAST: Final = """
+_HISTORY: Final = """
     INSERT INTO allocations (id, user_id, device_id, status, allocated_at, expires_at, released_at,
                              duration_seconds, release_code, release_reason)
     SELECT CONCAT('01900000-0000-7000-8000-', LPAD(seq, 12, '0')),
            CONCAT('user-', 1 + seq % {users}), CONCAT('device-', 1 + seq % {devices}), 'RELEASED',
-           NOW(6) - INTERVAL ({past} - seq) * 10 + 3600 SECOND,
-           NOW(6) - INTERVAL ({past} - seq) * 10 SECOND,
-           NOW(6) - INTERVAL ({past} - seq) * 10 SECOND, 3600,
+           NOW(6) - INTERVAL ({history} - seq) * 10 + 3600 SECOND,
+           NOW(6) - INTERVAL ({history} - seq) * 10 SECOND,
+           NOW(6) - INTERVAL ({history} - seq) * 10 SECOND, 3600,
            'user_request', '用户主动释放'
-    FROM seq_1_to_{past};
+    FROM seq_1_to_{history};
 """
 _ANALYZE: Final = "ANALYZE TABLE users, devices, allocations"
 
 
 @dataclass(frozen=True, slots=True)
-class Platform:
-    """A filled database."""
+class FilledDatabase:
+    """A database with devices, users and history."""
 
     name: str
     devices: int
-    past: int
+    history: int
     settings: DatabaseSettings
 
 
 @dataclass(slots=True)
-class Times:
+class RequestTimes:
     """Milliseconds of each request."""
 
     allocate: list[float]
@@ -90,41 +90,41 @@ class Times:
 
 
 def main(rounds: Annotated[int, typer.Option(help="Requests of each kind.")] = 300) -> None:
-    """Measure and print; exit with 1 where the goals are missed."""
-    with running_stand() as stand:
-        small = _filled(stand, "small", devices=100, past=0)
-        large = _filled(stand, "large", devices=10_000, past=1_000_000)
-        stand.write_back()
+    """Measure and print; the exit status is 1 if a goal is missed."""
+    with running_testbed() as testbed:
+        small = _filled(testbed, "small", devices=100, history=0)
+        large = _filled(testbed, "large", devices=10_000, history=1_000_000)
+        testbed.write_back()
         _explain(large)
         missed = [
             strategy
             for strategy in AllocationStrategy
-            if not _measure(stand, strategy, small, large, rounds)
+            if not _measure(testbed, strategy, small, large, rounds)
         ]
     raise typer.Exit(bool(missed))
 
 
-def _filled(stand: Stand, name: str, *, devices: int, past: int) -> Platform:
+def _filled(testbed: Testbed, name: str, *, devices: int, history: int) -> FilledDatabase:
     started = time.perf_counter()
-    print(f"Filling {name}: {devices:,} devices, {past:,} ended allocations …", flush=True)
+    print(f"Filling {name}: {devices:,} devices, {history:,} ended allocations …", flush=True)
     database = f"cloudphone_{name}"
-    with closing(stand.mariadb.connect()) as connection, connection.cursor() as cursor:
+    with closing(testbed.mariadb.connect()) as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {database} CHARACTER SET utf8mb4")
-    settings = DatabaseSettings.model_validate({"DATABASE_URL": stand.mariadb.url_of(database)})
+    settings = DatabaseSettings.model_validate({"DATABASE_URL": testbed.mariadb.url_of(database)})
     migrate(settings)
-    figures = {"users": USERS, "devices": devices, "past": past}
+    figures = {"users": USERS, "devices": devices, "history": history}
     with closing(connect(settings, 600)) as filling, filling.cursor() as rows:
-        for statement in (_FILL + (_PAST if past else "")).format(**figures).split(";"):
+        for statement in (_FILL + (_HISTORY if history else "")).format(**figures).split(";"):
             if statement.strip():
                 rows.execute(statement)
         filling.commit()
         rows.execute(_ANALYZE)
     print(f"  {time.perf_counter() - started:.0f} s")
-    return Platform(name, devices, past, settings)
+    return FilledDatabase(name, devices, history, settings)
 
 
-def _explain(platform: Platform) -> None:
-    """Print by which index each strategy finds its device."""
+def _explain(platform: FilledDatabase) -> None:
+    """Print the index by which each strategy finds a device."""
     with closing(connect(platform.settings)) as connection, connection.cursor() as cursor:
 
         def select(statement: str, *parameters: object) -> list[Any]:
@@ -141,11 +141,15 @@ def _explain(platform: Platform) -> None:
 
 
 def _measure(
-    stand: Stand, strategy: AllocationStrategy, small: Platform, large: Platform, rounds: int
+    testbed: Testbed,
+    strategy: AllocationStrategy,
+    small: FilledDatabase,
+    large: FilledDatabase,
+    rounds: int,
 ) -> bool:
-    """Ask both in turns, print, and tell whether the goals are reached."""
+    """Send requests to both in turns, print the times, and tell whether the goals are reached."""
     asked = [
-        (platform, _handler(stand, platform, strategy), Times([], []))
+        (platform, _handler(testbed, platform, strategy), RequestTimes([], []))
         for platform in (small, large)
     ]
     for number in range(rounds):
@@ -168,20 +172,20 @@ def _measure(
 
 
 def _handler(
-    stand: Stand, platform: Platform, strategy: AllocationStrategy
+    testbed: Testbed, platform: FilledDatabase, strategy: AllocationStrategy
 ) -> Callable[..., dict[str, Any]]:
     variables = {
-        **stand.environment,
+        **testbed.environment,
         "DATABASE_URL": platform.settings.database_url.get_secret_value(),
         "ALLOCATION_STRATEGY": strategy.value,
     }
     handle = AllocationApi(ApiSettings.model_validate(variables)).handle
     for _ in range(20):  # warm
-        _once(handle, {}, Times([], []))
+        _once(handle, {}, RequestTimes([], []))
     return handle
 
 
-def _once(handle: Callable[..., dict[str, Any]], wish: dict[str, int], times: Times) -> None:
+def _once(handle: Callable[..., dict[str, Any]], wish: dict[str, int], times: RequestTimes) -> None:
     user = f"user-{random.randint(1, USERS)}"
     allocation, spent = _ask(handle, "POST", "/api/allocations", user, {"userId": user, **wish})
     times.allocate.append(spent)

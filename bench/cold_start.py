@@ -1,4 +1,4 @@
-"""How long the built functions take to start under the runtime emulator, against bare imports."""
+"""Measures the init phase of the built functions under the runtime emulator."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.sam.emulator import Emulator
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bench.stand import Stand
+    from bench.testbed import Testbed
 
 BARE: Final = "from aws_lambda_powertools import Logger, Metrics; import pydantic, pymysql"
 _ROUNDS: Final = 5
@@ -28,7 +28,7 @@ _INIT: Final = re.compile(
 
 
 class _Bare(Emulator):
-    """A function that imports the libraries and does nothing."""
+    """A function that only imports the libraries."""
 
     def __init__(self, variables: dict[str, str], folder: Path) -> None:
         super().__init__("DeviceEventsFunction", "bare.handler", variables, folder / "log")
@@ -36,15 +36,15 @@ class _Bare(Emulator):
         self._environment["PYTHONPATH"] = f"{folder}{os.pathsep}{self._environment['PYTHONPATH']}"
 
 
-def measure(stand: Stand) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the milliseconds of each function's init phase, and how many times the bare one's."""
+def measure(testbed: Testbed) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the init time of each function in ms, and its ratio to that of bare imports."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         emulators = {
-            "bare imports": _Bare(stand.environment, folder),
-            **{service: _emulator(service, stand, folder) for service in SERVICES},
+            "bare imports": _Bare(testbed.environment, folder),
+            **{service: _emulator(service, testbed, folder) for service in SERVICES},
         }
-        # Round by round, so that a change of the machine's speed meets all alike.
+        # Round by round, so that changes in the speed of the machine affect all alike.
         rounds = [
             {name: _init(emulator, folder / "log") for name, emulator in emulators.items()}
             for _ in range(_ROUNDS)
@@ -59,10 +59,10 @@ def measure(stand: Stand) -> Iterator[tuple[str, dict[str, Any]]]:
         )
 
 
-def _emulator(service: str, stand: Stand, folder: Path) -> Emulator:
+def _emulator(service: str, testbed: Testbed, folder: Path) -> Emulator:
     properties = deployed_function(service)
     variables = {
-        **stand.environment,
+        **testbed.environment,
         **websocket_environment(1),
         "POWERTOOLS_SERVICE_NAME": service,
     }
@@ -70,7 +70,7 @@ def _emulator(service: str, stand: Stand, folder: Path) -> Emulator:
 
 
 def _init(emulator: Emulator, log: Path) -> float:
-    with emulator, suppress(AssertionError):  # what it answers to nothing does not matter
+    with emulator, suppress(AssertionError):  # the result of an empty event does not matter
         emulator.invoke({})
     found = _INIT.search(log.read_text(encoding="utf-8"))
     if found is None:

@@ -1,10 +1,10 @@
-"""How fast due deliveries go out: real sockets, the embedded SES and SNS, a durable database.
+"""Measures how fast due deliveries are sent: real sockets, embedded SES and SNS, durable database.
 
     python -m bench.dispatch [--deliveries 10000] [--users 100] [--devices 10]
 
-Starts the local platform in a folder of its own, connects a WebSocket for each user, writes
-deliveries as commits of ``billing.overdue`` leave them – a frame for each device, then a frame, an
-e-mail and an SMS – and nudges the deployed dispatcher once.
+Starts the local platform in a temporary folder, connects a WebSocket for each user, writes the
+deliveries of ``billing.overdue`` events (a frame for each device, then a frame, an e-mail and an
+SMS) and nudges the deployed dispatcher once.
 """
 
 from __future__ import annotations
@@ -17,13 +17,10 @@ from contextlib import AsyncExitStack, closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-import httpx
 import typer
 from websockets.asyncio.client import connect
 
-from bench import cpu
-from bench.platform import running_platform
-from local.gateway.tokens import TokenIssuer
+from bench.local_platform import cpu_seconds, running_platform, websocket_address
 from scheduler.database.connection import connect as connect_database
 from scheduler.domain.notices import Channel
 from scheduler.ids import uuid7
@@ -36,8 +33,8 @@ if TYPE_CHECKING:
 
     from local.paths import StateDir
 
-PATIENCE: Final = 300
-"""Seconds for the last delivery to end."""
+_TIMEOUT: Final = 300
+"""Seconds for all deliveries."""
 
 _USERS: Final = "INSERT INTO users (id, max_devices, email, phone) VALUES (%s, 10, %s, %s)"
 _NOTIFICATIONS: Final = """
@@ -57,11 +54,11 @@ _STATEMENTS: Final = "SHOW GLOBAL STATUS LIKE 'Questions'"
 
 
 def main(
-    deliveries: Annotated[int, typer.Option(help="How many are due.")] = 10_000,
-    users: Annotated[int, typer.Option(help="To how many users, each with a WebSocket.")] = 100,
-    devices: Annotated[int, typer.Option(help="Released from a user by one event.")] = 10,
+    deliveries: Annotated[int, typer.Option(help="Number of due deliveries.")] = 10_000,
+    users: Annotated[int, typer.Option(help="Number of recipients, each with a WebSocket.")] = 100,
+    devices: Annotated[int, typer.Option(help="Devices that one event releases.")] = 10,
 ) -> None:
-    """Dispatch what is due and print how long it took and what it cost."""
+    """Dispatch the deliveries and print the time and the cost."""
     with running_platform(window=0.05) as state:
         endpoints = json.loads(state.endpoints.read_text("utf-8"))
         asyncio.run(_measure(state, endpoints, deliveries, users, devices))
@@ -76,13 +73,13 @@ async def _measure(
             cursor.execute("SET autocommit = 1")
             _write_users(cursor, users)
             for number in range(users):
-                url = await _address(state, endpoints, f"user-{number}")
+                url = await websocket_address(state, endpoints, f"user-{number}")
                 await stack.enter_async_context(connect(url, compression=None, max_queue=None))
             _write_deliveries(cursor, deliveries, users, devices)
-            before, spent = _statements(cursor), cpu.used(state)
+            before, spent = _statements(cursor), cpu_seconds(state)
             seconds = await _dispatch(cursor, endpoints["amqp"])
             statements = _statements(cursor) - before
-            costs = {name: now - spent.get(name, 0) for name, now in cpu.used(state).items()}
+            costs = {name: now - spent.get(name, 0) for name, now in cpu_seconds(state).items()}
             cursor.execute(_ENDS)
             ends = cursor.fetchall()
     for channel, status, count, *_ in ends:
@@ -114,11 +111,11 @@ def _write_deliveries(cursor: Cursor, count: int, users: int, devices: int) -> N
 
 
 async def _dispatch(cursor: Cursor, amqp: str) -> float:
-    """Nudge the dispatcher and return after how many seconds nothing was pending."""
+    """Nudge the dispatcher and return the seconds until no delivery is pending."""
     with closing(Publisher(BrokerSettings.model_validate({"BROKER_URL": amqp}))) as publisher:
         started = time.perf_counter()
         Nudge(publisher).send()
-    while _pending(cursor) and time.perf_counter() < started + PATIENCE:  # noqa: ASYNC110 - the database tells nobody
+    while _pending(cursor) and time.perf_counter() < started + _TIMEOUT:  # noqa: ASYNC110 - the database sends no signal
         await asyncio.sleep(0.2)
     return time.perf_counter() - started
 
@@ -131,14 +128,6 @@ def _pending(cursor: Cursor) -> int:
 def _statements(cursor: Cursor) -> int:
     cursor.execute(_STATEMENTS)
     return int(cursor.fetchall()[0][1])
-
-
-async def _address(state: StateDir, endpoints: dict[str, Any], user: str) -> str:
-    token = TokenIssuer.of(state.path).issue_token(user)
-    async with httpx.AsyncClient(base_url=endpoints["api"], timeout=60) as api:
-        headers = {"Authorization": f"Bearer {token}"}
-        answer = (await api.post("/api/realtime/ticket", headers=headers)).raise_for_status()
-    return f"{endpoints['websocket']}/?ticket={answer.json()['ticket']}"
 
 
 if __name__ == "__main__":

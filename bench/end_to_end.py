@@ -1,47 +1,65 @@
-"""A preloaded queue, drained: through the event source mapping, and message after message."""
+"""Drains a preloaded queue: through the event source mapping, and message by message."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from contextlib import closing
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
-from bench.ours import warm
-from bench.preload import preload
-from bench.stand import Spent
-from bench.state import require_same, state
+import pika
+
+from bench.baselines import pika_consumer
+from bench.database_state import require_same, state
+from bench.testbed import Spent
+from bench.warm_function import warm
 from bench.workload import DEVICE_FAILED, USER_SUSPENDED, Workload, seed
-from bench.yardsticks import fast_stream, plain_pika
+from local.paths import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-    from bench.stand import Stand
-    from bench.state import State
+    from bench.database_state import StateDigest
+    from bench.testbed import Testbed
+    from bench.workload import QueuedEvent
 
-    Drain = Callable[[Stand, Workload, int], Spent]
+    Drain = Callable[[Testbed, Workload, int], Spent]
 
 _COMPARED: Final = 100
+"""Events after which the contenders must have left the same state."""
 _ROUNDS: Final = 3
+_PER_TRANSACTION: Final = 500
 
 OURS: Final = "scheduler"
 PIKA: Final = "pika + PyMySQL"
 FASTSTREAM: Final = "FastStream"
 
 
-def _ours(stand: Stand, workload: Workload, count: int) -> Spent:
-    with warm(workload.service, stand) as function:
+def _ours(testbed: Testbed, workload: Workload, count: int) -> Spent:
+    with warm(workload.service, testbed) as function:
         return function.drain(workload.queue.name, count)
 
 
-def _pika(stand: Stand, workload: Workload, count: int) -> Spent:
-    with stand.measured() as spent:
-        plain_pika.drain(stand, workload.queue.name, count)
+def _pika(testbed: Testbed, workload: Workload, count: int) -> Spent:
+    with testbed.measured() as spent:
+        pika_consumer.drain(testbed, workload.queue.name, count)
     return spent[0]
 
 
-def _faststream(stand: Stand, workload: Workload, count: int) -> Spent:
-    with stand.measured() as spent:
-        seconds, cpu = fast_stream.drain(stand, workload.queue.name, count)
+def _faststream(testbed: Testbed, workload: Workload, count: int) -> Spent:
+    with testbed.measured() as spent:
+        # In its own process: a second event loop in the testbed's process crashed CPython 3.13.0.
+        done = subprocess.run(  # noqa: S603 - our own module
+            [
+                *(sys.executable, "-m", "bench.baselines.faststream_consumer"),
+                *(testbed.rabbitmq.url, testbed.mariadb.url, workload.queue.name, str(count)),
+            ],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        seconds, cpu = map(float, done.stdout.split())
     return Spent(seconds, cpu, spent[0].database_cpu)
 
 
@@ -52,16 +70,16 @@ _COUNTS: Final = {
 }
 
 
-def measure(stand: Stand) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the rates of all contenders for each event, after their states were compared.
+def measure(testbed: Testbed) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the rates of each contender by event, after comparing the states they leave.
 
     Raises:
-        DifferentStateError: a contender did not do the same work.
+        StateMismatchError: a contender left another state in the database.
     """
     for workload, counts in _COUNTS.items():
-        _compare(stand, workload)
+        _compare(testbed, workload)
         rounds = [
-            {name: _run(stand, workload, name, counts[name])[0] for name in _CONTENDERS}
+            {name: _run(testbed, workload, name, counts[name])[0] for name in _CONTENDERS}
             for _ in range(_ROUNDS)
         ]
         for name, count in counts.items():
@@ -82,16 +100,28 @@ def measure(stand: Stand) -> Iterator[tuple[str, dict[str, Any]]]:
             )
 
 
-def _compare(stand: Stand, workload: Workload) -> None:
-    expected = _run(stand, workload, OURS, _COMPARED)[1]
+def _compare(testbed: Testbed, workload: Workload) -> None:
+    expected = _run(testbed, workload, OURS, _COMPARED)[1]
     for name in (PIKA, FASTSTREAM):
-        require_same(expected, _run(stand, workload, name, _COMPARED)[1], name)
+        require_same(expected, _run(testbed, workload, name, _COMPARED)[1], name)
 
 
-def _run(stand: Stand, workload: Workload, name: str, count: int) -> tuple[Spent, State]:
-    stand.empty()
-    with stand.cursor() as cursor:
+def _run(testbed: Testbed, workload: Workload, name: str, count: int) -> tuple[Spent, StateDigest]:
+    testbed.empty()
+    with testbed.cursor() as cursor:
         began = seed(cursor, count, workload.devices_each)
-        preload(stand.rabbitmq.url, workload.events(range(count), began))
-        spent = _CONTENDERS[name](stand, workload, count)
+        preload(testbed.rabbitmq.url, workload.events(range(count), began))
+        spent = _CONTENDERS[name](testbed, workload, count)
         return spent, state(cursor, began)
+
+
+def preload(broker_url: str, events: Sequence[QueuedEvent]) -> None:
+    """Publish events into their queues and wait until the broker has them."""
+    with closing(pika.BlockingConnection(pika.URLParameters(broker_url))) as connection:
+        channel = connection.channel()
+        channel.tx_select()
+        for number, event in enumerate(events, start=1):
+            channel.basic_publish("", event.queue, event.body, event.properties)
+            if number % _PER_TRANSACTION == 0:
+                channel.tx_commit()
+        channel.tx_commit()

@@ -1,9 +1,9 @@
-"""How long it takes from publishing ``device.failed`` to the frame on its user's WebSocket.
+"""Measures the latency from publishing ``device.failed`` to the frame on the user's WebSocket.
 
     python -m bench.latency [--rates 1,100] [--seconds 20] [--window 0.05]
 
-Starts the local platform in a folder of its own: the real broker, database and function processes.
-Events are published at fixed times, whether the ones before have arrived or not.
+Starts the local platform in a temporary folder: a real broker, database and function processes.
+Events are published at fixed times, whether or not earlier frames have arrived.
 """
 
 from __future__ import annotations
@@ -19,15 +19,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-import httpx
 import pika
 import typer
 from websockets.asyncio.client import connect
 
-from bench import cpu
-from bench.platform import running_platform
-from bench.report import Latencies, Measured, report
-from local.gateway.tokens import TokenIssuer
+from bench.latency_report import Latencies, LatencyFigures, report
+from bench.local_platform import cpu_seconds, running_platform, websocket_address
 from scheduler.database.connection import connect as connect_database
 from scheduler.messaging.topology import EVENTS_EXCHANGE
 from scheduler.settings import DatabaseSettings
@@ -36,8 +33,8 @@ if TYPE_CHECKING:
     from local.paths import StateDir
 
 USERS: Final = 20
-PATIENCE: Final = 60
-"""Seconds for the last frame to come."""
+_TIMEOUT: Final = 60
+"""Seconds until the last frame must have arrived."""
 
 _USERS: Final = "INSERT INTO users (id, max_devices) VALUES (%s, %s)"
 _DEVICES: Final = """
@@ -55,16 +52,16 @@ _STAGES: Final = """
 
 
 @dataclass(slots=True)
-class Run:
-    """One rate: when each device's event was published and its frame came (Unix time)."""
+class LatencyRun:
+    """When each device's event was published and its frame arrived (Unix time), at one rate."""
 
     devices: list[str]
     published: dict[str, float] = field(default_factory=dict)
     arrived: dict[str, float] = field(default_factory=dict)
     all_arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def note(self, frame: dict[str, Any]) -> None:
-        """Note when a frame came, if it is the first for its device."""
+    def record(self, frame: dict[str, Any]) -> None:
+        """Record the arrival of the first frame for a device."""
         self.arrived.setdefault(frame["data"].get("deviceId", ""), time.time())
         if self.arrived.keys() >= set(self.devices):
             self.all_arrived.set()
@@ -72,8 +69,8 @@ class Run:
 
 def main(
     rates: Annotated[str, typer.Option(help="Events per second.")] = "1,100",
-    seconds: Annotated[float, typer.Option(help="How long each rate is kept up.")] = 20,
-    window: Annotated[float, typer.Option(help="Seconds for which mappings collect.")] = 0.05,
+    seconds: Annotated[float, typer.Option(help="Duration of each rate.")] = 20,
+    window: Annotated[float, typer.Option(help="Batching window in seconds.")] = 0.05,
 ) -> None:
     """Measure each rate and print p50 and p99."""
     with running_platform(window) as state:
@@ -85,32 +82,32 @@ async def _measure(state: StateDir, rates: list[float], seconds: float, window: 
     await _run(state, endpoints, "warm-up", 20, 40)
     for rate in rates:
         count = max(20, round(rate * seconds))
-        before = cpu.used(state)
+        before = cpu_seconds(state)
         run = await _run(state, endpoints, f"{rate:g}", rate, count)
-        spent = {name: now - before.get(name, 0) for name, now in cpu.used(state).items()}
-        report(Measured(rate, window, _latencies(endpoints, run), spent, os.getloadavg()[0]))
+        spent = {name: now - before.get(name, 0) for name, now in cpu_seconds(state).items()}
+        report(LatencyFigures(rate, window, _latencies(endpoints, run), spent, os.getloadavg()[0]))
 
 
 async def _run(
     state: StateDir, endpoints: dict[str, Any], name: str, rate: float, count: int
-) -> Run:
-    run = Run(_prepare(endpoints, name, count))
+) -> LatencyRun:
+    run = LatencyRun(_prepare(endpoints, name, count))
     async with AsyncExitStack() as stack:
         for number in range(USERS):
-            url = await _address(state, endpoints, f"{name}-user-{number}")
+            url = await websocket_address(state, endpoints, f"{name}-user-{number}")
             socket = await stack.enter_async_context(connect(url, compression=None))
             listener = asyncio.create_task(_listen(socket, run))
             stack.callback(listener.cancel)
         with ThreadPoolExecutor(1) as publisher:
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(publisher, _publish, endpoints["amqp"], run, rate)
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(_TIMEOUT):
             await run.all_arrived.wait()
     return run
 
 
 def _prepare(endpoints: dict[str, Any], name: str, count: int) -> list[str]:
-    """Give each device to a user; return the devices."""
+    """Allocate each device to a user and return the devices."""
     settings = DatabaseSettings.model_validate({"DATABASE_URL": endpoints["database"]})
     users = [f"{name}-user-{number}" for number in range(USERS)]
     devices = [f"{name}-device-{number}" for number in range(count)]
@@ -123,20 +120,12 @@ def _prepare(endpoints: dict[str, Any], name: str, count: int) -> list[str]:
     return devices
 
 
-async def _address(state: StateDir, endpoints: dict[str, Any], user: str) -> str:
-    token = TokenIssuer.of(state.path).issue_token(user)
-    async with httpx.AsyncClient(base_url=endpoints["api"], timeout=PATIENCE) as api:
-        headers = {"Authorization": f"Bearer {token}"}
-        answer = (await api.post("/api/realtime/ticket", headers=headers)).raise_for_status()
-    return f"{endpoints['websocket']}/?ticket={answer.json()['ticket']}"
-
-
-async def _listen(socket: Any, run: Run) -> None:  # noqa: ANN401 - either of websockets' clients
+async def _listen(socket: Any, run: LatencyRun) -> None:  # noqa: ANN401 - any client of websockets
     async for text in socket:
-        run.note(json.loads(text))
+        run.record(json.loads(text))
 
 
-def _publish(amqp: str, run: Run, rate: float) -> None:
+def _publish(amqp: str, run: LatencyRun, rate: float) -> None:
     with closing(pika.BlockingConnection(pika.URLParameters(amqp))) as connection:
         channel = connection.channel()
         started = time.monotonic()
@@ -154,7 +143,7 @@ def _publish(amqp: str, run: Run, rate: float) -> None:
             )
 
 
-def _latencies(endpoints: dict[str, Any], run: Run) -> Latencies:
+def _latencies(endpoints: dict[str, Any], run: LatencyRun) -> Latencies:
     settings = DatabaseSettings.model_validate({"DATABASE_URL": endpoints["database"]})
     with closing(connect_database(settings)) as connection, connection.cursor() as cursor:
         cursor.execute(_STAGES)

@@ -1,4 +1,4 @@
-"""Counting failed payments of distinct users: a batch against one after the other."""
+"""Counts failed payments of distinct users: in one batch against one by one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
-from bench.ours import warm
-from bench.state import DifferentStateError
+from bench.database_state import StateMismatchError
+from bench.warm_function import warm
 from bench.workload import PAYMENT_FAILED, invocations, seed
 from scheduler.payments.counter import payment_failures
 from scheduler.payments.failure import Failure
@@ -18,30 +18,30 @@ from scheduler.settings import PaymentSettings
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from bench.stand import Stand
+    from bench.testbed import Testbed
     from scheduler.payments.counter import PaymentFailures
 
 _BATCH: Final = 100
 _ROUNDS: Final = 3
 
 
-def measure(stand: Stand) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the figures of users who never failed, which most are, and of others."""
-    os.environ.update(stand.environment)  # boto3 reads it
+def measure(testbed: Testbed) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the figures of users without and with earlier failures."""
+    os.environ.update(testbed.environment)  # boto3 reads it
     counter = payment_failures(PaymentSettings.from_environment())
-    yield "100 users", _measured(stand, counter, failed_before=False)
-    yield "100 users who failed before", _measured(stand, counter, failed_before=True)
+    yield "100 users", _measured(testbed, counter, failed_before=False)
+    yield "100 users who failed before", _measured(testbed, counter, failed_before=True)
 
 
-def _measured(stand: Stand, counter: PaymentFailures, *, failed_before: bool) -> dict[str, Any]:
-    """Return seconds for a hundred users by handler and by sequential counting, and the ratio."""
-    stand.empty()
-    with stand.cursor() as cursor:
+def _measured(testbed: Testbed, counter: PaymentFailures, *, failed_before: bool) -> dict[str, Any]:
+    """Return the seconds for 100 users with the handler and one by one, and the ratio."""
+    testbed.empty()
+    with testbed.cursor() as cursor:
         began = seed(cursor, _BATCH * (_ROUNDS + 1))
     counter.count("nobody", "connect", datetime.now(UTC), datetime.now(UTC))
     batches = [*invocations(PAYMENT_FAILED.events(range(_BATCH * (_ROUNDS + 1)), began), _BATCH)]
     handled, counted = [], []
-    with warm(PAYMENT_FAILED.service, stand) as function:
+    with warm(PAYMENT_FAILED.service, testbed) as function:
         function.run(batches[:1])
         for number, batch in enumerate(batches[1:], start=1):
             ours = [f"u{number * _BATCH + n}" for n in range(_BATCH)]
@@ -54,7 +54,7 @@ def _measured(stand: Stand, counter: PaymentFailures, *, failed_before: bool) ->
             for user in others:
                 counter.count(user, "message", began, began)
             counted.append(time.perf_counter() - started)
-            _require(counter, [*ours, *others], 1 + failed_before)
+            _require_count(counter, [*ours, *others], 1 + failed_before)
     return {
         "handler_seconds": median(handled),
         "sequential_seconds": median(counted),
@@ -62,12 +62,12 @@ def _measured(stand: Stand, counter: PaymentFailures, *, failed_before: bool) ->
     }
 
 
-def _require(counter: PaymentFailures, users: Iterable[str], count: int) -> None:
-    """Make sure that both ways have counted as much for everybody.
+def _require_count(counter: PaymentFailures, users: Iterable[str], count: int) -> None:
+    """Check that every user has the expected count.
 
     Raises:
-        DifferentStateError: they have not.
+        StateMismatchError: a user has another count.
     """
     found = {user: counter.current(user, datetime.now(UTC)) for user in users}
     if wrong := {user: n for user, n in found.items() if n != count}:
-        raise DifferentStateError(f"should be {count}: {wrong}")
+        raise StateMismatchError(f"should be {count}: {wrong}")

@@ -1,4 +1,4 @@
-"""What was measured: kept under ``bench/results/``, printed as a table and drawn."""
+"""The figures of a run: printed, written to ``bench/results/`` as JSON and Markdown, and drawn."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from bench.end_to_end import FASTSTREAM, OURS, PIKA
 from bench.targets import TARGETS
 from local.paths import ROOT
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 FOLDER: Final = ROOT / "bench" / "results"
-_LARGE: Final = 100
+_DRAWN_EVENTS: Final = ("device.failed", "user.suspended × 10")
+_NO_DECIMALS_FROM: Final = 100
 
 
 @dataclass(slots=True)
@@ -26,14 +28,14 @@ class Results:
     figures: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def add(self, section: str, found: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-        """Add the figures of a section, and print each as soon as it is there."""
+        """Add the figures of a section and print each as soon as it is measured."""
         into = self.figures.setdefault(section, {})
         for name, figures in found:
             into[name] = figures
             print(f"  {name:<42} {_line(figures)}", flush=True)
 
     def write(self) -> None:
-        """Write all of it as JSON, and the tables as Markdown for docs/performance.md."""
+        """Write all figures as JSON, and the tables as Markdown for docs/performance.md."""
         FOLDER.mkdir(exist_ok=True)
         document = {
             "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
@@ -46,8 +48,20 @@ class Results:
         (FOLDER / "bench.json").write_text(text, encoding="utf-8")
         (FOLDER / "tables.md").write_text("\n".join(self.tables()), encoding="utf-8")
 
+    def draw(self) -> None:
+        """Draw releases per second, and events per second by batch size, into ``bench.svg``."""
+        import matplotlib as mpl  # noqa: PLC0415 - installed in .venv-bench only
+        from matplotlib import pyplot as plt  # noqa: PLC0415 - likewise
+
+        mpl.use("svg")
+        page, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+        _draw_contenders(left, self.figures["end to end"])
+        _draw_batch_sizes(right, self.figures["handler"])
+        page.savefig(FOLDER / "bench.svg")
+        plt.close(page)
+
     def targets(self) -> Iterator[str]:
-        """Yield a Markdown table of the targets and what was reached."""
+        """Yield a Markdown table of the targets and the figures reached."""
         yield "| | target | reached |"
         yield "|---|---|---|"
         for target in TARGETS:
@@ -69,11 +83,33 @@ class Results:
 
 
 def number(value: float) -> str:
-    """Return a figure with as many digits as mean something."""
-    if isinstance(value, int) or value >= _LARGE:
+    """Return a figure with its significant digits."""
+    if isinstance(value, int) or value >= _NO_DECIMALS_FROM:
         return f"{value:,.0f}"
     return f"{value:.2g}" if value < 1 else f"{value:.1f}"
 
 
 def _line(figures: Mapping[str, Any]) -> str:
     return "   ".join(f"{name.replace('_', ' ')} {number(v)}" for name, v in figures.items())
+
+
+def _draw_contenders(axes: Any, rows: Mapping[str, Any]) -> None:  # noqa: ANN401 - matplotlib publishes no types
+    width = 0.27
+    for number, name in enumerate((OURS, PIKA, FASTSTREAM)):
+        heights = [rows[f"{event}: {name}"]["releases_per_second"] for event in _DRAWN_EVENTS]
+        places = [index + (number - 1) * width for index in range(len(_DRAWN_EVENTS))]
+        axes.bar_label(axes.bar(places, heights, width, label=name), fmt="{:,.0f}", fontsize=8)
+    axes.set_xticks(range(len(_DRAWN_EVENTS)), _DRAWN_EVENTS)
+    axes.set_title("Releases per second, from queue to commit")
+    axes.legend()
+
+
+def _draw_batch_sizes(axes: Any, rows: Mapping[str, Any]) -> None:  # noqa: ANN401 - likewise
+    for event in (*_DRAWN_EVENTS, "billing.payment_failed"):
+        sizes = [n for n in (1, 10, 100, 1000) if f"{event}, batch {n}" in rows]
+        rates = [rows[f"{event}, batch {n}"]["per_second"] for n in sizes]
+        axes.loglog(sizes, rates, marker="o", label=event)
+    axes.set_title("Handler: events per second by size of the batch")
+    axes.set_xlabel("messages in a batch")
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend()

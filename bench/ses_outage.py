@@ -1,10 +1,10 @@
-"""What an outage of SES does to everybody else: nothing, and the e-mails come afterwards.
+"""Measures push latency during an outage of SES, and when the e-mails are sent afterwards.
 
     python -m bench.ses_outage [--down 300] [--rate 5] [--how hang|refuse]
 
-Real broker, database and functions behind event source mappings; SES and the WebSocket API are
-played by a server that hangs or refuses as told. ``user.suspended`` is published at a steady rate:
-each takes back a device, which is pushed, and is told by e-mail.
+Broker, database and functions are real; a fake of SES and the WebSocket API hangs or refuses
+requests. ``user.suspended`` is published at a steady rate. Each event releases a device, which is
+pushed to the user's WebSocket, and sends an e-mail.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ if TYPE_CHECKING:
 
     from local.servers.server import Server
 
-FINE_SECONDS: Final = 20.0
-PATIENCE: Final = 900
-QUEUE: Final = "scheduler.user-suspended"
+_HEALTHY_SECONDS: Final = 20.0
+_TIMEOUT: Final = 900
+_QUEUE: Final = "scheduler.user-suspended"
 
 _USERS: Final = "INSERT INTO users (id, max_devices, email) VALUES (%s, 1, %s)"
 _DEVICES: Final = "INSERT INTO devices (id, name, status) VALUES (%s, %s, 'allocated')"
@@ -65,16 +65,16 @@ _EMAILS: Final = """
 """
 
 
-class How(StrEnum):
-    """The way SES is away."""
+class OutageMode(StrEnum):
+    """How SES fails."""
 
     HANG = "hang"
     REFUSE = "refuse"
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """Everything that runs."""
+class OutageTestbed:
+    """The running servers and functions."""
 
     cursor: Cursor
     amqp: str
@@ -83,32 +83,34 @@ class Stage:
 
 
 def main(
-    down: Annotated[float, typer.Option(help="Seconds for which SES is away.")] = 300,
+    down: Annotated[float, typer.Option(help="Duration of the outage in seconds.")] = 300,
     rate: Annotated[float, typer.Option(help="Events per second.")] = 5,
-    how: Annotated[How, typer.Option(help="The way it is away.")] = How.HANG,
+    how: Annotated[OutageMode, typer.Option(help="How SES fails.")] = OutageMode.HANG,
 ) -> None:
-    """Measure push latency with SES and without, and when the e-mails have come."""
-    with _stage() as stage:
-        _publish(stage, "warm-up", 2, rate)
-        _tell("SES works", _latencies(stage, _publish(stage, "fine", FINE_SECONDS, rate)))
-        if how is How.HANG:
-            stage.provider.hang(EMAIL)
+    """Measure push latency with and without SES, and when the e-mails are sent."""
+    with _testbed() as testbed:
+        _publish(testbed, "warm-up", 2, rate)
+        _print_latency(
+            "SES works", _latencies(testbed, _publish(testbed, "healthy", _HEALTHY_SECONDS, rate))
+        )
+        if how is OutageMode.HANG:
+            testbed.provider.hang(EMAIL)
         else:
-            stage.provider.refuse(EMAIL, Refusal(503, "ServiceUnavailable"))
-        without = _publish(stage, "down", down, rate)
-        _tell(f"SES {how}s for {down:g} s", _latencies(stage, without))
-        print(f"  e-mails meanwhile: {_emails(stage)}")
-        stage.provider.refuse(EMAIL, None)
-        stage.provider.release()
-        _await_emails(stage)
+            testbed.provider.refuse(EMAIL, Refusal(503, "ServiceUnavailable"))
+        without = _publish(testbed, "down", down, rate)
+        _print_latency(f"SES {how}s for {down:g} s", _latencies(testbed, without))
+        print(f"  e-mails meanwhile: {_emails(testbed)}")
+        testbed.provider.refuse(EMAIL, None)
+        testbed.provider.release()
+        _await_emails(testbed)
 
 
-def _publish(stage: Stage, name: str, seconds: float, rate: float) -> dict[str, float]:
-    """Publish at a steady rate; return when each user's event was published."""
+def _publish(testbed: OutageTestbed, name: str, seconds: float, rate: float) -> dict[str, float]:
+    """Publish at a steady rate and return the time of each user's event."""
     users = [f"{name}-{number}" for number in range(round(seconds * rate))]
-    _prepare(stage, users)
+    _prepare(testbed, users)
     published: dict[str, float] = {}
-    with closing(pika.BlockingConnection(pika.URLParameters(stage.amqp))) as connection:
+    with closing(pika.BlockingConnection(pika.URLParameters(testbed.amqp))) as connection:
         channel = connection.channel()
         started = time.monotonic()
         for number, user in enumerate(users):
@@ -120,22 +122,22 @@ def _publish(stage: Stage, name: str, seconds: float, rate: float) -> dict[str, 
     return published
 
 
-def _prepare(stage: Stage, users: list[str]) -> None:
-    stage.cursor.executemany(_USERS, [(user, f"{user}@example.com") for user in users])
-    stage.cursor.executemany(_DEVICES, [(user, user) for user in users])
+def _prepare(testbed: OutageTestbed, users: list[str]) -> None:
+    testbed.cursor.executemany(_USERS, [(user, f"{user}@example.com") for user in users])
+    testbed.cursor.executemany(_DEVICES, [(user, user) for user in users])
     for user in users:
-        stage.cursor.execute(_ALLOCATIONS, (user, user))
+        testbed.cursor.execute(_ALLOCATIONS, (user, user))
         item = {"connection_id": {"S": user}, "user_id": {"S": user}}
         expiry = {"expires_at": {"N": "4000000000"}}
-        stage.dynamodb.put_item(TableName="realtime-connections", Item={**item, **expiry})
+        testbed.dynamodb.put_item(TableName="realtime-connections", Item={**item, **expiry})
 
 
-def _latencies(stage: Stage, published: Mapping[str, float]) -> list[float]:
-    """Return for each user the seconds until the frame about his device."""
-    deadline = time.monotonic() + PATIENCE
+def _latencies(testbed: OutageTestbed, published: Mapping[str, float]) -> list[float]:
+    """Return the seconds from each user's event to the frame about the device."""
+    deadline = time.monotonic() + _TIMEOUT
     while True:
         arrived: dict[str, float] = {}
-        for one in stage.provider.requests(CONNECTIONS):
+        for one in testbed.provider.requests(CONNECTIONS):
             if one.body["type"] == "device_released":
                 arrived.setdefault(one.path.removeprefix(CONNECTIONS), one.at)
         if arrived.keys() >= published.keys() or time.monotonic() > deadline:
@@ -143,29 +145,29 @@ def _latencies(stage: Stage, published: Mapping[str, float]) -> list[float]:
         time.sleep(0.2)
 
 
-def _tell(what: str, seconds: list[float]) -> None:
+def _print_latency(what: str, seconds: list[float]) -> None:
     cuts = quantiles(seconds, n=100, method="inclusive")
     p50, p99 = (round(1000 * cuts[n]) for n in (49, 98))
     print(f"{what}: {len(seconds)} frames, publish to frame p50 {p50} ms, p99 {p99} ms")
 
 
-def _emails(stage: Stage) -> str:
-    stage.cursor.execute(_EMAILS)
-    rows = stage.cursor.fetchall()
+def _emails(testbed: OutageTestbed) -> str:
+    testbed.cursor.execute(_EMAILS)
+    rows = testbed.cursor.fetchall()
     return ", ".join(f"{count} {status} (attempts ≤ {most})" for status, count, most in rows)
 
 
-def _await_emails(stage: Stage) -> None:
+def _await_emails(testbed: OutageTestbed) -> None:
     started = time.monotonic()
-    while "pending" in _emails(stage) and time.monotonic() < started + PATIENCE:
+    while "pending" in _emails(testbed) and time.monotonic() < started + _TIMEOUT:
         time.sleep(0.5)
-    print(f"{time.monotonic() - started:.0f} s after SES is back: {_emails(stage)}")
+    print(f"{time.monotonic() - started:.0f} s after SES is back: {_emails(testbed)}")
 
 
 @contextmanager
-def _stage() -> Iterator[Stage]:
+def _testbed() -> Iterator[OutageTestbed]:
     folder = Path(tempfile.mkdtemp(prefix="cloudphone-bench-"))
-    folder.chmod(0o711)  # the servers have accounts of their own
+    folder.chmod(0o711)  # the servers run under accounts of their own
     logs = folder / "logs"
     logs.mkdir()
     with ExitStack() as stack:
@@ -193,14 +195,14 @@ def _stage() -> Iterator[Stage]:
         connection_to_database = stack.enter_context(closing(connect(settings)))
         cursor = connection_to_database.cursor()
         cursor.execute("SET autocommit = 1")
-        yield Stage(cursor, broker.url, provider, _dynamodb(aws.url))
+        yield OutageTestbed(cursor, broker.url, provider, _dynamodb(aws.url))
 
 
 def _run_functions(
     stack: ExitStack, broker_url: str, environment: Mapping[str, str], logs: Path
 ) -> None:
     for queue, name, window in (
-        (QUEUE, "user-events", 0.05),
+        (_QUEUE, "user-events", 0.05),
         (topology.NOTIFICATION_QUEUE, DISPATCHER, 0.0),
     ):
         function = LambdaEnvironment(deployed(name, environment, logs), queue)
@@ -213,7 +215,7 @@ def _run_functions(
     stack.callback(schedule.stop)
 
 
-def _dynamodb(aws_url: str) -> Any:  # noqa: ANN401 - used by two calls
+def _dynamodb(aws_url: str) -> Any:  # noqa: ANN401 - only two methods are used
     environment = aws_environment(aws_url)
     return boto3.client(
         "dynamodb",

@@ -1,10 +1,10 @@
-"""Where the time of a batch goes: by stage, and as a profile.
+"""Measures the time of a batch by stage, and writes a profile.
 
     python -m bench.stages EVENTS PROFILE
 
-Runs device-events in this process, on the servers that the environment names. ``EVENTS`` holds an
-invocation on each line; the first tenth warms up. Results go to stderr, the function logs to
-stdout.
+Runs device-events in this process, on the servers that the environment names. ``EVENTS`` has an
+invocation on each line; the first tenth warms up. The results are printed to stderr, because the
+function logs to stdout.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pyinstrument import Profiler
-
+from scheduler import unit_of_work
 from scheduler.messaging.publisher import Publisher
 from scheduler.pipeline import consumer, transaction
 
@@ -27,12 +26,12 @@ if TYPE_CHECKING:
 
     from scheduler.database.connection import Database
 
-_STAGES: Final[dict[str, tuple[tuple[Any, str], ...]]] = {
+STAGES: Final[dict[str, tuple[tuple[Any, str], ...]]] = {
     "decode": ((consumer, "decode"),),
     "validate": ((consumer, "_validate"),),
     "load": ((transaction.BatchTransaction, "_load"),),
     "decide": ((transaction, "decide"),),
-    "commit": ((transaction, "commit"),),
+    "commit": ((unit_of_work, "commit"),),
     "settle": ((consumer, "settle"), (Publisher, "publish")),
     "report": ((consumer, "report"),),
 }
@@ -42,15 +41,15 @@ _STATUS: Final = """
 
 
 class Stopwatch:
-    """Seconds of wall clock and of CPU by stage."""
+    """Seconds of wall-clock time and of CPU by stage."""
 
     def __init__(self) -> None:
         self.spent: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
 
     def timed(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return a function whose calls are added to a stage."""
+        """Return the function with its time added to a stage."""
 
-        def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever it takes and gives
+        def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - any function
             wall, cpu = time.perf_counter(), time.thread_time()
             result = function(*args, **kwargs)
             if hasattr(result, "__next__"):
@@ -64,13 +63,15 @@ class Stopwatch:
 
 
 def main(events_file: str, profile_file: str) -> None:
-    """Measure, and print what was found as JSON to stderr."""
+    """Measure, and print the results as JSON to stderr."""
+    from pyinstrument import Profiler  # noqa: PLC0415 - installed in .venv-bench only
+
     app = importlib.import_module("device_events.app")
     events = [json.loads(line) for line in Path(events_file).read_bytes().splitlines()]
     warm, third = len(events) // 10, len(events) // 3
     for event in events[:warm]:
         app.handler(event, None)
-    database = app._consumer._transaction._database  # noqa: SLF001 - its statements are counted
+    database = app._consumer._transaction._units.database  # noqa: SLF001 - counts its statements
     before = _status(database)
     app.handler(events[warm], None)
     cost = {name: value - before[name] for name, value in _status(database).items()}
@@ -91,7 +92,7 @@ def main(events_file: str, profile_file: str) -> None:
 
 
 def _instrument(watch: Stopwatch) -> None:
-    for stage, places in _STAGES.items():
+    for stage, places in STAGES.items():
         for place, name in places:
             setattr(place, name, watch.timed(stage, getattr(place, name)))
 

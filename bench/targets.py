@@ -1,4 +1,4 @@
-"""What was asked for, as ratios within one run."""
+"""The targets of a run, as ratios within it where possible."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from statistics import mean
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from bench.end_to_end import OURS, PIKA
-from bench.scale import MOST, NONE
+from bench.scale import MOST_HISTORY, NO_HISTORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
 class Target(NamedTuple):
-    """A figure and its bound; ``most`` is an upper bound, ``least`` a lower one."""
+    """A figure with a lower bound, ``least``, or an upper bound, ``most``."""
 
     what: str
     reached: Callable[[Mapping[str, Any]], float]
@@ -28,7 +28,7 @@ class Target(NamedTuple):
         return bound + self.unit
 
     def met(self, reached: float) -> bool:
-        """Tell whether a figure is within the bound."""
+        """Tell whether a figure is within the bounds."""
         return self.least <= reached <= self.most
 
 
@@ -49,8 +49,8 @@ def _per_event(figures: Mapping[str, Any]) -> float:
 
 def _history(figures: Mapping[str, Any]) -> float:
     of = figures["history"]
-    none = mean(of[name]["seconds"] for name in (NONE, f"{NONE}, again"))
-    return float(of[MOST]["seconds"] / none)
+    none = mean(of[name]["seconds"] for name in (NO_HISTORY, f"{NO_HISTORY}, again"))
+    return float(of[MOST_HISTORY]["seconds"] / none)
 
 
 _MANY: Final = "user.suspended, 10000 devices"

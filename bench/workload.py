@@ -1,4 +1,4 @@
-"""The events that are measured, and the users and devices they speak of."""
+"""The measured events, and the users and devices they are about."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pymysql.cursors import Cursor
 
 HELD_FOR: Final = timedelta(hours=2, minutes=30)
-"""How long devices were held when a run begins: for a minute its text says 2小时30分钟."""
+"""How long devices have been held when a run begins; texts round it to 2小时30分钟."""
 
 _USERS: Final = """
     INSERT INTO users (id, max_devices) SELECT CONCAT('u', seq), 100000 FROM seq_0_to_{last}
@@ -37,8 +37,8 @@ _ALLOCATIONS: Final = """
 """
 
 
-class Published(NamedTuple):
-    """An event as it lies in its queue."""
+class QueuedEvent(NamedTuple):
+    """An event in its queue."""
 
     queue: str
     message_id: str
@@ -46,7 +46,7 @@ class Published(NamedTuple):
 
     @property
     def properties(self) -> BasicProperties:
-        """Return its AMQP properties."""
+        """Return the AMQP properties of the event."""
         return BasicProperties(
             content_type="application/json", delivery_mode=2, message_id=self.message_id
         )
@@ -54,7 +54,7 @@ class Published(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A kind of event about subject number n, and how many devices each user holds."""
+    """A type of event, its fields for subject number n, and the devices that each user holds."""
 
     name: str
     queue: WorkQueue
@@ -63,14 +63,14 @@ class Workload:
 
     @property
     def service(self) -> str:
-        """Return the function that consumes it."""
+        """Return the name of the function that consumes the events."""
         return f"{self.queue.family}-events"
 
-    def events(self, numbers: Sequence[int], at: datetime) -> list[Published]:
-        """Return an event about each subject."""
+    def events(self, numbers: Sequence[int], at: datetime) -> list[QueuedEvent]:
+        """Return an event for each subject."""
         time = at.isoformat()
         return [
-            Published(
+            QueuedEvent(
                 self.queue.name,
                 f"{self.queue.event_type}-{n}",
                 json.dumps({**self.fields(n), "timestamp": time}, ensure_ascii=False).encode(),
@@ -79,8 +79,8 @@ class Workload:
         ]
 
 
-def invocations(events: Sequence[Published], size: int) -> Iterator[bytes]:
-    """Yield the aws:rmq events that bring events of one queue in batches."""
+def invocations(events: Sequence[QueuedEvent], size: int) -> Iterator[bytes]:
+    """Yield aws:rmq events with batches of one queue's events."""
     for start in range(0, len(events), size):
         batch = events[start : start + size]
         records = (record_json(e.properties, e.body, redelivered=False) for e in batch)
@@ -88,7 +88,7 @@ def invocations(events: Sequence[Published], size: int) -> Iterator[bytes]:
 
 
 def seed(cursor: Cursor, users: int, devices_each: int = 1) -> datetime:
-    """Insert users who hold devices since `HELD_FOR`, and return the present."""
+    """Insert users that have held devices for `HELD_FOR`, and return the current time."""
     now = datetime.now(UTC)
     since, until = now - HELD_FOR, now + HELD_FOR
     last = users * devices_each - 1

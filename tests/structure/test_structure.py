@@ -17,7 +17,6 @@ from tests.structure.source import (
 )
 
 FOREIGN_TIMES = {
-    "bench.yardsticks.message": "what the yardstick programs do is not ours",
     "ops.dead_letters.letter": "the header may come from another program, without a zone",
     "scheduler.messaging.contract": "times near the years 1 and 9999 cannot be converted",
     "scheduler.messaging.record": "Java's dates have no zone; Lambda's are in UTC",

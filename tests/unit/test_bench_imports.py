@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from typing import Final
 
 import bench
+from bench import stages
 
 BENCH_ONLY: Final = ("aiomysql", "faststream", "matplotlib", "pyinstrument")
 """Libraries of .venv-bench; where they are not installed, stand-ins take their place."""
@@ -48,5 +49,11 @@ def test_every_benchmark_can_be_imported() -> None:
         check=False,
     )
 
-    assert "bench.yardsticks.fast_stream" in names
+    assert "bench.baselines.faststream_consumer" in names
     assert done.returncode == 0, done.stderr
+
+
+def test_every_function_that_a_benchmark_times_exists() -> None:
+    for stage, places in stages.STAGES.items():
+        for owner, name in places:
+            assert callable(getattr(owner, name, None)), f"{stage}: {owner} has no {name}"

@@ -1,4 +1,4 @@
-"""The work of one message, written as most consumers write it: row by row.
+"""The work of one message, row by row as most consumers do it.
 
 A generator yields statements and receives their rows, so that the same work runs on a blocking
 and on an asynchronous driver.
@@ -16,7 +16,7 @@ from scheduler.ids import uuid7
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
 
 Statement = tuple[str, tuple[object, ...]]
-Steps = Generator[Statement, list[tuple[Any, ...]], None]
+StatementSteps = Generator[Statement, list[tuple[Any, ...]], None]
 
 _SEEN: Final = "SELECT body_sha256 FROM processed_messages WHERE queue = %s AND message_id = %s"
 _PROCESSED: Final = """
@@ -62,8 +62,8 @@ _ANNOUNCE: Final = """
 """
 
 
-def steps(queue: str, message_id: str, raw: bytes) -> Steps:
-    """Do what the contract asks for one message, once."""
+def steps(queue: str, message_id: str, raw: bytes) -> StatementSteps:
+    """Apply one message as the functions would; a duplicate has no effect."""
     body = json.loads(raw)
     digest = hashlib.sha256(
         json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
@@ -75,7 +75,7 @@ def steps(queue: str, message_id: str, raw: bytes) -> Steps:
     yield _PROCESSED, (queue, message_id, digest, now)
 
 
-def _device_failed(_key: str, body: dict[str, Any]) -> Steps:
+def _device_failed(_key: str, body: dict[str, Any]) -> StatementSteps:
     device, at = body["deviceId"], _time(body)
     if (yield from _outdated("device", device, "health", at)):
         return
@@ -84,7 +84,7 @@ def _device_failed(_key: str, body: dict[str, Any]) -> Steps:
     yield _SET_MARK, ("device", device, "health", at)
 
 
-def _user_suspended(key: str, body: dict[str, Any]) -> Steps:
+def _user_suspended(key: str, body: dict[str, Any]) -> StatementSteps:
     user, at = body["userId"], _time(body)
     yield _USER, (user,)
     if (yield from _outdated("user", user, "account", at)):
@@ -101,13 +101,13 @@ def _user_suspended(key: str, body: dict[str, Any]) -> Steps:
     yield _SET_MARK, ("user", user, "account", at)
 
 
-_WORK: Final[dict[str, Callable[[str, dict[str, Any]], Steps]]] = {
+_WORK: Final[dict[str, Callable[[str, dict[str, Any]], StatementSteps]]] = {
     "device.failed": _device_failed,
     "user.suspended": _user_suspended,
 }
 
 
-def _release(device: str, code: str, reason: str) -> Steps:
+def _release(device: str, code: str, reason: str) -> StatementSteps:
     rows = yield _DEVICE, (device,)
     name, cpu, memory, storage, allocation, user, since = rows[0]
     if not allocation:
@@ -137,7 +137,7 @@ def _release(device: str, code: str, reason: str) -> Steps:
         "cpuCores": cpu,
         "memoryMB": memory,
         "storageMB": storage,
-        "timestamp": f"{now.isoformat()}+00:00",
+        "timestamp": now.isoformat(),
     }
     yield _ANNOUNCE, (json.dumps(event, ensure_ascii=False), now)
 
@@ -148,7 +148,7 @@ def _tell(
     channels: tuple[str, ...],
     *,
     urgent: bool,
-) -> Steps:
+) -> StatementSteps:
     type_, title, text, data, key = told
     id_, now = uuid7(), _now()
     content = (type_, title, text, json.dumps(data, ensure_ascii=False))
@@ -165,8 +165,8 @@ def _outdated(
 
 
 def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
+    return datetime.now(UTC)
 
 
 def _time(body: dict[str, Any]) -> datetime:
-    return datetime.fromisoformat(body["timestamp"]).replace(tzinfo=None)
+    return datetime.fromisoformat(body["timestamp"])

@@ -1,4 +1,4 @@
-"""Prints latencies and keeps them under ``bench/results/``."""
+"""Prints latencies and appends them to ``bench/results/latency.jsonl``."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from local.paths import ROOT
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_WORTH_TELLING: Final = 0.1
+_MIN_REPORTED_MS: Final = 0.1
 _RESULTS: Final = ROOT / "bench" / "results" / "latency.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
 class Latencies:
-    """Seconds, event by event: publishing to frame, and the two parts of it.
+    """Seconds from publishing to the frame, and its two parts; an entry for each event.
 
-    ``to_transaction`` ends when the consumer's transaction begins: queue, window, and the batch
-    before. ``from_transaction`` is transaction, nudge, dispatcher and WebSocket.
+    ``to_transaction`` ends when the consumer's transaction begins: queue, batching window and the
+    batch before. ``from_transaction`` covers transaction, nudge, dispatcher and WebSocket.
     """
 
     to_frame: Sequence[float]
@@ -31,11 +31,11 @@ class Latencies:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """One rate (events per second) at one window (seconds).
+class LatencyFigures:
+    """The figures of one rate (events per second) and batching window (seconds).
 
-    ``cpu`` is what each program used in all, in seconds; ``load`` is the machine's (1 minute): what
-    else ran made the latencies worse.
+    ``cpu`` is the CPU time of each program in seconds. ``load`` is the 1-minute load average: other
+    programs on the machine make the latencies worse.
     """
 
     rate: float
@@ -45,8 +45,8 @@ class Measured:
     load: float
 
 
-def report(measured: Measured) -> None:
-    """Print figures and append them to the results."""
+def report(measured: LatencyFigures) -> None:
+    """Print the figures and append them to the results."""
     latencies, count = measured.latencies, len(measured.latencies.to_frame)
     parts = {
         "publish to frame": latencies.to_frame,
@@ -60,7 +60,7 @@ def report(measured: Measured) -> None:
         print(f"  {name:<24} p50 {p50:8.1f} ms   p99 {p99:8.1f} ms")
     costs = {name: 1000 * spent / count for name, spent in measured.cpu.items()}
     for name, cost in sorted(costs.items(), key=lambda item: -item[1]):
-        if cost >= _WORTH_TELLING:
+        if cost >= _MIN_REPORTED_MS:
             print(f"  CPU of {name:<33} {cost:8.1f} ms per event")
     line = {
         "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",

@@ -1,50 +1,37 @@
-"""Message after message with FastStream and aiomysql: ten at a time, a transaction each."""
+"""Consumes message by message with FastStream and aiomysql: ten at a time, a transaction each.
+
+    python -m bench.baselines.faststream_consumer BROKER_URL DATABASE_URL QUEUE COUNT
+
+Prints the seconds of wall-clock time and of CPU, without the start.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import aiomysql
 from faststream.rabbit import Channel, RabbitBroker, RabbitQueue
 from faststream.rabbit.annotations import RabbitMessage  # noqa: TC002 - FastStream reads annotations at run time
+from pymysql.constants import FIELD_TYPE
+from pymysql.converters import decoders
 
-from bench.yardsticks.message import steps
-from local.paths import ROOT
+from bench.baselines.message_work import steps
+from scheduler.database import times
 from scheduler.database.url import DatabaseUrl
 
-if TYPE_CHECKING:
-    from bench.stand import Stand
-
 PREFETCH: Final = 10
-_PATIENCE: Final = 120
+_DECODERS: Final = {**decoders, FIELD_TYPE.DATETIME: times.from_sql}
+"""Times are read as aware ones, as in the functions."""
+_TIMEOUT: Final = 120
 """Seconds; a message that fails is rejected and never counted."""
 
 
-def drain(stand: Stand, queue: str, count: int) -> tuple[float, float]:
-    """Consume messages of a queue; return seconds of clock and of CPU, without the start.
-
-    In a process of its own: a second event loop beside the stand's crashed CPython 3.13.0.
-    """
-    done = subprocess.run(  # noqa: S603 - ours
-        [
-            *(sys.executable, "-m", "bench.yardsticks.fast_stream"),
-            *(stand.rabbitmq.url, stand.mariadb.url, queue, str(count)),
-        ],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    seconds, cpu = map(float, done.stdout.split())
-    return seconds, cpu
-
-
 async def _drain(broker_url: str, database_url: str, queue: str, count: int) -> None:
-    broker = RabbitBroker(broker_url, log_level=logging.DEBUG)  # no line for each message
+    broker = RabbitBroker(broker_url, log_level=logging.DEBUG)  # no log line for each message
     left, complete = count, asyncio.Event()
     async with _pool(database_url) as database:
 
@@ -56,7 +43,7 @@ async def _drain(broker_url: str, database_url: str, queue: str, count: int) -> 
             if left == 0:
                 complete.set()
 
-        async with asyncio.timeout(_PATIENCE), broker:
+        async with asyncio.timeout(_TIMEOUT), broker:
             started, cpu = time.perf_counter(), time.process_time()
             await broker.start()
             await complete.wait()
@@ -86,6 +73,7 @@ def _pool(database_url: str) -> aiomysql.pool._PoolContextManager:
         password=url.password,
         db=url.name,
         charset="utf8mb4",
+        conv=_DECODERS,
         init_command="SET SESSION tx_isolation = 'READ-COMMITTED', time_zone = '+00:00'",
     )
 

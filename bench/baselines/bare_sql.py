@@ -1,7 +1,7 @@
-"""The limit of the database: the rows of device.failed written by multi-row SQL, all of it ready.
+"""The limit of the database: writes the rows of device.failed with prebuilt multi-row SQL.
 
-Texts, bodies and statements are made before the clock runs; then one connection sends seven
-statements and a COMMIT for each batch and waits for their answers.
+Texts, bodies and statements are built before the clock starts. Then one connection executes seven
+statements and a COMMIT for each batch.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
     from pymysql.cursors import Cursor
 
-    from bench.workload import Published
+    from bench.workload import QueuedEvent
 
 _REASON: Final = "设备故障：Docker container crashed"
 _CODE: Final = "device_failed"
 
 
-def ready(cursor: Cursor, events: Sequence[Published], size: int) -> list[list[str]]:
-    """Return the statements of each batch."""
+def build(cursor: Cursor, events: Sequence[QueuedEvent], size: int) -> list[list[str]]:
+    """Build the statements of each batch."""
     batches = (events[start : start + size] for start in range(0, len(events), size))
     return [_statements(cursor, batch) for batch in batches]
 
 
 def run(cursor: Cursor, batches: Sequence[Sequence[str]]) -> float:
-    """Execute the statements, each batch in a transaction, and return the seconds it took."""
+    """Execute each batch in a transaction and return the seconds."""
     started = time.perf_counter()
     for statements in batches:
         cursor.execute("BEGIN")
@@ -43,7 +43,7 @@ def run(cursor: Cursor, batches: Sequence[Sequence[str]]) -> float:
     return time.perf_counter() - started
 
 
-def _statements(cursor: Cursor, batch: Sequence[Published]) -> list[str]:
+def _statements(cursor: Cursor, batch: Sequence[QueuedEvent]) -> list[str]:
     now = datetime.now(UTC)
     bodies = [json.loads(event.body) for event in batch]
     numbers = [int(body["deviceId"][1:]) for body in bodies]
@@ -122,7 +122,7 @@ def _event(n: int, now: datetime) -> str:
         "cpuCores": 4,
         "memoryMB": 8192,
         "storageMB": 65536,
-        "timestamp": f"{now.isoformat()}+00:00",
+        "timestamp": now.isoformat(),
     }
     return json.dumps(event, ensure_ascii=False)
 

@@ -1,4 +1,4 @@
-"""Message after message with pika and PyMySQL: one transaction and one acknowledgement each."""
+"""Consumes message by message with pika and PyMySQL: a transaction and an acknowledgement each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import pika
 
-from bench.yardsticks.message import steps
+from bench.baselines.message_work import steps
 from scheduler.database.connection import connect
 
 if TYPE_CHECKING:
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from pika.adapters.blocking_connection import BlockingChannel
     from pika.spec import Basic
 
-    from bench.stand import Stand
+    from bench.testbed import Testbed
 
 PREFETCH: Final = 10
 
 
-def drain(stand: Stand, queue: str, count: int) -> float:
-    """Consume messages of a queue and return the seconds from the first to the last."""
+def drain(testbed: Testbed, queue: str, count: int) -> float:
+    """Consume messages of a queue and return the seconds."""
     left = count
-    with closing(connect(stand.database)) as database, database.cursor() as cursor:
+    with closing(connect(testbed.database)) as database, database.cursor() as cursor:
 
         def on_message(
             channel: BlockingChannel,
@@ -46,7 +46,9 @@ def drain(stand: Stand, queue: str, count: int) -> float:
             if left == 0:
                 channel.stop_consuming()
 
-        with closing(pika.BlockingConnection(pika.URLParameters(stand.rabbitmq.url))) as connection:
+        with closing(
+            pika.BlockingConnection(pika.URLParameters(testbed.rabbitmq.url))
+        ) as connection:
             channel = connection.channel()
             channel.basic_qos(prefetch_count=PREFETCH)
             channel.basic_consume(queue, on_message)

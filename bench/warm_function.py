@@ -1,4 +1,4 @@
-"""The deployed functions, warm, in processes of their own as Lambda runs them."""
+"""The deployed functions, already started, each in its own process as in Lambda."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from local.lambda_runtime.functions import deployed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from bench.stand import Spent, Stand
+    from bench.testbed import Spent, Testbed
 
-_PATIENCE: Final = 120
+_DRAIN_TIMEOUT: Final = 120
 """Seconds."""
 
 
 class WarmFunction(LambdaEnvironment):
-    """An execution environment that has started and counts what it settled."""
+    """A started execution environment that counts the messages it settles."""
 
-    def __init__(self, service: str, stand: Stand) -> None:
-        super().__init__(deployed(service, stand.environment, stand.logs), service)
-        self._stand = stand
+    def __init__(self, service: str, testbed: Testbed) -> None:
+        super().__init__(deployed(service, testbed.environment, testbed.logs), service)
+        self._stand = testbed
         self._wanted = 0
         self._complete = threading.Event()
         before = set(psutil.Process().children())
@@ -36,7 +36,7 @@ class WarmFunction(LambdaEnvironment):
         (self._child,) = set(psutil.Process().children()) - before
 
     def invoke(self, event: bytes) -> bytes:
-        """Run the handler; every message must succeed."""
+        """Run the handler and require that every message succeeds."""
         result = super().invoke(event)
         settled = json.loads(result)
         if set(settled) - {"success"}:
@@ -47,7 +47,7 @@ class WarmFunction(LambdaEnvironment):
         return result
 
     def run(self, events: Sequence[bytes]) -> Spent:
-        """Invoke with one event after the other."""
+        """Invoke the handler with each event in order."""
         with self._stand.measured(self._child) as spent:
             for event in events:
                 self.invoke(event)
@@ -59,14 +59,14 @@ class WarmFunction(LambdaEnvironment):
         The function ends with its mapping.
 
         Raises:
-            TimeoutError: a message does not succeed, and comes again and again.
+            TimeoutError: a message keeps failing.
         """
         self._wanted = count
         self._complete.clear()
         mapping = EventSourceMapping(self._stand.rabbitmq.url, queue, self)
         with self._stand.measured(self._child) as spent:
             mapping.start()
-            complete = self._complete.wait(_PATIENCE)
+            complete = self._complete.wait(_DRAIN_TIMEOUT)
         mapping.stop()
         if not complete:
             raise TimeoutError(f"{self._wanted} messages were not consumed, see {self.log_file}")
@@ -74,16 +74,16 @@ class WarmFunction(LambdaEnvironment):
 
     @property
     def peak_memory(self) -> int:
-        """Return the most memory the process ever had, in bytes (VmHWM of proc(5))."""
+        """Return the peak memory of the process in bytes (VmHWM of proc(5))."""
         status = Path(f"/proc/{self._child.pid}/status").read_text(encoding="utf-8")
         line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) * 1024
 
 
 @contextmanager
-def warm(service: str, stand: Stand) -> Iterator[WarmFunction]:
+def warm(service: str, testbed: Testbed) -> Iterator[WarmFunction]:
     """Start a function for the block."""
-    function = WarmFunction(service, stand)
+    function = WarmFunction(service, testbed)
     try:
         yield function
     finally:

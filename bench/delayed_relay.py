@@ -1,4 +1,4 @@
-"""A relay that answers five milliseconds late, as DynamoDB does where moto would at once."""
+"""A TCP relay that delays requests, because moto responds faster than DynamoDB."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DELAY: Final = 0.005
-"""Seconds on the way there."""
+"""Seconds by which requests are delayed."""
 
 _CHUNK: Final = 65_536
 
 
 @contextlib.contextmanager
 def delayed(target: int) -> Iterator[str]:
-    """Relay a port of this machine during the block; yields the URL of the relay."""
+    """Relay to a local port during the block and yield the URL of the relay."""
     port, loop = free_port(), asyncio.new_event_loop()
     server = loop.run_until_complete(
         asyncio.start_server(lambda *ends: _serve(target, *ends), HOST, port)

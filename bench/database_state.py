@@ -1,4 +1,4 @@
-"""What a contender leaves in the database: counts and checksums that all must agree on."""
+"""The state a contender leaves in the database: row counts and checksums, compared with others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from pymysql.cursors import Cursor
 
-# Left out is what is another in each run: ids made on the way, times of day and what hashes them.
+# Without columns that differ in each run: generated ids, times, and hashes of them.
 _COLUMNS: Final = {
     "users": ("id", "status", "billing_hold"),
     "devices": ("id", "name", "status", "health"),
@@ -35,14 +35,14 @@ _COLUMNS: Final = {
     ),
 }
 
-State = dict[str, tuple[int, int]]
-"""By table: how many rows there are, and a checksum that does not depend on their order."""
+StateDigest = dict[str, tuple[int, int]]
+"""By table, the number of rows and a checksum that does not depend on their order."""
 
 
-def state(cursor: Cursor, began: datetime) -> State:
-    """Return the state of the database after a run that began (was seeded) at a time."""
+def state(cursor: Cursor, began: datetime) -> StateDigest:
+    """Return the state of the database after a run that was seeded at ``began``."""
     cursor.execute("SET @began = %s", (began,))
-    found: State = {}
+    found: StateDigest = {}
     for table, columns in _COLUMNS.items():
         texts = ", ".join(f"CONVERT({c} USING utf8mb4) COLLATE utf8mb4_bin" for c in columns)
         cursor.execute(f"SELECT COUNT(*), SUM(CRC32(CONCAT_WS('|', {texts}))) FROM {table}")
@@ -51,17 +51,17 @@ def state(cursor: Cursor, began: datetime) -> State:
     return found
 
 
-class DifferentStateError(Exception):
-    """A contender did not do the same work as the others."""
+class StateMismatchError(Exception):
+    """Contenders left different states, so their times cannot be compared."""
 
 
-def require_same(expected: State, found: State, who: str) -> None:
-    """Compare what two contenders left.
+def require_same(expected: StateDigest, found: StateDigest, who: str) -> None:
+    """Compare the states that two contenders left.
 
     Raises:
-        DifferentStateError: names the tables that differ.
+        StateMismatchError: they differ; names the tables.
     """
     differing = [name for name in expected if expected[name] != found[name]]
     if differing:
         details = "; ".join(f"{n}: {expected[n]} and {found[n]}" for n in differing)
-        raise DifferentStateError(f"{who} left another state: {details}")
+        raise StateMismatchError(f"{who} left another state: {details}")

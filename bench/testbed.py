@@ -1,4 +1,4 @@
-"""The servers of a benchmark: private, durable as in production, gone afterwards."""
+"""The servers of a benchmark: temporary, and durable as in production."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import httpx
 import pika
 import psutil
 
-from bench.latency_line import delayed
+from bench.delayed_relay import delayed
 from local.aws import create_resources
 from local.environment import function_environment
 from local.ports import free_port
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
 AS_ON_RDS: Final = (
     *DURABLE_OPTIONS,
-    # RDS keeps a binary log for its backups and flushes that at each commit, too.
+    # RDS keeps a binary log for its backups and flushes it at each commit.
     *("--log-bin=binlog", "--sync-binlog=1", "--server-id=1"),
-    # Of the 4 GiB of db.t4g.medium, which template.yaml takes.
+    # For the 4 GiB of db.t4g.medium, the default of template.yaml.
     *("--innodb-buffer-pool-size=2560M", "--innodb-log-file-size=512M"),
 )
 _TABLES: Final = (
@@ -47,11 +47,11 @@ _TABLES: Final = (
 )
 
 _NO_BRAKE: Final = {"MASS_FAILURE_SHARE": "1", "MASS_FAILURE_DEVICES": "1000000"}
-"""A benchmark is a mass failure; what is measured is releasing, not holding back."""
+"""A benchmark is a mass failure, but its releases must not be held."""
 
 
 class Spent(NamedTuple):
-    """Seconds of wall clock, and of CPU by the function and by the database."""
+    """Seconds of wall-clock time, and of CPU by the function and by the database."""
 
     seconds: float
     function_cpu: float
@@ -59,8 +59,8 @@ class Spent(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
-    """Running servers: a migrated database, a declared topology, DynamoDB 5 ms away."""
+class Testbed:
+    """Running servers: a migrated database, a declared topology, DynamoDB with 5 ms latency."""
 
     folder: Path
     mariadb: MariaDB
@@ -69,7 +69,7 @@ class Stand:
 
     @property
     def logs(self) -> Path:
-        """Return where functions log to."""
+        """Return the folder of the function logs."""
         return self.folder / "log"
 
     @property
@@ -82,37 +82,37 @@ class Stand:
 
     @property
     def database(self) -> DatabaseSettings:
-        """Return how the functions reach the database."""
+        """Return the settings of the database."""
         return DatabaseSettings.model_validate({"DATABASE_URL": self.mariadb.url})
 
     @contextmanager
     def cursor(self) -> Iterator[Cursor]:
-        """Open a connection like the functions' own, which commits each statement."""
+        """Open a connection like that of the functions, with autocommit."""
         with closing(connect(self.database, 600)) as connection, connection.cursor() as cursor:
             cursor.execute("SET autocommit = 1")
             yield cursor
 
     def empty(self) -> None:
-        """Leave nothing in databases; queues were drained by who filled them."""
+        """Delete all rows and items; whoever fills a queue also drains it."""
         httpx.post(f"{self.aws_url}/moto-api/reset").raise_for_status()
         create_resources(self.aws_url)
         with self.cursor() as cursor:
             for table in _TABLES:
-                # Looking first is much cheaper than truncating an empty table.
+                # A SELECT is much cheaper than truncating an empty table.
                 if cursor.execute(f"SELECT 1 FROM {table} LIMIT 1"):
                     cursor.execute(f"TRUNCATE TABLE {table}")
 
     def write_back(self) -> None:
-        """Write to disk now what was filled in, not while something is measured."""
+        """Flush the filled tables to disk by a restart, not while something is measured."""
         self.mariadb.stop()
         self.mariadb.start()
 
     @contextmanager
     def measured(self, process: psutil.Process | None = None) -> Iterator[list[Spent]]:
-        """Measure the block; what it spent is in the list when it has ended.
+        """Measure the block; afterwards the list has one entry.
 
         Args:
-            process: who does the work; this process if not given.
+            process: the process whose CPU counts as the function's; by default this one.
         """
         processes = (process or psutil.Process(), psutil.Process(self.mariadb.pids()[0]))
         found: list[Spent] = []
@@ -124,10 +124,10 @@ class Stand:
 
 
 @contextmanager
-def running_stand() -> Iterator[Stand]:
-    """Run the servers during the block."""
+def running_testbed() -> Iterator[Testbed]:
+    """Run the servers during the block and delete their data afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="cloudphone-bench-"))
-    folder.chmod(0o711)  # the accounts of the servers must pass
+    folder.chmod(0o711)  # the servers run under accounts of their own
     logs = folder / "log"
     ports = RabbitPorts(free_port(), free_port(), free_port(), free_port())
     mariadb = MariaDB(folder / "mariadb", logs, free_port(), AS_ON_RDS)
@@ -141,14 +141,14 @@ def running_stand() -> Iterator[Stand]:
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda server: server.start(), servers))
         create_resources(moto.url)
-        stand = Stand(folder, mariadb, rabbitmq, stack.enter_context(delayed(moto.port)))
-        _prepare(stand)
-        yield stand
+        testbed = Testbed(folder, mariadb, rabbitmq, stack.enter_context(delayed(moto.port)))
+        _prepare(testbed)
+        yield testbed
 
 
-def _prepare(stand: Stand) -> None:
-    migrate(stand.database)
-    parameters = pika.URLParameters(stand.rabbitmq.url)
+def _prepare(testbed: Testbed) -> None:
+    migrate(testbed.database)
+    parameters = pika.URLParameters(testbed.rabbitmq.url)
     with closing(pika.BlockingConnection(parameters)) as connection:
         declare(connection.channel())
 
