@@ -1,4 +1,4 @@
-"""What is begun last must end before the function's timeout."""
+"""What is started last must end before the function's timeout."""
 
 import time
 from types import SimpleNamespace
@@ -7,10 +7,10 @@ from local.template import deployed_function
 from scheduler.deadline import Deadline
 
 LONGEST_TRANSACTION = 3 * (3 + 3)
-"""Seconds: three tries, each waiting for users and then for devices that somebody holds."""
+"""Seconds: three attempts, each of which waits for the locks of users, then of devices."""
 
 
-def test_a_consumer_begins_nothing_that_its_timeout_could_interrupt() -> None:
+def test_consumer_starts_nothing_that_its_timeout_could_interrupt() -> None:
     timeout = deployed_function("device-events")["Timeout"]
     context = SimpleNamespace(get_remaining_time_in_millis=lambda: timeout * 1000)
 

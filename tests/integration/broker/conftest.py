@@ -1,4 +1,4 @@
-"""The real function and publisher on brokers whose retry queues wait for moments, not a minute."""
+"""The functions and the publisher on a real broker whose retry delay is a tenth of a second."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ RETRIED = {
     QUEUES[event_type].retry_name
     for event_type in ("device.failed", "device.status_changed", "billing.payment_failed")
 }
-"""The retry queues that the tests of settling use."""
+"""The retry queues used by the tests of settling."""
 
 
 class MakeConsumer(Protocol):
-    """Makes a consumer of the marked rules, by default on the test's database and broker."""
+    """Makes a consumer with the marked rules, by default on the test's database and broker."""
 
     def __call__(
         self,
@@ -59,12 +59,12 @@ def _settling_vhost(rabbitmq: RabbitMQ) -> str:
 
 @pytest.fixture
 def vhost_url(rabbitmq: RabbitMQ, _settling_vhost: str) -> str:
-    """Return the address of a vhost in which all queues are empty."""
+    """Return the URL of a vhost in which all queues are empty."""
     if rabbitmq.failure():
         rabbitmq.start()
     with closing(pika.BlockingConnection(pika.URLParameters(_settling_vhost))) as connection:
         channel = connection.channel()
-        # Purged, a retry queue could still be handing over a message of the test before.
+        # A purged retry queue might still dead-letter a message of the previous test.
         for retry in RETRIED:
             channel.queue_delete(retry)
         for queue in topology.queues(RETRY_DELAY_MS):
@@ -83,7 +83,7 @@ def hops(vhost_url: str) -> Iterator[Hops]:
 
 @pytest.fixture
 def store(store: Store) -> Iterator[Store]:
-    """Return the database, which refuses marked devices."""
+    """Return the database with a trigger that refuses marked devices."""
     store.run(marked.TRIGGER)
     yield store
     store.run("DROP TRIGGER refuse_devices")
@@ -119,7 +119,7 @@ def consumer(make_consumer: MakeConsumer) -> Consumer:
 
 @pytest.fixture
 def log_lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """Return what the function has logged so far, as CloudWatch would receive it."""
+    """Return a function that returns the log lines so far, as CloudWatch receives them."""
     with logged() as lines:
         yield lines
 
@@ -145,7 +145,7 @@ def channel(broker_url: str) -> Iterator[BlockingChannel]:
 
 @pytest.fixture
 def queue(broker_url: str, request: pytest.FixtureRequest) -> Iterator[str]:
-    """Return a durable queue that is there during the test; of another kind if so parametrized."""
+    """Return a durable queue that exists during the test; a parameter sets its type."""
     kind = {"x-queue-type": getattr(request, "param", "quorum")}
     _with_channel(broker_url, "queue_declare", durable=True, arguments=kind)
     yield QUEUE
@@ -154,7 +154,7 @@ def queue(broker_url: str, request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture
 def arrived(broker_url: str, queue: str) -> Callable[[], list[str]]:
-    """Return a function that takes the ids of what lies in the queue, in their order."""
+    """Return a function that removes the messages of the queue and returns their ids in order."""
     return lambda: [one.properties.message_id for one in Queues(broker_url).take(queue)]
 
 

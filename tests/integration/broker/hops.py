@@ -1,4 +1,4 @@
-"""A function on the real broker, handed its messages one batch at a time, as the mapping does."""
+"""Drives a function batch by batch with messages of a real broker, as the mapping does."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _POLL_SECONDS: Final = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message as it was delivered; the broker's own headers are among its headers."""
+    """A delivered message; its headers include those of the broker."""
 
     properties: BasicProperties
     body: bytes
@@ -51,7 +51,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Deliveries that are not acknowledged yet, by queue."""
+    """Unacknowledged deliveries, by queue."""
 
     tags: list[int] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
@@ -59,12 +59,12 @@ class Batch:
 
     @property
     def event(self) -> dict[str, Any]:
-        """Return the event with which Amazon MQ would invoke the function."""
+        """Return the event with which Lambda invokes the function."""
         return {"eventSource": "aws:rmq", "rmqMessagesByQueue": self.by_queue}
 
 
 class Hops:
-    """Publishes to a vhost, hands batches to a consumer and looks into queues."""
+    """Publishes to a vhost, delivers batches to a consumer and reads queues."""
 
     def __init__(self, url: str) -> None:
         parameters = pika.URLParameters(url)
@@ -82,7 +82,7 @@ class Hops:
         properties: Mapping[str, Any] | None = None,
         **fields: object,
     ) -> str:
-        """Publish an event as another service would and return its message id."""
+        """Publish an event as another service does, and return its message id."""
         given = {"message_id": f"m{next(self._numbers)}", **(properties or {})}
         raw = body if body is not None else encoded(SMALLEST[event_type] | fields)
         self.channel.basic_publish(
@@ -93,10 +93,10 @@ class Hops:
     def deliver(
         self, consumer: Consumer, counts: Mapping[str, int], context: object = None
     ) -> dict[str, int]:
-        """Invoke a function with so many messages of each event type, in one event.
+        """Invoke a consumer with some messages of each event type, in one event.
 
-        As the mapping does, the batch is acknowledged when the function returns, and back in its
-        queues when it raises.
+        As with the mapping, the batch is acknowledged if the consumer returns and requeued if it
+        raises.
         """
         batch = self._take(counts)
         try:
@@ -109,7 +109,7 @@ class Hops:
         return totals
 
     def look(self, event_type: str) -> Delivery:
-        """Wait for the next message of a work queue and leave it there."""
+        """Wait for the next message of a work queue, return it and requeue it."""
         batch = self._take({event_type: 1})
         self._give_back(batch)
         return batch.deliveries[0]
@@ -125,7 +125,7 @@ class Hops:
             method, properties, body = self.channel.basic_get(DEAD_LETTER_QUEUE, auto_ack=True)
             if method is None:
                 return letters
-            # The queue's own count of this very delivery.
+            # The queue counts this delivery too.
             (properties.headers or {}).pop("x-delivery-count", None)
             letters.append(Delivery(properties, body))
 

@@ -1,4 +1,4 @@
-"""A line to the broker on which a test sees every message that is published."""
+"""A connection to the broker on which a test observes the messages that are published."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def messages(count: int, queue: str = QUEUE) -> list[OutboundMessage]:
 
 
 class Line(Proxy):
-    """A line to the broker that counts the messages sent over it.
+    """A proxy of the broker that counts the messages published through it.
 
-    ``react`` is called with their number when more were sent, before they are forwarded.
+    ``react`` is called with their number when it has increased, before they are forwarded.
     """
 
     def __init__(self, target: int) -> None:

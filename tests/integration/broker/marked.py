@@ -1,4 +1,4 @@
-"""Rules of the device events in which marked devices go wrong."""
+"""Rules of the device events that fail for marked devices."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 RAISES: Final = "raises-"
 """The rule raises for such a device."""
 REFUSED: Final = "refused-"
-"""A trigger refuses to store such a device."""
+"""The database refuses to store such a device."""
 
 TRIGGER: Final = f"""
     CREATE OR REPLACE TRIGGER refuse_devices BEFORE INSERT ON devices FOR EACH ROW
@@ -28,16 +28,16 @@ events: Final = EventRules()
 
 @events.on(DeviceFailed)
 def fail_or_release(event: DeviceFailed, work: Work) -> None:
-    _stumble(event.device_id)
+    _raise_if_marked(event.device_id)
     release_failed_device(event, work)
 
 
 @events.on(DeviceStatusChanged)
 def fail_or_follow(event: DeviceStatusChanged, work: Work) -> None:
-    _stumble(event.device_id)
+    _raise_if_marked(event.device_id)
     follow_device_status(event, work)
 
 
-def _stumble(device_id: str) -> None:
+def _raise_if_marked(device_id: str) -> None:
     if device_id.startswith(RAISES):
         raise LookupError(f"no rule for {device_id}")

@@ -1,6 +1,6 @@
-"""A deployed function with a message in it that no exception handler can survive.
+"""A function with a rule that kills its process or lets it time out.
 
-``POISON_FILE`` receives a line for each time the rule sees the poison.
+Each time, the rule adds a line to the file ``POISON_FILE``.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from scheduler.domain.work import Work
 
 EXITS: Final = "exits"
-"""The reason with which the process ends itself, as one that runs out of memory is ended."""
+"""The event's reason with which the process exits, as if it had run out of memory."""
 HANGS: Final = "hangs"
-"""The reason with which the function runs into its timeout."""
+"""The event's reason with which the function times out."""
 
 events: Final = EventRules()
 

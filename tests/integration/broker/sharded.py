@@ -1,4 +1,4 @@
-"""A vhost whose events have several queues each."""
+"""A vhost in which each event has several queues."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RETRY_DELAY_MS: Final = 100
 
 
 class Broker:
-    """One connection to a vhost. Not for use by several threads."""
+    """A connection to a vhost. Not thread-safe."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -33,17 +33,17 @@ class Broker:
         self._connection.close()
 
     def declare(self, shards: int) -> None:
-        """Declare the topology as provisioning does, but for shorter delays."""
+        """Declare the topology as provisioning does, with a shorter retry delay."""
         declare(self.channel, RETRY_DELAY_MS, shards)
 
     def publish(
         self,
         event_type: str,
-        id: str,  # noqa: A002 - reads best where it is called
+        id: str,  # noqa: A002 - the clearest name at the call
         key: str | None = None,
         **fields: object,
     ) -> None:
-        """Publish an event; return when a queue holds it, fail when none does."""
+        """Publish an event; raises if it is not routed to a queue."""
         headers: dict[str, Any] | None = None if key is None else {SHARD_KEY_HEADER: key}
         self.channel.basic_publish(
             EVENTS_EXCHANGE,
@@ -54,7 +54,7 @@ class Broker:
         )
 
     def take(self, event_type: str) -> list[list[str]]:
-        """Remove all messages of an event; return the ids that each of its queues held."""
+        """Remove all messages of an event, and return their ids by queue."""
         names = (WorkQueue(event_type, number).name for number in range(MAX_SHARDS))
         return [self._ids(name) if exists(self.url, name) else [] for name in names]
 
@@ -73,12 +73,12 @@ class Broker:
 
 
 def each_once(shards: list[list[str]]) -> bool:
-    """Return whether no message is in two queues, nor twice in one."""
+    """Tell whether no message is in two queues, or twice in one."""
     return set(Counter(id_ for shard in shards for id_ in shard).values()) <= {1}
 
 
 def exists(url: str, queue: str) -> bool:
-    """Return whether a queue exists."""
+    """Tell whether a queue exists."""
     with closing(pika.BlockingConnection(pika.URLParameters(url))) as connection:
         try:
             connection.channel().queue_declare(queue, passive=True)

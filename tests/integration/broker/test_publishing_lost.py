@@ -1,4 +1,4 @@
-"""A connection that dies, whenever it does, costs nothing but repetitions."""
+"""A lost connection causes repeated messages, but loses none."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ FATES = pytest.mark.parametrize("fate", [Line.cut, Line.forget])
 
 
 def once(action: Callable[[], object], count: int) -> Callable[[int], object]:
-    """Return a reaction that does something when so many messages were sent, a single time."""
+    """Return a reaction that runs an action once, when ``count`` messages were sent."""
     left = [action]
     return lambda sent: left.pop()() if left and sent >= count else None
 
 
 def assert_all_in_order(found: list[str], count: int) -> None:
-    """Assert that nothing is missing, and that first and last copies are in order."""
+    """Assert that no message is missing, and that first and last copies are in order."""
     wanted = [f"m-{n:04}" for n in range(count)]
     assert list(dict.fromkeys(found)) == wanted
     assert list(dict.fromkeys(reversed(found))) == wanted[::-1]
 
 
 @FATES
-def test_a_connection_that_died_between_two_batches_is_rebuilt(
+def test_connection_lost_between_batches_is_reopened(
     line: Line, publisher: Publisher, arrived: Callable[[], list[str]], fate: Callable[[Line], None]
 ) -> None:
     publisher._timeout = 1
@@ -48,7 +48,7 @@ def test_a_connection_that_died_between_two_batches_is_rebuilt(
 
 @FATES
 @pytest.mark.parametrize("at", [1, MAX_UNCONFIRMED, MAX_UNCONFIRMED + 1, 2 * MAX_UNCONFIRMED])
-def test_a_connection_that_dies_half_way_is_rebuilt_and_the_rest_published_again(
+def test_connection_lost_within_a_batch_is_reopened_and_the_rest_published(
     line: Line,
     publisher: Publisher,
     arrived: Callable[[], list[str]],
@@ -63,7 +63,7 @@ def test_a_connection_that_dies_half_way_is_rebuilt_and_the_rest_published_again
     assert_all_in_order(arrived(), 2 * MAX_UNCONFIRMED)
 
 
-def test_what_was_confirmed_is_not_published_again(
+def test_confirmed_messages_are_not_published_again(
     line: Line, publisher: Publisher, arrived: Callable[[], list[str]]
 ) -> None:
     line.react = once(line.cut, MAX_UNCONFIRMED + 1)
@@ -75,7 +75,7 @@ def test_what_was_confirmed_is_not_published_again(
 
 
 @pytest.mark.usefixtures("queue")
-def test_a_broker_that_falls_silent_fails_the_first_message_that_it_did_not_confirm(
+def test_silent_broker_fails_the_first_unconfirmed_message(
     line: Line, publisher: Publisher
 ) -> None:
     publisher._timeout = 1
@@ -85,10 +85,10 @@ def test_a_broker_that_falls_silent_fails_the_first_message_that_it_did_not_conf
         publisher.publish(messages(MAX_UNCONFIRMED + 10))
 
 
-# RabbitMQ 3.10 may lose a quorum queue that was declared less than a second before the kill.
+# RabbitMQ 3.10 may lose a quorum queue declared less than a second before it is killed.
 @pytest.mark.parametrize("queue", ["classic"], indirect=True)
 @pytest.mark.usefixtures("queue")
-def test_after_a_broker_was_killed_half_way_publishing_again_leaves_nothing_out(
+def test_publishing_again_after_the_broker_was_killed_omits_nothing(
     line: Line, publisher: Publisher, rabbitmq: RabbitMQ, arrived: Callable[[], list[str]]
 ) -> None:
     sent, killed = messages(MAX_UNCONFIRMED + 10), Event()

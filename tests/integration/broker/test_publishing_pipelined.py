@@ -1,4 +1,4 @@
-"""Many messages are under way at once, and not too many."""
+"""Many messages are published before their confirms arrive, up to a limit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def _hold_answers_until(line: Line, count: int) -> list[int]:
-    """Let the broker answer again when so many messages were sent; note how many there were."""
+    """Hold back the broker's answers until ``count`` messages were sent; record their number."""
     noted: list[int] = []
 
     def react(sent: int) -> None:
@@ -26,7 +26,7 @@ def _hold_answers_until(line: Line, count: int) -> list[int]:
     return noted
 
 
-def test_a_hundred_messages_are_sent_before_the_confirm_of_any_is_awaited(
+def test_messages_are_sent_before_confirms_are_awaited(
     line: Line, publisher: Publisher, arrived: Callable[[], list[str]]
 ) -> None:
     first, *others = messages(101)
@@ -39,7 +39,7 @@ def test_a_hundred_messages_are_sent_before_the_confirm_of_any_is_awaited(
     assert arrived() == [one.properties["message_id"] for one in (first, *others)]
 
 
-def test_no_more_than_a_window_is_unconfirmed(
+def test_number_of_unconfirmed_messages_is_limited(
     line: Line, publisher: Publisher, arrived: Callable[[], list[str]]
 ) -> None:
     sent = messages(2 * MAX_UNCONFIRMED + 50)
@@ -52,7 +52,7 @@ def test_no_more_than_a_window_is_unconfirmed(
     assert arrived() == [one.properties["message_id"] for one in sent]
 
 
-def test_while_the_broker_is_silent_publishing_does_not_return(
+def test_publishing_does_not_return_before_the_broker_confirms(
     line: Line, publisher: Publisher, arrived: Callable[[], list[str]]
 ) -> None:
     publisher.publish(messages(1))
@@ -73,10 +73,10 @@ def test_while_the_broker_is_silent_publishing_does_not_return(
     assert arrived() == ["m-0000", "m-0000", "m-0001", "m-0002"]
 
 
-def test_one_batch_after_the_other_is_confirmed_on_one_connection(
+def test_successive_batches_are_confirmed_on_one_connection(
     publisher: Publisher, arrived: Callable[[], list[str]]
 ) -> None:
-    """Messages are numbered by channel: were they numbered by batch, each would come twice."""
+    """Confirms number messages by channel; a count by batch would publish each twice."""
     sent = messages(5)
     for message in sent:
         publisher.publish([message])

@@ -1,4 +1,4 @@
-"""What the broker does not take makes publishing fail, by name."""
+"""A message that the broker does not accept makes publishing fail, and is named."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def room_for_one(channel: BlockingChannel) -> Iterator[None]:
     channel.queue_delete(QUEUE)
 
 
-def test_a_message_that_no_queue_takes_is_named(
+def test_unroutable_message_is_named(
     publisher: Publisher, arrived: Callable[[], list[str]]
 ) -> None:
     sent = messages(3)
@@ -37,7 +37,7 @@ def test_a_message_that_no_queue_takes_is_named(
     assert arrived() == ["m-0000", "m-0002"]
 
 
-def test_without_mandatory_a_message_that_no_queue_takes_is_dropped(
+def test_unroutable_message_is_dropped_without_mandatory(
     publisher: Publisher, arrived: Callable[[], list[str]]
 ) -> None:
     optional = Publisher(publisher._settings, mandatory=False)
@@ -50,7 +50,7 @@ def test_without_mandatory_a_message_that_no_queue_takes_is_dropped(
 
 @pytest.mark.usefixtures("room_for_one")
 @pytest.mark.parametrize("mandatory", [True, False])
-def test_a_message_that_a_full_queue_refuses_is_named(
+def test_message_refused_by_a_full_queue_is_named(
     publisher: Publisher, broker_url: str, *, mandatory: bool
 ) -> None:
     strict = Publisher(publisher._settings, mandatory=mandatory)
@@ -61,17 +61,17 @@ def test_a_message_that_a_full_queue_refuses_is_named(
     assert Queues(broker_url).depth(QUEUE) == 1
 
 
-def test_an_exchange_that_does_not_exist_is_told(publisher: Publisher) -> None:
+def test_missing_exchange_is_named(publisher: Publisher) -> None:
     with pytest.raises(BrokerUnavailableError, match=r"m-1 to no\.such k: .*404.*NOT_FOUND"):
         publisher.publish([OutboundMessage("no.such", "k", b"", {"message_id": "m-1"})])
 
 
-def test_of_many_that_fail_the_first_is_named(publisher: Publisher) -> None:
+def test_first_of_many_failures_is_named(publisher: Publisher) -> None:
     with pytest.raises(BrokerUnavailableError, match="m-0000 to queue nowhere"):
         publisher.publish(messages(100, "nowhere"))
 
 
-def test_after_a_failure_publishing_works_again(
+def test_publishing_works_after_a_failure(
     publisher: Publisher, arrived: Callable[[], list[str]]
 ) -> None:
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""A held message waits on the broker until an operator has decided, and loses nothing."""
+"""A held message waits on the broker until an operator has decided."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CHANGED = "device.status_changed"
 
 @pytest.fixture
 def doubtful(store: Store, vhost_url: str) -> Iterator[Consumer]:
-    """The function, which believes that two devices fail within a minute."""
+    """The function with a brake that lets two devices fail within a minute."""
     settings = ConsumerSettings.model_validate(
         {"DATABASE_URL": store.settings.database_url, "BROKER_URL": vhost_url}
     )
@@ -38,7 +38,7 @@ def doubtful(store: Store, vhost_url: str) -> Iterator[Consumer]:
         yield Consumer(events, settings, brake=limits, database=database, publisher=publisher)
 
 
-def test_what_is_held_goes_round_until_it_is_let_through(
+def test_held_message_is_retried_until_the_brake_opens(
     hops: Hops, doubtful: Consumer, store: Store
 ) -> None:
     store.seed(world(*(held(f"d{n}") for n in range(5))))
@@ -61,10 +61,10 @@ def test_what_is_held_goes_round_until_it_is_let_through(
     assert hops.dead_letters() == []
 
 
-def test_a_batch_that_comes_again_after_a_crash_counts_nothing_twice(
+def test_batch_redelivered_after_a_crash_counts_nothing_twice(
     hops: Hops, doubtful: Consumer, store: Store
 ) -> None:
-    """Killed between commit and settling: what was released is a duplicate, the rest is held."""
+    """After a kill between commit and settling, releases are duplicates and the rest is held."""
     store.seed(world(*(held(f"d{n}") for n in range(3))))
     for n in range(3):
         hops.publish(FAILED, deviceId=f"d{n}", properties={"message_id": f"m{n}"})

@@ -1,4 +1,4 @@
-"""A batch of a hundred: one malformed, one that always fails, one that may fail."""
+"""A batch of a hundred messages: one invalid, one that always fails, one that may fail."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FAILED = "device.failed"
 STATUS = "device.status_changed"
 
 
-def test_ninety_seven_have_their_effect_at_once_and_each_failure_costs_only_itself(
+def test_hundred_messages_with_three_failures_apply_the_other_ninety_seven(
     hops: Hops, consumer: Consumer, store: Store, log_lines: Callable[[], list[dict[str, Any]]]
 ) -> None:
     devices = [f"d{number}" for number in range(97)]

@@ -1,4 +1,4 @@
-"""One bad message is found in O(log n) transactions, and whoever is overtaken tries again."""
+"""A failing message is found in O(log n) transactions; conflicts are retried."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _settings(store: Store, broker: str = NOWHERE) -> ConsumerSettings:
 
 @pytest.mark.parametrize("size", [1, 2, 16, 100])
 @pytest.mark.parametrize("place", ["first", "last"])
-def test_a_statement_that_fails_costs_two_transactions_for_each_halving(
+def test_failing_statement_costs_two_transactions_per_bisection(
     hops: Hops, store: Store, vhost_url: str, size: int, place: str
 ) -> None:
     settings = _settings(store, vhost_url)
@@ -56,7 +56,7 @@ def test_a_statement_that_fails_costs_two_transactions_for_each_halving(
     assert store.rows("SELECT COUNT(*) FROM notifications") == [(size - 1,)]
 
 
-def test_a_lock_that_is_held_too_long_is_waited_for_again(hops: Hops, store: Store) -> None:
+def test_lock_wait_timeout_is_retried(hops: Hops, store: Store) -> None:
     store.seed(world(held("d1")))
     hops.publish(FAILED, deviceId="d1")
     errors: list[Any] = []
@@ -75,8 +75,8 @@ def test_a_lock_that_is_held_too_long_is_waited_for_again(hops: Hops, store: Sto
     assert store.rows("SELECT status FROM allocations") == [("RELEASED",)]
 
 
-def test_a_deadlock_is_run_again(hops: Hops, store: Store) -> None:
-    """The other side holds a device and wants its holder; it has written more, so it survives."""
+def test_deadlock_is_retried(hops: Hops, store: Store) -> None:
+    """The other transaction locks a device, then its user; it has written more, so it survives."""
     store.seed(world(held("d1")))
     hops.publish(FAILED, deviceId="d1")
     errors: list[Any] = []

@@ -1,4 +1,4 @@
-"""What is noted about redelivered messages, and when the notes are dropped again."""
+"""When redelivered messages are noted, and when their notes are dropped."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ QUEUE = QUEUES[FAILED].name
 
 
 def _note(store: Store, **attempts: int) -> None:
-    """Write notes as crashed invocations would have left them."""
+    """Write notes as crashed invocations leave them."""
     store.insert(
         "delivery_attempts",
         [(QUEUE, message_id, count, "2026-11-24") for message_id, count in attempts.items()],
@@ -33,7 +33,7 @@ def _note(store: Store, **attempts: int) -> None:
 
 
 @pytest.mark.parametrize("device", ["d1", f"{RAISES}1", f"{REFUSED}1"])
-def test_the_notes_of_a_message_are_dropped_however_it_ended(
+def test_notes_of_a_message_are_dropped_with_any_outcome(
     hops: Hops, consumer: Consumer, store: Store, device: str
 ) -> None:
     hops.publish(FAILED, deviceId=device)
@@ -44,7 +44,7 @@ def test_the_notes_of_a_message_are_dropped_however_it_ended(
     assert store.rows(ATTEMPTS) == []
 
 
-def test_a_redelivered_malformed_message_leaves_no_note(
+def test_redelivered_invalid_message_leaves_no_note(
     hops: Hops, consumer: Consumer, store: Store
 ) -> None:
     hops.publish(FAILED, body=b"{")
@@ -55,7 +55,7 @@ def test_a_redelivered_malformed_message_leaves_no_note(
     assert store.rows(ATTEMPTS) == []
 
 
-def test_a_message_noted_once_is_worked_on_alone_after_the_rest(
+def test_message_noted_once_is_processed_alone_after_the_others(
     hops: Hops, consumer: Consumer, store: Store
 ) -> None:
     store.seed(world(held("d1"), held("d2"), held("d3")))
@@ -74,7 +74,7 @@ def test_a_message_noted_once_is_worked_on_alone_after_the_rest(
     assert store.rows(ATTEMPTS) == []
 
 
-def test_a_message_noted_twice_is_a_dead_letter_without_being_looked_at(
+def test_message_noted_twice_is_a_dead_letter_unprocessed(
     hops: Hops, consumer: Consumer, store: Store
 ) -> None:
     store.seed(world(held("d1"), held("d2")))
@@ -95,7 +95,7 @@ def test_a_message_noted_twice_is_a_dead_letter_without_being_looked_at(
     assert store.rows(ATTEMPTS) == []
 
 
-def test_messages_that_come_again_for_want_of_a_broker_do_not_look_like_killers(
+def test_messages_redelivered_during_a_broker_outage_are_not_suspected(
     hops: Hops, consumer: Consumer, make_consumer: MakeConsumer, store: Store
 ) -> None:
     lonely = make_consumer(broker=NOWHERE)
@@ -111,7 +111,7 @@ def test_messages_that_come_again_for_want_of_a_broker_do_not_look_like_killers(
     assert hops.deliver(consumer, {FAILED: 3}) == {"invalid": 1, "retried": 2}
 
 
-def test_a_condemned_message_stays_condemned_while_the_broker_is_away(
+def test_condemned_message_stays_condemned_during_a_broker_outage(
     hops: Hops, consumer: Consumer, make_consumer: MakeConsumer, store: Store
 ) -> None:
     hops.publish(FAILED, properties={"message_id": "killer"})

@@ -1,4 +1,4 @@
-"""Each outcome of the broker contract's table, on the real broker and the real database."""
+"""Each outcome and its settlement, on a real broker and a real database."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STATUS = "device.status_changed"
 FAILURES = {RAISES: "LookupError: no rule for ", REFUSED: "OperationalError: (1644, "}
 
 
-def test_what_is_done_duplicate_or_outdated_is_acknowledged_by_returning(
+def test_done_duplicate_and_outdated_messages_are_acknowledged(
     hops: Hops, consumer: Consumer, store: Store
 ) -> None:
     store.seed(world(held("d1")))
@@ -49,7 +49,7 @@ def test_what_is_done_duplicate_or_outdated_is_acknowledged_by_returning(
         ("user.activated", b'{"userId": "u1"}', "unknown event"),
     ],
 )
-def test_what_no_contract_accepts_is_a_dead_letter_at_once(
+def test_invalid_message_is_a_dead_letter_at_once(
     hops: Hops, consumer: Consumer, event_type: str, body: bytes, reason: str
 ) -> None:
     hops.publish(event_type, body=body)
@@ -64,7 +64,7 @@ def test_what_no_contract_accepts_is_a_dead_letter_at_once(
 
 
 @pytest.mark.parametrize("mark", [RAISES, REFUSED])
-def test_a_failing_critical_message_is_tried_three_times_more_and_is_then_a_dead_letter(
+def test_failing_critical_message_is_a_dead_letter_after_three_retries(
     hops: Hops, consumer: Consumer, mark: str
 ) -> None:
     hops.publish(FAILED, deviceId=f"{mark}1")
@@ -90,15 +90,13 @@ def test_a_failing_critical_message_is_tried_three_times_more_and_is_then_a_dead
     assert hops.unsettled() == 0
 
 
-def test_how_often_a_message_is_retried_is_a_setting(
-    hops: Hops, make_consumer: MakeConsumer
-) -> None:
+def test_number_of_retries_is_a_setting(hops: Hops, make_consumer: MakeConsumer) -> None:
     hops.publish(FAILED, deviceId=f"{RAISES}1")
 
     assert hops.deliver(make_consumer(MAX_RETRIES="0"), {FAILED: 1}) == {"dead_lettered": 1}
 
 
-def test_a_message_that_works_at_its_second_try_has_its_effect(
+def test_message_that_succeeds_at_its_second_attempt_is_applied(
     hops: Hops, consumer: Consumer, store: Store
 ) -> None:
     hops.publish(FAILED, deviceId=f"{REFUSED}1")
@@ -114,7 +112,7 @@ def test_a_message_that_works_at_its_second_try_has_its_effect(
 
 
 @pytest.mark.parametrize("mark", [RAISES, REFUSED])
-def test_a_failing_informational_message_is_acknowledged_and_logged_with_its_payload(
+def test_failing_informational_message_is_acknowledged_and_logged_with_its_payload(
     hops: Hops,
     consumer: Consumer,
     log_lines: Callable[[], list[dict[str, Any]]],
@@ -135,9 +133,7 @@ def test_a_failing_informational_message_is_acknowledged_and_logged_with_its_pay
     assert '"event_type": "device.status_changed", "status": "error"' in capfd.readouterr().out
 
 
-def test_the_same_id_with_another_body_is_a_dead_letter_and_not_a_duplicate(
-    hops: Hops, consumer: Consumer
-) -> None:
+def test_same_id_with_another_body_is_a_dead_letter(hops: Hops, consumer: Consumer) -> None:
     hops.publish(FAILED, properties={"message_id": "m"})
     hops.publish(FAILED, properties={"message_id": "m"}, deviceId="d2")
 
@@ -148,7 +144,7 @@ def test_the_same_id_with_another_body_is_a_dead_letter_and_not_a_duplicate(
     assert b"d2" in letter.body
 
 
-def test_the_delay_of_the_deployed_topology_is_a_minute() -> None:
+def test_deployed_retry_delay_is_a_minute() -> None:
     assert RETRY_DELAY_MS == 60_000
 
 

@@ -1,4 +1,4 @@
-"""While a database is away, and when time runs out, messages are parked: nobody's failure."""
+"""Messages are parked during an outage, and when no time is left."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NO_DATABASE = "mysql://nobody@127.0.0.1:1/nowhere"
 
 
 class Context:
-    """The context of an invocation whose function has so many seconds left."""
+    """The context of an invocation with some seconds left."""
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
@@ -41,7 +41,7 @@ class Context:
         return max(0, int((self._end - time.monotonic()) * 1000))
 
 
-def test_an_outage_parks_the_whole_batch_again_and_again_without_using_up_attempts(
+def test_outage_parks_the_batch_repeatedly_without_using_attempts(
     hops: Hops, make_consumer: MakeConsumer, store: Store
 ) -> None:
     store.seed(world(held("d1"), held("d2")))
@@ -57,9 +57,7 @@ def test_an_outage_parks_the_whole_batch_again_and_again_without_using_up_attemp
     assert hops.dead_letters() == []
 
 
-def test_a_message_keeps_the_attempts_it_had_when_it_was_parked(
-    hops: Hops, make_consumer: MakeConsumer
-) -> None:
+def test_parked_message_keeps_its_attempts(hops: Hops, make_consumer: MakeConsumer) -> None:
     hops.publish(FAILED, deviceId=f"{RAISES}1", properties={"headers": {"x-attempt": 2}})
 
     hops.deliver(make_consumer(database=NO_DATABASE), {FAILED: 1})
@@ -69,7 +67,7 @@ def test_a_message_keeps_the_attempts_it_had_when_it_was_parked(
     assert hops.look(FAILED).headers["x-attempt"] == 3
 
 
-def test_a_malformed_message_needs_no_database_to_be_a_dead_letter(
+def test_invalid_message_is_a_dead_letter_without_a_database(
     hops: Hops, make_consumer: MakeConsumer
 ) -> None:
     hops.publish(FAILED, body=b"{")
@@ -78,7 +76,7 @@ def test_a_malformed_message_needs_no_database_to_be_a_dead_letter(
 
 
 @pytest.mark.parametrize("seconds", [0, 0.9])
-def test_what_finds_no_time_left_is_parked_and_done_by_the_next_invocation(
+def test_message_without_time_left_is_parked_and_applied_later(
     hops: Hops, make_consumer: MakeConsumer, store: Store, seconds: float
 ) -> None:
     store.seed(world(held("d1")))
@@ -93,17 +91,17 @@ def test_what_finds_no_time_left_is_parked_and_done_by_the_next_invocation(
     assert store.rows("SELECT status FROM allocations") == [("RELEASED",)]
 
 
-def test_when_time_runs_out_on_the_way_the_rest_is_parked_and_nothing_happens_twice(
+def test_when_time_runs_out_the_rest_is_parked_and_nothing_applied_twice(
     hops: Hops, consumer: Consumer, store: Store, vhost_url: str
 ) -> None:
-    """Finding the bad one of four takes several transactions; the first uses up the time."""
+    """Bisection of four messages takes several transactions; the first one uses up the time."""
     store.seed(world(held("d1", by="u1"), held("d2", by="u2"), held("d3", by="u3")))
     for device in ("d1", f"{REFUSED}1", "d2", "d3"):
         hops.publish(FAILED, deviceId=device)
     context = Context(3)
 
     def until_time_is_over(_: Exception) -> None:
-        # Nothing new is begun in the last second.
+        # In the last second nothing new is started.
         eventually(lambda: context.get_remaining_time_in_millis() < 990, "time runs out")
 
     settings = _settings(store, vhost_url)
@@ -120,8 +118,8 @@ def test_when_time_runs_out_on_the_way_the_rest_is_parked_and_nothing_happens_tw
     assert store.rows("SELECT COUNT(*), COUNT(DISTINCT user_id) FROM notifications") == [(3, 3)]
 
 
-class _AwayCounter:
-    """A payment counter whose DynamoDB cannot be reached."""
+class _UnavailableCounter:
+    """A payment counter with an unreachable DynamoDB."""
 
     def count(self, *_: object) -> NoReturn:
         raise PaymentsUnavailableError("ProvisionedThroughputExceededException")
@@ -129,15 +127,13 @@ class _AwayCounter:
     count_together = reset = count
 
 
-def test_an_outage_of_dynamodb_parks_payments_as_well(
-    hops: Hops, store: Store, vhost_url: str
-) -> None:
+def test_outage_of_dynamodb_parks_payments(hops: Hops, store: Store, vhost_url: str) -> None:
     settings = _settings(store, vhost_url)
     database, publisher = Database(settings), Publisher(settings)
     consumer = Consumer(
         billing_rules(3),
         settings,
-        ledger=PaymentLedger(_AwayCounter()),
+        ledger=PaymentLedger(_UnavailableCounter()),
         database=database,
         publisher=publisher,
     )

@@ -1,4 +1,4 @@
-"""A message that kills its consumer is found and set aside; its neighbours do not notice."""
+"""A message that kills its consumer becomes a dead letter; other messages are not affected."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _running(
 
 
 @pytest.mark.parametrize("deed", [EXITS, HANGS])
-def test_after_its_fourth_delivery_a_killer_is_a_dead_letter_and_the_queue_moves_on(
+def test_killer_is_a_dead_letter_after_its_fourth_delivery(
     hops: Hops, store: Store, vhost_url: str, tmp_path: Path, poison_file: Path, deed: str
 ) -> None:
     store.seed(world(*(held(device, by=f"u-{device}") for device in (*DEVICES, "later"))))
@@ -73,7 +73,7 @@ def test_after_its_fourth_delivery_a_killer_is_a_dead_letter_and_the_queue_moves
         hops.publish(FAILED, deviceId="later")
         eventually(lambda: len(store.rows(_RELEASED)) == 6, "all neighbours are released")
 
-    # Worked on three times; the fourth delivery was settled unprocessed.
+    # It was processed three times; the fourth delivery was settled unprocessed.
     assert poison_file.read_text().splitlines() == ["killer"] * 3
     assert DELIVERY_LIMIT > 4, "the broker's own limit had no part in it"
     (letter,) = hops.dead_letters()
@@ -86,7 +86,7 @@ def test_after_its_fourth_delivery_a_killer_is_a_dead_letter_and_the_queue_moves
     assert hops.unsettled() == 0
 
 
-def test_several_killers_in_one_batch_are_all_set_aside_and_the_rest_is_done(
+def test_several_killers_in_a_batch_are_dead_letters_and_the_rest_is_applied(
     hops: Hops, store: Store, vhost_url: str, tmp_path: Path, poison_file: Path
 ) -> None:
     store.seed(world(*(held(device, by=f"u-{device}") for device in DEVICES)))

@@ -1,4 +1,4 @@
-"""What a publisher set survives every hop; what the broker set does not come back to it."""
+"""Properties of the publisher are preserved; those of the broker are not republished."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ OURS = {"x-attempt", "x-first-failed-at"}
 OURS_ON_DEAD_LETTERS = OURS | {"x-error", "x-failed-at", "x-source-queue"}
 
 
-def test_properties_and_headers_survive_three_retries_and_the_dead_letter(
+def test_properties_and_headers_are_preserved_over_retries_and_the_dead_letter(
     hops: Hops, consumer: Consumer
 ) -> None:
     hops.publish(FAILED, deviceId=f"{RAISES}1", properties={**PROPERTIES, "headers": HEADERS})
@@ -46,7 +46,7 @@ def test_properties_and_headers_survive_three_retries_and_the_dead_letter(
         assert again.properties.delivery_mode == 2
         assert again.properties.expiration is None
         assert HEADERS.items() <= again.headers.items()
-        # One death only: those of the hops before were not republished.
+        # Only the last death: earlier ones were not republished.
         assert [death["count"] for death in again.headers["x-death"]] == [1]
         first_failed.add(again.headers["x-first-failed-at"])
     hops.deliver(consumer, {FAILED: 1})
@@ -57,7 +57,7 @@ def test_properties_and_headers_survive_three_retries_and_the_dead_letter(
     assert first_failed == {letter.headers["x-first-failed-at"]}
 
 
-def test_a_message_without_any_property_survives_as_well(hops: Hops, consumer: Consumer) -> None:
+def test_message_without_properties_is_retried(hops: Hops, consumer: Consumer) -> None:
     hops.publish(FAILED, deviceId=f"{RAISES}1", properties={"message_id": None})
 
     for _ in range(4):
@@ -68,7 +68,7 @@ def test_a_message_without_any_property_survives_as_well(hops: Hops, consumer: C
     assert letter.properties.message_id is None
 
 
-def test_headers_that_only_a_broker_may_write_are_dropped(hops: Hops, consumer: Consumer) -> None:
+def test_headers_set_by_the_broker_are_not_republished(hops: Hops, consumer: Consumer) -> None:
     forged = {"x-death": [{"count": 9}], "x-delivery-count": 99, "x-first-death-queue": "elsewhere"}
     hops.publish(FAILED, body=b"{", properties={"headers": {**forged, "mine": 1}})
 
@@ -78,7 +78,7 @@ def test_headers_that_only_a_broker_may_write_are_dropped(hops: Hops, consumer: 
     assert letter.headers.keys() == OURS_ON_DEAD_LETTERS | {"mine"}
 
 
-def test_an_attempt_that_makes_no_sense_counts_as_none(hops: Hops, consumer: Consumer) -> None:
+def test_invalid_attempt_header_counts_as_zero(hops: Hops, consumer: Consumer) -> None:
     for nonsense in ("many", -1, 2**40):
         hops.publish(FAILED, deviceId=f"{RAISES}1", properties={"headers": {"x-attempt": nonsense}})
 

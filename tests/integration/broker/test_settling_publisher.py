@@ -1,4 +1,4 @@
-"""What cannot be made durable elsewhere makes the function raise, and nothing is lost by that."""
+"""The function raises if a message cannot be published, and loses none."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def without_retry_queue(hops: Hops) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("fate", [Proxy.cut, Proxy.forget])
-def test_a_connection_that_died_between_invocations_is_rebuilt(
+def test_connection_lost_between_invocations_is_reopened(
     hops: Hops,
     make_consumer: MakeConsumer,
     proxy: Proxy,
     vhost_url: str,
     fate: Callable[[Proxy], None],
 ) -> None:
-    """A network that forgets a connection says nothing: the publish would wait for ever."""
+    """A network that drops a connection is silent, so that publishing could wait indefinitely."""
     consumer = make_consumer(broker=proxy.before(vhost_url), timeout=1)
     for _ in range(3):
         hops.publish(FAILED, deviceId=f"{RAISES}1")
@@ -64,9 +64,7 @@ def test_a_connection_that_died_between_invocations_is_rebuilt(
         fate(proxy)
 
 
-def test_a_broker_that_accepts_and_never_answers_makes_the_function_raise(
-    hops: Hops, make_consumer: MakeConsumer
-) -> None:
+def test_silent_broker_makes_the_function_raise(hops: Hops, make_consumer: MakeConsumer) -> None:
     hops.publish(FAILED, deviceId=f"{RAISES}1")
 
     with socket.create_server(("127.0.0.1", 0)) as deaf:
@@ -79,7 +77,7 @@ def test_a_broker_that_accepts_and_never_answers_makes_the_function_raise(
     assert hops.look(FAILED).redelivered
 
 
-def test_without_a_broker_the_function_raises_and_the_redelivery_finds_what_was_done(
+def test_without_a_broker_the_function_raises_and_the_redelivery_is_a_duplicate(
     hops: Hops, consumer: Consumer, make_consumer: MakeConsumer, store: Store
 ) -> None:
     store.seed(world(held("d1")))
@@ -96,9 +94,7 @@ def test_without_a_broker_the_function_raises_and_the_redelivery_finds_what_was_
 
 
 @pytest.mark.usefixtures("without_retry_queue")
-def test_a_message_that_no_queue_takes_makes_the_function_raise(
-    hops: Hops, consumer: Consumer
-) -> None:
+def test_unroutable_message_makes_the_function_raise(hops: Hops, consumer: Consumer) -> None:
     hops.publish(FAILED, deviceId=f"{RAISES}1")
 
     with pytest.raises(BrokerUnavailableError, match=f"{RETRY_QUEUE}: returned, NO_ROUTE"):
@@ -108,7 +104,7 @@ def test_a_message_that_no_queue_takes_makes_the_function_raise(
 
 
 @pytest.mark.usefixtures("without_retry_queue")
-def test_a_message_that_its_queue_refuses_makes_the_function_raise(
+def test_message_refused_by_its_queue_makes_the_function_raise(
     hops: Hops, consumer: Consumer
 ) -> None:
     full = {"x-max-length": 0, "x-overflow": "reject-publish"}
@@ -121,7 +117,7 @@ def test_a_message_that_its_queue_refuses_makes_the_function_raise(
     assert hops.look(FAILED).redelivered
 
 
-def test_a_function_with_nothing_to_publish_needs_no_broker(
+def test_function_with_nothing_to_publish_needs_no_broker(
     hops: Hops, make_consumer: MakeConsumer
 ) -> None:
     hops.publish(FAILED)

@@ -1,4 +1,4 @@
-"""What is remembered about messages goes after a month, in bites of at most a thousand rows."""
+"""Processed ids and notes are purged after a month, at most a thousand rows at a time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _remember(store: Store, prefix: str, count: int, at: datetime) -> None:
     store.insert("delivery_attempts", (("q", id_, 1, moment) for id_ in ids))
 
 
-def test_only_what_is_older_than_thirty_days_goes_and_never_more_than_a_thousand_rows_at_once(
+def test_rows_older_than_thirty_days_are_purged_a_thousand_at_a_time(
     store: Store, database: Database
 ) -> None:
     _remember(store, "old", OLD, NOW - timedelta(days=30, seconds=1))
@@ -43,9 +43,7 @@ def test_only_what_is_older_than_thirty_days_goes_and_never_more_than_a_thousand
     assert store.rows(COUNTS) == [(YOUNG, YOUNG)]
 
 
-def test_a_purge_that_is_stopped_keeps_what_it_has_done_and_is_finished_by_the_next(
-    store: Store, database: Database
-) -> None:
+def test_interrupted_purge_is_finished_by_the_next(store: Store, database: Database) -> None:
     _remember(store, "old", OLD, NOW - timedelta(days=31))
 
     next(purging.purge(database, KEPT, NOW))
@@ -56,7 +54,7 @@ def test_a_purge_that_is_stopped_keeps_what_it_has_done_and_is_finished_by_the_n
 
 
 @pytest.mark.parametrize(("old", "young"), [(OLD, YOUNG), (YOUNG, OLD)])
-def test_a_purge_finds_rows_by_the_index_of_their_age_and_deletes_them_by_key(
+def test_purge_selects_by_the_index_of_age_and_deletes_by_key(
     store: Store, old: int, young: int
 ) -> None:
     _remember(store, "old", old, NOW - timedelta(days=31))
@@ -73,7 +71,7 @@ def test_a_purge_finds_rows_by_the_index_of_their_age_and_deletes_them_by_key(
         assert "filesort" not in found.Extra, plan
 
 
-def test_a_purge_does_not_wait_for_what_consumers_insert(store: Store, database: Database) -> None:
+def test_purge_does_not_wait_for_inserts_of_consumers(store: Store, database: Database) -> None:
     _remember(store, "old", OLD, NOW - timedelta(days=31))
     _remember(store, "young", YOUNG, NOW - timedelta(days=1))
     with closing(connect(store.settings)) as consumer, consumer.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""What exists with other arguments stops the declaration, and the message says what to do."""
+"""A conflicting queue or exchange fails the declaration with a text that says what to do."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ QUEUE = WorkQueue("device.failed")
 
 @pytest.fixture
 def channel(rabbitmq: RabbitMQ) -> Iterator[BlockingChannel]:
-    """Return a channel of a vhost with one exchange and one queue that are not ours."""
+    """Return a channel of a vhost with a foreign exchange and a foreign queue."""
     if rabbitmq.failure():
         rabbitmq.start()
     connection = pika.BlockingConnection(pika.URLParameters(rabbitmq.create_vhost("conflicts")))
@@ -33,7 +33,7 @@ def channel(rabbitmq: RabbitMQ) -> Iterator[BlockingChannel]:
     connection.close()
 
 
-def test_a_queue_with_another_argument_is_named_with_both_values_and_the_remedy(
+def test_queue_with_another_argument_is_named_with_both_values_and_the_remedy(
     channel: BlockingChannel,
 ) -> None:
     ours = next(queue for queue in topology.queues() if queue.name == QUEUE.retry_name)
@@ -47,10 +47,10 @@ def test_a_queue_with_another_argument_is_named_with_both_values_and_the_remedy(
     assert text.startswith(f"queue {QUEUE.retry_name} exists with another x-message-ttl")
     assert "'60000'" in text
     assert "'5000'" in text
-    assert "drain and delete it, then declare again" in text
+    assert "drain and delete it, then declare it again" in text
 
 
-def test_a_queue_without_an_argument_of_ours_is_a_conflict_as_well(
+def test_queue_without_one_of_our_arguments_is_a_conflict(
     channel: BlockingChannel,
 ) -> None:
     channel.queue_declare(QUEUE.retry_name, durable=True, arguments={"x-queue-type": "quorum"})
@@ -59,7 +59,7 @@ def test_a_queue_without_an_argument_of_ours_is_a_conflict_as_well(
         declare(channel)
 
 
-def test_an_exchange_of_another_type_is_named_with_both_types(channel: BlockingChannel) -> None:
+def test_exchange_of_another_type_is_named_with_both_types(channel: BlockingChannel) -> None:
     channel.exchange_declare(EVENTS_EXCHANGE, "fanout", durable=True)
 
     with pytest.raises(TopologyConflictError) as caught:
@@ -72,6 +72,6 @@ def test_an_exchange_of_another_type_is_named_with_both_types(channel: BlockingC
     assert "agree with the service that declared it" in text
 
 
-def test_declaring_again_is_harmless(channel: BlockingChannel) -> None:
+def test_declaring_is_idempotent(channel: BlockingChannel) -> None:
     for _ in range(2):
         declare(channel)

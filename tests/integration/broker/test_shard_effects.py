@@ -1,4 +1,4 @@
-"""A message is the same one in every shard; consumers of shards do not disturb each other."""
+"""A message is recognised in every shard, and consumers of shards can run at once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DEVICES = 40
 
 
 def through(shard: int, sent: Message) -> Message:
-    """Return the message as it lies in a shard."""
+    """Return the message as received through a shard."""
     return sent._replace(queue=WorkQueue(WORK_QUEUE_BY_NAME[sent.queue].event_type, shard).name)
 
 
@@ -38,7 +38,7 @@ def consume(functions: Functions, *messages: Message) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("event_type", EVENT_TYPES)
-def test_every_event_is_done_in_any_shard_and_a_duplicate_in_any_other(
+def test_event_applied_in_one_shard_is_a_duplicate_in_any_other(
     event_type: str, store: Store, functions: Functions
 ) -> None:
     store.seed(world(user("u1"), held("d1")))
@@ -50,7 +50,7 @@ def test_every_event_is_done_in_any_shard_and_a_duplicate_in_any_other(
     assert store.state()["processed"] == [(sent.queue, "once")]
 
 
-def test_a_message_without_an_id_is_known_by_its_content_in_any_shard(
+def test_message_without_an_id_is_recognised_in_any_shard(
     store: Store, functions: Functions
 ) -> None:
     store.seed(world(held("d1")))
@@ -63,7 +63,7 @@ def test_a_message_without_an_id_is_known_by_its_content_in_any_shard(
 def test_four_consumers_of_each_event_at_once_apply_every_message_once(
     store: Store, four: Broker, database_url: str, aws_url: str, tmp_path: Path
 ) -> None:
-    """Every message is there twice, in two shards that are consumed at the same time."""
+    """Every message is in two shards, which are consumed at the same time."""
     names = [f"d{number:02}" for number in range(DEVICES)]
     store.seed(world(*(held(name, by=f"u{name}") for name in names)))
     for name in names:

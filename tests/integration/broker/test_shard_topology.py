@@ -1,4 +1,4 @@
-"""Where messages go when an event has several queues, and when their number changes."""
+"""How messages are routed if an event has several queues, and when their number changes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FAILED = "device.failed"
 KEYS = [f"device-{number:03}" for number in range(100)]
 
 
-def test_messages_of_one_device_meet_in_one_shard_and_devices_spread_over_all(
+def test_messages_of_a_device_share_a_shard_and_devices_use_all_shards(
     four: Broker,
 ) -> None:
     for number in range(2):
@@ -41,14 +41,14 @@ def test_messages_of_one_device_meet_in_one_shard_and_devices_spread_over_all(
         )
 
 
-def test_messages_without_a_key_all_go_to_one_shard_and_none_is_lost(four: Broker) -> None:
+def test_messages_without_a_shard_key_go_to_one_shard(four: Broker) -> None:
     for number in range(20):
         four.publish(FAILED, f"{number}")
 
     assert sorted(len(shard) for shard in four.take(FAILED)) == [0, 0, 0, 20]
 
 
-def test_what_no_shard_is_found_for_goes_into_the_first_queue(broker: Broker) -> None:
+def test_message_that_cannot_be_routed_to_a_shard_goes_to_the_first_queue(broker: Broker) -> None:
     broker.declare(shards=2)
     for number in range(2):
         shard = WorkQueue(FAILED, number)
@@ -59,7 +59,7 @@ def test_what_no_shard_is_found_for_goes_into_the_first_queue(broker: Broker) ->
     assert broker.take(FAILED)[0] == ["stray"]
 
 
-def test_a_failed_message_waits_for_its_own_shard(four: Broker) -> None:
+def test_failed_message_is_retried_in_its_shard(four: Broker) -> None:
     third = WorkQueue(FAILED, 3)
 
     four.channel.basic_publish("", third.retry_name, b"{}", mandatory=True)
@@ -70,7 +70,7 @@ def test_a_failed_message_waits_for_its_own_shard(four: Broker) -> None:
 
 
 @pytest.mark.parametrize("numbers", [(1, 4), (3, 2, 1)])
-def test_another_number_of_shards_holds_what_is_there_and_leads_the_rest_once(
+def test_changing_the_number_of_shards_loses_and_duplicates_nothing(
     numbers: tuple[int, ...], broker: Broker
 ) -> None:
     for number in numbers:
@@ -86,14 +86,14 @@ def test_another_number_of_shards_holds_what_is_there_and_leads_the_rest_once(
     assert not [id_ for shard in shards[last:] for id_ in shard if id_.endswith(f"of {last}")]
 
 
-def test_one_shard_needs_neither_exchange_nor_further_queues(broker: Broker) -> None:
+def test_one_shard_needs_no_exchange_and_no_further_queues(broker: Broker) -> None:
     for _ in range(2):
         broker.declare(shards=1)
 
     assert not exists(broker.url, WorkQueue(FAILED, 1).name)
 
 
-def test_a_broker_without_the_plugin_is_told_how_to_get_it(rabbitmq: RabbitMQ) -> None:
+def test_missing_plugin_is_named_in_the_error(rabbitmq: RabbitMQ) -> None:
     with pika.BlockingConnection(pika.URLParameters(rabbitmq.url)) as connection:
         declare = connection.channel().exchange_declare
         with pytest.raises(TopologyConflictError, match="rabbitmq_consistent_hash_exchange"):
@@ -122,7 +122,7 @@ def stranded(url: str, database_url: str, capsys: pytest.CaptureFixture[str]) ->
     return count
 
 
-def test_housekeeping_finds_what_a_rollback_from_more_shards_strands(
+def test_housekeeping_counts_messages_stranded_by_fewer_shards(
     broker: Broker, database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     broker.declare(shards=3)
@@ -139,7 +139,7 @@ def test_housekeeping_finds_what_a_rollback_from_more_shards_strands(
     assert shards[2]
 
 
-def test_nothing_is_stranded_where_there_was_one_shard_only(
+def test_nothing_is_stranded_with_one_shard(
     broker: Broker, database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     broker.declare(shards=1)
@@ -148,7 +148,7 @@ def test_nothing_is_stranded_where_there_was_one_shard_only(
     assert stranded(broker.url, database_url, capsys) == 0
 
 
-def test_operators_see_the_sum_of_an_events_shards(four: Broker) -> None:
+def test_operators_see_the_sum_of_all_shards(four: Broker) -> None:
     for key in KEYS:
         four.publish(FAILED, key, key)
 
@@ -158,7 +158,7 @@ def test_operators_see_the_sum_of_an_events_shards(four: Broker) -> None:
     assert row.split()[1] == str(len(KEYS))
 
 
-def test_what_operators_publish_is_dealt_out_by_its_subject(four: Broker) -> None:
+def test_messages_of_operators_are_distributed_by_their_subject(four: Broker) -> None:
     for key in KEYS[:12]:
         arguments = (FAILED, f"deviceId={key}", "reason=Screen is dark")
         assert run("publish", *arguments, "--broker-url", four.url).exit_code == 0

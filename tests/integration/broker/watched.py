@@ -1,4 +1,4 @@
-"""A database whose transactions a test can count, and whose failures it can watch."""
+"""A database that counts its transactions and reports their failures to a test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real functions on a real database; tests that publish ask for the real broker as well."""
+"""The functions on a real database; tests that publish use a real broker too."""
 
 from collections.abc import Iterator
 
@@ -15,6 +15,6 @@ def queues(broker_url: str) -> Queues:
 
 @pytest.fixture
 def connected(database_url: str, broker_url: str) -> Iterator[Functions]:
-    """The functions with the real broker."""
+    """The functions with a real broker."""
     with Functions(database_url, broker_url) as made:
         yield made

@@ -1,4 +1,4 @@
-"""Any history leaves the state that its distinct events leave one by one."""
+"""Any history of batches leaves the same state as each of its events applied once."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ FEW = settings(
 def outcome(
     store: Store, database_url: str, batches: list[list[Message]]
 ) -> tuple[dict[str, Any], list[int]]:
-    """Apply batches to the world at the start; return the state and the payment counts."""
+    """Apply batches to the initial state; return the final state and the payment counts."""
     store.clear()
     store.seed(START)
     counter = FakeCounter()
@@ -40,7 +40,7 @@ def distinct(messages: list[Message]) -> list[Message]:
 
 @FEW
 @given(data=st.data(), messages=histories())
-def test_any_history_in_any_batches_with_copies_equals_each_event_once(
+def test_any_history_in_any_batches_equals_each_event_once(
     store: Store, database_url: str, data: st.DataObject, messages: list[Message]
 ) -> None:
     batches = data.draw(splits(messages))
@@ -52,7 +52,7 @@ def test_any_history_in_any_batches_with_copies_equals_each_event_once(
 
 @FEW
 @given(messages=histories())
-def test_any_history_applied_a_second_time_changes_nothing(
+def test_repeated_history_changes_nothing(
     store: Store, database_url: str, messages: list[Message]
 ) -> None:
     store.clear()
@@ -68,7 +68,7 @@ def test_any_history_applied_a_second_time_changes_nothing(
 
 @FEW
 @given(messages=histories(max_size=20))
-def test_after_any_history_the_invariants_of_the_tables_hold(
+def test_invariants_of_the_tables_hold_after_any_history(
     store: Store, database_url: str, messages: list[Message]
 ) -> None:
     state, _ = outcome(store, database_url, [[one] for one in messages])

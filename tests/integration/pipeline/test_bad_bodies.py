@@ -1,4 +1,4 @@
-"""Bodies beyond the contract: dead letters whose reason a person understands."""
+"""Bodies that violate their contract become dead letters with a readable reason."""
 
 from typing import Any
 
@@ -86,7 +86,7 @@ RAW = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_field_beyond_the_contract_is_a_dead_letter_that_names_it(
+def test_invalid_field_is_named_in_the_dead_letter(
     name: str, store: Store, connected: Functions, queues: Queues
 ) -> None:
     event_type, fields, why = BAD[name]
@@ -102,7 +102,7 @@ def test_a_field_beyond_the_contract_is_a_dead_letter_that_names_it(
 
 
 @pytest.mark.parametrize("name", RAW)
-def test_a_body_that_is_no_json_object_is_a_dead_letter_that_says_so(
+def test_body_that_is_not_a_json_object_is_a_dead_letter(
     name: str, store: Store, connected: Functions, queues: Queues
 ) -> None:
     body, why = RAW[name]

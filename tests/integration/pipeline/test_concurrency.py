@@ -1,4 +1,4 @@
-"""Functions of different queues at the same time on the same users and devices."""
+"""Functions of several queues that work on the same users and devices at once."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ DEVICES = [f"d{n}" for n in range(SIZE)]
 
 
 def consume(database_url: str, broker_url: str, *batches: Iterable[Message]) -> list[Counter[str]]:
-    """Give each batch to functions of its own, all at the same time."""
+    """Process all batches at once, each in its own execution environment."""
     listed = [list(batch) for batch in batches]
     made = [Functions(database_url, broker_url) for _ in listed]
 
@@ -44,7 +44,7 @@ def assert_each_released_once(state: State) -> None:
 
 
 @pytest.mark.parametrize("_round", range(2))
-def test_failing_devices_and_their_suspended_holder_meet_without_harm(
+def test_failing_devices_and_the_suspension_of_their_holder_can_run_at_once(
     _round: int, store: Store, database_url: str, broker_url: str
 ) -> None:
     store.seed(world(*(held(id_) for id_ in DEVICES)))
@@ -60,7 +60,7 @@ def test_failing_devices_and_their_suspended_holder_meet_without_harm(
 
 
 @pytest.mark.parametrize("_round", range(2))
-def test_all_queues_that_release_meet_on_the_same_devices_in_any_order(
+def test_all_releasing_queues_can_work_on_the_same_devices_at_once(
     _round: int, store: Store, database_url: str, broker_url: str
 ) -> None:
     store.seed(world(*(held(id_, by=f"u{n % 4}") for n, id_ in enumerate(DEVICES))))
@@ -85,10 +85,10 @@ def test_all_queues_that_release_meet_on_the_same_devices_in_any_order(
 
 
 @pytest.mark.parametrize("event_type", ["device.failed", "user.suspended"])
-def test_the_same_batch_twice_at_once_has_its_effect_once(
+def test_batch_that_is_processed_twice_at_once_is_applied_once(
     event_type: str, store: Store, database_url: str, broker_url: str
 ) -> None:
-    """A batch whose function timed out is redelivered while it is still being worked on."""
+    """A batch is redelivered while the function that timed out still processes it."""
     store.seed(world(*(held(id_, by=f"u{id_}") for id_ in DEVICES)))
     batch = [message(event_type, deviceId=id_, userId=f"u{id_}") for id_ in DEVICES]
 
@@ -98,7 +98,7 @@ def test_the_same_batch_twice_at_once_has_its_effect_once(
     assert_each_released_once(store.state())
 
 
-def test_three_queues_that_meet_unknown_users_at_once_all_have_their_effect(
+def test_three_queues_with_unknown_users_at_once_are_all_applied(
     store: Store, database_url: str, broker_url: str
 ) -> None:
     users = [f"u{n}" for n in range(SIZE)]
@@ -120,7 +120,7 @@ def test_three_queues_that_meet_unknown_users_at_once_all_have_their_effect(
     assert len(state["marks"]) == 3 * SIZE
 
 
-def test_two_queues_that_meet_unknown_devices_at_once_both_have_their_effect(
+def test_two_queues_with_unknown_devices_at_once_are_both_applied(
     store: Store, database_url: str, broker_url: str
 ) -> None:
     older = NOW - MINUTE
@@ -135,10 +135,10 @@ def test_two_queues_that_meet_unknown_devices_at_once_both_have_their_effect(
     assert {(row.health, row.cpu_cores) for row in store.state()["devices"]} == {("failed", 4)}
 
 
-def test_a_user_whose_devices_are_being_reallocated_never_keeps_one(
+def test_suspended_user_keeps_no_device_while_devices_are_reallocated(
     store: Store, database_url: str, broker_url: str
 ) -> None:
-    """Somebody else gets each device the moment it is free, by the allocation's own statements."""
+    """Another user is allocated each device as soon as it is free."""
     store.seed(world(user("u2"), *(held(id_) for id_ in DEVICES)))
 
     def suspend() -> object:
@@ -165,7 +165,7 @@ def test_a_user_whose_devices_are_being_reallocated_never_keeps_one(
     assert len(store.state()["outgoing"]) == SIZE
 
 
-def test_nothing_was_left_in_the_retry_queues_by_any_of_this(
+def test_concurrent_functions_leave_nothing_in_the_retry_queues(
     store: Store, database_url: str, broker_url: str, queues: Queues
 ) -> None:
     store.seed(world(*(held(id_) for id_ in DEVICES)))

@@ -1,4 +1,4 @@
-"""What no rule can help goes to the dead letters of the real broker, with the reason."""
+"""Messages that no rule can process become dead letters with the reason."""
 
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ from tests.support.world import NOW, held, world
 HUGE = "9" * 30
 
 
-def test_an_informational_body_that_does_not_parse_is_a_dead_letter_as_well(
+def test_invalid_informational_body_is_a_dead_letter(
     store: Store, connected: Functions, queues: Queues
 ) -> None:
     assert connected.handle(message("billing.balance_low", body=b"{}")) == {"invalid": 1}
@@ -25,7 +25,7 @@ def test_an_informational_body_that_does_not_parse_is_a_dead_letter_as_well(
     assert store.state()["processed"] == []
 
 
-def test_a_dead_letter_keeps_what_its_publisher_set_and_says_what_happened(
+def test_dead_letter_keeps_the_publishers_properties_and_has_the_error(
     connected: Functions, queues: Queues
 ) -> None:
     headers = {
@@ -72,7 +72,7 @@ def test_a_dead_letter_keeps_what_its_publisher_set_and_says_what_happened(
     assert (properties.expiration, properties.user_id) == (None, None)
 
 
-def test_the_same_id_with_another_body_is_not_swallowed(
+def test_same_id_with_another_body_is_a_dead_letter(
     store: Store, connected: Functions, queues: Queues
 ) -> None:
     store.seed(world(held("d1"), held("d2")))
@@ -90,7 +90,7 @@ def test_the_same_id_with_another_body_is_not_swallowed(
     assert [row.status for row in store.state()["allocations"]] == ["RELEASED", "ALLOCATED"]
 
 
-def test_a_conflict_within_a_batch_counts_no_payment(connected: Functions, queues: Queues) -> None:
+def test_conflict_within_a_batch_counts_no_payment(connected: Functions, queues: Queues) -> None:
     both = [message("billing.payment_failed", id="m-1", userId=user_id) for user_id in ("u1", "u2")]
 
     assert connected.handle(*both) == {"success": 1, "dead_lettered": 1}
@@ -101,7 +101,7 @@ def test_a_conflict_within_a_batch_counts_no_payment(connected: Functions, queue
     assert counter.count("u2", "next", NOW, NOW) == 1
 
 
-def test_bad_neighbours_cost_a_good_message_nothing(
+def test_invalid_messages_do_not_affect_valid_ones(
     store: Store, connected: Functions, queues: Queues
 ) -> None:
     store.seed(world(held("d1"), held("d2")))
@@ -118,9 +118,7 @@ def test_bad_neighbours_cost_a_good_message_nothing(
     assert [row.status for row in store.state()["allocations"]] == ["RELEASED"] * 2
 
 
-def test_a_message_of_an_unknown_queue_is_a_dead_letter(
-    connected: Functions, queues: Queues
-) -> None:
+def test_message_of_an_unknown_queue_is_a_dead_letter(connected: Functions, queues: Queues) -> None:
     event = mq_event(message("device.failed"))
     (records,) = event["rmqMessagesByQueue"].values()
     event["rmqMessagesByQueue"] = {"scheduler.device-exploded::cloudphone": records}
@@ -135,10 +133,10 @@ def test_a_message_of_an_unknown_queue_is_a_dead_letter(
 
 
 @pytest.mark.parametrize("queue", ["队列", "scheduler.device-exploded", "q" * 70])
-def test_a_redelivered_message_of_an_unknown_queue_is_a_dead_letter_at_once(
+def test_redelivered_message_of_an_unknown_queue_is_a_dead_letter(
     queue: str, connected: Functions, queues: Queues
 ) -> None:
-    """Its name fits no column of the notes about redelivered messages."""
+    """The queue's name does not fit the column of the redelivery notes."""
     event = mq_event(message("device.failed", redelivered=True))
     (records,) = event["rmqMessagesByQueue"].values()
 
@@ -149,7 +147,7 @@ def test_a_redelivered_message_of_an_unknown_queue_is_a_dead_letter_at_once(
     assert letter.headers["x-source-queue"] == queue
 
 
-def test_a_queue_of_another_family_is_a_dead_letter(connected: Functions, queues: Queues) -> None:
+def test_message_of_another_family_is_a_dead_letter(connected: Functions, queues: Queues) -> None:
     assert connected.invoke("user", mq_event(message("device.failed"))) == {"invalid": 1}
 
     (letter,) = queues.take()
@@ -181,14 +179,14 @@ def test_two_queues_in_one_event_are_both_consumed(
         None,
     ],
 )
-def test_an_empty_event_is_nothing_to_do(event: object, functions: Functions) -> None:
+def test_empty_event_is_ignored(event: object, functions: Functions) -> None:
     assert functions.invoke("device", event) == {}
 
 
-def test_headers_that_only_rabbitmq_can_carry_do_not_stop_the_queue(
+def test_headers_that_pika_cannot_encode_do_not_block_the_queue(
     connected: Functions, queues: Queues
 ) -> None:
-    """A float in a header made pika raise, so that the batch came back for ever."""
+    """A float in a header once made pika raise, so that the batch was redelivered indefinitely."""
     sent = message("device.failed", body=b"{", headers={})
     event = mq_event(sent)
     (record,) = event["rmqMessagesByQueue"]["scheduler.device-failed::cloudphone"]
@@ -202,7 +200,7 @@ def test_headers_that_only_rabbitmq_can_carry_do_not_stop_the_queue(
 
 
 @pytest.mark.parametrize("size", [100_000, 130_900])
-def test_headers_as_long_as_the_broker_takes_them_do_not_stop_the_queue(
+def test_headers_of_the_maximum_size_do_not_block_the_queue(
     size: int, connected: Functions, queues: Queues
 ) -> None:
     sent = message("device.failed", body=b"{", headers={"big": "x" * size, "small": 1})

@@ -1,4 +1,4 @@
-"""What each event leaves in the database, through the whole pipeline."""
+"""What the events change in the database, through the whole pipeline."""
 
 import json
 from datetime import timedelta
@@ -14,7 +14,7 @@ from tests.support.store import Store
 from tests.support.world import MINUTE, NOW, held, mark, user, world
 
 
-def test_a_failed_device_is_released_and_its_holder_told(
+def test_failed_device_is_released_and_its_holder_notified(
     store: Store, functions: Functions
 ) -> None:
     store.seed(world(held("d1", since=NOW - 90 * MINUTE)))
@@ -54,7 +54,7 @@ def test_a_failed_device_is_released_and_its_holder_told(
     ]
 
 
-def test_what_a_message_took_back_names_the_message(store: Store, functions: Functions) -> None:
+def test_release_stores_the_key_of_its_message(store: Store, functions: Functions) -> None:
     store.seed(world(held("d1", since=NOW - 90 * MINUTE)))
 
     functions.handle(message("device.failed", id="m-1"))
@@ -63,7 +63,7 @@ def test_what_a_message_took_back_names_the_message(store: Store, functions: Fun
     assert store.rows(query) == [("event:scheduler.device-failed:m-1",)]
 
 
-def test_a_suspended_user_holds_nothing_and_is_told_by_all_channels_of_the_contract(
+def test_suspended_user_holds_nothing_and_is_notified_on_all_channels(
     store: Store, functions: Functions
 ) -> None:
     store.seed(world(user(), held("d1"), held("d2"), held("d3"), held("d4", by="u2")))
@@ -83,9 +83,7 @@ def test_a_suspended_user_holds_nothing_and_is_told_by_all_channels_of_the_contr
     assert len(state["outgoing"]) == 3
 
 
-def test_a_deleted_user_leaves_no_address_and_nothing_to_send(
-    store: Store, functions: Functions
-) -> None:
+def test_deleted_user_has_no_address_and_no_deliveries(store: Store, functions: Functions) -> None:
     store.seed(world(user("u1"), user("u2"), held("d1"), held("d2"), held("d3", by="u2")))
     functions.handle(
         message("device.failed", deviceId="d1"), message("device.failed", deviceId="d3")
@@ -109,7 +107,7 @@ def test_a_deleted_user_leaves_no_address_and_nothing_to_send(
     assert others.title == "设备已释放"
 
 
-def test_a_new_quota_takes_back_the_oldest(store: Store, functions: Functions) -> None:
+def test_new_quota_releases_the_oldest(store: Store, functions: Functions) -> None:
     since = {f"d{n}": NOW - timedelta(minutes=100 - n) for n in range(1, 9)}
     store.seed(world(*(held(id_, since=at) for id_, at in since.items())))
 
@@ -122,7 +120,7 @@ def test_a_new_quota_takes_back_the_oldest(store: Store, functions: Functions) -
     assert [row.type for row in state["notifications"]].count("quota_adjusted") == 1
 
 
-def test_three_failed_payments_stop_the_service(store: Store, functions: Functions) -> None:
+def test_three_failed_payments_suspend_the_service(store: Store, functions: Functions) -> None:
     store.seed(world(held("d1"), held("d2")))
 
     for expected in ("ALLOCATED", "ALLOCATED", "RELEASED"):
@@ -138,7 +136,7 @@ def test_three_failed_payments_stop_the_service(store: Store, functions: Functio
     ]
 
 
-def test_a_created_device_is_in_the_pool(store: Store, functions: Functions) -> None:
+def test_created_device_is_in_the_pool(store: Store, functions: Functions) -> None:
     described = {"name": "手机 📱", "cpuCores": 4, "memoryMB": 8192, "storageMB": 65536}
 
     functions.handle(message("device.created", **described))  # type: ignore[arg-type]  # any fields
@@ -146,7 +144,7 @@ def test_a_created_device_is_in_the_pool(store: Store, functions: Functions) -> 
     assert store.state()["devices"] == [("d1", "手机 📱", "available", "running", 4, 8192, 65536)]
 
 
-def test_a_duplicate_changes_nothing_and_an_outdated_message_is_remembered(
+def test_duplicate_changes_nothing_and_an_outdated_message_is_recorded(
     store: Store, functions: Functions
 ) -> None:
     store.seed(world(user(), held("d1"), marks=[mark(Concern.ACCOUNT, NOW)]))
@@ -161,9 +159,7 @@ def test_a_duplicate_changes_nothing_and_an_outdated_message_is_remembered(
     assert len(before["processed"]) == 1
 
 
-def test_the_same_id_in_another_queue_is_another_message(
-    store: Store, functions: Functions
-) -> None:
+def test_same_id_in_another_queue_is_another_message(store: Store, functions: Functions) -> None:
     functions.handle(message("device.failed", id="same"), message("device.maintenance", id="same"))
 
     assert [row.queue for row in store.state()["processed"]] == [
@@ -173,7 +169,7 @@ def test_the_same_id_in_another_queue_is_another_message(
 
 
 @pytest.mark.parametrize("event_type", EVENT_TYPES)
-def test_the_database_ends_up_as_the_rules_decided(
+def test_database_ends_up_as_the_rules_decided(
     event_type: str, store: Store, functions: Functions
 ) -> None:
     on = world(
@@ -206,7 +202,7 @@ def test_the_database_ends_up_as_the_rules_decided(
 
 
 @pytest.mark.parametrize("event_type", EVENT_TYPES)
-def test_somebody_nobody_has_heard_of_gets_a_row(
+def test_unknown_user_or_device_gets_a_row(
     event_type: str, store: Store, functions: Functions
 ) -> None:
     assert functions.handle(message(event_type)) == {"success": 1}
@@ -220,7 +216,7 @@ def test_somebody_nobody_has_heard_of_gets_a_row(
     )
 
 
-def test_texts_with_quotes_and_signs_arrive_as_they_were_sent(
+def test_texts_with_special_characters_are_stored_unchanged(
     store: Store, functions: Functions
 ) -> None:
     nasty = "'; DROP TABLE users; -- %s %(x)s {0} \\ \" 😀 设备"

@@ -1,4 +1,4 @@
-"""A failure costs its own message only; an absent server costs nobody anything."""
+"""A failure affects its own message only, and an outage of a server affects none."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -29,7 +29,7 @@ RETRY = f"{QUEUE_OF[CRITICAL]}.retry"
 
 
 def spoiled(event_type: str, *, by_statement: bool) -> dict[str, EventRules]:
-    """Return the rules, one of which fails for device ``bad``: in itself, or in its statement."""
+    """Return rules that fail for device ``bad``, either themselves or in their statement."""
     handling = handling_of(QUEUE_OF[event_type])
     rules = EventRules()
 
@@ -58,7 +58,7 @@ def still_held(store: Store) -> list[str]:
 
 
 @pytest.mark.parametrize("by_statement", [False, True])
-def test_a_failing_critical_message_is_retried_and_its_neighbours_are_done(
+def test_failing_critical_message_is_retried_and_the_others_are_applied(
     *, by_statement: bool, store: Store, database_url: str, broker_url: str, queues: Queues
 ) -> None:
     fleet(store)
@@ -76,7 +76,7 @@ def test_a_failing_critical_message_is_retried_and_its_neighbours_are_done(
 
 
 @pytest.mark.parametrize("by_statement", [False, True])
-def test_a_failing_informational_message_is_acknowledged_and_its_payload_logged(
+def test_failing_informational_message_is_acknowledged_and_its_payload_logged(
     *,
     by_statement: bool,
     store: Store,
@@ -96,7 +96,7 @@ def test_a_failing_informational_message_is_acknowledged_and_its_payload_logged(
     assert still_held(store) == ["bad"]
 
 
-def test_after_its_last_retry_a_failing_message_is_a_dead_letter(
+def test_failing_message_is_a_dead_letter_after_its_last_retry(
     store: Store, database_url: str, broker_url: str, queues: Queues
 ) -> None:
     sent = message(CRITICAL, deviceId="bad", headers={"x-attempt": 3})
@@ -112,7 +112,7 @@ def test_after_its_last_retry_a_failing_message_is_a_dead_letter(
     assert store.state()["processed"] == []
 
 
-def test_one_bad_statement_among_many_costs_few_transactions(
+def test_one_failing_statement_among_many_costs_few_transactions(
     store: Store, database_url: str, broker_url: str
 ) -> None:
     fleet(store, 128)
@@ -128,10 +128,10 @@ def test_one_bad_statement_among_many_costs_few_transactions(
     assert statements.commits + statements.rollbacks <= 2 * 8 + 1
 
 
-def test_while_a_bad_statement_is_searched_no_failed_payment_counts_for_more(
+def test_bisection_counts_no_failed_payment_twice(
     store: Store, database_url: str, broker_url: str
 ) -> None:
-    """Two warnings and one suspension, though each half asks the counter again."""
+    """Two warnings and one suspension, although each half counts again."""
     handling = handling_of(QUEUE_OF["billing.payment_failed"])
     rules = EventRules()
 
@@ -151,10 +151,10 @@ def test_while_a_bad_statement_is_searched_no_failed_payment_counts_for_more(
     assert types == ["billing_alert", "billing_alert", "service_suspended"]
 
 
-# -- servers that are away ---------------------------------------------------------------
+# -- outages -----------------------------------------------------------------------------
 
 
-def test_while_the_database_is_away_a_batch_waits_without_using_up_an_attempt(
+def test_batch_is_parked_during_a_database_outage_without_using_an_attempt(
     broker_url: str, queues: Queues
 ) -> None:
     sent = [message(CRITICAL, headers={"x-attempt": 3}), message(CRITICAL, body=b"{")]
@@ -168,7 +168,7 @@ def test_while_the_database_is_away_a_batch_waits_without_using_up_an_attempt(
     assert letter.headers["x-error"].startswith("body is not JSON")
 
 
-def test_without_database_and_broker_the_batch_goes_back(store: Store) -> None:
+def test_without_database_and_broker_the_function_raises(store: Store) -> None:
     fleet(store)
 
     with (
@@ -178,7 +178,7 @@ def test_without_database_and_broker_the_batch_goes_back(store: Store) -> None:
         functions.handle(message(CRITICAL))
 
 
-def test_what_was_committed_before_the_broker_failed_is_recognised_when_it_comes_again(
+def test_message_committed_before_the_broker_failed_is_a_duplicate_afterwards(
     store: Store, functions: Functions, connected: Functions, queues: Queues
 ) -> None:
     fleet(store)
@@ -193,7 +193,7 @@ def test_what_was_committed_before_the_broker_failed_is_recognised_when_it_comes
     assert len(store.state()["outgoing"]) == 21
 
 
-def test_a_connection_that_died_between_two_batches_is_replaced(
+def test_connection_lost_between_batches_is_replaced(
     store: Store, functions: Functions, mariadb: MariaDB
 ) -> None:
     fleet(store)
@@ -206,7 +206,7 @@ def test_a_connection_that_died_between_two_batches_is_replaced(
     assert {"d1", "d2"}.isdisjoint(still_held(store))
 
 
-def test_a_connection_that_is_lost_within_a_batch_is_replaced_and_nothing_is_done_twice(
+def test_connection_lost_within_a_batch_is_replaced_and_nothing_applied_twice(
     store: Store, database_url: str
 ) -> None:
     fleet(store)
@@ -244,19 +244,19 @@ def other_transaction(store: Store) -> Iterator[pymysql.cursors.Cursor]:
 
 
 def waits_for_devices(store: Store) -> bool:
-    """Tell whether a consumer is at the statement that locks devices."""
+    """Tell whether a consumer runs the statement that locks devices."""
     running = store.rows("SELECT info FROM information_schema.processlist WHERE info IS NOT NULL")
     return any("FROM devices d" in info and "FOR UPDATE" in info for (info,) in running)
 
 
-def test_the_victim_of_a_deadlock_runs_again(store: Store, functions: Functions) -> None:
+def test_victim_of_a_deadlock_is_retried(store: Store, functions: Functions) -> None:
     fleet(store)
     results: list[Any] = []
     sent = message("user.suspended", userId="u1")
     consumer = Thread(target=lambda: results.append(functions.handle(sent)))
 
     with other_transaction(store) as cursor, counted(functions.database) as statements:
-        # It holds the device and has written much, so that the other one is chosen as victim.
+        # It has written more than the consumer, so the consumer is chosen as the victim.
         cursor.execute("UPDATE devices SET name = CONCAT(name, '!')")
         consumer.start()
         eventually(lambda: waits_for_devices(store), "the function waits for the device")
@@ -269,7 +269,7 @@ def test_the_victim_of_a_deadlock_runs_again(store: Store, functions: Functions)
     assert "d1" not in still_held(store)
 
 
-def test_a_lock_that_nobody_gives_back_makes_a_message_wait_without_using_up_an_attempt(
+def test_message_whose_rows_stay_locked_is_parked_without_using_an_attempt(
     store: Store, connected: Functions, queues: Queues
 ) -> None:
     fleet(store)

@@ -1,4 +1,4 @@
-"""Too many failing devices at once: releases are held on the real database, nothing is lost."""
+"""The mass-failure brake in the pipeline: releases beyond the limit are held, and none is lost."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 LIMITS = BrakeLimits(share=0.2, devices=5)
 FLEET = 50
-"""Running devices, all of them held: ten of them may fail within a minute."""
+"""Running devices, all of them allocated; ten of them may fail within a minute."""
 
 RETRIES = {queue.event_type: queue.retry_name for queue in WORK_QUEUES}
 
 
 class Clock:
-    """The present, as the functions take it."""
+    """The clock of the functions; a test sets its time."""
 
     now = NOW
 
@@ -51,7 +51,7 @@ def fleet(store: Store) -> Store:
 def environment(
     database_url: str, broker_url: str, clock: Clock
 ) -> Iterator[Callable[[], Functions]]:
-    """Start execution environments, as many as wanted."""
+    """Return a function that starts an execution environment."""
     made: list[Functions] = []
 
     def start() -> Functions:
@@ -97,7 +97,7 @@ def status(store: Store, now: datetime = NOW) -> brake.BrakeStatus:
         return brake.read_status(cursor, now)
 
 
-def test_beyond_the_limit_messages_are_held_and_only_their_devices_leave_the_pool(
+def test_messages_beyond_the_limit_only_mark_their_devices_as_failed(
     fleet: Store, functions: Functions, queues: Queues
 ) -> None:
     totals = functions.handle(*map(failed, range(13)))
@@ -111,7 +111,7 @@ def test_beyond_the_limit_messages_are_held_and_only_their_devices_leave_the_poo
     assert {one.headers["x-attempt"] for one in waiting} == {0}
 
 
-def test_both_kinds_of_failures_count_together_even_in_other_environments(
+def test_both_events_are_counted_together_across_environments(
     fleet: Store, environment: Callable[[], Functions]
 ) -> None:
     assert environment().handle(*map(failed, range(6))) == {"success": 6}
@@ -122,7 +122,7 @@ def test_both_kinds_of_failures_count_together_even_in_other_environments(
     assert released(fleet) == 10
 
 
-def test_two_queues_at_once_overshoot_by_a_batch_at_most_and_lose_nothing(
+def test_two_queues_at_once_exceed_the_limit_by_a_batch_at_most_and_lose_nothing(
     fleet: Store, environment: Callable[[], Functions], queues: Queues
 ) -> None:
     batch = 3
@@ -140,7 +140,7 @@ def test_two_queues_at_once_overshoot_by_a_batch_at_most_and_lose_nothing(
     assert status(fleet).state.engaged_at
 
 
-def test_once_tripped_it_holds_until_somebody_decides_however_long_that_takes(
+def test_engaged_brake_holds_until_an_operator_decides(
     fleet: Store, environment: Callable[[], Functions], clock: Clock
 ) -> None:
     environment().handle(*map(failed, range(11)))
@@ -152,7 +152,7 @@ def test_once_tripped_it_holds_until_somebody_decides_however_long_that_takes(
     assert environment().handle(failed(30)) == {"success": 1}
 
 
-def test_failures_spread_over_time_are_believed(
+def test_failures_spread_over_time_are_not_held(
     fleet: Store, functions: Functions, clock: Clock
 ) -> None:
     for n in range(30):
@@ -162,7 +162,7 @@ def test_failures_spread_over_time_are_believed(
     assert released(fleet) == 30
 
 
-def test_a_minute_later_what_went_before_counts_no_more(
+def test_releases_are_not_counted_after_a_minute(
     fleet: Store, functions: Functions, clock: Clock
 ) -> None:
     functions.handle(*map(failed, range(10)))
@@ -172,7 +172,7 @@ def test_a_minute_later_what_went_before_counts_no_more(
     assert released(fleet) == 18
 
 
-def test_an_operator_lets_everything_through_for_a_time(
+def test_operator_can_open_the_brake_for_a_time(
     fleet: Store, functions: Functions, clock: Clock
 ) -> None:
     functions.handle(*map(failed, range(20)))
@@ -184,8 +184,10 @@ def test_an_operator_lets_everything_through_for_a_time(
     assert functions.handle(*map(failed, range(40, 50))) == {"success": 5, "retried": 5}
 
 
-def test_who_trips_late_does_not_overrule_the_operator(fleet: Store, database_url: str) -> None:
-    """The operator decides while a batch that is one too many is under way."""
+def test_batch_that_trips_late_does_not_override_the_operator(
+    fleet: Store, database_url: str
+) -> None:
+    """The operator decides between the batch's reading of the brake and its commit."""
     consumer = Store(database_url)
     with consumer.database.transaction() as cursor:
         loaded = brake.query(cursor, LIMITS, FLEET, NOW)()
@@ -197,14 +199,14 @@ def test_who_trips_late_does_not_overrule_the_operator(fleet: Store, database_ur
     assert status(fleet).state.engaged_at is None
 
 
-def test_engaged_by_hand_it_holds_the_very_first(fleet: Store, functions: Functions) -> None:
+def test_manually_engaged_brake_holds_the_first_message(fleet: Store, functions: Functions) -> None:
     decide(fleet, brake.engage, NOW)
 
     assert functions.handle(failed(1), stopped(2)) == {"retried": 2}
     assert released(fleet) == 0
 
 
-def test_what_releases_nothing_passes(fleet: Store, functions: Functions) -> None:
+def test_messages_that_release_nothing_are_not_held(fleet: Store, functions: Functions) -> None:
     fleet.seed(world(*(device(f"free{n}") for n in range(30))))
     decide(fleet, brake.engage, NOW)
     recovered = message(
@@ -217,7 +219,7 @@ def test_what_releases_nothing_passes(fleet: Store, functions: Functions) -> Non
     assert functions.handle(recovered) == {"success": 1}
 
 
-def test_a_device_that_recovered_while_its_failure_was_held_stays_with_its_user(
+def test_device_that_recovered_while_held_is_not_released(
     fleet: Store, functions: Functions
 ) -> None:
     decide(fleet, brake.engage, NOW)
@@ -237,7 +239,7 @@ def test_a_device_that_recovered_while_its_failure_was_held_stays_with_its_user(
 @pytest.mark.parametrize(
     "event_type", ["device.deleted", "device.maintenance", "user.suspended", "user.deleted"]
 )
-def test_nothing_else_is_ever_held(event_type: str, fleet: Store, functions: Functions) -> None:
+def test_other_events_are_never_held(event_type: str, fleet: Store, functions: Functions) -> None:
     decide(fleet, brake.engage, NOW)
     by_device = event_type.startswith("device")
 
@@ -250,7 +252,7 @@ def test_nothing_else_is_ever_held(event_type: str, fleet: Store, functions: Fun
     assert released(fleet) == FLEET
 
 
-def test_a_held_message_that_comes_again_and_again_stays_what_it_was(
+def test_held_message_keeps_its_attempts_when_it_returns(
     fleet: Store, functions: Functions, queues: Queues
 ) -> None:
     decide(fleet, brake.engage, NOW)
@@ -264,7 +266,7 @@ def test_a_held_message_that_comes_again_and_again_stays_what_it_was(
     assert released(fleet) == 1
 
 
-def test_an_operator_sees_how_it_stands(fleet: Store, functions: Functions) -> None:
+def test_operator_sees_the_state_of_the_brake(fleet: Store, functions: Functions) -> None:
     functions.handle(*map(failed, range(12)))
 
     found, later = status(fleet), status(fleet, NOW + MINUTE)
@@ -275,7 +277,7 @@ def test_an_operator_sees_how_it_stands(fleet: Store, functions: Functions) -> N
 
 
 @pytest.mark.parametrize("size", [1, 10, 100, 1000])
-def test_the_brake_costs_a_select_and_an_upsert_whatever_the_size(
+def test_brake_costs_a_select_and_an_upsert_for_any_batch_size(
     size: int, store: Store, database_url: str
 ) -> None:
     store.seed(world(*(held(f"d{n}", by=f"u{n}") for n in range(size))))
@@ -287,7 +289,7 @@ def test_the_brake_costs_a_select_and_an_upsert_whatever_the_size(
 
 
 @pytest.mark.usefixtures("fleet")
-def test_the_batch_that_trips_costs_one_statement_more(functions: Functions) -> None:
+def test_batch_that_trips_costs_one_more_statement(functions: Functions) -> None:
     with counted(functions.database) as tripping:
         functions.handle(*map(failed, range(20)))
     with counted(functions.database) as holding:
@@ -300,7 +302,7 @@ def test_the_batch_that_trips_costs_one_statement_more(functions: Functions) -> 
     assert (holding_again.selects, holding_again.writes, holding_again.commits) == (5, 1, 1)
 
 
-def test_devices_are_counted_only_where_their_number_matters(fleet: Store) -> None:
+def test_devices_are_counted_only_if_their_number_matters(fleet: Store) -> None:
     def rows_read(messages: int) -> int:
         with fleet.database.transaction() as cursor:
             brake.query(cursor, LIMITS, messages, NOW)()

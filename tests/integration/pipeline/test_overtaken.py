@@ -1,4 +1,4 @@
-"""What others commit between the snapshot of a batch and its own commit."""
+"""Commits of other transactions between the snapshot of a batch and its commit."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ from tests.support.world import device, held, user, world
 
 
 def interrupted(event_type: str, once: Callable[[], object]) -> dict[str, EventRules]:
-    """Return the rules; the first time that one decides, something else happens meanwhile."""
+    """Return rules that call a function once, while the first message is decided."""
     handling = handling_of(QUEUE_OF[event_type])
     rules, waiting = EventRules(), [once]
 
@@ -38,7 +38,7 @@ def interrupted(event_type: str, once: Callable[[], object]) -> dict[str, EventR
         ("device.failed", world(device("d1", cpu_cores=7))),
     ],
 )
-def test_somebody_unknown_who_gets_a_row_meanwhile_is_not_overwritten(
+def test_row_that_is_created_meanwhile_is_not_overwritten(
     event_type: str, meanwhile: Snapshot, store: Store, database_url: str
 ) -> None:
     rules = interrupted(event_type, lambda: store.seed(meanwhile))
@@ -51,7 +51,7 @@ def test_somebody_unknown_who_gets_a_row_meanwhile_is_not_overwritten(
     assert [(row.health, row.cpu_cores) for row in state["devices"]] in ([], [("failed", 7)])
 
 
-def test_a_message_that_another_environment_finishes_meanwhile_is_a_duplicate(
+def test_message_that_is_processed_elsewhere_meanwhile_is_a_duplicate(
     store: Store, database_url: str
 ) -> None:
     sent = message("device.created")
@@ -64,7 +64,7 @@ def test_a_message_that_another_environment_finishes_meanwhile_is_a_duplicate(
     assert len(store.state()["processed"]) == 1
 
 
-def test_a_device_that_changes_hands_while_it_is_being_locked_is_taken_from_its_new_holder(
+def test_device_that_is_reallocated_while_locking_is_released(
     store: Store, database_url: str
 ) -> None:
     store.seed(world(user("u2"), held("d1", by="u1")))

@@ -1,4 +1,4 @@
-"""What operators see of a batch: a line per message, and figures for the whole."""
+"""The report of a batch: a log line per message, and metrics."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ Lines = Callable[[], list[dict[str, Any]]]
 
 @pytest.fixture
 def lines() -> Iterator[Lines]:
-    """The lines about messages; without a broker there is one about the nudge as well."""
+    """The log lines about messages; without a broker there is another about the nudge."""
     with logged() as written:
         yield lambda: [line for line in written() if "event_type" in line]
 
@@ -34,7 +34,7 @@ def figures(output: str) -> dict[str, dict[str, float]]:
     return found
 
 
-def test_each_message_is_one_line_that_says_what_was_done(
+def test_each_message_is_one_log_line_with_its_outcome(
     store: Store, functions: Functions, lines: Lines
 ) -> None:
     store.seed(world(held("d1")))
@@ -62,7 +62,7 @@ def test_each_message_is_one_line_that_says_what_was_done(
     assert (duplicate["outcome"], duplicate["released"]) == ("duplicate", 0)
 
 
-def test_a_line_of_a_user_names_the_user_and_no_address(
+def test_line_about_a_user_has_their_id_and_no_address(
     store: Store, functions: Functions, lines: Lines
 ) -> None:
     store.seed(world(user(), *(held(f"d{n}") for n in range(8))))
@@ -82,7 +82,7 @@ def test_a_line_of_a_user_names_the_user_and_no_address(
     assert "+8613800138000" not in str(lines())
 
 
-def test_a_refused_message_is_an_error_with_its_reason_and_without_its_body(
+def test_invalid_message_is_logged_with_its_reason_and_without_its_body(
     connected: Functions, lines: Lines
 ) -> None:
     connected.handle(message("device.failed", deviceId="very secret\x00"))
@@ -93,7 +93,7 @@ def test_a_refused_message_is_an_error_with_its_reason_and_without_its_body(
     assert "secret" not in str(lines())
 
 
-def test_figures_of_a_batch_carry_names_and_labels_operators_know(
+def test_metrics_of_a_batch_have_the_documented_names_and_labels(
     store: Store, functions: Functions, capsys: pytest.CaptureFixture[str], lines: Lines
 ) -> None:
     assert lines is not None
@@ -118,7 +118,7 @@ def test_figures_of_a_batch_carry_names_and_labels_operators_know(
     assert len(output.splitlines()) == 2
 
 
-def test_a_large_batch_writes_no_more_documents_than_a_small_one(
+def test_large_batch_writes_one_document(
     store: Store, functions: Functions, capsys: pytest.CaptureFixture[str], lines: Lines
 ) -> None:
     store.seed(world(*(held(f"d{n}", by=f"u{n}") for n in range(200))))

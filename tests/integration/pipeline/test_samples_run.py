@@ -1,4 +1,4 @@
-"""Every file in ``events/`` runs through the deployed handler, in an environment like Lambda's."""
+"""Every file in ``events/`` is processed by the deployed handler, in an environment like Lambda."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ Invoke = Callable[[str, Path], dict[str, Any]]
 def invoke(
     mariadb: MariaDB, rabbitmq: RabbitMQ, moto: Moto, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Invoke]:
-    """Return a function that invokes a handler with a file, each handler in one warm process."""
+    """Return a function that invokes a handler with a file; each handler has one process."""
     variables = function_environment(mariadb.url, rabbitmq.url, moto.url)
     logs = tmp_path_factory.mktemp("logs")
     running: dict[str, LambdaEnvironment] = {}
@@ -58,18 +58,18 @@ def invoke(
 
 @pytest.fixture
 def demo(store: Store, aws_url: str) -> Store:
-    """The demo data of which the samples speak, and empty tables in DynamoDB."""
+    """The demo data that the samples refer to, and empty tables in DynamoDB."""
     assert aws_url
     demo_data.seed(store.settings)
     return store
 
 
-def test_every_file_is_of_a_sample_that_says_what_becomes_of_it() -> None:
+def test_every_file_has_a_sample_with_an_expected_outcome() -> None:
     assert set(SAMPLES) == {*MESSAGES, *STATUS}
 
 
 @pytest.mark.parametrize("name", MESSAGES)
-def test_a_message_sample_ends_as_its_table_says(
+def test_message_sample_has_its_expected_outcome(
     name: str, demo: Store, queues: Queues, invoke: Invoke
 ) -> None:
     sample = MESSAGES[name]
@@ -85,5 +85,5 @@ def test_a_message_sample_ends_as_its_table_says(
 
 @pytest.mark.usefixtures("demo", "broker_url")
 @pytest.mark.parametrize("name", STATUS)
-def test_an_api_sample_is_answered_as_its_table_says(name: str, invoke: Invoke) -> None:
+def test_api_sample_has_its_expected_response(name: str, invoke: Invoke) -> None:
     assert invoke("allocation_api", SAMPLES[name])["statusCode"] == STATUS[name]

@@ -1,4 +1,4 @@
-"""A batch costs a constant number of statements, whatever its size."""
+"""The number of statements of a batch does not depend on its size."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,9 +19,9 @@ from tests.support.world import MINUTE, NOW, device, held, mark, user, world
 SIZES = (1, 10, 100, 1000)
 LIMIT = 14
 
-# What a batch costs in which every message finds a known user or device, a device to take back
-# and a mark to advance: SELECTs and writes. Where running devices become free, one SELECT finds
-# that nobody waits for them; where devices fail, the brake is read and counts what is released.
+# SELECTs and writes of a batch in which every message has a known user or device, a device to
+# release and a mark to advance. If running devices become free, one SELECT reads the waiting line;
+# if devices fail, the brake is read and stored.
 COSTS = {
     "device.failed": (5, 8),
     "device.deleted": (4, 7),
@@ -40,20 +40,20 @@ COSTS = {
     "billing.recharged": (5, 5),
 }
 
-# Who holds the devices, then the locks; the locks, then the devices of the users, then whether
-# anybody waits for these.
+# device.failed: the holders, then the locks. user.suspended: the locks, then the devices of the
+# users, then the waiting line.
 WAITS_FOR_READS = {"device.failed": 2, "user.suspended": 3}
 
 
 @pytest.fixture
 def functions(database_url: str) -> Iterator[Functions]:
-    """The functions as deployed: with a brake, which never engages here."""
+    """The functions with a brake, as deployed; it never engages here."""
     with Functions(database_url, brake=BrakeLimits(share=1, devices=1_000_000)) as made:
         yield made
 
 
 def about(event_type: str, n: int, **fields: Any) -> Message:  # noqa: ANN401 - any field
-    """Return an event about user or device number n that takes back whatever there is."""
+    """Return an event about user or device number n that releases everything."""
     subject = {"deviceId": f"d{n}"} if event_type.startswith("device") else {"userId": f"u{n}"}
     more: dict[str, dict[str, Any]] = {
         "user.quota_updated": {"newQuota": {"maxDevices": 0}},
@@ -63,7 +63,7 @@ def about(event_type: str, n: int, **fields: Any) -> Message:  # noqa: ANN401 - 
 
 
 def everyone(size: int) -> Snapshot:
-    """Return users that hold a device each, all of which have been spoken of before."""
+    """Return users with a device each, and with marks for every user and device."""
     concerns = (Concern.ACCOUNT, Concern.QUOTA, Concern.BILLING)
     of_users = [
         mark(concern, NOW - MINUTE, id_=f"u{n}") for n in range(size) for concern in concerns
@@ -80,7 +80,7 @@ def cost(functions: Functions, messages: list[Message]) -> Statements:
 
 
 @pytest.mark.parametrize("event_type", EVENT_TYPES)
-def test_the_cost_of_a_batch_does_not_depend_on_its_size(
+def test_cost_of_a_batch_does_not_depend_on_its_size(
     event_type: str, store: Store, functions: Functions
 ) -> None:
     spent = {}
@@ -99,14 +99,14 @@ def test_the_cost_of_a_batch_does_not_depend_on_its_size(
 
 
 def at_the_threshold(functions: Functions, users: int) -> None:
-    """Let the next failed payment of each user be one too many."""
+    """Make the next failed payment of each user reach the threshold."""
     for n in range(users):
         for id_ in ("first", "second"):
             functions.counter.count(f"u{n}", f"{id_} before {users}", NOW, NOW)
 
 
 @pytest.mark.parametrize("event_type", EVENT_TYPES)
-def test_a_batch_in_which_everything_happens_stays_below_the_limit(
+def test_batch_with_every_outcome_stays_below_the_limit(
     event_type: str, store: Store, functions: Functions
 ) -> None:
     """Known and unknown users and devices, outdated, duplicate and failing messages."""
@@ -126,7 +126,7 @@ def test_a_batch_in_which_everything_happens_stays_below_the_limit(
 
 
 @pytest.mark.parametrize(("event_type", "reads"), [("device.failed", 4), ("user.suspended", 3)])
-def test_a_batch_of_duplicates_costs_what_reading_costs(
+def test_batch_of_duplicates_costs_reads_only(
     event_type: str, reads: int, store: Store, functions: Functions
 ) -> None:
     batch = [about(event_type, n) for n in range(50)]
@@ -139,7 +139,7 @@ def test_a_batch_of_duplicates_costs_what_reading_costs(
     assert (statements.selects, statements.writes) == (reads, 0)
 
 
-def test_a_user_with_many_devices_costs_no_more(store: Store, functions: Functions) -> None:
+def test_user_with_many_devices_costs_no_more(store: Store, functions: Functions) -> None:
     store.seed(world(user(), *(held(f"d{n}") for n in range(500)), device("free")))
 
     statements = cost(functions, [message("user.suspended")])
@@ -150,7 +150,7 @@ def test_a_user_with_many_devices_costs_no_more(store: Store, functions: Functio
 
 @pytest.mark.parametrize("size", [1, 1000])
 @pytest.mark.parametrize(("event_type", "reads"), WAITS_FOR_READS.items())
-def test_a_batch_waits_only_for_reads_that_others_depend_on_and_once_for_all_its_writes(
+def test_batch_waits_only_for_reads_that_others_depend_on_and_once_for_its_writes(
     event_type: str, reads: int, size: int, store: Store, functions: Functions
 ) -> None:
     store.seed(everyone(size))
@@ -164,9 +164,7 @@ def test_a_batch_waits_only_for_reads_that_others_depend_on_and_once_for_all_its
 
 
 @pytest.mark.parametrize("size", [1, 1000])
-def test_a_batch_of_successes_publishes_one_nudge(
-    size: int, store: Store, functions: Functions
-) -> None:
+def test_batch_publishes_one_nudge(size: int, store: Store, functions: Functions) -> None:
     store.seed(everyone(size))
     published: list[Any] = []
     functions.publisher.publish = published.extend  # type: ignore[method-assign, assignment]
@@ -176,7 +174,7 @@ def test_a_batch_of_successes_publishes_one_nudge(
     assert [one.routing_key for one in published] == [NOTIFICATION_QUEUE]
 
 
-def test_the_longest_texts_of_a_full_batch_still_go_in_one_statement_each(
+def test_longest_texts_of_a_full_batch_fit_into_one_statement_each(
     store: Store, functions: Functions
 ) -> None:
     store.seed(everyone(1000))

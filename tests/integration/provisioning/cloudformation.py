@@ -1,4 +1,4 @@
-"""CloudFormation's side of a custom resource."""
+"""A fake CloudFormation that sends requests to a custom resource and receives its answers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class CloudFormation:
-    """Takes answers where a pre-signed address of S3 would, after refusing as many as told."""
+    """Receives answers as a presigned S3 URL does; refuses the first ``refusals`` of them."""
 
     def __init__(self) -> None:
         self.answers: list[dict[str, Any]] = []
@@ -31,7 +31,7 @@ class CloudFormation:
                 return self.end_headers()
 
             def log_message(self, *_: object) -> None:
-                """Stay silent."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Bucket)
 
@@ -50,7 +50,7 @@ class CloudFormation:
 
     @property
     def port(self) -> int:
-        """Return the port at which answers are taken."""
+        """Return the port that receives answers."""
         return self._server.server_port
 
     def request(self, kind: str, **more: str) -> dict[str, Any]:
@@ -69,14 +69,14 @@ class CloudFormation:
 
     @property
     def answer(self) -> dict[str, Any]:
-        """Return the one answer that came."""
+        """Return the only answer."""
         (answer,) = self.answers
         return answer
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """The context of an invocation that has so much time."""
+    """The context of an invocation with some seconds left."""
 
     seconds: float = 300
     log_stream_name: str = field(default="2026/11/24/[1]abc")

@@ -29,7 +29,7 @@ def cloudformation() -> Iterator[CloudFormation]:
 
 @pytest.fixture
 def database(mariadb: MariaDB) -> Iterator[MariaDB]:
-    """The server with an empty database and without the application's account."""
+    """The server with an empty database, and without the application's account."""
     with closing(mariadb.connect()) as connection, connection.cursor() as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS {DATABASE}")
         cursor.execute(f"CREATE DATABASE {DATABASE}")
@@ -52,7 +52,7 @@ def secret(aws_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
 def environment(
     database: MariaDB, rabbitmq: RabbitMQ, secret: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What template.yaml sets, but for a secret where the broker's account is."""
+    """The variables of template.yaml; but the broker's account is in its URL, not in a secret."""
     rabbitmq.delete_vhost(VHOST)
     monkeypatch.setenv("DATABASE_URL", database.url_of(DATABASE))
     monkeypatch.setenv("BROKER_URL", rabbitmq.url_of(VHOST))

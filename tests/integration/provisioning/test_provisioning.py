@@ -1,4 +1,4 @@
-"""The custom resource, against the real servers."""
+"""The custom resource, on real servers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def depth(rabbitmq: RabbitMQ, queue: str) -> int:
 
 
 @pytest.mark.parametrize("kind", ["Create", "Update"])
-def test_everything_is_there_afterwards(
+def test_create_and_update_provision_everything(
     kind: str, cloudformation: CloudFormation, database: MariaDB, rabbitmq: RabbitMQ
 ) -> None:
     invoke(cloudformation.request(kind))
@@ -60,7 +60,7 @@ def test_everything_is_there_afterwards(
         assert cursor.fetchall() == (("user-1",),)
 
 
-def test_an_event_has_as_many_queues_as_the_template_says(
+def test_event_has_as_many_queues_as_the_setting_says(
     rabbitmq: RabbitMQ, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SHARDS", "2")
@@ -71,7 +71,7 @@ def test_an_event_has_as_many_queues_as_the_template_says(
         assert depth(rabbitmq, queue.name) == 0
 
 
-def test_the_application_may_not_change_the_schema(database: MariaDB) -> None:
+def test_application_may_not_change_the_schema(database: MariaDB) -> None:
     provision()
 
     with closing(application(database)) as connection, connection.cursor() as cursor:
@@ -80,7 +80,7 @@ def test_the_application_may_not_change_the_schema(database: MariaDB) -> None:
                 cursor.execute(statement)
 
 
-def test_the_application_sees_no_database_of_a_similar_name(database: MariaDB) -> None:
+def test_application_has_no_access_to_a_database_of_a_similar_name(database: MariaDB) -> None:
     similar = DATABASE.replace("_", "x")
     with closing(database.connect()) as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE OR REPLACE DATABASE {similar}")
@@ -95,7 +95,7 @@ def test_the_application_sees_no_database_of_a_similar_name(database: MariaDB) -
     assert seen == {DATABASE, "information_schema"}
 
 
-def test_the_second_time_changes_nothing(cloudformation: CloudFormation, database: MariaDB) -> None:
+def test_provisioning_is_idempotent(cloudformation: CloudFormation, database: MariaDB) -> None:
     invoke(cloudformation.request("Create"))
     with closing(application(database)) as connection, connection.cursor() as cursor:
         cursor.execute("INSERT INTO users SET id = 'user-1', max_devices = 1")
@@ -111,13 +111,13 @@ def test_the_second_time_changes_nothing(cloudformation: CloudFormation, databas
 
 
 def test_two_at_once_both_succeed() -> None:
-    # Only a main thread can have a time limit, so these two have none.
+    # The time limit works in the main thread only, so the handler is not used.
     failures: list[BaseException] = []
 
     def run() -> None:
         try:
             provision()
-        except BaseException as error:  # noqa: BLE001 - whatever it was, the test must know
+        except BaseException as error:  # noqa: BLE001 - the test checks for any error
             failures.append(error)
 
     threads = [threading.Thread(target=run) for _ in range(2)]
@@ -129,7 +129,7 @@ def test_two_at_once_both_succeed() -> None:
     assert failures == []
 
 
-def test_a_changed_password_is_the_one_that_counts(database: MariaDB) -> None:
+def test_changed_password_takes_effect(database: MariaDB) -> None:
     with closing(database.connect()) as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE USER '{ACCOUNT[0]}'@'%' IDENTIFIED BY 'former'")
 
@@ -138,7 +138,7 @@ def test_a_changed_password_is_the_one_that_counts(database: MariaDB) -> None:
     application(database).close()
 
 
-def test_delete_leaves_everything(
+def test_delete_keeps_everything(
     cloudformation: CloudFormation, database: MariaDB, rabbitmq: RabbitMQ
 ) -> None:
     provision()
@@ -167,7 +167,7 @@ def failure(cloudformation: CloudFormation, seconds: float = 300) -> str:
     return str(cloudformation.answer["Reason"])
 
 
-def test_a_queue_with_another_argument_is_named(
+def test_queue_with_another_argument_is_named_in_the_reason(
     cloudformation: CloudFormation, rabbitmq: RabbitMQ
 ) -> None:
     parameters = pika.URLParameters(rabbitmq.create_vhost(VHOST))
@@ -183,7 +183,7 @@ def test_a_queue_with_another_argument_is_named(
     assert "docs/operations.md, Upgrade" in reason
 
 
-def test_a_server_without_iam_authentication_is_the_reason(
+def test_missing_iam_authentication_is_the_reason(
     cloudformation: CloudFormation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("APPLICATION_SECRET_ARN")
@@ -191,7 +191,7 @@ def test_a_server_without_iam_authentication_is_the_reason(
     assert "Plugin 'AWSAuthenticationPlugin' is not loaded" in failure(cloudformation)
 
 
-def test_an_absent_setting_is_the_reason(
+def test_missing_setting_is_the_reason(
     cloudformation: CloudFormation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("BROKER_URL")
@@ -199,7 +199,7 @@ def test_an_absent_setting_is_the_reason(
     assert "BROKER_URL" in failure(cloudformation)
 
 
-def test_an_absent_broker_is_the_reason_and_the_database_is_ready_for_the_next_time(
+def test_unreachable_broker_is_the_reason_and_the_database_is_provisioned(
     cloudformation: CloudFormation, database: MariaDB, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BROKER_URL", "amqp://someone:hush@127.0.0.1:1/nowhere")
@@ -211,7 +211,7 @@ def test_an_absent_broker_is_the_reason_and_the_database_is_ready_for_the_next_t
     application(database).close()
 
 
-def test_a_wrong_password_is_the_reason(
+def test_wrong_password_is_the_reason(
     cloudformation: CloudFormation, rabbitmq: RabbitMQ, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = rabbitmq.ports.amqp
@@ -220,7 +220,7 @@ def test_a_wrong_password_is_the_reason(
     assert "ACCESS_REFUSED" in failure(cloudformation)
 
 
-def test_it_answers_before_its_time_is_over(
+def test_function_answers_before_its_timeout(
     cloudformation: CloudFormation, database: MariaDB
 ) -> None:
     with closing(database.connect()) as connection, connection.cursor() as cursor:
@@ -229,7 +229,7 @@ def test_it_answers_before_its_time_is_over(
         assert "not done after" in failure(cloudformation, seconds=21)
 
 
-def test_an_answer_that_is_refused_is_given_again(cloudformation: CloudFormation) -> None:
+def test_refused_answer_is_sent_again(cloudformation: CloudFormation) -> None:
     cloudformation.refusals = 2
 
     invoke(cloudformation.request("Delete", PhysicalResourceId="provisioning"))

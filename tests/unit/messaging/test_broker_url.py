@@ -1,4 +1,4 @@
-"""Where the broker is: what cannot be read is refused without showing a password."""
+"""The broker's URL; a malformed one is refused without showing its password."""
 
 import pytest
 
@@ -10,7 +10,7 @@ def settings(url: str) -> BrokerSettings:
     return BrokerSettings.model_validate({"BROKER_URL": url})
 
 
-def test_a_url_is_split_and_decoded() -> None:
+def test_url_is_split_and_decoded() -> None:
     read = parameters(settings("amqp://us%40er:p%2Fw@mq.example:5673/cloud%2Fphone"))
 
     assert (read.host, read.port, read.virtual_host) == ("mq.example", 5673, "cloud/phone")
@@ -18,7 +18,7 @@ def test_a_url_is_split_and_decoded() -> None:
 
 
 @pytest.mark.parametrize("sign", "/#?")
-def test_a_password_that_is_not_encoded_is_refused_without_repeating_it(sign: str) -> None:
+def test_unencoded_password_is_refused_without_repeating_it(sign: str) -> None:
     with pytest.raises(ValueError, match="percent-encoded") as caught:
         parameters(settings(f"amqps://user:secret{sign}word@mq.example:5671/cloudphone"))
 

@@ -1,4 +1,4 @@
-"""What makes a message the same one again."""
+"""The identity of messages."""
 
 import json
 
@@ -22,7 +22,7 @@ def id_of(message: Message) -> str:
     return identify(message, json.loads(message.body)).id
 
 
-def test_the_id_is_the_message_id_before_the_event_id() -> None:
+def test_message_id_takes_precedence_over_event_id() -> None:
     body = BODY | {"eventId": "e-1"}
 
     assert id_of(sent(body, message_id="m-1")) == "m-1"
@@ -31,17 +31,17 @@ def test_the_id_is_the_message_id_before_the_event_id() -> None:
 
 
 @pytest.mark.parametrize("event_id", [5, None, "", [], {}])
-def test_an_event_id_that_is_no_text_counts_as_none(event_id: object) -> None:
+def test_event_id_that_is_not_a_text_is_ignored(event_id: object) -> None:
     assert id_of(sent(BODY | {"eventId": event_id})).startswith("sha256:")
 
 
-def test_without_an_id_the_same_body_in_the_same_queue_is_the_same_message() -> None:
+def test_messages_without_an_id_are_identified_by_queue_and_body() -> None:
     assert id_of(sent()) == id_of(sent())
     assert id_of(sent()) != id_of(sent(queue="another"))
     assert id_of(sent()) != id_of(sent(BODY | {"reason": "y"}))
 
 
-def test_the_order_of_keys_and_blanks_do_not_matter() -> None:
+def test_order_of_keys_and_whitespace_do_not_matter() -> None:
     one = Message("q", b'{"a": 1, "b": {"c": 2, "d": "\xe8\xae\xbe"}}', {})
     other = Message("q", b'{"b":{"d":"\\u8bbe","c":2},"a":1}', {})
 
@@ -51,7 +51,7 @@ def test_the_order_of_keys_and_blanks_do_not_matter() -> None:
 @pytest.mark.parametrize(
     "given_id", ["设备", "a b", "a\n", "x" * 129, "😀" * 64, "\x00", " m", "m "]
 )
-def test_an_unusual_id_is_kept_as_its_hash(given_id: str) -> None:
+def test_unusual_id_is_stored_as_its_hash(given_id: str) -> None:
     stored = id_of(sent(message_id=given_id))
 
     assert stored.startswith("sha256:")
@@ -59,7 +59,7 @@ def test_an_unusual_id_is_kept_as_its_hash(given_id: str) -> None:
 
 
 @given(given_id=st.text(min_size=1))
-def test_every_id_fits_the_column_of_128_ascii_characters(given_id: str) -> None:
+def test_every_id_fits_into_128_ascii_characters(given_id: str) -> None:
     stored = id_of(sent(message_id=given_id))
 
     assert stored.isascii()
@@ -74,7 +74,7 @@ def test_different_ids_stay_different(ids: list[str]) -> None:
     assert one != other
 
 
-def test_the_same_id_with_another_body_shows_in_the_hash_of_the_body() -> None:
+def test_another_body_under_the_same_id_has_another_hash() -> None:
     one, other = (sent(BODY | {"reason": r}, message_id="m-1") for r in "xy")
 
     hashes = [identify(message, json.loads(message.body)).sha256 for message in (one, other)]
@@ -87,7 +87,7 @@ def test_the_same_id_with_another_body_shows_in_the_hash_of_the_body() -> None:
     ("header", "attempt"),
     [(None, 0), (0, 0), (2, 2), (-1, 0), ("2", 0), (1 << 40, 0), (1.5, 0), ([1], 0)],
 )
-def test_an_attempt_that_makes_no_sense_counts_as_the_first(header: object, attempt: int) -> None:
+def test_invalid_attempt_counts_as_zero(header: object, attempt: int) -> None:
     assert Message("q", b"", {"headers": {"x-attempt": header}}).attempt == attempt
     assert Message("q", b"", {"headers": None}).attempt == 0
     assert Message("q", b"", {}).attempt == 0

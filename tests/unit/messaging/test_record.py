@@ -1,4 +1,4 @@
-"""Records of an Amazon MQ event, as they come and as nobody should send them."""
+"""Decoding the records of an Amazon MQ event, valid and malformed ones."""
 
 import base64
 from datetime import UTC, datetime
@@ -41,18 +41,18 @@ def reason(record: object) -> str:
     return found.reason if isinstance(found, Undecodable) else ""
 
 
-def test_a_record_without_any_property_is_a_message() -> None:
+def test_record_without_properties_is_a_message() -> None:
     assert one() == Message("q", b"{}", {})
 
 
-def test_absent_properties_and_absent_records_parts_are_no_problem() -> None:
+def test_missing_parts_of_a_record_are_tolerated() -> None:
     assert decoded({"q::v": [{"data": "e30="}, {"basicProperties": None, "data": "e30="}]}) == [
         Message("q", b"{}", {}),
         Message("q", b"{}", {}),
     ]
 
 
-def test_the_queue_is_the_part_before_the_virtual_host() -> None:
+def test_queue_is_the_part_before_the_virtual_host() -> None:
     assert [
         message.queue for message in decoded({"a::/": [{"data": ""}], "b": [{"data": ""}]})
     ] == [
@@ -71,15 +71,13 @@ def test_the_queue_is_the_part_before_the_virtual_host() -> None:
         ("somebody.elses.3", ("somebody.elses.3", 0)),
     ],
 )
-def test_a_message_of_a_shard_is_in_the_queue_of_its_event(
-    queue: str, seen: tuple[str, int]
-) -> None:
+def test_message_of_a_shard_has_the_queue_of_its_event(queue: str, seen: tuple[str, int]) -> None:
     (message,) = decoded({f"{queue}::cloudphone": [{"data": ""}]})
 
     assert (message.queue, message.shard) == seen
 
 
-def test_messages_keep_their_order_and_their_queues() -> None:
+def test_messages_keep_their_order_and_queue() -> None:
     datas = [base64.b64encode(bytes([n])).decode() for n in range(5)]
 
     event = {"rmqMessagesByQueue": {"b": [{"data": d} for d in datas], "a": []}}
@@ -96,7 +94,7 @@ def test_only_true_means_redelivered(value: object, *, seen: bool) -> None:
     assert one(redelivered=value).redelivered is seen
 
 
-def test_properties_that_must_survive_are_kept_and_those_that_must_not_are_dropped() -> None:
+def test_only_properties_that_can_be_republished_are_kept() -> None:
     message = one(
         contentType="application/json",
         contentEncoding="utf-8",
@@ -144,7 +142,7 @@ def test_properties_that_must_survive_are_kept_and_those_that_must_not_are_dropp
         ([{"bytes": [97]}, 1, [None]], ["a", 1, [None]]),
         ({"zone": {"bytes": [98]}, "n": {"m": 1}}, {"zone": "b", "n": {"m": 1}}),
         ({"bytes": [97], "more": 1}, {"bytes": [97], "more": 1}),
-        # what pika could not publish again
+        # values that pika cannot encode
         (1.5, "1.5"),
         (2**63, "9223372036854775808"),
         ("\ud800", "?"),
@@ -155,7 +153,7 @@ def test_header_values_are_decoded(raw: object, decoded_value: object) -> None:
     assert one(headers={"h": raw}).headers == {"h": decoded_value}
 
 
-def test_headers_of_the_broker_are_dropped() -> None:
+def test_headers_set_by_the_broker_are_dropped() -> None:
     brokers = (
         *("x-death", "x-delivery-count", "x-acquired-count"),
         *("x-first-death-queue", "x-first-death-reason", "x-last-death-exchange"),
@@ -167,7 +165,7 @@ def test_headers_of_the_broker_are_dropped() -> None:
     assert message.attempt == 2
 
 
-def test_headers_nested_too_deep_are_cut() -> None:
+def test_headers_nested_too_deep_are_truncated() -> None:
     deep: object = 1
     for _ in range(100):
         deep = {"x": deep}
@@ -176,7 +174,7 @@ def test_headers_nested_too_deep_are_cut() -> None:
 
 
 @pytest.mark.parametrize("headers", [None, [], "x", 5])
-def test_headers_that_are_no_table_count_as_none(headers: object) -> None:
+def test_headers_that_are_not_a_table_are_ignored(headers: object) -> None:
     assert one(headers=headers).headers == {}
 
 
@@ -194,7 +192,7 @@ def test_headers_that_are_no_table_count_as_none(headers: object) -> None:
         ("priority", True),
     ],
 )
-def test_a_property_that_amqp_cannot_carry_is_left_out(name: str, value: object) -> None:
+def test_property_that_amqp_cannot_carry_is_omitted(name: str, value: object) -> None:
     assert one(**{name: value}).properties == {}
 
 
@@ -219,13 +217,13 @@ def test_a_property_that_amqp_cannot_carry_is_left_out(name: str, value: object)
         (None, None),
     ],
 )
-def test_java_dates_are_read_and_senseless_ones_count_as_absent(
+def test_java_dates_are_parsed_and_invalid_ones_ignored(
     text: object, moment: datetime | None
 ) -> None:
     assert one(timestamp=text).sent_at == moment
 
 
-# -- what is no message ---------------------------------------------------------------
+# -- malformed records ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -243,18 +241,18 @@ def test_java_dates_are_read_and_senseless_ones_count_as_absent(
         ({"data": "\ud800"}, "the record's data is not base64"),
     ],
 )
-def test_what_is_no_message_says_why(record: object, why: str) -> None:
+def test_malformed_record_has_a_reason(record: object, why: str) -> None:
     assert reason(record) == why
 
 
-def test_what_is_no_message_is_kept_as_far_as_possible() -> None:
+def test_malformed_record_keeps_what_can_be_read() -> None:
     assert [m.body for m in decoded({"q": [5, {"data": "no base64!", "x": 1}]})] == [
         b"5",
         b"no base64!",
     ]
 
 
-def test_a_record_nested_beyond_recursion_is_no_message_either() -> None:
+def test_record_nested_beyond_recursion_is_malformed() -> None:
     deep: list[Any] = []
     for _ in range(100_000):
         deep = [deep]
@@ -272,22 +270,22 @@ def test_a_record_nested_beyond_recursion_is_no_message_either() -> None:
         {"rmqMessagesByQueue": "x"},
     ],
 )
-def test_an_event_without_queues_holds_nothing(event: object) -> None:
+def test_event_without_queues_has_no_messages(event: object) -> None:
     assert list(decode(event)) == []
 
 
 @given(event=json_values | st.fixed_dictionaries({"rmqMessagesByQueue": json_values}))
-def test_nothing_whatever_makes_decoding_raise(event: object) -> None:
+def test_decoding_never_raises(event: object) -> None:
     for queue, batch in decode(event):
         assert isinstance(queue, str)
         assert all(isinstance(one, Message | Undecodable) for one in batch)
 
 
 @given(record=json_values)
-def test_every_record_comes_out_as_one_message(record: object) -> None:
+def test_every_record_becomes_one_message(record: object) -> None:
     assert len(decoded({"q::v": [record, record]})) == 2
 
 
 @given(body=st.binary())
-def test_any_body_survives(body: bytes) -> None:
+def test_any_body_is_preserved(body: bytes) -> None:
     assert one(base64.b64encode(body).decode()).body == body

@@ -1,4 +1,4 @@
-"""Metrics are EMF documents that CloudWatch accepts: few, whatever was counted."""
+"""Metrics become few EMF documents, which CloudWatch accepts."""
 
 import json
 from typing import Any
@@ -28,7 +28,7 @@ def figures(document: dict[str, Any]) -> list[tuple[str, tuple[tuple[str, str], 
     return found
 
 
-def test_a_counter_becomes_a_document_as_cloudwatch_wants_it() -> None:
+def test_counter_becomes_an_emf_document() -> None:
     metrics = Metrics()
     metrics.add("consumed", 1, event_type="device.failed", status="success")
 
@@ -51,7 +51,7 @@ def test_a_counter_becomes_a_document_as_cloudwatch_wants_it() -> None:
     ]
 
 
-def test_a_second_stack_of_an_account_counts_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_namespace_can_be_set_for_each_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "CloudPhone/Other")
     metrics = Metrics()
     metrics.add("consumed", 1)
@@ -60,7 +60,7 @@ def test_a_second_stack_of_an_account_counts_apart(monkeypatch: pytest.MonkeyPat
     assert document["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "CloudPhone/Other"
 
 
-def test_values_of_the_same_labels_add_up() -> None:
+def test_values_with_the_same_labels_are_added() -> None:
     metrics = Metrics()
     for _ in range(3):
         metrics.add("consumed", 2, status="success")
@@ -68,7 +68,7 @@ def test_values_of_the_same_labels_add_up() -> None:
     assert figures(documents(metrics)[0]) == [("consumed", (("status", "success"),), 6)]
 
 
-def test_what_agrees_shares_a_document_and_other_labels_get_their_own() -> None:
+def test_metrics_with_compatible_labels_share_a_document() -> None:
     metrics = Metrics()
     metrics.add("consumed", 97, event_type="device.failed", status="success")
     metrics.add("consumed", 3, event_type="device.failed", status="invalid")
@@ -79,13 +79,13 @@ def test_what_agrees_shares_a_document_and_other_labels_get_their_own() -> None:
     assert [len(figures(document)) for document in documents(metrics)] == [4, 1]
 
 
-def test_nothing_counted_is_nothing_written(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_metrics_nothing_is_written(capsys: pytest.CaptureFixture[str]) -> None:
     Metrics().flush(NOW)
 
     assert capsys.readouterr().out == ""
 
 
-def test_each_document_is_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_document_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     metrics = Metrics()
     metrics.add("consumed", 1, status="a")
     metrics.add("consumed", 1, status="b")
@@ -97,7 +97,7 @@ def test_each_document_is_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) 
 
 
 @given(st.lists(st.tuples(NAMES, LABELS, st.integers(1, 9)), max_size=20))
-def test_every_figure_is_written_once_with_its_own_labels(
+def test_every_value_is_written_once_with_its_labels(
     added: list[tuple[str, dict[str, str], int]],
 ) -> None:
     metrics, expected = Metrics(), dict[tuple[str, tuple[tuple[str, str], ...]], int]()

@@ -1,4 +1,4 @@
-"""The lines of a batch are those that Powertools would have written one by one."""
+"""The log lines of a batch equal those that Powertools writes one by one."""
 
 import io
 import json
@@ -48,23 +48,23 @@ def by_us(level: int, *batch: Mapping[str, object]) -> list[dict[str, Any]]:
 
 
 def parsed(raw: io.BytesIO) -> list[dict[str, Any]]:
-    """Return the lines without what differs from call to call."""
+    """Return the lines without the fields that differ from call to call."""
     lines = [json.loads(line) for line in raw.getvalue().splitlines()]
     return [{k: v for k, v in line.items() if k not in {"timestamp", "location"}} for line in lines]
 
 
-def test_they_say_what_powertools_would_say() -> None:
+def test_lines_equal_those_of_powertools() -> None:
     lines = by_us(logging.WARNING, DETAILS, DETAILS)
 
     assert lines == by_powertools(logging.WARNING, DETAILS, DETAILS)
     assert [line["level"] for line in lines] == ["WARNING", "WARNING"]
 
 
-def test_nothing_is_written_below_the_level_of_the_logger() -> None:
+def test_lines_below_the_logger_level_are_not_written() -> None:
     assert by_us(logging.DEBUG, DETAILS) == by_powertools(logging.DEBUG, DETAILS) == []
 
 
-def test_a_text_that_utf8_cannot_hold_costs_no_line() -> None:
+def test_text_that_is_not_utf8_is_written_with_replacements() -> None:
     assert [
         line["reason"] for line in by_us(logging.INFO, {"reason": "\ud800"}, {"reason": "b"})
     ] == [

@@ -59,41 +59,41 @@ def choosy(work: Work, event: Any) -> None:  # noqa: ANN401 - any event
 CHOOSY = Handling(handling_of(FAILED).contract, lambda event, work: choosy(work, event))
 
 
-def test_a_message_whose_effect_is_stored_is_a_duplicate() -> None:
+def test_processed_message_is_a_duplicate() -> None:
     sent = failed("a")
     stored = {"a": parsed(sent).identity.sha256}
 
     assert verdicts(sent, processed=stored) == [Verdict.DUPLICATE]
 
 
-def test_a_message_that_comes_twice_in_a_batch_is_applied_once() -> None:
+def test_message_that_is_twice_in_a_batch_is_applied_once() -> None:
     work = Work(world(held("d1")), NOW, QUOTA)
 
     assert verdicts(failed("a"), failed("a"), work=work) == [Verdict.DONE, Verdict.DUPLICATE]
     assert len(work.releases) == 1
 
 
-def test_the_same_id_with_another_body_is_a_conflict_and_says_so() -> None:
+def test_same_id_with_another_body_is_a_conflict() -> None:
     first, second = outcomes(failed("a"), failed("a", "d2"))
 
     assert (first.verdict, second.verdict) == (Verdict.DONE, Verdict.CONFLICT)
     assert second.error == "conflicting duplicate: message a came before with another body"
 
 
-def test_a_conflict_with_a_stored_message_changes_nothing() -> None:
+def test_conflict_with_a_processed_message_changes_nothing() -> None:
     work = Work(world(held("d1")), NOW, QUOTA)
 
     assert verdicts(failed("a"), work=work, processed={"a": b"other"}) == [Verdict.CONFLICT]
     assert not work.changed_devices
 
 
-def test_an_outdated_message_is_remembered_as_well() -> None:
+def test_outdated_message_is_recorded_as_processed() -> None:
     new, old = failed("new", version=2), failed("old", version=1)
 
     assert verdicts(new, old, old) == [Verdict.DONE, Verdict.OUTDATED, Verdict.DUPLICATE]
 
 
-def test_a_rule_that_raises_leaves_no_trace_and_its_neighbours_whole() -> None:
+def test_failing_rule_affects_only_its_message() -> None:
     work = Work(world(held("d1"), held("d2"), held("d3")), NOW, QUOTA)
     batch = [failed("a", "d1"), failed("b", "d2", reason="boom"), failed("c", "d3")]
 
@@ -106,13 +106,13 @@ def test_a_rule_that_raises_leaves_no_trace_and_its_neighbours_whole() -> None:
     assert len(work.changed_marks) == len(work.notices) == 2
 
 
-def test_a_message_that_failed_is_not_remembered_and_may_come_again() -> None:
+def test_failed_message_is_not_recorded_as_processed() -> None:
     once = failed("b", reason="boom")
 
     assert verdicts(once, once, handling=CHOOSY) == [Verdict.FAILED, Verdict.FAILED]
 
 
-def test_a_failure_that_could_not_be_counted_fails_alone() -> None:
+def test_payment_that_cannot_be_counted_fails_alone() -> None:
     batch = [message("billing.payment_failed", id=id_) for id_ in "ab"]
     queue = QUEUE_OF["billing.payment_failed"]
     work = Work(Snapshot(), NOW, QUOTA, {f"{queue}:b": 1})
@@ -124,7 +124,7 @@ def test_a_failure_that_could_not_be_counted_fails_alone() -> None:
     assert found[0].error == "no room"
 
 
-def test_a_failure_that_a_newer_reset_wiped_out_is_outdated() -> None:
+def test_failed_payment_before_a_reset_is_outdated() -> None:
     queue = QUEUE_OF["billing.payment_failed"]
     counted = Counted(superseded={f"{queue}:a"})
 
@@ -134,7 +134,7 @@ def test_a_failure_that_a_newer_reset_wiped_out_is_outdated() -> None:
 
 
 @given(ids=st.lists(st.sampled_from("abcd"), min_size=1, max_size=12))
-def test_of_all_copies_of_a_message_exactly_the_first_is_done(ids: list[str]) -> None:
+def test_only_the_first_copy_of_a_message_is_applied(ids: list[str]) -> None:
     found = verdicts(*(failed(id_, f"d-{id_}") for id_ in ids))
 
     expected = [
@@ -147,7 +147,7 @@ def test_of_all_copies_of_a_message_exactly_the_first_is_done(ids: list[str]) ->
 
 
 @pytest.mark.parametrize("event_type", EVENT_TYPES)
-def test_every_queue_has_its_rule_in_its_own_family_only(event_type: str) -> None:
+def test_every_queue_has_a_rule_in_its_own_family_only(event_type: str) -> None:
     queue = QUEUE_OF[event_type]
     handling = handling_of(queue)
 
@@ -157,11 +157,11 @@ def test_every_queue_has_its_rule_in_its_own_family_only(event_type: str) -> Non
 
 
 @pytest.mark.parametrize("queue", ["", "scheduler.device-exploded", "device.failed", "x\x00"])
-def test_a_queue_of_somebody_else_has_no_rule(queue: str) -> None:
+def test_foreign_queue_has_no_rule(queue: str) -> None:
     assert rules_of(FAILED).of_queue(queue) is None
 
 
-def test_a_registered_rule_stays_callable_by_its_name() -> None:
+def test_registering_a_rule_returns_it_unchanged() -> None:
     events = EventRules()
     contract = handling_of(FAILED).contract
 

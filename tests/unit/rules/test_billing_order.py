@@ -1,4 +1,4 @@
-"""Billing events that come late, or after a deletion."""
+"""Billing events that arrive out of order or after a deletion."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def devices(count: int) -> Snapshot:
         ("billing.payment_failed", "billing.payment_success", False),
     ],
 )
-def test_failures_and_low_balances_compare_themselves_but_outdate_nothing(
+def test_failed_payments_and_low_balances_make_nothing_outdated(
     newest: str, late: str, *, outdated: bool, version: bool
 ) -> None:
     versions = (9, 8) if version else (None, None)
@@ -42,7 +42,7 @@ def test_failures_and_low_balances_compare_themselves_but_outdate_nothing(
     assert run(first, second).verdicts == [Verdict.DONE, expected]
 
 
-def test_an_overdue_notice_overtaken_by_the_payment_holds_nothing() -> None:
+def test_overdue_event_older_than_the_payment_is_outdated() -> None:
     paid = message("billing.payment_success", at=NOW - MINUTE)
     overdue = message("billing.overdue", at=NOW - 2 * MINUTE)
 
@@ -62,7 +62,7 @@ BILLING = (
 
 
 @pytest.mark.parametrize("event_type", BILLING)
-def test_a_deleted_user_is_beyond_billing(event_type: str) -> None:
+def test_billing_event_of_a_deleted_user_is_outdated(event_type: str) -> None:
     counter = FakeCounter()
 
     decided = run(message(event_type), on=world(user(status=UserStatus.DELETED)), counter=counter)
@@ -74,7 +74,7 @@ def test_a_deleted_user_is_beyond_billing(event_type: str) -> None:
 
 
 @pytest.mark.parametrize("event_type", BILLING)
-def test_a_user_nobody_has_heard_of_gets_a_row_with_defaults(event_type: str) -> None:
+def test_unknown_user_gets_a_row_with_defaults(event_type: str) -> None:
     decided = run(message(event_type))
 
     hold = event_type == "billing.overdue"

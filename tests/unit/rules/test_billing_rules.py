@@ -1,4 +1,4 @@
-"""The five billing events, line by line of the contract."""
+"""The rules of the billing events."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def failures(count: int, **fields: Any) -> list[Message]:  # noqa: ANN401 - any 
 # -- failed payments -------------------------------------------------------------
 
 
-def test_below_the_threshold_the_user_is_warned_and_keeps_everything() -> None:
+def test_below_the_threshold_the_user_is_warned_and_keeps_the_devices() -> None:
     decided = run(*failures(2), on=devices(2))
 
     assert decided.released == {}
@@ -46,7 +46,7 @@ def test_below_the_threshold_the_user_is_warned_and_keeps_everything() -> None:
     ]
 
 
-def test_at_the_threshold_all_is_taken_back_and_the_service_is_suspended() -> None:
+def test_at_the_threshold_devices_are_released_and_the_service_is_suspended() -> None:
     decided = run(*failures(3), on=devices(2))
 
     assert decided.released == {"d1": STOPPED, "d2": STOPPED}
@@ -64,7 +64,7 @@ def test_at_the_threshold_all_is_taken_back_and_the_service_is_suspended() -> No
     )
 
 
-def test_above_the_threshold_what_was_allocated_meanwhile_is_taken_back_as_well() -> None:
+def test_above_the_threshold_new_allocations_are_released_too() -> None:
     counter = FakeCounter()
     run(*failures(3), on=devices(1), counter=counter)
 
@@ -74,7 +74,7 @@ def test_above_the_threshold_what_was_allocated_meanwhile_is_taken_back_as_well(
     assert decided.work.user("u1").billing_hold
 
 
-def test_failures_of_different_users_are_counted_apart() -> None:
+def test_failures_of_different_users_are_counted_separately() -> None:
     both = [*failures(2, userId="u1"), *failures(2, userId="u2")]
 
     decided = run(*both, on=world(held("d1", by="u1"), held("d2", by="u2")))
@@ -82,7 +82,7 @@ def test_failures_of_different_users_are_counted_apart() -> None:
     assert decided.released == {}
 
 
-def test_the_same_failure_twice_counts_once() -> None:
+def test_duplicate_failure_is_counted_once() -> None:
     once, again = failures(2, id="same")
 
     decided = run(once, again, *failures(1), on=devices(1))
@@ -91,7 +91,7 @@ def test_the_same_failure_twice_counts_once() -> None:
     assert decided.released == {}
 
 
-def test_two_failures_out_of_order_both_count() -> None:
+def test_failures_out_of_order_are_all_counted() -> None:
     late = [*failures(1, at=NOW - MINUTE), *failures(1, at=NOW - 2 * MINUTE)]
 
     decided = run(*late, *failures(1, at=NOW - 3 * MINUTE), on=devices(1))
@@ -100,14 +100,14 @@ def test_two_failures_out_of_order_both_count() -> None:
     assert list(decided.released) == ["d1"]
 
 
-def test_failures_with_versions_out_of_order_both_count() -> None:
+def test_failures_with_versions_out_of_order_are_all_counted() -> None:
     sent = [failures(1, version=version)[0] for version in (3, 1, 2)]
 
     assert run(*sent).verdicts == [Verdict.DONE] * 3
 
 
 @pytest.mark.parametrize("success", ["billing.payment_success", "billing.recharged"])
-def test_a_success_starts_the_count_anew(success: str) -> None:
+def test_success_resets_the_count(success: str) -> None:
     decided = run(*failures(2), message(success), *failures(2), on=devices(1))
 
     assert decided.released == {}
@@ -117,7 +117,7 @@ def test_a_success_starts_the_count_anew(success: str) -> None:
 @pytest.mark.parametrize(
     "newer", ["billing.payment_success", "billing.recharged", "billing.overdue"]
 )
-def test_a_failure_older_than_the_last_settlement_is_outdated(newer: str) -> None:
+def test_failure_older_than_the_last_payment_is_outdated(newer: str) -> None:
     counter = FakeCounter()
     first, late = message(newer, at=NOW - MINUTE), failures(1, at=NOW - 2 * MINUTE)[0]
 
@@ -133,7 +133,7 @@ def test_a_failure_older_than_the_last_settlement_is_outdated(newer: str) -> Non
 # -- overdue ---------------------------------------------------------------------
 
 
-def test_an_overdue_account_is_held_and_all_is_taken_back() -> None:
+def test_overdue_account_is_put_on_hold_and_its_devices_released() -> None:
     decided = run(message("billing.overdue"), on=devices(3))
 
     reason = "账户欠费 ¥150.50（7天），服务已暂停"
@@ -142,7 +142,7 @@ def test_an_overdue_account_is_held_and_all_is_taken_back() -> None:
 
 
 @pytest.mark.parametrize("count", [3, 0])
-def test_an_overdue_user_is_told_by_all_channels_even_without_devices(count: int) -> None:
+def test_overdue_user_is_notified_on_all_channels_even_without_devices(count: int) -> None:
     decided = run(message("billing.overdue"), on=devices(count))
 
     assert len(decided.told) == count + 1
@@ -151,7 +151,7 @@ def test_an_overdue_user_is_told_by_all_channels_even_without_devices(count: int
     ]
 
 
-def test_whole_amounts_carry_no_decimals() -> None:
+def test_whole_amounts_have_no_decimals() -> None:
     decided = run(message("billing.overdue", overdueAmount=100.00, overdueDays=30))
 
     assert decided.told[0].message == "账户已欠费 ¥100（30天），所有设备已自动释放"
@@ -167,9 +167,7 @@ def test_whole_amounts_carry_no_decimals() -> None:
         ("billing.recharged", "充值 ¥200 成功，当前余额 ¥450"),
     ],
 )
-def test_a_payment_lifts_the_hold_and_the_user_is_told_by_websocket(
-    event_type: str, text: str
-) -> None:
+def test_payment_lifts_the_hold_and_notifies_by_websocket(event_type: str, text: str) -> None:
     decided = run(message(event_type), on=world(user(billing_hold=True)))
 
     assert not decided.work.user("u1").billing_hold
@@ -177,13 +175,13 @@ def test_a_payment_lifts_the_hold_and_the_user_is_told_by_websocket(
 
 
 @pytest.mark.parametrize("event_type", ["billing.payment_success", "billing.recharged"])
-def test_a_payment_leaves_a_suspension_alone(event_type: str) -> None:
+def test_payment_does_not_end_a_suspension(event_type: str) -> None:
     on = world(user(status=UserStatus.SUSPENDED, billing_hold=True))
 
     assert run(message(event_type), on=on).work.user("u1") == user(status=UserStatus.SUSPENDED)
 
 
-def test_a_low_balance_changes_nothing_and_the_user_is_told() -> None:
+def test_low_balance_only_notifies_the_user() -> None:
     decided = run(message("billing.balance_low"), on=devices(1))
 
     assert decided.released == {}
@@ -193,20 +191,20 @@ def test_a_low_balance_changes_nothing_and_the_user_is_told() -> None:
     ]
 
 
-def test_an_overdrawn_balance_is_told_with_its_sign() -> None:
+def test_negative_balance_is_shown_with_its_sign() -> None:
     sent = message("billing.balance_low", currentBalance=-3.5)
 
     assert run(sent).told[0].message.startswith("当前余额 -¥3.50，")
 
 
-# -- what operators read -------------------------------------------------------------
+# -- log -----------------------------------------------------------------------------
 
 
 def remarks(decided: Decided) -> list[str]:
     return [" ".join(outcome.remarks) for outcome in decided.outcomes]
 
 
-def test_the_log_counts_the_failures_and_says_when_the_service_stops() -> None:
+def test_log_shows_the_count_and_the_suspension() -> None:
     assert remarks(run(*failures(3), on=devices(2))) == [
         "payment failure count: 1/3",
         "payment failure count: 2/3",
@@ -214,13 +212,13 @@ def test_the_log_counts_the_failures_and_says_when_the_service_stops() -> None:
     ]
 
 
-def test_the_log_says_what_an_overdue_account_cost() -> None:
+def test_log_shows_what_an_overdue_account_lost() -> None:
     assert remarks(run(message("billing.overdue"), on=devices(3))) == [
         "Released 3 allocations, sent 3 notifications due to overdue account"
     ]
 
 
-def test_the_log_says_that_the_count_was_reset() -> None:
+def test_log_shows_that_the_count_was_reset() -> None:
     assert remarks(run(message("billing.payment_success"))) == [
         "Reset payment failure count for user u1"
     ]
@@ -230,7 +228,7 @@ def test_the_log_says_that_the_count_was_reset() -> None:
 @pytest.mark.parametrize(
     ("new_balance", "holds"), [(-149.5, True), (-0.01, True), (0, False), (1, False)]
 )
-def test_the_hold_stays_while_the_account_is_in_debt(
+def test_hold_remains_while_the_account_is_in_debt(
     event_type: str, new_balance: float, *, holds: bool
 ) -> None:
     paid = message(event_type, newBalance=new_balance)

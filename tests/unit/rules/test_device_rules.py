@@ -1,4 +1,4 @@
-"""The five device events, line by line of the contract."""
+"""The rules of the device events."""
 
 from datetime import timedelta
 from typing import Any
@@ -28,11 +28,11 @@ HEALTH_AFTER = {
     "device.maintenance": Health.MAINTENANCE,
     "device.created": Health.RUNNING,
 }
-NOT_FINAL = [name for name in RELEASING if name != "device.deleted"]
+REVERSIBLE = [name for name in RELEASING if name != "device.deleted"]
 
 
 @pytest.mark.parametrize("event_type", RELEASING)
-def test_the_device_is_taken_back_with_the_reason_of_the_contract(event_type: str) -> None:
+def test_device_is_released_with_the_reason_of_the_event(event_type: str) -> None:
     fields, reason = RELEASING[event_type]
 
     decided = run(message(event_type, **fields), on=world(held("d1")))
@@ -43,7 +43,7 @@ def test_the_device_is_taken_back_with_the_reason_of_the_contract(event_type: st
 
 
 @pytest.mark.parametrize("event_type", RELEASING)
-def test_its_holder_is_told_once_by_websocket_with_reason_and_duration(event_type: str) -> None:
+def test_holder_is_notified_once_by_websocket_with_reason_and_duration(event_type: str) -> None:
     fields, reason = RELEASING[event_type]
 
     decided = run(message(event_type, **fields), on=world(held("d1")))
@@ -52,7 +52,7 @@ def test_its_holder_is_told_once_by_websocket_with_reason_and_duration(event_typ
     assert decided.told == [Told("u1", "device_released", ("websocket",), text)]
 
 
-def test_the_holder_is_told_in_his_own_language_while_the_stored_reason_stays_chinese() -> None:
+def test_holder_is_notified_in_their_language_and_the_stored_reason_stays_chinese() -> None:
     decided = run(message("device.failed"), on=world(user(locale="en"), held("d1")))
 
     assert decided.released == {"d1": "设备故障：Docker container crashed"}
@@ -63,7 +63,7 @@ def test_the_holder_is_told_in_his_own_language_while_the_stored_reason_stays_ch
 
 
 @pytest.mark.parametrize("event_type", HEALTH_AFTER)
-def test_health_follows_the_event_even_when_nobody_holds_the_device(event_type: str) -> None:
+def test_health_changes_even_if_nobody_holds_the_device(event_type: str) -> None:
     decided = run(message(event_type), on=world(device("d1", health=Health.ERROR)))
 
     assert decided.work.device("d1").health is HEALTH_AFTER[event_type]
@@ -73,7 +73,7 @@ def test_health_follows_the_event_even_when_nobody_holds_the_device(event_type: 
 
 
 @pytest.mark.parametrize("event_type", HEALTH_AFTER)
-def test_a_device_nobody_has_heard_of_gets_a_row(event_type: str) -> None:
+def test_unknown_device_gets_a_row(event_type: str) -> None:
     decided = run(message(event_type))
 
     assert decided.work.devices == {
@@ -81,7 +81,7 @@ def test_a_device_nobody_has_heard_of_gets_a_row(event_type: str) -> None:
     }
 
 
-def test_only_the_named_device_is_touched() -> None:
+def test_only_the_named_device_is_changed() -> None:
     decided = run(message("device.failed"), on=world(held("d1"), held("d2")))
 
     assert list(decided.released) == ["d1"]
@@ -97,7 +97,7 @@ def test_only_the_named_device_is_touched() -> None:
         (0, "设备维护：更换电池，预计需要 0 分钟"),
     ],
 )
-def test_maintenance_names_the_estimate_only_if_it_is_known(
+def test_maintenance_reason_has_the_estimate_if_it_is_known(
     minutes: int | None, reason: str
 ) -> None:
     sent = message("device.maintenance", maintenanceType="更换电池", estimatedDuration=minutes)
@@ -119,7 +119,7 @@ def test_maintenance_names_the_estimate_only_if_it_is_known(
         ("something-new", "stopped", False),
     ],
 )
-def test_a_status_change_releases_only_from_running_to_stopped_or_error(
+def test_status_change_releases_only_from_running_to_stopped_or_error(
     old: str, new: str, *, releases: bool
 ) -> None:
     sent = message("device.status_changed", oldStatus=old, newStatus=new)
@@ -130,9 +130,9 @@ def test_a_status_change_releases_only_from_running_to_stopped_or_error(
     assert decided.work.device("d1").health is Health(new)
 
 
-@pytest.mark.parametrize("event_type", NOT_FINAL)
+@pytest.mark.parametrize("event_type", REVERSIBLE)
 @pytest.mark.parametrize("allocated_after", [-MINUTE, timedelta(0), 5 * SECOND, 8 * 60 * MINUTE])
-def test_a_broken_device_is_taken_from_its_holder_whenever_they_got_it(
+def test_unusable_device_is_released_whenever_it_was_allocated(
     event_type: str, allocated_after: timedelta
 ) -> None:
     at = NOW - 8 * 60 * MINUTE
@@ -142,7 +142,7 @@ def test_a_broken_device_is_taken_from_its_holder_whenever_they_got_it(
     assert decided.work.device("d1").health is HEALTH_AFTER[event_type]
 
 
-def test_a_failure_that_a_newer_report_outweighs_takes_nothing() -> None:
+def test_failure_older_than_the_last_report_releases_nothing() -> None:
     newer = mark(Concern.HEALTH, NOW - MINUTE)
     decided = run(
         message("device.failed", at=NOW - 2 * MINUTE), on=world(held("d1"), marks=[newer])
@@ -152,7 +152,7 @@ def test_a_failure_that_a_newer_report_outweighs_takes_nothing() -> None:
     assert decided.released == {}
 
 
-def test_a_deletion_releases_whoever_got_the_device_and_when() -> None:
+def test_deletion_releases_a_device_that_was_allocated_later() -> None:
     sent = message("device.deleted", at=NOW - MINUTE)
 
     assert list(run(sent, on=world(held("d1", since=NOW))).released) == ["d1"]
@@ -161,7 +161,7 @@ def test_a_deletion_releases_whoever_got_the_device_and_when() -> None:
 # -- joining the pool -----------------------------------------------------------
 
 
-def test_a_created_device_joins_the_pool_as_described() -> None:
+def test_created_device_joins_the_pool_as_described() -> None:
     described: dict[str, Any] = {
         "name": "手机",
         "cpuCores": 4,
@@ -176,7 +176,7 @@ def test_a_created_device_joins_the_pool_as_described() -> None:
     )
 
 
-def test_a_creation_that_says_little_keeps_what_is_known() -> None:
+def test_creation_keeps_known_values_of_missing_fields() -> None:
     known = device("d1", name="old", cpu_cores=8, memory_mb=1, storage_mb=2, health=Health.ERROR)
 
     decided = run(message("device.created", memoryMB=16), on=world(known))
@@ -188,14 +188,14 @@ def test_a_creation_that_says_little_keeps_what_is_known() -> None:
     )
 
 
-def test_a_creation_leaves_the_device_in_the_hands_of_its_holder() -> None:
+def test_creation_does_not_release_the_device() -> None:
     decided = run(message("device.created", name="new"), on=world(held("d1")))
 
     assert decided.released == {}
     assert decided.work.device("d1").status is DeviceStatus.ALLOCATED
 
 
-# -- what operators read ----------------------------------------------------------
+# -- log ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_a_creation_leaves_the_device_in_the_hands_of_its_holder() -> None:
         ("device.maintenance", "device maintenance"),
     ],
 )
-def test_the_log_says_which_allocation_was_released_and_why(event_type: str, cause: str) -> None:
+def test_log_shows_which_allocation_was_released_and_why(event_type: str, cause: str) -> None:
     (outcome,) = run(message(event_type), on=world(held("d1"))).outcomes
 
     assert outcome.remarks == (f"Auto-released allocation allocation-of-d1 due to {cause}",)
@@ -215,7 +215,7 @@ def test_the_log_says_which_allocation_was_released_and_why(event_type: str, cau
     assert outcome.notified == 1
 
 
-def test_a_device_created_again_after_its_deletion_starts_its_versions_anew() -> None:
+def test_recreated_device_restarts_its_versions() -> None:
     deleted = world(
         device("d1", health=Health.DELETED),
         marks=[
@@ -235,7 +235,7 @@ def test_a_device_created_again_after_its_deletion_starts_its_versions_anew() ->
 
 
 @pytest.mark.parametrize("version", [None, 1, 99])
-def test_a_creation_from_before_the_deletion_does_not_bring_the_device_back(
+def test_creation_before_the_deletion_does_not_restore_the_device(
     version: int | None,
 ) -> None:
     deleted = world(

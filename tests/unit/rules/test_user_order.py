@@ -1,4 +1,4 @@
-"""User events that come late, or after a deletion."""
+"""User events that arrive out of order or after a deletion."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def fleet(size: int, by: str = "u1") -> Snapshot:
         "user.deleted",
     ],
 )
-def test_after_a_deletion_no_event_changes_the_user(event_type: str, *, version: bool) -> None:
+def test_no_event_after_a_deletion_changes_the_user(event_type: str, *, version: bool) -> None:
     versions = (1, 2) if version else (None, None)
     first = message("user.deleted", at=NOW - 2 * MINUTE, version=versions[0])
     later = message(event_type, at=NOW - MINUTE, version=versions[1])
@@ -41,7 +41,7 @@ def test_after_a_deletion_no_event_changes_the_user(event_type: str, *, version:
 
 
 @pytest.mark.parametrize("version", [True, False])
-def test_a_deletion_counts_even_after_newer_events(*, version: bool) -> None:
+def test_deletion_is_applied_even_after_newer_events(*, version: bool) -> None:
     versions = (2, 1) if version else (None, None)
     newer = message("user.activated", at=NOW - MINUTE, version=versions[0])
     deletion = message("user.deleted", at=NOW - 2 * MINUTE, version=versions[1])
@@ -68,7 +68,7 @@ def test_a_deletion_counts_even_after_newer_events(*, version: bool) -> None:
         ("billing.recharged", "user.quota_exceeded", False),
     ],
 )
-def test_an_event_is_outdated_by_newer_ones_of_its_own_concern_only(
+def test_only_newer_events_of_the_same_concern_make_an_event_outdated(
     newest: str, late: str, *, outdated: bool, version: bool
 ) -> None:
     versions = (9, 8) if version else (None, None)
@@ -80,7 +80,7 @@ def test_an_event_is_outdated_by_newer_ones_of_its_own_concern_only(
     assert decided.verdicts == [Verdict.DONE, Verdict.OUTDATED if outdated else Verdict.DONE]
 
 
-def test_what_is_remembered_in_the_database_outdates_as_well() -> None:
+def test_mark_in_the_database_makes_an_event_outdated() -> None:
     on = world(user(), marks=[mark(Concern.ACCOUNT, NOW - MINUTE)])
 
     assert run(message("user.suspended", at=NOW - 2 * MINUTE), on=on).verdicts == [Verdict.OUTDATED]

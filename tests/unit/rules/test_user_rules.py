@@ -1,4 +1,4 @@
-"""The five user events, line by line of the contract."""
+"""The rules of the user events."""
 
 from typing import Any
 
@@ -33,14 +33,14 @@ def kept(decided: Decided) -> list[str]:
 
 
 @pytest.mark.parametrize("event_type", STATUS_AFTER)
-def test_the_account_gets_the_status_of_the_event(event_type: str) -> None:
+def test_account_gets_the_status_of_the_event(event_type: str) -> None:
     decided = run(message(event_type), on=world(user(status=UserStatus.SUSPENDED)))
 
     assert decided.work.user("u1").status is STATUS_AFTER[event_type]
 
 
 @pytest.mark.parametrize("event_type", STATUS_AFTER)
-def test_a_user_nobody_has_heard_of_gets_a_row_with_the_default_quota(event_type: str) -> None:
+def test_unknown_user_gets_a_row_with_the_default_quota(event_type: str) -> None:
     decided = run(message(event_type))
 
     expected = User("u1", QUOTA, STATUS_AFTER[event_type], known=False)
@@ -51,7 +51,7 @@ def test_a_user_nobody_has_heard_of_gets_a_row_with_the_default_quota(event_type
     ("event_type", "reason"),
     [("user.deleted", "用户账户已删除"), ("user.suspended", "账户已暂停：违反服务条款")],
 )
-def test_all_devices_are_taken_back_with_the_reason_of_the_contract(
+def test_all_devices_are_released_with_the_reason_of_the_event(
     event_type: str, reason: str
 ) -> None:
     decided = run(message(event_type), on=fleet(3))
@@ -60,14 +60,14 @@ def test_all_devices_are_taken_back_with_the_reason_of_the_contract(
     assert {one.status for one in decided.work.devices.values()} == {DeviceStatus.AVAILABLE}
 
 
-def test_the_devices_of_others_stay_where_they_are() -> None:
+def test_devices_of_other_users_are_not_released() -> None:
     decided = run(message("user.suspended"), on=world(held("d1"), held("d2", by="u2")))
 
     assert list(decided.released) == ["d1"]
     assert list(decided.work.changed_users) == ["u1"]
 
 
-def test_a_suspended_user_is_told_of_each_device_and_of_the_suspension() -> None:
+def test_suspended_user_is_notified_of_each_device_and_of_the_suspension() -> None:
     decided = run(message("user.suspended"), on=fleet(3))
 
     assert [told.type for told in decided.told] == ["device_released"] * 3 + ["account_suspended"]
@@ -81,31 +81,30 @@ def test_a_suspended_user_is_told_of_each_device_and_of_the_suspension() -> None
     ]
 
 
-def test_a_suspended_user_without_devices_is_told_of_the_suspension_alone() -> None:
+def test_suspended_user_without_devices_is_notified_of_the_suspension_only() -> None:
     assert [told.type for told in run(message("user.suspended")).told] == ["account_suspended"]
 
 
-def test_a_suspended_user_keeps_nothing_even_if_allocated_after_the_event() -> None:
-    """Nobody else got these devices, and a suspended user holds none (data contract)."""
+def test_suspension_releases_devices_allocated_after_the_event() -> None:
     sent = message("user.suspended", at=NOW - 5 * MINUTE)
 
     assert list(run(sent, on=world(held("d1", since=NOW - MINUTE))).released) == ["d1"]
 
 
-def test_a_deleted_user_is_told_nothing_and_his_contact_data_is_erased() -> None:
+def test_deleted_user_is_not_notified_and_their_contact_data_is_erased() -> None:
     decided = run(message("user.deleted"), on=fleet(2))
 
     assert decided.told == []
     assert list(decided.work.erased_users) == ["u1"]
 
 
-def test_a_deletion_releases_whatever_was_allocated_later() -> None:
+def test_deletion_releases_devices_allocated_after_the_event() -> None:
     sent = message("user.deleted", at=NOW - 5 * MINUTE)
 
     assert list(run(sent, on=world(held("d1", since=NOW))).released) == ["d1"]
 
 
-def test_an_activated_user_is_told_nothing_and_keeps_a_billing_hold() -> None:
+def test_activation_notifies_nobody_and_keeps_a_billing_hold() -> None:
     on = world(user(status=UserStatus.SUSPENDED, billing_hold=True))
 
     decided = run(message("user.activated"), on=on)
@@ -117,7 +116,7 @@ def test_an_activated_user_is_told_nothing_and_keeps_a_billing_hold() -> None:
 # -- quota -------------------------------------------------------------------------
 
 
-def test_of_eight_devices_a_quota_of_five_takes_back_the_oldest_three() -> None:
+def test_quota_of_five_releases_the_oldest_three_of_eight_devices() -> None:
     decided = run(message("user.quota_updated", newQuota={"maxDevices": 5}), on=fleet(8))
 
     assert decided.released == dict.fromkeys(("d1", "d2", "d3"), "配额已调整为 5 台设备")
@@ -133,7 +132,7 @@ def test_of_eight_devices_a_quota_of_five_takes_back_the_oldest_three() -> None:
     assert len(decided.told) == 4
 
 
-def test_oldest_means_first_allocated_whatever_the_ids_say() -> None:
+def test_oldest_device_is_the_one_allocated_first() -> None:
     on = world(
         held("d1", since=NOW - MINUTE),
         held("d2", since=NOW - 3 * MINUTE),
@@ -146,18 +145,18 @@ def test_oldest_means_first_allocated_whatever_the_ids_say() -> None:
 
 
 @pytest.mark.parametrize("size", [5, 3, 0])
-def test_a_quota_that_suffices_is_stored_and_nobody_is_told(size: int) -> None:
+def test_sufficient_quota_is_stored_and_nobody_is_notified(size: int) -> None:
     decided = run(message("user.quota_updated", newQuota={"maxDevices": 5}), on=fleet(size))
 
     assert decided.work.user("u1").quota == Quota(5)
     assert (decided.released, decided.told) == ({}, [])
 
 
-def test_a_quota_of_nothing_takes_back_everything() -> None:
+def test_quota_of_zero_releases_everything() -> None:
     assert kept(run(message("user.quota_updated", newQuota={"maxDevices": 0}), on=fleet(2))) == []
 
 
-def test_the_quota_is_stored_with_cores_and_memory_which_release_nothing() -> None:
+def test_quotas_of_cores_and_memory_are_stored_and_release_nothing() -> None:
     new = {"maxDevices": 8, "maxCpu": 1, "maxMemory": 1}
 
     decided = run(message("user.quota_updated", newQuota=new), on=fleet(8))
@@ -181,7 +180,7 @@ def test_the_quota_is_stored_with_cores_and_memory_which_release_nothing() -> No
         ("memory", 8 * 1024, ["d1", "d2", "d3"]),
     ],
 )
-def test_an_exceeded_quota_takes_back_the_oldest_until_the_real_usage_fits(
+def test_exceeded_quota_releases_the_oldest_until_the_actual_usage_fits(
     quota_type: str, limit: int, released: list[str]
 ) -> None:
     sizes = {f"d{n}": 2 ** (n - 1) for n in range(1, 5)}  # 1, 2, 4, 8
@@ -195,7 +194,7 @@ def test_an_exceeded_quota_takes_back_the_oldest_until_the_real_usage_fits(
     assert bool(decided.told_but_releases) is bool(released)
 
 
-def test_an_exceeded_quota_is_told_with_how_many_devices_went() -> None:
+def test_notification_of_an_exceeded_quota_has_the_number_of_devices() -> None:
     decided = run(message("user.quota_exceeded", limit=2), on=fleet(4))
 
     assert decided.told_but_releases == [
@@ -203,7 +202,7 @@ def test_an_exceeded_quota_is_told_with_how_many_devices_went() -> None:
     ]
 
 
-def test_an_exceeded_quota_told_twice_by_its_producer_releases_once() -> None:
+def test_repeated_exceeded_quota_releases_once() -> None:
     twice = [message("user.quota_exceeded", id=id_, current=4, limit=3) for id_ in ("a", "b")]
 
     decided = run(*twice, on=fleet(4))
@@ -213,14 +212,14 @@ def test_an_exceeded_quota_told_twice_by_its_producer_releases_once() -> None:
     assert len(decided.told_but_releases) == 1
 
 
-def test_an_exceeded_quota_changes_no_stored_quota() -> None:
+def test_exceeded_quota_does_not_change_the_stored_quota() -> None:
     decided = run(message("user.quota_exceeded", limit=2), on=fleet(4))
 
     assert decided.work.user("u1").quota == Quota(10)
 
 
 @pytest.mark.parametrize("event_type", ["user.quota_updated", "user.quota_exceeded"])
-def test_a_late_quota_event_takes_back_what_was_allocated_after_it_too(event_type: str) -> None:
+def test_quota_event_releases_devices_allocated_after_it(event_type: str) -> None:
     at = NOW - 5 * MINUTE
     on = world(held("d1", since=at - MINUTE), held("d2", since=at + MINUTE))
     limits = {"user.quota_updated": {"newQuota": {"maxDevices": 0}}}
@@ -232,7 +231,7 @@ def test_a_late_quota_event_takes_back_what_was_allocated_after_it_too(event_typ
 
 
 @pytest.mark.parametrize("quota_type", ["cpu", "memory"])
-def test_a_quota_of_cpu_or_memory_passes_over_devices_that_would_give_nothing_back(
+def test_quota_of_cpu_or_memory_skips_devices_of_size_zero(
     quota_type: str,
 ) -> None:
     on = world(
@@ -248,7 +247,7 @@ def test_a_quota_of_cpu_or_memory_passes_over_devices_that_would_give_nothing_ba
     assert list(decided.released) == ["d2"]
 
 
-def test_a_quota_event_releases_an_old_device_for_a_new_one_above_the_quota() -> None:
+def test_quota_event_releases_the_oldest_even_if_a_newer_one_exceeds_it() -> None:
     at = NOW - 5 * MINUTE
     on = world(held("d1", since=at - MINUTE), held("d2", since=at + MINUTE))
 
@@ -257,7 +256,7 @@ def test_a_quota_event_releases_an_old_device_for_a_new_one_above_the_quota() ->
     assert list(decided.released) == ["d1"]
 
 
-# -- what operators read -------------------------------------------------------------
+# -- log -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -282,7 +281,7 @@ def test_a_quota_event_releases_an_old_device_for_a_new_one_above_the_quota() ->
         ),
     ],
 )
-def test_the_log_says_what_was_done(event_type: str, fields: dict[str, Any], sentence: str) -> None:
+def test_log_shows_what_was_done(event_type: str, fields: dict[str, Any], sentence: str) -> None:
     (outcome,) = run(message(event_type, **fields), on=fleet(8)).outcomes
 
     assert outcome.remarks == (sentence,)
