@@ -1,1 +1,1 @@
-"""Runs every minute: ends what is over, warns, puts right, measures, throws away."""
+"""Scheduled jobs, run every minute: expiry, the waiting line, reconciling, measuring, purging."""

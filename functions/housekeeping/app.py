@@ -1,4 +1,4 @@
-"""Lambda handler of the housekeeping, invoked every minute."""
+"""Lambda handler of the housekeeping function, invoked every minute."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ _housekeeper = Housekeeper(JOBS, Tools.of(HousekeepingSettings.from_environment(
 
 
 def handler(event: object, context: object) -> dict[str, dict[str, Any]]:
-    """Run all jobs, or those of ``{"jobs": ["expire", …]}``; return what became of each."""
+    """Run all jobs, or those named as ``{"jobs": ["expire", …]}``, and return their results."""
     return _housekeeper.run(requested(event, JOBS), Deadline.of(context))

@@ -1,4 +1,4 @@
-"""Ends allocations whose time is over, and warns the users of those that end soon."""
+"""Ends expired allocations, and warns the users of those that end soon."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from scheduler.domain.work import Work
     from scheduler.observability.emf import Metrics
 
-_WARNING: Final = timedelta(minutes=5)
+_WARN_BEFORE: Final = timedelta(minutes=5)
 
 
 def expire(tools: Tools, metrics: Metrics) -> Iterator[int]:
-    """End expired allocations: the device is free, user and other services are notified."""
+    """End expired allocations: free the devices, and notify users and other services."""
     for work in SearchPass(tools, AllocationSearch.expired(tools.clock()), _expire):
         report_releases("Expired", work, metrics)
         yield len(work.releases)
 
 
-def warn(tools: Tools, metrics: Metrics) -> Iterator[int]:  # noqa: ARG001 - a job's signature
+def warn(tools: Tools, metrics: Metrics) -> Iterator[int]:  # noqa: ARG001 - the signature of a job
     """Warn users of allocations that end within five minutes, once for each expiry time."""
     now = tools.clock()
-    ending = AllocationSearch.ending_unannounced(now, now + _WARNING)
+    ending = AllocationSearch.ending_unannounced(now, now + _WARN_BEFORE)
     for work in SearchPass(tools, ending, _warn):
         yield len(work.notices)
 

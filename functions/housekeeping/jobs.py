@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from housekeeping.brake import watch_brake
 from housekeeping.expiry import expire, warn
-from housekeeping.measure import measure
+from housekeeping.measure import measure_brake, measure_queues
 from housekeeping.reconcile import (
     reconcile_broken_devices,
     reconcile_deliveries,
@@ -14,9 +13,9 @@ from housekeeping.reconcile import (
     reconcile_notifications,
     reconcile_users,
 )
-from housekeeping.reservations import start_reservations
+from housekeeping.serve_waiting import expire_waiting, serve_waiting
+from housekeeping.start_reservations import start_reservations
 from housekeeping.sweep import sweep
-from housekeeping.waiting import expire_waiting, serve_waiting
 from scheduler.database.purge import purge
 
 if TYPE_CHECKING:
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
     from scheduler.observability.emf import Metrics
 
 
-def purge_old(tools: Tools, metrics: Metrics) -> Iterator[int]:  # noqa: ARG001 - a job's signature
-    """Delete what is past its retention, chunk by chunk."""
+def purge_old(tools: Tools, metrics: Metrics) -> Iterator[int]:  # noqa: ARG001 - the signature of a job
+    """Delete rows that are past their retention."""
     yield from purge(tools.database, tools.settings, tools.clock())
 
 
@@ -42,9 +41,9 @@ JOBS: Final[Mapping[str, Job]] = {
     "reconcile-devices": reconcile_devices,
     "reconcile-deliveries": reconcile_deliveries,
     "reconcile-notifications": reconcile_notifications,
-    "brake": watch_brake,
+    "brake": measure_brake,
     "expire-waiting": expire_waiting,
     "serve-waiting": serve_waiting,  # after every job that may free a device
     "purge": purge_old,
-    "measure": measure,  # last: it alone may wait for a broker that hangs
+    "measure": measure_queues,  # last: the only job that may wait for a broker that hangs
 }

@@ -1,9 +1,9 @@
-"""Asks the broker how full its queues are: RabbitMQ 4 on Amazon MQ tells CloudWatch nothing of it.
+"""Measures the depth of the queues and the state of the mass-failure brake, for alarms.
 
-A passive declaration answers how many messages are ready. Dead letters are counted as a whole:
-counting them by source would mean taking and returning every one of them each minute, hidden from
-operators meanwhile. Which event they come from is in
-``scheduler_event_consumed_total{event_type, status="dead_lettered"}``.
+RabbitMQ 4 on Amazon MQ does not report queue depths to CloudWatch. A passive declaration returns
+the number of ready messages. Dead letters are counted in total: counting them by source would mean
+fetching and returning all of them every minute, during which operators do not see them. Their
+events are counted in ``scheduler_event_consumed_total{event_type, status="dead_lettered"}``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from aws_lambda_powertools import Logger
 from pika import BlockingConnection
 from pika.exceptions import ChannelClosedByBroker
 
+from scheduler.database.brake import read_status
 from scheduler.messaging.publisher import parameters
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE, WORK_QUEUES, WorkQueue, queues
 from scheduler.settings import MAX_SHARDS
@@ -30,8 +31,8 @@ _NOT_FOUND: Final = 404
 _logger: Final = Logger()
 
 
-def measure(tools: Tools, metrics: Metrics) -> Iterator[int]:
-    """Measure the depth of every queue, how many dead letters there are, and what is stranded."""
+def measure_queues(tools: Tools, metrics: Metrics) -> Iterator[int]:
+    """Measure the depth of every queue, the dead letters, and the stranded messages."""
     with closing(BlockingConnection(parameters(tools.settings))) as connection:
         for queue in queues(shards=tools.settings.shards):
             depth = _depth(connection, queue.name)
@@ -46,14 +47,26 @@ def measure(tools: Tools, metrics: Metrics) -> Iterator[int]:
         metrics.add("scheduler_stranded_messages", stranded)
 
 
+def measure_brake(tools: Tools, metrics: Metrics) -> Iterator[int]:
+    """Measure whether the brake is engaged, which raises the alarm and keeps it raised."""
+    with tools.database.transaction() as cursor:
+        status = read_status(cursor, tools.clock())
+    engaged = status.state.engaged_at is not None
+    metrics.add("scheduler_mass_failure_brake", int(engaged))
+    if engaged:
+        details = {"engaged_by": status.engaged_by, "held": status.held}
+        _logger.error("Releases are held: scheduler-ops brake status", extra=details)
+    yield int(engaged)
+
+
 def _stranded(connection: BlockingConnection, shards: int) -> Iterator[int]:
-    """Yield how many messages are in each queue of a shard that there was: nothing consumes it."""
+    """Yield the number of messages of each queue of a removed shard, which nothing consumes."""
     for work in WORK_QUEUES:
         for number in range(shards, MAX_SHARDS):
             surplus = WorkQueue(work.event_type, number)
             depth = _depth(connection, surplus.name)
             if depth is None:
-                break  # so there were never more
+                break  # there were never more shards
             depth += _depth(connection, surplus.retry_name) or 0
             if depth:
                 details = {"queue": surplus.name, "messages": depth}
@@ -62,8 +75,8 @@ def _stranded(connection: BlockingConnection, shards: int) -> Iterator[int]:
 
 
 def _depth(connection: BlockingConnection, queue: str) -> int | None:
-    """Return how many messages are ready; None for a queue that does not exist."""
-    # A channel of its own: the broker closes it when the queue does not exist.
+    """Return the number of ready messages; None for a missing queue."""
+    # Each queue needs its own channel: the broker closes it if the queue does not exist.
     channel = connection.channel()
     try:
         depth: int = channel.queue_declare(queue, passive=True).method.message_count

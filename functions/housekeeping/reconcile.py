@@ -1,17 +1,19 @@
 """Finds rows that contradict each other, reports them, and corrects them.
 
-A finding is checked again under the locks of its rows before anything is changed, so that a
-running transaction is never "repaired". Allocations are the truth: the status of a device follows
-from them.
+A finding is checked again under the locks of its rows before anything is changed, so that the
+intermediate state of a running transaction is not "corrected". The status of a device is corrected
+to match its allocations, never the other way round.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
+from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from housekeeping.findings import Finding, report
+from aws_lambda_powertools import Logger
+
 from housekeeping.search_pass import SearchPass, report_releases
 from scheduler.database import findings, load
 from scheduler.database.active_allocations import AllocationSearch
@@ -34,11 +36,30 @@ if TYPE_CHECKING:
     from scheduler.unit_of_work import UnitOfWork
 
 _OVERDUE_AFTER: Final = timedelta(minutes=10)
-"""A delivery that is due is sent within that time, even if the first dispatcher died."""
+"""Due deliveries are sent within this time, even if a dispatcher was killed."""
 _MAX_OVERDUE: Final = 1000
-"""More need not be counted to know that nothing is being sent."""
+"""Maximum number of overdue deliveries to report; with so many, nothing is being sent."""
 _LOOK_BACK: Final = timedelta(hours=1)
-"""Much longer than a minute, so that a pause of housekeeping hides no notification."""
+"""Much longer than a minute, so that no notification is missed if housekeeping pauses."""
+
+_MAX_LOGGED: Final = 100
+"""Maximum number of ids in a log line."""
+
+_logger: Final = Logger()
+
+
+class Finding(StrEnum):
+    """A contradiction that must not occur; the value is its label in metrics."""
+
+    BLOCKED_USER_HOLDS_DEVICE = "blocked_user_holds_device"
+    ALLOCATION_OF_UNKNOWN = "allocation_of_unknown"
+    """Its user or its device has no row, which only an operator can correct."""
+    BROKEN_DEVICE_HELD = "broken_device_held"
+    DEVICE_ALLOCATED_TO_NOBODY = "device_allocated_to_nobody"
+    HELD_DEVICE_AVAILABLE = "held_device_available"
+    DELIVERY_OVERDUE = "delivery_overdue"
+    NOTIFICATION_WITHOUT_DELIVERIES = "notification_without_deliveries"
+
 
 _DEVICE_FINDINGS: Final = {
     Finding.DEVICE_ALLOCATED_TO_NOBODY: findings.devices_allocated_without_holder,
@@ -48,27 +69,27 @@ _KINDS: Final = {kind.key: kind for kind in NoticeKind}
 
 
 def reconcile_users(tools: Tools, metrics: Metrics) -> Iterator[int]:
-    """Release what blocked users hold; report allocations of users or devices without a row."""
-    report(Finding.BLOCKED_USER_HOLDS_DEVICE, (), "", metrics)
+    """Release the devices of blocked users; report allocations of unknown users or devices."""
+    _report(Finding.BLOCKED_USER_HOLDS_DEVICE, (), "", metrics)
     for work in SearchPass(tools, AllocationSearch.of_blocked_users(), _release):
         ids = list(work.releases)
-        report(Finding.BLOCKED_USER_HOLDS_DEVICE, ids, "released", metrics)
+        _report(Finding.BLOCKED_USER_HOLDS_DEVICE, ids, "released", metrics)
         report_releases("Released", work, metrics)
         yield len(ids)
     with tools.database.transaction() as cursor:
         unknown = findings.allocations_of_unknown(cursor)
-    report(Finding.ALLOCATION_OF_UNKNOWN, unknown, "left for an operator to decide", metrics)
+    _report(Finding.ALLOCATION_OF_UNKNOWN, unknown, "left for an operator to decide", metrics)
 
 
 def reconcile_broken_devices(tools: Tools, metrics: Metrics) -> Iterator[int]:
-    """Release devices that do not work though a user holds them, under the mass-failure brake."""
-    report(Finding.BROKEN_DEVICE_HELD, (), "", metrics)
+    """Release broken devices that a user still holds, unless the mass-failure brake holds them."""
+    _report(Finding.BROKEN_DEVICE_HELD, (), "", metrics)
     settings = tools.settings
     limits = BrakeLimits(settings.mass_failure_share, settings.mass_failure_devices)
     search = AllocationSearch.of_broken_devices()
     for work in SearchPass(tools, search, _release_broken, limits):
         ids = list(work.releases)
-        report(Finding.BROKEN_DEVICE_HELD, ids, "released", metrics)
+        _report(Finding.BROKEN_DEVICE_HELD, ids, "released", metrics)
         report_releases("Released", work, metrics)
         yield len(ids)
 
@@ -82,7 +103,7 @@ def reconcile_devices(tools: Tools, metrics: Metrics) -> Iterator[int]:
         if suspects:
             work = tools.units.run(partial(_correct, device_ids=suspects))
             corrected = list(work.changed_devices)
-        report(finding, corrected, "corrected the status", metrics)
+        _report(finding, corrected, "corrected the status", metrics)
         yield len(corrected)
 
 
@@ -90,24 +111,32 @@ def reconcile_deliveries(tools: Tools, metrics: Metrics) -> Iterator[int]:
     """Report deliveries that have been due for ten minutes, and nudge the dispatcher."""
     with tools.database.transaction() as cursor:
         overdue = overdue_deliveries(cursor, tools.clock() - _OVERDUE_AFTER, _MAX_OVERDUE)
-    report(Finding.DELIVERY_OVERDUE, overdue, "nudged the dispatcher; is it failing?", metrics)
+    _report(Finding.DELIVERY_OVERDUE, overdue, "nudged the dispatcher; is it failing?", metrics)
     if overdue:
         tools.nudge()
     yield len(overdue)
 
 
 def reconcile_notifications(tools: Tools, metrics: Metrics) -> Iterator[int]:
-    """Create the deliveries that notifications of the last hour lack, due at once."""
+    """Create the missing deliveries of notifications of the last hour, due immediately."""
     with tools.database.transaction() as cursor:
         suspects = findings.notifications_without_deliveries(cursor, tools.clock() - _LOOK_BACK)
     completed: list[str] = []
     if suspects:
         completed = tools.database.run(lambda cursor: _complete(cursor, tools, suspects))
     finding = Finding.NOTIFICATION_WITHOUT_DELIVERIES
-    report(finding, completed, "created its deliveries, due now", metrics)
+    _report(finding, completed, "created its deliveries, due now", metrics)
     if completed:
         tools.nudge()
     yield len(completed)
+
+
+def _report(finding: Finding, ids: Sequence[object], remedy: str, metrics: Metrics) -> None:
+    """Count findings, even if there are none, and log their ids and what was done about them."""
+    metrics.add("scheduler_reconciler_findings_total", len(ids), kind=finding)
+    if ids:
+        details = {"kind": finding, "count": len(ids), "ids": list(ids[:_MAX_LOGGED])}
+        _logger.error("Reconciler: %s: %s", finding, remedy, extra=details)
 
 
 def _release(work: Work, allocation: Allocation, _found: FoundAllocation) -> None:
@@ -139,6 +168,6 @@ def _complete(
 
 
 def _channels(dedupe_key: str) -> Sequence[Channel]:
-    """Return the channels of a notification's kind, which its dedupe key begins with."""
+    """Return the channels of a notification's kind, with which its dedupe key starts."""
     kind = _KINDS.get(dedupe_key.partition(":")[0])
     return kind.channels if kind else (Channel.WEBSOCKET,)

@@ -1,4 +1,4 @@
-"""Runs jobs one after the other, none of which can stop or starve another."""
+"""Runs jobs one after the other; a job that fails or takes long does not stop the others."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 _logger: Final = Logger()
 
 Job: TypeAlias = Callable[["Tools", Metrics], Iterator[int]]
-"""Works in chunks, each committed, and yields after each how many things it handled.
+"""A generator that commits after each chunk and yields the number of items it handled.
 
-It may be left at any yield, and be run by several processes at once.
+It may be stopped at any yield, and several processes may run it at once.
 """
 
 
@@ -29,15 +29,15 @@ class JobStatus(StrEnum):
 
     DONE = "done"
     UNFINISHED = "unfinished"
-    """Its time was over; the next run goes on."""
+    """The time of the job was over; the next run continues."""
     FAILED = "failed"
 
 
 def requested(event: object, known: Mapping[str, Job]) -> Sequence[str]:
-    """Return the jobs that an event names; all of them for one that names none, as a schedule's.
+    """Return the jobs that an event names; all jobs if it has no ``jobs``, as on schedule.
 
     Raises:
-        ValueError: ``jobs`` is no list, or names a job that does not exist.
+        ValueError: ``jobs`` is not a list, or names an unknown job.
     """
     if not isinstance(event, Mapping) or "jobs" not in event:
         return list(known)
@@ -48,16 +48,16 @@ def requested(event: object, known: Mapping[str, Job]) -> Sequence[str]:
 
 
 class Housekeeper:
-    """The jobs and what they work with."""
+    """Runs jobs by name, with tools that they share."""
 
     def __init__(self, jobs: Mapping[str, Job], tools: Tools) -> None:
         self._jobs = jobs
         self._tools = tools
 
     def run(self, names: Sequence[str], deadline: Deadline) -> dict[str, dict[str, Any]]:
-        """Run jobs and return status and number of things handled of each.
+        """Run jobs, and return the status of each and the number of items that it handled.
 
-        Each may take an equal share of the time that those before it left.
+        Each job may take an equal share of the time that is left when it starts.
         """
         results = {}
         for done, name in enumerate(names):
@@ -73,7 +73,7 @@ class Housekeeper:
                 if deadline.passed:
                     status = JobStatus.UNFINISHED
                     break
-        except Exception:  # whatever it is, it must not stop the other jobs
+        except Exception:  # must not stop the other jobs
             status = JobStatus.FAILED
             _logger.exception("Housekeeping job failed", extra={"job": name})
         seconds = time.perf_counter() - started

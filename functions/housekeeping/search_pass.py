@@ -1,9 +1,9 @@
-"""One pass over active allocations that a search finds, decided on under their locks.
+"""One pass over the active allocations that a search finds; each is decided on under locks.
 
-A page is read without locks. Then the rows of its users are locked, except those that another
-transaction holds (they come again in a minute), the search is repeated among them, and only what
-is still found is worked on: it may have been released, extended or expired meanwhile. Devices are
-not waited for either: one that is locked for long must not keep all others allocated.
+A page is read without locks. Then its users are locked, except those that another transaction has
+locked, which the next run finds again. The search is repeated for these users, because allocations
+may have been released, extended or expired in the meantime. Locked devices are skipped as well: a
+device that is locked for long must not delay the others.
 """
 
 from __future__ import annotations
@@ -32,30 +32,30 @@ if TYPE_CHECKING:
     from scheduler.unit_of_work import UnitOfWork
 
 _MAX_NAMED: Final = 20
-"""Allocations that an error names."""
+"""Maximum number of allocations that an error message names."""
 
 _BRAKE_SOURCE: Final = "housekeeping"
-"""Counts its releases beside those of the queues."""
+"""The name under which the brake counts these releases, beside the names of the queues."""
 
 _logger: Final = Logger()
 
 Decision: TypeAlias = Callable[[Work, "Allocation", FoundAllocation], None]
-"""Records in the work what becomes of an allocation."""
+"""Records in the work what happens to an allocation."""
 
 
 class SomeFailedError(Exception):
-    """Some of the allocations found could not be worked on; all others were."""
+    """The transactions of some allocations failed; those of the others were committed."""
 
 
 class SearchPass:
-    """One pass over everything that a search finds. Iterate once: the work of each transaction.
+    """One pass over all allocations that a search finds. Iterate once over the committed works.
 
-    With the limits of the mass-failure brake, each decision counts as the release of one device,
-    and what the brake holds is left for a later run.
+    If limits of the mass-failure brake are given, each decision counts as the release of a device,
+    and allocations that the brake holds are left for a later run.
 
     Raises:
-        SomeFailedError: at the end, if the transaction of some allocations failed, alone as well.
-        DatabaseUnavailableError: the database is unavailable; what was yielded is committed.
+        SomeFailedError: at the end, if the transactions of single allocations failed.
+        DatabaseUnavailableError: the database is unavailable; the yielded works are committed.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class SearchPass:
 
 
 def report_releases(verb: str, work: Work, metrics: Metrics) -> None:
-    """Log and count the allocations that a transaction ended, if any."""
+    """Log and count the allocations that a work has ended, if any."""
     for release in work.releases.values():
         metrics.add("scheduler_auto_release_total", 1, reason=release.reason.code)
     if ids := list(work.releases):
@@ -134,10 +134,10 @@ def _allocation(work: Work, found: FoundAllocation) -> Allocation:
 
 def _log_locked(what: str, count: int) -> None:
     if count:
-        message = f"{what} are locked by other transactions; the next run tries again"
+        message = f"{what} are locked by other transactions; the next run retries"
         _logger.info(message, extra={what.lower(): count})
 
 
 def _isolates(error: Exception) -> bool:
-    # Halving would only wait for the lock again, once for each half.
+    # Bisection would wait for the lock again in each half.
     return not isinstance(error, DatabaseUnavailableError) and not is_lock_wait(error)

@@ -1,4 +1,4 @@
-"""What the function reads from its environment."""
+"""Settings of the housekeeping function."""
 
 from __future__ import annotations
 
@@ -22,4 +22,4 @@ class HousekeepingSettings(
     QuotaSettings,
     RetentionSettings,
 ):
-    """Database, broker and its queues, and how long things are kept."""
+    """Settings of the database, the broker, the pool, the brake and the retention."""

@@ -1,7 +1,7 @@
-"""Looks for what should have been sent long ago, and nudges the dispatcher.
+"""Measures the backlog of deliveries and outgoing events, and nudges a late dispatcher.
 
-The dispatcher has its own schedule and takes over expired claims itself; this nudge makes a
-difference only if something keeps that schedule from running.
+The dispatcher has its own schedule and takes over expired claims itself. The nudge makes a
+difference only if that schedule fails.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     from housekeeping.tools import Tools
     from scheduler.observability.emf import Metrics
 
-_BEHIND: Final = timedelta(minutes=1)
-"""The dispatcher runs every minute; what waits longer was missed."""
+_MAX_DELAY: Final = timedelta(minutes=1)
+"""The interval of the dispatcher's schedule."""
 
 _logger: Final = Logger()
 
 
 def sweep(tools: Tools, metrics: Metrics) -> Iterator[int]:
-    """Nudge the dispatcher if anything has been due for a minute; measure the oldest ages."""
+    """Nudge the dispatcher if anything has been due for a minute; measure the oldest age."""
     with tools.database.transaction() as cursor:
-        found = backlog(cursor, tools.clock(), _BEHIND)
+        found = backlog(cursor, tools.clock(), _MAX_DELAY)
     pending, unpublished = found.notification_seconds, found.event_seconds
     metrics.add("scheduler_oldest_pending_notification_seconds", pending, Unit.SECONDS)
     metrics.add("scheduler_oldest_unpublished_event_seconds", unpublished, Unit.SECONDS)
-    if not found.unclaimed and unpublished < _BEHIND.total_seconds():
+    if not found.unclaimed and unpublished < _MAX_DELAY.total_seconds():
         return
     ages = {"oldest_notification_seconds": pending, "oldest_event_seconds": unpublished}
-    _logger.warning("The dispatcher is behind; nudging it", extra=ages)
+    _logger.warning("The dispatcher is late; nudging it", extra=ages)
     tools.nudge()
     yield 1

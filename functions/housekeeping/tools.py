@@ -1,4 +1,4 @@
-"""What the jobs work with."""
+"""Settings and connections that the jobs share."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Tools:
 
     @classmethod
     def of(cls, settings: HousekeepingSettings) -> Self:
-        """Return the tools of a deployed function."""
+        """Return the tools of an execution environment."""
         quota, nudge = Quota(settings.default_max_devices), Nudge(Publisher(settings)).send
         return cls(settings, UnitsOfWork(Database(settings), quota, nudge))
 
@@ -38,10 +38,10 @@ class Tools:
 
     @property
     def clock(self) -> Callable[[], datetime]:
-        """Return what tells the time."""
+        """Return the clock of the units of work."""
         return self.units.clock
 
     @property
     def nudge(self) -> Callable[[], None]:
-        """Return what wakes the notification dispatcher; it never raises."""
+        """Return the function that wakes the notification dispatcher; it never raises."""
         return self.units.nudge

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from housekeeping.findings import Finding
 from housekeeping.jobs import JOBS
+from housekeeping.reconcile import Finding
 from housekeeping.runner import JobStatus
 from local.paths import ROOT
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE, WORK_QUEUES, WorkQueue

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from scheduler.allocation.reservation_start import GRACE
+from scheduler.allocation.reservation_start import GRACE_PERIOD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -146,7 +146,7 @@ def overdue(store: Store, now: datetime) -> list[Any]:
         "SELECT id FROM allocations WHERE status = 'ALLOCATED' AND expires_at <= %s"
         " UNION SELECT id FROM waiting WHERE status = 'WAITING' AND expires_at <= %s"
         " UNION SELECT id FROM reservations WHERE status = 'RESERVED' AND starts_at <= %s",
-        *(now, now, now - GRACE),
+        *(now, now, now - GRACE_PERIOD),
     )
 
 

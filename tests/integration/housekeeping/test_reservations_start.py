@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from scheduler.allocation.reservation_start import GRACE
+from scheduler.allocation.reservation_start import GRACE_PERIOD
 from scheduler.database.times import to_sql
 from scheduler.domain.model import Health, Quota, UserStatus
 from tests.integration.housekeeping.conftest import ends, line
@@ -115,7 +115,7 @@ def test_then_the_user_is_told_that_there_is_none(store: Store, keeper: Keeper) 
     store.seed(world(user("u1", locale="en"), device("d1", health=Health.FAILED)))
     reserved(store)
 
-    keeper.after(GRACE).run("start-reservations")
+    keeper.after(GRACE_PERIOD).run("start-reservations")
 
     assert status(store) == ["FAILED"]
     assert told(store) == [("u1", "reservation_failed")]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from housekeeping.waiting import ENTRIES_PER_TRANSACTION
+from housekeeping.serve_waiting import ENTRIES_PER_TRANSACTION
 from scheduler.database.connection import connect
 from tests.integration.housekeeping.conftest import Keeper, ends, line
 from tests.support.events import message

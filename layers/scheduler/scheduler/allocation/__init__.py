@@ -1,1 +1,1 @@
-"""Hands devices out, and takes them back when asked to."""
+"""Allocations, leases, the waiting line and reservations."""

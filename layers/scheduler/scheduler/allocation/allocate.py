@@ -1,4 +1,4 @@
-"""Allocates devices to users: any number of requests in one transaction of a few statements."""
+"""Allocates devices to users: any number of requests in one transaction with few statements."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 
 _RETRY_DELAYS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, *(0.32,) * 40)
-"""Seconds between attempts while other transactions hold every suitable device; shorter in all
-than the timeout of a request."""
+"""Seconds between attempts while other transactions have locked all suitable devices; in total
+less than the timeout of a request."""
 
 AllocationResult: TypeAlias = AllocationRecord | RefusedError | KeyReusedError
-"""What a request led to: an allocation, or the reason why not."""
+"""The result of a request: an allocation, or why it was refused."""
 
 
 class AlreadyWaitingError(Exception):
-    """The request came before and was queued; its entry has not been served."""
+    """A repeated request was queued before, and its entry was not served yet."""
 
     def __init__(self, entry_id: str) -> None:
         super().__init__(entry_id)
@@ -44,9 +44,9 @@ class AlreadyWaitingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AllocationRequest:
-    """A request for a device; with an idempotency key it may be repeated without effect.
+    """A request for a device; repeating it with the same idempotency key has no effect.
 
-    With ``wait``, the request is queued (`scheduler.allocation.waiting_line`) if no device is free.
+    With ``wait``, the request is queued if no device is free (`scheduler.allocation.waiting_line`).
     """
 
     user_id: str
@@ -63,10 +63,10 @@ class AllocationRequest:
 
     @property
     def content(self) -> dict[str, object]:
-        """Return what must be equal in a repeated request."""
+        """Return the parameters that must be the same in a repeated request."""
         sizes = {"cpu": self.requirements.cpu_cores, "memory": self.requirements.memory_mb}
-        line: dict[str, object] = {"wait": True, "priority": self.priority} if self.wait else {}
-        return {"minutes": self.minutes, **sizes, **line}
+        queue: dict[str, object] = {"wait": True, "priority": self.priority} if self.wait else {}
+        return {"minutes": self.minutes, **sizes, **queue}
 
 
 class Allocator:
@@ -86,7 +86,7 @@ class Allocator:
         """Allocate a device to a user; see `allocate_all`.
 
         Raises:
-            RefusedError: the user may not allocate, their quota does not allow the device, or no
+            RefusedError: the user may not allocate, the quota does not allow the device, or no
                 suitable device is free.
             KeyReusedError: the idempotency key belongs to another request.
         """
@@ -98,17 +98,17 @@ class Allocator:
     def allocate_all(
         self, requests: Sequence[AllocationRequest], actor: str
     ) -> list[AllocationResult]:
-        """Allocate devices in the order of the requests, each of which succeeds or fails alone.
+        """Process requests in order; each is allocated a device or refused.
 
-        A user without a row gets one with the default quota. The number of statements depends on
-        the number of different requirements, not on the number of requests.
+        Unknown users are created with the default quota. The number of statements depends on the
+        number of different requirements, not on the number of requests.
 
         Args:
-            requests: of two with the same user and key, the second finds the first.
-            actor: who asks, for the history.
+            requests: with the same user and key, the second returns the allocation of the first.
+            actor: who requests the devices, for the history.
 
         Raises:
-            AlreadyWaitingError: a repeated request that was queued before and still waits.
+            AlreadyWaitingError: a repeated request was queued before and is still waiting.
             PoolContendedError, StaleSnapshotError, pymysql.MySQLError: transaction conflicts
                 exhausted the retries; nothing was allocated.
             DatabaseUnavailableError: the database is unavailable.
@@ -117,7 +117,7 @@ class Allocator:
             try:
                 return self._units.run(lambda unit: self._allocate(unit, requests, actor))
             except PoolContendedError:
-                # Without holding any lock, and out of step with the other contenders.
+                # No locks are held now. The random delay keeps contenders from colliding again.
                 self._sleep(random.uniform(delay / 2, delay))  # noqa: S311 - not a secret
         return self._units.run(lambda unit: self._allocate(unit, requests, actor))
 
@@ -145,14 +145,14 @@ class Allocator:
         picker: DevicePicker,
         request: AllocationRequest,
     ) -> str | RefusedError | KeyReusedError:
-        """Return the id of the allocation, new or from before, or the refusal."""
+        """Return the id of the new or earlier allocation, or the refusal."""
         try:
             if before := keys.recall(request.key, request.content):
                 return before
             require_may_allocate(work.user(request.user_id))
             until = work.now + timedelta(minutes=request.minutes)
             limit = headroom(work, request.user_id, request.requirements)
-            device = picker.take(request.requirements, limit, until)
+            device = picker.pick(request.requirements, limit, until)
         except (RefusedError, KeyReusedError) as refusal:
             return refusal
         id_ = unit.new_id()
@@ -163,7 +163,7 @@ class Allocator:
 
 
 def _new_record(work: Work, picker: DevicePicker, grant: Grant) -> AllocationRecord:
-    """Return what the database will hold of a new allocation."""
+    """Return the record that will be stored for a new allocation."""
     allocation = grant.allocation
     return AllocationRecord(
         allocation.id,

@@ -1,7 +1,7 @@
-"""Repeated requests: the same idempotency key of the same user means the same allocation.
+"""Repeated requests: the same idempotency key of a user returns the same allocation.
 
-Keys are read and written under the lock of the user's row, so two requests with the same key run
-one after the other.
+Keys are read and written while the user's row is locked, so two requests with the same key run one
+after the other.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class KeyReusedError(Exception):
 
 
 class IdempotencyKey(NamedTuple):
-    """The name that a client gives to a request of a user."""
+    """The key that a client sends with a request of a user."""
 
     user_id: str
     name: str
 
 
 class IdempotencyKeys:
-    """The keys of a transaction's requests: those seen before, and new ones."""
+    """The keys of a transaction's requests, both known and new."""
 
     def __init__(self, cursor: Cursor, keys: Collection[IdempotencyKey]) -> None:
         self._cursor = cursor
@@ -54,10 +54,10 @@ class IdempotencyKeys:
                 self._known[IdempotencyKey(user_id, name)] = (allocation_id, sha256)
 
     def recall(self, key: IdempotencyKey | None, request: Mapping[str, object]) -> str | None:
-        """Return the id of the allocation that a request with this key led to, if there was one.
+        """Return the id of the allocation that was stored for a key; None for a new key.
 
         Raises:
-            KeyReusedError: it was another request.
+            KeyReusedError: the key was stored for another request.
         """
         if key is None or key not in self._known:
             return None
@@ -69,16 +69,15 @@ class IdempotencyKeys:
     def remember(
         self, key: IdempotencyKey | None, request: Mapping[str, object], allocation_id: str
     ) -> None:
-        """Record which allocation a request led to; `write` stores it."""
+        """Record the allocation of a request; `write` stores it."""
         if key is not None:
             self._known[key] = (allocation_id, _sha256(request))
             self._new.append(key)
 
     def write(self, now: datetime) -> None:
-        """Store what was recorded, in the transaction of the allocations."""
+        """Store the recorded keys in the transaction of the allocations."""
         rows = [(*key, sha256, id_, now) for key in self._new for id_, sha256 in [self._known[key]]]
-        if rows:
-            self._cursor.executemany(_REMEMBER, rows)
+        self._cursor.executemany(_REMEMBER, rows)
 
 
 def _sha256(request: Mapping[str, object]) -> bytes:

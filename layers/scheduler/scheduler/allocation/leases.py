@@ -1,4 +1,4 @@
-"""Releases and extends allocations: any number in one transaction of a few statements."""
+"""Releases and extends allocations: any number in one transaction with few statements."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from scheduler.unit_of_work import UnitOfWork, UnitsOfWork
 
 ExtensionResult: TypeAlias = AllocationRecord | RefusedError | KeyReusedError
-"""An extended allocation, or the reason why not."""
+"""An extended allocation, or why the extension was refused."""
 
 _Refusals: TypeAlias = dict[str, RefusedError | KeyReusedError]
 
 
 class Leases:
-    """Changes active allocations. Not thread-safe.
+    """Releases and extends active allocations. Not thread-safe.
 
     Args:
-        units: on the database.
-        max_minutes: the longest that an allocation may last, extensions included.
+        units: runs the changes.
+        max_minutes: the maximum duration of an allocation, including extensions.
     """
 
     def __init__(self, units: UnitsOfWork, max_minutes: int) -> None:
@@ -41,7 +41,7 @@ class Leases:
     def release(
         self, allocations: Sequence[AllocationRecord], actor: str
     ) -> list[AllocationRecord]:
-        """Release allocations on request; those that have ended stay as they are.
+        """Release allocations; those that have ended are returned unchanged.
 
         Raises:
             StaleSnapshotError, pymysql.MySQLError: transaction conflicts exhausted the retries.
@@ -63,14 +63,14 @@ class Leases:
         actor: str,
         idempotency_key: str | None = None,
     ) -> list[ExtensionResult]:
-        """Extend active allocations; one that is named twice is extended once.
+        """Extend active allocations; an allocation that is named twice is extended once.
 
-        An allocation whose time is over but which was not yet ended is extended from now.
+        An allocation that has expired but was not ended yet is extended from now.
 
         Args:
-            allocations: which.
-            minutes: how much longer.
-            actor: who asks, for the history.
+            allocations: the allocations to extend.
+            minutes: the additional time.
+            actor: who requests the extension, for the history.
             idempotency_key: of the request; a repeated request changes nothing.
 
         Raises:

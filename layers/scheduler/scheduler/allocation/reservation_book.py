@@ -1,7 +1,7 @@
 """Makes and cancels reservations.
 
-Each reservation has a device of its own in its slot, so a device is never promised twice, and an
-allocation that would last into the slot does not get the device.
+Each reservation has its own device for its slot: no other reservation gets the device in the slot,
+and no allocation that would last into it.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from scheduler.unit_of_work import UnitOfWork, UnitsOfWork
 
 MAX_OPEN_RESERVATIONS: Final = 500
-"""Reservations of a user that have not begun; all are read whenever they make another."""
+"""Maximum number of a user's open reservations; each new reservation reads them all."""
 
 _EXTRA_ATTEMPTS: Final = 5
-"""Each with three runs: where many reserve at once, the chosen device is often just taken."""
+"""Each runs up to three times: of many simultaneous requests, most find their device taken."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReservationRequest:
-    """A request for a device in a slot; with an idempotency key it may be repeated."""
+    """A request for a device in a slot; repeating it with the same key has no effect."""
 
     user_id: str
     slot: Slot
@@ -46,14 +46,14 @@ class ReservationRequest:
 
     @property
     def content(self) -> dict[str, object]:
-        """Return what must be equal in a repeated request."""
+        """Return the parameters that must be the same in a repeated request."""
         slot = [moment.isoformat() for moment in self.slot]
         sizes = {"cpu": self.requirements.cpu_cores, "memory": self.requirements.memory_mb}
         return {"reserve": slot, **sizes}
 
 
 class ReservationBook:
-    """The reservations of the pool. Not thread-safe."""
+    """Makes and cancels the reservations of the pool. Not thread-safe."""
 
     def __init__(self, units: UnitsOfWork) -> None:
         self._units = units
@@ -63,7 +63,7 @@ class ReservationBook:
 
         Raises:
             RefusedError: the user may not allocate, their quota is used up, or no device is free;
-                if only the time is the problem, the details name the nearest free slot.
+                if a device is free at another time, the details name the nearest slot.
             KeyReusedError: the idempotency key belongs to another request.
             StaleSnapshotError, pymysql.MySQLError: transaction conflicts exhausted the retries.
             DatabaseUnavailableError: the database is unavailable.
@@ -71,12 +71,12 @@ class ReservationBook:
         for _ in range(_EXTRA_ATTEMPTS):
             try:
                 return self._units.run(lambda unit: _reserve(unit, request))
-            except StaleSnapshotError:  # the device went to another user, and so did the next
+            except StaleSnapshotError:  # the chosen device was taken, three times
                 continue
         return self._units.run(lambda unit: _reserve(unit, request))
 
     def cancel(self, reservation: Reservation) -> Reservation:
-        """Cancel a reservation and free its device; one that has ended stays as it is.
+        """Cancel a reservation and free its device; one that has ended is returned unchanged.
 
         Raises:
             StaleSnapshotError, pymysql.MySQLError: transaction conflicts exhausted the retries.
@@ -115,13 +115,13 @@ def _cancel(unit: UnitOfWork, reservation: Reservation) -> Reservation:
     work = unit.lock(users=[reservation.user_id], devices=[reservation.device_id])
     if _get(unit.cursor, reservation.id).status is ReservationStatus.RESERVED:
         reservations.end(unit.cursor, [reservation.id], ReservationStatus.CANCELLED, work.now)
-        # Touched, so that it is handed over if nobody holds it: it is free again from now on.
+        # Counted as changed: if no user holds it, it can be handed over, as it is not reserved now.
         work.update_device(work.device(reservation.device_id))
     return _get(unit.cursor, reservation.id)
 
 
 def _require_quota(cursor: BulkCursor, user: User, request: ReservationRequest) -> None:
-    """Check the number of devices in the slot; their sizes are checked when the slot begins.
+    """Check the number of devices in the slot; their sizes are checked when the slot starts.
 
     Raises:
         RefusedError: the quota is used up in this slot, or the user has too many reservations.

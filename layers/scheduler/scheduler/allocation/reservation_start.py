@@ -1,4 +1,4 @@
-"""Starts reservations whose slot has begun, or notifies their users why that failed."""
+"""Starts reservations whose slot has started, or notifies their users why that failed."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     from scheduler.settings import AllocationStrategy
     from scheduler.unit_of_work import UnitOfWork
 
-GRACE: Final = timedelta(minutes=5)
-"""How long after its start a reservation without a free device is tried again."""
+GRACE_PERIOD: Final = timedelta(minutes=5)
+"""How long after the start of its slot a reservation without a free device is retried."""
 
 _BY_RESERVATION: Final = "reservation"
-"""Who allocated a device for a reservation, in the allocation's history."""
+"""The actor, in the history, of an allocation that a reservation led to."""
 
 
 def start(unit: UnitOfWork, due: Sequence[Reservation], strategy: AllocationStrategy) -> Work:
-    """Allocate the devices of reservations whose slot has begun, and return the work.
+    """Allocate the devices of reservations whose slot has started, and return the work.
 
-    Reservations of users whom another transaction has locked stay for the next run, and so do,
-    for some minutes, those for which no device is free.
+    Reservations of users that another transaction has locked are left for the next run. So are,
+    during the `GRACE_PERIOD`, reservations for which no device is free.
 
     Raises:
         pymysql.MySQLError: a statement was refused; the unit is rolled back.
@@ -60,7 +60,7 @@ def start(unit: UnitOfWork, due: Sequence[Reservation], strategy: AllocationStra
 
 
 class _Devices:
-    """The reserved devices that are free, and the pool as a substitute for the others."""
+    """The reserved devices that are free, and devices of the pool in place of the others."""
 
     def __init__(
         self, cursor: Cursor, due: Sequence[Reservation], strategy: AllocationStrategy
@@ -68,18 +68,18 @@ class _Devices:
         self._reserved = reservations.lock_reserved_devices(cursor, due)
         self._picker = DevicePicker(cursor, strategy, Counter(one.requirements for one in due))
 
-    def take(self, one: Reservation, limit: Headroom) -> Device | None:
+    def pick(self, one: Reservation, limit: Headroom) -> Device | None:
         device = self._reserved.get(one.device_id)
         if device and fits(device, Requirements(), limit):
             return self._reserved.pop(one.device_id)
         try:
-            return self._picker.take(one.requirements, limit, one.slot.end)
+            return self._picker.pick(one.requirements, limit, one.slot.end)
         except (RefusedError, PoolContendedError):
             return None
 
 
 def _start(work: Work, one: Reservation, devices: _Devices) -> ReservationStatus | None:
-    """Return the new state of a reservation; None if it is tried again later."""
+    """Return the final state of a reservation; None if it is retried later."""
     try:
         require_may_allocate(work.user(one.user_id))
     except RefusedError:
@@ -88,10 +88,10 @@ def _start(work: Work, one: Reservation, devices: _Devices) -> ReservationStatus
         limit = headroom(work, one.user_id, one.requirements)
     except RefusedError:
         return _fail(work, one, NoticeKind.RESERVATION_FAILED_QUOTA)
-    if one.slot.end > work.now and (device := devices.take(one, limit)):
+    if one.slot.end > work.now and (device := devices.pick(one, limit)):
         work.allocate(one.id, one.user_id, device, one.slot.end, actor=_BY_RESERVATION)
         return ReservationStatus.STARTED
-    if work.now < min(one.slot.start + GRACE, one.slot.end):
+    if work.now < min(one.slot.start + GRACE_PERIOD, one.slot.end):
         return None
     return _fail(work, one, NoticeKind.RESERVATION_FAILED_POOL)
 

@@ -1,4 +1,4 @@
-"""The waiting line before the pool: users join and leave it, and are served from free devices."""
+"""The waiting line: requests join and leave it, and are served with free devices."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class WaitingLine:
-    """Users join and leave the line. Not thread-safe."""
+    """Lets requests join and leave the waiting line. Not thread-safe."""
 
     def __init__(self, units: UnitsOfWork, settings: WaitingSettings) -> None:
         self._units = units
@@ -35,15 +35,15 @@ class WaitingLine:
         self._longest_wait = timedelta(minutes=settings.waiting_minutes)
 
     def join(self, request: AllocationRequest) -> str:
-        """Queue a request; allocate a device at once if one has become free meanwhile.
+        """Queue a request, and allocate a device at once if one has become free in the meantime.
 
         Returns:
             The id of the waiting entry, which is also the id of the allocation that serves it. A
-            repeated idempotency key may return the id of an allocation that never waited.
+            repeated request may return the id of an allocation that did not wait.
 
         Raises:
-            RefusedError: the user may not allocate, or their quota (other entries included) does
-                not allow another device.
+            RefusedError: the user may not allocate, or their quota does not allow another device
+                besides those they hold and wait for.
             KeyReusedError: the idempotency key belongs to another request.
             StaleSnapshotError, pymysql.MySQLError: transaction conflicts exhausted the retries.
             DatabaseUnavailableError: the database is unavailable.
@@ -51,13 +51,13 @@ class WaitingLine:
         joined = self._units.run(lambda unit: self._join(unit, request))
         if isinstance(joined, str):
             return joined
-        # A transaction that freed a device since the pool was found empty may not have seen the
-        # entry, but what it committed is seen here.
+        # A transaction that freed a device before the entry was committed did not see the entry.
+        # Its device is found here.
         self._units.run(lambda unit: serve(unit, [joined], self._strategy))
         return joined.id
 
     def leave(self, entry: WaitingEntry) -> WaitingEntry:
-        """Cancel a waiting entry; one that has ended stays as it is.
+        """Cancel a waiting entry; one that has ended is returned unchanged.
 
         Raises:
             StaleSnapshotError, pymysql.MySQLError: transaction conflicts exhausted the retries.
@@ -92,9 +92,9 @@ class WaitingLine:
 
 
 def serve(unit: UnitOfWork, entries: Sequence[WaitingEntry], strategy: AllocationStrategy) -> Work:
-    """Allocate free devices of the pool to those of the entries that still wait.
+    """Allocate free devices of the pool to the entries that still wait, and return the work.
 
-    Users and devices that another transaction has locked are skipped; a later run finds them.
+    Users and devices that another transaction has locked are skipped; a later run serves them.
 
     Raises:
         pymysql.MySQLError: a statement was refused; the unit is rolled back.
@@ -118,7 +118,7 @@ def _pick(picker: DevicePicker, work: Work, entry: WaitingEntry, until: datetime
     if limit is None:
         return None
     try:
-        return picker.take(entry.requirements, limit, until)
+        return picker.pick(entry.requirements, limit, until)
     except (RefusedError, PoolContendedError):
         return None
 

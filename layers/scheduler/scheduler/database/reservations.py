@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from scheduler.database.errors import StaleSnapshotError
 from scheduler.database.rows import DEVICE_COLUMNS, to_device
 from scheduler.database.times import EPOCH
-from scheduler.domain.quota import Requirements, least
+from scheduler.domain.quota import Requirements, min_size
 from scheduler.domain.reservation import Reservation, ReservationStatus, Slot, earliest_gap
 from scheduler.ids import is_uuid
 
@@ -206,9 +206,9 @@ def _parameters(slot: Slot, requirements: Requirements, limit: Headroom) -> dict
     return {
         "start": slot.start,
         "end": slot.end,
-        "min_cpu": least(requirements.cpu_cores, limit.cpu_cores),
+        "min_cpu": min_size(requirements.cpu_cores, limit.cpu_cores),
         "max_cpu": limit.cpu_cores,
-        "min_memory": least(requirements.memory_mb, limit.memory_mb),
+        "min_memory": min_size(requirements.memory_mb, limit.memory_mb),
         "max_memory": limit.memory_mb,
     }
 

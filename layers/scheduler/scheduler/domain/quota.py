@@ -35,10 +35,10 @@ class Headroom(NamedTuple):
 NO_LIMIT: Final = Headroom()
 
 
-def least(required: int, limit: int) -> int:
-    """Return the smallest size that a device may have, in cores or MB.
+def min_size(required: int, limit: int) -> int:
+    """Return the minimum size of a device, in cores or MB.
 
-    A device of unknown size (0) does for those who require nothing and have no quota of that size.
+    A device of unknown size (0) is suitable only without a required size and without a quota.
     """
     return max(required, 0 if limit == UNLIMITED else 1)
 
@@ -46,8 +46,8 @@ def least(required: int, limit: int) -> int:
 def fits(device: Device, requirements: Requirements, limit: Headroom) -> bool:
     """Tell whether a device meets the requirements within the headroom."""
     return (
-        least(requirements.cpu_cores, limit.cpu_cores) <= device.cpu_cores <= limit.cpu_cores
-        and least(requirements.memory_mb, limit.memory_mb) <= device.memory_mb <= limit.memory_mb
+        min_size(requirements.cpu_cores, limit.cpu_cores) <= device.cpu_cores <= limit.cpu_cores
+        and min_size(requirements.memory_mb, limit.memory_mb) <= device.memory_mb <= limit.memory_mb
     )
 
 

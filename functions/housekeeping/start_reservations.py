@@ -1,4 +1,4 @@
-"""Starts reservations whose slot has begun."""
+"""Starts reservations whose slot has started."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ if TYPE_CHECKING:
     from scheduler.observability.emf import Metrics
 
 _RESERVATIONS_PER_TRANSACTION: Final = 100
-"""Reservations per transaction."""
 
 
 def start_reservations(tools: Tools, metrics: Metrics) -> Iterator[int]:
-    """Allocate what was reserved from now on, or notify the users why that failed.
+    """Allocate the reserved devices, or notify the users why that failed.
 
-    Reservations of deleted users are given up before their time.
+    Reservations of deleted users fail before their slot starts.
     """
     now, strategy = tools.clock(), tools.settings.allocation_strategy
     for query in (reservations.due, reservations.of_deleted_users):

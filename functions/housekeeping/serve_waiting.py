@@ -1,4 +1,4 @@
-"""Serves the waiting line, and ends entries that have waited long enough."""
+"""Serves the waiting line, and expires entries whose waiting time is over."""
 
 from __future__ import annotations
 
@@ -20,13 +20,12 @@ if TYPE_CHECKING:
     from scheduler.unit_of_work import UnitOfWork
 
 ENTRIES_PER_TRANSACTION: Final = 100
-"""Entries per transaction."""
 
 
 def serve_waiting(tools: Tools, metrics: Metrics) -> Iterator[int]:
-    """Allocate free devices to waiting users whom no freeing transaction served.
+    """Allocate free devices to waiting users who were skipped when the devices were freed.
 
-    Such a user was locked when the device was freed, or their quota has grown since.
+    They were locked by another transaction, or their quota did not allow the device then.
     """
     last: WaitingEntry | None = None
     strategy = tools.settings.allocation_strategy
@@ -38,8 +37,8 @@ def serve_waiting(tools: Tools, metrics: Metrics) -> Iterator[int]:
         metrics.add("scheduler_waiting", waiting.length(cursor))
 
 
-def expire_waiting(tools: Tools, metrics: Metrics) -> Iterator[int]:  # noqa: ARG001 - a job's signature
-    """End entries that have waited long enough, and notify their users."""
+def expire_waiting(tools: Tools, metrics: Metrics) -> Iterator[int]:  # noqa: ARG001 - the signature of a job
+    """Expire entries whose waiting time is over, and notify their users."""
     now, after = tools.clock(), ""
     while True:
         with tools.database.transaction() as cursor:
