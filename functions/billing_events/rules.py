@@ -13,7 +13,7 @@ from billing_events.contracts import (
 )
 from scheduler.domain.notices import NoticeKind
 from scheduler.domain.reasons import ReleaseReason
-from scheduler.pipeline.rules import EventRules
+from scheduler.pipeline.event_rules import EventRules
 
 if TYPE_CHECKING:
     from scheduler.domain.work import Work

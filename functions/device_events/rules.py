@@ -15,7 +15,7 @@ from device_events.contracts import (
 from scheduler.domain.guard import Aggregate, Concern
 from scheduler.domain.model import Health
 from scheduler.domain.reasons import ReleaseReason
-from scheduler.pipeline.rules import EventRules
+from scheduler.pipeline.event_rules import EventRules
 
 if TYPE_CHECKING:
     from scheduler.domain.work import Work

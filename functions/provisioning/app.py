@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from aws_lambda_powertools import Logger
 
-from provisioning.broker import declare_topology
+from provisioning.broker_topology import declare_topology
 from provisioning.custom_resource import ResourceRequest
 from provisioning.database_account import create_account
 from provisioning.settings import ProvisioningSettings

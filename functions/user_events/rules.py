@@ -8,7 +8,7 @@ from scheduler.domain.model import Quota, UserStatus
 from scheduler.domain.notices import NoticeKind
 from scheduler.domain.quota import release_surplus_devices, surplus_allocations
 from scheduler.domain.reasons import ReleaseReason
-from scheduler.pipeline.rules import EventRules
+from scheduler.pipeline.event_rules import EventRules
 from user_events.contracts import (
     QuotaType,
     UserActivated,

@@ -26,7 +26,7 @@ from tests.faults.points import PAYMENT_POINTS, CrashPoint, DeathPlan, Fuse
 from tests.faults.records import Commits, Deaths
 
 if TYPE_CHECKING:
-    from scheduler.pipeline.rules import EventRules
+    from scheduler.pipeline.event_rules import EventRules
 
 _QUEUE: Final = os.environ["FAULTS_QUEUE"]
 _FAMILY: Final = WORK_QUEUE_BY_NAME[_QUEUE].family

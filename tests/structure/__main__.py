@@ -6,9 +6,11 @@ To measure a commit: ``git worktree add ../old COMMIT``, then give ``../old`` as
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 
 from tests.structure.source import (
+    FOLDERS,
     calls_of,
     circles,
     import_graph,
@@ -27,6 +29,12 @@ def lengths(root: Path, name: str = "*.py") -> list[int]:
     return [path.read_bytes().count(b"\n") for path in root.rglob(name)]
 
 
+def repeated_file_names(root: Path) -> list[str]:
+    """Return the names that several files have, other than those of packages and programs."""
+    names = Counter(path.name for folder in FOLDERS for path in (root / folder).rglob("*.py"))
+    return [f"{name} × {n}" for name, n in names.most_common() if n > 1 and name[0] != "_"]
+
+
 def main(root: Path) -> None:
     print(f"{'Python':<12}{'files':>8}{'lines':>8}{'mean':>8}{f'< {SHORT}':>8}")
     for folder in COUNTED:
@@ -43,6 +51,7 @@ def main(root: Path) -> None:
     show("calls of hand_over()", calls_of("hand_over", modules))
     show("replace(tzinfo=) outside scheduler.database", zone_replacements(modules))
     show("public types with several definitions", repeated)
+    show("file names used several times", repeated_file_names(root))
     show("import circles", [" ↔ ".join(one) for one in circles(import_graph(modules))])
     show(
         "circles of scheduler's packages",

@@ -13,6 +13,7 @@ from tests.structure.source import (
     import_graph,
     package_graph,
     read_modules,
+    repeated_types,
     zone_replacements,
 )
 
@@ -54,6 +55,10 @@ def test_layer_imports_no_function(modules: dict[str, Module]) -> None:
     graph = package_graph(modules)
 
     assert {target for targets in graph.values() for target in targets} <= graph.keys()
+
+
+def test_every_public_type_has_one_definition(modules: dict[str, Module]) -> None:
+    assert repeated_types(modules) == {}
 
 
 @pytest.mark.parametrize("function", ["commit", "hand_over"])

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from scheduler.messaging.message import Message
     from scheduler.messaging.validate import Parsed
+    from scheduler.pipeline.event_rules import EventRules, Handling
     from scheduler.pipeline.outcome import Outcome, Verdict
-    from scheduler.pipeline.rules import EventRules, Handling
 
 THRESHOLD: Final = 3
 """How many failed payments stop the service."""

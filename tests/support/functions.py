@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from scheduler.domain.brake import BrakeLimits
     from scheduler.messaging.message import Message
     from scheduler.payments.ledger import PaymentCounter
-    from scheduler.pipeline.rules import EventRules
+    from scheduler.pipeline.event_rules import EventRules
 
 NOWHERE: Final = "amqp://127.0.0.1:1/nowhere"
 """A broker for tests in which nothing must be published."""

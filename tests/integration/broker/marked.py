@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from device_events.contracts import DeviceFailed, DeviceStatusChanged
 from device_events.rules import follow_device_status, release_failed_device
-from scheduler.pipeline.rules import EventRules
+from scheduler.pipeline.event_rules import EventRules
 
 if TYPE_CHECKING:
     from scheduler.domain.work import Work

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from device_events.contracts import DeviceFailed
 from device_events.rules import release_failed_device
 from scheduler.pipeline.consumer import Consumer
-from scheduler.pipeline.rules import EventRules
+from scheduler.pipeline.event_rules import EventRules
 from scheduler.settings import ConsumerSettings
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 from device_events.contracts import DeviceFailed
 from local.event_source_mapping.record import record_json
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE, VHOST
-from scheduler.pipeline.rules import EventRules
+from scheduler.pipeline.event_rules import EventRules
 from tests.support.events import message
 from tests.support.functions import Functions
 from tests.support.world import held, world

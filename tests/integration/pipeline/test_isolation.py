@@ -13,7 +13,7 @@ from scheduler.database.connection import connect
 from scheduler.domain.model import Quota
 from scheduler.domain.work import Work
 from scheduler.messaging.outbound import BrokerUnavailableError
-from scheduler.pipeline.rules import EventRules
+from scheduler.pipeline.event_rules import EventRules
 from tests.support.deciding import FAMILIES, handling_of
 from tests.support.events import QUEUE_OF, message
 from tests.support.functions import Functions

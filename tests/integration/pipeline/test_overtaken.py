@@ -8,7 +8,7 @@ import pytest
 from scheduler.database.cursor import BulkCursor, PendingResult
 from scheduler.domain.state import Snapshot
 from scheduler.domain.work import Work
-from scheduler.pipeline.rules import EventRules
+from scheduler.pipeline.event_rules import EventRules
 from tests.support.deciding import FAMILIES, handling_of
 from tests.support.events import QUEUE_OF, message
 from tests.support.functions import Functions

@@ -14,8 +14,8 @@ from scheduler.domain.work import Work
 from scheduler.messaging.message import Message
 from scheduler.payments.ledger import Counted
 from scheduler.pipeline.decide import decide
+from scheduler.pipeline.event_rules import EventRules, Handling
 from scheduler.pipeline.outcome import Outcome, Verdict
-from scheduler.pipeline.rules import EventRules, Handling
 from tests.support.deciding import FAMILIES, QUOTA, handling_of, parsed, rules_of
 from tests.support.events import EVENT_TYPES, QUEUE_OF, message
 from tests.support.world import NOW, held, world

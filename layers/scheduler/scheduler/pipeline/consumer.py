@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from scheduler.domain.brake import BrakeLimits
     from scheduler.messaging.message import Message
     from scheduler.payments.ledger import PaymentLedger
-    from scheduler.pipeline.rules import EventRules, Handling
+    from scheduler.pipeline.event_rules import EventRules, Handling
     from scheduler.settings import ConsumerSettings
 
 

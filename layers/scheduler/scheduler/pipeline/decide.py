@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from scheduler.domain.work import Work
     from scheduler.messaging.contract import Event
     from scheduler.messaging.validate import Parsed
-    from scheduler.pipeline.rules import Handling
+    from scheduler.pipeline.event_rules import Handling
 
 _HELD: Final = "held by the mass-failure brake; an operator decides: scheduler-ops brake status"
 

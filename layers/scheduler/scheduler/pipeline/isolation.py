@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from scheduler.deadline import Deadline
     from scheduler.messaging.validate import Parsed
-    from scheduler.pipeline.rules import Handling
+    from scheduler.pipeline.event_rules import Handling
     from scheduler.pipeline.transaction import BatchTransaction
 
 _RETRY_DELAYS: Final = (0.2, 0.5, 1.0)

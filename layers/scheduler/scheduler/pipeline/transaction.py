@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from scheduler.domain.state import Snapshot
     from scheduler.messaging.validate import Parsed
     from scheduler.payments.ledger import PaymentLedger
-    from scheduler.pipeline.rules import Handling
+    from scheduler.pipeline.event_rules import Handling
     from scheduler.unit_of_work import UnitOfWork, UnitsOfWork
 
 
