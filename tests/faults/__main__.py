@@ -1,4 +1,4 @@
-"""``python -m tests.faults``: run a drill on servers of its own and print the account."""
+"""Runs a fault drill on temporary servers and prints the account: ``python -m tests.faults``."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from local.servers.moto import Moto
 from local.servers.rabbitmq import RabbitMQ, RabbitPorts
 from scheduler.pipeline.redelivery import KILLED
 from tests.faults.drill import run
+from tests.faults.drill_plan import DrillPlan, Servers
 from tests.faults.figures import table
 from tests.faults.outage import run_outage
 from tests.faults.outage import table as outage_table
-from tests.faults.plan import Plan, Servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.faults.drill import Drill
+    from tests.faults.drill import DrillReport
 
 _EVENTS_PER_KILL: Final = 20
 _KILLS_PER_OUTAGE: Final = 50
 
-# Ended like by Ctrl-C, so that the servers go too.
+# As on Ctrl-C, so that the servers are stopped too.
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
@@ -45,23 +45,27 @@ app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 def drill(
     kills: Annotated[int, typer.Option(help="SIGKILLs of the function.")] = 50,
     events: Annotated[
-        int | None, typer.Option(help="Different events; default 20 for each kill.")
+        int | None, typer.Option(help="Distinct events; by default 20 per kill.")
     ] = None,
     broker_kills: Annotated[
         int | None,
-        typer.Option(help="SIGKILLs of RabbitMQ; default one for 50 kills, at least one."),
+        typer.Option(help="SIGKILLs of RabbitMQ; by default one per 50 kills, at least one."),
     ] = None,
     database_kills: Annotated[
         int | None,
-        typer.Option(help="SIGKILLs of MariaDB; default one for 50 kills, at least one."),
+        typer.Option(help="SIGKILLs of MariaDB; by default one per 50 kills, at least one."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Decides everything.")] = 1,
+    seed: Annotated[int, typer.Option(help="Determines all random choices.")] = 1,
     without_processed_ids: Annotated[  # noqa: FBT002 - a flag of the command line
-        bool, typer.Option("--without-processed-ids", help="The negative control.")
+        bool,
+        typer.Option(
+            "--without-processed-ids",
+            help="The negative control.",
+        ),
     ] = False,
 ) -> None:
-    """Publish events while function, broker and database are killed; print what came of it."""
-    plan = Plan(
+    """Publish events while function, broker and database are killed, and print the account."""
+    plan = DrillPlan(
         seed=seed,
         events=_EVENTS_PER_KILL * kills if events is None else events,
         kills=kills,
@@ -72,21 +76,25 @@ def drill(
     with _folder() as folder, _servers(folder) as servers:
         done = _run(plan, servers, folder)
     Console(width=120).print(table(done))
-    # A valid event may only be given up as one whose consumer was killed again and again.
-    given_up = {done.dead[key] for key in done.first.astray if key in done.dead} - {KILLED}
-    if done.final.lost or done.final.doubled or done.final.astray or given_up:
+    # A valid event may be dead-lettered only because its consumer was killed repeatedly.
+    unexpected = {done.dead[key] for key in done.first.wrongly_rejected if key in done.dead} - {
+        KILLED
+    }
+    if done.final.lost or done.final.doubled or done.final.wrongly_rejected or unexpected:
         sys.exit(1)
 
 
 @app.command()
 def outage(
-    seconds: Annotated[float, typer.Option(help="How long the database is away.")] = 10.0,
-    retry_delay: Annotated[float, typer.Option(help="Seconds; 60 in production.")] = 1.0,
-    events: Annotated[int, typer.Option(help="Different events.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Decides everything.")] = 1,
+    seconds: Annotated[float, typer.Option(help="Duration of the outage in seconds.")] = 10.0,
+    retry_delay: Annotated[
+        float, typer.Option(help="Retry delay in seconds; 60 in production.")
+    ] = 1.0,
+    events: Annotated[int, typer.Option(help="Distinct events.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Determines all random choices.")] = 1,
 ) -> None:
-    """Take the database away while events are published; print what came of it."""
-    plan = Plan(seed=seed, events=events, retry_delay_ms=round(retry_delay * 1000))
+    """Publish events during a database outage, and print the account."""
+    plan = DrillPlan(seed=seed, events=events, retry_delay_ms=round(retry_delay * 1000))
     with _folder() as folder, _servers(folder) as servers:
         done = run_outage(plan, servers, _records(folder), seconds)
     Console(width=120).print(outage_table(done))
@@ -98,7 +106,7 @@ def _outages(kills: int) -> int:
     return max(1, kills // _KILLS_PER_OUTAGE)
 
 
-def _run(plan: Plan, servers: Servers, folder: Path) -> Drill:
+def _run(plan: DrillPlan, servers: Servers, folder: Path) -> DrillReport:
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns) as progress:
         bar = progress.add_task("publishing", total=1.0)
@@ -106,8 +114,8 @@ def _run(plan: Plan, servers: Servers, folder: Path) -> Drill:
             plan,
             servers,
             _records(folder),
-            lambda share, deaths: progress.update(
-                bar, completed=share, description=f"{share:.0%} published, {deaths} kills"
+            lambda share, function_kills: progress.update(
+                bar, completed=share, description=f"{share:.0%} published, {function_kills} kills"
             ),
         )
 
@@ -121,9 +129,9 @@ def _records(folder: Path) -> Path:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """Make a folder that other accounts may pass; kept when something goes wrong in it."""
+    """Make a temporary folder; it is kept if an error occurs."""
     folder = Path(tempfile.mkdtemp(prefix="cloudphone-faults-"))
-    folder.chmod(0o711)
+    folder.chmod(0o711)  # the servers run under accounts of their own
     try:
         yield folder
     except BaseException:

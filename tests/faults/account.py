@@ -1,9 +1,8 @@
-"""The account of a drill: what was promised against what is seen. Pure.
+"""The account of a drill: compares expected with observed effects. Pure.
 
 An *effect* is something that can be counted from outside (a release, a notification, a counted
-payment); a *state* is how things are left (a user is suspended). Whether anything was lost or
-doubled follows from the published events and these observations alone, never from what the
-function says about itself.
+payment); a *state* is a final value (a user is suspended). Lost and doubled effects follow only
+from the published events and these observations, never from what the function reports itself.
 """
 
 from __future__ import annotations
@@ -17,92 +16,104 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 Effect = tuple[str, ...]
-State = tuple[str, ...]
+FinalState = tuple[str, ...]
 
 
-class Fate(Enum):
-    """How an event must end that cannot be applied."""
+class FailureOutcome(Enum):
+    """How an event that cannot be applied must end."""
 
     DEAD_LETTER = auto()
     LOGGED = auto()
-    """Acknowledged with an error log that carries it: informational events."""
+    """Acknowledged, and logged as an error with its payload (informational events)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
-    """What must be seen once all these events were applied."""
+class Expectation:
+    """What must be observed once all these events are applied."""
 
     events: frozenset[str]
     effects: frozenset[Effect] = frozenset()
-    states: frozenset[State] = frozenset()
+    states: frozenset[FinalState] = frozenset()
 
 
 @dataclass(slots=True)
 class Expected:
     """What the published events may cause, by event key.
 
-    ``limits`` says how often each effect may be seen at most; an effect that is not in it should
-    never be. ``doomed`` are the events that can never be applied.
+    ``limits`` is the maximum count of each effect; other effects must not occur. ``rejected`` are
+    the events that can never be applied.
     """
 
     events: set[str] = field(default_factory=set)
-    promises: list[Promise] = field(default_factory=list)
+    expectations: list[Expectation] = field(default_factory=list)
     limits: Counter[Effect] = field(default_factory=Counter)
-    doomed: dict[str, Fate] = field(default_factory=dict)
+    rejected: dict[str, FailureOutcome] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What is observable after a drill."""
+class Observed:
+    """What was observed after a drill."""
 
     effects: Counter[Effect]
-    states: frozenset[State]
+    states: frozenset[FinalState]
     dead: Mapping[str, str]
-    """Keys of events among the dead letters, with the error of the last one."""
+    """The error of each dead letter, by event key."""
     logged: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Balance:
-    """The verdict: ``lost`` are keys of events, ``doubled`` says how often too much was seen."""
+class DrillBalance:
+    """The result: the keys of lost events, and by how much each effect exceeds its limit."""
 
     applied: frozenset[str]
     lost: frozenset[str]
     doubled: Counter[Effect]
-    astray: frozenset[str]
-    """Events that are dead letters or given up and should not be: not lost, to be replayed."""
+    wrongly_rejected: frozenset[str]
+    """Valid events that were dead-lettered or logged; not lost, because they can be replayed."""
 
 
-def balance(expected: Expected, confirmed: frozenset[str], seen: Seen) -> Balance:
-    """Settle the account of the confirmed events."""
-    ended = seen.logged | seen.dead.keys()
-    lost = {key for key in confirmed & expected.doomed.keys() if not _met_fate(key, expected, seen)}
-    loggable = {key for key, fate in expected.doomed.items() if fate is Fate.LOGGED}
+def settle_account(
+    expected: Expected, confirmed: frozenset[str], observed: Observed
+) -> DrillBalance:
+    """Compare the confirmed events with what was observed."""
+    ended = observed.logged | observed.dead.keys()
+    lost = {
+        key
+        for key in confirmed & expected.rejected.keys()
+        if not _ended_as_expected(key, expected, observed)
+    }
+    loggable = {key for key, end in expected.rejected.items() if end is FailureOutcome.LOGGED}
     live = (confirmed & expected.events) - ended
-    lost |= set(_unkept(expected, live, seen))
-    return Balance(
+    lost |= set(_unmet(expected, live, observed))
+    return DrillBalance(
         applied=frozenset(live - lost),
         lost=frozenset(lost),
-        doubled=seen.effects - expected.limits,
-        astray=frozenset((expected.events & ended) | (loggable & seen.dead.keys())),
+        doubled=observed.effects - expected.limits,
+        wrongly_rejected=frozenset((expected.events & ended) | (loggable & observed.dead.keys())),
     )
 
 
-def _met_fate(key: str, expected: Expected, seen: Seen) -> bool:
-    return key in seen.dead or (expected.doomed[key] is Fate.LOGGED and key in seen.logged)
+def _ended_as_expected(key: str, expected: Expected, observed: Observed) -> bool:
+    return key in observed.dead or (
+        expected.rejected[key] is FailureOutcome.LOGGED and key in observed.logged
+    )
 
 
-def _unkept(expected: Expected, live: frozenset[str] | set[str], seen: Seen) -> Iterator[str]:
-    """Yield the events behind every missing state and effect."""
-    due = [promise for promise in expected.promises if promise.events <= live]
-    by_effect: dict[Effect, list[Promise]] = {}
-    for promise in due:
-        if promise.states - seen.states:
-            yield from promise.events
-        for effect in promise.effects:
-            by_effect.setdefault(effect, []).append(promise)
-    for effect, promises in by_effect.items():
-        # Several events may ask for one release; it is made once.
-        missing = min(len(promises), expected.limits[effect]) - seen.effects[effect]
-        for promise in promises[: max(0, missing)]:
-            yield from promise.events
+def _unmet(
+    expected: Expected, live: frozenset[str] | set[str], observed: Observed
+) -> Iterator[str]:
+    """Yield the events of each missing state and effect."""
+    applicable = [
+        expectation for expectation in expected.expectations if expectation.events <= live
+    ]
+    by_effect: dict[Effect, list[Expectation]] = {}
+    for expectation in applicable:
+        if expectation.states - observed.states:
+            yield from expectation.events
+        for effect in expectation.effects:
+            by_effect.setdefault(effect, []).append(expectation)
+    for effect, expectations in by_effect.items():
+        # Several events may cause one release, which happens once.
+        missing = min(len(expectations), expected.limits[effect]) - observed.effects[effect]
+        for expectation in expectations[: max(0, missing)]:
+            yield from expectation.events

@@ -1,4 +1,4 @@
-"""What the drills of ``make test`` share."""
+"""Fixtures of the drills in ``make test``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.plan import Servers
+from tests.faults.drill_plan import Servers
 
 if TYPE_CHECKING:
     from local.servers.mariadb import MariaDB

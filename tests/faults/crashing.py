@@ -1,4 +1,4 @@
-"""The function's own database, publisher and ledger, with crash points between their steps."""
+"""The function's database, publisher and ledger, with crash points between their steps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scheduler.database.connection import Database
 from scheduler.messaging.publisher import Publisher
 from scheduler.messaging.topology import NOTIFICATION_QUEUE
 from scheduler.payments.ledger import PaymentLedger
-from tests.faults.points import CrashPoint, Fuse
+from tests.faults.crash_points import CrashPoint, CrashTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 
 class StepCursor:
-    """A cursor that passes crash points; what it runs first tells what the transaction is for."""
+    """A cursor with crash points; its first statement tells batches from redelivery notes."""
 
-    def __init__(self, cursor: BulkCursor, fuse: Fuse) -> None:
+    def __init__(self, cursor: BulkCursor, trigger: CrashTrigger) -> None:
         self._cursor = cursor
-        self._fuse = fuse
+        self._trigger = trigger
         self._started = False
         self._writes = False
         self.is_batch = False
@@ -45,7 +45,7 @@ class StepCursor:
     def executemany(self, query: str, rows: Sequence[tuple[Any, ...]]) -> int:
         self._begin(query)
         if self.is_batch:
-            self._fuse.reach(CrashPoint.WHILE_WRITING if self._writes else CrashPoint.AFTER_LOAD)
+            self._trigger.reach(CrashPoint.WHILE_WRITING if self._writes else CrashPoint.AFTER_LOAD)
         self._writes = True
         return self._cursor.executemany(query, rows) or 0
 
@@ -60,93 +60,93 @@ class StepCursor:
             self._started = True
             self.is_batch = "processed_messages" in query
             point = CrashPoint.BEFORE_LOAD if self.is_batch else CrashPoint.BEFORE_NOTE
-            self._fuse.reach(point)
+            self._trigger.reach(point)
 
 
 class ForgetfulCursor(StepCursor):
-    """The negative control: it never learns which messages were processed."""
+    """Negative control: does not store which messages were processed."""
 
     def executemany(self, query: str, rows: Sequence[tuple[Any, ...]]) -> int:
         if "INSERT INTO processed_messages" in query:
             return 0
         if "INSERT INTO notifications" in query:
-            # A dedupe key (the seventh column) would catch part of what the ids no longer do.
+            # Otherwise the dedupe key (the seventh column) would catch some duplicates.
             rows = [(*row[:6], f"{row[6]}:{row[0]}", *row[7:]) for row in rows]
         return super().executemany(query, rows)
 
 
 class CrashingDatabase(Database):
-    """A database whose transactions pass crash points."""
+    """A database whose transactions have crash points."""
 
     def __init__(
         self,
         settings: DatabaseSettings,
-        fuse: Fuse,
+        trigger: CrashTrigger,
         cursor: type[StepCursor],
         committed: Callable[[], None],
     ) -> None:
         super().__init__(settings)
-        self._fuse = fuse
+        self._trigger = trigger
         self._cursor = cursor
         self._committed = committed
 
     @contextmanager
     def transaction(self) -> Iterator[BulkCursor]:
         with super().transaction() as real:
-            cursor = self._cursor(real, self._fuse)
+            cursor = self._cursor(real, self._trigger)
             yield cast("BulkCursor", cursor)
             if cursor.is_batch:
-                self._fuse.reach(CrashPoint.BEFORE_COMMIT)
+                self._trigger.reach(CrashPoint.BEFORE_COMMIT)
         if cursor.is_batch:
             self._committed()
-        self._fuse.reach(CrashPoint.AFTER_COMMIT if cursor.is_batch else CrashPoint.AFTER_NOTE)
+        self._trigger.reach(CrashPoint.AFTER_COMMIT if cursor.is_batch else CrashPoint.AFTER_NOTE)
 
 
 class CrashingPublisher(Publisher):
     """A publisher with crash points before, within and after a batch, and around a nudge."""
 
-    def __init__(self, settings: BrokerSettings, fuse: Fuse) -> None:
+    def __init__(self, settings: BrokerSettings, trigger: CrashTrigger) -> None:
         super().__init__(settings)
-        self._fuse = fuse
+        self._trigger = trigger
 
     def publish(self, messages: Iterable[OutboundMessage]) -> None:
         listed = list(messages)
         nudge = any(message.routing_key == NOTIFICATION_QUEUE for message in listed)
         for part in filter(None, (listed[:1], listed[1:])):
-            self._fuse.reach(CrashPoint.BEFORE_NUDGE if nudge else CrashPoint.BEFORE_PUBLISH)
+            self._trigger.reach(CrashPoint.BEFORE_NUDGE if nudge else CrashPoint.BEFORE_PUBLISH)
             super().publish(part)
-            self._fuse.reach(CrashPoint.AFTER_NUDGE if nudge else CrashPoint.AFTER_PUBLISH)
+            self._trigger.reach(CrashPoint.AFTER_NUDGE if nudge else CrashPoint.AFTER_PUBLISH)
 
 
 class CrashingLedger(PaymentLedger):
     """A ledger with crash points around and between its counts."""
 
-    def __init__(self, counter: PaymentCounter, fuse: Fuse) -> None:
-        super().__init__(_CrashingCounter(counter, fuse))
-        self._fuse = fuse
+    def __init__(self, counter: PaymentCounter, trigger: CrashTrigger) -> None:
+        super().__init__(_CrashingCounter(counter, trigger))
+        self._trigger = trigger
 
     def apply(self, batch: Iterable[Parsed], now: datetime) -> Counted:
-        self._fuse.reach(CrashPoint.BEFORE_COUNT)
+        self._trigger.reach(CrashPoint.BEFORE_COUNT)
         counted = super().apply(batch, now)
-        self._fuse.reach(CrashPoint.AFTER_COUNT)
+        self._trigger.reach(CrashPoint.AFTER_COUNT)
         return counted
 
 
 class _CrashingCounter:
-    def __init__(self, counter: PaymentCounter, fuse: Fuse) -> None:
+    def __init__(self, counter: PaymentCounter, trigger: CrashTrigger) -> None:
         self._counter = counter
-        self._fuse = fuse
+        self._trigger = trigger
 
     def count(self, user_id: str, message_id: str, at: datetime, now: datetime) -> int | None:
         count = self._counter.count(user_id, message_id, at, now)
-        self._fuse.reach(CrashPoint.WHILE_COUNTING)
+        self._trigger.reach(CrashPoint.WHILE_COUNTING)
         return count
 
     def count_together(self, failures: Sequence[Failure], now: datetime) -> dict[str, int | None]:
         counts = self._counter.count_together(failures, now)
-        self._fuse.reach(CrashPoint.WHILE_COUNTING)
+        self._trigger.reach(CrashPoint.WHILE_COUNTING)
         return counts
 
     def reset(self, user_id: str, at: datetime, now: datetime) -> None:
         self._counter.reset(user_id, at, now)
-        self._fuse.reach(CrashPoint.WHILE_COUNTING)
+        self._trigger.reach(CrashPoint.WHILE_COUNTING)

@@ -1,4 +1,4 @@
-"""One drill: events are published while the function, the broker and the database are killed."""
+"""A drill: publishes events while the function, the broker and the database are killed."""
 
 from __future__ import annotations
 
@@ -7,149 +7,153 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tests.faults.account import Balance, Seen, balance
-from tests.faults.errorlog import logged_errors
-from tests.faults.sabotage import Saboteur
+from tests.faults.account import DrillBalance, Observed, settle_account
+from tests.faults.drill_plan import seeded
+from tests.faults.environment import DrillEnvironment
+from tests.faults.records import logged_errors
 from tests.faults.scenarios import workload
-from tests.faults.seeded import seeded
-from tests.faults.stage import Stage
+from tests.faults.server_kills import ServerKiller
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from tests.faults.account import Expected
-    from tests.faults.invocations import Invocations
-    from tests.faults.plan import Plan, Servers
-    from tests.faults.records import Death, Moment
-    from tests.faults.sabotage import Outage
-    from tests.faults.workload import Published, Workload
+    from tests.faults.drill_plan import DrillPlan, Servers
+    from tests.faults.invocations import InvocationLog
+    from tests.faults.records import FunctionKill, ProgressMoment
+    from tests.faults.server_kills import ServerOutage
+    from tests.faults.workload import DrillMessage, DrillWorkload
 
 _BURSTS: Final = (10, 40, 200)
-_ENCORE: Final = 40
+_MAX_REPEATED: Final = 40
 _POLL_SECONDS: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Drill:
-    """What happened, for the account."""
+class DrillReport:
+    """What happened in a drill."""
 
-    plan: Plan
+    plan: DrillPlan
     distinct: int
     sent: int
     confirmed: int
-    first: Balance
-    """Before valid events among the dead letters were replayed."""
-    final: Balance
+    first: DrillBalance
+    """The account before dead letters of valid events are replayed."""
+    final: DrillBalance
     dead: dict[str, str]
-    """As found first: the error of each dead letter, by event."""
+    """The error of each dead letter before the replay, by event key."""
     logged: int
-    deaths: list[Death]
-    outages: list[Outage]
-    commits: list[Moment]
-    invocations: Invocations
+    function_kills: list[FunctionKill]
+    outages: list[ServerOutage]
+    commits: list[ProgressMoment]
+    invocations: InvocationLog
     seconds: float
 
 
 def run(
-    plan: Plan,
+    plan: DrillPlan,
     servers: Servers,
     folder: Path,
     progress: Callable[[float, int], None] = lambda _share, _deaths: None,
-) -> Drill:
-    """Run a drill and return what came of it.
+) -> DrillReport:
+    """Run a drill and return its report.
 
     Args:
-        plan: what to do.
-        servers: get a database and a vhost of their own for it.
-        folder: empty; receives the function's logs and the drill's records.
-        progress: told the share of messages published and the deaths so far.
+        plan: the numbers of events and kills, and the seed.
+        servers: running servers; the drill creates its own database and vhost.
+        folder: an empty folder for the function's logs and the drill's records.
+        progress: called with the share of messages published and the kills so far.
     """
     began, load = time.monotonic(), workload(plan.seed, plan.events)
-    with closing(Stage(plan, servers, folder, load.world)) as stage:
-        outages = _perform(load, plan, stage, servers, progress)
-        dead = stage.broker.dead_letters()
-        first = final = seen_balance(load.expected, stage, dead)
-        if replayable := first.astray & dead.keys():
-            stage.broker.replay(replayable)
-            stage.come_to_rest(kills=0)
-            final = seen_balance(load.expected, stage, stage.broker.dead_letters())
-        return Drill(
+    with closing(DrillEnvironment(plan, servers, folder, load.world)) as environment:
+        outages = _perform(load, plan, environment, servers, progress)
+        dead = environment.broker.dead_letters()
+        first = final = observed_balance(load.expected, environment, dead)
+        if replayable := first.wrongly_rejected & dead.keys():
+            environment.broker.replay(replayable)
+            environment.drain(kills=0)
+            final = observed_balance(load.expected, environment, environment.broker.dead_letters())
+        return DrillReport(
             plan=plan,
             distinct=load.distinct,
-            sent=stage.broker.sent,
-            confirmed=stage.broker.confirmed.total(),
+            sent=environment.broker.sent,
+            confirmed=environment.broker.confirmed.total(),
             first=first,
             final=final,
             dead=dead,
-            logged=len(logged_errors(stage.logs)),
-            deaths=stage.deaths.all(),
+            logged=len(logged_errors(environment.logs)),
+            function_kills=environment.function_kills.all(),
             outages=outages,
-            commits=stage.commits.all(),
-            invocations=stage.invocations,
+            commits=environment.commits.all(),
+            invocations=environment.invocations,
             seconds=time.monotonic() - began,
         )
 
 
-def seen_balance(expected: Expected, stage: Stage, dead: dict[str, str]) -> Balance:
-    """Return the balance of what is in the databases, the logs and among the dead letters."""
-    store = stage.store
-    seen = Seen(store.effects(), store.states(), dead, logged_errors(stage.logs))
-    return balance(expected, frozenset(stage.broker.confirmed), seen)
+def observed_balance(
+    expected: Expected, environment: DrillEnvironment, dead: dict[str, str]
+) -> DrillBalance:
+    """Return the account of what is in the databases, the logs and the dead-letter queue."""
+    store = environment.store
+    observed = Observed(store.effects(), store.states(), dead, logged_errors(environment.logs))
+    return settle_account(expected, frozenset(environment.broker.confirmed), observed)
 
 
 def _perform(
-    load: Workload,
-    plan: Plan,
-    stage: Stage,
+    load: DrillWorkload,
+    plan: DrillPlan,
+    environment: DrillEnvironment,
     servers: Servers,
     progress: Callable[[float, int], None],
-) -> list[Outage]:
-    """Publish everything while things break, and return when all that was published is settled."""
-    with Saboteur(plan, servers) as saboteur:
-        with stage.function(plan.kills):
-            _publish(load.messages, plan, stage, saboteur, progress)
-            saboteur.await_repair()
-            stage.await_quiet()
-        stage.come_to_rest(plan.kills)
-        return saboteur.outages
+) -> list[ServerOutage]:
+    """Publish everything while servers are killed, and return when all messages are settled."""
+    with ServerKiller(plan, servers) as killer:
+        with environment.function(plan.kills):
+            _publish(load.messages, plan, environment, killer, progress)
+            killer.await_restarts()
+            environment.await_quiet()
+        environment.drain(plan.kills)
+        return killer.outages
 
 
 def _publish(
-    messages: Sequence[Published],
-    plan: Plan,
-    stage: Stage,
-    saboteur: Saboteur,
+    messages: Sequence[DrillMessage],
+    plan: DrillPlan,
+    environment: DrillEnvironment,
+    killer: ServerKiller,
     progress: Callable[[float, int], None],
 ) -> None:
-    """Publish in bursts, and between them no faster than the function dies.
+    """Publish in bursts, and wait between them until the function was killed often enough.
 
-    So the deaths spread over the whole load. If it was not enough to die over, some of it is
-    published once more, as at-least-once producers do.
+    This spreads the kills over the whole load. If the load ends before the kills, some messages are
+    published again, as at-least-once producers do.
     """
     published = 0
     for burst in _bursts(messages, plan.seed):
         published += len(burst)
         share = published / len(messages)
-        _publish_burst(burst, stage, share * plan.kills)
-        saboteur.published(share)
-        progress(share, stage.deaths.count())
-    encore = seeded(plan.seed, "encore")
-    while stage.deaths.count() < plan.kills:
-        burst = encore.sample(messages, min(_ENCORE, len(messages)))
-        _publish_burst(burst, stage, plan.kills)
-        progress(1.0, stage.deaths.count())
+        _publish_burst(burst, environment, share * plan.kills)
+        killer.published(share)
+        progress(share, environment.function_kills.count())
+    repeats = seeded(plan.seed, "repeats")
+    while environment.function_kills.count() < plan.kills:
+        burst = repeats.sample(messages, min(_MAX_REPEATED, len(messages)))
+        _publish_burst(burst, environment, plan.kills)
+        progress(1.0, environment.function_kills.count())
 
 
-def _publish_burst(burst: Sequence[Published], stage: Stage, deaths: float) -> None:
-    """Publish, and return when there were so many deaths or nothing is left to die over."""
+def _publish_burst(
+    burst: Sequence[DrillMessage], environment: DrillEnvironment, function_kills: float
+) -> None:
+    """Publish, and return after so many kills or when no message waits."""
     for message in burst:
-        stage.broker.publish(message)
-    while stage.deaths.count() < deaths and stage.broker.waiting() != 0:
+        environment.broker.publish(message)
+    while environment.function_kills.count() < function_kills and environment.broker.waiting() != 0:
         time.sleep(_POLL_SECONDS)
 
 
-def _bursts(messages: Sequence[Published], seed: int) -> Iterator[Sequence[Published]]:
+def _bursts(messages: Sequence[DrillMessage], seed: int) -> Iterator[Sequence[DrillMessage]]:
     chance, at = seeded(seed, "bursts"), 0
     while at < len(messages):
         size = chance.choice(_BURSTS)

@@ -1,4 +1,4 @@
-"""The figures of a drill, and how they are printed."""
+"""The figures of a drill, as a table."""
 
 from __future__ import annotations
 
@@ -8,38 +8,38 @@ from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 
-from tests.faults.points import CrashPoint
-from tests.faults.records import Moment
+from tests.faults.crash_points import CrashPoint
+from tests.faults.records import ProgressMoment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from tests.faults.drill import Drill
+    from tests.faults.drill import DrillReport
 
-_LISTED: Final = 10
+_MAX_LISTED: Final = 10
 
 
-def totals(drill: Drill) -> Counter[str]:
-    """Return how many deliveries the function settled in which way, as it says itself."""
+def totals(drill: DrillReport) -> Counter[str]:
+    """Return the number of deliveries by settlement, as reported by the function."""
     summed: Counter[str] = Counter()
     for invocation in drill.invocations.returned:
         summed.update(invocation.totals)
     return summed
 
 
-def recovery(drill: Drill) -> dict[str, list[float]]:
-    """Return the seconds from each kill until work went on, sorted, by what was killed.
+def recovery(drill: DrillReport) -> dict[str, list[float]]:
+    """Return the sorted seconds from each kill until work continued, by what was killed.
 
-    Function: until the queue's function committed or returned again; a process that died between
-    two invocations left nothing to recover. Database: until the first commit after the restart
-    began. Broker: until the end of the first invocation that began after the restart did.
+    Function: until the queue's function committed or returned again; kills between two invocations
+    are left out. Database: until the first commit after the restart began. Broker: until the end
+    of the first invocation that began after the restart did.
     """
     returned, commits = drill.invocations.returned, drill.commits
-    progress = [*commits, *(Moment(one.ended_at, one.queue) for one in returned)]
-    at_work = [death for death in drill.deaths if death.point != CrashPoint.AFTER_RETURN]
+    progress = [*commits, *(ProgressMoment(one.ended_at, one.queue) for one in returned)]
+    at_work = [kill for kill in drill.function_kills if kill.point != CrashPoint.AFTER_RETURN]
     function = [
-        _first(m.at for m in progress if m.queue == death.queue and m.at > death.at) - death.at
-        for death in at_work
+        _first(m.at for m in progress if m.queue == kill.queue and m.at > kill.at) - kill.at
+        for kill in at_work
     ]
     after: dict[str, Callable[[float], float]] = {
         "MariaDB": lambda start: _first(c.at for c in commits if c.at > start),
@@ -63,7 +63,7 @@ def percentile(values: Sequence[float], share: float) -> float:
     return values[max(0, math.ceil(share * len(values)) - 1)]
 
 
-def table(drill: Drill) -> Table:
+def table(drill: DrillReport) -> Table:
     """Return the account as a table."""
     made = Table("figure", "value", title=_title(drill), title_justify="left")
     for name, value in rows(drill):
@@ -71,21 +71,21 @@ def table(drill: Drill) -> Table:
     return made
 
 
-def rows(drill: Drill) -> Iterator[tuple[str, str]]:
-    """Yield the lines of the account."""
+def rows(drill: DrillReport) -> Iterator[tuple[str, str]]:
+    """Yield the rows of the account."""
     said, errors = totals(drill), Counter(_kind(error) for error in drill.dead.values())
     yield "events published", f"{drill.distinct:,} ({drill.sent:,} messages sent)"
     yield "confirmed by the broker", f"{drill.confirmed:,} messages"
     yield "applied", f"{len(drill.final.applied):,} events"
-    yield "duplicates absorbed", f"{said['duplicate']:,} deliveries"
-    yield "retried by delay", f"{said['retried']:,} deliveries"
+    yield "duplicates recognised", f"{said['duplicate']:,} deliveries"
+    yield "retried after a delay", f"{said['retried']:,} deliveries"
     yield "dead-lettered", f"{len(drill.dead):,} events"
     for kind, count in errors.most_common():
         yield f"  {kind}", f"{count:,}"
-    yield "  valid ones replayed", f"{len(drill.first.astray):,}"
+    yield "  valid ones, replayed", f"{len(drill.first.wrongly_rejected):,}"
     yield "acknowledged with an error log", f"{drill.logged:,} events"
-    yield "kills of the function", f"{len(drill.deaths):,}"
-    for point, count in Counter(death.point for death in drill.deaths).most_common():
+    yield "kills of the function", f"{len(drill.function_kills):,}"
+    for point, count in Counter(kill.point for kill in drill.function_kills).most_common():
         yield f"  {point}", f"{count:,}"
     yield "invocations", f"{drill.invocations.count():,}"
     for error, count in Counter(drill.invocations.failed).most_common():
@@ -93,12 +93,12 @@ def rows(drill: Drill) -> Iterator[tuple[str, str]]:
     for name, seconds in recovery(drill).items():
         if seconds:
             yield f"recovery, {name} ({len(seconds):,} kills)", _percentiles(seconds)
-    yield "lost", f"{len(drill.final.lost):,}{_some(drill.final.lost)}"
-    yield "doubled", f"{drill.final.doubled.total():,}{_some(drill.final.doubled)}"
+    yield "lost", f"{len(drill.final.lost):,}{_listing(drill.final.lost)}"
+    yield "doubled", f"{drill.final.doubled.total():,}{_listing(drill.final.doubled)}"
     yield "took", f"{drill.seconds:,.0f} s"
 
 
-def _title(drill: Drill) -> str:
+def _title(drill: DrillReport) -> str:
     plan = drill.plan
     variant = ", WITHOUT PROCESSED IDS" if plan.forgetful else ""
     return f"Account of the drill with seed {plan.seed}{variant}"
@@ -116,7 +116,7 @@ def _kind(error: str) -> str:
     return error.partition(":")[0]
 
 
-def _some(things: Iterable[object]) -> str:
-    listed = sorted(map(str, things))
-    more = "…" if len(listed) > _LISTED else ""
-    return f": {', '.join(listed[:_LISTED])}{more}" if listed else ""
+def _listing(items: Iterable[object]) -> str:
+    listed = sorted(map(str, items))
+    more = "…" if len(listed) > _MAX_LISTED else ""
+    return f": {', '.join(listed[:_MAX_LISTED])}{more}" if listed else ""

@@ -1,7 +1,7 @@
-"""The function under test, as its own process: the deployed rules and Consumer, able to die.
+"""The function under test in its own process: the deployed rules and Consumer, with crash points.
 
-The environment adds to the deployed variables: FAULTS_QUEUE, FAULTS_FOLDER, FAULTS_SEED,
-FAULTS_KILLS (how many in the whole drill) and FAULTS_FORGETFUL (the negative control).
+Environment variables beside the deployed ones: FAULTS_QUEUE, FAULTS_FOLDER, FAULTS_SEED,
+FAULTS_KILLS (in the whole drill) and FAULTS_FORGETFUL (the negative control).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
 from scheduler.pipeline.consumer import Consumer
 from scheduler.settings import ConsumerSettings, PaymentSettings
+from tests.faults.crash_points import PAYMENT_POINTS, CrashPlan, CrashPoint, CrashTrigger
 from tests.faults.crashing import (
     CrashingDatabase,
     CrashingLedger,
@@ -22,8 +23,7 @@ from tests.faults.crashing import (
     ForgetfulCursor,
     StepCursor,
 )
-from tests.faults.points import PAYMENT_POINTS, CrashPoint, DeathPlan, Fuse
-from tests.faults.records import Commits, Deaths
+from tests.faults.records import Commits, FunctionKills
 
 if TYPE_CHECKING:
     from scheduler.pipeline.event_rules import EventRules
@@ -33,25 +33,25 @@ _FAMILY: Final = WORK_QUEUE_BY_NAME[_QUEUE].family
 _AFTER_RETURN_SECONDS: Final = 0.005
 
 _folder = Path(os.environ["FAULTS_FOLDER"])
-_deaths = Deaths(_folder, int(os.environ["FAULTS_KILLS"]))
+_kills = FunctionKills(_folder, int(os.environ["FAULTS_KILLS"]))
 _commits = Commits(_folder)
 
 
-def _fuse() -> Fuse:
+def _trigger() -> CrashTrigger:
     points = [p for p in CrashPoint if _FAMILY == "billing" or p not in PAYMENT_POINTS]
-    generation = sum(death.queue == _QUEUE for death in _deaths.all())
-    plan = DeathPlan.of(points, int(os.environ["FAULTS_SEED"]), _QUEUE, generation)
-    return Fuse(plan, lambda point: _deaths.die(_QUEUE, point))
+    generation = sum(kill.queue == _QUEUE for kill in _kills.all())
+    plan = CrashPlan.of(points, int(os.environ["FAULTS_SEED"]), _QUEUE, generation)
+    return CrashTrigger(plan, lambda point: _kills.kill(_QUEUE, point))
 
 
-def _rules_and_ledger(fuse: Fuse) -> tuple[EventRules, CrashingLedger | None]:
-    # Imported as needed: a process of the device events does without boto3, as deployed.
+def _rules_and_ledger(trigger: CrashTrigger) -> tuple[EventRules, CrashingLedger | None]:
+    # Imported as needed: as deployed, only billing events import boto3.
     if _FAMILY == "billing":
         from billing_events.rules import billing_rules  # noqa: PLC0415
         from scheduler.payments.counter import payment_failures  # noqa: PLC0415
 
         settings = PaymentSettings.from_environment()
-        ledger = CrashingLedger(payment_failures(settings), fuse)
+        ledger = CrashingLedger(payment_failures(settings), trigger)
         return billing_rules(settings.billing_failure_threshold), ledger
     if _FAMILY == "user":
         from user_events.rules import events as user_events  # noqa: PLC0415
@@ -62,28 +62,28 @@ def _rules_and_ledger(fuse: Fuse) -> tuple[EventRules, CrashingLedger | None]:
     return device_events, None
 
 
-def _consumer(fuse: Fuse) -> Consumer:
+def _consumer(trigger: CrashTrigger) -> Consumer:
     settings = ConsumerSettings.from_environment()
-    rules, ledger = _rules_and_ledger(fuse)
+    rules, ledger = _rules_and_ledger(trigger)
     cursor = ForgetfulCursor if os.environ.get("FAULTS_FORGETFUL") else StepCursor
     return Consumer(
         rules,
         settings,
         ledger=ledger,
-        database=CrashingDatabase(settings, fuse, cursor, partial(_commits.note, _QUEUE)),
-        publisher=CrashingPublisher(settings, fuse),
+        database=CrashingDatabase(settings, trigger, cursor, partial(_commits.add, _QUEUE)),
+        publisher=CrashingPublisher(settings, trigger),
     )
 
 
-_FUSE: Final = _fuse()
-_CONSUMER: Final = _consumer(_FUSE)
+_TRIGGER: Final = _trigger()
+_CONSUMER: Final = _consumer(_TRIGGER)
 
 
 def handler(event: object, context: object) -> dict[str, int]:
-    """Consume a batch like the deployed handler, and perhaps die after it."""
+    """Consume a batch like the deployed handler; may be killed after it."""
     totals = _CONSUMER.handle(event, context)
-    _FUSE.reach(CrashPoint.BEFORE_RETURN)
-    dead = Timer(_AFTER_RETURN_SECONDS, _FUSE.reach, [CrashPoint.AFTER_RETURN])
+    _TRIGGER.reach(CrashPoint.BEFORE_RETURN)
+    dead = Timer(_AFTER_RETURN_SECONDS, _TRIGGER.reach, [CrashPoint.AFTER_RETURN])
     dead.daemon = True
     dead.start()
     return totals

@@ -1,4 +1,4 @@
-"""What is seen of the function from outside: how its invocations ended."""
+"""Records how the invocations of the function end, as observed from outside."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Invocation:
-    """An invocation that returned; times in Unix seconds, totals as the function returned them."""
+class CompletedInvocation:
+    """An invocation that returned; times in Unix seconds, totals as returned."""
 
     queue: str
     began_at: float
@@ -24,22 +24,22 @@ class Invocation:
 
 
 @dataclass(slots=True)
-class Invocations:
-    """All invocations of a drill, of all queues."""
+class InvocationLog:
+    """The invocations of a drill on all queues."""
 
-    returned: list[Invocation] = field(default_factory=list)
+    returned: list[CompletedInvocation] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
-    """Lambda's error type of each invocation that failed."""
+    """Lambda's error type of each failed invocation."""
 
     def count(self) -> int:
-        """Return how many there were."""
+        """Return the number of invocations."""
         return len(self.returned) + len(self.failed)
 
 
-class WatchedEnvironment(LambdaEnvironment):
-    """An execution environment whose invocations are written down."""
+class RecordedEnvironment(LambdaEnvironment):
+    """An execution environment whose invocations are recorded."""
 
-    def __init__(self, function: Function, queue: str, invocations: Invocations) -> None:
+    def __init__(self, function: Function, queue: str, invocations: InvocationLog) -> None:
         super().__init__(function, queue)
         self._queue = queue
         self._invocations = invocations
@@ -52,6 +52,6 @@ class WatchedEnvironment(LambdaEnvironment):
             self._invocations.failed.append(error.error_type)
             raise
         self._invocations.returned.append(
-            Invocation(self._queue, began_at, time.time(), json.loads(result))
+            CompletedInvocation(self._queue, began_at, time.time(), json.loads(result))
         )
         return result

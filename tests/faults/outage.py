@@ -1,4 +1,4 @@
-"""A long outage of the database: every message is parked, again and again, and none is given up."""
+"""A long database outage: every message is parked repeatedly, and none is dead-lettered."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 
-from tests.faults.drill import seen_balance
+from tests.faults.drill import observed_balance
+from tests.faults.environment import DrillEnvironment
 from tests.faults.scenarios import workload
-from tests.faults.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from tests.faults.account import Balance
-    from tests.faults.plan import Plan, Servers
-    from tests.faults.workload import Published
+    from tests.faults.account import DrillBalance
+    from tests.faults.drill_plan import DrillPlan, Servers
+    from tests.faults.workload import DrillMessage
 
-_BEFORE: Final = 0.1
-"""The share of messages that finds the database there; it warms the function up."""
+_WARM_UP: Final = 0.1
+"""Share of messages that are published before the outage, to start the functions."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutageDrill:
-    """What happened while the database was away, and what came of it afterwards."""
+    """What happened during and after a database outage."""
 
-    plan: Plan
+    plan: DrillPlan
     outage_seconds: float
     messages: int
-    """Sent while the database was away."""
+    """Published during the outage."""
     distinct: int
     queues: int
-    """With traffic during the outage."""
+    """Queues with invocations during the outage."""
     invocations: int
     parked: int
-    """Deliveries given to a retry queue during the outage."""
+    """Deliveries parked during the outage."""
     dead: int
-    balance: Balance
+    balance: DrillBalance
 
     @property
     def delays(self) -> float:
@@ -49,28 +49,28 @@ class OutageDrill:
 
     @property
     def parked_per_delay(self) -> float:
-        """Return how often a message was handed over per retry delay; a hot loop is far above 1."""
+        """Return how often a message was parked per retry delay; far above 1 means a hot loop."""
         return self.parked / self.messages / self.delays
 
 
-def run_outage(plan: Plan, servers: Servers, folder: Path, seconds: float) -> OutageDrill:
-    """Take the database away for so long while valid events are published, then bring it back."""
+def run_outage(plan: DrillPlan, servers: Servers, folder: Path, seconds: float) -> OutageDrill:
+    """Stop the database for so many seconds while valid events are published."""
     load = workload(plan.seed, plan.events, faulty=False)
-    first = round(len(load.messages) * _BEFORE)
-    with closing(Stage(plan, servers, folder, load.world)) as stage:
-        with stage.function(kills=0):
+    first = round(len(load.messages) * _WARM_UP)
+    with closing(DrillEnvironment(plan, servers, folder, load.world)) as environment:
+        with environment.function(kills=0):
             for message in load.messages[:first]:
-                stage.broker.publish(message)
-            stage.await_quiet()
+                environment.broker.publish(message)
+            environment.await_quiet()
             began_at = time.time()
             servers.mariadb.kill()
-            _publish_over(load.messages[first:], stage, seconds)
+            _publish_over(load.messages[first:], environment, seconds)
             servers.mariadb.start()
             ended_at = time.time()
-            stage.await_quiet()
-        stage.come_to_rest(kills=0)
-        dead = stage.broker.dead_letters()
-        during = [i for i in stage.invocations.returned if began_at < i.ended_at < ended_at]
+            environment.await_quiet()
+        environment.drain(kills=0)
+        dead = environment.broker.dead_letters()
+        during = [i for i in environment.invocations.returned if began_at < i.ended_at < ended_at]
         return OutageDrill(
             plan=plan,
             outage_seconds=ended_at - began_at,
@@ -80,16 +80,18 @@ def run_outage(plan: Plan, servers: Servers, folder: Path, seconds: float) -> Ou
             invocations=len(during),
             parked=sum(invocation.totals.get("retried", 0) for invocation in during),
             dead=len(dead),
-            balance=seen_balance(load.expected, stage, dead),
+            balance=observed_balance(load.expected, environment, dead),
         )
 
 
-def _publish_over(messages: Sequence[Published], stage: Stage, seconds: float) -> None:
-    """Publish evenly in the first half of the time, then wait for its end."""
+def _publish_over(
+    messages: Sequence[DrillMessage], environment: DrillEnvironment, seconds: float
+) -> None:
+    """Publish at a steady rate in the first half of the time, then wait for its end."""
     began = time.monotonic()
     for number, message in enumerate(messages):
         time.sleep(max(0, began + number / len(messages) * seconds / 2 - time.monotonic()))
-        stage.broker.publish(message)
+        environment.broker.publish(message)
     time.sleep(max(0, began + seconds - time.monotonic()))
 
 
@@ -105,7 +107,7 @@ def _rows(drill: OutageDrill) -> Iterator[tuple[str, str]]:
     minutes = drill.outage_seconds / 60
     per_minute = drill.invocations / minutes
     yield "outage", f"{drill.outage_seconds:.0f} s = {drill.delays:.1f} retry delays"
-    yield "messages published meanwhile", f"{drill.messages:,}"
+    yield "messages published during the outage", f"{drill.messages:,}"
     yield "parked", f"{drill.parked:,} deliveries, {drill.parked_per_delay:.2f} a message and delay"
     yield "invocations", f"{drill.invocations:,} on {drill.queues} queues"
     yield "  per minute", f"{per_minute:.1f}, {per_minute / drill.queues:.1f} a queue"

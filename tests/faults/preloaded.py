@@ -1,7 +1,7 @@
-"""Processes that are forked from one that has imported everything, instead of started cold.
+"""Execution environments forked from a process that has already imported everything.
 
-They are processes of their own all the same, and die like them; a drill of ``make test`` starts
-some seventy and would spend most of its time importing.
+They are separate processes and are killed like others. A drill in ``make test`` starts about
+seventy of them, and would otherwise spend most of its time importing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from local.lambda_runtime import worker
 from local.lambda_runtime.environment import INIT_SECONDS, FunctionError
-from tests.faults.invocations import WatchedEnvironment
+from tests.faults.invocations import RecordedEnvironment
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerProcess
@@ -34,12 +34,12 @@ _SERVER.set_forkserver_preload(
         "tests.faults.crashing",
     ]
 )
-# multiprocessing looks after all children whenever one starts, which no two threads may do at once.
-_ONE_AT_A_TIME: Final = Lock()
+# multiprocessing polls all children whenever one starts, which is not thread-safe.
+_START_LOCK: Final = Lock()
 
 
-class PreloadedEnvironment(WatchedEnvironment):
-    """An execution environment whose process is forked."""
+class PreloadedEnvironment(RecordedEnvironment):
+    """An execution environment with a forked process."""
 
     def _cold_start(self, request_id: str) -> socket.socket:
         self._connection, theirs = socket.socketpair()
@@ -48,17 +48,17 @@ class PreloadedEnvironment(WatchedEnvironment):
         process = _SERVER.Process(
             target=_serve, args=(self._function.handler, variables, self.log_file, theirs)
         )
-        with theirs, _ONE_AT_A_TIME:
+        with theirs, _START_LOCK:
             process.start()
-        self._process = cast("Popen[bytes]", _Forked(process))
+        self._process = cast("Popen[bytes]", _ForkedProcess(process))
         if self._await_frame(self._connection, INIT_SECONDS, request_id) != worker.READY:
             self._discard()
             raise FunctionError("Runtime.InitError", f"see {self.log_file}")
         return self._connection
 
 
-class _Forked:
-    """The part of a Popen that an environment needs."""
+class _ForkedProcess:
+    """The methods of Popen that an environment uses."""
 
     def __init__(self, process: ForkServerProcess) -> None:
         self._process = process
@@ -67,7 +67,7 @@ class _Forked:
         self._process.kill()
 
     def wait(self) -> int:
-        with _ONE_AT_A_TIME:
+        with _START_LOCK:
             self._process.join()
         return self._process.exitcode or 0
 
@@ -75,7 +75,7 @@ class _Forked:
 def _serve(
     handler: str, variables: dict[str, str], log_file: Path, connection: socket.socket
 ) -> None:
-    """Become the process of an execution environment."""
+    """Run as the process of an execution environment."""
     os.environ.clear()
     os.environ.update(variables)
     with log_file.open("ab") as log:

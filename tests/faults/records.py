@@ -1,6 +1,6 @@
-"""What the processes of a drill write down for the account: deaths and commits.
+"""What the processes of a drill record for the account: kills, commits, and logged errors.
 
-Every line is appended with one write, so it survives the SIGKILL that follows.
+Every line is appended with one write, so that it survives the SIGKILL that follows.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.faults.points import CrashPoint
+    from tests.faults.crash_points import CrashPoint
 
-_DEATHS: Final = "deaths.jsonl"
+_KILLS: Final = "kills.jsonl"
 _COMMITS: Final = "commits.jsonl"
 
 
 def write_line(path: Path, **fields: object) -> None:
-    """Append a line with the time of writing (Unix seconds)."""
+    """Append a JSON line with the current time (Unix seconds)."""
     line = json.dumps({"at": time.time(), **fields}) + "\n"
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
@@ -33,35 +33,35 @@ def write_line(path: Path, **fields: object) -> None:
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield what was written; nothing when nothing was."""
+    """Yield the lines of a file; none if it does not exist."""
     if path.exists():
         yield from map(json.loads, path.read_text(encoding="utf-8").splitlines())
 
 
-class Moment(NamedTuple):
-    """When something happened (Unix seconds) in the function of which queue."""
+class ProgressMoment(NamedTuple):
+    """A time (Unix seconds) at which the function of a queue made progress."""
 
     at: float
     queue: str
 
 
-class Death(NamedTuple):
-    """When the function of which queue was killed, and at which point."""
+class FunctionKill(NamedTuple):
+    """A kill of a queue's function: its time (Unix seconds) and crash point."""
 
     at: float
     queue: str
     point: str
 
 
-class Deaths:
-    """The shared list of all kills of the function, never longer than the drill wants."""
+class FunctionKills:
+    """The shared list of the function's kills, limited to the number that the drill wants."""
 
     def __init__(self, folder: Path, wanted: int) -> None:
-        self._path = folder / _DEATHS
+        self._path = folder / _KILLS
         self._wanted = wanted
 
-    def die(self, queue: str, point: CrashPoint) -> None:
-        """Kill this process and leave a line about it; return when there were enough deaths."""
+    def kill(self, queue: str, point: CrashPoint) -> None:
+        """Record a kill and kill this process; return if there were enough kills already."""
         with self._path.open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             if self.count() < self._wanted:
@@ -69,24 +69,45 @@ class Deaths:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     def count(self) -> int:
-        """Return how often the function was killed."""
+        """Return the number of kills."""
         return len(self.all())
 
-    def all(self) -> list[Death]:
+    def all(self) -> list[FunctionKill]:
         """Return the kills, in order."""
-        return [Death(**line) for line in read_lines(self._path)]
+        return [FunctionKill(**line) for line in read_lines(self._path)]
 
 
 class Commits:
-    """When the function committed the work of a batch."""
+    """The list of the function's commits."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / _COMMITS
 
-    def note(self, queue: str) -> None:
-        """Write down a commit of a queue's function that has just been confirmed."""
+    def add(self, queue: str) -> None:
+        """Record a commit of a queue's function."""
         write_line(self._path, queue=queue)
 
-    def all(self) -> list[Moment]:
-        """Return when which queue's function committed, in order."""
-        return [Moment(line["at"], line["queue"]) for line in read_lines(self._path)]
+    def all(self) -> list[ProgressMoment]:
+        """Return the commits, in order."""
+        return [ProgressMoment(line["at"], line["queue"]) for line in read_lines(self._path)]
+
+
+def logged_errors(log_dir: Path) -> frozenset[str]:
+    """Return the ids of acknowledged messages that were logged as errors with their payload."""
+    return frozenset(
+        str(line["message_id"])
+        for file in log_dir.glob("*.log")
+        for line in _json_lines(file)
+        if line.get("outcome") == "error" and line.get("payload")
+    )
+
+
+def _json_lines(file: Path) -> Iterator[dict[str, object]]:
+    for text in file.read_text(encoding="utf-8").splitlines():
+        # A killed process may leave half a line, a crash of Python a traceback.
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(line, dict):
+            yield line

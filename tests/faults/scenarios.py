@@ -1,10 +1,10 @@
-"""What happens to users and devices in a drill: each scenario adds events and their promises."""
+"""The scenarios of a drill; each adds events and the effects that are expected of them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tests.faults.workload import Household, Workload
+from tests.faults.workload import DrillWorkload, Household
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,15 +15,15 @@ _FAILING: Final = 0.01
 _HELD: Final = 3
 
 
-def workload(seed: int, events: int, *, faulty: bool = True) -> Workload:
-    """Return at least so many distinct events, some of them twice, shuffled.
+def workload(seed: int, events: int, *, faulty: bool = True) -> DrillWorkload:
+    """Return at least so many distinct events, shuffled and partly duplicated.
 
     Args:
-        seed: decides everything.
-        events: how many; the last scenario may add up to three more.
-        faulty: with malformed and always failing messages among them.
+        seed: determines all random choices.
+        events: the number of events; the last scenario may add up to three more.
+        faulty: whether to add malformed and always failing messages.
     """
-    made = Workload(seed)
+    made = DrillWorkload(seed)
     while len(made.messages) < events:
         drawn = made.chance.random()
         if faulty and drawn < _MALFORMED:
@@ -37,44 +37,44 @@ def workload(seed: int, events: int, *, faulty: bool = True) -> Workload:
     return made
 
 
-def suspended(load: Workload) -> None:
-    """Everything is taken back, the user is told why; one device fails at the same time."""
+def suspended(load: DrillWorkload) -> None:
+    """All devices are released and the user is notified; one device fails at the same time."""
     home = load.household(_HELD)
     key = load.event("user.suspended", userId=home.user)
-    load.promise(key, states=[("user", home.user, "suspended")])
+    load.expect(key, states=[("user", home.user, "suspended")])
     load.tell(home, "account_suspended", key)
     load.release(home, _HELD, key)
     _device_trouble(load, home)
 
 
-def deleted(load: Workload) -> None:
-    """Everything is taken back; whether the user still hears of the failed device is open."""
+def deleted(load: DrillWorkload) -> None:
+    """All devices are released; the user may or may not be notified of the failed device."""
     home = load.household(_HELD, told=False)
     key = load.event("user.deleted", userId=home.user)
-    load.promise(key, states=[("user", home.user, "deleted")])
+    load.expect(key, states=[("user", home.user, "deleted")])
     load.release(home, _HELD, key)
     _device_trouble(load, home)
 
 
-def activated(load: Workload) -> None:
-    """A suspended user may allocate again."""
+def activated(load: DrillWorkload) -> None:
+    """A suspended user is activated."""
     home = load.household(0, status="suspended")
     key = load.event("user.activated", userId=home.user)
-    load.promise(key, states=[("user", home.user, "active")])
+    load.expect(key, states=[("user", home.user, "active")])
 
 
-def quota_updated(load: Workload) -> None:
-    """The quota falls to one device, the youngest; the oldest one fails at the same time."""
+def quota_updated(load: DrillWorkload) -> None:
+    """The quota falls to one device, the newest; the oldest fails at the same time."""
     home = load.household(_HELD)
     key = load.event("user.quota_updated", userId=home.user, newQuota={"maxDevices": 1})
-    load.promise(key, states=[("quota", home.user, "1")])
+    load.expect(key, states=[("quota", home.user, "1")])
     load.tell(home, "quota_adjusted", key)
     load.release(home, _HELD - 1, key)
     _device_trouble(load, home)
 
 
-def quota_exceeded(load: Workload) -> None:
-    """The limit is one device; applied twice it still releases the same two."""
+def quota_exceeded(load: DrillWorkload) -> None:
+    """The limit is one device; applying the event twice releases the same two."""
     home = load.household(_HELD)
     key = load.event("user.quota_exceeded", userId=home.user, limit=1)
     load.tell(home, "quota_adjusted", key)
@@ -82,59 +82,59 @@ def quota_exceeded(load: Workload) -> None:
     _device_trouble(load, home)
 
 
-def payments_failed(load: Workload) -> None:
-    """Three failures, each counted and told; together they stop the service."""
+def payments_failed(load: DrillWorkload) -> None:
+    """Three failures, each counted and notified; together they suspend the service."""
     home = load.household(2)
     keys = [load.event("billing.payment_failed", userId=home.user) for _ in range(3)]
     for key in keys:
         load.allow(("failures", home.user))
         load.tell(home, "billing", key)
-    load.promise(
+    load.expect(
         *keys, states=[("held back", home.user, "True"), ("failures", home.user, str(len(keys)))]
     )
     load.release(home, len(home.held), *keys)
 
 
-def balance_low(load: Workload) -> None:
-    """The user is told."""
+def balance_low(load: DrillWorkload) -> None:
+    """The user is notified."""
     home = load.household(0)
     load.tell(home, "billing", load.event("billing.balance_low", userId=home.user))
 
 
-def overdue(load: Workload) -> None:
-    """The account is held, everything is taken back."""
+def overdue(load: DrillWorkload) -> None:
+    """A billing hold is set and all devices are released."""
     home = load.household(2)
     key = load.event("billing.overdue", userId=home.user)
-    load.promise(key, states=[("held back", home.user, "True")])
+    load.expect(key, states=[("held back", home.user, "True")])
     load.tell(home, "billing", key)
     load.release(home, len(home.held), key)
     _device_trouble(load, home)
 
 
-def paid(load: Workload) -> None:
-    """Two failures are forgotten, the hold is lifted."""
+def paid(load: DrillWorkload) -> None:
+    """Two failures are forgotten and the billing hold ends."""
     home = load.household(0, hold=True)
     load.world.payers.append(home.user)
     load.expected.limits["failures", home.user] = 2
     event_type = load.chance.choice(("billing.payment_success", "billing.recharged"))
     key = load.event(event_type, userId=home.user)
-    load.promise(key, states=[("held back", home.user, "False"), ("failures", home.user, "0")])
+    load.expect(key, states=[("held back", home.user, "False"), ("failures", home.user, "0")])
     load.tell(home, "billing", key)
 
 
-def created(load: Workload) -> None:
+def created(load: DrillWorkload) -> None:
     """A device joins the pool."""
     device = f"new-{len(load.messages)}"
     key = load.event("device.created", deviceId=device, cpuCores=4)
-    load.promise(key, states=[("health", device, "running"), ("free", device)])
+    load.expect(key, states=[("health", device, "running"), ("free", device)])
 
 
-def device_trouble(load: Workload) -> None:
-    """A device that somebody holds gets into trouble, and nothing else happens."""
+def device_trouble(load: DrillWorkload) -> None:
+    """An allocated device fails, is deleted, stops or enters maintenance; nothing else happens."""
     _device_trouble(load, load.household(1))
 
 
-def _device_trouble(load: Workload, home: Household) -> None:
+def _device_trouble(load: DrillWorkload, home: Household) -> None:
     device = home.held[0][1]
     event_type, health = load.chance.choice(
         (
@@ -145,11 +145,11 @@ def _device_trouble(load: Workload, home: Household) -> None:
         )
     )
     key = load.event(event_type, deviceId=device)
-    load.promise(key, states=[("health", device, health)])
+    load.expect(key, states=[("health", device, health)])
     load.release(home, 1, key)
 
 
-_SCENARIOS: Final[tuple[Callable[[Workload], None], ...]] = (
+_SCENARIOS: Final[tuple[Callable[[DrillWorkload], None], ...]] = (
     suspended,
     deleted,
     activated,

@@ -1,9 +1,8 @@
-"""The events of a drill, the world they meet, and what they promise; all of it from a seed.
+"""The events of a drill, the initial rows, and the expected effects, all derived from a seed.
 
-Order is shuffled, so every scenario ends the same in whichever order its events come: each has a
-user and devices of its own, and at most one event per concern (failed payments apart, which never
-outdate each other). Devices are shared between a user's event and a device's, which meet in
-different queues.
+The order is shuffled, so every scenario must end the same in any order: each has its own user and
+devices, and at most one event per concern (except failed payments, which never outdate each
+other). A user's event and a device's event may concern the same device through different queues.
 """
 
 from __future__ import annotations
@@ -16,17 +15,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from events.bodies import SMALLEST
 from scheduler.messaging.topology import WORK_QUEUES
-from tests.faults.account import Effect, Expected, Fate, Promise, State
-from tests.faults.seeded import seeded
+from tests.faults.account import Effect, Expectation, Expected, FailureOutcome, FinalState
+from tests.faults.drill_plan import seeded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 HAPPENED: Final = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
-"""When every event happened; allocations are about an hour older."""
+"""When all events happened; allocations are about an hour older."""
 
 REFUSED: Final = "refused-"
-"""A trigger of the drill's database lets nobody with such an id come into being."""
+"""Prefix of ids that a trigger in the drill's database refuses to insert."""
 
 _ID_IN_BODY: Final = 0.10
 _INFORMATIONAL: Final = frozenset(
@@ -35,8 +34,8 @@ _INFORMATIONAL: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
-    """A message to publish; without a message id its key is the body's ``eventId``."""
+class DrillMessage:
+    """A message to publish; without a message id, the body's ``eventId`` is its key."""
 
     key: str
     event_type: str
@@ -46,7 +45,7 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Household:
-    """A user and what it holds, oldest first: pairs of allocation and device id."""
+    """A user and the devices they hold, oldest first, as pairs of allocation and device id."""
 
     user: str
     held: tuple[tuple[str, str], ...]
@@ -55,7 +54,7 @@ class Household:
 
 @dataclass(slots=True)
 class World:
-    """The rows that exist before the drill."""
+    """The initial rows of the databases."""
 
     users: list[tuple[Any, ...]] = field(default_factory=list)
     devices: list[tuple[Any, ...]] = field(default_factory=list)
@@ -64,24 +63,24 @@ class World:
     """Users with two failed payments."""
 
 
-class Workload:
-    """What is published, in order, duplicates included, and what may come of it."""
+class DrillWorkload:
+    """The messages to publish, in order and with duplicates, and their expected effects."""
 
     def __init__(self, seed: int) -> None:
         self.chance = seeded(seed, "workload")
         self.world = World()
         self.expected = Expected()
-        self.messages: list[Published] = []
+        self.messages: list[DrillMessage] = []
 
     @property
     def distinct(self) -> int:
-        """Return how many different events there are."""
-        return len(self.expected.events) + len(self.expected.doomed)
+        """Return the number of distinct events."""
+        return len(self.expected.events) + len(self.expected.rejected)
 
     def household(
         self, size: int, *, status: str = "active", hold: bool = False, told: bool = True
     ) -> Household:
-        """Add a user who holds so many devices."""
+        """Add a user with so many devices."""
         number = len(self.world.users)
         user = f"u{number}"
         self.world.users.append((user, status, hold, 10))
@@ -100,50 +99,52 @@ class Workload:
         self.expected.events.add(key)
         return key
 
-    def promise(
-        self, *events: str, effects: Iterable[Effect] = (), states: Iterable[State] = ()
+    def expect(
+        self, *events: str, effects: Iterable[Effect] = (), states: Iterable[FinalState] = ()
     ) -> None:
-        """Say what must be seen once these events were applied."""
-        self.expected.promises.append(
-            Promise(frozenset(events), frozenset(effects), frozenset(states))
+        """Add what must be observed once these events are applied."""
+        self.expected.expectations.append(
+            Expectation(frozenset(events), frozenset(effects), frozenset(states))
         )
 
     def allow(self, *effects: Effect) -> None:
-        """Raise the limit of effects by one."""
+        """Raise the limit of each effect by one."""
         self.expected.limits.update(effects)
 
     def release(self, home: Household, count: int, *events: str) -> None:
-        """Promise that the oldest so many devices are taken back, once, whoever else asks."""
+        """Expect the oldest so many devices to be released once, even if others release them."""
         for allocation, device in home.held[:count]:
             released: Effect = ("released", allocation)
             announced: Effect = ("announced", allocation)
             told: Effect = ("told", home.user, "device_released", allocation)
             self.expected.limits |= Counter((released, announced, told))
             effects = {released, announced} | ({told} if home.told else set())
-            self.promise(*events, effects=effects, states=[("free", device)])
+            self.expect(*events, effects=effects, states=[("free", device)])
 
     def tell(self, home: Household, topic: str, key: str) -> None:
-        """Promise that an event tells the user something."""
+        """Expect an event to notify the user."""
         told: Effect = ("told", home.user, topic, "")
         self.allow(told)
-        self.promise(key, effects=[told])
+        self.expect(key, effects=[told])
 
     def malformed(self) -> None:
-        """Add a message that no contract accepts."""
+        """Add a message that is invalid for its contract."""
         event_type = self.chance.choice(WORK_QUEUES).event_type
         body = self.chance.choice((b"{oops", b"\xff\xfe", b"[1, 2]", b"{}"))
         key = self._publish(event_type, {}, body)
-        self.expected.doomed[key] = Fate.DEAD_LETTER
+        self.expected.rejected[key] = FailureOutcome.DEAD_LETTER
 
     def failing(self) -> None:
-        """Add an event whose statement always fails."""
+        """Add an event whose SQL statement always fails."""
         event_type = self.chance.choice(WORK_QUEUES).event_type
         subject = f"{REFUSED}{len(self.messages)}"
         key = self._publish(
             event_type, {("deviceId" if event_type.startswith("device") else "userId"): subject}
         )
         informational = event_type in _INFORMATIONAL
-        self.expected.doomed[key] = Fate.LOGGED if informational else Fate.DEAD_LETTER
+        self.expected.rejected[key] = (
+            FailureOutcome.LOGGED if informational else FailureOutcome.DEAD_LETTER
+        )
         if event_type == "billing.payment_failed":
             self.allow(("failures", subject))
 
@@ -153,5 +154,5 @@ class Workload:
         if body is None:
             stamp = {"timestamp": HAPPENED.isoformat(), **({"eventId": key} if in_body else {})}
             body = json.dumps(SMALLEST[event_type] | fields | stamp).encode()
-        self.messages.append(Published(key, event_type, body, None if in_body else key))
+        self.messages.append(DrillMessage(key, event_type, body, None if in_body else key))
         return key

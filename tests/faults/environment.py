@@ -1,4 +1,4 @@
-"""Where a drill takes place: a fresh database, a fresh vhost, one mapping per queue."""
+"""The environment of a drill: a new database, a new vhost, and a mapping per queue."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from local.event_source_mapping.mapping import EventSourceMapping
 from local.lambda_runtime.functions import Function
 from local.paths import ROOT
 from scheduler.messaging.topology import WORK_QUEUES, WorkQueue
-from tests.faults.broker import Broker
-from tests.faults.invocations import Invocations, WatchedEnvironment
+from tests.faults.drill_broker import DrillBroker
+from tests.faults.drill_databases import DrillDatabases
+from tests.faults.invocations import InvocationLog, RecordedEnvironment
 from tests.faults.preloaded import PreloadedEnvironment
-from tests.faults.records import Commits, Deaths
-from tests.faults.store import Store
+from tests.faults.records import Commits, FunctionKills
 from tests.support.queues import await_saved_names
 from tests.support.together import eventually
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.faults.plan import Plan, Servers
+    from tests.faults.drill_plan import DrillPlan, Servers
     from tests.faults.workload import World
 
 _VHOST: Final = "faults"
@@ -34,38 +34,38 @@ _ROOTS: Final = (ROOT / "functions", ROOT / "layers" / "scheduler", ROOT)
 _FUNCTION_SECONDS: Final = 60.0
 _QUIET_SECONDS: Final = 1.5
 _POLL_SECONDS: Final = 0.1
-_ENDLESS_SECONDS: Final = 600.0
+_STUCK_SECONDS: Final = 600.0
 
 
 class DrillStuckError(Exception):
-    """Messages do not come to rest."""
+    """Messages are still waiting after ten minutes."""
 
 
-class Stage:
-    """The servers, prepared for one drill, and the function on them."""
+class DrillEnvironment:
+    """The prepared servers and the function of a drill."""
 
-    def __init__(self, plan: Plan, servers: Servers, folder: Path, world: World) -> None:
+    def __init__(self, plan: DrillPlan, servers: Servers, folder: Path, world: World) -> None:
         self._plan = plan
         self._servers = servers
         self._folder = folder
         self.logs = folder / "logs"
-        self.deaths = Deaths(folder, plan.kills)
+        self.function_kills = FunctionKills(folder, plan.kills)
         self.commits = Commits(folder)
-        self.invocations = Invocations()
-        self._url = _fresh_vhost(servers)
-        self.broker = Broker(self._url)
+        self.invocations = InvocationLog()
+        self._url = _new_vhost(servers)
+        self.broker = DrillBroker(self._url)
         self.broker.declare(plan.retry_delay_ms)
         await_saved_names()
-        self.store = Store(servers.mariadb, servers.aws_url)
+        self.store = DrillDatabases(servers.mariadb, servers.aws_url)
         self.store.fill(world)
 
     @contextmanager
     def function(self, kills: int) -> Iterator[None]:
-        """Run the function on all queues; it dies until there were so many deaths in all.
+        """Run the function on all queues during the block; it is killed up to so many times in all.
 
-        Afterwards everything that it was given and did not settle waits in its queue again.
+        Afterwards every delivered message that was not settled is back in its queue.
         """
-        environment = PreloadedEnvironment if self._plan.preloaded else WatchedEnvironment
+        environment = PreloadedEnvironment if self._plan.preloaded else RecordedEnvironment
         mappings = Mappings(
             EventSourceMapping(
                 self._url,
@@ -77,25 +77,25 @@ class Stage:
         )
         with mappings:
             yield
-        eventually(lambda: not self.broker.is_consumed(), "no queue has a consumer any more")
+        eventually(lambda: not self.broker.is_consumed(), "no queue has a consumer")
 
-    def come_to_rest(self, kills: int) -> None:
-        """Let the function work until no message waits and none is on its way.
+    def drain(self, kills: int) -> None:
+        """Run the function until no message waits and none is being processed.
 
         Raises:
-            DrillStuckError: that takes more than ten minutes.
+            DrillStuckError: it takes more than ten minutes.
         """
-        deadline = time.monotonic() + _ENDLESS_SECONDS
+        deadline = time.monotonic() + _STUCK_SECONDS
         while self.broker.waiting() != 0:
             with self.function(kills):
                 self.await_quiet(deadline)
 
     def await_quiet(self, deadline: float | None = None) -> None:
-        """Wait until nothing waits and nothing happens; what is in work may still come back."""
-        deadline = deadline or time.monotonic() + _ENDLESS_SECONDS
-        longest = max(_QUIET_SECONDS, 2 * self._plan.retry_delay_ms / 1000)
+        """Wait until no message waits and no invocation ends; unsettled ones may come back."""
+        deadline = deadline or time.monotonic() + _STUCK_SECONDS
+        quiet = max(_QUIET_SECONDS, 2 * self._plan.retry_delay_ms / 1000)
         since, count = time.monotonic(), -1
-        while time.monotonic() < since + longest:
+        while time.monotonic() < since + quiet:
             if time.monotonic() > deadline:
                 raise DrillStuckError(f"{self.broker.waiting()} messages wait; see {self._folder}")
             if self.broker.waiting() != 0 or self.invocations.count() != count:
@@ -103,7 +103,7 @@ class Stage:
             time.sleep(_POLL_SECONDS)
 
     def close(self) -> None:
-        """Leave the servers as they were."""
+        """Delete the vhost and the database."""
         self.broker.close()
         _delete_vhost(self._servers)
         self.store.drop()
@@ -127,13 +127,13 @@ class Stage:
         )
 
 
-def _fresh_vhost(servers: Servers) -> str:
+def _new_vhost(servers: Servers) -> str:
     _delete_vhost(servers)
     return servers.rabbitmq.create_vhost(_VHOST)
 
 
 def _delete_vhost(servers: Servers) -> None:
     address = f"{servers.rabbitmq.management_url}/api/vhosts/{_VHOST}"
-    gone = httpx.delete(address, timeout=30)
-    if gone.status_code != httpx.codes.NOT_FOUND:
-        gone.raise_for_status()
+    response = httpx.delete(address, timeout=30)
+    if response.status_code != httpx.codes.NOT_FOUND:
+        response.raise_for_status()

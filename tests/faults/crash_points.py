@@ -1,4 +1,4 @@
-"""Where the function can be killed, and the seeded plan that says where one process dies."""
+"""The points at which the function can be killed, and the seeded plan of each process."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Self
 
-from tests.faults.seeded import seeded
+from tests.faults.drill_plan import seeded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
 class CrashPoint(StrEnum):
-    """The steps of an invocation between which a process can vanish."""
+    """Points between the steps of an invocation at which its process can be killed."""
 
     BEFORE_NOTE = "before note"
     AFTER_NOTE = "after note"
@@ -39,16 +39,16 @@ PAYMENT_POINTS: Final = frozenset(
 )
 
 _RARE: Final = frozenset({CrashPoint.BEFORE_PUBLISH, CrashPoint.AFTER_PUBLISH})
-_MOST_VISITS: Final = 6
-_STEPS: Final = (30, 150)
-"""An uneventful invocation has about twelve steps."""
-_PATIENCE: Final = 3
-"""How many times longer a process may live that is to die at a rare point, at its first visit."""
+_MAX_VISITS: Final = 6
+_LIFETIMES: Final = (30, 150)
+"""Minimum and maximum steps of a process; an ordinary invocation has about twelve."""
+_RARE_FACTOR: Final = 3
+"""A process that is to be killed at a rare point may live this many times longer."""
 
 
 @dataclass(frozen=True, slots=True)
-class DeathPlan:
-    """A process dies at a visit of a point, or at the latest at its so-manyth step."""
+class CrashPlan:
+    """A process is killed at its n-th visit of a point, or at its last step at the latest."""
 
     point: CrashPoint
     visit: int
@@ -56,25 +56,25 @@ class DeathPlan:
 
     @classmethod
     def of(cls, points: Sequence[CrashPoint], seed: int, queue: str, generation: int) -> Self:
-        """Return the plan of a queue's process, given how many died there before."""
+        """Return the plan of a queue's process; ``generation`` counts the ones killed before."""
         chance = seeded(seed, queue, generation)
-        point, last_step = chance.choice(points), chance.randint(*_STEPS)
+        point, last_step = chance.choice(points), chance.randint(*_LIFETIMES)
         if point in _RARE:
-            return cls(point, 1, last_step * _PATIENCE)
-        return cls(point, chance.randint(1, _MOST_VISITS), last_step)
+            return cls(point, 1, last_step * _RARE_FACTOR)
+        return cls(point, chance.randint(1, _MAX_VISITS), last_step)
 
 
-class Fuse:
-    """Counts the steps of one process and ends it where its plan says."""
+class CrashTrigger:
+    """Counts the steps of a process and kills it where its plan says."""
 
-    def __init__(self, plan: DeathPlan, die: Callable[[CrashPoint], None]) -> None:
+    def __init__(self, plan: CrashPlan, kill: Callable[[CrashPoint], None]) -> None:
         self._plan = plan
-        self._die = die
+        self._kill = kill
         self._visits: Counter[CrashPoint] = Counter()
 
     def reach(self, point: CrashPoint) -> None:
-        """Pass a point, or die there."""
+        """Pass a point, or kill the process there."""
         self._visits[point] += 1
         planned = point is self._plan.point and self._visits[point] >= self._plan.visit
         if planned or self._visits.total() >= self._plan.last_step:
-            self._die(point)
+            self._kill(point)

@@ -1,8 +1,9 @@
-"""What a drill is to do, and the servers it may break."""
+"""The plan of a drill, the servers it may kill, and its source of randomness."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from random import Random
 from typing import TYPE_CHECKING
 
 from local.event_source_mapping.mapping import Batching
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """How much of everything; ``kills`` are those of the function."""
+class DrillPlan:
+    """Numbers of events and kills; ``kills`` are those of the function."""
 
     seed: int
     events: int
@@ -22,7 +23,7 @@ class Plan:
     broker_kills: int = 0
     database_kills: int = 0
     forgetful: bool = False
-    """The negative control: the function does not remember what it processed."""
+    """Negative control: the function does not store which messages were processed."""
     preloaded: bool = False
     """Fork the function's processes instead of starting them cold."""
     retry_delay_ms: int = 1000
@@ -31,8 +32,13 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Running servers that nobody else needs meanwhile."""
+    """Running servers that nothing else uses during the drill."""
 
     mariadb: MariaDB
     rabbitmq: RabbitMQ
     aws_url: str
+
+
+def seeded(seed: int, *parts: object) -> Random:
+    """Return a random generator that is the same in every process for the same seed and parts."""
+    return Random("/".join(map(str, (seed, *parts))))  # noqa: S311 - reproducible, not secret

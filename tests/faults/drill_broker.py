@@ -1,4 +1,4 @@
-"""The broker of a drill: publishing until confirmed, looking into queues, replaying."""
+"""The broker of a drill: publishes until confirmed, reads queues and replays dead letters."""
 
 from __future__ import annotations
 
@@ -20,16 +20,18 @@ if TYPE_CHECKING:
     from pika import BasicProperties
     from pika.adapters.blocking_connection import BlockingChannel
 
-    from tests.faults.workload import Published
+    from tests.faults.workload import DrillMessage
 
-_WAITING: Final = tuple(name for queue in WORK_QUEUES for name in (queue.name, queue.retry_name))
-_PATIENCE: Final = 0.2
-_AWAY: Final = (AMQPError, AMQPConnectorException, OSError)
+_CONSUMED_QUEUES: Final = tuple(
+    name for queue in WORK_QUEUES for name in (queue.name, queue.retry_name)
+)
+_RETRY_SECONDS: Final = 0.2
+_UNAVAILABLE: Final = (AMQPError, AMQPConnectorException, OSError)
 BY_THE_BROKER: Final = "dead-lettered by the broker"
 
 
-class Broker:
-    """One connection that is made anew whenever the broker was away."""
+class DrillBroker:
+    """A connection that is reopened after an outage of the broker."""
 
     def __init__(self, url: str) -> None:
         self._parameters = pika.URLParameters(url)
@@ -40,11 +42,11 @@ class Broker:
         self.confirmed: Counter[str] = Counter()
 
     def declare(self, retry_delay_ms: int) -> None:
-        """Declare the whole topology with a short delay."""
+        """Declare the topology with a retry delay."""
         declare(self._open(), retry_delay_ms)
 
-    def publish(self, message: Published) -> None:
-        """Publish, again and again until a copy is confirmed, as a producer must."""
+    def publish(self, message: DrillMessage) -> None:
+        """Publish until a copy is confirmed, as a producer must."""
         properties = pika.BasicProperties(
             content_type="application/json", message_id=message.message_id, delivery_mode=2
         )
@@ -54,27 +56,27 @@ class Broker:
                 self._open().basic_publish(
                     EVENTS_EXCHANGE, message.event_type, message.body, properties, mandatory=True
                 )
-            except _AWAY:
+            except _UNAVAILABLE:
                 self.close()
-                time.sleep(_PATIENCE)
+                time.sleep(_RETRY_SECONDS)
             else:
                 self.confirmed[message.key] += 1
                 return
 
     def waiting(self) -> int | None:
-        """Return how many messages wait for the function, retries included; None: it is away."""
+        """Return the number of messages in work and retry queues; None during an outage."""
         try:
-            return sum(ready(self._open(), queue) for queue in _WAITING)
-        except _AWAY:
+            return sum(ready(self._open(), queue) for queue in _CONSUMED_QUEUES)
+        except _UNAVAILABLE:
             self.close()
             return None
 
     def is_consumed(self) -> bool:
-        """Tell whether a queue has a consumer, whose messages come back when it goes."""
-        return any(consumers(self._open(), queue) for queue in _WAITING)
+        """Tell whether a queue still has a consumer, which may hold unacknowledged messages."""
+        return any(consumers(self._open(), queue) for queue in _CONSUMED_QUEUES)
 
     def dead_letters(self) -> dict[str, str]:
-        """Return the error of each dead letter by the key of its event; they stay there."""
+        """Return the error of each dead letter by event key, and leave them in their queue."""
         self.close()
         letters = {
             _key(properties, body): str((properties.headers or {}).get("x-error", BY_THE_BROKER))
@@ -84,7 +86,7 @@ class Broker:
         return letters
 
     def replay(self, keys: frozenset[str]) -> None:
-        """Give the dead letters of these events back to their queues, as if they were new."""
+        """Return the dead letters of these events to their queues, without their headers."""
         self.close()
         for tag, properties, body in self._letters():
             if _key(properties, body) in keys:
@@ -95,14 +97,14 @@ class Broker:
         self.close()
 
     def close(self) -> None:
-        """Drop the connection."""
+        """Close the connection."""
         if self._connection is not None:
-            with contextlib.suppress(*_AWAY):
+            with contextlib.suppress(*_UNAVAILABLE):
                 self._connection.close()
         self._connection = self._channel = None
 
     def _letters(self) -> list[tuple[int, BasicProperties, bytes]]:
-        """Read all dead letters; what is not acknowledged returns when the connection ends."""
+        """Read all dead letters; those not acknowledged are requeued when the connection closes."""
         letters: list[tuple[int, BasicProperties, bytes]] = []
         while True:
             method, properties, body = self._open().basic_get(DEAD_LETTER_QUEUE)
@@ -124,4 +126,4 @@ def _key(properties: BasicProperties, body: bytes) -> str:
 
 def _source(properties: BasicProperties) -> str:
     headers = properties.headers or {}
-    return str(headers.get("x-source-queue") or headers["x-first-death-queue"])
+    return str(headers.get("x-source-queue") or headers["x-first-kill-queue"])

@@ -1,4 +1,4 @@
-"""The databases of a drill: how its world comes in, and what is seen in them afterwards."""
+"""The databases of a drill: inserts its initial rows and reads effects and states."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from local.servers.mariadb import MariaDB
-    from tests.faults.account import Effect, State
+    from tests.faults.account import Effect, FinalState
     from tests.faults.workload import World
 
 DATABASE: Final = "cloudphone_faults"
@@ -44,8 +44,8 @@ _ANNOUNCED: Final = """
     SELECT 'announced', JSON_VALUE(body, '$.allocationId') AS allocation, COUNT(*)
     FROM outgoing_events WHERE routing_key = 'device.released' GROUP BY allocation
 """
-# Three failed payments are told as warnings and as the end of the service, in any order.
-# The data of a deleted user's notifications is erased, their key is not.
+# Failed payments lead to warnings and to a suspension, in any order: both count as "billing".
+# A deleted user's notifications lose their data, but not their dedupe key.
 _TOLD: Final = """
     SELECT 'told', user_id,
            IF(type IN ('billing_alert', 'service_suspended'), 'billing', type) AS topic,
@@ -66,8 +66,8 @@ _STATES: Final = (
 )
 
 
-class Store:
-    """MariaDB and DynamoDB of one drill."""
+class DrillDatabases:
+    """MariaDB and DynamoDB of a drill."""
 
     def __init__(self, mariadb: MariaDB, aws_url: str) -> None:
         self._mariadb = mariadb
@@ -76,7 +76,7 @@ class Store:
         self._table = _table(aws_url)
 
     def fill(self, world: World) -> None:
-        """Make a fresh database in which the world exists and refused ids cannot."""
+        """Create the database with the rows of the world and triggers that refuse some ids."""
         self.drop()
         with closing(self._mariadb.connect()) as connection, connection.cursor() as cursor:
             cursor.execute(f"CREATE DATABASE `{DATABASE}` CHARACTER SET utf8mb4")
@@ -98,7 +98,7 @@ class Store:
             cursor.execute(f"DROP DATABASE IF EXISTS `{DATABASE}`")
 
     def effects(self) -> Counter[Effect]:
-        """Return how often each effect is there."""
+        """Return the count of each effect."""
         counted: Counter[Effect] = Counter()
         for *effect, count in self._rows(_RELEASED, _ANNOUNCED, _TOLD):
             counted[tuple(effect)] += count
@@ -106,8 +106,8 @@ class Store:
             counted["failures", user] += failures
         return counted
 
-    def states(self) -> frozenset[State]:
-        """Return how everything was left."""
+    def states(self) -> frozenset[FinalState]:
+        """Return the final states."""
         states = {tuple(row) for row in self._rows(*_STATES)}
         return frozenset(states | {("failures", user, str(n)) for user, n in self._failures()})
 
@@ -128,7 +128,7 @@ class Store:
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
-def _table(aws_url: str) -> Any:  # noqa: ANN401 - its types want every argument spelled out
+def _table(aws_url: str) -> Any:  # noqa: ANN401 - the types need every argument spelled out
     aws = aws_environment(aws_url)
     resource = boto3.resource(
         "dynamodb",
