@@ -1,11 +1,12 @@
--- What the allocation API needs besides: pages, fair chances, keys of repeated requests.
+-- For the allocation API: pages of a list, the random strategy, idempotency keys.
 
 -- Pages of a user's allocations, newest first.
 ALTER TABLE allocations
   DROP KEY by_user,
   ADD KEY by_user (user_id, allocated_at, id);
 
--- A place on a wheel: whoever turns it to a random number takes the next free device.
+-- A hash that gives devices a random order: the random strategy picks the next free device from a
+-- random value.
 ALTER TABLE devices
   ADD COLUMN lot INT UNSIGNED AS (CRC32(id)) STORED,
   ADD KEY lottery (status, health, lot, id);

@@ -1,4 +1,4 @@
--- What the notification dispatcher needs: claims, urgency, and what users want to be told where.
+-- For the notification dispatcher: claims, urgency, and the preferences of users.
 
 ALTER TABLE notification_deliveries
   ADD COLUMN claimed_until DATETIME(6) NULL COMMENT 'a dispatcher is at it; after that time anybody may take it over',

@@ -1,4 +1,4 @@
--- What housekeeping needs: whatever is too old is found by a range of an index.
+-- For purging: rows past their retention are found by a range of an index.
 
 ALTER TABLE allocations
   ADD KEY due_purge (released_at);

@@ -1,4 +1,5 @@
--- Who gave a device, who took it back, and who let it be kept longer. NULL: a schedule, or before this.
+-- Who allocated a device, released it and extended the allocation. NULL: a scheduled job, or an
+-- allocation from before this migration.
 
 ALTER TABLE allocations
   ADD COLUMN allocated_by VARCHAR(255) NULL COMMENT 'user:<id> or event:<queue>:<message id>',

@@ -1,4 +1,4 @@
--- Devices that are too small are passed over in the index, without reading (and locking) their rows.
+-- Devices that are too small are skipped in the index, without reading and locking their rows.
 
 ALTER TABLE devices
   DROP KEY longest_unused,

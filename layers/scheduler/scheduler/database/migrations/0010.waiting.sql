@@ -1,4 +1,4 @@
--- The line of those for whom no device was free. Whoever changes a place holds the row of its user.
+-- The waiting line. A transaction that changes an entry has locked the row of its user.
 
 CREATE TABLE waiting (
   id            CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY COMMENT 'also the id of the allocation it leads to',

@@ -1,4 +1,4 @@
--- Devices promised for a time to come: each reservation has a device of its own in its slot.
+-- Reservations: each has its own device for its slot.
 
 CREATE TABLE reservations (
   id            CHAR(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY COMMENT 'also the id of the allocation it leads to',
@@ -17,7 +17,8 @@ CREATE TABLE reservations (
   KEY due_purge (ended_at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin;
 
--- Whoever makes a reservation locks its row first: two must not take the last slot.
+-- Rows that are locked to exclude each other. While a request searches a free slot, it holds the row
+-- of reservations, so that two requests cannot take the last slot.
 CREATE TABLE mutexes (
   name VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY
 ) ENGINE=InnoDB;

@@ -1,4 +1,4 @@
--- The mass-failure brake: what was decided, and what went through within the last minute.
+-- The mass-failure brake: its state, and the releases of the last minute.
 
 CREATE TABLE mass_failure_brake (
   id         TINYINT UNSIGNED NOT NULL PRIMARY KEY COMMENT 'always 1',
@@ -7,7 +7,7 @@ CREATE TABLE mass_failure_brake (
   open_until DATETIME(6) NULL COMMENT 'everything is let through until then'
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_nopad_bin;
 
--- A ring: a second takes the place of the one a minute before it. Each queue has its own, so that
+-- A ring buffer: each second overwrites the one a minute before. Each queue has its own rows, so that
 -- two consumers never wait for each other.
 CREATE TABLE mass_failure_seconds (
   queue    VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
