@@ -1,4 +1,4 @@
-"""The guard against outdated events: marks only rise, versions win where both sides have them."""
+"""Protection against outdated events: marks only rise, and versions take precedence over times."""
 
 from datetime import datetime, timedelta
 
@@ -17,7 +17,7 @@ stamps = st.builds(
     st.none() | st.integers(1, 5),
 )
 
-# What an event is compared with, and what it outdates afterwards.
+# The concern that each event is compared with, and those that it advances.
 TABLE = {
     "device.failed": ("health", {"health"}),
     "device.deleted": ("creation", {"health"}),
@@ -38,7 +38,7 @@ TABLE = {
 
 
 @pytest.mark.parametrize("event_type", TABLE)
-def test_each_event_compares_and_advances_as_the_contract_says(event_type: str) -> None:
+def test_each_event_compares_and_advances_the_concerns_of_the_table(event_type: str) -> None:
     guard = handling_of(QUEUE_OF[event_type]).contract.guard
     compares, advances = TABLE[event_type]
 
@@ -56,7 +56,7 @@ def test_each_event_compares_and_advances_as_the_contract_says(event_type: str) 
         ((0, 2), (9, 1), False),
         ((9, 1), (0, 2), True),
         ((9, 2), (0, 2), True),
-        # one side without a version: times decide
+        # if one has no version, times decide
         ((0, 9), (1, None), True),
         ((1, 1), (0, None), False),
         ((0, None), (1, 1), True),
@@ -64,7 +64,7 @@ def test_each_event_compares_and_advances_as_the_contract_says(event_type: str) 
         ((0, None), (0, 1), False),
     ],
 )
-def test_versions_decide_where_both_sides_have_one_and_times_otherwise(
+def test_versions_decide_if_both_have_one_and_times_otherwise(
     event: tuple[int, int | None], mark: tuple[int, int | None], *, outdated: bool
 ) -> None:
     def stamp(seconds: int, version: int | None) -> Stamp:
@@ -78,7 +78,7 @@ def test_without_a_mark_nothing_is_outdated() -> None:
 
 
 @given(event=stamps, mark=st.none() | stamps)
-def test_a_mark_never_falls(event: Stamp, mark: Stamp | None) -> None:
+def test_a_mark_never_decreases(event: Stamp, mark: Stamp | None) -> None:
     after = advanced(event, mark)
 
     for before in filter(None, (event, mark)):
@@ -94,7 +94,7 @@ def test_the_mark_does_not_depend_on_the_order(
 
 
 @given(event=stamps, later=stamps)
-def test_an_event_with_a_version_is_outdated_once_it_was_applied(
+def test_an_event_with_a_version_is_outdated_after_it_was_applied(
     event: Stamp, later: Stamp
 ) -> None:
     mark = advanced(later, advanced(event, None))

@@ -1,4 +1,4 @@
-"""Why a device was taken back: a code for machines, the exact Chinese text for people."""
+"""Why an allocation was released: the code for machines, and the exact Chinese text."""
 
 from decimal import Decimal
 
@@ -43,7 +43,7 @@ OVERDUE = ReleaseReason.billing_overdue
         (OVERDUE(Decimal(100), 1), "billing_overdue", "账户欠费 ¥100（1天），服务已暂停"),
     ],
 )
-def test_a_reason_reads_as_the_contract_says(why: ReleaseReason, code: str, text: str) -> None:
+def test_each_reason_has_its_code_and_text(why: ReleaseReason, code: str, text: str) -> None:
     assert (why.code, reason_text(why)) == (code, text)
 
 

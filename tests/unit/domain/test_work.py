@@ -1,4 +1,4 @@
-"""The work of a batch: what one rule records the next one sees, and undoing leaves no trace."""
+"""The work of a transaction: rules see the changes of earlier rules, and undo removes them all."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -83,7 +83,7 @@ STEPS = st.one_of(
 
 
 def recorded(work: Work) -> dict[str, Any]:
-    """Return everything a work holds that a later message or the commit can see."""
+    """Return everything in a work that a later message or the commit can read."""
     mappings = {
         name: list(getattr(work, name).items())
         for name in (
@@ -99,7 +99,7 @@ def recorded(work: Work) -> dict[str, Any]:
 
 
 @given(done=st.lists(STEPS, max_size=6), failing=st.lists(STEPS, max_size=6))
-def test_undoing_a_message_leaves_no_trace_of_it(done: list[Step], failing: list[Step]) -> None:
+def test_undo_removes_all_changes_of_a_message(done: list[Step], failing: list[Step]) -> None:
     work = start()
     for step in done:
         step(work)
@@ -114,7 +114,7 @@ def test_undoing_a_message_leaves_no_trace_of_it(done: list[Step], failing: list
 
 
 @given(done=st.lists(STEPS, max_size=6))
-def test_the_status_of_a_device_follows_its_holder(done: list[Step]) -> None:
+def test_the_status_of_a_device_matches_its_allocations(done: list[Step]) -> None:
     work = start()
     for step in done:
         step(work)
@@ -124,7 +124,7 @@ def test_the_status_of_a_device_follows_its_holder(done: list[Step]) -> None:
         assert (work.device(id_).status is DeviceStatus.ALLOCATED) is bool(held_by)
 
 
-def test_undoing_twice_takes_back_one_message_only() -> None:
+def test_undoing_twice_undoes_one_message_only() -> None:
     work = start()
     work.set_billing_hold("u1", hold=True)
     work.begin("queue:failing")
@@ -137,7 +137,7 @@ def test_undoing_twice_takes_back_one_message_only() -> None:
     assert not work.user("u2").billing_hold
 
 
-def test_active_allocations_are_given_oldest_first_and_ties_by_id() -> None:
+def test_active_allocations_are_sorted_by_time_and_id() -> None:
     old, b, a = held("d9", since=NOW - MINUTE), held("d2", since=NOW), held("d1", since=NOW)
 
     work = Work(world(b, a, old), NOW, QUOTA)
@@ -145,7 +145,7 @@ def test_active_allocations_are_given_oldest_first_and_ties_by_id() -> None:
     assert work.active_allocations(user="u1") == [old, a, b]
 
 
-def test_what_was_released_is_neither_the_users_nor_the_devices() -> None:
+def test_a_released_allocation_is_not_active_for_user_or_device() -> None:
     work = start()
     (allocation,) = work.active_allocations(user="u1")
 
@@ -163,7 +163,7 @@ def test_what_was_released_is_neither_the_users_nor_the_devices() -> None:
         (-5 * MINUTE, 0),
     ],
 )
-def test_the_duration_is_whole_seconds_and_never_negative(used: timedelta, seconds: int) -> None:
+def test_the_duration_is_in_whole_seconds_and_never_negative(used: timedelta, seconds: int) -> None:
     work = Work(world(held("d1", since=NOW - used)), NOW, QUOTA)
 
     work.release_all("u1", REASON)
@@ -172,7 +172,7 @@ def test_the_duration_is_whole_seconds_and_never_negative(used: timedelta, secon
     assert (release.duration_seconds, release.released_at) == (seconds, NOW)
 
 
-def test_an_allocation_tells_the_user_until_when() -> None:
+def test_a_user_is_notified_of_an_allocation() -> None:
     work = start()
 
     work.allocate("a-new", "u1", work.device("d3"), NOW + 60 * MINUTE)
@@ -186,7 +186,7 @@ def test_an_allocation_tells_the_user_until_when() -> None:
     assert [one.device_id for one in work.active_allocations(user="u1")] == ["d1", "d3"]
 
 
-def test_a_notice_is_unique_per_message_and_a_release_per_allocation() -> None:
+def test_notices_are_unique_per_message_and_those_of_releases_per_allocation() -> None:
     work = start()
     work.begin("scheduler.user-suspended:m-1")
 
@@ -199,7 +199,7 @@ def test_a_notice_is_unique_per_message_and_a_release_per_allocation() -> None:
     ]
 
 
-def test_a_deleted_user_is_told_nothing_any_more() -> None:
+def test_a_deleted_user_is_not_notified() -> None:
     work = start()
 
     work.set_user_status("u1", UserStatus.DELETED)
@@ -209,7 +209,7 @@ def test_a_deleted_user_is_told_nothing_any_more() -> None:
     assert work.notices == {}
 
 
-def test_an_empty_snapshot_knows_nobody_and_gives_everybody_the_default_quota() -> None:
+def test_unknown_users_and_devices_have_defaults() -> None:
     work = Work(Snapshot(), NOW, Quota(4))
 
     assert work.user("x").quota == Quota(4)
@@ -218,7 +218,7 @@ def test_an_empty_snapshot_knows_nobody_and_gives_everybody_the_default_quota() 
     assert work.active_allocations(user="x") == work.active_allocations(device="x") == []
 
 
-def test_somebody_met_gets_a_row_once() -> None:
+def test_only_unknown_users_and_devices_are_created() -> None:
     work = start()
 
     work.ensure_exists(Aggregate.USER, "u1")

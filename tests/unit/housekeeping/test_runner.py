@@ -1,4 +1,4 @@
-"""Jobs are isolated from each other, share the time, and are known by name."""
+"""Jobs do not affect each other, share the time, and are selected by name."""
 
 import json
 from collections.abc import Iterator
@@ -12,12 +12,12 @@ from scheduler.deadline import Deadline
 from scheduler.observability.emf import Metrics
 from tests.support.world import NOW
 
-FOREVER = Deadline(float("inf"))
+NO_LIMIT = Deadline(float("inf"))
 OVER = Deadline(0)
 
 
 class FakeTools:
-    """All that the runner itself needs."""
+    """The part of the tools that the runner uses."""
 
     @staticmethod
     def clock() -> Any:  # noqa: ANN401
@@ -40,7 +40,7 @@ def job(*chunks: int, log: list[str] | None = None) -> Job:
 def failing(_tools: Tools, metrics: Metrics) -> Iterator[int]:
     metrics.add("scheduler_counted_before_total", 1)
     yield 2
-    raise RuntimeError("the database bites")
+    raise RuntimeError("the database failed")
 
 
 def endless(_tools: Tools, _metrics: Metrics) -> Iterator[int]:
@@ -54,8 +54,8 @@ def written(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, Any]]:
     return {line["job"]: line for line in lines}
 
 
-def test_all_chunks_of_a_job_are_handled() -> None:
-    result = Housekeeper({"purge": job(500, 500, 3)}, TOOLS).run(["purge"], FOREVER)
+def test_the_counts_of_all_chunks_are_added() -> None:
+    result = Housekeeper({"purge": job(500, 500, 3)}, TOOLS).run(["purge"], NO_LIMIT)
 
     assert result == {"purge": {"status": "done", "handled": 1003}}
 
@@ -63,7 +63,7 @@ def test_all_chunks_of_a_job_are_handled() -> None:
 def test_a_failing_job_does_not_stop_the_others() -> None:
     keeper = Housekeeper({"first": job(1), "bad": failing, "last": job(3)}, TOOLS)
 
-    result = keeper.run(["first", "bad", "last"], FOREVER)
+    result = keeper.run(["first", "bad", "last"], NO_LIMIT)
 
     assert result == {
         "first": {"status": "done", "handled": 1},
@@ -72,7 +72,7 @@ def test_a_failing_job_does_not_stop_the_others() -> None:
     }
 
 
-def test_a_job_whose_time_is_over_ends_after_its_chunk_and_the_others_begin() -> None:
+def test_a_job_stops_after_a_chunk_when_its_time_is_over_and_the_next_one_starts() -> None:
     keeper = Housekeeper({"endless": endless, "last": job(7, 7)}, TOOLS)
 
     result = keeper.run(["endless", "last"], OVER)
@@ -83,7 +83,7 @@ def test_a_job_whose_time_is_over_ends_after_its_chunk_and_the_others_begin() ->
     }
 
 
-def test_a_job_is_not_asked_for_more_than_it_gets_time_for() -> None:
+def test_a_job_does_not_start_another_chunk_when_its_time_is_over() -> None:
     log: list[str] = []
 
     Housekeeper({"purge": job(1, 2, 3, log=log)}, TOOLS).run(["purge"], OVER)
@@ -91,10 +91,10 @@ def test_a_job_is_not_asked_for_more_than_it_gets_time_for() -> None:
     assert log == ["chunk of 1"]
 
 
-def test_every_job_has_its_metrics_and_keeps_those_of_a_failed_one(
+def test_every_job_writes_its_metrics_even_if_it_fails(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    Housekeeper({"bad": failing, "good": job(4)}, TOOLS).run(["bad", "good"], FOREVER)
+    Housekeeper({"bad": failing, "good": job(4)}, TOOLS).run(["bad", "good"], NO_LIMIT)
 
     metrics = written(capsys)
 
@@ -111,21 +111,21 @@ KNOWN = {"expire": job(), "warn": job(), "purge": job()}
 @pytest.mark.parametrize(
     "event", [{}, {"source": "aws.events", "detail-type": "Scheduled Event"}, None, [], "x"]
 )
-def test_an_event_that_names_no_jobs_means_all_of_them(event: object) -> None:
+def test_an_event_without_jobs_runs_all_jobs(event: object) -> None:
     assert requested(event, KNOWN) == ["expire", "warn", "purge"]
 
 
-def test_jobs_run_in_the_order_in_which_they_are_asked_for_and_once() -> None:
+def test_jobs_run_once_in_the_requested_order() -> None:
     assert requested({"jobs": ["purge", "expire", "purge"]}, KNOWN) == ["purge", "expire"]
 
 
-def test_no_job_at_all_can_be_asked_for() -> None:
+def test_an_empty_list_runs_no_job() -> None:
     assert requested({"jobs": []}, KNOWN) == []
 
 
 @pytest.mark.parametrize(
     "jobs", ["expire", None, {"expire": 1}, [["expire"]], ["expire", "exprie"]]
 )
-def test_a_wrong_request_is_told_which_jobs_there_are(jobs: object) -> None:
+def test_an_invalid_request_is_refused_with_the_names_of_the_jobs(jobs: object) -> None:
     with pytest.raises(ValueError, match="some of expire, warn, purge; it is"):
         requested({"jobs": jobs}, KNOWN)

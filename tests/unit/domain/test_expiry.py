@@ -1,4 +1,4 @@
-"""What an expiry and its warning record, and in which words users learn of them."""
+"""The changes and notifications of an expiry and of its warning."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def test_an_expired_allocation_ends_and_frees_its_device() -> None:
     assert work.active_allocations(user="u1") == []
 
 
-def test_a_release_for_another_reason_is_no_expiry() -> None:
+def test_a_release_for_another_reason_is_not_an_expiry() -> None:
     work = start()
 
     work.release_all("u1", ReleaseReason.account_blocked())
@@ -50,7 +50,7 @@ def test_a_release_for_another_reason_is_no_expiry() -> None:
         ),
     ],
 )
-def test_an_expiry_is_told_by_websocket_and_email(locale: str, message: str) -> None:
+def test_an_expiry_is_notified_by_websocket_and_email(locale: str, message: str) -> None:
     work = start(locale=locale)
 
     work.expire(ALLOCATION)
@@ -70,7 +70,7 @@ def test_an_expiry_is_told_by_websocket_and_email(locale: str, message: str) -> 
         ("en", "Device d1 is yours until 2026-03-01 12:05 UTC; then it is released automatically."),
     ],
 )
-def test_a_warning_is_told_by_websocket_only(locale: str, message: str) -> None:
+def test_a_warning_is_sent_by_websocket_only(locale: str, message: str) -> None:
     work = start(locale=locale)
 
     work.warn_of_expiry(ALLOCATION, NOW + 5 * MINUTE)
@@ -97,7 +97,7 @@ def test_a_warning_is_unique_per_allocation_and_expiry_time() -> None:
     ]
 
 
-def test_a_deleted_user_is_neither_warned_nor_told() -> None:
+def test_a_deleted_user_is_not_notified_of_expiry() -> None:
     work = start(status=UserStatus.DELETED)
 
     work.warn_of_expiry(ALLOCATION, NOW + 5 * MINUTE)
@@ -106,7 +106,7 @@ def test_a_deleted_user_is_neither_warned_nor_told() -> None:
     assert work.notices == {}
 
 
-def test_a_device_that_somebody_holds_is_allocated() -> None:
+def test_the_status_of_a_held_device_is_corrected_to_allocated() -> None:
     snapshot = world(ALLOCATION)
     snapshot.devices["d1"] = snapshot.devices["d1"]._replace(status=DeviceStatus.AVAILABLE)
     work = Work(snapshot, NOW, QUOTA)
@@ -116,19 +116,19 @@ def test_a_device_that_somebody_holds_is_allocated() -> None:
     assert not work.correct_device_status("d1")
 
 
-def test_a_device_that_nobody_holds_is_available() -> None:
+def test_the_status_of_a_free_device_is_corrected_to_available() -> None:
     work = Work(world(device("d1", status=DeviceStatus.ALLOCATED)), NOW, QUOTA)
 
     assert work.correct_device_status("d1")
     assert work.device("d1").status is DeviceStatus.AVAILABLE
 
 
-def test_a_correct_device_is_not_written_again() -> None:
+def test_a_correct_device_status_is_not_changed() -> None:
     work = Work(world(device("d1"), held("d2")), NOW, QUOTA)
 
     assert not any(work.correct_device_status(id_) for id_ in ("d1", "d2", "unknown"))
     assert work.changed_devices == {}
 
 
-def test_the_new_kinds_are_not_urgent_enough_to_break_quiet_hours() -> None:
+def test_an_expiry_notification_respects_quiet_hours() -> None:
     assert not NoticeKind.ALLOCATION_EXPIRED.account_critical

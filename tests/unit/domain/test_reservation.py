@@ -1,4 +1,4 @@
-"""The earliest_gap gap in a device's calendar."""
+"""The earliest gap between the reservations and the allocation of a device."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ def slot(start: int, end: int) -> Slot:
 slots = st.tuples(st.integers(-50, 50), st.integers(1, 30)).map(lambda one: slot(one[0], sum(one)))
 
 
-def test_an_empty_calendar_has_a_gap_at_once() -> None:
+def test_without_reservations_the_gap_starts_with_the_slot() -> None:
     assert earliest_gap([], slot(0, 10)) == NOW
 
 
-def test_a_slot_may_touch_what_is_before_and_after_it() -> None:
+def test_a_gap_may_be_adjacent_to_other_slots() -> None:
     assert earliest_gap([slot(-10, 0), slot(10, 20)], slot(0, 10)) == NOW
 
 
-def test_a_gap_that_is_too_short_is_passed_over() -> None:
+def test_a_gap_that_is_too_short_is_skipped() -> None:
     assert earliest_gap([slot(20, 30), slot(0, 15)], slot(0, 10)) == NOW + 30 * MINUTE
 
 
-@given(busy=st.lists(slots), wanted=slots)
-def test_the_gap_is_free_and_none_before_it_is(busy: list[Slot], wanted: Slot) -> None:
+@given(busy=st.lists(slots), requested=slots)
+def test_the_gap_is_free_and_is_the_earliest(busy: list[Slot], requested: Slot) -> None:
     def is_free(minute: int) -> bool:
-        start = wanted.start + minute * MINUTE
-        return not any(one.start < start + wanted.length and one.end > start for one in busy)
+        start = requested.start + minute * MINUTE
+        return not any(one.start < start + requested.length and one.end > start for one in busy)
 
-    found = (earliest_gap(busy, wanted) - wanted.start) // MINUTE
+    found = (earliest_gap(busy, requested) - requested.start) // MINUTE
 
     assert [is_free(minute) for minute in range(found + 1)] == [False] * found + [True]

@@ -1,3 +1,5 @@
+"""The quota of a user: headroom, suitable devices, and releases when it is reduced."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -7,8 +9,10 @@ import pytest
 from scheduler.domain.model import Quota, UserStatus
 from scheduler.domain.quota import (
     NO_LIMIT,
+    UNLIMITED,
     Headroom,
     Requirements,
+    fits,
     headroom,
     release_surplus_devices,
 )
@@ -119,3 +123,25 @@ def test_an_unknown_size_counts_as_zero() -> None:
     snapshot = world(user(quota=Quota(9, 4, 4096)), device(cpu_cores=0, memory_mb=0), held())
 
     assert headroom(Work(snapshot, NOW, DEFAULT), "u1", Requirements()) == Headroom(4, 4096)
+
+
+@pytest.mark.parametrize(
+    ("cpu", "memory", "required", "limit", "fitting"),
+    [
+        (2, 4096, Requirements(), Headroom(), True),
+        (2, 4096, Requirements(2, 4096), Headroom(2, 4096), True),
+        (2, 4096, Requirements(3), Headroom(), False),
+        (2, 4096, Requirements(), Headroom(1), False),
+        (2, 4096, Requirements(), Headroom(UNLIMITED, 4095), False),
+        (0, 0, Requirements(), Headroom(), True),
+        (0, 0, Requirements(1), Headroom(), False),
+        (0, 0, Requirements(), Headroom(8), False),
+        (0, 0, Requirements(), Headroom(UNLIMITED, 8192), False),
+        (2, 0, Requirements(1), Headroom(8), True),
+        (2, 0, Requirements(1, 1), Headroom(8), False),
+    ],
+)
+def test_a_device_of_unknown_size_fits_only_without_required_size_and_quota(
+    cpu: int, memory: int, required: Requirements, limit: Headroom, *, fitting: bool
+) -> None:
+    assert fits(device(cpu_cores=cpu, memory_mb=memory), required, limit) is fitting
