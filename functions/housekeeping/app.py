@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from housekeeping.jobs import JOBS
-from housekeeping.runner import Housekeeper, requested
+from housekeeping.runner import JobRunner, requested
 from housekeeping.settings import HousekeepingSettings
 from housekeeping.tools import Tools
 from scheduler.deadline import Deadline
 
-_housekeeper = Housekeeper(JOBS, Tools.of(HousekeepingSettings.from_environment()))
+_runner = JobRunner(JOBS, Tools.of(HousekeepingSettings.from_environment()))
 
 
 def handler(event: object, context: object) -> dict[str, dict[str, Any]]:
     """Run all jobs, or those named as ``{"jobs": ["expire", …]}``, and return their results."""
-    return _housekeeper.run(requested(event, JOBS), Deadline.of(context))
+    return _runner.run(requested(event, JOBS), Deadline.of(context))

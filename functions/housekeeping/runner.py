@@ -47,7 +47,7 @@ def requested(event: object, known: Mapping[str, Job]) -> Sequence[str]:
     return list(dict.fromkeys(names))
 
 
-class Housekeeper:
+class JobRunner:
     """Runs jobs by name, with tools that they share."""
 
     def __init__(self, jobs: Mapping[str, Job], tools: Tools) -> None:

@@ -1,4 +1,4 @@
-"""What must hold whatever happened, in whatever order and however much at once."""
+"""Invariants that hold after any changes, in any order and at the same time."""
 
 from __future__ import annotations
 
@@ -35,33 +35,33 @@ NEVER: Final = {
         HAVING COUNT(*) > MAX(u.max_devices) OR SUM(d.cpu_cores) > MAX(u.max_cpu)
             OR SUM(d.memory_mb) > MAX(u.max_memory_mb)
     """,
-    "a blocked user stands in line": """
+    "a blocked user is in the waiting line": """
         SELECT u.id FROM waiting w JOIN users u ON u.id = w.user_id
         WHERE w.status = 'WAITING' AND (u.status <> 'active' OR u.billing_hold)
     """,
-    "who was served has nothing": """
+    "a served entry has no allocation": """
         SELECT w.id FROM waiting w LEFT JOIN allocations a ON a.id = w.id
         WHERE (w.status = 'SERVED') <> (a.id IS NOT NULL)
     """,
-    "what was reserved and began is not there": """
+    "a started reservation has no allocation": """
         SELECT r.id FROM reservations r LEFT JOIN allocations a ON a.id = r.id
         WHERE (r.status = 'STARTED') <> (a.id IS NOT NULL)
     """,
-    "a device is promised twice": """
+    "a device is reserved twice": """
         SELECT r.id FROM reservations r JOIN reservations o ON o.device_id = r.device_id
             AND o.id > r.id AND o.starts_at < r.ends_at AND o.ends_at > r.starts_at
         WHERE r.status = 'RESERVED' AND o.status = 'RESERVED'
     """,
-    "somebody was not told": """
+    "a user was not notified of an allocation": """
         SELECT a.id FROM allocations a JOIN users u ON u.id = a.user_id
         LEFT JOIN notifications n ON n.dedupe_key = CONCAT('allocation_success:', a.id)
         WHERE n.id IS NULL
     """,
 }
-# True of what happens one after the other: a request that looks at the pool in the very statement
-# during which a reservation is made may get its device; that begins with another one.
+# These hold only for sequential changes: a request that searches the pool while a reservation is
+# being committed may get the reserved device; the reservation then starts with another one.
 IN_ORDER: Final = {
-    "an allocation reaches into somebody's slot": """
+    "an allocation lasts into a reserved slot": """
         SELECT a.id FROM allocations a JOIN reservations r ON r.device_id = a.device_id
         WHERE a.status = 'ALLOCATED' AND r.status = 'RESERVED' AND r.starts_at < a.expires_at
     """,
@@ -92,14 +92,14 @@ _USERS: Final = """
 
 
 @dataclass(frozen=True)
-class _Room:
+class _Headroom:
     eligible: bool
     devices: int
     cpu: int | None
     memory: int | None
 
     def allows(self, cpu: int, memory: int) -> bool:
-        """Tell whether one more device of that size is within the quota."""
+        """Tell whether another device of that size is within the quota."""
         return (
             self.eligible
             and self.devices > 0
@@ -109,7 +109,7 @@ class _Room:
 
 
 def violations(store: Store, checks: Mapping[str, str] = NEVER) -> Mapping[str, Sequence[Any]]:
-    """Return what is wrong, with the ids of what it is wrong with."""
+    """Return the violated invariants with the ids of the rows concerned."""
     found: defaultdict[str, list[Any]] = defaultdict(list)
     with store.database.transaction() as cursor:
         for name, query in checks.items():
@@ -118,30 +118,30 @@ def violations(store: Store, checks: Mapping[str, str] = NEVER) -> Mapping[str, 
     return found
 
 
-def lost_waiters(store: Store, now: datetime) -> list[tuple[str, str]]:
-    """Return pairs of a place in line and a free device that would do."""
-    rooms, free = _rooms(store), store.rows(_FREE)
+def unserved_entries(store: Store, now: datetime) -> list[tuple[str, str]]:
+    """Return pairs of a waiting entry and a suitable free device."""
+    headrooms, free = _headrooms(store), store.rows(_FREE)
     return [
-        (place, device)
-        for place, user, min_cpu, min_memory, minutes in store.rows(_WAITING)
-        for device, cpu, memory, promised in free
-        if cpu >= min_cpu and memory >= min_memory and rooms[user].allows(cpu, memory)
-        if promised is None or promised >= now + timedelta(minutes=minutes)
+        (entry, device)
+        for entry, user, min_cpu, min_memory, minutes in store.rows(_WAITING)
+        for device, cpu, memory, reserved_from in free
+        if cpu >= min_cpu and memory >= min_memory and headrooms[user].allows(cpu, memory)
+        if reserved_from is None or reserved_from >= now + timedelta(minutes=minutes)
     ]
 
 
-def lost_reservations(store: Store, now: datetime) -> list[tuple[str, str]]:
-    """Return pairs of a reservation that should have begun and its device, which is free."""
-    rooms = _rooms(store)
+def unstarted_reservations(store: Store, now: datetime) -> list[tuple[str, str]]:
+    """Return pairs of a due reservation and its device, which is free."""
+    headrooms = _headrooms(store)
     return [
         (reservation, device)
         for reservation, user, device, cpu, memory in store.rows(_DUE, now)
-        if rooms[user].allows(cpu, memory)
+        if headrooms[user].allows(cpu, memory)
     ]
 
 
 def overdue(store: Store, now: datetime) -> list[Any]:
-    """Return allocations, places and reservations whose time is over."""
+    """Return allocations, waiting entries and reservations that should have ended."""
     return store.rows(
         "SELECT id FROM allocations WHERE status = 'ALLOCATED' AND expires_at <= %s"
         " UNION SELECT id FROM waiting WHERE status = 'WAITING' AND expires_at <= %s"
@@ -150,5 +150,5 @@ def overdue(store: Store, now: datetime) -> list[Any]:
     )
 
 
-def _rooms(store: Store) -> dict[str, _Room]:
-    return {id_: _Room(*rest) for id_, *rest in store.rows(_USERS)}
+def _headrooms(store: Store) -> dict[str, _Headroom]:
+    return {id_: _Headroom(*rest) for id_, *rest in store.rows(_USERS)}

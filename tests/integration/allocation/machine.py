@@ -1,4 +1,4 @@
-"""Anything that can happen to a few users and devices, in any order."""
+"""A state machine of everything that can happen to a few users and devices."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from scheduler.domain.reservation import Slot
 from tests.integration.allocation.invariants import (
     IN_ORDER,
     NEVER,
-    lost_reservations,
-    lost_waiters,
     overdue,
+    unserved_entries,
+    unstarted_reservations,
     violations,
 )
 from tests.support.events import message
@@ -35,21 +35,21 @@ USERS: Final = {"u1": Quota(2), "u2": Quota(3, max_cpu=5), "u3": Quota(4, max_me
 DEVICES: Final = {"d1": (1, 2048), "d2": (2, 4096), "d3": (4, 8192)}
 
 users: Final = st.sampled_from([*USERS, "newcomer"])
-wishes: Final = st.builds(
+requirements: Final = st.builds(
     Requirements, st.sampled_from([0, 0, 1, 2, 4]), st.sampled_from([0, 0, 4096])
 )
-requests: Final = st.builds(AllocationRequest, users, st.sampled_from([5, 30, 60]), wishes)
+requests: Final = st.builds(AllocationRequest, users, st.sampled_from([5, 30, 60]), requirements)
 picks: Final = st.integers(0, 99)
-"""Which of what there is, modulo how much there is."""
+"""Selects an existing item, modulo their number."""
 
 _ACTIVE: Final = "SELECT id FROM allocations WHERE status = 'ALLOCATED' ORDER BY id"
-_IN_LINE: Final = "SELECT id FROM waiting ORDER BY id"
+_ENTRIES: Final = "SELECT id FROM waiting ORDER BY id"
 _RESERVATIONS: Final = "SELECT id FROM reservations ORDER BY id"
 
 
 @st.composite
 def device_events(draw: st.DrawFn) -> Any:  # noqa: ANN401 - a message
-    """Return an event about a device, a new one among them; its size is always the same."""
+    """Return an event about a known or a new device; the size of a device never changes."""
     id_ = draw(st.sampled_from([*DEVICES, "new"]))
     cpu, memory = DEVICES.get(id_, (1, 4096))
     fields: dict[str, dict[str, Any]] = {
@@ -70,7 +70,7 @@ def device_events(draw: st.DrawFn) -> Any:  # noqa: ANN401 - a message
 
 @st.composite
 def user_events(draw: st.DrawFn) -> Any:  # noqa: ANN401 - a message
-    """Return an event about a user; his limits of cores and memory stay as they are."""
+    """Return an event about a user; the limits of cores and memory never change."""
     id_ = draw(users)
     quota = USERS.get(id_, Quota(2))
     fields: dict[str, dict[str, Any]] = {
@@ -90,12 +90,12 @@ def user_events(draw: st.DrawFn) -> Any:  # noqa: ANN401 - a message
 
 
 class Machine(RuleBasedStateMachine):
-    """The platform between its users, its devices and the clock."""
+    """Requests, events, housekeeping and time on one platform, in any order."""
 
     def __init__(self, platform: Platform) -> None:
         super().__init__()
         self.platform = platform
-        self.kept = False
+        self.housekept = False
 
     @initialize()
     def begin(self) -> None:
@@ -111,94 +111,94 @@ class Machine(RuleBasedStateMachine):
 
     @rule(wanted=st.lists(requests, min_size=1, max_size=4))
     def allocate(self, wanted: list[AllocationRequest]) -> None:
-        """Ask for devices, several at once in one transaction."""
+        """Request several devices in one transaction."""
         for outcome in self.platform.allocator.allocate_all(wanted, "user:u"):
             assert isinstance(outcome, AllocationRecord | RefusedError)
-        self.kept = False
+        self.housekept = False
 
     @rule(wanted=st.lists(requests, min_size=1, max_size=4), priority=st.integers(0, 2))
     def wait(self, wanted: list[AllocationRequest], priority: int) -> None:
-        """Ask for devices, and wait where none is free."""
+        """Request devices, and queue the requests that find none."""
         for one in wanted:
             self._wait(replace(one, wait=True, priority=priority))
-        self.kept = False
+        self.housekept = False
 
     @rule(which=st.lists(picks, min_size=1, max_size=3))
     def release(self, which: list[int]) -> None:
-        """Give devices back."""
+        """Release allocations."""
         self.platform.leases.release(self._some(which), "user:u")
-        self.kept = False
+        self.housekept = False
 
     @rule(which=st.lists(picks, min_size=1, max_size=3), minutes=st.sampled_from([1, 30]))
     def extend(self, which: list[int], minutes: int) -> None:
-        """Ask for more time."""
+        """Extend allocations."""
         for outcome in self.platform.leases.extend(self._some(which), minutes, "user:u"):
             assert isinstance(outcome, AllocationRecord | RefusedError)
 
     @rule(which=picks)
     def leave(self, which: int) -> None:
-        """Give up a place in line, also one that has ended."""
-        ids = [id_ for (id_,) in self.platform.store.rows(_IN_LINE)]
+        """Cancel a waiting entry, even one that has ended."""
+        ids = [id_ for (id_,) in self.platform.store.rows(_ENTRIES)]
         if ids:
             with self.platform.store.database.transaction() as cursor:
-                place = waiting.find(cursor, ids[which % len(ids)])
-            assert place
-            self.platform.line.leave(place)
+                entry = waiting.find(cursor, ids[which % len(ids)])
+            assert entry
+            self.platform.line.leave(entry)
 
     @rule(
         user_id=users,
-        wish=wishes,
+        required=requirements,
         ahead=st.sampled_from([0, 5, 20, 60, 120]),
         minutes=st.sampled_from([5, 30, 60]),
     )
-    def reserve(self, user_id: str, wish: Requirements, ahead: int, minutes: int) -> None:
-        """Reserve a device, or be told when one is free; that must then be true."""
-        self.kept = False
+    def reserve(self, user_id: str, required: Requirements, ahead: int, minutes: int) -> None:
+        """Reserve a device; if refused, reserve the suggested slot, which must succeed."""
+        self.housekept = False
         start = self.platform.clock() + timedelta(minutes=ahead)
         slot = Slot(start, start + timedelta(minutes=minutes))
         try:
-            self.platform.book.reserve(ReservationRequest(user_id, slot, wish))
+            self.platform.book.reserve(ReservationRequest(user_id, slot, required))
         except RefusedError as refused:
             if nearest := refused.details.get("nearest"):
                 start, end = (datetime.fromisoformat(moment) for moment in nearest.values())
-                self._reserve_surely(ReservationRequest(user_id, Slot(start, end), wish))
+                self._reserve_suggested(ReservationRequest(user_id, Slot(start, end), required))
 
     @rule(which=picks)
     def cancel(self, which: int) -> None:
-        """Cancel a reservation, also one that has ended."""
+        """Cancel a reservation, even one that has ended."""
         ids = [id_ for (id_,) in self.platform.store.rows(_RESERVATIONS)]
         if ids:
             with self.platform.store.database.transaction() as cursor:
                 reservation = reservations.find(cursor, ids[which % len(ids)])
             assert reservation
             self.platform.book.cancel(reservation)
-            self.kept = False
+            self.housekept = False
 
     @rule(events=st.lists(device_events() | user_events(), min_size=1, max_size=4))
     def consume(self, events: list[Any]) -> None:
-        """Let the event functions work on whatever happened, in batches where types repeat."""
+        """Process events; consecutive events of the same type form a batch."""
         self.platform.handle(*events)
-        self.kept = False
+        self.housekept = False
 
     @rule(minutes=st.sampled_from([0, 1, 10, 60]))
     def keep_house(self, minutes: int) -> None:
-        """Let time pass, and housekeeping run at its end."""
+        """Advance the clock, and run housekeeping."""
         self.platform.clock.wait(timedelta(minutes=minutes))
         self.platform.keep_house()
-        self.kept = True
+        self.housekept = True
 
     @invariant()
     def never(self) -> None:
-        """Whatever happened, these hold."""
+        """Check the invariants that always hold."""
         assert not violations(self.platform.store, NEVER | IN_ORDER)
 
     @invariant()
     def after_housekeeping(self) -> None:
-        """Nobody waits for what is free, and nothing lasts longer than it should."""
-        if self.kept:
+        """Check that no user waits for a free device, and that nothing is overdue."""
+        if self.housekept:
             now = self.platform.clock()
-            assert not lost_waiters(self.platform.store, now)
-            assert not lost_reservations(self.platform.store, now)
+            assert not unserved_entries(self.platform.store, now)
+            assert not unstarted_reservations(self.platform.store, now)
             assert not overdue(self.platform.store, now)
 
     def _wait(self, wanted: AllocationRequest) -> None:
@@ -214,7 +214,7 @@ class Machine(RuleBasedStateMachine):
         except RefusedError as refused:
             assert refused.refusal is Refusal.QUOTA_EXCEEDED  # noqa: PT017 - the only one
 
-    def _reserve_surely(self, booking: ReservationRequest) -> None:
+    def _reserve_suggested(self, booking: ReservationRequest) -> None:
         try:
             self.platform.book.reserve(booking)
         except RefusedError as refused:

@@ -1,11 +1,11 @@
-"""Everything that gives or takes devices, in one process, on one clock."""
+"""Everything that allocates and releases devices, in one process and with one clock."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from housekeeping.jobs import JOBS
-from housekeeping.runner import Housekeeper
+from housekeeping.runner import JobRunner
 from housekeeping.settings import HousekeepingSettings
 from housekeeping.tools import Tools
 from scheduler.allocation.allocate import Allocator
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from scheduler.messaging.message import Message
     from tests.support.store import Store
 
-# The others need servers besides, or look for what only a bug or a hand can leave behind.
-KEEPING: Final = ("expire", "start-reservations", "expire-waiting", "serve-waiting")
-RECONCILING: Final = ("reconcile-users", "reconcile-devices")
+# The other jobs need other servers, or search for what only bugs and manual changes can cause.
+POOL_JOBS: Final = ("expire", "start-reservations", "expire-waiting", "serve-waiting")
+RECONCILER_JOBS: Final = ("reconcile-users", "reconcile-devices")
 
 
 class Platform:
-    """The functions around the pool, without their handlers. Not for use by several threads."""
+    """The functions that use the pool, without their handlers. Not thread-safe."""
 
     def __init__(
         self, store: Store, strategy: AllocationStrategy = AllocationStrategy.RESOURCE_BASED
@@ -38,7 +38,7 @@ class Platform:
         self.clock = Clock()
         url = store.settings.database_url.get_secret_value()
         database = store.database
-        units = UnitsOfWork(database, Quota(10), _nobody, self.clock)
+        units = UnitsOfWork(database, Quota(10), _no_nudge, self.clock)
         waiting = WaitingSettings(ALLOCATION_STRATEGY=strategy, WAITING_MINUTES=90)
         self.allocator = Allocator(units, strategy)
         self.leases = Leases(units, 10_080)
@@ -48,19 +48,19 @@ class Platform:
         settings = HousekeepingSettings.model_validate(
             {"DATABASE_URL": url, "BROKER_URL": NOWHERE, "ALLOCATION_STRATEGY": strategy}
         )
-        self._housekeeper = Housekeeper(JOBS, Tools(settings, units))
+        self._jobs = JobRunner(JOBS, Tools(settings, units))
 
     def handle(self, *messages: Message) -> None:
-        """Let the event functions consume messages, all of which are valid."""
+        """Process messages, all of which must be valid."""
         totals = self.functions.handle(*messages)
         assert set(totals) <= {"success", "outdated"}, totals
 
     def keep_house(self) -> None:
-        """Do what is done every minute; the reconciler must find nothing."""
-        results = self._housekeeper.run([*KEEPING, *RECONCILING], Deadline(float("inf")))
+        """Run the jobs of every minute; the reconciler must find nothing."""
+        results = self._jobs.run([*POOL_JOBS, *RECONCILER_JOBS], Deadline(float("inf")))
         assert {result["status"] for result in results.values()} == {"done"}, results
-        assert [results[job]["handled"] for job in RECONCILING] == [0, 0], results
+        assert [results[job]["handled"] for job in RECONCILER_JOBS] == [0, 0], results
 
 
-def _nobody() -> None:
-    """Tell nobody that there is something to tell."""
+def _no_nudge() -> None:
+    """Replace the nudge of the dispatcher, which these tests do not run."""

@@ -1,8 +1,8 @@
-"""Execution environments that race for the devices of one pool, and for the quota of one user.
+"""Execution environments that compete for the devices of one pool, and for the quota of one user.
 
-Reads what to do as JSON from stdin and prints what came out as its last line. Each process has
-the handler of the API, the event functions and housekeeping, on connections of its own. A round is
-one request, one batch of events or one run of housekeeping, whichever the dice say.
+Reads its parameters as JSON from stdin and prints the figures as its last line. Each process has
+the handler of the API, the event functions and housekeeping, with its own connections. A round is
+one request, one batch of events or one run of housekeeping, chosen at random.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 from allocation_api.api import AllocationApi
 from allocation_api.settings import ApiSettings
 from housekeeping.jobs import JOBS
-from housekeeping.runner import Housekeeper
+from housekeeping.runner import JobRunner
 from housekeeping.settings import HousekeepingSettings
 from housekeeping.tools import Tools
 from scheduler.database.connection import Database
@@ -45,16 +45,16 @@ JOBS_OF_THE_POOL: Final = ("expire", "start-reservations", "serve-waiting")
 
 @dataclass
 class Figures:
-    """What the requests of a process were answered, and the seconds each took."""
+    """How often each result occurred, and the seconds that each request took."""
 
-    answers: Counter[str] = field(default_factory=Counter)
+    responses: Counter[str] = field(default_factory=Counter)
     seconds: list[float] = field(default_factory=list)
     events: Counter[str] = field(default_factory=Counter)
     housekeeping: Counter[str] = field(default_factory=Counter)
 
 
 class Racer:
-    """One process: does anything, again and again, and remembers what it was given."""
+    """One process: performs random actions and remembers the ids that it was given."""
 
     def __init__(self, url: str, broker_url: str, devices: int, seed: int) -> None:
         settings: dict[str, Any] = {
@@ -64,19 +64,19 @@ class Racer:
             "REALTIME_TICKETS_TABLE": "realtime-tickets",
         }
         self.figures = Figures()
-        self._dice = random.Random(seed)  # noqa: S311 - a race, not a secret
+        self._random = random.Random(seed)  # noqa: S311 - not a secret
         self._devices = [f"d{number:03}" for number in range(1, devices + 1)]
         self._api = Client(AllocationApi(ApiSettings.model_validate(settings)).handle)
         self._functions = Functions(url, broker_url, clock=lambda: datetime.now(UTC))
         keeping = HousekeepingSettings.model_validate(settings)
         units = UnitsOfWork(Database(keeping), Quota(10), lambda: None)
-        self._housekeeper = Housekeeper(JOBS, Tools(keeping, units))
-        self._mine: list[str] = []
-        self._places: list[str] = []
+        self._jobs = JobRunner(JOBS, Tools(keeping, units))
+        self._allocations: list[str] = []
+        self._entries: list[str] = []
         self._reservations: list[str] = []
 
     def run(self, rounds: int) -> Figures:
-        """Do so many things."""
+        """Perform random actions."""
         actions: dict[Callable[[], None], int] = {
             self._allocate: 30,
             self._wait: 12,
@@ -90,51 +90,53 @@ class Racer:
             self._event: 9,
             self._keep_house: 1,
         }
-        for action in self._dice.choices(list(actions), list(actions.values()), k=rounds):
+        for action in self._random.choices(list(actions), list(actions.values()), k=rounds):
             action()
         return self.figures
 
     def _allocate(self) -> None:
-        self._ask({"userId": self._user()})
+        self._request({"userId": self._user()})
 
     def _wait(self) -> None:
-        self._ask({"userId": self._user(), "wait": True, "priority": self._dice.randrange(3)})
+        self._request({"userId": self._user(), "wait": True, "priority": self._random.randrange(3)})
 
-    def _ask(self, body: dict[str, Any]) -> None:
+    def _request(self, body: dict[str, Any]) -> None:
         key = {"idempotency-key": uuid7()}
         reply = self._send("POST", "/api/allocations", body, key)
         if reply.status == 201:
-            self._mine.append(reply.body["id"])
+            self._allocations.append(reply.body["id"])
         if reply.status == 202:
-            self._places.append(reply.body["id"])
-        if reply.status in {201, 202} and self._dice.random() < 0.2:
+            self._entries.append(reply.body["id"])
+        if reply.status in {201, 202} and self._random.random() < 0.2:
             again = self._send("POST", "/api/allocations", body, key)
             assert again.status == 503 or again.body["id"] == reply.body["id"], again
 
     def _release(self) -> None:
-        # Places and reservations become allocations of the same id, sooner or later.
-        (ids,) = self._dice.choices([self._mine, self._places, self._reservations], [6, 3, 1])
+        # Entries and reservations may have become allocations with the same id.
+        (ids,) = self._random.choices(
+            [self._allocations, self._entries, self._reservations], [6, 3, 1]
+        )
         id_ = self._one_of(ids)
         if id_ and self._send("DELETE", f"/api/allocations/{id_}").status == 404:
             ids.append(id_)
 
     def _release_several(self) -> None:
-        ids = [id_ for _ in range(3) if (id_ := self._one_of(self._mine))]
+        ids = [id_ for _ in range(3) if (id_ := self._one_of(self._allocations))]
         if ids:
             body = {"allocationIds": ids}
             self._send("POST", "/api/allocations/batch/release", body)
 
     def _extend(self) -> None:
-        if self._mine:
-            id_ = self._dice.choice(self._mine)
+        if self._allocations:
+            id_ = self._random.choice(self._allocations)
             self._send("POST", f"/api/allocations/{id_}/extend", {"additionalMinutes": 5})
 
     def _leave(self) -> None:
-        if id_ := self._one_of(self._places):
+        if id_ := self._one_of(self._entries):
             self._send("DELETE", f"/api/allocations/waiting/{id_}")
 
     def _reserve(self) -> None:
-        start = datetime.now(UTC) + timedelta(seconds=self._dice.choice([1, 2, 7200]))
+        start = datetime.now(UTC) + timedelta(seconds=self._random.choice([1, 2, 7200]))
         body = {"userId": self._user(), "startsAt": start.isoformat(), "durationMinutes": 30}
         reply = self._send("POST", "/api/reservations", body)
         if reply.status == 201:
@@ -148,10 +150,10 @@ class Racer:
         requests = [{"userId": self._user()} for _ in range(3)]
         reply = self._send("POST", "/api/allocations/batch", {"requests": requests})
         if reply.status == 200:
-            self._mine += [one["id"] for one in reply.body["results"] if "id" in one]
+            self._allocations += [one["id"] for one in reply.body["results"] if "id" in one]
 
     def _event(self) -> None:
-        device, user = self._dice.choice(self._devices), self._dice.choice(OTHERS)
+        device, user = self._random.choice(self._devices), self._random.choice(OTHERS)
         happened: list[list[tuple[str, dict[str, Any]]]] = [
             [("device.failed", {"deviceId": device}), ("device.created", {"deviceId": device})],
             [("user.suspended", {"userId": user}), ("user.activated", {"userId": user})],
@@ -159,12 +161,12 @@ class Racer:
             [("user.quota_updated", {"userId": ONE_USER, "newQuota": {"maxDevices": 6}})],
         ]
         batch = [
-            message(type_, id=uuid7(), **fields) for type_, fields in self._dice.choice(happened)
+            message(type_, id=uuid7(), **fields) for type_, fields in self._random.choice(happened)
         ]
         self.figures.events.update(self._functions.handle(*batch))
 
     def _keep_house(self) -> None:
-        results = self._housekeeper.run(JOBS_OF_THE_POOL, Deadline(float("inf")))
+        results = self._jobs.run(JOBS_OF_THE_POOL, Deadline(float("inf")))
         self.figures.housekeeping.update(result["status"] for result in results.values())
 
     def _send(self, method: str, path: str, body: object = None, headers: Any = None) -> Any:  # noqa: ANN401 - JSON
@@ -172,14 +174,14 @@ class Racer:
         reply = self._api.send(method, path, body=body, headers=headers)
         self.figures.seconds.append(time.perf_counter() - started)
         code = reply.body["error"]["code"] if "error" in reply.body else ""
-        self.figures.answers[f"{reply.status} {code}".strip()] += 1
+        self.figures.responses[f"{reply.status} {code}".strip()] += 1
         return reply
 
     def _user(self) -> str:
-        return ONE_USER if self._dice.random() < 0.5 else self._dice.choice(OTHERS)
+        return ONE_USER if self._random.random() < 0.5 else self._random.choice(OTHERS)
 
     def _one_of(self, ids: list[str]) -> str | None:
-        return ids.pop(self._dice.randrange(len(ids))) if ids else None
+        return ids.pop(self._random.randrange(len(ids))) if ids else None
 
 
 def _race(job: dict[str, Any]) -> Figures:
@@ -189,7 +191,7 @@ def _race(job: dict[str, Any]) -> Figures:
 
 
 def main() -> None:
-    """Race, and print the figures of all."""
+    """Run all processes, and print the sum of their figures."""
     order = json.load(sys.stdin)
     count = order["processes"]
     jobs = [
@@ -200,7 +202,7 @@ def main() -> None:
         all_figures = pool.map(_race, jobs, chunksize=1)
     total = Figures()
     for figures in all_figures:
-        total.answers += figures.answers
+        total.responses += figures.responses
         total.events += figures.events
         total.housekeeping += figures.housekeeping
         total.seconds += figures.seconds

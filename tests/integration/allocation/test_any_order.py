@@ -1,6 +1,6 @@
-"""Whatever happens in whatever order, no device is lost, doubled or kept from who waits for it.
+"""In any order of changes, no device is lost, allocated twice or kept from waiting users.
 
-`make stateful EXAMPLES=2000` looks longer.
+`make stateful EXAMPLES=2000` tests longer.
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ STEPS: Final = 30
 
 
 @pytest.mark.parametrize("strategy", AllocationStrategy)
-def test_in_any_order_the_invariants_hold(store: Store, strategy: AllocationStrategy) -> None:
+def test_the_invariants_hold_in_any_order_of_changes(
+    store: Store, strategy: AllocationStrategy
+) -> None:
     run_state_machine_as_test(
-        partial(Machine, Platform(store, strategy)),  # type: ignore[arg-type]  # any callable will do
+        partial(Machine, Platform(store, strategy)),  # type: ignore[arg-type]  # accepts any callable
         settings=settings(
             max_examples=max(1, EXAMPLES // len(AllocationStrategy)),
             stateful_step_count=STEPS,

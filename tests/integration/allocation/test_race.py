@@ -1,6 +1,6 @@
-"""Eight processes race for one pool and one user: the same invariants, and no error of ours.
+"""Eight processes compete for one pool and one user: the invariants hold, and no request fails.
 
-`make race` (10,000 rounds) prints the figures that docs/allocation.md shows.
+`make race` (10,000 rounds) prints the figures in docs/allocation.md.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from statistics import quantiles
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.integration.allocation.invariants import lost_waiters, violations
+from tests.integration.allocation.invariants import unserved_entries, violations
 from tests.integration.allocation.platform import Platform
 from tests.support.world import device, user, world
 
@@ -52,7 +52,7 @@ def race(url: str, broker_url: str) -> dict[str, Any]:
     return figures
 
 
-def test_whoever_is_faster_no_device_is_lost_or_doubled(
+def test_no_device_is_lost_or_allocated_twice_under_contention(
     store: Store, database_url: str, broker_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     devices = (device(f"d{number:03}") for number in range(1, DEVICES + 1))
@@ -64,14 +64,14 @@ def test_whoever_is_faster_no_device_is_lost_or_doubled(
 
     with capsys.disabled() if "ROUNDS" in os.environ else nullcontext():
         _show(figures, seconds)
-    assert not [answer for answer in figures["answers"] if answer.startswith("500")]
+    assert not [one for one in figures["responses"] if one.startswith("500")]
     assert set(figures["events"]) <= {"success", "outdated", "retried"}
     assert set(figures["housekeeping"]) <= {"done"}
     assert not violations(store)
     platform = Platform(store)
     platform.clock.now = datetime.now(UTC)
     platform.keep_house()
-    assert not lost_waiters(store, platform.clock())
+    assert not unserved_entries(store, platform.clock())
     assert not violations(store)
 
 
@@ -80,7 +80,7 @@ def _show(figures: dict[str, Any], seconds: float) -> None:
     p50, p99 = (1000 * percentiles[n] for n in (49, 98))
     print(f"\n{ROUNDS} rounds by {PROCESSES} processes for {DEVICES} devices in {seconds:.1f} s:")
     print(f"p50 {p50:.1f} ms, p99 {p99:.1f} ms, most {1000 * max(figures['seconds']):.0f} ms")
-    for answer, count in sorted(figures["answers"].items()):
-        print(f"{count:7} × {answer}")
+    for response, count in sorted(figures["responses"].items()):
+        print(f"{count:7} × {response}")
     for name in ("events", "housekeeping"):
         print(f"{name}: {', '.join(f'{n} {what}' for what, n in figures[name].items())}")

@@ -13,7 +13,7 @@ from scheduler.messaging.declaration import TopologyConflictError
 from scheduler.messaging.topology import WorkQueue
 from scheduler.settings import MAX_SHARDS
 from tests.integration.broker.sharded import Broker, each_once, exists
-from tests.integration.housekeeping.conftest import Keeper
+from tests.integration.housekeeping.conftest import Housekeeping
 from tests.integration.ops.running import run
 from tests.support.together import eventually
 
@@ -103,7 +103,7 @@ def test_missing_plugin_is_named_in_the_error(rabbitmq: RabbitMQ) -> None:
 def test_housekeeping_measures_every_shard(
     four: Broker, database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Keeper(database_url, four.url, SHARDS=str(MAX_SHARDS)).run("measure")
+    Housekeeping(database_url, four.url, SHARDS=str(MAX_SHARDS)).run("measure")
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
     measured = {line["queue"] for line in lines if "scheduler_queue_depth" in line}
@@ -112,7 +112,7 @@ def test_housekeeping_measures_every_shard(
 
 
 def stranded(url: str, database_url: str, capsys: pytest.CaptureFixture[str]) -> int:
-    Keeper(database_url, url).run("measure")
+    Housekeeping(database_url, url).run("measure")
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
     (count,) = [
         int(line["scheduler_stranded_messages"])

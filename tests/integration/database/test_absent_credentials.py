@@ -1,4 +1,4 @@
-"""An account that cannot be read is as good as a server that is away: nobody's fault."""
+"""Credentials that cannot be read are treated as an outage of the server."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_secret_that_cannot_be_read_makes_the_database_unavailable() -> None:
     )
 
     with pytest.raises(DatabaseUnavailableError), Database(settings).transaction():
-        raise AssertionError("there is no account to log in with")
+        raise AssertionError("there are no credentials")
 
 
 def test_a_secret_that_cannot_be_read_makes_the_broker_unavailable(publisher: Publisher) -> None:
@@ -45,5 +45,5 @@ def test_a_secret_that_cannot_be_read_makes_the_broker_unavailable(publisher: Pu
         publisher.publish([OutboundMessage("", "scheduler.device-failed", b"{}", {})])
 
 
-def test_a_nudge_fails_nobody(publisher: Publisher) -> None:
+def test_a_nudge_without_credentials_does_not_raise(publisher: Publisher) -> None:
     Nudge(publisher).send()

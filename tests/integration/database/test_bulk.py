@@ -1,4 +1,4 @@
-"""What is written into a statement arrives as it was, whatever it is."""
+"""Values arrive in the database as they were passed to a statement."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -18,10 +18,10 @@ VALUES = TEXTS | st.none() | st.integers(-(1 << 63), (1 << 64) - 1) | st.binary(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(VALUES, min_size=1, max_size=30))
-def test_any_value_comes_back_as_it_was_sent(store: Store, values: list[object]) -> None:
-    places = ", ".join(["%s"] * len(values))
+def test_any_value_is_returned_as_it_was_sent(store: Store, values: list[object]) -> None:
+    placeholders = ", ".join(["%s"] * len(values))
 
-    assert store.rows(f"SELECT {places}", *values) == [tuple(values)]
+    assert store.rows(f"SELECT {placeholders}", *values) == [tuple(values)]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -30,7 +30,7 @@ def test_any_text_is_found_in_a_list(store: Store, texts: list[str]) -> None:
     assert store.rows("SELECT BINARY %s IN %s", texts[-1], tuple(texts)) == [(1,)]
 
 
-def test_times_enums_and_numbers_of_other_kinds_are_written_too(store: Store) -> None:
+def test_times_enums_decimals_and_lists_are_formatted(store: Store) -> None:
     moment = datetime(2026, 3, 1, 12, 0, 0, 5, tzinfo=UTC)
     sent = (
         moment,
@@ -47,7 +47,7 @@ def test_times_enums_and_numbers_of_other_kinds_are_written_too(store: Store) ->
     assert found == [(text, text, "failed", 1, Decimal("1.50"), 1)]
 
 
-def test_a_time_comes_back_aware_and_in_utc(store: Store) -> None:
+def test_a_time_is_returned_aware_and_in_utc(store: Store) -> None:
     moment = datetime(2026, 3, 1, 12, 0, 0, 5, tzinfo=UTC)
 
     ((found,),) = store.rows("SELECT CAST(%s AS DATETIME(6))", moment)
@@ -55,6 +55,6 @@ def test_a_time_comes_back_aware_and_in_utc(store: Store) -> None:
     assert (found, found.tzinfo) == (moment, UTC)
 
 
-def test_a_naive_time_is_refused_before_it_reaches_the_server(store: Store) -> None:
+def test_a_naive_time_is_refused_before_it_is_sent(store: Store) -> None:
     with pytest.raises(TypeError, match="naive"):
-        store.rows("SELECT %s", datetime(2026, 3, 1))  # noqa: DTZ001 - what is refused
+        store.rows("SELECT %s", datetime(2026, 3, 1))  # noqa: DTZ001 - naive on purpose

@@ -1,4 +1,4 @@
-"""The one connection of an environment: its session, its bulk statements, its deaths."""
+"""The connection of an environment: its session, bulk statements, and lost connections."""
 
 import json
 from contextlib import closing
@@ -42,7 +42,7 @@ def one(database: Database, query: str) -> object:
         ("autocommit", 0),
     ],
 )
-def test_the_session_is_set_up(database: Database, variable: str, value: object) -> None:
+def test_the_session_is_configured(database: Database, variable: str, value: object) -> None:
     assert one(database, f"SELECT @@{variable}") == value
 
 
@@ -52,14 +52,14 @@ def test_without_a_ca_no_authority_is_loaded(store: Store) -> None:
 
 
 @pytest.mark.parametrize("name", ["x" * 129, None])
-def test_values_that_do_not_fit_are_refused_instead_of_cut(
+def test_values_that_do_not_fit_are_refused_instead_of_truncated(
     database: Database, name: str | None
 ) -> None:
     with pytest.raises(pymysql.MySQLError), database.transaction() as cursor:
         cursor.execute("INSERT INTO devices (id, name) VALUES ('d', %s)", (name,))
 
 
-def test_a_block_that_raises_leaves_nothing_behind(database: Database) -> None:
+def test_a_block_that_raises_is_rolled_back(database: Database) -> None:
     def insert_and_fail() -> None:
         with database.transaction() as cursor:
             cursor.execute("INSERT INTO devices (id, name) VALUES ('d', 'd')")
@@ -71,7 +71,7 @@ def test_a_block_that_raises_leaves_nothing_behind(database: Database) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 1000, 20_000])
-def test_many_rows_go_in_one_statement(database: Database, size: int) -> None:
+def test_many_rows_are_inserted_with_one_statement(database: Database, size: int) -> None:
     rows = [(f"d{n}", "设" * 100) for n in range(size)]
 
     with counted(database) as statements, database.transaction() as cursor:
@@ -81,7 +81,7 @@ def test_many_rows_go_in_one_statement(database: Database, size: int) -> None:
     assert one(database, "SELECT COUNT(*) FROM devices") == size
 
 
-def test_an_upsert_of_many_rows_goes_in_one_statement(database: Database) -> None:
+def test_many_rows_are_upserted_with_one_statement(database: Database) -> None:
     statement = (
         "INSERT INTO devices (id, name) VALUES (%s, %s) ON DUPLICATE KEY UPDATE name = VALUES(name)"
     )
@@ -93,7 +93,7 @@ def test_an_upsert_of_many_rows_goes_in_one_statement(database: Database) -> Non
     assert one(database, "SELECT GROUP_CONCAT(DISTINCT name) FROM devices") == "new"
 
 
-def test_only_what_a_packet_cannot_hold_is_split(database: Database) -> None:
+def test_only_statements_that_exceed_a_packet_are_split(database: Database) -> None:
     size = BulkCursor.max_stmt_length // 400
     rows = [(f"d{n}", "x" * 128) for n in range(size * 4)]
 
@@ -103,47 +103,49 @@ def test_only_what_a_packet_cannot_hold_is_split(database: Database) -> None:
     assert 1 < statements.writes <= 3
 
 
-# -- deaths ------------------------------------------------------------------------
+# -- lost connections ------------------------------------------------------------------------
 
 
-def test_who_falls_silent_within_a_block_loses_his_locks(database: Database, store: Store) -> None:
+def test_an_idle_transaction_loses_its_locks(database: Database, store: Store) -> None:
     store.run("INSERT INTO devices (id, name) VALUES ('d', 'd')")
 
-    def fall_silent() -> None:
+    def stay_idle() -> None:
         with database.transaction() as cursor:
-            cursor.execute("SET SESSION idle_transaction_timeout = 1")  # 60, as the session has it
+            cursor.execute("SET SESSION idle_transaction_timeout = 1")  # the session has 60
             cursor.execute("SELECT id FROM devices WHERE id = 'd' FOR UPDATE")
             # Waits for the lock, three seconds at most.
             store.run("UPDATE devices SET name = 'free again' WHERE id = 'd'")
 
     with pytest.raises(DatabaseUnavailableError):
-        fall_silent()
+        stay_idle()
     assert one(database, "SELECT name FROM devices") == "free again"
 
 
-def test_a_connection_killed_in_between_is_replaced(database: Database, store: Store) -> None:
+def test_a_connection_killed_between_transactions_is_replaced(
+    database: Database, store: Store
+) -> None:
     killed = one(database, "SELECT CONNECTION_ID()")
     store.run(f"KILL {killed}")
 
     assert one(database, "SELECT CONNECTION_ID()") != killed
 
 
-def test_a_connection_killed_within_a_block_is_the_databases_absence(
+def test_a_connection_killed_within_a_transaction_means_an_unavailable_database(
     database: Database, store: Store
 ) -> None:
     killed = one(database, "SELECT CONNECTION_ID()")
 
-    def lose_it() -> None:
+    def lose_connection() -> None:
         with database.transaction() as cursor:
             store.run(f"KILL {killed}")
             cursor.execute("SELECT 1")
 
     with pytest.raises(DatabaseUnavailableError):
-        lose_it()
+        lose_connection()
     assert one(database, "SELECT 1") == 1
 
 
-def test_a_server_that_comes_back_is_used_again(database: Database, mariadb: MariaDB) -> None:
+def test_a_restarted_server_is_used_again(database: Database, mariadb: MariaDB) -> None:
     assert one(database, "SELECT 1") == 1
     mariadb.kill()
     with pytest.raises(DatabaseUnavailableError), database.transaction():
@@ -161,12 +163,12 @@ def test_a_server_that_comes_back_is_used_again(database: Database, mariadb: Mar
         "mysql://x@nowhere.invalid/cloudphone",
     ],
 )
-def test_a_server_that_is_not_there_is_the_databases_absence(url: str) -> None:
+def test_an_unreachable_server_means_an_unavailable_database(url: str) -> None:
     with pytest.raises(DatabaseUnavailableError), Database(settings(url)).transaction():
         pytest.fail("there is no server")
 
 
-def test_a_server_that_refuses_writes_after_a_failover_is_absent() -> None:
+def test_a_server_that_refuses_writes_after_a_failover_is_unavailable() -> None:
     assert is_unavailable(pymysql.OperationalError(1290, "running with the --read-only option"))
 
 
@@ -181,11 +183,13 @@ def test_a_server_that_refuses_writes_after_a_failover_is_absent() -> None:
         pymysql.MySQLError(),
     ],
 )
-def test_a_refused_statement_is_no_absence(error: pymysql.MySQLError) -> None:
+def test_a_refused_statement_does_not_mean_an_unavailable_database(
+    error: pymysql.MySQLError,
+) -> None:
     assert not is_unavailable(error)
 
 
-def test_no_message_about_a_failed_connection_shows_the_password(store: Store) -> None:
+def test_the_error_of_a_failed_connection_does_not_contain_the_password(store: Store) -> None:
     parts = DatabaseUrl.parse(store.settings.database_url.get_secret_value())
     url = f"mysql://{parts.user}:wrong-secret@{parts.host}:{parts.port}/{parts.name}"
 
@@ -213,7 +217,7 @@ def test_a_url_is_split_and_decoded() -> None:
         *("mysql://u:secret/@db/x", "mysql://u:secret#@db/x", "mysql://u:secret?@db/x"),
     ],
 )
-def test_a_url_of_another_kind_is_refused_without_repeating_it(url: str) -> None:
+def test_an_invalid_url_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(ValueError, match="must look like mysql://") as caught:
         DatabaseUrl.parse(url)
 
@@ -221,10 +225,10 @@ def test_a_url_of_another_kind_is_refused_without_repeating_it(url: str) -> None
 
 
 def test_a_secret_without_its_arn_is_refused() -> None:
-    wanting = settings("mysql://db/x", DATABASE_AUTH="secret")
+    incomplete = settings("mysql://db/x", DATABASE_AUTH="secret")
 
     with pytest.raises(ValueError, match="DATABASE_SECRET_ARN"):
-        connect(wanting)
+        connect(incomplete)
 
 
 def test_a_password_comes_from_the_secret(

@@ -1,4 +1,4 @@
-"""However much lies in the past, a batch reads only what it speaks of."""
+"""A batch reads only the rows of its messages, however many old rows there are."""
 
 from datetime import timedelta
 
@@ -6,7 +6,7 @@ import pytest
 
 from scheduler.database.connection import Database
 from scheduler.messaging.message import Message
-from tests.integration.housekeeping.past import live_through
+from tests.integration.housekeeping.old_rows import add_old_rows
 from tests.support.events import EVENT_TYPES, message
 from tests.support.explaining import explain
 from tests.support.functions import Functions
@@ -41,7 +41,7 @@ ANALYZE = """
     notification_deliveries, notification_preferences
 """
 
-# Which index each table is searched by, under the name it has in the statements.
+# The index that is used for each table, by the table's alias in the statements.
 INDICES = {
     "processed_messages": "PRIMARY",
     "u": "PRIMARY",
@@ -55,8 +55,8 @@ INDICES = {
 
 @pytest.fixture
 def past(store: Store) -> None:
-    """A long past, and many users that hold a device each."""
-    live_through(store, PAST, NOW - timedelta(days=20))
+    """Many old rows, and many users who hold a device each."""
+    add_old_rows(store, PAST, NOW - timedelta(days=20))
     store.seed(world(*(held(f"d{n}", by=f"u{n}") for n in range(PRESENT))))
     store.run(MARKS, CHOICES)
     store.rows(ANALYZE)
@@ -69,7 +69,7 @@ def batch(event_type: str, size: int) -> list[Message]:
 
 
 @pytest.mark.usefixtures("past")
-def test_every_statement_of_every_event_finds_its_rows_by_the_right_index(
+def test_every_statement_of_every_event_uses_the_right_index(
     functions: Functions,
 ) -> None:
     plans = explain(functions.database)
@@ -98,7 +98,7 @@ def index_for(statement: str, table: str) -> str:
 
 @pytest.mark.usefixtures("past")
 @pytest.mark.parametrize("event_type", ["device.failed", "user.suspended", "user.deleted"])
-def test_a_batch_reads_as_many_rows_with_twice_the_past(
+def test_a_batch_reads_the_same_number_of_rows_with_twice_as_many_old_rows(
     event_type: str, store: Store, functions: Functions
 ) -> None:
     messages = batch(event_type, 100)

@@ -1,4 +1,4 @@
-"""The schema: made by migrations that may run twice, at once, and after one that was killed."""
+"""Migrations, which may run twice, at once and after a killed one; constraints of the schema."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -21,7 +21,7 @@ FILES = sorted(path.stem for path in (Path(module.__file__).parent / "migrations
 
 @pytest.fixture
 def empty(mariadb: MariaDB) -> Iterator[DatabaseSettings]:
-    """A database of its own without any table."""
+    """A separate database without tables."""
     run(mariadb, f"DROP DATABASE IF EXISTS {NAME}", f"CREATE DATABASE {NAME}")
     yield DatabaseSettings.model_validate({"DATABASE_URL": mariadb.url_of(NAME)})
     run(mariadb, f"DROP DATABASE {NAME}")
@@ -44,7 +44,7 @@ def test_migrations_started_at_the_same_time_are_applied_once(empty: DatabaseSet
     assert sorted(applied, key=len) == [[], [], FILES]
 
 
-def test_a_migration_that_was_killed_does_not_block_the_next_one(
+def test_a_killed_migration_does_not_block_the_next_one(
     empty: DatabaseSettings, mariadb: MariaDB
 ) -> None:
     migrate(empty)
@@ -53,7 +53,7 @@ def test_a_migration_that_was_killed_does_not_block_the_next_one(
     assert migrate(empty) == []
 
 
-# -- what the schema itself makes impossible -------------------------------------------
+# -- constraints -------------------------------------------
 
 
 def refused(store: Store, statement: str) -> int:
@@ -75,7 +75,7 @@ def test_a_device_cannot_be_held_twice(store: Store) -> None:
     assert refused(store, ALLOCATE.format("second", "u2", "ALLOCATED")) == 1062
 
 
-def test_a_device_may_have_been_held_any_number_of_times(store: Store) -> None:
+def test_a_device_may_have_any_number_of_ended_allocations(store: Store) -> None:
     store.seed(world(held("d1")))
 
     store.run(*(ALLOCATE.format(f"old-{n}", "u2", "RELEASED") for n in range(3)))
@@ -90,7 +90,9 @@ def test_a_message_cannot_be_processed_twice(store: Store) -> None:
     assert refused(store, insert) == 1062
 
 
-def test_a_notice_cannot_be_told_twice_nor_delivered_twice_by_a_channel(store: Store) -> None:
+def test_a_notification_cannot_be_stored_twice_nor_have_two_deliveries_by_a_channel(
+    store: Store,
+) -> None:
     notice = """
         INSERT INTO notifications (id, user_id, type, title, message, data, dedupe_key, created_at)
         VALUES ('{}', 'u', 't', '', '', '{{}}', 'same', NOW(6))
@@ -106,13 +108,13 @@ def test_a_notice_cannot_be_told_twice_nor_delivered_twice_by_a_channel(store: S
 
 
 @pytest.mark.parametrize("other", ["A", "a ", "á", "ａ", " a"])
-def test_ids_differ_as_soon_as_one_character_does(store: Store, other: str) -> None:
+def test_ids_are_compared_exactly(store: Store, other: str) -> None:
     store.seed(world(user("a"), user(other), device("a"), device(other)))
 
     assert store.rows("SELECT COUNT(*) FROM users WHERE id = 'a'") == [(1,)]
 
 
-def test_ids_of_64_characters_outside_the_basic_plane_fit(store: Store) -> None:
+def test_ids_of_64_characters_outside_the_bmp_fit(store: Store) -> None:
     id_ = "😀" * 64
     store.seed(world(user(id_), device(id_)))
 

@@ -1,4 +1,4 @@
-"""Statements sent without awaiting each other's answer: refusals, reads and deaths in between."""
+"""Pipelined statements: refusals, reads, and lost connections between them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ def names(cursor: BulkCursor) -> list[str]:
     return [name for (name,) in cursor.fetchall()]
 
 
-def test_all_that_was_sent_is_committed(database: Database, store: Store) -> None:
+def test_all_pipelined_writes_are_committed(database: Database, store: Store) -> None:
     with database.transaction() as cursor, cursor.pipelined():
         for n in range(20):
             cursor.execute(ADD, (f"d{n}", "new"))
@@ -27,7 +27,7 @@ def test_all_that_was_sent_is_committed(database: Database, store: Store) -> Non
     assert store.rows("SELECT COUNT(*) FROM devices") == [(20,)]
 
 
-def test_a_read_in_between_sees_what_was_sent_before(database: Database) -> None:
+def test_a_read_sees_the_writes_that_were_sent_before_it(database: Database) -> None:
     with database.transaction() as cursor, cursor.pipelined():
         cursor.execute(ADD, ("d1", "first"))
         assert names(cursor) == ["first"]
@@ -35,7 +35,7 @@ def test_a_read_in_between_sees_what_was_sent_before(database: Database) -> None
         assert names(cursor) == ["second"]
 
 
-def test_each_question_gets_its_own_answer_in_whatever_order_they_are_read(
+def test_each_query_gets_its_own_result_in_any_order_of_reading(
     database: Database,
 ) -> None:
     with database.transaction() as cursor:
@@ -52,10 +52,10 @@ def test_each_question_gets_its_own_answer_in_whatever_order_they_are_read(
         assert names(cursor) == ["first", "later"]
 
 
-def test_a_long_question_is_not_sent_while_answers_wait_that_no_buffer_can_hold(
+def test_a_long_query_is_not_sent_while_large_results_are_pending(
     database: Database,
 ) -> None:
-    """The server would not read it before we have read, nor we before it is sent."""
+    """Otherwise server and client would both wait for the other to read."""
     with database.transaction() as cursor:
         long = cursor.send_query("SELECT REPEAT('x', 10000000) FROM seq_1_to_6", ())
         longer = cursor.send_query("SELECT LENGTH(%s)", ("x" * 8_000_000,))
@@ -64,17 +64,17 @@ def test_a_long_question_is_not_sent_while_answers_wait_that_no_buffer_can_hold(
         assert [len(text) for (text,) in long.rows()] == [10_000_000] * 6
 
 
-def test_nothing_is_written_while_answers_wait_that_no_buffer_can_hold(database: Database) -> None:
+def test_nothing_is_written_while_large_results_are_pending(database: Database) -> None:
     with database.transaction() as cursor:
         cursor.send_query("SELECT REPEAT('x', 10000000) FROM seq_1_to_6", ())
         with cursor.pipelined():
             cursor.execute("UPDATE devices SET name = %s WHERE FALSE", ("x" * 8_000_000,))
 
 
-def test_a_question_that_is_refused_fails_the_transaction_and_leaves_a_connection_that_works(
+def test_a_refused_query_fails_the_transaction_and_leaves_a_working_connection(
     database: Database, store: Store
 ) -> None:
-    def question_and_more() -> None:
+    def query_and_more() -> None:
         with database.transaction() as cursor:
             cursor.execute(ADD, ("d1", "new"))
             refused = cursor.send_query("SELECT * FROM nowhere", ())
@@ -82,31 +82,31 @@ def test_a_question_that_is_refused_fails_the_transaction_and_leaves_a_connectio
             refused.rows()
 
     with pytest.raises(pymysql.ProgrammingError, match="nowhere"):
-        question_and_more()
+        query_and_more()
 
     assert store.rows("SELECT * FROM devices") == []
     with database.transaction() as cursor:
         assert cursor.send_query("SELECT %s", ("works",)).rows() == (("works",),)
 
 
-def test_a_question_whose_answer_nobody_reads_is_not_committed_unheard(
+def test_a_transaction_is_not_committed_if_an_unread_query_was_refused(
     database: Database, store: Store
 ) -> None:
-    def ask(query: str) -> None:
+    def send(query: str) -> None:
         with database.transaction() as cursor:
             cursor.execute(ADD, ("d1", "new"))
             cursor.send_query(query, ())
 
     with pytest.raises(pymysql.ProgrammingError, match="nowhere"):
-        ask("SELECT * FROM nowhere")
+        send("SELECT * FROM nowhere")
     assert store.rows("SELECT * FROM devices") == []
 
-    ask("SELECT 1")
+    send("SELECT 1")
     assert store.rows("SELECT id FROM devices") == [("d1",)]
 
 
 def run(database: Database, *actions: Callable[[BulkCursor], object]) -> None:
-    """Do things in one pipelined transaction."""
+    """Run actions in one pipelined transaction."""
     with database.transaction() as cursor, cursor.pipelined():
         for action in actions:
             action(cursor)
@@ -124,12 +124,12 @@ def be_interrupted(_cursor: BulkCursor) -> None:
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("place", [0, 1, 2])
-def test_a_refusal_takes_everything_back_and_leaves_a_connection_that_works(
-    place: int, database: Database, store: Store
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_a_refusal_rolls_everything_back_and_leaves_a_working_connection(
+    position: int, database: Database, store: Store
 ) -> None:
     actions = [add("d1"), add("d2")]
-    actions.insert(place, be_refused)
+    actions.insert(position, be_refused)
 
     with pytest.raises(pymysql.ProgrammingError, match="nowhere"):
         run(database, *actions)
@@ -144,7 +144,7 @@ def test_the_first_of_several_refusals_is_raised(database: Database) -> None:
         run(database, add("d1"), add("d1"), be_refused)
 
 
-def test_an_exception_between_statements_wins_and_leaves_a_connection_that_works(
+def test_an_exception_between_statements_is_raised_and_leaves_a_working_connection(
     database: Database, store: Store
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
@@ -163,7 +163,7 @@ def test_an_exception_between_statements_wins_and_leaves_a_connection_that_works
         ("_read_query_result", MemoryError),
     ],
 )
-def test_no_answer_left_by_an_interruption_is_taken_for_that_of_a_later_statement(
+def test_a_result_left_by_an_interruption_is_not_taken_for_a_later_one(
     after: str, interruption: type[BaseException], database: Database, store: Store
 ) -> None:
     def be_interrupted_next(cursor: BulkCursor) -> None:
@@ -186,7 +186,7 @@ def test_no_answer_left_by_an_interruption_is_taken_for_that_of_a_later_statemen
         assert names(cursor) == ["new"]
 
 
-def test_a_connection_that_dies_in_between_is_an_unavailable_database(
+def test_a_connection_killed_between_statements_means_an_unavailable_database(
     database: Database, store: Store
 ) -> None:
     def be_killed(cursor: BulkCursor) -> None:
@@ -200,8 +200,8 @@ def test_a_connection_that_dies_in_between_is_an_unavailable_database(
     assert store.rows("SELECT id FROM devices") == [("d3",)]
 
 
-def interrupt_reading(connection: Any, interruption: type[BaseException]) -> None:  # noqa: ANN401 - PyMySQL's, its private parts too
-    """Raise instead of reading the next answer."""
+def interrupt_reading(connection: Any, interruption: type[BaseException]) -> None:  # noqa: ANN401 - PyMySQL's, with private attributes
+    """Raise instead of reading the next result."""
 
     def interrupted() -> None:
         del connection._read_packet
@@ -212,7 +212,7 @@ def interrupt_reading(connection: Any, interruption: type[BaseException]) -> Non
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, MemoryError])
 @pytest.mark.parametrize("waiting_for", ["ping", "commit"])
-def test_an_answer_that_was_not_read_is_not_taken_for_that_of_a_later_statement(
+def test_a_result_that_was_not_read_is_not_taken_for_a_later_one(
     waiting_for: str, interruption: type[BaseException], database: Database
 ) -> None:
     def select(number: int, *, interrupted: bool = False) -> object:

@@ -1,15 +1,15 @@
-"""The jobs on a real database, with a clock of the test and a dispatcher that counts its nudges."""
+"""The jobs on a real database, with a clock that tests set, and a count of nudges."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 import pytest
 
 from housekeeping.jobs import JOBS
-from housekeeping.runner import Housekeeper
+from housekeeping.runner import JobRunner
 from housekeeping.settings import HousekeepingSettings
 from housekeeping.tools import Tools
 from scheduler.database.connection import Database
@@ -26,9 +26,12 @@ if TYPE_CHECKING:
 
     from tests.support.store import Store
 
+FIRST_RESERVATION: Final = 1 << 100
+"""The number of the first reservation's id; no waiting entry has it."""
 
-class Keeper:
-    """One execution environment of the function."""
+
+class Housekeeping:
+    """An execution environment of the function."""
 
     def __init__(self, database_url: str, broker_url: str = NOWHERE, **variables: str) -> None:
         self.now = NOW
@@ -39,19 +42,19 @@ class Keeper:
 
     @property
     def tools(self) -> Tools:
-        """Return what the jobs work with."""
+        """Return the tools of the jobs."""
         units = UnitsOfWork(self.database, Quota(10), self._nudge, lambda: self.now)
         return Tools(self.settings, units)
 
     def run(self, job: str) -> int:
-        """Run a job to its end and return how many things it handled."""
-        result = Housekeeper(JOBS, self.tools).run([job], Deadline(float("inf")))[job]
+        """Run a job to its end, and return the number of items that it handled."""
+        result = JobRunner(JOBS, self.tools).run([job], Deadline(float("inf")))[job]
         assert result["status"] == "done", result
         handled: int = result["handled"]
         return handled
 
-    def after(self, time: timedelta) -> Keeper:
-        """Let time pass."""
+    def after(self, time: timedelta) -> Housekeeping:
+        """Advance the clock."""
         self.now += time
         return self
 
@@ -60,20 +63,20 @@ class Keeper:
 
 
 @pytest.fixture
-def keeper(database_url: str) -> Iterator[Keeper]:
-    made = Keeper(database_url)
+def housekeeping(database_url: str) -> Iterator[Housekeeping]:
+    made = Housekeeping(database_url)
     yield made
     made.database.close()
 
 
-def ends(store: Store, at: datetime, device_id: str = "d1") -> None:
-    """Let the allocation of a device end at a time."""
+def set_expiry(store: Store, at: datetime, device_id: str = "d1") -> None:
+    """Set the expiry of a device's active allocation."""
     store.run(
         f"UPDATE allocations SET expires_at = '{to_sql(at)}' WHERE active_device_id = '{device_id}'"  # noqa: S608
     )
 
 
-def deliver(  # noqa: PLR0913 - a row
+def add_notification(  # noqa: PLR0913 - a row
     store: Store,
     notification_id: str,
     created: datetime,
@@ -84,7 +87,7 @@ def deliver(  # noqa: PLR0913 - a row
     attempts: int = 0,
     claimed_until: datetime | None = None,
 ) -> None:
-    """Insert a notification with one delivery, due since it was created unless told."""
+    """Insert a notification with one delivery, by default due since its creation."""
     claim = f"'{to_sql(claimed_until)}'" if claimed_until else "NULL"
     store.run(
         f"INSERT INTO notifications SET id = '{notification_id}', user_id = 'u1', type = 'x',"
@@ -96,10 +99,10 @@ def deliver(  # noqa: PLR0913 - a row
     )
 
 
-def bare(
+def add_bare_notification(
     store: Store, id_: str = "n1", kind: str = "billing_alert.overdue", **more: object
 ) -> None:
-    """Insert a notification of a minute ago without any delivery."""
+    """Insert a notification from a minute ago without deliveries."""
     columns = {
         "id": id_,
         "user_id": "u1",
@@ -117,9 +120,11 @@ def bare(
     )
 
 
-def before_transaction(keeper: Keeper, number: int, action: Callable[[], object]) -> None:
-    """Have something done by somebody else right before the nth transaction of a job begins."""
-    begin, begun = keeper.database.transaction, 0
+def before_transaction(
+    housekeeping: Housekeeping, number: int, action: Callable[[], object]
+) -> None:
+    """Run an action, as another process would, right before the nth transaction of a job."""
+    begin, begun = housekeeping.database.transaction, 0
 
     def transaction() -> Any:  # noqa: ANN401 - a context manager
         nonlocal begun
@@ -128,10 +133,10 @@ def before_transaction(keeper: Keeper, number: int, action: Callable[[], object]
             action()
         return begin()
 
-    keeper.database.transaction = transaction  # type: ignore[method-assign]
+    housekeeping.database.transaction = transaction  # type: ignore[method-assign]
 
 
-def line(
+def add_entry(
     store: Store,
     user_id: str,
     *,
@@ -139,11 +144,24 @@ def line(
     minutes: int = 60,
     until: datetime = NOW + 60 * MINUTE,
 ) -> None:
-    """Let a user stand at the end of the line."""
+    """Add an entry to the end of the waiting line."""
     ((count,),) = store.rows("SELECT COUNT(*) FROM waiting")
     store.run(
         f"INSERT INTO waiting SET id = '{UUID(int=count)}', user_id = '{user_id}',"
         f" priority = {priority}, minutes = {minutes}, min_cpu_cores = 0, min_memory_mb = 0,"
         f" created_at = '{to_sql(NOW - MINUTE + timedelta(milliseconds=count))}',"
         f" expires_at = '{to_sql(until)}'"
+    )
+
+
+def add_reservation(
+    store: Store, user_id: str = "u1", device_id: str = "d1", at: datetime = NOW
+) -> None:
+    """Insert a reservation of an hour."""
+    ((count,),) = store.rows("SELECT COUNT(*) FROM reservations")
+    store.run(
+        f"INSERT INTO reservations SET id = '{UUID(int=FIRST_RESERVATION + count)}',"
+        f" user_id = '{user_id}',"
+        f" device_id = '{device_id}', starts_at = '{to_sql(at)}', min_cpu_cores = 0,"
+        f" ends_at = '{to_sql(at + 60 * MINUTE)}', min_memory_mb = 0, created_at = '{to_sql(NOW)}'"
     )

@@ -1,4 +1,4 @@
-"""The deployed handler, in a Lambda environment of its own, on the real database and broker."""
+"""The deployed handler in a Lambda environment, on the real database and broker."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from housekeeping.jobs import JOBS
 from local.lambda_runtime.environment import FunctionError, LambdaEnvironment
 from local.lambda_runtime.functions import Function
 from scheduler.messaging.topology import NOTIFICATION_QUEUE
-from tests.integration.housekeeping.conftest import ends
+from tests.integration.housekeeping.conftest import set_expiry
 from tests.support.functions import NOWHERE
 from tests.support.queues import Queues
 from tests.support.world import MINUTE, SECOND, held, world
@@ -46,13 +46,13 @@ def start(tmp_path: Path) -> Iterator[Start]:
         environment.close()
 
 
-def test_the_schedule_runs_every_job_and_wakes_the_dispatcher(
+def test_the_schedule_runs_every_job_and_nudges_the_dispatcher(
     start: Start, store: Store, database_url: str, broker_url: str
 ) -> None:
     now = datetime.now(UTC)
     store.seed(world(held("d1", since=now - 60 * MINUTE), held("d2", since=now - 56 * MINUTE)))
-    ends(store, now - SECOND, "d1")
-    ends(store, now + 4 * MINUTE, "d2")
+    set_expiry(store, now - SECOND, "d1")
+    set_expiry(store, now + 4 * MINUTE, "d2")
     invoke = start(database_url, broker_url)
 
     results = invoke(SCHEDULED)
@@ -66,7 +66,7 @@ def test_the_schedule_runs_every_job_and_wakes_the_dispatcher(
     assert invoke(SCHEDULED)["expire"]["handled"] == 0
 
 
-def test_an_operator_runs_the_jobs_he_names(start: Start, database_url: str) -> None:
+def test_an_operator_runs_single_jobs(start: Start, database_url: str) -> None:
     results = start(database_url, NOWHERE)({"jobs": ["purge", "expire"]})
 
     assert results == {
@@ -75,19 +75,23 @@ def test_an_operator_runs_the_jobs_he_names(start: Start, database_url: str) -> 
     }
 
 
-def test_a_misspelled_job_is_answered_with_those_there_are(start: Start, database_url: str) -> None:
+def test_an_unknown_job_is_refused_with_the_names_of_the_jobs(
+    start: Start, database_url: str
+) -> None:
     with pytest.raises(FunctionError, match=r"some of expire, .* it is \['exprie'\]"):
         start(database_url, NOWHERE)({"jobs": ["exprie"]})
 
 
-def test_a_database_that_is_away_leaves_the_queues_measured(start: Start, broker_url: str) -> None:
+def test_queues_are_measured_while_the_database_is_unavailable(
+    start: Start, broker_url: str
+) -> None:
     results = start(NO_DATABASE, broker_url)(SCHEDULED)
 
     status = {job: result["status"] for job, result in results.items()}
     assert status == {**dict.fromkeys(JOBS, "failed"), "measure": "done"}
 
 
-def test_a_broker_that_is_away_delays_no_expiry(
+def test_allocations_expire_while_the_broker_is_unavailable(
     start: Start, store: Store, database_url: str
 ) -> None:
     store.seed(world(held("d1")))

@@ -1,4 +1,4 @@
-"""However much lies in the past, a run reads only what is due: by EXPLAIN and by counting."""
+"""A run reads only what is due, however many old rows there are: by EXPLAIN and by counting."""
 
 from __future__ import annotations
 
@@ -9,9 +9,15 @@ import pytest
 
 from housekeeping.jobs import JOBS
 from scheduler.database.brake import engage
-from tests.integration.housekeeping.conftest import Keeper, bare, deliver, ends, line
-from tests.integration.housekeeping.past import live_through
-from tests.integration.housekeeping.test_reservations_start import reserved
+from tests.integration.housekeeping.conftest import (
+    Housekeeping,
+    add_bare_notification,
+    add_entry,
+    add_notification,
+    add_reservation,
+    set_expiry,
+)
+from tests.integration.housekeeping.old_rows import add_old_rows
 from tests.support.explaining import explain
 from tests.support.world import MINUTE, NOW, SECOND, device, held, user, world
 
@@ -27,44 +33,44 @@ _SEARCHING = ("SELECT", "DELETE", "UPDATE")
 _TABLES = "allocations, notifications, notification_deliveries, outgoing_events, processed_messages"
 
 
-def rows_read(keeper: Keeper) -> int:
-    with keeper.database.transaction() as cursor:
+def rows_read(housekeeping: Housekeeping) -> int:
+    with housekeeping.database.transaction() as cursor:
         cursor.execute(_READS)
         return sum(int(value) for _, value in cursor.fetchall())
 
 
 @pytest.fixture
 def past(store: Store) -> None:
-    """A database with a long past, and in the present something to do for every job."""
-    live_through(store, PAST, NOW - timedelta(days=20))
+    """A database with many old rows, and something to do for every job."""
+    add_old_rows(store, PAST, NOW - timedelta(days=20))
     store.seed(world(user("u3", billing_hold=True), *(held(f"d{n}", by=f"u{n}") for n in range(9))))
-    ends(store, NOW - SECOND, "d1")
-    ends(store, NOW + MINUTE, "d2")
+    set_expiry(store, NOW - SECOND, "d1")
+    set_expiry(store, NOW + MINUTE, "d2")
     store.run("UPDATE devices SET status = 'available' WHERE id = 'd4'")
     store.run("UPDATE devices SET health = 'failed' WHERE id = 'd6'")
-    # Two get what expiry and the blocked user leave, the third what was free before.
+    # Two get the devices freed by expiry and by the blocked user, the third a free one.
     store.seed(world(user("u10"), user("u11"), user("u12"), device("spare")))
     store.seed(world(user("u13"), device("another")))
     for user_id in ("u10", "u11", "u12"):
-        line(store, user_id)
-    line(store, "u4", until=NOW)
-    reserved(store, "u13", "another")
-    deliver(store, "late", NOW - 11 * MINUTE)
-    bare(store)
+        add_entry(store, user_id)
+    add_entry(store, "u4", until=NOW)
+    add_reservation(store, "u13", "another")
+    add_notification(store, "late", NOW - 11 * MINUTE)
+    add_bare_notification(store)
     store.run("UPDATE outgoing_events SET published_at = '2025-01-01' ORDER BY id LIMIT 4")
     store.run(f"ANALYZE TABLE {_TABLES}")
 
 
 @pytest.mark.usefixtures("past")
-def test_a_run_reads_only_what_is_due_however_much_lies_in_the_past(keeper: Keeper) -> None:
-    plans, read, handled = explain(keeper.database), {}, {}
+def test_a_run_reads_only_what_is_due(housekeeping: Housekeeping) -> None:
+    plans, read, handled = explain(housekeeping.database), {}, {}
     for job in JOBS_OF_THE_DATABASE:
-        if job == "brake":  # engaged earlier, it would hold what the reconciler releases
-            with keeper.database.transaction() as cursor:
+        if job == "brake":  # not earlier: the brake would hold releases of the reconciler
+            with housekeeping.database.transaction() as cursor:
                 engage(cursor, NOW)
-        before = rows_read(keeper)
-        handled[job] = keeper.run(job)
-        read[job] = rows_read(keeper) - before
+        before = rows_read(housekeeping)
+        handled[job] = housekeeping.run(job)
+        read[job] = rows_read(housekeeping) - before
 
     assert {job: count for job, count in handled.items() if not count} == {}
     assert {job: count for job, count in read.items() if count > FEW} == {}

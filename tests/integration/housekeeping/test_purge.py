@@ -1,4 +1,4 @@
-"""What is past its retention is thrown away, chunk by chunk; nothing else is."""
+"""Rows past their retention are deleted, chunk by chunk, and no others."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from housekeeping.settings import HousekeepingSettings
 from scheduler.database.purge import ROWS_PER_STATEMENT
 from scheduler.database.times import to_sql
 from scheduler.observability.emf import Metrics
-from tests.integration.housekeeping.conftest import Keeper, deliver
-from tests.integration.housekeeping.past import live_through
+from tests.integration.housekeeping.conftest import Housekeeping, add_notification
+from tests.integration.housekeeping.old_rows import add_old_rows
 from tests.support.world import NOW, SECOND, held, world
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 DAY = timedelta(days=1)
 
 
-def ended(store: Store, id_: str, released: datetime) -> None:
+def add_ended_allocation(store: Store, id_: str, released: datetime) -> None:
     store.run(
         f"INSERT INTO allocations SET id = '{id_}', user_id = 'u1', device_id = 'd1',"
         f" status = 'RELEASED', allocated_at = '{to_sql(released - DAY)}',"
@@ -33,7 +33,7 @@ def ended(store: Store, id_: str, released: datetime) -> None:
     )
 
 
-def published(store: Store, id_: int, at: datetime | None) -> None:
+def add_event(store: Store, id_: int, at: datetime | None) -> None:
     moment = f"'{to_sql(at)}'" if at else "NULL"
     store.run(
         f"INSERT INTO outgoing_events SET id = {id_}, routing_key = 'x', body = '{{}}',"
@@ -41,7 +41,7 @@ def published(store: Store, id_: int, at: datetime | None) -> None:
     )
 
 
-def processed(store: Store, id_: str, at: datetime) -> None:
+def add_processed(store: Store, id_: str, at: datetime) -> None:
     store.run(
         f"INSERT INTO processed_messages SET queue = 'q', message_id = '{id_}',"
         f" body_sha256 = REPEAT('x', 32), processed_at = '{to_sql(at)}'"
@@ -49,89 +49,93 @@ def processed(store: Store, id_: str, at: datetime) -> None:
 
 
 def ids(store: Store, table: str, column: str = "id") -> list[object]:
-    query = f"SELECT {column} FROM {table} ORDER BY {column}"  # noqa: S608 - names of the test
+    query = f"SELECT {column} FROM {table} ORDER BY {column}"  # noqa: S608 - constants
     return [id_ for (id_,) in store.rows(query)]
 
 
-def test_allocations_are_kept_for_half_a_year_after_their_end(store: Store, keeper: Keeper) -> None:
-    ended(store, "old", NOW - 180 * DAY - SECOND)
-    ended(store, "young", NOW - 180 * DAY)
+def test_allocations_are_kept_for_180_days_after_their_end(
+    store: Store, housekeeping: Housekeeping
+) -> None:
+    add_ended_allocation(store, "old", NOW - 180 * DAY - SECOND)
+    add_ended_allocation(store, "recent", NOW - 180 * DAY)
 
-    assert keeper.run("purge") == 1
-    assert ids(store, "allocations") == ["young"]
+    assert housekeeping.run("purge") == 1
+    assert ids(store, "allocations") == ["recent"]
 
 
-def test_an_allocation_goes_with_its_history(store: Store, keeper: Keeper) -> None:
-    for id_, released in (("old", NOW - 200 * DAY), ("young", NOW - DAY)):
-        ended(store, id_, released)
+def test_an_allocation_is_deleted_with_its_history(
+    store: Store, housekeeping: Housekeeping
+) -> None:
+    for id_, released in (("old", NOW - 200 * DAY), ("recent", NOW - DAY)):
+        add_ended_allocation(store, id_, released)
         store.run(
             f"INSERT INTO allocation_extensions SET allocation_id = '{id_}',"
             " extended_at = NOW(), expires_at = NOW()"
         )
 
-    keeper.run("purge")
+    housekeeping.run("purge")
 
-    assert ids(store, "allocation_extensions", "allocation_id") == ["young"]
+    assert ids(store, "allocation_extensions", "allocation_id") == ["recent"]
 
 
-def test_an_allocation_that_runs_is_never_thrown_away(store: Store, keeper: Keeper) -> None:
+def test_an_active_allocation_is_never_deleted(store: Store, housekeeping: Housekeeping) -> None:
     store.seed(world(held("d1", since=NOW - 400 * DAY)))
 
-    assert keeper.run("purge") == 0
+    assert housekeeping.run("purge") == 0
     assert ids(store, "allocations") == ["allocation-of-d1"]
 
 
-def test_notifications_are_kept_for_a_quarter_and_go_with_their_deliveries(
-    store: Store, keeper: Keeper
+def test_notifications_are_kept_for_90_days_and_deleted_with_their_deliveries(
+    store: Store, housekeeping: Housekeeping
 ) -> None:
-    deliver(store, "old", NOW - 90 * DAY - SECOND, status="sent")
-    deliver(store, "young", NOW - 90 * DAY, status="sent")
+    add_notification(store, "old", NOW - 90 * DAY - SECOND, status="sent")
+    add_notification(store, "recent", NOW - 90 * DAY, status="sent")
 
-    assert keeper.run("purge") == 1
-    assert ids(store, "notifications") == ["young"]
-    assert ids(store, "notification_deliveries", "notification_id") == ["young"]
+    assert housekeeping.run("purge") == 1
+    assert ids(store, "notifications") == ["recent"]
+    assert ids(store, "notification_deliveries", "notification_id") == ["recent"]
 
 
-def test_outgoing_events_are_kept_for_a_month_after_they_were_published(
-    store: Store, keeper: Keeper
+def test_outgoing_events_are_kept_for_30_days_after_publishing(
+    store: Store, housekeeping: Housekeeping
 ) -> None:
-    published(store, 1, NOW - 30 * DAY - SECOND)
-    published(store, 2, NOW - 30 * DAY)
-    published(store, 3, None)
+    add_event(store, 1, NOW - 30 * DAY - SECOND)
+    add_event(store, 2, NOW - 30 * DAY)
+    add_event(store, 3, None)
 
-    assert keeper.run("purge") == 1
+    assert housekeeping.run("purge") == 1
     assert ids(store, "outgoing_events") == [2, 3]
 
 
-def test_processed_ids_are_kept_for_a_month(store: Store, keeper: Keeper) -> None:
-    processed(store, "old", NOW - 30 * DAY - SECOND)
-    processed(store, "young", NOW - 30 * DAY)
+def test_processed_ids_are_kept_for_30_days(store: Store, housekeeping: Housekeeping) -> None:
+    add_processed(store, "old", NOW - 30 * DAY - SECOND)
+    add_processed(store, "recent", NOW - 30 * DAY)
 
-    assert keeper.run("purge") == 1
-    assert ids(store, "processed_messages", "message_id") == ["young"]
-
-
-def test_retentions_are_settings(store: Store, keeper: Keeper) -> None:
-    ended(store, "old", NOW - 41 * DAY)
-    changed = {"ALLOCATION_RETENTION_DAYS": 40, **keeper.variables}
-    keeper.settings = HousekeepingSettings.model_validate(changed)
-
-    assert keeper.run("purge") == 1
+    assert housekeeping.run("purge") == 1
+    assert ids(store, "processed_messages", "message_id") == ["recent"]
 
 
-def test_a_retention_shorter_than_the_life_of_a_message_is_refused(keeper: Keeper) -> None:
+def test_the_retention_is_a_setting(store: Store, housekeeping: Housekeeping) -> None:
+    add_ended_allocation(store, "old", NOW - 41 * DAY)
+    changed = {"ALLOCATION_RETENTION_DAYS": 40, **housekeeping.variables}
+    housekeeping.settings = HousekeepingSettings.model_validate(changed)
+
+    assert housekeeping.run("purge") == 1
+
+
+def test_a_retention_shorter_than_that_of_messages_is_refused(housekeeping: Housekeeping) -> None:
     with pytest.raises(ValidationError, match="NOTIFICATION_RETENTION_DAYS"):
-        HousekeepingSettings.model_validate({"NOTIFICATION_RETENTION_DAYS": 30, **keeper.variables})
+        HousekeepingSettings.model_validate(
+            {"NOTIFICATION_RETENTION_DAYS": 30, **housekeeping.variables}
+        )
 
 
-def test_what_piled_up_goes_in_chunks_between_which_a_run_may_end(
-    store: Store, keeper: Keeper
-) -> None:
-    live_through(store, 2 * ROWS_PER_STATEMENT + 5, NOW - 400 * DAY)
+def test_a_backlog_is_deleted_in_chunks(store: Store, housekeeping: Housekeeping) -> None:
+    add_old_rows(store, 2 * ROWS_PER_STATEMENT + 5, NOW - 400 * DAY)
 
-    chunks = list(purge_old(keeper.tools, Metrics()))
+    chunks = list(purge_old(housekeeping.tools, Metrics()))
 
     of_each = [ROWS_PER_STATEMENT, ROWS_PER_STATEMENT, 5]
     assert [count for count in chunks if count] == of_each * 4
     for table in ("allocations", "notifications", "notification_deliveries", "outgoing_events"):
-        assert store.rows(f"SELECT COUNT(*) FROM {table}") == [(0,)]  # noqa: S608 - names of the test
+        assert store.rows(f"SELECT COUNT(*) FROM {table}") == [(0,)]  # noqa: S608 - constants

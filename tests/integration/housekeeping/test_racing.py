@@ -1,14 +1,14 @@
-"""Housekeeping beside events that take the same devices: every allocation ends exactly once."""
+"""Housekeeping and events that release the same devices: each allocation ends exactly once."""
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 from scheduler.database.times import to_sql
-from tests.integration.housekeeping.conftest import Keeper
+from tests.integration.housekeeping.conftest import Housekeeping
 from tests.support.events import message
 from tests.support.functions import Functions
+from tests.support.together import together
 from tests.support.world import NOW, SECOND, held, world
 
 if TYPE_CHECKING:
@@ -19,30 +19,15 @@ if TYPE_CHECKING:
 USERS, DEVICES_EACH = 60, 5
 
 
-def together(*actions: Callable[[], object]) -> None:
-    """Run actions at the same time; an error in any of them fails the test (pytest's hook)."""
-    gate = threading.Barrier(len(actions))
-
-    def run(action: Callable[[], object]) -> None:
-        gate.wait()
-        action()
-
-    threads = [threading.Thread(target=run, args=[action]) for action in actions]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-
-def test_expiry_suspension_and_device_failures_share_the_work(
-    store: Store, keeper: Keeper, database_url: str
+def test_concurrent_expiry_suspensions_and_failures_end_each_allocation_once(
+    store: Store, housekeeping: Housekeeping, database_url: str
 ) -> None:
     ids = [(f"u{n}", f"d{n}-{m}") for n in range(USERS) for m in range(DEVICES_EACH)]
     store.seed(world(*(held(device_id, by=user_id) for user_id, device_id in ids)))
     store.run(f"UPDATE allocations SET expires_at = '{to_sql(NOW - SECOND)}'")  # noqa: S608
     suspended = [message("user.suspended", userId=f"u{n}") for n in range(0, USERS, 2)]
     failed = [message("device.failed", deviceId=f"d{n}-0") for n in range(USERS)]
-    other = Keeper(database_url)
+    other = Housekeeping(database_url)
 
     def settle(*messages: object) -> Callable[[], None]:
         def run() -> None:
@@ -53,12 +38,12 @@ def test_expiry_suspension_and_device_failures_share_the_work(
         return run
 
     together(
-        lambda: keeper.run("expire"),
+        lambda: housekeeping.run("expire"),
         lambda: other.run("expire"),
         settle(*suspended),
         settle(*failed),
     )
-    keeper.run("expire")  # what was left because an event was at it
+    housekeeping.run("expire")  # skipped because an event had locked them
 
     assert store.rows("SELECT COUNT(*) FROM allocations WHERE status = 'ALLOCATED'") == [(0,)]
     assert store.rows("SELECT COUNT(*) FROM devices WHERE status = 'allocated'") == [(0,)]
@@ -66,10 +51,10 @@ def test_expiry_suspension_and_device_failures_share_the_work(
         "SELECT id, IF(status = 'EXPIRED', 'allocation_expired', 'device_released')"
         " FROM allocations"
     )
-    told = store.rows(
+    notified = store.rows(
         "SELECT dedupe_key FROM notifications WHERE type IN ('allocation_expired',"
         " 'device_released')"
     )
-    assert sorted(f"{type_}:{id_}" for id_, type_ in ended) == sorted(key for (key,) in told)
+    assert sorted(f"{type_}:{id_}" for id_, type_ in ended) == sorted(key for (key,) in notified)
     assert store.rows("SELECT COUNT(*) FROM outgoing_events") == [(len(ids),)]
     other.database.close()

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from housekeeping.runner import Housekeeper, Job, requested
+from housekeeping.runner import Job, JobRunner, requested
 from housekeeping.tools import Tools
 from scheduler.deadline import Deadline
 from scheduler.observability.emf import Metrics
@@ -55,15 +55,15 @@ def written(capsys: pytest.CaptureFixture[str]) -> dict[str, dict[str, Any]]:
 
 
 def test_the_counts_of_all_chunks_are_added() -> None:
-    result = Housekeeper({"purge": job(500, 500, 3)}, TOOLS).run(["purge"], NO_LIMIT)
+    result = JobRunner({"purge": job(500, 500, 3)}, TOOLS).run(["purge"], NO_LIMIT)
 
     assert result == {"purge": {"status": "done", "handled": 1003}}
 
 
 def test_a_failing_job_does_not_stop_the_others() -> None:
-    keeper = Housekeeper({"first": job(1), "bad": failing, "last": job(3)}, TOOLS)
+    runner = JobRunner({"first": job(1), "bad": failing, "last": job(3)}, TOOLS)
 
-    result = keeper.run(["first", "bad", "last"], NO_LIMIT)
+    result = runner.run(["first", "bad", "last"], NO_LIMIT)
 
     assert result == {
         "first": {"status": "done", "handled": 1},
@@ -73,9 +73,9 @@ def test_a_failing_job_does_not_stop_the_others() -> None:
 
 
 def test_a_job_stops_after_a_chunk_when_its_time_is_over_and_the_next_one_starts() -> None:
-    keeper = Housekeeper({"endless": endless, "last": job(7, 7)}, TOOLS)
+    runner = JobRunner({"endless": endless, "last": job(7, 7)}, TOOLS)
 
-    result = keeper.run(["endless", "last"], OVER)
+    result = runner.run(["endless", "last"], OVER)
 
     assert result == {
         "endless": {"status": "unfinished", "handled": 1},
@@ -86,7 +86,7 @@ def test_a_job_stops_after_a_chunk_when_its_time_is_over_and_the_next_one_starts
 def test_a_job_does_not_start_another_chunk_when_its_time_is_over() -> None:
     log: list[str] = []
 
-    Housekeeper({"purge": job(1, 2, 3, log=log)}, TOOLS).run(["purge"], OVER)
+    JobRunner({"purge": job(1, 2, 3, log=log)}, TOOLS).run(["purge"], OVER)
 
     assert log == ["chunk of 1"]
 
@@ -94,7 +94,7 @@ def test_a_job_does_not_start_another_chunk_when_its_time_is_over() -> None:
 def test_every_job_writes_its_metrics_even_if_it_fails(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    Housekeeper({"bad": failing, "good": job(4)}, TOOLS).run(["bad", "good"], NO_LIMIT)
+    JobRunner({"bad": failing, "good": job(4)}, TOOLS).run(["bad", "good"], NO_LIMIT)
 
     metrics = written(capsys)
 

@@ -1,4 +1,4 @@
-"""What is asked whenever a device becomes free is answered by an index, however long the past."""
+"""The queries of every hand-over use an index, however many old rows there are."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tests.support.store import Store
 
-PAST = (
+OLD_ROWS = (
     """
     INSERT INTO waiting (id, user_id, priority, minutes, min_cpu_cores, min_memory_mb, status,
         created_at, expires_at, ended_at)
@@ -40,8 +40,8 @@ PAST = (
 )
 
 
-def test_every_question_about_line_and_slots_uses_its_index(store: Store) -> None:
-    store.run(*PAST)
+def test_every_query_on_waiting_line_and_slots_uses_its_index(store: Store) -> None:
+    store.run(*OLD_ROWS)
     plans = Explaining(store.rows)
     cursor = cast("Cursor", plans)
 
