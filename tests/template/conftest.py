@@ -16,7 +16,7 @@ TEMPLATES = ("template", *(f"infrastructure/{p.stem}" for p in ROOT.glob("infras
 
 @pytest.fixture(scope="session")
 def expanded() -> dict[str, dict[str, Any]]:
-    """All templates after the transforms, by their paths without suffix."""
+    """All templates after the transforms, by path without extension."""
     for path, text in files_with_lists():
         if (ROOT / path).read_text("utf-8") != text:
             pytest.fail(f"{path} is stale: run `make generate`")
@@ -41,7 +41,7 @@ def stack(expanded: dict[str, dict[str, Any]]) -> Stack:
 
 @pytest.fixture(scope="session")
 def nested(expanded: dict[str, dict[str, Any]]) -> dict[str, Stack]:
-    """The nested stacks by the names of their files."""
+    """The nested stacks by file name without extension."""
     return {
         name.removeprefix("infrastructure/"): _stack(template)
         for name, template in expanded.items()

@@ -1,6 +1,6 @@
-"""Print a template as the transforms of CloudFormation leave it, as JSON.
+"""Prints templates after CloudFormation's transforms, as JSON.
 
-Run by the Python of .venv-sam: the translator's pins do not fit the other environment.
+Runs in .venv-sam, because the dependencies of the translator conflict with those of .venv.
 """
 
 import json
@@ -14,14 +14,18 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
-UPLOADED = "s3://bucket/key"  # the transform runs after the upload and accepts nothing else
+UPLOADED = "s3://bucket/key"  # the transform runs after the upload and accepts only S3 addresses
 LAYER = "AWS::Serverless::LayerVersion"
 
 
 def expand(template: dict[str, Any]) -> dict[str, Any]:
-    """Return the CloudFormation template. Raises InvalidDocumentException with every mistake."""
+    """Return the CloudFormation template.
+
+    Raises:
+        InvalidDocumentException: the template is invalid; lists all errors.
+    """
     if template.get("Transform") == "AWS::LanguageExtensions":
-        # A parameter's value is its name: unknown ones would be left as text of a Fn::Sub.
+        # Parameters have their names as values; without a value, Fn::Sub would stay unresolved.
         names = {name: name for name in template["Parameters"]}
         return dict(process_template(template, parameter_values=names))
     if "Transform" not in template:

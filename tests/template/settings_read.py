@@ -1,6 +1,6 @@
-"""Print the variables that a function's settings know: import its handler, as a cold start does.
+"""Prints the environment variables that a function reads when its handler is imported.
 
-Run with nothing but the function's environment; a missing or malformed variable ends it.
+Runs with the environment of the function only; a missing or malformed variable makes it fail.
 """
 
 import gc
@@ -12,7 +12,7 @@ from scheduler.settings import Settings
 
 handler = importlib.import_module(sys.argv[1])
 read = {type(thing) for thing in gc.get_objects() if isinstance(thing, Settings)}
-# Provisioning reads its settings when it is invoked, to answer why they are wrong.
+# Provisioning reads its settings when invoked, so that it can report errors in them.
 read |= {
     thing
     for thing in vars(handler).values()

@@ -1,4 +1,4 @@
-"""The template as CloudFormation gets it."""
+"""A template as CloudFormation receives it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Stack:
-    """Resources by logical id, after the SAM transform, and the mappings they look things up in."""
+    """The resources, by logical id, and the mappings of a template after the transforms."""
 
     resources: dict[str, dict[str, Any]]
     mappings: dict[str, Any]
@@ -35,7 +35,7 @@ class Stack:
         return self.of_type("AWS::IAM::Role")
 
     def statements(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield each policy statement with the id of its policy or role; both branches of an If."""
+        """Yield each policy statement with the id of its policy or role, and both branches of an If."""
         for name, document in self._policies():
             for statement in document["Statement"]:
                 for branch in statement.get("Fn::If", [None, statement])[1:]:

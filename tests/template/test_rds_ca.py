@@ -1,4 +1,4 @@
-"""The certificate authorities with which the functions know the database."""
+"""The certificate authorities with which the functions verify the database."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ def name(certificate: x509.Certificate) -> str:
     return str(attribute.value)
 
 
-def test_they_are_roots_of_rds_and_of_nobody_else() -> None:
+def test_all_certificates_are_roots_of_rds() -> None:
     for certificate in CERTIFICATES:
         certificate.verify_directly_issued_by(certificate)
         assert certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
         assert name(certificate).startswith("Amazon RDS ")
 
 
-def test_none_ends_within_a_year() -> None:
+def test_no_certificate_expires_within_a_year() -> None:
     ends = min(certificate.not_valid_after_utc for certificate in CERTIFICATES)
 
     assert ends > datetime.now(UTC) + timedelta(days=365)
 
 
-def test_a_region_has_the_authority_that_rds_takes_by_default() -> None:
+def test_regions_have_the_default_authority_of_rds() -> None:
     names = {name(certificate) for certificate in CERTIFICATES}
 
     for region in ("us-east-1", "eu-central-1", "ap-southeast-1", "ap-northeast-1"):

@@ -1,4 +1,4 @@
-"""Alarms: each function and queue has its own, and each alarm its runbook."""
+"""Every function and queue has its alarms, and every alarm names a section of the runbook."""
 
 import json
 import re
@@ -32,12 +32,12 @@ def on_function(alarms: dict[str, dict[str, Any]], service: str) -> dict[str, di
     }
 
 
-def test_a_function_that_fails_is_throttled_or_slow_alarms(
+def test_every_function_has_alarms_on_errors_throttles_and_duration(
     stack: Stack, alarms: dict[str, dict[str, Any]]
 ) -> None:
     for name, function in stack.functions.items():
         if name == "ProvisioningFunction":
-            continue  # the stack itself fails
+            continue  # its errors fail the deployment
         service = function["FunctionName"]["Fn::Sub"].removeprefix("${AWS::StackName}-")
         own = on_function(alarms, service)
 
@@ -46,7 +46,7 @@ def test_a_function_that_fails_is_throttled_or_slow_alarms(
 
 
 @pytest.mark.parametrize("queue", WORK_QUEUES, ids=lambda queue: queue.name)
-def test_a_queue_without_progress_alarms(
+def test_every_queue_has_an_alarm_on_missing_progress(
     queue: WorkQueue, alarms: dict[str, dict[str, Any]]
 ) -> None:
     (metrics,) = (
@@ -65,14 +65,14 @@ def measured(alarm: dict[str, Any], metric_id: str) -> tuple[str, str]:
     return dimension["Name"], dimension["Value"]
 
 
-def test_dead_letters_alarm(alarms: dict[str, dict[str, Any]]) -> None:
+def test_dead_letters_have_an_alarm(alarms: dict[str, dict[str, Any]]) -> None:
     alarm = alarms["DeadLetters"]
 
     assert alarm["Dimensions"] == [{"Name": "queue", "Value": DEAD_LETTER_QUEUE}]
     assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
 
 
-def test_every_event_that_is_acknowledged_without_effect_alarms(
+def test_every_informational_event_has_an_alarm_on_errors(
     alarms: dict[str, dict[str, Any]],
 ) -> None:
     watched = [
@@ -89,13 +89,13 @@ def test_every_event_that_is_acknowledged_without_effect_alarms(
     assert watched == [{"event_type": one, "status": Settlement.ERROR} for one in informational]
 
 
-def test_an_api_that_fails_alarms(alarms: dict[str, dict[str, Any]]) -> None:
+def test_api_has_an_alarm_on_errors(alarms: dict[str, dict[str, Any]]) -> None:
     (alarm,) = (one for one in alarms.values() if one.get("MetricName") == "5xx")
 
     assert alarm["Dimensions"] == [{"Name": "ApiId", "Value": "HttpApiId"}]  # the parameter
 
 
-def test_every_finding_of_the_reconciler_alarms(alarms: dict[str, dict[str, Any]]) -> None:
+def test_every_finding_of_the_reconciler_has_an_alarm(alarms: dict[str, dict[str, Any]]) -> None:
     kinds = {
         alarm["Dimensions"][0]["Value"]
         for alarm in alarms.values()
@@ -105,7 +105,7 @@ def test_every_finding_of_the_reconciler_alarms(alarms: dict[str, dict[str, Any]
     assert kinds == set(Finding)
 
 
-def test_every_job_of_housekeeping_that_keeps_failing_alarms(
+def test_every_job_of_housekeeping_has_an_alarm_on_failures(
     alarms: dict[str, dict[str, Any]],
 ) -> None:
     dimensions = [
@@ -117,7 +117,7 @@ def test_every_job_of_housekeeping_that_keeps_failing_alarms(
     assert dimensions == [{"job": job, "status": JobStatus.FAILED} for job in JOBS]
 
 
-def test_every_alarm_tells_somebody_and_names_a_section_of_the_runbook(
+def test_every_alarm_has_an_action_and_names_a_section_of_the_runbook(
     alarms: dict[str, dict[str, Any]],
 ) -> None:
     headings = set(re.findall(r"^#+ (.+)$", RUNBOOK, re.MULTILINE))
@@ -129,7 +129,7 @@ def test_every_alarm_tells_somebody_and_names_a_section_of_the_runbook(
         assert alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}]
 
 
-def test_the_dashboard_is_json(nested: dict[str, Stack]) -> None:
+def test_dashboard_is_json(nested: dict[str, Stack]) -> None:
     (dashboard,) = nested["operations"].of_type("AWS::CloudWatch::Dashboard").values()
 
     body = dashboard["DashboardBody"]
@@ -137,9 +137,7 @@ def test_the_dashboard_is_json(nested: dict[str, Stack]) -> None:
     assert widgets[0]["properties"]["title"] == "Events by type and outcome"
 
 
-def test_alarms_watch_the_metrics_of_their_own_stack_only(
-    stack: Stack, nested: dict[str, Stack]
-) -> None:
+def test_alarms_use_only_metrics_of_their_own_stack(stack: Stack, nested: dict[str, Stack]) -> None:
     own = {"Namespace", "AWS/ApiGateway", "AWS/Lambda", "AWS/AmazonMQ", "AWS/RDS"}
 
     for name in ("operations", "shard"):

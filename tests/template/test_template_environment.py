@@ -16,7 +16,7 @@ POWERTOOLS = {
     "POWERTOOLS_LOG_LEVEL": {"Ref": "LogLevel"},
     "POWERTOOLS_METRICS_NAMESPACE": {"Ref": "MetricsNamespace"},
 }
-# What CloudFormation makes of the expressions in the template.
+# Values that CloudFormation computes from the expressions in the template.
 VALUES = {
     "ALLOCATION_RETENTION_DAYS": "180",
     "APPLICATION_SECRET_ARN": "",
@@ -84,7 +84,7 @@ def read(stack: Stack) -> dict[str, set[str]]:
         return dict(zip(stack.functions, names, strict=True))
 
 
-def test_a_function_gets_every_variable_that_its_settings_read(
+def test_function_has_every_variable_that_its_settings_read(
     stack: Stack, read: dict[str, set[str]]
 ) -> None:
     missing = {name: read[name] - variables(stack, name) for name in stack.functions}
@@ -92,13 +92,13 @@ def test_a_function_gets_every_variable_that_its_settings_read(
     assert not any(missing.values()), missing
 
 
-def test_no_variable_is_set_that_no_function_reads(stack: Stack, read: dict[str, set[str]]) -> None:
+def test_every_variable_is_read_by_a_function(stack: Stack, read: dict[str, set[str]]) -> None:
     unread = {name: variables(stack, name) - set().union(*read.values()) for name in read}
 
     assert not any(unread.values()), unread
 
 
-def test_logs_and_metrics_name_the_service(stack: Stack) -> None:
+def test_logs_and_metrics_have_the_service_name(stack: Stack) -> None:
     for function in stack.functions.values():
         service = function["Handler"].partition(".")[0].replace("_", "-")
         assert (

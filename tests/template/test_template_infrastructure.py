@@ -1,9 +1,11 @@
-"""What the stack makes when nothing is brought along."""
+"""The infrastructure that the stack creates unless existing parts are given."""
 
 from tests.template.stack import Stack
 
 
-def test_database_is_encrypted_private_backed_up_and_demands_tls(nested: dict[str, Stack]) -> None:
+def test_database_is_encrypted_private_and_backed_up_and_requires_tls(
+    nested: dict[str, Stack],
+) -> None:
     database = nested["database"]
     (instance,) = database.of_type("AWS::RDS::DBInstance").values()
     (parameters,) = database.of_type("AWS::RDS::DBParameterGroup").values()
@@ -24,14 +26,16 @@ def test_broker_is_private_and_its_password_is_generated(nested: dict[str, Stack
     assert "{{resolve:secretsmanager:" in str(broker["Users"][0]["Password"])
 
 
-def test_nothing_is_open_to_the_internet(nested: dict[str, Stack]) -> None:
+def test_no_security_group_allows_the_internet(nested: dict[str, Stack]) -> None:
     for stack in nested.values():
         for name, group in stack.of_type("AWS::EC2::SecurityGroup").items():
             for rule in group.get("SecurityGroupIngress", ()):
                 assert "SourceSecurityGroupId" in rule, name
 
 
-def test_messages_and_rows_outlive_the_stack(nested: dict[str, Stack]) -> None:
+def test_messages_rows_and_users_are_kept_when_the_stack_is_deleted(
+    nested: dict[str, Stack],
+) -> None:
     infrastructure = nested["stack"].resources
 
     assert infrastructure["Broker"]["DeletionPolicy"] == "RetainExceptOnCreate"
@@ -39,7 +43,7 @@ def test_messages_and_rows_outlive_the_stack(nested: dict[str, Stack]) -> None:
     assert nested["identity"].resources["UserPool"]["DeletionPolicy"] == "RetainExceptOnCreate"
 
 
-def test_each_part_is_made_unless_it_is_brought_along(nested: dict[str, Stack]) -> None:
+def test_each_part_is_created_unless_an_existing_one_is_given(nested: dict[str, Stack]) -> None:
     conditions = {n: r["Condition"] for n, r in nested["stack"].resources.items()}
 
     assert conditions == {

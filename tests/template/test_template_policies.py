@@ -1,6 +1,6 @@
 from tests.template.stack import Stack
 
-# Each with its reason in template.yaml.
+# The reason of each is in template.yaml.
 WILDCARDS = {
     ("FunctionPolicy", "NetworkInterfaces"),
     ("FunctionPolicy", "Traces"),
@@ -21,19 +21,19 @@ def test_only_the_listed_statements_apply_to_any_resource(stack: Stack) -> None:
     assert found == WILDCARDS
 
 
-def test_actions_are_named_one_by_one(stack: Stack) -> None:
+def test_policies_list_single_actions(stack: Stack) -> None:
     for name, statement in stack.statements():
         assert "*" not in str(statement["Action"]), name
         assert not {"NotAction", "NotResource"} & statement.keys(), name
 
 
-def test_nested_stacks_allow_nothing_on_any_resource(nested: dict[str, Stack]) -> None:
+def test_nested_stacks_have_no_wildcard_resources(nested: dict[str, Stack]) -> None:
     for stack in nested.values():
         for name, statement in stack.statements():
             assert "*" not in str(statement["Resource"]), name
 
 
-def test_every_function_has_a_role_of_its_own_that_only_lambda_assumes(stack: Stack) -> None:
+def test_every_function_has_its_own_role_that_only_lambda_can_assume(stack: Stack) -> None:
     functions = stack.functions
     roles = stack.roles
 
@@ -43,14 +43,14 @@ def test_every_function_has_a_role_of_its_own_that_only_lambda_assumes(stack: St
         assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
 
 
-def test_no_role_carries_a_policy_of_aws(stack: Stack) -> None:
+def test_no_role_has_an_aws_managed_policy(stack: Stack) -> None:
     own = set(stack.of_type("AWS::IAM::ManagedPolicy"))
 
     for role in stack.roles.values():
         assert {arn["Ref"] for arn in role["ManagedPolicyArns"]} <= own
 
 
-def test_only_provisioning_reads_the_administrators_secret(stack: Stack) -> None:
+def test_only_provisioning_can_read_the_administrator_secret(stack: Stack) -> None:
     readers = {
         name
         for name, statement in stack.statements()
@@ -60,7 +60,7 @@ def test_only_provisioning_reads_the_administrators_secret(stack: Stack) -> None
     assert readers == {"ProvisioningRole"}
 
 
-def test_a_function_writes_only_its_own_log_group(stack: Stack) -> None:
+def test_function_can_write_only_its_own_log_group(stack: Stack) -> None:
     roles = stack.roles
 
     for function in stack.functions.values():
@@ -70,8 +70,8 @@ def test_a_function_writes_only_its_own_log_group(stack: Stack) -> None:
         assert logs[0]["Statement"][0]["Resource"] == {"Fn::GetAtt": [group, "Arn"]}
 
 
-def test_counts_of_failed_payments_are_overwritten_only_in_transactions(stack: Stack) -> None:
-    """A transaction has a condition for each; a lone PutItem may have none."""
+def test_payment_failures_can_be_put_only_in_transactions(stack: Stack) -> None:
+    """In a transaction every put has a condition; a single PutItem may have none."""
     puts = [
         statement
         for _, statement in stack.statements()

@@ -27,19 +27,19 @@ def test_functions_run_traced_python_313_with_the_layer_inside_the_network(stack
         assert "Infrastructure" in str(function["VpcConfig"]["SubnetIds"])
 
 
-def test_only_provisioning_carries_what_migrates(stack: Stack) -> None:
-    carriers = {f["Handler"] for f in stack.functions.values() if len(f["Layers"]) > 1}
+def test_only_provisioning_has_the_migration_layer(stack: Stack) -> None:
+    handlers = {f["Handler"] for f in stack.functions.values() if len(f["Layers"]) > 1}
 
-    assert carriers == {"provisioning.app.handler"}
+    assert handlers == {"provisioning.app.handler"}
 
 
-def test_event_functions_stay_below_what_amazon_mq_allows(stack: Stack) -> None:
+def test_timeouts_are_within_the_limit_of_amazon_mq(stack: Stack) -> None:
     for mapping in stack.of_type("AWS::Lambda::EventSourceMapping").values():
         function = stack.functions[mapping["FunctionName"]["Ref"]]
         assert function["Timeout"] <= 14 * 60
 
 
-def test_a_function_may_run_as_often_as_its_queues_need_and_no_further(stack: Stack) -> None:
+def test_reserved_concurrency_matches_the_number_of_queues(stack: Stack) -> None:
     mappings = stack.of_type("AWS::Lambda::EventSourceMapping").values()
     queues = Counter(mapping["FunctionName"]["Ref"] for mapping in mappings)
 
@@ -54,7 +54,7 @@ def test_a_function_may_run_as_often_as_its_queues_need_and_no_further(stack: St
                 assert queues[name] <= reserved <= 50
 
 
-def test_dispatcher_and_housekeeping_come_every_minute(stack: Stack) -> None:
+def test_dispatcher_and_housekeeping_run_every_minute(stack: Stack) -> None:
     rules = stack.of_type("AWS::Events::Rule").values()
 
     assert {rule["ScheduleExpression"] for rule in rules} == {"rate(1 minute)"}
@@ -64,7 +64,7 @@ def test_dispatcher_and_housekeeping_come_every_minute(stack: Stack) -> None:
     }
 
 
-def test_provisioning_runs_again_when_what_it_provisions_changed(stack: Stack) -> None:
+def test_provisioning_runs_again_when_the_layer_changes(stack: Stack) -> None:
     (layer,) = (n for n in stack.of_type("AWS::Lambda::LayerVersion") if "Scheduler" in n)
 
     assert stack.resources["Provisioning"]["Properties"]["Layer"] == {"Ref": layer}
@@ -79,13 +79,13 @@ def test_payment_failures_expire_and_can_be_restored(stack: Stack) -> None:
     assert table["SSESpecification"] == {"SSEEnabled": True}
 
 
-def test_items_of_every_table_expire_encrypted(stack: Stack) -> None:
+def test_every_table_is_encrypted_and_expires_items(stack: Stack) -> None:
     for table in stack.of_type("AWS::DynamoDB::Table").values():
         assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
         assert table["SSESpecification"] == {"SSEEnabled": True}
 
 
-def test_payment_failures_outlive_the_stack_but_not_a_first_deployment_that_fails(
+def test_payment_failures_are_kept_except_after_a_failed_first_deployment(
     stack: Stack,
 ) -> None:
     resource = stack.resources["PaymentFailuresTable"]
@@ -94,7 +94,7 @@ def test_payment_failures_outlive_the_stack_but_not_a_first_deployment_that_fail
     assert resource["UpdateReplacePolicy"] == "Retain"
 
 
-def test_only_health_the_description_and_preflights_are_answered_without_a_token(
+def test_only_health_openapi_and_preflight_requests_need_no_token(
     stack: Stack,
 ) -> None:
     api = stack.of_type("AWS::ApiGatewayV2::Api")["HttpApi"]
@@ -113,7 +113,7 @@ def test_only_health_the_description_and_preflights_are_answered_without_a_token
     }
 
 
-def test_the_local_gateway_has_the_routes_of_the_api(stack: Stack) -> None:
+def test_local_gateway_has_the_deployed_routes(stack: Stack) -> None:
     api = stack.of_type("AWS::ApiGatewayV2::Api")["HttpApi"]
 
     deployed = {
@@ -125,7 +125,7 @@ def test_the_local_gateway_has_the_routes_of_the_api(stack: Stack) -> None:
     assert {(route.path, route.method) for route in ROUTES} == deployed
 
 
-def test_pages_of_other_origins_may_call_the_api_with_a_token(stack: Stack) -> None:
+def test_cors_allows_tokens_but_no_credentials(stack: Stack) -> None:
     allowed = stack.of_type("AWS::ApiGatewayV2::Api")["HttpApi"]["Body"]["x-amazon-apigateway-cors"]
 
     assert allowed["allowOrigins"] == ["*"]
@@ -133,7 +133,7 @@ def test_pages_of_other_origins_may_call_the_api_with_a_token(stack: Stack) -> N
     assert "allowCredentials" not in allowed
 
 
-def test_nobody_can_flood_the_api(stack: Stack) -> None:
+def test_api_is_throttled(stack: Stack) -> None:
     stage = stack.of_type("AWS::ApiGatewayV2::Stage")["HttpApiApiGatewayDefaultStage"]
 
     assert stage["DefaultRouteSettings"] == {
@@ -142,7 +142,7 @@ def test_nobody_can_flood_the_api(stack: Stack) -> None:
     }
 
 
-def test_tokens_are_checked_for_issuer_and_audience(stack: Stack) -> None:
+def test_authorizer_checks_issuer_and_audience(stack: Stack) -> None:
     api = stack.of_type("AWS::ApiGatewayV2::Api")["HttpApi"]
 
     scheme = api["Body"]["components"]["securitySchemes"]["Jwt"]
@@ -156,7 +156,7 @@ def test_tokens_are_checked_for_issuer_and_audience(stack: Stack) -> None:
     }
 
 
-def test_the_outputs_tell_operators_where_everything_is(
+def test_outputs_name_the_addresses_for_operators(
     expanded: dict[str, dict[str, Any]],
 ) -> None:
     assert expanded["template"]["Outputs"].keys() >= {

@@ -1,4 +1,4 @@
-"""Further queues of each event: mapped like the first, and known to whoever counts them."""
+"""Additional shards of each event are mapped and watched like the first queue."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from scheduler.messaging.topology import VHOST, WORK_QUEUES, WorkQueue
 from scheduler.settings import MAX_SHARDS
 from tests.template.stack import Stack
 
-FURTHER = range(1, MAX_SHARDS)
+ADDITIONAL = range(1, MAX_SHARDS)
 SHARDS = {"Ref": "Shards"}
 
 
@@ -18,7 +18,7 @@ def shard(nested: dict[str, Stack]) -> Stack:
 
 
 def queue_of(event_type: str) -> str:
-    """Return the name of a queue in the template, where parameters stand for themselves."""
+    """Return the name of a queue in the expanded template, where parameters have their names."""
     return f"{WorkQueue(event_type).name}.Shard"
 
 
@@ -27,18 +27,18 @@ def queues_of(shard: Stack) -> dict[str, dict[str, Any]]:
     return {mapping["Queues"][0]: mapping for mapping in mappings}
 
 
-def test_every_further_shard_is_a_stack_if_there_are_so_many(stack: Stack) -> None:
+def test_every_additional_shard_is_a_conditional_stack(stack: Stack) -> None:
     stacks = {name: one for name, one in stack.resources.items() if name.startswith("Shard")}
 
-    assert set(stacks) == {f"Shard{number}" for number in FURTHER}
-    for number in FURTHER:
+    assert set(stacks) == {f"Shard{number}" for number in ADDITIONAL}
+    for number in ADDITIONAL:
         one = stacks[f"Shard{number}"]
         assert one["Condition"] == f"HasShard{number}"
         assert one["Properties"]["Parameters"]["Shard"] == str(number)
         assert "Provisioning" in one["DependsOn"]
 
 
-def test_each_event_has_exactly_one_mapping_in_a_shard(shard: Stack) -> None:
+def test_every_event_has_one_mapping_in_a_shard(shard: Stack) -> None:
     expected = [queue_of(event.event_type) for event in WORK_QUEUES]
 
     assert sorted(queues_of(shard)) == sorted(expected)
@@ -46,7 +46,7 @@ def test_each_event_has_exactly_one_mapping_in_a_shard(shard: Stack) -> None:
 
 
 @pytest.mark.parametrize("event", WORK_QUEUES, ids=lambda queue: queue.name)
-def test_a_shard_is_consumed_as_the_first_queue_is(shard: Stack, event: WorkQueue) -> None:
+def test_shard_is_consumed_like_the_first_queue(shard: Stack, event: WorkQueue) -> None:
     mapping = queues_of(shard)[queue_of(event.event_type)]
 
     assert mapping["FunctionName"] == f"Stack-{event.family}-events"
@@ -57,10 +57,10 @@ def test_a_shard_is_consumed_as_the_first_queue_is(shard: Stack, event: WorkQueu
     ]
 
 
-def test_provisioning_fills_as_many_as_housekeeping_measures_unless_told_otherwise(
+def test_provisioning_uses_filled_shards_and_housekeeping_all(
     stack: Stack,
 ) -> None:
-    def variable(function: str) -> Any:  # noqa: ANN401 - likewise
+    def variable(function: str) -> Any:  # noqa: ANN401 - any value of a template
         return stack.functions[function]["Environment"]["Variables"]["SHARDS"]
 
     assert variable("HousekeepingFunction") == SHARDS
@@ -69,7 +69,7 @@ def test_provisioning_fills_as_many_as_housekeeping_measures_unless_told_otherwi
     assert stack.resources["Provisioning"]["Properties"]["Shards"] == filled
 
 
-def test_a_shard_without_progress_alarms(shard: Stack) -> None:
+def test_every_queue_of_a_shard_has_an_alarm_on_missing_progress(shard: Stack) -> None:
     alarms = shard.of_type("AWS::CloudWatch::Alarm").values()
     measured = [
         {
