@@ -1,4 +1,4 @@
-# `make` alone lists the targets.
+# `make` without a target lists the targets.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -10,22 +10,22 @@ BENCH_READY := .venv-bench/.synced
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-# Every target is a command; none names a file that it makes.
+# All targets are commands, not files.
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' Makefile)
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-run: $(READY) ## Run the whole platform here; Ctrl-C stops it
+run: $(READY) ## Run the whole platform on this machine; Ctrl-C stops it
 	@exec $(BIN)/python -m local run
 
-up: $(READY) ## The same in the background; returns when ready
+up: $(READY) ## Run the platform in the background; returns when it is ready
 	@$(BIN)/python -m local up
 
-down: $(READY) ## Stop what `make up` (or a killed `make run`) left running
+down: $(READY) ## Stop the platform of `make up`, or of a killed `make run`
 	@$(BIN)/python -m local down
 
-status: $(READY) ## Say whether the platform is running, and where
+status: $(READY) ## Show whether the platform is running, and its addresses
 	@$(BIN)/python -m local status
 
 clean: ## Delete the local platform's data, build results and caches
@@ -33,23 +33,23 @@ clean: ## Delete the local platform's data, build results and caches
 	@rm -rf .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find functions layers local ops tests bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
-# Side by side, each with its output in one piece (GNU Make 4); environments first: build is a make of its own.
-SIDE_BY_SIDE := -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync)
-test: $(READY) $(SAM_READY) $(CHECKOV_READY) ## Everything that must pass: lint, types, template, tests on real servers
-	@$(MAKE) --no-print-directory $(SIDE_BY_SIDE) validate lint build-here programs
+# In parallel, with unmixed output (GNU Make 4). The environments come first, because build starts another make.
+PARALLEL := -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync)
+test: $(READY) $(SAM_READY) $(CHECKOV_READY) ## Run all checks: lint, types, templates, and tests on real servers
+	@$(MAKE) --no-print-directory $(PARALLEL) validate lint build-here programs
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 generate: openapi ## Write all generated files: samples, lists of events in templates and documents, openapi.json
 	@$(BIN)/python -m events.generate
 
-openapi: $(READY) ## Write the description of the API that is served at /openapi.json
+openapi: $(READY) ## Write the description of the API, which is served at /openapi.json
 	@$(BIN)/python -m allocation_api.openapi.build
 
 EXAMPLES ?= 100
-schemathesis: programs ## Call every operation of the API well and badly (EXAMPLES= each)
+schemathesis: programs ## Call every operation of the API with valid and invalid requests (EXAMPLES= each)
 	@EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q -s -p no:xdist tests/integration/api/test_contract.py
 
-lint: $(READY) ## ruff and mypy
+lint: $(READY) ## Run ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 structure: $(READY) ## Print figures of the source tree: files, names, import circles (TREE= of another checkout)
@@ -58,10 +58,10 @@ structure: $(READY) ## Print figures of the source tree: files, names, import ci
 programs: $(READY)
 	@$(BIN)/python -m local install --browser
 
-servers: $(READY) ## Install mariadbd and rabbitmq-server where they are missing
+servers: $(READY) ## Install mariadbd and rabbitmq-server if they are missing
 	@$(BIN)/python -m local install
 
-scenarios: up ## Tell the six scenarios, step by step, against the running platform
+scenarios: up ## Run the six acceptance scenarios step by step on the running platform
 	@$(BIN)/python -m tests.scenarios
 
 KILLS ?= 1000
@@ -69,36 +69,36 @@ SEED  ?= 1
 faults: servers ## Kill function, broker and database under load, and print the account (KILLS=, SEED=)
 	@$(BIN)/python -m tests.faults drill --kills $(KILLS) --seed $(SEED)
 
-bench: servers build-here $(BENCH_READY) ## Measure throughput against bare SQL and other consumers, and more (5 minutes)
+bench: servers build-here $(BENCH_READY) ## Measure the event functions, also against bare SQL and other consumers (5 minutes)
 	@.venv-bench/bin/python -m bench
 
 dispatch-kills: KILLS = 100
 dispatch-kills: servers ## Kill the notification dispatcher under load, and print the account (KILLS=, SEED=)
 	@$(BIN)/python -m tests.integration.dispatch.kills --kills $(KILLS) --seed $(SEED)
 
-bench-api: servers ## Measure allocating with 10,000 devices and 1,000,000 old allocations, against 100 and none
+bench-api: servers ## Measure allocation with 10,000 devices and 1,000,000 old allocations, against 100 and none
 	@$(BIN)/python -m bench.api
 
-bench-dispatch: servers ## Measure how fast 10,000 due deliveries go out, and what they cost
+bench-dispatch: servers ## Measure the time and cost of sending 10,000 due deliveries
 	@$(BIN)/python -m bench.dispatch
 
 DOWN ?= 300
-bench-ses-outage: servers ## Let SES hang (DOWN=300 seconds): push latency meanwhile, e-mails afterwards
+bench-ses-outage: servers ## Measure push latency while SES hangs (DOWN=300 seconds), and the e-mails afterwards
 	@$(BIN)/python -m bench.ses_outage --down $(DOWN)
 
 EXAMPLES ?= 2000
-stateful: servers ## Allocate, wait, reserve, suspend, fail … in any order, for longer than `make test` does (EXAMPLES=)
+stateful: servers ## Test random sequences of API calls and events for longer than `make test` does (EXAMPLES=)
 	@EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q tests/integration/allocation/test_any_order.py
 
 ROUNDS ?= 10000
-race: servers ## Eight processes race for the devices of one pool and one user; prints p50 and p99 (ROUNDS=)
+race: servers ## Let eight processes compete for devices and quota; prints p50 and p99 (ROUNDS=)
 	@ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -q tests/integration/allocation/test_race.py
 
-bench-latency: servers ## Measure publish to WebSocket frame, p50 and p99 at 1/s and 100/s
+bench-latency: servers ## Measure the latency from publishing to the WebSocket frame at 1/s and 100/s
 	@$(BIN)/python -m bench.latency
 
-# sam checks no hash of a wheel for another machine, so it gets only wheels that pip has checked.
-# /opt and /var/task are read-only and zip rounds times, so bytecode must not be checked by time.
+# sam does not verify hashes of wheels for other architectures, so pip downloads and verifies them first.
+# Bytecode is not validated by modification time: /opt and /var/task are read-only, and zip rounds times.
 SAM          := PATH="$(CURDIR)/$(SAM_BIN):$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} sam
 ARCHITECTURE ?= arm64
 PLATFORM     := manylinux2014_$(subst arm64,aarch64,$(ARCHITECTURE))
@@ -106,7 +106,7 @@ WHEELS       := .aws-sam/wheels
 PIP_FETCH    := $(SAM_BIN)/python -m pip download --quiet --disable-pip-version-check --require-hashes --dest $(WHEELS) $(patsubst %,-r %,$(wildcard layers/*/requirements.txt))
 COMPILE      := $(SAM_BIN)/python3.13 -m compileall -q -j 0 --invalidation-mode unchecked-hash
 
-build: $(SAM_READY) ## Build what `sam deploy` uploads (ARCHITECTURE=x86_64 for `sam local invoke` on x86)
+build: $(SAM_READY) ## Build for `sam deploy` (ARCHITECTURE=x86_64 for `sam local invoke` on x86)
 	@$(PIP_FETCH)
 	@$(PIP_FETCH) --only-binary :all: --platform $(PLATFORM)
 	@PIP_NO_INDEX=1 PIP_FIND_LINKS=$(CURDIR)/$(WHEELS) $(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE)
@@ -115,16 +115,16 @@ build: $(SAM_READY) ## Build what `sam deploy` uploads (ARCHITECTURE=x86_64 for 
 
 EVENT    ?= events/device-failed.json
 FUNCTION ?=
-invoke: up build-here ## Run one sample by `sam local invoke` against the platform here (EVENT=, FUNCTION=; needs Docker)
+invoke: up build-here ## Invoke a function with a sample, by `sam local invoke` on the local platform (EVENT=, FUNCTION=; needs Docker)
 	@$(BIN)/python -m local.sam $(EVENT) $(if $(FUNCTION),--function $(FUNCTION))
 
-test-sam: servers build-here ## Every function with all its samples by real `sam local invoke`; needs Docker (LAMBDA_IMAGE=)
+test-sam: servers build-here ## Test every function with all its samples by `sam local invoke`; needs Docker (LAMBDA_IMAGE=)
 	@$(BIN)/python -m pytest -v tests/sam/docker
 
-build-here: ## Build for this machine, to run without or with Docker
+build-here: ## Build for the architecture of this machine
 	@$(MAKE) --no-print-directory build ARCHITECTURE=$(subst aarch64,arm64,$(shell uname -m))
 
-validate: $(SAM_READY) $(CHECKOV_READY) ## Check template.yaml and what it nests: sam, cfn-lint, checkov
+validate: $(SAM_READY) $(CHECKOV_READY) ## Check template.yaml and the nested templates with sam, cfn-lint and checkov
 	@$(SAM) validate
 	@$(SAM_BIN)/cfn-lint template.yaml infrastructure/*.yaml && echo "cfn-lint: nothing found"
 	@.venv-checkov/bin/checkov --config-file .checkov.yaml $(patsubst %,-f %,template.yaml $(wildcard infrastructure/*.yaml)) && echo "checkov: nothing found"
@@ -133,7 +133,7 @@ ENVIRONMENT ?= dev
 deploy: validate build ## Deploy to AWS (ENVIRONMENT=dev or prod, see samconfig.toml)
 	@$(SAM) deploy --config-env $(ENVIRONMENT)
 
-lock: $(READY) ## Resolve the dependencies of pyproject.toml into the pinned, hashed lock files
+lock: $(READY) ## Resolve the dependencies in pyproject.toml into lock files with hashes
 	@$(LOCK) --group layer -o layers/scheduler/requirements.txt
 	@$(LOCK) --group provisioning -o layers/provisioning/requirements.txt
 	@$(LOCK) --group dev -o requirements/dev.txt
@@ -143,8 +143,8 @@ lock: $(READY) ## Resolve the dependencies of pyproject.toml into the pinned, ha
 
 IMPORT_ROOTS := -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "cloudphone.pth").write_text("".join(f"../../../../{root}\n" for root in (".", "functions", "layers/scheduler")))'
 
-# The environment, made again when its lock file changes. The .pth file (relative, so the checkout
-# may be moved with its environment made anew) lets every program in it import the project.
+# The environment is updated when its lock file changes. The .pth file lets every program in it import
+# the project; its paths are relative, so that the checkout can be moved.
 $(READY): requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed, $(PYTHON) is " + sys.version.split()[0] + "; try: make PYTHON=python3.13")'
 	@echo "Installing the Python environment into $(VENV) (once, and when requirements/dev.txt changes)"
@@ -166,7 +166,7 @@ $(CHECKOV_READY): requirements/checkov.txt $(READY)
 	@touch $@
 
 $(BENCH_READY): requirements/bench.txt $(READY)
-	@echo "Installing what benchmarks need into .venv-bench (once, and when requirements/bench.txt changes)"
+	@echo "Installing the benchmark environment into .venv-bench (once, and when requirements/bench.txt changes)"
 	@test -x .venv-bench/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-bench
 	@$(BIN)/uv pip sync --quiet --python .venv-bench/bin/python requirements/bench.txt
 	@.venv-bench/bin/python $(IMPORT_ROOTS)

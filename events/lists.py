@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from scheduler.messaging.topology import WorkQueue
 
 _OTHER_CONNECTIONS: Final = 125
-"""Database connections of the functions without event queues (121) and some for operators."""
+"""Database connections of the functions without event queues (121), and some for operators."""
 _EXAMPLE_IDS: Final = {"deviceId": "device-001", "userId": "user-123"}
 _IN_EVERY_EVENT: Final = {"eventId", "version"}
 

@@ -35,7 +35,7 @@ class Stack:
         return self.of_type("AWS::IAM::Role")
 
     def statements(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield each policy statement with the id of its policy or role, and both branches of an If."""
+        """Yield each policy statement, with both branches of an If, and the id of its owner."""
         for name, document in self._policies():
             for statement in document["Statement"]:
                 for branch in statement.get("Fn::If", [None, statement])[1:]:
