@@ -75,7 +75,7 @@ class AllocationApi:
             waiting_routes(database, line),
             allocation_batch_routes(database, allocator, leases, minutes),
             reservation_routes(database, ReservationBook(units), minutes),
-            device_routes(database),
+            device_routes(database, units),
             user_routes(database, settings, units),
             notification_routes(database),
             preference_routes(database),

@@ -1,12 +1,17 @@
-"""Devices of the pool."""
+"""Devices of the pool, and changes of name, size and adb address by administrators."""
 
-from typing import Any, Final, NamedTuple
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated, Any, Final, NamedTuple
 
+from aws_lambda_powertools import Logger
+from pydantic import Field, StringConstraints
 from pymysql.cursors import Cursor
 
 from allocation_api.access import Access, Router
-from allocation_api.errors import not_found
-from allocation_api.fields import PathId, ResponseBody
+from allocation_api.errors import ApiError, not_found
+from allocation_api.fields import WHOLE, PathId, Quantity, RequestBody, ResponseBody
+from allocation_api.openapi.responses import body_of, refusal
 from allocation_api.pages import (
     DEFAULT_PAGE_SIZE,
     PageCursor,
@@ -16,6 +21,30 @@ from allocation_api.pages import (
 )
 from scheduler.database.connection import Database
 from scheduler.domain.model import DeviceStatus, Health
+from scheduler.unit_of_work import UnitOfWork, UnitsOfWork
+
+DeviceName = Annotated[
+    str,
+    StringConstraints(
+        max_length=128,
+        pattern=r"^[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f\u2028\u2029]*[^\s\x00-\x1f\x7f-\x9f])?$",
+    ),
+]
+"""Printable characters, without blanks at either end."""
+Host = Annotated[str, StringConstraints(max_length=255, pattern=r"^[A-Za-z0-9._:-]+$")]
+"""A host name or an IP address."""
+
+
+class DeviceChange(RequestBody):
+    """The fields to change: an absent one stays. A later device.created may change them again."""
+
+    # The factories only make the fields optional without allowing null.
+    name: Annotated[DeviceName, Field(default_factory=str)]
+    cpu_cores: Annotated[Quantity, Field(default_factory=int)]
+    memory_mb: Annotated[Quantity, Field(default_factory=int)]
+    storage_mb: Annotated[Quantity, Field(default_factory=int)]
+    adb_host: Annotated[Host, Field(default_factory=str)]
+    adb_port: Annotated[int, Field(strict=True, ge=1, le=65_535, default_factory=int), WHOLE]
 
 
 class DeviceResponse(ResponseBody):
@@ -65,6 +94,8 @@ _SELECT: Final = """
 _SELECT_ONE: Final = f"{_SELECT} WHERE d.id = %s"
 _SELECT_PAGE: Final = f"{_SELECT} WHERE d.id > %s {{filters}} ORDER BY d.id LIMIT %s"
 
+_logger: Final = Logger()
+
 
 def select_device(cursor: Cursor, device_id: str) -> DeviceRow | None:
     """Return a device; None if there is none with that id."""
@@ -92,8 +123,8 @@ def select_devices(
     return [DeviceRow(*row) for row in cursor.fetchall()]
 
 
-def device_routes(database: Database) -> Router:
-    """Return the routes that show the pool."""
+def device_routes(database: Database, units: UnitsOfWork) -> Router:
+    """Return the routes that show the pool and change its devices."""
     router = Router()
 
     @router.get(
@@ -121,6 +152,21 @@ def device_routes(database: Database) -> Router:
             raise not_found("device")
         return _to_response(found)
 
+    @router.put(
+        "/api/devices/<device_id>",
+        operation_id="changeDevice",
+        summary="Change name, size or adb address of a device",
+        responses={200: body_of(DeviceResponse), 409: refusal("device_deleted")},
+    )
+    @router.allow(Access.ADMIN)
+    def change(device_id: PathId, body: DeviceChange) -> DeviceResponse:
+        columns, actor = body.model_dump(exclude_unset=True), router.caller.actor
+        units.run(lambda unit: _change(unit, device_id, columns, actor))
+        if columns:
+            details = {"device_id": device_id, "actor": actor, "changed": columns}
+            _logger.info("Changed a device", extra=details)
+        return look_up(device_id)
+
     def _to_response(row: DeviceRow) -> DeviceResponse:
         response = DeviceResponse.model_validate(row)
         if row.holder == router.caller.user_id or router.caller.is_admin:
@@ -128,3 +174,15 @@ def device_routes(database: Database) -> Router:
         return response.model_copy(update={"adb_host": None, "adb_port": None})
 
     return router
+
+
+def _change(unit: UnitOfWork, device_id: str, columns: Mapping[str, Any], actor: str) -> None:
+    """Store new values by column; a free device that now fits is handed to a waiting user."""
+    work = unit.lock(devices=[device_id], actor=actor)
+    device = work.device(device_id)
+    if not device.known:
+        raise not_found("device")
+    if device.health is Health.DELETED:
+        raise ApiError(HTTPStatus.CONFLICT, "device_deleted", "the device was deleted")
+    if columns:
+        work.update_device(device._replace(**columns))

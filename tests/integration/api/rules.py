@@ -25,6 +25,7 @@ RULES: Final = {
     ("GET", "/api/reservations/user/{user_id}"): Access.OWNER,
     ("GET", "/api/devices"): Access.USER,
     ("GET", "/api/devices/{device_id}"): Access.USER,
+    ("PUT", "/api/devices/{device_id}"): Access.ADMIN,
     ("GET", "/api/users/{user_id}"): Access.OWNER,
     ("PUT", "/api/users/{user_id}"): Access.ADMIN,
     ("GET", "/api/users/{user_id}/notifications"): Access.OWNER,

@@ -28,6 +28,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
         "additionalMinutes": 1,
     },
     ("POST", "/api/reservations"): {"userId": OWNER, "startsAt": SOON},
+    ("PUT", "/api/devices/{device_id}"): {"name": "Cloud phone 1"},
     ("PUT", "/api/users/{user_id}"): {"maxDevices": 5},
     ("PUT", "/api/users/{user_id}/preferences"): {},
 }

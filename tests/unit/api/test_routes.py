@@ -116,7 +116,7 @@ def test_a_route_without_an_access_rule_is_closed(
     else:
         assert (unknown.status, unknown.code) == (404, "not_found")
         assert (known.status, known.code) == (405, "method_not_allowed")
-        assert known.headers["Allow"] == "GET"
+        assert known.headers["Allow"] == "GET, PUT"
     assert api.rules == RULES
 
 
