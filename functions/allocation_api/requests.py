@@ -19,6 +19,9 @@ MAX_BODY_BYTES: Final = 128 * 1024
 """Enough for a batch of a hundred requests with the longest ids and keys."""
 
 _JSON: Final = "application/json"
+_FORM: Final = "application/x-www-form-urlencoded"
+"""What ``curl -d`` declares, whatever the body is."""
+_CONTENT_TYPE: Final = "content-type"
 
 
 def normalize(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,11 +32,18 @@ def normalize(event: Mapping[str, Any]) -> dict[str, Any]:
     characters that it may then contain. So the path is encoded again, and ids are decoded where
     they are read (`allocation_api.fields.PathId`).
 
+    Powertools parses a body as its content type says. Here every body is JSON, so the header says
+    so too.
+
     Raises:
-        ApiError: 413 for a body that is too long, 415 for one that is not declared as JSON, 422
-            for one that is not text.
+        ApiError: 413 for a body that is too long, 415 for one that is declared as something else
+            than JSON (a form may hold a JSON object), 422 for one that is not text.
     """
-    return {**event, "rawPath": quote(event["rawPath"]), "isBase64Encoded": False} | _body(event)
+    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    body = _body(event, str(headers.get(_CONTENT_TYPE, "")))
+    path = quote(event["rawPath"])
+    normalized = {"rawPath": path, "headers": {**headers, _CONTENT_TYPE: _JSON}}
+    return {**event, **normalized, "isBase64Encoded": False} | body
 
 
 def parse_json_object(text: str) -> dict[str, Any]:
@@ -51,17 +61,13 @@ def parse_json_object(text: str) -> dict[str, Any]:
     return body
 
 
-def _body(event: Mapping[str, Any]) -> dict[str, str]:
+def _body(event: Mapping[str, Any], content_type: str) -> dict[str, str]:
     body = event.get("body")
     if not body:
         return {}
-    content_type = _header(event, "content-type").partition(";")[0].strip().lower()
-    if content_type not in ("", _JSON):
-        raise ApiError(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_media_type",
-            f"the body must be {_JSON}",
-        )
+    media_type = content_type.partition(";")[0].strip().lower()
+    if content_type.strip() and media_type not in (_JSON, _FORM):
+        raise _unsupported()
     text = _decode(body) if event.get("isBase64Encoded") else body
     if len(text.encode(errors="replace")) > MAX_BODY_BYTES:
         raise ApiError(
@@ -70,12 +76,22 @@ def _body(event: Mapping[str, Any]) -> dict[str, str]:
             "the body is too long",
             {"maxBytes": MAX_BODY_BYTES},
         )
+    if media_type == _FORM and not _is_json_object(text):
+        raise _unsupported()
     return {"body": text}
 
 
-def _header(event: Mapping[str, Any], name: str) -> str:
-    headers = event.get("headers") or {}
-    return next((str(value) for key, value in headers.items() if key.lower() == name), "")
+def _unsupported() -> ApiError:
+    message = f"the body must be {_JSON}"
+    return ApiError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message)
+
+
+def _is_json_object(text: str) -> bool:
+    try:
+        parse_json_object(text)
+    except ApiError:
+        return False
+    return True
 
 
 def _decode(encoded: str) -> str:

@@ -10,6 +10,7 @@ from tests.integration.api.client import user
 
 if TYPE_CHECKING:
     from tests.integration.api.client import Client
+    from tests.integration.api.rows import Rows
 
 SHARED = settings(
     max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -35,6 +36,39 @@ def test_no_json_body_causes_a_server_error(api: Client, body: dict[str, Any]) -
 @SHARED
 def test_no_bytes_cause_a_server_error(api: Client, body: bytes) -> None:
     assert api.send("POST", "/api/allocations", body=body).status in {409, 422}
+
+
+MEDIA_TYPES = st.sampled_from(
+    (
+        *("application/json", "application/x-www-form-urlencoded", "application/merge-patch+json"),
+        *("multipart/form-data", "text/plain", "application/", "/", "", ";", ",", " "),
+    )
+)
+PARAMETERS = st.sampled_from(
+    ("", ";", "; charset=utf-8", "; charset=utf-16", "; boundary=x", "; =")
+)
+
+
+@given(
+    content_type=st.text() | st.builds(str.__add__, MEDIA_TYPES, PARAMETERS),
+    body=st.binary() | st.just(b'{"userId": "u1"}') | st.just(b"userId=u1"),
+)
+@SHARED
+def test_no_content_type_causes_a_server_error(api: Client, content_type: str, body: bytes) -> None:
+    headers = {"content-type": content_type}
+
+    reply = api.send("POST", "/api/allocations", body=body, headers=headers)
+
+    assert reply.status in {409, 415, 422}
+
+
+def test_what_curl_sends_by_default_is_accepted(api: Client, rows: Rows) -> None:
+    rows.device()
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+
+    reply = api.send("POST", "/api/allocations", body={"userId": "u1"}, headers=headers)
+
+    assert reply.status == 201
 
 
 @given(id_=st.text(min_size=1, max_size=80).filter(lambda text: "/" not in text))

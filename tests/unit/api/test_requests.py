@@ -43,26 +43,42 @@ def test_a_base64_body_that_is_not_text_is_refused(body: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "content_type", ["application/json", "Application/JSON; charset=utf-8", ""]
+    "content_type",
+    [
+        *("application/json", "Application/JSON; charset=utf-8", "", " "),
+        "application/x-www-form-urlencoded",  # by default of curl -d
+        "application/x-www-form-urlencoded; charset=utf-8",
+    ],
 )
 @pytest.mark.parametrize("header", ["content-type", "Content-Type"])
-def test_the_content_type_json_is_optional(header: str, content_type: str) -> None:
-    assert normalize(event("{}", headers={header: content_type}))["body"] == "{}"
+def test_a_json_object_is_read_as_json(header: str, content_type: str) -> None:
+    read = normalize(event("{}", headers={header: content_type}))
+
+    assert read["body"] == "{}"
+    assert read["headers"] == {"content-type": "application/json"}
 
 
-@pytest.mark.parametrize(
-    "content_type",
-    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "*"],
-)
+@pytest.mark.parametrize("content_type", ["text/plain", "multipart/form-data", "*", ";", "; a=b"])
 def test_a_body_of_another_content_type_is_refused(content_type: str) -> None:
     with pytest.raises(ApiError) as refused:
-        normalize(event("a=b", headers={"content-type": content_type}))
+        normalize(event("{}", headers={"content-type": content_type}))
 
     assert (refused.value.status, refused.value.code) == (415, "unsupported_media_type")
 
 
-def test_without_a_body_the_content_type_does_not_matter() -> None:
-    normalize(event(None, headers={"content-type": "text/plain"}))
+@pytest.mark.parametrize("body", ["userId=u1", "[]", '{"a": ', "%7B%7D"])
+def test_a_form_is_refused(body: str) -> None:
+    with pytest.raises(ApiError) as refused:
+        normalize(event(body, headers={"content-type": "application/x-www-form-urlencoded"}))
+
+    assert (refused.value.status, refused.value.code) == (415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", ";"])
+def test_without_a_body_the_content_type_does_not_matter(content_type: str) -> None:
+    read = normalize(event(None, headers={"content-type": content_type, "x-other": "1"}))
+
+    assert read["headers"] == {"content-type": "application/json", "x-other": "1"}
 
 
 @pytest.mark.parametrize(
