@@ -55,7 +55,7 @@ class StateMismatchError(Exception):
     """Contenders left different states, so their times cannot be compared."""
 
 
-def require_same(expected: StateDigest, found: StateDigest, who: str) -> None:
+def require_same(expected: StateDigest, found: StateDigest, contender: str) -> None:
     """Compare the states that two contenders left.
 
     Raises:
@@ -64,4 +64,4 @@ def require_same(expected: StateDigest, found: StateDigest, who: str) -> None:
     differing = [name for name in expected if expected[name] != found[name]]
     if differing:
         details = "; ".join(f"{n}: {expected[n]} and {found[n]}" for n in differing)
-        raise StateMismatchError(f"{who} left another state: {details}")
+        raise StateMismatchError(f"{contender} left another state: {details}")

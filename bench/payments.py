@@ -38,7 +38,7 @@ def _measured(testbed: Testbed, counter: PaymentFailures, *, failed_before: bool
     testbed.empty()
     with testbed.cursor() as cursor:
         began = seed(cursor, _BATCH * (_ROUNDS + 1))
-    counter.count("nobody", "connect", datetime.now(UTC), datetime.now(UTC))
+    counter.count("unknown-user", "connect", datetime.now(UTC), datetime.now(UTC))
     batches = [*invocations(PAYMENT_FAILED.events(range(_BATCH * (_ROUNDS + 1)), began), _BATCH)]
     handled, counted = [], []
     with warm(PAYMENT_FAILED.service, testbed) as function:

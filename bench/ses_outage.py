@@ -99,7 +99,7 @@ def main(
             testbed.provider.refuse(EMAIL, Refusal(503, "ServiceUnavailable"))
         without = _publish(testbed, "down", down, rate)
         _print_latency(f"SES {how}s for {down:g} s", _latencies(testbed, without))
-        print(f"  e-mails meanwhile: {_emails(testbed)}")
+        print(f"  e-mails during the outage: {_emails(testbed)}")
         testbed.provider.refuse(EMAIL, None)
         testbed.provider.release()
         _await_emails(testbed)

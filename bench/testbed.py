@@ -93,7 +93,7 @@ class Testbed:
             yield cursor
 
     def empty(self) -> None:
-        """Delete all rows and items; whoever fills a queue also drains it."""
+        """Delete all rows and items; benchmarks drain the queues that they fill."""
         httpx.post(f"{self.aws_url}/moto-api/reset").raise_for_status()
         create_resources(self.aws_url)
         with self.cursor() as cursor:

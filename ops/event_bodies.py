@@ -1,4 +1,4 @@
-"""Bodies of the 15 events: the fields of their contracts, filled in and validated."""
+"""Bodies of the events: the fields of their contracts, filled in and validated."""
 
 from __future__ import annotations
 

@@ -96,8 +96,8 @@ def _user_suspended(key: str, body: dict[str, Any]) -> StatementSteps:
     released = len(held)
     text = f"您的账户已暂停：{body['reason']}。已自动释放 {released} 台设备。"
     data = {"reason": body["reason"], "released": released}
-    told = ("account_suspended", "账户已暂停", text, data, f"account_suspended:{key}")
-    yield from _tell(user, told, ("websocket", "email"), urgent=True)
+    notification = ("account_suspended", "账户已暂停", text, data, f"account_suspended:{key}")
+    yield from _notify(user, notification, ("websocket", "email"), urgent=True)
     yield _SET_MARK, ("user", user, "account", at)
 
 
@@ -126,8 +126,8 @@ def _release(device: str, code: str, reason: str) -> StatementSteps:
         "reasonCode": code,
         "reason": reason,
     }
-    told = ("device_released", "设备已释放", text, data, f"device_released:{allocation}")
-    yield from _tell(user, told, ("websocket",), urgent=False)
+    notification = ("device_released", "设备已释放", text, data, f"device_released:{allocation}")
+    yield from _notify(user, notification, ("websocket",), urgent=False)
     event = {
         "allocationId": allocation,
         "userId": user,
@@ -142,14 +142,14 @@ def _release(device: str, code: str, reason: str) -> StatementSteps:
     yield _ANNOUNCE, (json.dumps(event, ensure_ascii=False), now)
 
 
-def _tell(
+def _notify(
     user: str,
-    told: tuple[str, str, str, dict[str, Any], str],
+    notification: tuple[str, str, str, dict[str, Any], str],
     channels: tuple[str, ...],
     *,
     urgent: bool,
 ) -> StatementSteps:
-    type_, title, text, data, key = told
+    type_, title, text, data, key = notification
     id_, now = uuid7(), _now()
     content = (type_, title, text, json.dumps(data, ensure_ascii=False))
     yield _NOTIFY, (id_, user, *content, key, urgent, now)

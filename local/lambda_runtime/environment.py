@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 PAYLOAD_LIMIT: Final = 6 * 1024 * 1024
 """Bytes of a synchronous invocation's event, and about those of its result (Lambda quotas)."""
 INIT_SECONDS: Final = 60.0
-"""Lambda allows 10 s; here fifteen cold starts may share two cores."""
+"""Lambda allows 10 s; here all cold starts may share two cores."""
 # Repeated, because a kill just before the process exists has no effect.
 _KILL_INTERVAL: Final = 0.1
 _WORKER: Final = Path(__file__).with_name("worker.py")

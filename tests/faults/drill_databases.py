@@ -46,8 +46,8 @@ _ANNOUNCED: Final = """
 """
 # Failed payments lead to warnings and to a suspension, in any order: both count as "billing".
 # A deleted user's notifications lose their data, but not their dedupe key.
-_TOLD: Final = """
-    SELECT 'told', user_id,
+_NOTIFIED: Final = """
+    SELECT 'notified', user_id,
            IF(type IN ('billing_alert', 'service_suspended'), 'billing', type) AS topic,
            IF(type = 'device_released',
               SUBSTRING_INDEX(SUBSTRING_INDEX(dedupe_key, ':', 2), ':', -1), '') AS allocation,
@@ -100,7 +100,7 @@ class DrillDatabases:
     def effects(self) -> Counter[Effect]:
         """Return the count of each effect."""
         counted: Counter[Effect] = Counter()
-        for *effect, count in self._rows(_RELEASED, _ANNOUNCED, _TOLD):
+        for *effect, count in self._rows(_RELEASED, _ANNOUNCED, _NOTIFIED):
             counted[tuple(effect)] += count
         for user, failures in self._failures():
             counted["failures", user] += failures

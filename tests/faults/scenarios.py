@@ -42,14 +42,14 @@ def suspended(load: DrillWorkload) -> None:
     home = load.household(_HELD)
     key = load.event("user.suspended", userId=home.user)
     load.expect(key, states=[("user", home.user, "suspended")])
-    load.tell(home, "account_suspended", key)
+    load.notify(home, "account_suspended", key)
     load.release(home, _HELD, key)
     _device_trouble(load, home)
 
 
 def deleted(load: DrillWorkload) -> None:
     """All devices are released; the user may or may not be notified of the failed device."""
-    home = load.household(_HELD, told=False)
+    home = load.household(_HELD, notified=False)
     key = load.event("user.deleted", userId=home.user)
     load.expect(key, states=[("user", home.user, "deleted")])
     load.release(home, _HELD, key)
@@ -68,7 +68,7 @@ def quota_updated(load: DrillWorkload) -> None:
     home = load.household(_HELD)
     key = load.event("user.quota_updated", userId=home.user, newQuota={"maxDevices": 1})
     load.expect(key, states=[("quota", home.user, "1")])
-    load.tell(home, "quota_adjusted", key)
+    load.notify(home, "quota_adjusted", key)
     load.release(home, _HELD - 1, key)
     _device_trouble(load, home)
 
@@ -77,7 +77,7 @@ def quota_exceeded(load: DrillWorkload) -> None:
     """The limit is one device; applying the event twice releases the same two."""
     home = load.household(_HELD)
     key = load.event("user.quota_exceeded", userId=home.user, limit=1)
-    load.tell(home, "quota_adjusted", key)
+    load.notify(home, "quota_adjusted", key)
     load.release(home, _HELD - 1, key)
     _device_trouble(load, home)
 
@@ -88,7 +88,7 @@ def payments_failed(load: DrillWorkload) -> None:
     keys = [load.event("billing.payment_failed", userId=home.user) for _ in range(3)]
     for key in keys:
         load.allow(("failures", home.user))
-        load.tell(home, "billing", key)
+        load.notify(home, "billing", key)
     load.expect(
         *keys, states=[("held back", home.user, "True"), ("failures", home.user, str(len(keys)))]
     )
@@ -98,7 +98,7 @@ def payments_failed(load: DrillWorkload) -> None:
 def balance_low(load: DrillWorkload) -> None:
     """The user is notified."""
     home = load.household(0)
-    load.tell(home, "billing", load.event("billing.balance_low", userId=home.user))
+    load.notify(home, "billing", load.event("billing.balance_low", userId=home.user))
 
 
 def overdue(load: DrillWorkload) -> None:
@@ -106,7 +106,7 @@ def overdue(load: DrillWorkload) -> None:
     home = load.household(2)
     key = load.event("billing.overdue", userId=home.user)
     load.expect(key, states=[("held back", home.user, "True")])
-    load.tell(home, "billing", key)
+    load.notify(home, "billing", key)
     load.release(home, len(home.held), key)
     _device_trouble(load, home)
 
@@ -119,7 +119,7 @@ def paid(load: DrillWorkload) -> None:
     event_type = load.chance.choice(("billing.payment_success", "billing.recharged"))
     key = load.event(event_type, userId=home.user)
     load.expect(key, states=[("held back", home.user, "False"), ("failures", home.user, "0")])
-    load.tell(home, "billing", key)
+    load.notify(home, "billing", key)
 
 
 def created(load: DrillWorkload) -> None:

@@ -15,7 +15,7 @@ from tests.faults.account import (
 )
 
 RELEASED: Effect = ("released", "a1")
-TOLD: Effect = ("told", "u1", "billing")
+NOTIFIED: Effect = ("notified", "u1", "billing")
 
 
 def _expected() -> Expected:
@@ -27,11 +27,11 @@ def _expected() -> Expected:
                 frozenset({"e1"}), frozenset({RELEASED}), frozenset({("health", "d1", "bad")})
             ),
             Expectation(frozenset({"e2"}), frozenset({RELEASED})),
-            Expectation(frozenset({"p1"}), frozenset({TOLD})),
-            Expectation(frozenset({"p2"}), frozenset({TOLD})),
+            Expectation(frozenset({"p1"}), frozenset({NOTIFIED})),
+            Expectation(frozenset({"p2"}), frozenset({NOTIFIED})),
             Expectation(frozenset({"p1", "p2"}), states=frozenset({("hold", "u1")})),
         ],
-        limits=Counter({RELEASED: 1, TOLD: 2}),
+        limits=Counter({RELEASED: 1, NOTIFIED: 2}),
         rejected={"m1": FailureOutcome.DEAD_LETTER, "i1": FailureOutcome.LOGGED},
     )
 
@@ -43,7 +43,7 @@ def _settled(
     logged: frozenset[str] = frozenset({"i1"}),
 ) -> DrillBalance:
     observed = Observed(
-        Counter({RELEASED: 1, TOLD: 2} if effects is None else effects),
+        Counter({RELEASED: 1, NOTIFIED: 2} if effects is None else effects),
         states,
         {"m1": "not JSON"} if dead is None else dead,
         logged,
@@ -58,12 +58,12 @@ def test_expected_effects_are_neither_lost_nor_doubled() -> None:
 
 
 def test_event_with_a_missing_effect_is_lost() -> None:
-    assert _settled({RELEASED: 1, TOLD: 1}).lost == {"p1"}
+    assert _settled({RELEASED: 1, NOTIFIED: 1}).lost == {"p1"}
     assert _settled({RELEASED: 1}).lost == {"p1", "p2"}
 
 
 def test_effect_of_two_events_is_expected_once() -> None:
-    assert _settled({RELEASED: 0, TOLD: 2}).lost == {"e1"}
+    assert _settled({RELEASED: 0, NOTIFIED: 2}).lost == {"e1"}
 
 
 def test_event_with_a_missing_state_is_lost() -> None:
@@ -75,13 +75,13 @@ def test_missing_state_of_several_events_makes_all_of_them_lost() -> None:
 
 
 def test_effect_above_its_limit_is_doubled() -> None:
-    assert _settled({RELEASED: 2, TOLD: 5}).doubled == Counter({RELEASED: 1, TOLD: 3})
+    assert _settled({RELEASED: 2, NOTIFIED: 5}).doubled == Counter({RELEASED: 1, NOTIFIED: 3})
 
 
 def test_unexpected_effect_is_doubled() -> None:
     stray: Effect = ("released", "a2")
 
-    assert _settled({RELEASED: 1, TOLD: 2, stray: 1}).doubled == Counter({stray: 1})
+    assert _settled({RELEASED: 1, NOTIFIED: 2, stray: 1}).doubled == Counter({stray: 1})
 
 
 def test_invalid_event_without_a_dead_letter_is_lost() -> None:
@@ -100,7 +100,7 @@ def test_dead_letter_of_an_informational_event_is_wrongly_rejected_but_not_lost(
 
 
 def test_dead_letter_of_a_valid_event_is_wrongly_rejected_but_not_lost() -> None:
-    settled = _settled({RELEASED: 1, TOLD: 1}, dead={"m1": "", "p2": "killed its consumer"})
+    settled = _settled({RELEASED: 1, NOTIFIED: 1}, dead={"m1": "", "p2": "killed its consumer"})
 
     assert settled.lost == frozenset()
     assert settled.wrongly_rejected == {"p2"}

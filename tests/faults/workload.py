@@ -49,7 +49,7 @@ class Household:
 
     user: str
     held: tuple[tuple[str, str], ...]
-    told: bool = True
+    notified: bool = True
 
 
 @dataclass(slots=True)
@@ -78,7 +78,7 @@ class DrillWorkload:
         return len(self.expected.events) + len(self.expected.rejected)
 
     def household(
-        self, size: int, *, status: str = "active", hold: bool = False, told: bool = True
+        self, size: int, *, status: str = "active", hold: bool = False, notified: bool = True
     ) -> Household:
         """Add a user with so many devices."""
         number = len(self.world.users)
@@ -91,7 +91,7 @@ class DrillWorkload:
             self.world.devices.append((device, device, "allocated", 2, 2048, 8192))
             self.world.allocations.append((allocation, user, device, since))
             held.append((allocation, device))
-        return Household(user, tuple(held), told)
+        return Household(user, tuple(held), notified)
 
     def event(self, event_type: str, **fields: object) -> str:
         """Add a valid event and return its key."""
@@ -116,16 +116,16 @@ class DrillWorkload:
         for allocation, device in home.held[:count]:
             released: Effect = ("released", allocation)
             announced: Effect = ("announced", allocation)
-            told: Effect = ("told", home.user, "device_released", allocation)
-            self.expected.limits |= Counter((released, announced, told))
-            effects = {released, announced} | ({told} if home.told else set())
+            notified: Effect = ("notified", home.user, "device_released", allocation)
+            self.expected.limits |= Counter((released, announced, notified))
+            effects = {released, announced} | ({notified} if home.notified else set())
             self.expect(*events, effects=effects, states=[("free", device)])
 
-    def tell(self, home: Household, topic: str, key: str) -> None:
+    def notify(self, home: Household, topic: str, key: str) -> None:
         """Expect an event to notify the user."""
-        told: Effect = ("told", home.user, topic, "")
-        self.allow(told)
-        self.expect(key, effects=[told])
+        notified: Effect = ("notified", home.user, topic, "")
+        self.allow(notified)
+        self.expect(key, effects=[notified])
 
     def malformed(self) -> None:
         """Add a message that is invalid for its contract."""

@@ -1,4 +1,4 @@
-"""What the 15 contracts accept, and what they refuse with a readable reason."""
+"""What the contracts accept, and what they refuse with a readable reason."""
 
 import json
 from datetime import UTC, datetime, timedelta

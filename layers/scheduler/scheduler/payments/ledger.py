@@ -142,7 +142,7 @@ def _number_consecutively(keys: list[str], counts: dict[str, int]) -> None:
     """Number the counts of one user consecutively, as when they were first counted.
 
     After a crash between the count and the commit, the counter returns the total for each of them;
-    the user would then be told three times that the service stops instead of being warned twice.
+    the user would then be notified three times of the suspension instead of being warned twice.
     """
     after: int | None = None
     for key in reversed(dict.fromkeys(keys)):
