@@ -25,7 +25,7 @@ def bisect(
         items: at least one.
         attempt: applies all of the given items, or applies none and raises.
         give_up: returns the result of an item that failed alone with an error.
-        isolates: tells whether one item may have caused an error; any other error is raised.
+        isolates: whether one item may have caused an error; any other error is raised.
     """
     try:
         result = attempt(items)

@@ -136,7 +136,7 @@ class UnitOfWork:
 
     @property
     def needs_dispatch(self) -> bool:
-        """Tell whether the unit leaves notifications or events for the dispatcher to send."""
+        """Return whether the unit leaves notifications or events for the dispatcher to send."""
         work = self._work
         return work is not None and bool(
             work.notices or work.releases or work.grants or work.extensions

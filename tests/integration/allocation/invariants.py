@@ -99,7 +99,7 @@ class _Headroom:
     memory: int | None
 
     def allows(self, cpu: int, memory: int) -> bool:
-        """Tell whether another device of that size is within the quota."""
+        """Return whether another device of that size is within the quota."""
         return (
             self.eligible
             and self.devices > 0

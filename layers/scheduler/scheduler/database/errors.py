@@ -51,17 +51,17 @@ class StaleSnapshotError(Exception):
 
 
 def is_unavailable(error: pymysql.MySQLError) -> bool:
-    """Tell whether an error means that the server is unavailable."""
+    """Return whether an error means that the server is unavailable."""
     return isinstance(error, pymysql.InterfaceError) or _number(error) in _UNAVAILABLE
 
 
 def is_lock_wait(error: Exception) -> bool:
-    """Tell whether another transaction, or DDL of a migration, has locked the rows."""
+    """Return whether another transaction, or DDL of a migration, has locked the rows."""
     return isinstance(error, StaleSnapshotError) or _number(error) in _LOCKED
 
 
 def is_conflict(error: Exception) -> bool:
-    """Tell whether another transaction interfered, so that another attempt may succeed."""
+    """Return whether another transaction interfered, so that another attempt may succeed."""
     return isinstance(error, StaleSnapshotError) or _number(error) in _CONFLICT
 
 

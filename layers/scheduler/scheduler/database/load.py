@@ -38,7 +38,7 @@ _USERS: Final = """
     WHERE u.id IN %s ORDER BY u.id
 """
 _LOCK_USERS: Final = f"{_USERS} FOR UPDATE"
-_LOCK_FREE_USERS: Final = f"{_LOCK_USERS} SKIP LOCKED"
+_LOCK_USERS_SKIP_LOCKED: Final = f"{_LOCK_USERS} SKIP LOCKED"
 # The index is forced because, for many users, the optimizer would scan all active allocations.
 _HELD_DEVICES: Final = """
     SELECT device_id FROM allocations FORCE INDEX (active_by_user)
@@ -51,7 +51,7 @@ _LOCK_DEVICES: Final = f"""
     LEFT JOIN event_versions v ON v.aggregate = 'device' AND v.id = d.id
     WHERE d.id IN %s ORDER BY d.id FOR UPDATE
 """  # noqa: S608 - constants
-_LOCK_FREE_DEVICES: Final = """
+_LOCK_DEVICES_SKIP_LOCKED: Final = """
     SELECT id FROM devices WHERE id IN %s ORDER BY id FOR UPDATE SKIP LOCKED
 """
 _EXISTING_DEVICES: Final = "SELECT id FROM devices WHERE id IN %s"
@@ -77,7 +77,7 @@ def read_users(cursor: Cursor, users: Collection[str]) -> Snapshot:
 def lock_users_skip_locked(cursor: Cursor, users: Collection[str]) -> Snapshot:
     """Lock and return users, without those that another transaction has locked."""
     loaded = Snapshot()
-    _read_users(loaded, _rows(cursor, _LOCK_FREE_USERS, tuple(sorted(users))))
+    _read_users(loaded, _rows(cursor, _LOCK_USERS_SKIP_LOCKED, tuple(sorted(users))))
     return loaded
 
 
@@ -85,7 +85,7 @@ def lock_devices_skip_locked(cursor: Cursor, devices: Collection[str]) -> set[st
     """Lock devices, and return the ids of those that another transaction has locked."""
     if not devices:
         return set()
-    cursor.execute(_LOCK_FREE_DEVICES, (sorted(devices),))
+    cursor.execute(_LOCK_DEVICES_SKIP_LOCKED, (sorted(devices),))
     skipped = set(devices) - {id_ for (id_,) in cursor.fetchall()}
     if not skipped:
         return set()

@@ -45,7 +45,7 @@ class BrakeState(NamedTuple):
     running: int = 0
 
     def is_open(self, now: datetime) -> bool:
-        """Tell whether an operator has suspended the limit."""
+        """Return whether an operator has suspended the limit."""
         return self.open_until is not None and now < self.open_until
 
 

@@ -65,7 +65,7 @@ def latest(moment: datetime) -> datetime:
 
 
 def is_outdated(event: Stamp, mark: Stamp | None) -> bool:
-    """Tell whether ``event`` is older than the event that set ``mark``.
+    """Return whether ``event`` is older than the event that set ``mark``.
 
     If both have a version, an event with the same or a lower version is outdated. Otherwise only a
     strictly older time is outdated, because two events of the same instant both count. A time of a

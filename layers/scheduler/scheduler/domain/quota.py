@@ -44,7 +44,7 @@ def min_size(required: int, limit: int) -> int:
 
 
 def fits(device: Device, requirements: Requirements, limit: Headroom) -> bool:
-    """Tell whether a device meets the requirements within the headroom."""
+    """Return whether a device meets the requirements within the headroom."""
     return (
         min_size(requirements.cpu_cores, limit.cpu_cores) <= device.cpu_cores <= limit.cpu_cores
         and min_size(requirements.memory_mb, limit.memory_mb) <= device.memory_mb <= limit.memory_mb

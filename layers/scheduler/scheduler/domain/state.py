@@ -49,7 +49,10 @@ class State:
         self._undo_log: list[tuple[dict[Any, Any], Hashable, object]] = []
 
     def merge(self, more: Snapshot) -> None:
-        """Add rows that were locked later; rows that were loaded before keep their changes."""
+        """Add rows that were locked later.
+
+        Rows loaded before keep their changes, and allocations that this work has ended stay ended.
+        """
         self.users = {**more.users, **self.users}
         self.devices = {**more.devices, **self.devices}
         self._index(one for one in more.allocations.values() if one.id not in self._ended)
@@ -93,7 +96,7 @@ class State:
         return [user.id for user in changed if user.blocked]
 
     def is_outdated(self, concern: Concern, aggregate: Aggregate, id_: str, stamp: Stamp) -> bool:
-        """Tell whether a newer event about this concern was already applied.
+        """Return whether a newer event about this concern was already applied.
 
         The versions of a deleted device are ignored: a recreated one may count from 1 again.
         """
