@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pika
 
-from local import aws, demo_data, ports
+from local import LocalError, aws, demo_data, ports
 from local.environment import function_environment, websocket_environment
 from local.event_source_mapping import run_mappings
 from local.gateway import start_gateway
@@ -19,7 +19,7 @@ from local.servers.rabbitmq import RabbitMQ, RabbitPorts
 from local.servers.server import Server
 from local.websocket import start_websocket
 from scheduler.database.migrate import migrate
-from scheduler.messaging.declaration import declare
+from scheduler.messaging.declaration import TopologyConflictError, declare
 from scheduler.settings import DatabaseSettings
 
 if TYPE_CHECKING:
@@ -191,8 +191,11 @@ def _prepare(servers: PlatformServers, display: ProgressDisplay, shards: int) ->
 
 
 def _declare(broker_url: str, shards: int) -> None:
-    with pika.BlockingConnection(pika.URLParameters(broker_url)) as connection:
-        declare(connection.channel(), shards=shards)
+    try:
+        with pika.BlockingConnection(pika.URLParameters(broker_url)) as connection:
+            declare(connection.channel(), shards=shards)
+    except TopologyConflictError as error:
+        raise LocalError(f"RABBITMQ_URL: {error}") from None
 
 
 def _endpoints(

@@ -13,8 +13,8 @@ from pydantic.alias_generators import to_pascal
 _HTTP_TIMEOUT: Final = 5
 """Seconds."""
 _RETRY_DELAYS: Final = (1, 2)
-_MAX_REASON: Final = 1000
-"""Characters; the whole answer may have 4,096 bytes."""
+MAX_REASON_BYTES: Final = 2500
+"""The whole answer may have 4,096 bytes."""
 
 
 class ResourceRequest(BaseModel):
@@ -47,7 +47,9 @@ class ResourceRequest(BaseModel):
         """
         body = {
             "Status": "FAILED" if failure else "SUCCESS",
-            "Reason": (failure or "")[:_MAX_REASON],
+            "Reason": (failure or "")
+            .encode(errors="replace")[:MAX_REASON_BYTES]
+            .decode(errors="ignore"),
             "PhysicalResourceId": self.physical_resource_id,
             "StackId": self.stack_id,
             "RequestId": self.request_id,
@@ -64,7 +66,7 @@ class ResourceRequest(BaseModel):
         # The URL is signed for an empty content type; urllib would send its own.
         request = Request(  # noqa: S310 - http(s) only, see response_url
             self.response_url,
-            data=json.dumps(body).encode(),
+            data=json.dumps(body, ensure_ascii=False).encode(),
             headers={"Content-Type": ""},
             method="PUT",
         )

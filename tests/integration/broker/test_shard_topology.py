@@ -95,9 +95,9 @@ def test_one_shard_needs_no_exchange_and_no_further_queues(broker: Broker) -> No
 
 def test_missing_plugin_is_named_in_the_error(rabbitmq: RabbitMQ) -> None:
     with pika.BlockingConnection(pika.URLParameters(rabbitmq.url)) as connection:
-        declare = connection.channel().exchange_declare
+        declarations = declaration._Declarations(connection.channel())
         with pytest.raises(TopologyConflictError, match="rabbitmq_consistent_hash_exchange"):
-            declaration._declare(declare, "mine", exchange_type="x-of-a-plugin")
+            declarations.exchange("mine", "x-of-a-plugin")
 
 
 def test_housekeeping_measures_every_shard(

@@ -23,13 +23,16 @@ from local.processes import ProcessList, is_alive
 from local.servers import programs
 from local.servers.existing import ExistingServers
 from scheduler.database.url import DatabaseUrl
-from scheduler.messaging.topology import queues, work_queues
+from scheduler.messaging.topology import WORK_QUEUES, queues, work_queues
 from tests.integration.local.local_platform import READY_SECONDS, LocalPlatform, wait_for
 from tests.support import starting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from local.servers.mariadb import MariaDB
+    from local.servers.rabbitmq import RabbitMQ
 
 KEYS = {
     *("api", "websocket", "console", "amqp", "rabbitmq_management", "database", "aws"),
@@ -251,6 +254,26 @@ def test_fixable_error_is_one_line_and_an_exit_code(tmp_path: Path) -> None:
     assert run.returncode == 1
     assert run.stderr.startswith("error: RABBITMQ_URL: cannot log in to 127.0.0.1:1")
     assert run.stderr.count("\n") == 1
+
+
+def test_conflicting_queues_of_an_existing_broker_are_all_named(
+    mariadb: MariaDB, rabbitmq: RabbitMQ, tmp_path: Path
+) -> None:
+    urls = {
+        "DATABASE_URL": mariadb.url,
+        "RABBITMQ_URL": rabbitmq.create_vhost("classic"),
+    }
+    names = [work.name for work in WORK_QUEUES[:2]]
+    with pika.BlockingConnection(pika.URLParameters(urls["RABBITMQ_URL"])) as connection:
+        for name in names:
+            connection.channel().queue_declare(name, durable=True)
+
+    with closing(LocalPlatform(tmp_path / "classic", **urls)) as platform:
+        run = platform.command("run")
+
+    assert run.returncode == 1
+    assert run.stderr.startswith("error: RABBITMQ_URL: 2 of the declarations conflict")
+    assert all(f"queue {name}: " in run.stderr for name in names)
 
 
 def test_other_process_with_a_reused_id_is_not_stopped(tmp_path: Path) -> None:

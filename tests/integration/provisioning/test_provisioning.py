@@ -167,19 +167,20 @@ def failure(cloudformation: CloudFormation, seconds: float = 300) -> str:
     return str(cloudformation.answer["Reason"])
 
 
-def test_queue_with_another_argument_is_named_in_the_reason(
+def test_every_conflicting_queue_is_named_in_the_reason(
     cloudformation: CloudFormation, rabbitmq: RabbitMQ
 ) -> None:
     parameters = pika.URLParameters(rabbitmq.create_vhost(VHOST))
     with closing(pika.BlockingConnection(parameters)) as connection:
-        arguments = {"x-queue-type": "quorum", "x-message-ttl": 5}
-        connection.channel().queue_declare(
-            "scheduler.device-failed.retry", durable=True, arguments=arguments
-        )
+        channel = connection.channel()
+        for work in topology.WORK_QUEUES:
+            channel.queue_declare(work.name, durable=True)
 
     reason = failure(cloudformation)
 
-    assert "scheduler.device-failed.retry exists with another" in reason
+    assert [
+        work.name for work in topology.WORK_QUEUES if f"queue {work.name}: " not in reason
+    ] == []
     assert "docs/operations.md, Upgrade" in reason
 
 

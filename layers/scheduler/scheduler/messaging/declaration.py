@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pika.exceptions import ChannelClosedByBroker, ConnectionClosedByBroker
 
@@ -21,20 +21,56 @@ from scheduler.messaging.topology import (
 from scheduler.settings import MAX_SHARDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pika.adapters.blocking_connection import BlockingChannel
 
 _PRECONDITION_FAILED: Final = 406
 _COMMAND_INVALID: Final = 503
+# inequivalent arg 'x-message-ttl' for queue 'q' in vhost '/': received the value '60000' of type
+# 'signedint' but current is the value '5000' of type 'signedint'
 _INEQUIVALENT: Final = re.compile(
-    r"inequivalent arg '(?P<argument>[^']+)' for (?P<kind>queue|exchange) .*?: "
+    r"inequivalent arg '(?P<argument>[^']+)' for .*?: "
     r"received (?P<wanted>.+?) but current is (?P<actual>.+)"
 )
+_TYPED_VALUE: Final = re.compile(r"the value ('.*') of type '\w+'")
+_REMEDIES: Final = {
+    "queue": "Stop the publishers of such a queue, drain and delete it, and declare it again.",
+    "exchange": (
+        "Agree on such an exchange with the service that declared it, or delete it if nothing"
+        " publishes to it."
+    ),
+    "plugin": (
+        "Enable the broker's plugin rabbitmq_consistent_hash_exchange, or use one shard"
+        " (docs/operations.md, Scaling)."
+    ),
+}
+
+
+class Conflict(NamedTuple):
+    """A declaration that the broker rejects."""
+
+    kind: str
+    """``queue``, ``exchange`` or ``plugin``, which decides what can be done."""
+    text: str
 
 
 class TopologyConflictError(Exception):
-    """The broker rejects a declaration; the text says why, and what to do."""
+    """The broker rejects declarations; the text says which, why, and what to do."""
+
+    def __init__(self, conflicts: Sequence[Conflict]) -> None:
+        kinds = dict.fromkeys(conflict.kind for conflict in conflicts)
+        super().__init__(
+            "\n".join(
+                (
+                    f"{len(conflicts)} of the declarations conflict with the broker:",
+                    *(conflict.text for conflict in conflicts),
+                    *(_REMEDIES[kind] for kind in kinds),
+                    "See docs/operations.md, Upgrade.",
+                )
+            )
+        )
+        self.conflicts = conflicts
 
 
 def declare(
@@ -46,33 +82,27 @@ def declare(
     their messages.
 
     Raises:
-        TopologyConflictError: a queue or exchange exists with other arguments, or the broker lacks
-            the plugin that shards need. The channel is closed; earlier declarations remain.
+        TopologyConflictError: queues or exchanges exist with other arguments, or the broker lacks
+            the plugin that shards need. The channel is closed; other declarations remain, but no
+            binding was changed.
     """
-    for exchange in (EVENTS_EXCHANGE, DEAD_LETTER_EXCHANGE):
-        _declare(channel.exchange_declare, exchange, exchange_type="topic", durable=True)
+    declarations = _Declarations(channel)
+    for name in (EVENTS_EXCHANGE, DEAD_LETTER_EXCHANGE):
+        declarations.exchange(name, "topic")
     if shards > 1:
-        _declare_shards_exchanges(channel)
+        declarations.exchange(UNSHARDED_EXCHANGE, "topic")
+        arguments = {"hash-header": SHARD_KEY_HEADER, "alternate-exchange": UNSHARDED_EXCHANGE}
+        for work in WORK_QUEUES:
+            declarations.exchange(work.shards_exchange, "x-consistent-hash", arguments)
     for queue in queues(retry_delay_ms, shards):
-        _declare(channel.queue_declare, queue.name, durable=True, arguments=queue.arguments)
+        declarations.queue(queue.name, queue.arguments)
+    if declarations.conflicts:
+        raise TopologyConflictError(declarations.conflicts)
+    for queue in queues(retry_delay_ms, shards):
         if queue.binding:
             channel.queue_bind(queue.name, queue.binding.exchange, queue.binding.routing_key)
     for work in WORK_QUEUES:
         _bind_shards(channel, work, shards)
-
-
-def _declare_shards_exchanges(channel: BlockingChannel) -> None:
-    declare_one = channel.exchange_declare
-    _declare(declare_one, UNSHARDED_EXCHANGE, exchange_type="topic", durable=True)
-    arguments = {"hash-header": SHARD_KEY_HEADER, "alternate-exchange": UNSHARDED_EXCHANGE}
-    for work in WORK_QUEUES:
-        _declare(
-            declare_one,
-            work.shards_exchange,
-            exchange_type="x-consistent-hash",
-            durable=True,
-            arguments=arguments,
-        )
 
 
 def _bind_shards(channel: BlockingChannel, work: WorkQueue, shards: int) -> None:
@@ -88,39 +118,63 @@ def _bind_shards(channel: BlockingChannel, work: WorkQueue, shards: int) -> None
         channel.queue_unbind(surplus, work.shards_exchange, ANY_WEIGHT)
 
 
-def _declare(declare_one: Callable[..., object], name: str, **arguments: object) -> None:
-    try:
-        declare_one(name, **arguments)
-    except ConnectionClosedByBroker as error:
-        if error.reply_code != _COMMAND_INVALID:
-            raise
-        raise TopologyConflictError(_missing_plugin(name, error.reply_text)) from error
-    except ChannelClosedByBroker as error:
-        if error.reply_code != _PRECONDITION_FAILED:
-            raise
-        raise TopologyConflictError(_conflict(name, error.reply_text)) from error
+class _Declarations:
+    """Declares queues and exchanges, and collects the conflicts.
+
+    The broker closes the channel on which a declaration conflicts, so the next one needs another.
+    """
+
+    def __init__(self, channel: BlockingChannel) -> None:
+        self.conflicts: list[Conflict] = []
+        self._channel = channel
+
+    def exchange(self, name: str, type_: str, arguments: dict[str, Any] | None = None) -> None:
+        """Declare a durable exchange.
+
+        Raises:
+            TopologyConflictError: the broker does not know the type, and closed the connection.
+        """
+        try:
+            self._declare(
+                "exchange",
+                name,
+                lambda channel: channel.exchange_declare(
+                    name, type_, durable=True, arguments=arguments
+                ),
+            )
+        except ConnectionClosedByBroker as error:
+            if error.reply_code != _COMMAND_INVALID:
+                raise
+            text = f"exchange {name} cannot be declared: {error.reply_text}"
+            raise TopologyConflictError([*self.conflicts, Conflict("plugin", text)]) from error
+
+    def queue(self, name: str, arguments: dict[str, Any]) -> None:
+        """Declare a durable queue."""
+        self._declare(
+            "queue",
+            name,
+            lambda channel: channel.queue_declare(name, durable=True, arguments=arguments),
+        )
+
+    def _declare(
+        self, kind: str, name: str, declare_one: Callable[[BlockingChannel], object]
+    ) -> None:
+        try:
+            declare_one(self._channel)
+        except ChannelClosedByBroker as error:
+            if error.reply_code != _PRECONDITION_FAILED:
+                raise
+            text = f"{kind} {name}: {_difference(error.reply_text)}"
+            self.conflicts.append(Conflict(kind, text))
+            self._channel = self._channel.connection.channel()
 
 
-def _missing_plugin(name: str, reply: str) -> str:
-    return (
-        f"exchange {name} cannot be declared: {reply}; enable the broker's plugin"
-        " rabbitmq_consistent_hash_exchange, or use one shard (docs/operations.md, Scaling)"
-    )
-
-
-def _conflict(name: str, reply: str) -> str:
-    # RabbitMQ: inequivalent arg 'x-message-ttl' for queue 'q' in vhost '/': received the value
-    # '60000' of type 'signedint' but current is the value '5000' of type 'signedint'
+def _difference(reply: str) -> str:
     found = _INEQUIVALENT.search(reply)
     if not found:
-        return f"{name} exists with other arguments: {reply}"
-    argument, kind, wanted, actual = found.groups()
-    remedy = (
-        "stop its publishers, drain and delete it, then declare it again"
-        if kind == "queue"
-        else "agree with the service that declared it, or delete it if nothing publishes to it"
-    )
-    return (
-        f"{kind} {name} exists with another {argument}: needed is {wanted}, it has {actual};"
-        f" {remedy} (docs/operations.md, Upgrade)"
-    )
+        return f"exists with other arguments: {reply}"
+    argument, wanted, actual = found.groups()
+    short = [_TYPED_VALUE.sub(r"\1", value) for value in (wanted, actual)]
+    # Values that differ only in type are shown with it.
+    wanted, actual = short if short[0] != short[1] else (wanted, actual)
+    return f"{argument} must be {wanted}, but is {actual}"
