@@ -37,7 +37,7 @@ clean: ## Delete the local platform's data, build results and caches
 PARALLEL := -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 test: $(READY) $(SAM_READY) $(CHECKOV_READY) ## Run all checks: lint, types, templates, and tests on real servers
 	@$(MAKE) --no-print-directory $(PARALLEL) validate lint build-here programs
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 generate: openapi ## Write all generated files: samples, lists of events in templates and documents, openapi.json
 	@$(BIN)/python -m events.generate

@@ -14,6 +14,7 @@ A server that cannot be started fails the tests that need it and says how to fix
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Final, cast
@@ -94,6 +95,11 @@ class ServerPool:
 
 _SERVERS: Final = ("rabbitmq", "mariadb", "moto")
 _POOL: Final = pytest.StashKey[ServerPool]()
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return the workers of ``-n auto``: one more than cores, because tests wait for servers."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
