@@ -46,9 +46,12 @@ FULLEST: Final = Bodies(
             "deviceId": "d1",
             "deviceType": "phone",
             "name": "Cloud phone 1",
+            "status": "running",
             "cpuCores": 4,
             "memoryMB": 8192,
             "storageMB": 65536,
+            "adbHost": "10.0.3.17",
+            "adbPort": 5555,
         },
         "user.quota_updated": {
             "userId": "u1",

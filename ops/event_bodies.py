@@ -11,9 +11,10 @@ import billing_events.contracts
 import device_events.contracts
 import user_events.contracts
 from ops.errors import InvalidInputError
+from scheduler.messaging.body import InvalidBodyError
 from scheduler.messaging.contract import Event
 from scheduler.messaging.message import Message
-from scheduler.messaging.validate import InvalidBodyError, parse
+from scheduler.messaging.validate import parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

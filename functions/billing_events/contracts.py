@@ -31,6 +31,11 @@ _ONLY_COMPARES = Guard(Concern.BILLING, ())
 """These events never make each other outdated: two failures count in any order."""
 
 
+def _yuan(amount: Decimal) -> str:
+    """Return an amount with two decimals, or none if it is whole."""
+    return f"{amount:.0f}" if amount == amount.to_integral_value() else f"{amount:.2f}"
+
+
 class PaymentFailed(UserEvent):
     """A payment failed."""
 
@@ -39,6 +44,11 @@ class PaymentFailed(UserEvent):
     payment: ClassVar = PaymentEffect.FAILURE
     amount: Amount
     reason: FreeText
+
+    @property
+    def summary(self) -> str:
+        """Return amount and reason."""
+        return f"amount: {_yuan(self.amount)}, reason: {self.reason}"
 
 
 class BalanceLow(UserEvent):
@@ -50,6 +60,11 @@ class BalanceLow(UserEvent):
     current_balance: Balance
     threshold: Amount
 
+    @property
+    def summary(self) -> str:
+        """Return balance and threshold."""
+        return f"balance: {_yuan(self.current_balance)}, threshold: {_yuan(self.threshold)}"
+
 
 class Overdue(UserEvent):
     """Payments of an account have been overdue for some days."""
@@ -58,6 +73,11 @@ class Overdue(UserEvent):
     guard: ClassVar = _SETTLES
     overdue_amount: Amount
     overdue_days: Annotated[int, Field(ge=0, le=100_000)]
+
+    @property
+    def summary(self) -> str:
+        """Return amount and days."""
+        return f"amount: {_yuan(self.overdue_amount)}, days: {self.overdue_days}"
 
 
 class PaymentSuccess(UserEvent):
@@ -70,6 +90,11 @@ class PaymentSuccess(UserEvent):
     amount: Amount
     new_balance: Balance
 
+    @property
+    def summary(self) -> str:
+        """Return amount and new balance."""
+        return f"amount: {_yuan(self.amount)}, balance: {_yuan(self.new_balance)}"
+
 
 class Recharged(UserEvent):
     """The user topped up the account."""
@@ -79,3 +104,8 @@ class Recharged(UserEvent):
     payment: ClassVar = PaymentEffect.RESET
     amount: Amount
     new_balance: Balance
+
+    @property
+    def summary(self) -> str:
+        """Return amount and new balance."""
+        return f"amount: {_yuan(self.amount)}, balance: {_yuan(self.new_balance)}"

@@ -29,7 +29,7 @@ def billing_rules(failure_threshold: int) -> EventRules:
         if failures < failure_threshold:
             _warn(event, work, failures, failure_threshold)
         else:
-            _stop_service(event, work, failures)
+            _stop_service(event, work, failures, failure_threshold)
 
     events.on(BalanceLow)(warn_of_low_balance)
     events.on(Overdue)(stop_overdue_account)
@@ -50,10 +50,11 @@ def _warn(event: PaymentFailed, work: Work, failures: int, threshold: int) -> No
     work.remark(f"payment failure count: {failures}/{threshold}")
 
 
-def _stop_service(event: PaymentFailed, work: Work, failures: int) -> None:
+def _stop_service(event: PaymentFailed, work: Work, failures: int, threshold: int) -> None:
     work.set_billing_hold(event.user_id, hold=True)
     released = work.release_all(event.user_id, ReleaseReason.payment_failed())
     work.notify(event.user_id, NoticeKind.SERVICE_SUSPENDED, count=failures, released=released)
+    work.remark(f"payment failure count: {failures}/{threshold}")
     work.remark(
         f"User {event.user_id} reached payment failure threshold, releasing all devices"
         f" ({released})"
@@ -82,7 +83,8 @@ def stop_overdue_account(event: Overdue, work: Work) -> None:
         days=event.overdue_days,
     )
     work.remark(
-        f"Released {released} allocations, sent {released} notifications due to overdue account"
+        f"Released {released} allocations, sent {released} notifications"
+        f" due to overdue account of {event.user_id}"
     )
 
 

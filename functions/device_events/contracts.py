@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar, Final
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from scheduler.domain.guard import Concern, Guard
-from scheduler.messaging.contract import DeviceEvent, FreeText, ShortText
+from scheduler.messaging.contract import DeviceEvent, FreeText, Word
 
 Size = Annotated[int, Field(ge=0, le=1_000_000_000)]
 """A number of cores or megabytes."""
 
 
+_MAX_NAME: Final = 128
+_MAX_HOST: Final = 255
+_MB_PER_GB: Final = 1024
+
+Name = Annotated[FreeText, AfterValidator(lambda name: name[:_MAX_NAME])]
+"""The name of a device, cut at 128 characters."""
+
+Host = Annotated[FreeText, AfterValidator(lambda host: host[:_MAX_HOST])]
+"""A host name or address."""
+
+
 class DeviceState(StrEnum):
-    """The states that the device service reports."""
+    """The states of the device service that mean something here; it may report others."""
 
     RUNNING = "running"
     STOPPED = "stopped"
@@ -32,6 +43,11 @@ class DeviceFailed(DeviceEvent):
     braked: ClassVar = True
     reason: FreeText
 
+    @property
+    def summary(self) -> str:
+        """Return the reason."""
+        return f"reason: {self.reason}"
+
 
 class DeviceDeleted(DeviceEvent):
     """A device was deleted; only a later device.created brings it back."""
@@ -47,8 +63,13 @@ class DeviceStatusChanged(DeviceEvent):
     guard: ClassVar = Guard(Concern.HEALTH, (Concern.HEALTH,))
     critical: ClassVar = False
     braked: ClassVar = True
-    old_status: ShortText
-    new_status: DeviceState
+    old_status: Word
+    new_status: Word
+
+    @property
+    def summary(self) -> str:
+        """Return the change."""
+        return f"{self.old_status} → {self.new_status}"
 
 
 class DeviceMaintenance(DeviceEvent):
@@ -59,14 +80,51 @@ class DeviceMaintenance(DeviceEvent):
     maintenance_type: FreeText
     estimated_duration: Annotated[int, Field(ge=0, le=5_256_000)] | None = None
 
+    @property
+    def summary(self) -> str:
+        """Return the type of maintenance."""
+        return f"type: {self.maintenance_type}"
+
 
 class DeviceCreated(DeviceEvent):
-    """A device joins the pool or returns to it."""
+    """A device joins the pool or returns to it, unless its ``status`` is not running.
+
+    The device service's own shape is understood too: ``deviceName``, and sizes in ``deviceConfig``
+    with ``storageGB``.
+    """
 
     event_type: ClassVar = "device.created"
     guard: ClassVar = Guard(Concern.CREATION, (Concern.CREATION, Concern.HEALTH))
     applies_to_deleted: ClassVar = True
-    name: Annotated[FreeText, Field(max_length=128)] | None = None
+    name: Name | None = None
+    status: Word | None = None
     cpu_cores: Size | None = None
     memory_mb: Annotated[Size | None, Field(alias="memoryMB")] = None
     storage_mb: Annotated[Size | None, Field(alias="storageMB")] = None
+    adb_host: Host | None = None
+    adb_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _flatten(cls, body: Any) -> Any:  # noqa: ANN401 - any JSON value
+        """Fill in missing fields from the device service's own shape."""
+        if not isinstance(body, dict):
+            return body
+        config = body.get("deviceConfig")
+        found = _sizes(config) if isinstance(config, dict) else {}
+        found["name"] = body.get("deviceName")
+        missing = {name: value for name, value in found.items() if body.get(name) is None}
+        return {**body, **missing}
+
+    @property
+    def summary(self) -> str:
+        """Return the status, if there is one."""
+        return f"status: {self.status}" if self.status else ""
+
+
+def _sizes(config: dict[str, Any]) -> dict[str, Any]:
+    sizes = {name: config.get(name) for name in ("cpuCores", "memoryMB", "storageMB")}
+    gigabytes = config.get("storageGB")
+    if sizes["storageMB"] is None and isinstance(gigabytes, int | float):
+        sizes["storageMB"] = int(gigabytes * _MB_PER_GB)
+    return sizes

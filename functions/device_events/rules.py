@@ -18,11 +18,13 @@ from scheduler.domain.reasons import ReleaseReason
 from scheduler.pipeline.event_rules import EventRules
 
 if TYPE_CHECKING:
+    from scheduler.domain.model import Allocation
     from scheduler.domain.work import Work
 
 events = EventRules()
 
 _UNUSABLE: Final = frozenset({DeviceState.STOPPED, DeviceState.ERROR})
+_KNOWN: Final = frozenset(DeviceState)
 
 
 @events.on(DeviceFailed)
@@ -30,8 +32,7 @@ def release_failed_device(event: DeviceFailed, work: Work) -> None:
     """Mark the device as failed and release it."""
     work.set_device_health(event.device_id, Health.FAILED)
     for allocation in work.active_allocations(device=event.device_id):
-        work.release(allocation, ReleaseReason.device_failed(event.reason))
-        work.remark(f"Auto-released allocation {allocation.id} due to device failure")
+        _release(work, allocation, ReleaseReason.device_failed(event.reason), "failure")
 
 
 @events.on(DeviceDeleted)
@@ -39,23 +40,22 @@ def release_deleted_device(event: DeviceDeleted, work: Work) -> None:
     """Mark the device as deleted and release it, even if it was allocated after the deletion."""
     work.set_device_health(event.device_id, Health.DELETED)
     for allocation in work.active_allocations(device=event.device_id):
-        work.release(allocation, ReleaseReason.device_deleted())
-        work.remark(f"Auto-released allocation {allocation.id} due to device deletion")
+        _release(work, allocation, ReleaseReason.device_deleted(), "deletion")
 
 
 @events.on(DeviceStatusChanged)
 def follow_device_status(event: DeviceStatusChanged, work: Work) -> None:
     """Store the new state, and release a running device that stopped or is in error.
 
-    Failure and maintenance have their own events, with better reasons.
+    Failure and maintenance have their own events, with better reasons. A device in any other
+    state leaves the pool when its holder gives it back.
     """
-    work.set_device_health(event.device_id, Health(event.new_status))
+    work.set_device_health(event.device_id, health_of(event.new_status))
     if event.old_status != DeviceState.RUNNING or event.new_status not in _UNUSABLE:
         return
     for allocation in work.active_allocations(device=event.device_id):
         reason = ReleaseReason.device_status_changed(event.old_status, event.new_status)
-        work.release(allocation, reason)
-        work.remark(f"Auto-released allocation {allocation.id} due to device status change")
+        _release(work, allocation, reason, "status change")
 
 
 @events.on(DeviceMaintenance)
@@ -64,8 +64,7 @@ def release_device_in_maintenance(event: DeviceMaintenance, work: Work) -> None:
     work.set_device_health(event.device_id, Health.MAINTENANCE)
     reason = ReleaseReason.device_maintenance(event.maintenance_type, event.estimated_duration)
     for allocation in work.active_allocations(device=event.device_id):
-        work.release(allocation, reason)
-        work.remark(f"Auto-released allocation {allocation.id} due to device maintenance")
+        _release(work, allocation, reason, "maintenance")
 
 
 @events.on(DeviceCreated)
@@ -77,10 +76,26 @@ def add_device(event: DeviceCreated, work: Work) -> None:
         cpu_cores=known.cpu_cores if event.cpu_cores is None else event.cpu_cores,
         memory_mb=known.memory_mb if event.memory_mb is None else event.memory_mb,
         storage_mb=known.storage_mb if event.storage_mb is None else event.storage_mb,
+        adb_host=event.adb_host,
+        adb_port=event.adb_port,
     )
     work.update_device(described)
     if not work.is_outdated(Concern.HEALTH, Aggregate.DEVICE, event.device_id, event.stamp):
         if known.health is Health.DELETED:
             work.forget_device_versions(event.device_id)
-        work.set_device_health(event.device_id, Health.RUNNING)
+        health = Health.RUNNING if event.status is None else health_of(event.status)
+        work.set_device_health(event.device_id, health)
     work.remark(f"Device {event.device_id} joined the pool")
+
+
+def health_of(status: str) -> Health:
+    """Return what a reported status means; only the device's deletion event deletes it."""
+    return Health(status) if status in _KNOWN else Health.UNKNOWN
+
+
+def _release(work: Work, allocation: Allocation, reason: ReleaseReason, cause: str) -> None:
+    work.release(allocation, reason)
+    work.remark(
+        f"Auto-released allocation {allocation.id} due to device {cause}"
+        f" (user {allocation.user_id})"
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -28,6 +28,11 @@ class UserSuspended(UserEvent):
     guard: ClassVar = Guard(Concern.ACCOUNT, (Concern.ACCOUNT,))
     reason: FreeText
 
+    @property
+    def summary(self) -> str:
+        """Return the reason."""
+        return f"reason: {self.reason}"
+
 
 class UserActivated(UserEvent):
     """A suspended account was activated again."""
@@ -51,7 +56,16 @@ class UserQuotaUpdated(UserEvent):
 
     event_type: ClassVar = "user.quota_updated"
     guard: ClassVar = Guard(Concern.QUOTA, (Concern.QUOTA,))
+    old_quota: Any = None
+    """Only shown in the log: whatever it is, it changes nothing."""
     new_quota: WireQuota
+
+    @property
+    def summary(self) -> str:
+        """Return the change of the number of devices."""
+        old = self.old_quota.get("maxDevices") if isinstance(self.old_quota, dict) else None
+        before = f"{old} → " if isinstance(old, int) else ""
+        return f"devices: {before}{self.new_quota.max_devices}"
 
 
 class QuotaType(StrEnum):
@@ -70,3 +84,8 @@ class UserQuotaExceeded(UserEvent):
     quota_type: QuotaType
     current: Limit
     limit: Limit
+
+    @property
+    def summary(self) -> str:
+        """Return the usage that the publisher counted."""
+        return f"{self.quota_type}: {self.current}/{self.limit}"

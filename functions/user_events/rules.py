@@ -39,7 +39,7 @@ def remove_user(event: UserDeleted, work: Work) -> None:
     work.set_user_status(event.user_id, UserStatus.DELETED)
     work.erase_user(event.user_id)
     released = work.release_all(event.user_id, ReleaseReason.user_deleted())
-    work.remark(f"Released {released} allocations due to user deletion")
+    work.remark(f"Released {released} allocations of {event.user_id} due to user deletion")
 
 
 @events.on(UserSuspended)
@@ -48,7 +48,10 @@ def suspend_user(event: UserSuspended, work: Work) -> None:
     work.set_user_status(event.user_id, UserStatus.SUSPENDED)
     released = work.release_all(event.user_id, ReleaseReason.user_suspended(event.reason))
     work.notify(event.user_id, NoticeKind.ACCOUNT_SUSPENDED, reason=event.reason, released=released)
-    work.remark(f"Released {released} allocations due to user suspension")
+    work.remark(
+        f"Released {released} allocations, sent {released} notifications"
+        f" due to suspension of {event.user_id}"
+    )
 
 
 @events.on(UserActivated)
@@ -60,14 +63,11 @@ def activate_user(event: UserActivated, work: Work) -> None:
 @events.on(UserQuotaUpdated)
 def apply_quota(event: UserQuotaUpdated, work: Work) -> None:
     """Store the quota, and release the oldest devices above it."""
-    before, new = work.user(event.user_id).quota, event.new_quota
+    new = event.new_quota
     work.set_quota(event.user_id, Quota(new.max_devices, new.max_cpu, new.max_memory))
-    active = len(work.active_allocations(user=event.user_id))
     released = release_surplus_devices(work, event.user_id, new.max_devices)
-    work.remark(
-        f"User has {active} devices, quota {_change(before.max_devices, new.max_devices)}"
-        f" {new.max_devices}, releasing {released} oldest devices"
-    )
+    if released:
+        work.remark(f"Released {released} excess devices due to quota reduction of {event.user_id}")
 
 
 @events.on(UserQuotaExceeded)
@@ -80,10 +80,6 @@ def enforce_quota(event: UserQuotaExceeded, work: Work) -> None:
     if excess:
         work.notify(event.user_id, NoticeKind.QUOTA_EXCEEDED, released=len(excess))
     work.remark(
-        f"User exceeded quota of {event.limit} {event.quota_type},"
-        f" releasing {len(excess)} oldest devices"
+        f"Released {len(excess)} excess devices of {event.user_id}, who exceeded their quota of"
+        f" {event.limit} {event.quota_type}"
     )
-
-
-def _change(before: int, after: int) -> str:
-    return "reduced to" if after < before else "raised to" if after > before else "stays"

@@ -24,6 +24,9 @@ GAUGES: Final = frozenset(
         "scheduler_dead_letters",
         "scheduler_oldest_pending_notification_seconds",
         "scheduler_oldest_unpublished_event_seconds",
+        "scheduler_waiting",
+        "scheduler_stranded_messages",
+        "scheduler_mass_failure_brake",
     )
 )
 """Metrics that report their last value; the others are summed."""

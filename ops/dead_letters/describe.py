@@ -7,7 +7,7 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from scheduler.pipeline.envelope import FIRST_FAILED_HEADER
+from scheduler.messaging.message import FIRST_FAILED_HEADER
 
 if TYPE_CHECKING:
     from ops.dead_letters.letter import DeadLetter

@@ -12,14 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from scheduler.messaging.message import ATTEMPT_HEADER
+from scheduler.messaging.message import ATTEMPT_HEADER, FIRST_FAILED_HEADER
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME, WORK_QUEUES, event_queue
-from scheduler.pipeline.envelope import (
-    ERROR_HEADER,
-    FAILED_HEADER,
-    FIRST_FAILED_HEADER,
-    SOURCE_HEADER,
-)
+from scheduler.pipeline.envelope import ERROR_HEADER, FAILED_HEADER, SOURCE_HEADER
 
 if TYPE_CHECKING:
     from pika import BasicProperties

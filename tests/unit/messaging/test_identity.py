@@ -32,13 +32,15 @@ def test_message_id_takes_precedence_over_event_id() -> None:
 
 @pytest.mark.parametrize("event_id", [5, None, "", [], {}])
 def test_event_id_that_is_not_a_text_is_ignored(event_id: object) -> None:
-    assert id_of(sent(BODY | {"eventId": event_id})).startswith("sha256:")
+    assert id_of(sent(BODY | {"eventId": event_id})) == ""
 
 
-def test_messages_without_an_id_are_identified_by_queue_and_body() -> None:
-    assert id_of(sent()) == id_of(sent())
-    assert id_of(sent()) != id_of(sent(queue="another"))
-    assert id_of(sent()) != id_of(sent(BODY | {"reason": "y"}))
+def test_without_an_id_only_the_header_of_an_earlier_receipt_identifies_the_message() -> None:
+    assert id_of(sent()) == ""
+    assert id_of(sent(headers={"x-identity": "content:00:1"})) == "content:00:1"
+    assert id_of(sent(headers={"x-identity": "two words"})) == ""
+    assert id_of(sent(headers={"x-identity": 5})) == ""
+    assert id_of(sent(message_id="m", headers={"x-identity": "content:00:1"})) == "m"
 
 
 def test_order_of_keys_and_whitespace_do_not_matter() -> None:

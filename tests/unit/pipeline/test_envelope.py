@@ -36,8 +36,12 @@ def test_completed_message_is_not_published(verdict: Verdict) -> None:
     assert outbound_message(settled(verdict), NOW) is None
 
 
-def test_failed_informational_message_is_not_published() -> None:
-    assert outbound_message(settled(Verdict.FAILED, INFORMATIONAL), NOW) is None
+def test_informational_message_is_retried_and_then_not_published() -> None:
+    retry = outbound_message(settled(Verdict.FAILED, INFORMATIONAL, attempt=RETRIES - 1), NOW)
+
+    assert retry
+    assert retry.routing_key == "scheduler.device-status-changed.retry"
+    assert outbound_message(settled(Verdict.FAILED, INFORMATIONAL, attempt=RETRIES), NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -79,6 +83,7 @@ def test_dead_letter_has_error_time_and_source() -> None:
         "x-error": "KeyError: 'x'",
         "x-failed-at": NOW.isoformat(),
         "x-first-failed-at": NOW.isoformat(),
+        "x-received-at": int(NOW.timestamp() * 1000),
         "x-source-queue": "scheduler.device-failed",
     }
 

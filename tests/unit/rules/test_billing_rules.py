@@ -208,13 +208,14 @@ def test_log_shows_the_count_and_the_suspension() -> None:
     assert remarks(run(*failures(3), on=devices(2))) == [
         "payment failure count: 1/3",
         "payment failure count: 2/3",
+        "payment failure count: 3/3",
         "User u1 reached payment failure threshold, releasing all devices (2)",
     ]
 
 
 def test_log_shows_what_an_overdue_account_lost() -> None:
     assert remarks(run(message("billing.overdue"), on=devices(3))) == [
-        "Released 3 allocations, sent 3 notifications due to overdue account"
+        "Released 3 allocations, sent 3 notifications due to overdue account of u1"
     ]
 
 

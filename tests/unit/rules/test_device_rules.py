@@ -210,7 +210,9 @@ def test_creation_does_not_release_the_device() -> None:
 def test_log_shows_which_allocation_was_released_and_why(event_type: str, cause: str) -> None:
     (outcome,) = run(message(event_type), on=world(held("d1"))).outcomes
 
-    assert outcome.remarks == (f"Auto-released allocation allocation-of-d1 due to {cause}",)
+    assert outcome.remarks == (
+        f"Auto-released allocation allocation-of-d1 due to {cause} (user u1)",
+    )
     assert outcome.released == (event_type.replace(".", "_"),)
     assert outcome.notified == 1
 

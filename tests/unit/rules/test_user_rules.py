@@ -262,22 +262,21 @@ def test_quota_event_releases_the_oldest_even_if_a_newer_one_exceeds_it() -> Non
 @pytest.mark.parametrize(
     ("event_type", "fields", "sentence"),
     [
-        ("user.deleted", {}, "Released 8 allocations due to user deletion"),
-        ("user.suspended", {}, "Released 8 allocations due to user suspension"),
+        ("user.deleted", {}, "Released 8 allocations of u1 due to user deletion"),
         (
-            "user.quota_updated",
-            {"newQuota": {"maxDevices": 5}},
-            "User has 8 devices, quota reduced to 5, releasing 3 oldest devices",
+            "user.suspended",
+            {},
+            "Released 8 allocations, sent 8 notifications due to suspension of u1",
         ),
         (
             "user.quota_updated",
-            {"newQuota": {"maxDevices": 12}},
-            "User has 8 devices, quota raised to 12, releasing 0 oldest devices",
+            {"newQuota": {"maxDevices": 5}},
+            "Released 3 excess devices due to quota reduction of u1",
         ),
         (
             "user.quota_exceeded",
             {"limit": 6},
-            "User exceeded quota of 6 devices, releasing 2 oldest devices",
+            "Released 2 excess devices of u1, who exceeded their quota of 6 devices",
         ),
     ],
 )

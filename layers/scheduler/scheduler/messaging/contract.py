@@ -24,20 +24,34 @@ from scheduler.domain.guard import Aggregate, Guard, Stamp
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]", re.ASCII)
-_PRINTABLE: Final = (
-    r"^[^\s\x00-\x1f\x7f-\x9f\u2028\u2029]"
-    r"([^\x00-\x1f\x7f-\x9f\u2028\u2029]*[^\s\x00-\x1f\x7f-\x9f\u2028\u2029])?$"
+_NAMEABLE: Final = (
+    r"^[^\s/?\x00-\x1f\x7f-\x9f\u2028\u2029]"
+    r"([^/?\x00-\x1f\x7f-\x9f\u2028\u2029]*[^\s/?\x00-\x1f\x7f-\x9f\u2028\u2029])?$"
 )
-"""What `_printable` accepts, for the JSON schema in the API description."""
+"""What `ResourceId` accepts, for the JSON schema in the API description."""
 _MAX_TEXT: Final = 300
+_MAX_WORD: Final = 64
 _MIN_TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)
-_MAX_AHEAD: Final = timedelta(days=1)
-"""How far ahead a time may be: until its time came, it would make all other events outdated."""
+_MAX_AHEAD: Final = timedelta(minutes=5)
+"""How far a publisher's clock may be ahead: a later time would make other events outdated."""
+
+RECEIVED_AT: Final = "received_at"
+"""Key of the validation context: when the message was first received."""
+CLOCK_AHEAD: Final = "clock_ahead"
+"""Key that validation adds to its context when it replaces a time that is too far ahead."""
 
 
 def _printable(value: str) -> str:
     if _CONTROL.search(value) or value != value.strip():
         raise ValueError("must not contain control characters, or blanks at either end")
+    if "\ufffd" in value:
+        raise ValueError("contains bytes that are not UTF-8")
+    return value
+
+
+def _nameable(value: str) -> str:
+    if "/" in value or "?" in value:
+        raise ValueError("must not contain / or ?, since no path could name it")
     return value
 
 
@@ -47,6 +61,10 @@ def _to_one_line(value: str) -> str:
     return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 1] + "…"
 
 
+def _to_word(value: str) -> str:
+    return _CONTROL.sub(" ", value).strip().lower()[:_MAX_WORD]
+
+
 def _require_date_text(value: object) -> object:
     if isinstance(value, datetime) or (isinstance(value, str) and _DATE.match(value)):
         return value
@@ -54,32 +72,30 @@ def _require_date_text(value: object) -> object:
 
 
 def _limit_time(value: datetime, info: ValidationInfo) -> datetime:
+    if info.context is None:
+        raise TypeError("validate events with context={RECEIVED_AT: ...}")
+    received_at: datetime = info.context[RECEIVED_AT]
     if value.replace(tzinfo=UTC) < _MIN_TIME:  # compared before the conversion, which may overflow
         raise ValueError("is before the year 2000")
-    if value.replace(tzinfo=UTC) > _now(info) + _MAX_AHEAD:
-        raise ValueError("is more than a day in the future")
+    # Offsets are below a day, so what is later by a day is later in any zone.
+    far_ahead = value.replace(tzinfo=UTC) - received_at > timedelta(days=1)
+    if far_ahead or value - received_at > _MAX_AHEAD:
+        info.context[CLOCK_AHEAD] = True
+        return received_at
     return value.astimezone(UTC)
-
-
-def _now(info: ValidationInfo) -> datetime:
-    if info.context is None:
-        raise TypeError("validate events with context={'now': ...}")
-    now: datetime = info.context["now"]
-    return now
 
 
 ResourceId = Annotated[
     str,
     StringConstraints(min_length=1, max_length=64),
     AfterValidator(_printable),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 64, "pattern": _PRINTABLE}),
+    AfterValidator(_nameable),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 64, "pattern": _NAMEABLE}),
 ]
 """An id of a user, a device or an allocation."""
 
-ShortText = Annotated[
-    str, StringConstraints(min_length=1, max_length=64), AfterValidator(_printable)
-]
-"""1 to 64 printable characters, such as a status."""
+Word = Annotated[str, AfterValidator(_to_word)]
+"""A word that another service chooses, such as a status: lower case, cut at 64 characters."""
 
 FreeText = Annotated[str, AfterValidator(_to_one_line)]
 """Text of any length, shortened to one line of 300 characters."""
@@ -88,7 +104,10 @@ ZonedTime = Annotated[AwareDatetime, BeforeValidator(_require_date_text)]
 """ISO 8601 with a time zone. Near the years 1 and 9999 its conversion to UTC overflows."""
 
 Timestamp = Annotated[ZonedTime, AfterValidator(_limit_time)]
-"""ISO 8601 with a time zone, from the year 2000 to a day after ``context["now"]``; in UTC."""
+"""ISO 8601 with a time zone, from the year 2000 on; in UTC.
+
+A time more than five minutes after ``context[RECEIVED_AT]`` counts as that time.
+"""
 
 
 class PaymentEffect(Enum):
@@ -129,6 +148,11 @@ class Event(BaseModel):
         raise NotImplementedError
 
     @property
+    def summary(self) -> str:
+        """Return what the log line shows of the event beside its subject."""
+        return ""
+
+    @property
     def stamp(self) -> Stamp:
         """Return the time and version that the guard compares."""
         return Stamp(self.timestamp, self.version)
@@ -163,8 +187,16 @@ class DeviceEvent(Event):
         return self.device_id
 
 
-def with_default_time(body: dict[str, Any], sent_at: datetime | None, now: datetime) -> None:
-    """Set a missing ``timestamp`` to the AMQP timestamp or, if that is out of range, to ``now``."""
-    if body.get("timestamp") is None:
-        in_range = sent_at is not None and _MIN_TIME <= sent_at <= now + _MAX_AHEAD
-        body["timestamp"] = sent_at if in_range else now
+def with_default_time(
+    body: dict[str, Any], sent_at: datetime | None, received_at: datetime
+) -> bool:
+    """Set a missing ``timestamp`` to the AMQP timestamp, else to the time of receipt.
+
+    Returns:
+        Whether the publisher named a time, in the body or in the AMQP properties.
+    """
+    if body.get("timestamp") is not None:
+        return True
+    in_range = sent_at is not None and sent_at >= _MIN_TIME
+    body["timestamp"] = sent_at if in_range else received_at
+    return in_range

@@ -5,15 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
 ATTEMPT_HEADER: Final = "x-attempt"
+RECEIVED_HEADER: Final = "x-received-at"
+"""When the message was first received, in milliseconds since 1970."""
+FIRST_FAILED_HEADER: Final = "x-first-failed-at"
+IDENTITY_HEADER: Final = "x-identity"
+"""The id that a message without one was given when it was first received."""
 
 _canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_GIVEN_PREFIX: Final = "content:"
 _PLAIN_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 
 
@@ -45,6 +53,19 @@ class Message(NamedTuple):
             return _storable(given)
         return f"sha256:{hashlib.sha256(self.body).hexdigest()}"
 
+    def first_received(self, now: datetime) -> datetime:
+        """Return when the message was received for the first time, in milliseconds.
+
+        The header travels with it through retries, dead letters and replays. Messages from before
+        it existed tell when they failed for the first time.
+        """
+        value = self.headers.get(RECEIVED_HEADER)
+        if type(value) is int and 0 < value <= to_milliseconds(now):
+            return _EPOCH + value * _MILLISECOND
+        failed_at = _aware_time(self.headers.get(FIRST_FAILED_HEADER))
+        moment = failed_at if failed_at and failed_at <= now else now
+        return _EPOCH + to_milliseconds(moment) * _MILLISECOND
+
     @property
     def attempt(self) -> int:
         """Return how many attempts have failed; 0 if the header is missing or invalid."""
@@ -53,7 +74,11 @@ class Message(NamedTuple):
 
 
 class MessageIdentity(NamedTuple):
-    """A message's id within its queue, and the hash of its body."""
+    """A message's id within its queue, and the hash of its body.
+
+    The id is empty if the publisher gave none and the message was not received before
+    (`scheduler.pipeline.unidentified` then gives it one).
+    """
 
     id: str
     sha256: bytes
@@ -62,16 +87,27 @@ class MessageIdentity(NamedTuple):
 def identify(message: Message, body: Mapping[str, Any]) -> MessageIdentity:
     """Return the identity of a message.
 
-    The id is the AMQP messageId, else the body's eventId, else a hash of queue and body. The body
-    is hashed in canonical form, because a producer may order its keys differently after a restart.
+    The id is the AMQP messageId, else the body's eventId, else the one that an earlier receipt
+    put into the headers. The body is hashed in canonical form, because a publisher may order its
+    keys differently after a restart.
     """
-    canonical = _canonical(body).encode()
+    digest = hashlib.sha256(_canonical(body).encode()).digest()
     given = message.properties.get("message_id") or body.get("eventId")
-    digest = hashlib.sha256(canonical).digest()
-    if not isinstance(given, str) or not given:
-        whole = hashlib.sha256(message.queue.encode() + b"\0" + canonical)
-        return MessageIdentity(f"sha256:{whole.hexdigest()}", digest)
-    return MessageIdentity(_storable(given), digest)
+    if isinstance(given, str) and given:
+        return MessageIdentity(_storable(given), digest)
+    earlier = message.headers.get(IDENTITY_HEADER)
+    known = isinstance(earlier, str) and bool(_PLAIN_ID.fullmatch(earlier))
+    return MessageIdentity(str(earlier) if known else "", digest)
+
+
+def given_id(sha256: bytes, unique: str) -> str:
+    """Return an id for a message whose publisher gave none: its content and something unique."""
+    return f"{_GIVEN_PREFIX}{sha256.hex()}:{unique}"
+
+
+def is_given(identity: MessageIdentity) -> bool:
+    """Tell whether this service gave a message its id."""
+    return identity.id.startswith(_GIVEN_PREFIX)
 
 
 def _storable(given: str) -> str:
@@ -79,3 +115,18 @@ def _storable(given: str) -> str:
     if _PLAIN_ID.fullmatch(given):
         return given
     return f"sha256:{hashlib.sha256(given.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+def to_milliseconds(moment: datetime) -> int:
+    """Return the milliseconds since 1970, as `RECEIVED_HEADER` holds them."""
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+def _aware_time(text: object) -> datetime | None:
+    if not isinstance(text, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None

@@ -1,13 +1,13 @@
-"""Parses the body of a message into the event that its contract defines."""
+"""Validates a message against the contract of its queue, and fixes its time and identity."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
-from pydantic_core import from_json
 
-from scheduler.messaging.contract import Event, with_default_time
+from scheduler.messaging.body import InvalidBodyError, read_body
+from scheduler.messaging.contract import CLOCK_AHEAD, RECEIVED_AT, Event, with_default_time
 from scheduler.messaging.message import Message, MessageIdentity, identify
 
 if TYPE_CHECKING:
@@ -15,11 +15,18 @@ if TYPE_CHECKING:
 
 
 class Parsed(NamedTuple):
-    """A message with its identity and its event."""
+    """A message with its identity and its event; see `parse`.
+
+    ``received_at`` is the time of first receipt, ``timed`` says whether the publisher named a time,
+    and ``clock_ahead`` whether that time was too far ahead and was replaced.
+    """
 
     message: Message
     identity: MessageIdentity
     event: Event
+    received_at: datetime
+    timed: bool = True
+    clock_ahead: bool = False
 
     @property
     def key(self) -> str:
@@ -27,38 +34,30 @@ class Parsed(NamedTuple):
         return f"{self.message.queue}:{self.identity.id}"
 
 
-class InvalidBodyError(Exception):
-    """The body violates the contract; the text says how."""
-
-
 def parse(message: Message, contract: type[Event], now: datetime) -> Parsed:
     """Return a message with its event and its identity.
 
+    The event's time is the body's ``timestamp``, else the AMQP timestamp, else the time of first
+    receipt; one that is more than five minutes ahead of the first receipt counts as that.
+
+    Args:
+        message: as received.
+        contract: of the message's queue.
+        now: the time of this receipt; an earlier one is in the message's headers.
+
     Raises:
-        InvalidBodyError: the body is not UTF-8, not JSON, not an object, or violates the contract.
+        InvalidBodyError: the body is not JSON, not an object, or violates the contract.
     """
-    body = _json_object(message.body)
-    identity = identify(message, body)
-    with_default_time(body, message.sent_at, now)
+    body = read_body(message.body)
+    identity, received_at = identify(message, body), message.first_received(now)
+    timed = with_default_time(body, message.sent_at, received_at)
+    context: dict[str, Any] = {RECEIVED_AT: received_at}
     try:
-        event = contract.model_validate(body, by_alias=True, by_name=False, context={"now": now})
+        event = contract.model_validate(body, by_alias=True, by_name=False, context=context)
     except ValidationError as error:
         raise InvalidBodyError(_sentences(error)) from None
-    return Parsed(message, identity, event)
-
-
-def _json_object(raw: bytes) -> dict[str, Any]:
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError as error:
-        raise InvalidBodyError(f"body is not UTF-8: {error.reason} at byte {error.start}") from None
-    try:
-        body = from_json(text, allow_inf_nan=False, cache_strings="keys")
-    except ValueError as error:
-        raise InvalidBodyError(f"body is not JSON: {error}") from None
-    if not isinstance(body, dict):
-        raise InvalidBodyError(f"body is not a JSON object but a {type(body).__name__}")
-    return body
+    ahead = CLOCK_AHEAD in context
+    return Parsed(message, identity, event, received_at, timed, ahead)
 
 
 def _sentences(error: ValidationError) -> str:

@@ -15,11 +15,15 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
 NAMESPACE: Final = "CloudPhone/Scheduler"
 """The default; stacks of one account set different ones in POWERTOOLS_METRICS_NAMESPACE."""
+
+
+_MAX_VALUES: Final = 100
+"""Values of a metric in a document, by the format's specification."""
 
 
 class Unit(StrEnum):
@@ -33,14 +37,30 @@ class Metrics:
     """The metrics of a batch; values with the same name and labels are added."""
 
     def __init__(self) -> None:
-        self._values: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {}
+        self._values: dict[tuple[str, tuple[tuple[str, str], ...]], float | list[float]] = {}
         self._units: dict[str, Unit] = {}
 
     def add(self, name: str, value: float, unit: Unit = Unit.COUNT, **labels: str) -> None:
         """Add to a metric. Labels become dimensions, so their values must be few: no ids."""
         key = (name, tuple(sorted(labels.items())))
-        self._values[key] = self._values.get(key, 0) + value
+        before = self._values.get(key, 0)
+        if isinstance(before, list):
+            raise TypeError(f"{name} has single values, to which nothing can be added")
+        self._values[key] = before + value
         self._units[name] = unit
+
+    def observe(self, name: str, values: Iterable[float], unit: Unit, **labels: str) -> None:
+        """Set a metric to single values, of which CloudWatch can tell minimum and percentiles.
+
+        A document may hold 100; of more, as many are kept, evenly spaced between the extremes.
+        """
+        listed = sorted(values)
+        if len(listed) > _MAX_VALUES:
+            step = (len(listed) - 1) / (_MAX_VALUES - 1)
+            listed = [listed[round(position * step)] for position in range(_MAX_VALUES)]
+        if listed:
+            self._values[name, tuple(sorted(labels.items()))] = listed
+            self._units[name] = unit
 
     def flush(self, now: datetime) -> None:
         """Write the documents to stdout, from which CloudWatch Logs reads them."""

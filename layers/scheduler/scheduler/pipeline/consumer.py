@@ -11,11 +11,12 @@ from scheduler.database.connection import Database
 from scheduler.deadline import Deadline
 from scheduler.domain.model import Quota
 from scheduler.ids import NewId, uuid7
+from scheduler.messaging.body import InvalidBodyError
 from scheduler.messaging.nudge import Nudge
 from scheduler.messaging.outbound import BrokerUnavailableError
 from scheduler.messaging.publisher import Publisher
 from scheduler.messaging.record import Undecodable, decode
-from scheduler.messaging.validate import InvalidBodyError, Parsed, parse
+from scheduler.messaging.validate import Parsed, parse
 from scheduler.pipeline.envelope import outbound_message
 from scheduler.pipeline.isolation import Isolation
 from scheduler.pipeline.outcome import Outcome, Verdict
@@ -23,6 +24,7 @@ from scheduler.pipeline.redelivery import KILLED, Redeliveries, redelivered
 from scheduler.pipeline.report import report
 from scheduler.pipeline.settle import settle
 from scheduler.pipeline.transaction import BatchTransaction
+from scheduler.pipeline.unidentified import UnidentifiedMessages
 from scheduler.unit_of_work import UnitsOfWork
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ class Consumer:
         self._transaction = BatchTransaction(units, ledger, brake)
         self._nudge_needed = False
         self._redeliveries = Redeliveries(database, clock)
+        self._unidentified = UnidentifiedMessages(database, clock, new_id)
 
     def handle(self, event: object, context: object = None) -> dict[str, int]:
         """Consume an aws:rmq event; return the number of messages per settlement.
@@ -135,8 +138,11 @@ class Consumer:
                     parsed.append(event)
                 case outcome:
                     invalid.append(outcome)
-        applied = isolation.apply(parsed, handling) if parsed and handling else []
-        return [*applied, *invalid]
+        if not parsed or handling is None:
+            return invalid
+        identified, parked = self._unidentified.identify(queue, parsed)
+        applied = isolation.apply(identified, handling) if identified else []
+        return [*applied, *parked, *invalid]
 
 
 class _Invocation(NamedTuple):

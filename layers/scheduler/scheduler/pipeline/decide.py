@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from scheduler.domain.guard import Aggregate
 from scheduler.domain.model import Health, UserStatus
+from scheduler.domain.notices import NoticeKind
 from scheduler.payments.ledger import Counted
 from scheduler.pipeline.outcome import EFFECTIVE, Outcome, Verdict
 
@@ -14,11 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from scheduler.domain.brake import Brake
-    from scheduler.domain.changes import Release
     from scheduler.domain.work import Work
     from scheduler.messaging.contract import Event
     from scheduler.messaging.validate import Parsed
     from scheduler.pipeline.event_rules import Handling
+
+T = TypeVar("T")
 
 _HELD: Final = "held by the mass-failure brake; an operator decides: scheduler-ops brake status"
 
@@ -90,13 +92,16 @@ def _apply(parsed: Parsed, work: Work, handling: Handling, brake: Brake | None) 
     if brake and not brake.admit(len(work.releases) - released):
         _hold(event, work)
         return Outcome(parsed.message, Verdict.HELD, parsed, _HELD)
+    kinds = [one.kind for one in _last(work.notices, len(work.notices) - notified)]
+    of_releases = kinds.count(NoticeKind.DEVICE_RELEASED)
     return Outcome(
         parsed.message,
         Verdict.DONE,
         parsed,
         remarks=tuple(work.remarks),
         released=tuple(r.reason.code for r in _last(work.releases, len(work.releases) - released)),
-        notified=len(work.notices) - notified,
+        notified=of_releases,
+        account_notices=len(kinds) - of_releases,
     )
 
 
@@ -112,9 +117,9 @@ def _hold(event: Event, work: Work) -> None:
         work.set_device_health(event.subject_id, health)
 
 
-def _last(releases: dict[str, Release], count: int) -> Iterable[Release]:
-    # From the end: in a batch of 10,000, no message may iterate over all releases before it.
-    return islice(reversed(releases.values()), count)
+def _last(recorded: dict[str, T], count: int) -> Iterable[T]:
+    # From the end: in a batch of 10,000, no message may iterate over all changes before it.
+    return islice(reversed(recorded.values()), count)
 
 
 def is_outdated(event: Event, work: Work) -> bool:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from scheduler.messaging.amqp import fit_in_frame
-from scheduler.messaging.message import ATTEMPT_HEADER
+from scheduler.messaging.message import (
+    ATTEMPT_HEADER,
+    FIRST_FAILED_HEADER,
+    IDENTITY_HEADER,
+    RECEIVED_HEADER,
+    is_given,
+    to_milliseconds,
+)
 from scheduler.messaging.outbound import OutboundMessage
 from scheduler.messaging.topology import DEAD_LETTER_EXCHANGE, WORK_QUEUE_BY_NAME, WorkQueue
 from scheduler.pipeline.settle import Settled, Settlement
@@ -14,10 +21,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from scheduler.messaging.message import Message
+    from scheduler.pipeline.outcome import Outcome
 
 ERROR_HEADER: Final = "x-error"
 FAILED_HEADER: Final = "x-failed-at"
-FIRST_FAILED_HEADER: Final = "x-first-failed-at"
 SOURCE_HEADER: Final = "x-source-queue"
 _MAX_ERROR: Final = 1000
 _MAX_SHORT_TEXT: Final = 255
@@ -26,32 +33,46 @@ _UNKNOWN_QUEUE_KEY: Final = "scheduler.unknown-queue.failed"
 
 def outbound_message(settled: Settled, now: datetime) -> OutboundMessage | None:
     """Return what must be published before the batch is acknowledged; None if nothing."""
-    message = settled.outcome.message
     match settled.settlement:
         case Settlement.RETRIED:
-            return _retry(message, settled.next_attempt, now)
+            return _retry(settled, now)
         case Settlement.DEAD_LETTERED | Settlement.INVALID:
-            return _dead_letter(message, settled.outcome.error, now)
+            return _dead_letter(settled.outcome, now)
     return None
 
 
-def _retry(message: Message, attempt: int, now: datetime) -> OutboundMessage:
-    headers = {ATTEMPT_HEADER: attempt, FIRST_FAILED_HEADER: _first_failed(message, now)}
+def _retry(settled: Settled, now: datetime) -> OutboundMessage:
+    message = settled.outcome.message
+    headers = {ATTEMPT_HEADER: settled.next_attempt, **_history(settled.outcome, now)}
     queue = WorkQueue(WORK_QUEUE_BY_NAME[message.queue].event_type, message.shard)
     return OutboundMessage("", queue.retry_name, message.body, _properties(message, headers))
 
 
-def _dead_letter(message: Message, error: str, now: datetime) -> OutboundMessage:
+def _dead_letter(outcome: Outcome, now: datetime) -> OutboundMessage:
+    message = outcome.message
     headers = {
         ATTEMPT_HEADER: message.attempt,
-        ERROR_HEADER: error[:_MAX_ERROR],
+        ERROR_HEADER: outcome.error[:_MAX_ERROR],
         FAILED_HEADER: now.isoformat(),
-        FIRST_FAILED_HEADER: _first_failed(message, now),
+        **_history(outcome, now),
         SOURCE_HEADER: message.queue[:_MAX_SHORT_TEXT],
     }
     queue = WORK_QUEUE_BY_NAME.get(message.queue)
     key = queue.dead_letter_key if queue else _UNKNOWN_QUEUE_KEY
     return OutboundMessage(DEAD_LETTER_EXCHANGE, key, message.body, _properties(message, headers))
+
+
+def _history(outcome: Outcome, now: datetime) -> dict[str, Any]:
+    """Return what a later receipt must know: when the message came first, and its given id."""
+    message, parsed = outcome.message, outcome.parsed
+    received_at = parsed.received_at if parsed else message.first_received(now)
+    history: dict[str, Any] = {
+        RECEIVED_HEADER: to_milliseconds(received_at),
+        FIRST_FAILED_HEADER: _first_failed(message, now),
+    }
+    if parsed and is_given(parsed.identity):
+        history[IDENTITY_HEADER] = parsed.identity.id
+    return history
 
 
 def _first_failed(message: Message, now: datetime) -> str:

@@ -37,7 +37,8 @@ class Outcome(NamedTuple):
     """A message, the verdict on it, and what to report to operators.
 
     ``parsed`` is None where the body is invalid or was not parsed. ``released`` holds the reason
-    codes of the releases that the message caused, ``notified`` the number of its notifications.
+    codes of the releases that the message caused, ``notified`` the number of users' notifications
+    of releases, and ``account_notices`` the number of its other notifications.
     """
 
     message: Message
@@ -47,3 +48,4 @@ class Outcome(NamedTuple):
     remarks: tuple[str, ...] = ()
     released: tuple[str, ...] = ()
     notified: int = 0
+    account_notices: int = 0

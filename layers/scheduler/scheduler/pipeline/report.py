@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools import Logger
 
+from scheduler.messaging.message import IDENTITY_HEADER, is_given
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME, WorkQueue
 from scheduler.observability.emf import Metrics, Unit
 from scheduler.observability.log_lines import LogLines
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from scheduler.messaging.message import Message
+    from scheduler.pipeline.outcome import Outcome
 
 logger: Final = Logger()
 
@@ -44,6 +46,9 @@ def report(batch: Sequence[Settled], seconds: float, now: datetime) -> None:
     lines = LogLines(logger)
     for settled in batch:
         _log(settled, event_type, lines)
+    if unnamed := sum(_is_unnamed(settled.outcome) for settled in batch):
+        text = "Messages without id: set message_id, so that a repeated event is recognised"
+        lines.add(logging.WARNING, text, {"event_type": event_type, "messages": unnamed})
     lines.flush()
     _measure(batch, event_type, seconds).flush(now)
 
@@ -57,6 +62,12 @@ def _measure(batch: Sequence[Settled], event_type: str, seconds: float) -> Metri
     reasons = Counter(reason for settled in batch for reason in settled.outcome.released)
     for reason, count in reasons.items():
         metrics.add("scheduler_auto_release_total", count, reason=reason)
+    events = [settled.outcome.parsed for settled in batch if settled.outcome.parsed]
+    if ahead := sum(parsed.clock_ahead for parsed in events):
+        metrics.add("scheduler_clock_ahead_total", ahead, event_type=event_type)
+    timed = [parsed for parsed in events if parsed.timed]
+    lags = ((one.received_at - one.event.occurred_at).total_seconds() for one in timed)
+    metrics.observe("scheduler_event_lag_seconds", lags, Unit.SECONDS, event_type=event_type)
     metrics.add("scheduler_batch_size", len(batch))
     metrics.add("scheduler_batches_total", 1, queue=_queue_label(batch[0].outcome.message))
     metrics.add(
@@ -79,14 +90,36 @@ def _log(settled: Settled, event_type: str, lines: LogLines) -> None:
         "attempt": message.attempt,
         "released": len(outcome.released),
         "notifications": outcome.notified,
+        "account_notices": outcome.account_notices,
     }
+    level = _LEVELS.get(settled.settlement, logging.INFO)
     if parsed:
         details[f"{parsed.event.aggregate}_id"] = parsed.event.subject_id
+        if parsed.clock_ahead:
+            details["clock_ahead"], level = True, max(level, logging.WARNING)
     if settled.settlement is Settlement.ERROR:
         # The message is acknowledged, so its body is kept only here.
         details["payload"] = message.body.decode("utf-8", "replace")
-    text = "; ".join(filter(None, (f"Received {event_type}", *outcome.remarks, outcome.error)))
-    lines.add(_LEVELS.get(settled.settlement, logging.INFO), text, details)
+    lines.add(level, _text(outcome, event_type), details)
+
+
+def _text(outcome: Outcome, event_type: str) -> str:
+    received, parsed = f"Received {event_type} event", outcome.parsed
+    ahead = ""
+    if parsed:
+        summary = parsed.event.summary
+        received += f": {parsed.event.subject_id}" + f" ({summary})" * bool(summary)
+        ahead = "its time is too far ahead and counts as the time of receipt" * parsed.clock_ahead
+    told = f"account notices: {outcome.account_notices}" * bool(outcome.account_notices)
+    return "; ".join(filter(None, (received, ahead, *outcome.remarks, told, outcome.error)))
+
+
+def _is_unnamed(outcome: Outcome) -> bool:
+    """Tell whether a message was received for the first time and had no id."""
+    parsed = outcome.parsed
+    return parsed is not None and (
+        is_given(parsed.identity) and IDENTITY_HEADER not in outcome.message.headers
+    )
 
 
 def _queue_label(message: Message) -> str:

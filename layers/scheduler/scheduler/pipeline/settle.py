@@ -22,7 +22,7 @@ class Settlement(StrEnum):
     RETRIED = "retried"
     DEAD_LETTERED = "dead_lettered"
     ERROR = "error"
-    """Logged and acknowledged: an informational message that failed is not tried again."""
+    """Logged and acknowledged: an informational message whose last retry failed."""
 
 
 _BY_VERDICT: Final = {
@@ -56,8 +56,7 @@ def settle(outcome: Outcome, max_retries: int) -> Settled:
 
 
 def _failed(outcome: Outcome, max_retries: int) -> Settlement:
-    if outcome.parsed and not outcome.parsed.event.critical:
-        return Settlement.ERROR
     if outcome.message.attempt < max_retries:
         return Settlement.RETRIED
-    return Settlement.DEAD_LETTERED
+    critical = outcome.parsed is None or outcome.parsed.event.critical
+    return Settlement.DEAD_LETTERED if critical else Settlement.ERROR

@@ -1,0 +1,44 @@
+"""Messages without an id, and the ids that they were given when they were first received."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from datetime import datetime
+
+    from pymysql.cursors import Cursor
+
+_ADD: Final = """
+    INSERT INTO unidentified_messages (queue, message_id, content_sha256, received_at)
+    VALUES (%s, %s, %s, %s)
+"""
+_SEEN: Final = """
+    SELECT u.content_sha256, u.message_id, p.processed_at
+    FROM unidentified_messages u FORCE INDEX (content)
+    LEFT JOIN processed_messages p ON p.queue = u.queue AND p.message_id = u.message_id
+    WHERE u.queue = %s AND u.content_sha256 IN %s AND u.received_at >= %s
+    ORDER BY u.received_at, u.message_id
+"""
+
+
+class SeenMessage(NamedTuple):
+    """A message without an id that was received before; ``processed_at`` is None if not applied."""
+
+    content_sha256: bytes
+    message_id: str
+    processed_at: datetime | None
+
+
+def add(cursor: Cursor, queue: str, ids: Iterable[tuple[str, bytes]], now: datetime) -> None:
+    """Store given ids with the hashes of their contents, before the messages are applied."""
+    cursor.executemany(_ADD, [(queue, id_, sha256, now) for id_, sha256 in ids])
+
+
+def seen(
+    cursor: Cursor, queue: str, contents: Collection[bytes], since: datetime
+) -> list[SeenMessage]:
+    """Return the messages of a queue with one of these contents that came since a time."""
+    cursor.execute(_SEEN, (queue, tuple(contents), since))
+    return [SeenMessage(*row) for row in cursor.fetchall()]

@@ -1,0 +1,106 @@
+"""Gives ids to messages whose publisher gave none.
+
+Equal bodies do not mean the same event: a user may be suspended, activated and suspended again in
+the same words. So every message that the broker delivers for the first time gets an id of its
+own, which is stored before the message is applied. A redelivered message is matched with the ids
+that its content was given:
+
+* one that is not applied yet belongs to a run that died before its commit;
+* one that was applied recently belongs to a run that died, or whose acknowledgement was lost,
+  after its commit: the message is a duplicate;
+* otherwise the broker delivered the message before, but no run has seen it: it gets a new id.
+
+On later receipts – retries, replays – the id is in the headers (`IDENTITY_HEADER`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+import pymysql
+
+from scheduler.database import unidentified
+from scheduler.database.errors import DatabaseUnavailableError, StaleSnapshotError
+from scheduler.messaging.message import given_id
+from scheduler.pipeline.outcome import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
+
+    from scheduler.database.connection import Database
+    from scheduler.database.cursor import BulkCursor
+    from scheduler.database.unidentified import SeenMessage
+    from scheduler.ids import NewId
+    from scheduler.messaging.validate import Parsed
+
+_UNAPPLIED_SINCE: Final = timedelta(days=1)
+"""How long a message may take to come back after a run that died before its commit."""
+_APPLIED_SINCE: Final = timedelta(hours=1)
+"""How long one may take after a commit: the broker redelivers as soon as the consumer is gone."""
+
+
+class UnidentifiedMessages:
+    """Gives ids to the messages of one function."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime], new_id: NewId) -> None:
+        self._database = database
+        self._clock = clock
+        self._new_id = new_id
+
+    def identify(self, queue: str, batch: Sequence[Parsed]) -> tuple[list[Parsed], list[Outcome]]:
+        """Return the batch with an id for each message, and what could not be given one, parked.
+
+        Costs nothing if every message has an id; otherwise one write, and one read if messages
+        are redelivered.
+        """
+        unnamed = [parsed for parsed in batch if not parsed.identity.id]
+        if not unnamed:
+            return list(batch), []
+        try:
+            ids = self._database.run(lambda cursor: self._give(cursor, queue, unnamed))
+        except (DatabaseUnavailableError, StaleSnapshotError, pymysql.MySQLError) as error:
+            why = f"parked: no id could be stored: {error}"
+            parked = [Outcome(one.message, Verdict.PARKED, one, why) for one in unnamed]
+            return [parsed for parsed in batch if parsed.identity.id], parked
+        given = iter(ids)
+        return [one if one.identity.id else _with_id(one, next(given)) for one in batch], []
+
+    def _give(self, cursor: BulkCursor, queue: str, unnamed: Sequence[Parsed]) -> list[str]:
+        now = self._clock()
+        redelivered = {one.identity.sha256 for one in unnamed if one.message.redelivered}
+        since = now - _UNAPPLIED_SINCE
+        seen = unidentified.seen(cursor, queue, redelivered, since) if redelivered else ()
+        candidates = _candidates(seen, now - _APPLIED_SINCE)
+        ids, new = [], []
+        for parsed in unnamed:
+            sha256 = parsed.identity.sha256
+            known = candidates[sha256] if parsed.message.redelivered else []
+            if known:
+                ids.append(known.pop(0))
+            else:
+                ids.append(given_id(sha256, self._new_id()))
+                new.append((ids[-1], sha256))
+        if new:
+            unidentified.add(cursor, queue, new, now)
+        return ids
+
+
+def _candidates(seen: Iterable[SeenMessage], applied_since: datetime) -> dict[bytes, list[str]]:
+    """Return the ids that redelivered messages may have, by content; unapplied ones first."""
+    candidates: dict[bytes, list[str]] = defaultdict(list)
+    applied: dict[bytes, list[str]] = defaultdict(list)
+    for one in seen:
+        if one.processed_at is None:
+            candidates[one.content_sha256].append(one.message_id)
+        elif one.processed_at >= applied_since:
+            applied[one.content_sha256].append(one.message_id)
+    for content, ids in applied.items():
+        candidates[content] += ids
+    return candidates
+
+
+def _with_id(parsed: Parsed, id_: str) -> Parsed:
+    return parsed._replace(identity=parsed.identity._replace(id=id_))
