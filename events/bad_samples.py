@@ -77,7 +77,7 @@ BAD: Final = (
     ),
     sample(
         "binary-body",
-        "The body is gzip data, not text: dead letter.",
+        "The body is gzip data, not JSON: dead letter.",
         message(
             "device.failed",
             bytes.fromhex("1f8b0800000000000003abae050043bfa6a302000000"),
@@ -97,13 +97,13 @@ BAD: Final = (
     ),
     sample(
         "null-properties",
-        "All properties are null: success; the hash of the body identifies the message.",
+        "All properties are null: success; the function gives the message an id, and warns.",
         message("device.failed", _FAILED, BasicProperties()),
     ),
     sample(
         "header-bytes",
         "A second attempt with all properties set; header texts are signed bytes, also nested ones,"
-        " and one is not UTF-8; a Java date. Success, but it is too old to release anything.",
+        " and one is not UTF-8; a Java date. Success.",
         message(
             "device.failed", {"deviceId": "device-006", "reason": "Disk full"}, _SECOND_ATTEMPT
         ),

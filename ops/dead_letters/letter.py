@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from scheduler.messaging.message import ATTEMPT_HEADER, FIRST_FAILED_HEADER
+from scheduler.messaging.message import ATTEMPT_HEADER, FIRST_FAILED_HEADER, RECEIVED_HEADER
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME, WORK_QUEUES, event_queue
 from scheduler.pipeline.envelope import ERROR_HEADER, FAILED_HEADER, SOURCE_HEADER
 
@@ -25,6 +25,8 @@ FAILURE_HEADERS: Final = frozenset(
 )
 """The headers that the functions add to a failed message."""
 _DEATHS_HEADER: Final = "x-death"
+_MAX_MILLISECONDS: Final = 253_402_300_800_000
+"""The year 10000, which `datetime` cannot represent."""
 _MAX_COUNT: Final = 1 << 31
 """Larger counts can only come from a malicious publisher."""
 _QUEUE_OF_KEY: Final = {queue.dead_letter_key: queue.name for queue in WORK_QUEUES}
@@ -76,6 +78,18 @@ class DeadLetter:
     def failed_at(self) -> datetime | None:
         """Return when the message became a dead letter, in UTC; None if unknown."""
         return _moment(self.headers.get(FAILED_HEADER)) or _moment(self._death.get("time"))
+
+    @property
+    def received_at(self) -> datetime | None:
+        """Return when the message was first received, in UTC; None if unknown.
+
+        Letters without the header, for example those that the broker dead-lettered, were received
+        before they failed.
+        """
+        value = self.headers.get(RECEIVED_HEADER)
+        if isinstance(value, int) and 0 < value < _MAX_MILLISECONDS:
+            return datetime.fromtimestamp(value / 1000, UTC)
+        return _moment(self.headers.get(FIRST_FAILED_HEADER)) or self.failed_at
 
     @property
     def attempt(self) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from ops.dead_letters.letter import FAILURE_HEADERS, REPLAYS_HEADER, DeadLetter
+from scheduler.messaging.message import RECEIVED_HEADER, to_milliseconds
 from scheduler.messaging.outbound import OutboundMessage
 from scheduler.messaging.record import is_set_by_broker
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
@@ -79,6 +80,9 @@ def _copy_for_work_queue(letter: DeadLetter) -> OutboundMessage:
     }
     given = {name: getattr(letter.properties, name) for name in _COPIED_PROPERTIES}
     properties = {name: value for name, value in given.items() if value is not None}
+    if letter.received_at:
+        # An event without a time happened when it was first received, not at its replay.
+        headers[RECEIVED_HEADER] = to_milliseconds(letter.received_at)
     properties["headers"] = {**headers, REPLAYS_HEADER: letter.replays + 1}
     return OutboundMessage("", letter.source_queue, letter.body, properties)
 

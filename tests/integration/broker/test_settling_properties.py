@@ -29,7 +29,7 @@ HEADERS = {
     "nothing": None,
     "nested": {"list": ["a", 1, {"deep": b"\xff"}]},
 }
-OURS = {"x-attempt", "x-first-failed-at"}
+OURS = {"x-attempt", "x-first-failed-at", "x-received-at"}
 OURS_ON_DEAD_LETTERS = OURS | {"x-error", "x-failed-at", "x-source-queue"}
 
 
@@ -38,7 +38,7 @@ def test_properties_and_headers_are_preserved_over_retries_and_the_dead_letter(
 ) -> None:
     hops.publish(FAILED, deviceId=f"{RAISES}1", properties={**PROPERTIES, "headers": HEADERS})
 
-    first_failed = set()
+    first_failed, received = set(), set()
     for _ in range(3):
         hops.deliver(consumer, {FAILED: 1})
         again = hops.look(FAILED)
@@ -49,12 +49,14 @@ def test_properties_and_headers_are_preserved_over_retries_and_the_dead_letter(
         # Only the last death: earlier ones were not republished.
         assert [death["count"] for death in again.headers["x-death"]] == [1]
         first_failed.add(again.headers["x-first-failed-at"])
+        received.add(again.headers["x-received-at"])
     hops.deliver(consumer, {FAILED: 1})
 
     (letter,) = hops.dead_letters()
     assert {name: getattr(letter.properties, name) for name in PROPERTIES} == PROPERTIES
     assert {n: v for n, v in letter.headers.items() if n not in OURS_ON_DEAD_LETTERS} == HEADERS
     assert first_failed == {letter.headers["x-first-failed-at"]}
+    assert received == {letter.headers["x-received-at"]}
 
 
 def test_message_without_properties_is_retried(hops: Hops, consumer: Consumer) -> None:
@@ -64,7 +66,7 @@ def test_message_without_properties_is_retried(hops: Hops, consumer: Consumer) -
         hops.deliver(consumer, {FAILED: 1})
 
     (letter,) = hops.dead_letters()
-    assert letter.headers.keys() == OURS_ON_DEAD_LETTERS
+    assert letter.headers.keys() == OURS_ON_DEAD_LETTERS | {"x-identity"}
     assert letter.properties.message_id is None
 
 

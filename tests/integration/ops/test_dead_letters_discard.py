@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -68,7 +69,14 @@ def test_discarded_letters_can_be_replayed_from_the_file(
 
     (found,) = broker.take(FAILED)
     assert (found.properties.message_id, found.body) == ("m-1", b"\xff\x00")
-    assert found.headers == {"trace": "设备", "raw": b"\xff", "x-replays": 1}
+    received_at = found.headers["x-received-at"]
+    assert received_at <= time.time() * 1000
+    assert found.headers == {
+        "trace": "设备",
+        "raw": b"\xff",
+        "x-replays": 1,
+        "x-received-at": received_at,
+    }
     again = dead_letters.run("replay", "--from-file", str(file))
     assert again.exit_code == 1
     assert "1 × replayed 3 times already" in again.stderr

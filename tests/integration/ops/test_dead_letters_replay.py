@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,8 @@ def test_replayed_message_is_the_one_first_published(
 
     (found,) = broker.take(FAILED)
     assert found.body == b"\xff\x00"
-    assert found.headers == {**headers, "x-replays": 1}
+    received_at = all_headers["x-received-at"]
+    assert found.headers == {**headers, "x-replays": 1, "x-received-at": received_at}
     assert {name: getattr(found.properties, name) for name in properties} == properties
     assert found.properties.delivery_mode == 2
     assert broker.depth(DEAD_LETTER_QUEUE) == 0
@@ -75,7 +77,9 @@ def test_message_dead_lettered_by_the_broker_can_be_replayed(
     assert dead_letters.json("replay")["replayed"] == 1
 
     (found,) = broker.take(FAILED)
-    assert found.headers == {"trace": "t", "x-replays": 1}
+    received_at = found.headers["x-received-at"]
+    assert received_at <= time.time() * 1000
+    assert found.headers == {"trace": "t", "x-replays": 1, "x-received-at": received_at}
     assert found.properties.expiration is None
 
 

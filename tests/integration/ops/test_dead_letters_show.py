@@ -63,6 +63,7 @@ def test_json_has_headers_properties_and_the_decoded_body(
             "x-error": "LookupError: 错误",
             "x-failed-at": failed_at,
             "x-first-failed-at": failed_at,
+            "x-received-at": int(FAILED_AT.timestamp() * 1000),
             "x-source-queue": "scheduler.device-failed",
         },
         "body": {"deviceId": "d1", "reason": "屏幕"},

@@ -86,7 +86,7 @@ def test_key_into_a_value_that_is_no_object_is_refused() -> None:
             "overdueAmount",
         ),
         ("device.failed", b"[]", "not a JSON object"),
-        ("device.failed", b"\xff", "not UTF-8"),
+        ("device.failed", b"\xff", "not JSON"),
     ],
 )
 def test_body_that_the_function_would_reject_is_refused(

@@ -76,23 +76,29 @@ def test_failing_critical_message_is_retried_and_the_others_are_applied(
 
 
 @pytest.mark.parametrize("by_statement", [False, True])
-def test_failing_informational_message_is_acknowledged_and_its_payload_logged(
+def test_informational_message_that_failed_its_last_retry_is_acknowledged_and_logged(
     *,
     by_statement: bool,
     store: Store,
     database_url: str,
+    broker_url: str,
     queues: Queues,
 ) -> None:
     fleet(store)
+    last = message(INFORMATIONAL, deviceId="bad", headers={"x-attempt": 3})
 
     rules = spoiled(INFORMATIONAL, by_statement=by_statement)
-    with logged() as lines, Functions(database_url, rules=rules) as functions:
-        totals = functions.handle(*batch(INFORMATIONAL))
+    with logged() as lines, Functions(database_url, broker_url, rules=rules) as functions:
+        assert functions.handle(*batch(INFORMATIONAL)) == {"success": 20, "retried": 1}
+        assert not any("payload" in line for line in lines())
+        (retried,) = queues.take(f"{QUEUE_OF[INFORMATIONAL]}.retry")
+        assert functions.handle(last) == {"error": 1}
         (payload,) = [line["payload"] for line in lines() if "payload" in line]
 
-    assert totals == {"success": 20, "error": 1}
+    assert (retried.properties.message_id, retried.headers["x-attempt"]) == ("bad", 1)
     assert '"deviceId": "bad"' in payload
     assert queues.take(f"{QUEUE_OF[INFORMATIONAL]}.retry") == []
+    assert queues.take() == []
     assert still_held(store) == ["bad"]
 
 

@@ -45,7 +45,8 @@ def test_each_message_is_one_log_line_with_its_outcome(
 
     done, duplicate = lines()
     assert done["message"] == (
-        "Received device.failed; Auto-released allocation allocation-of-d1 due to device failure"
+        "Received device.failed event: d1 (reason: Docker container crashed);"
+        " Auto-released allocation allocation-of-d1 due to device failure (user u1)"
     )
     expected = {
         "level": "INFO",
@@ -68,16 +69,19 @@ def test_line_about_a_user_has_their_id_and_no_address(
     store.seed(world(user(), *(held(f"d{n}") for n in range(8))))
 
     functions.handle(
-        message("user.quota_updated", newQuota={"maxDevices": 5}), message("user.suspended")
+        message("user.quota_updated", oldQuota={"maxDevices": 8}, newQuota={"maxDevices": 5}),
+        message("user.suspended"),
     )
 
     quota, suspended = lines()
     assert quota["message"] == (
-        "Received user.quota_updated; User has 8 devices, quota reduced to 5,"
-        " releasing 3 oldest devices"
+        "Received user.quota_updated event: u1 (devices: 8 → 5);"
+        " Released 3 excess devices due to quota reduction of u1; account notices: 1"
     )
-    assert (quota["user_id"], quota["released"], quota["notifications"]) == ("u1", 3, 4)
-    assert suspended["released"] == 5
+    assert (quota["user_id"], quota["released"]) == ("u1", 3)
+    assert (quota["notifications"], quota["account_notices"]) == (3, 1)
+    assert "Released 5 allocations, sent 5 notifications" in suspended["message"]
+    assert (suspended["released"], suspended["notifications"]) == (5, 5)
     assert "someone@example.com" not in str(lines())
     assert "+8613800138000" not in str(lines())
 

@@ -208,8 +208,10 @@ def test_log_shows_the_count_and_the_suspension() -> None:
     assert remarks(run(*failures(3), on=devices(2))) == [
         "payment failure count: 1/3",
         "payment failure count: 2/3",
-        "payment failure count: 3/3",
-        "User u1 reached payment failure threshold, releasing all devices (2)",
+        (
+            "payment failure count: 3/3"
+            " User u1 reached payment failure threshold, releasing all devices (2)"
+        ),
     ]
 
 

@@ -45,7 +45,7 @@ def _printable(value: str) -> str:
     if _CONTROL.search(value) or value != value.strip():
         raise ValueError("must not contain control characters, or blanks at either end")
     if "\ufffd" in value:
-        raise ValueError("contains bytes that are not UTF-8")
+        raise ValueError("contains U+FFFD, the replacement for text that is not UTF-8")
     return value
 
 
