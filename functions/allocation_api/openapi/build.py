@@ -108,8 +108,6 @@ def _parameter(found: dict[str, Any]) -> dict[str, Any]:
     schema |= next((one for one in schema.pop("anyOf", ()) if one.get("type") != "null"), {})
     if found["in"] == "path":
         name = to_camel(name)
-        # API Gateway decodes these, and they end a segment or the path.
-        schema["pattern"] = schema["pattern"].replace("[^", "[^/?")
     return {"name": name, "in": found["in"], "required": found["required"], "schema": schema}
 
 
