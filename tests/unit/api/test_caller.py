@@ -41,6 +41,7 @@ def test_scope_or_group_makes_an_administrator(claims: dict[str, object]) -> Non
         {"groups": "[admins]"},
         {"groups": "nonadmin"},
         {"role": "admin"},
+        {"roles": "[admin]"},
         {"name": "admin"},
         {"scope": None},
     ],
@@ -64,6 +65,8 @@ def test_other_claims_do_not_make_an_administrator(claims: dict[str, object]) ->
         event(sub=" u1"),
         event(sub="u1\x00"),
         event(sub="u" * 65),
+        event(sub="team/u1"),
+        event(sub="u1?"),
         event(sub=17),
     ],
 )

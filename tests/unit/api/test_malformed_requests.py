@@ -29,6 +29,8 @@ def api() -> Client:
         ({"userId": "u" * 65}, ["body.userId"]),
         ({"userId": "u1\x00"}, ["body.userId"]),
         ({"userId": " u1"}, ["body.userId"]),
+        ({"userId": "team/u1"}, ["body.userId"]),
+        ({"userId": "u1?"}, ["body.userId"]),
         ({"userId": 1}, ["body.userId"]),
         ({"userId": ["u1"]}, ["body.userId"]),
         *(
@@ -51,6 +53,33 @@ def test_an_invalid_body_is_refused_with_its_fields(
     reply = api.send("POST", "/api/allocations", body=body)
 
     assert (reply.status, reply.code, reply.fields) == (422, "invalid_request", fields)
+
+
+@pytest.mark.parametrize("id_", ["team/1", "1?", "/", "?"])
+@pytest.mark.parametrize(
+    ("method", "path", "field"),
+    [
+        ("POST", "/api/reservations", "body.userId"),
+        ("POST", "/api/allocations/batch", "body.requests.0.userId"),
+        ("POST", "/api/allocations/batch/release", "body.allocationIds.0"),
+        ("POST", "/api/allocations/batch/extend", "body.allocationIds.0"),
+    ],
+)
+def test_an_id_that_no_path_can_name_is_refused(
+    api: Client, method: str, path: str, field: str, id_: str
+) -> None:
+    body = {
+        "userId": id_,
+        "startsAt": "2026-11-24T12:00:00Z",
+        "requests": [{"userId": id_}],
+        "allocationIds": [id_],
+        "additionalMinutes": 1,
+    }
+
+    reply = api.send(method, path, body=body)
+
+    assert reply.status == 422
+    assert field in reply.fields
 
 
 @pytest.mark.parametrize(
