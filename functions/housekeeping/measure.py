@@ -39,12 +39,13 @@ def measure_queues(tools: Tools, metrics: Metrics) -> Iterator[int]:
             if depth is None:
                 _logger.error("Queue is missing: declare the topology", extra={"queue": queue.name})
                 continue
-            dead = queue.name == DEAD_LETTER_QUEUE
-            name = "scheduler_dead_letters" if dead else "scheduler_queue_depth"
-            metrics.add(name, depth, queue=queue.name)
+            if queue.name == DEAD_LETTER_QUEUE:
+                metrics.set("scheduler_dead_letters", depth, queue=queue.name)
+            else:
+                metrics.set("scheduler_queue_depth", depth, queue=queue.name)
             yield 1
         stranded = sum(_stranded(connection, tools.settings.shards))
-        metrics.add("scheduler_stranded_messages", stranded)
+        metrics.set("scheduler_stranded_messages", stranded)
 
 
 def measure_brake(tools: Tools, metrics: Metrics) -> Iterator[int]:
@@ -52,7 +53,7 @@ def measure_brake(tools: Tools, metrics: Metrics) -> Iterator[int]:
     with tools.database.transaction() as cursor:
         status = read_status(cursor, tools.clock())
     engaged = status.state.engaged_at is not None
-    metrics.add("scheduler_mass_failure_brake", int(engaged))
+    metrics.set("scheduler_mass_failure_brake", int(engaged))
     if engaged:
         details = {"engaged_by": status.engaged_by, "held": status.held}
         _logger.error("Releases are held: scheduler-ops brake status", extra=details)

@@ -79,7 +79,9 @@ class JobRunner:
         seconds = time.perf_counter() - started
         metrics.add("scheduler_housekeeping_runs_total", 1, job=name, status=status)
         metrics.add("scheduler_housekeeping_handled_total", handled, job=name)
-        metrics.add("scheduler_housekeeping_duration_seconds", seconds, Unit.SECONDS, job=name)
+        metrics.observe(
+            "scheduler_housekeeping_duration_seconds", [seconds], Unit.SECONDS, job=name
+        )
         metrics.flush(self._tools.clock())
         result = {"status": status.value, "handled": handled}
         _logger.info("Housekeeping job ended", extra={"job": name, "seconds": seconds, **result})

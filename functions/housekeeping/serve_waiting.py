@@ -34,7 +34,7 @@ def serve_waiting(tools: Tools, metrics: Metrics) -> Iterator[int]:
         yield len(work.grants)
         last = page[-1]
     with tools.database.transaction() as cursor:
-        metrics.add("scheduler_waiting", waiting.length(cursor))
+        metrics.set("scheduler_waiting", waiting.length(cursor))
 
 
 def expire_waiting(tools: Tools, metrics: Metrics) -> Iterator[int]:  # noqa: ARG001 - the signature of a job

@@ -31,8 +31,8 @@ def sweep(tools: Tools, metrics: Metrics) -> Iterator[int]:
     with tools.database.transaction() as cursor:
         found = backlog(cursor, tools.clock(), _MAX_DELAY)
     pending, unpublished = found.notification_seconds, found.event_seconds
-    metrics.add("scheduler_oldest_pending_notification_seconds", pending, Unit.SECONDS)
-    metrics.add("scheduler_oldest_unpublished_event_seconds", unpublished, Unit.SECONDS)
+    metrics.set("scheduler_oldest_pending_notification_seconds", pending, Unit.SECONDS)
+    metrics.set("scheduler_oldest_unpublished_event_seconds", unpublished, Unit.SECONDS)
     if not found.unclaimed and unpublished < _MAX_DELAY.total_seconds():
         return
     ages = {"oldest_notification_seconds": pending, "oldest_event_seconds": unpublished}

@@ -29,7 +29,7 @@ GAUGES: Final = frozenset(
         "scheduler_mass_failure_brake",
     )
 )
-"""Metrics that report their last value; the others are summed."""
+"""Metrics that the functions `set`: they report their last value; the others are summed."""
 _MARK: Final = b'"_aws"'
 # Powertools adds the dimension `service`; our metrics are documented without it.
 _HIDDEN_DIMENSIONS: Final = frozenset(("service",))

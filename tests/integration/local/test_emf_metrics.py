@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from local.gateway.metrics import EmfCollector
+from local.gateway.metrics import GAUGES, EmfCollector
+from local.paths import ROOT
 from scheduler.observability.emf import Metrics, Unit
 
 if TYPE_CHECKING:
@@ -36,10 +38,9 @@ def test_metrics_of_all_functions_are_summed(tmp_path: Path) -> None:
         name = "scheduler_event_consumed_total"
         metrics.add(name, 2, event_type="device.failed", status="success")
         metrics.add(name, 1, event_type="device.failed", status="invalid")
-        metrics.add("scheduler_batch_size", 3)
-        metrics.add(
-            "scheduler_event_processing_duration_seconds", 0.25, Unit.SECONDS, event_type="x"
-        )
+        metrics.observe("scheduler_batch_size", [3])
+        duration = "scheduler_event_processing_duration_seconds"
+        metrics.observe(duration, [0.25], Unit.SECONDS, event_type="x")
         (tmp_path / f"{queue}.log").write_text(_lines(*metrics.documents(datetime.now(UTC))))
 
     assert _samples(EmfCollector(tmp_path)) == [
@@ -65,6 +66,29 @@ def test_metrics_have_prometheus_types(tmp_path: Path) -> None:
     assert "# TYPE scheduler_auto_release_total counter\n" in text
     assert "# TYPE scheduler_batch_size summary\n" in text
     assert "# TYPE scheduler_queue_depth gauge\n" in text
+
+
+def test_what_the_functions_set_is_a_gauge_and_what_they_add_to_is_a_counter() -> None:
+    names = _metric_names()
+
+    assert names["set"] == GAUGES
+    assert {name for name in names["add"] if not name.endswith("_total")} == set()
+    assert {name for name in names["observe"] if name.endswith("_total")} == set()
+
+
+def _metric_names() -> dict[str, set[str]]:
+    """Return the names of the metrics in the code of the functions, by method of `Metrics`."""
+    found: dict[str, set[str]] = {"add": set(), "set": set(), "observe": set()}
+    for folder in ("functions", "layers/scheduler/scheduler"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                match node:
+                    case ast.Call(
+                        func=ast.Attribute(value=ast.Name("metrics"), attr=method),
+                        args=[name, *_],
+                    ) if method in found:
+                        found[method].add(ast.literal_eval(name))
+    return found
 
 
 def test_only_new_complete_lines_are_read(tmp_path: Path) -> None:

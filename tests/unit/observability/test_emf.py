@@ -18,7 +18,7 @@ def documents(metrics: Metrics) -> list[dict[str, Any]]:
     return list(metrics.documents(NOW))
 
 
-def figures(document: dict[str, Any]) -> list[tuple[str, tuple[tuple[str, str], ...], float]]:
+def figures(document: dict[str, Any]) -> list[tuple[str, tuple[tuple[str, str], ...], Any]]:
     """Read a document as CloudWatch does: value and dimensions of each metric."""
     found = []
     for directive in document["_aws"]["CloudWatchMetrics"]:
@@ -68,13 +68,33 @@ def test_values_with_the_same_labels_are_added() -> None:
     assert figures(documents(metrics)[0]) == [("consumed", (("status", "success"),), 6)]
 
 
+def test_state_has_its_last_value() -> None:
+    metrics = Metrics()
+    for depth in (5, 3):
+        metrics.set("depth", depth, queue="q")
+
+    assert figures(documents(metrics)[0]) == [("depth", (("queue", "q"),), 3)]
+
+
+def test_single_observation_is_a_number_and_several_are_a_list() -> None:
+    metrics = Metrics()
+    metrics.observe("size", [100])
+    metrics.observe("lag", [0.5, 0.25], Unit.SECONDS)
+    metrics.observe("duration", [], Unit.SECONDS)
+
+    assert [(name, value) for name, _, value in figures(documents(metrics)[0])] == [
+        ("size", 100),
+        ("lag", [0.25, 0.5]),
+    ]
+
+
 def test_metrics_with_compatible_labels_share_a_document() -> None:
     metrics = Metrics()
     metrics.add("consumed", 97, event_type="device.failed", status="success")
     metrics.add("consumed", 3, event_type="device.failed", status="invalid")
     metrics.add("released", 5, reason="device_failed")
     metrics.add("size", 100)
-    metrics.add("duration", 0.25, Unit.SECONDS, event_type="device.failed")
+    metrics.observe("duration", [0.25], Unit.SECONDS, event_type="device.failed")
 
     assert [len(figures(document)) for document in documents(metrics)] == [4, 1]
 
@@ -102,7 +122,7 @@ def test_every_value_is_written_once_with_its_labels(
 ) -> None:
     metrics, expected = Metrics(), dict[tuple[str, tuple[tuple[str, str], ...]], int]()
     for name, labels, value in added:
-        metrics.add(name, value, Unit.COUNT, **labels)
+        metrics.add(name, value, **labels)
         key = (name, tuple(sorted(labels.items())))
         expected[key] = expected.get(key, 0) + value
 

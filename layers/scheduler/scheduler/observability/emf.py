@@ -34,22 +34,33 @@ class Unit(StrEnum):
 
 
 class Metrics:
-    """The metrics of a batch; values with the same name and labels are added."""
+    """The metrics of a batch or a run.
+
+    Labels become dimensions, so their values must be few: no ids. The local `/metrics` knows which
+    metrics are `set`; a test compares them with the code.
+    """
 
     def __init__(self) -> None:
         self._values: dict[tuple[str, tuple[tuple[str, str], ...]], float | list[float]] = {}
         self._units: dict[str, Unit] = {}
 
-    def add(self, name: str, value: float, unit: Unit = Unit.COUNT, **labels: str) -> None:
-        """Add to a metric. Labels become dimensions, so their values must be few: no ids."""
+    def add(self, name: str, value: float, **labels: str) -> None:
+        """Add to a counter, whose name ends in ``_total``."""
         key = (name, tuple(sorted(labels.items())))
         before = self._values.get(key, 0)
         if isinstance(before, list):
             raise TypeError(f"{name} has single values, to which nothing can be added")
         self._values[key] = before + value
+        self._units[name] = Unit.COUNT
+
+    def set(self, name: str, value: float, unit: Unit = Unit.COUNT, **labels: str) -> None:
+        """Set a state, such as the length of a queue; only the last value counts."""
+        self._values[name, tuple(sorted(labels.items()))] = value
         self._units[name] = unit
 
-    def observe(self, name: str, values: Iterable[float], unit: Unit, **labels: str) -> None:
+    def observe(
+        self, name: str, values: Iterable[float], unit: Unit = Unit.COUNT, **labels: str
+    ) -> None:
         """Set a metric to single values, of which CloudWatch can tell minimum and percentiles.
 
         A document may hold 100; of more, as many are kept, evenly spaced between the extremes.
@@ -72,7 +83,8 @@ class Metrics:
         """Yield the EMF documents."""
         roots: list[dict[str, Any]] = []
         for (name, labels), value in self._values.items():
-            fields = {**dict(labels), name: value}
+            shown = value[0] if isinstance(value, list) and len(value) == 1 else value
+            fields = {**dict(labels), name: shown}
             root = next((r for r in roots if _agrees(r, fields, name)), None)
             if root is None:
                 roots.append(root := _empty(now))

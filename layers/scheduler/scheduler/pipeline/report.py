@@ -68,11 +68,11 @@ def _measure(batch: Sequence[Settled], event_type: str, seconds: float) -> Metri
     timed = [parsed for parsed in events if parsed.timed]
     lags = ((one.received_at - one.event.occurred_at).total_seconds() for one in timed)
     metrics.observe("scheduler_event_lag_seconds", lags, Unit.SECONDS, event_type=event_type)
-    metrics.add("scheduler_batch_size", len(batch))
+    metrics.observe("scheduler_batch_size", [len(batch)])
     metrics.add("scheduler_batches_total", 1, queue=_queue_label(batch[0].outcome.message))
-    metrics.add(
+    metrics.observe(
         "scheduler_event_processing_duration_seconds",
-        seconds,
+        [seconds],
         Unit.SECONDS,
         event_type=event_type,
     )
