@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from scheduler.database import load
 from scheduler.database.commit import commit
+from scheduler.database.errors import is_conflict
 from scheduler.domain.work import Work
 from scheduler.hand_over import hand_over
 from scheduler.ids import NewId, uuid7
@@ -43,18 +44,29 @@ class UnitsOfWork:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     new_id: NewId = uuid7
 
-    def run(self, change: Callable[[UnitOfWork], T]) -> T:
+    def run(
+        self,
+        change: Callable[[UnitOfWork], T],
+        retries: Callable[[Exception], bool] = is_conflict,
+    ) -> T:
         """Run a change, commit it, and return its result.
+
+        Args:
+            change: decides what is written; may run several times.
+            retries: which errors count as a conflict, after which the change runs again.
 
         Raises:
             DatabaseUnavailableError: the database is unavailable.
             pymysql.MySQLError, StaleSnapshotError: a statement was refused, or conflicts
                 exhausted the retries.
         """
-        return self.run_and_read(change, lambda _cursor, result: result)
+        return self.run_and_read(change, lambda _cursor, result: result, retries)
 
     def run_and_read(
-        self, change: Callable[[UnitOfWork], D], read: Callable[[BulkCursor, D], T]
+        self,
+        change: Callable[[UnitOfWork], D],
+        read: Callable[[BulkCursor, D], T],
+        retries: Callable[[Exception], bool] = is_conflict,
     ) -> T:
         """Run a change as `run` does, and return what ``read`` reads between writes and commit.
 
@@ -68,7 +80,7 @@ class UnitsOfWork:
             unit.write()
             return read(cursor, decided), unit
 
-        result, unit = self.database.run(attempt)
+        result, unit = self.database.run(attempt, retries)
         if unit.needs_dispatch:
             self.nudge()
         return result

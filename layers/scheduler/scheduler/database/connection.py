@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -16,7 +16,12 @@ from scheduler import credentials
 from scheduler.credentials import CredentialsUnavailableError
 from scheduler.database import times
 from scheduler.database.cursor import BulkCursor
-from scheduler.database.errors import DatabaseUnavailableError, is_unavailable, retry_on_conflict
+from scheduler.database.errors import (
+    DatabaseUnavailableError,
+    is_conflict,
+    is_unavailable,
+    retry_on_conflict,
+)
 from scheduler.database.url import DatabaseUrl
 from scheduler.settings import DatabaseAuth, DatabaseSettings
 
@@ -106,13 +111,23 @@ class Database:
                 yield cursor
             connection.commit()
         except BaseException as error:
-            self._roll_back(connection, error)
             if isinstance(error, pymysql.MySQLError) and is_unavailable(error):
+                # Another server may have the name by now: after a failover this one is read-only.
+                self.close()
                 raise DatabaseUnavailableError(str(error)) from error
+            self._roll_back(connection, error)
             raise
 
-    def run(self, action: Callable[[BulkCursor], T]) -> T:
+    def run(
+        self,
+        action: Callable[[BulkCursor], T],
+        retries: Callable[[Exception], bool] = is_conflict,
+    ) -> T:
         """Run an action in a transaction, retry it on conflict, and return its result.
+
+        Args:
+            action: what to do; may run several times.
+            retries: which errors count as a conflict.
 
         Raises:
             DatabaseUnavailableError: the database is unavailable.
@@ -124,13 +139,14 @@ class Database:
             with self.transaction() as cursor:
                 return action(cursor)
 
-        return retry_on_conflict(attempt)
+        return retry_on_conflict(attempt, retries)
 
     def close(self) -> None:
-        """Close the connection, if there is one."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        """Close the connection, if there is one, dead or alive."""
+        connection, self._connection = self._connection, None
+        if connection is not None and connection.open:
+            with suppress(pymysql.MySQLError):
+                connection.close()
 
     def _live_connection(self) -> Connection[BulkCursor]:
         if self._connection is not None:

@@ -1,11 +1,16 @@
-"""Classifies database errors: the server is unavailable, rows are locked, or a conflict."""
+"""Decides whose fault a database error is: the message, another transaction, the environment.
+
+Error numbers: https://mariadb.com/kb/en/mariadb-error-code-reference/. Of the classes of SQLSTATE,
+22 is a bad value, 23 a violated constraint, 45 a signal of a trigger.
+"""
 
 from __future__ import annotations
 
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import pymysql
-from pymysql.constants import CR, ER
+from pymysql.constants import ER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,59 +19,95 @@ T = TypeVar("T")
 
 _ATTEMPTS: Final = 3
 
-_UNAVAILABLE: Final = frozenset(
+_MESSAGE_STATES: Final = ("22", "23", "45")
+# Bad values that the server reports with a general SQLSTATE, and rows that are too large to send.
+_MESSAGE_ERRORS: Final = frozenset(
     {
-        CR.CR_CONN_HOST_ERROR,
-        CR.CR_CONNECTION_ERROR,
-        CR.CR_SERVER_GONE_ERROR,
-        CR.CR_SERVER_LOST,
-        CR.CR_UNKNOWN_HOST,
-        ER.CON_COUNT_ERROR,
-        ER.SERVER_SHUTDOWN,
-        ER.OPTION_PREVENTS_STATEMENT,  # read-only after a failover
-        ER.NORMAL_SHUTDOWN,
-        ER.QUERY_INTERRUPTED,
-        ER.TOO_MANY_USER_CONNECTIONS,
-        ER.USER_LIMIT_REACHED,
-        ER.DISK_FULL,
-        ER.RECORD_FILE_FULL,
-        1792,  # ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION
-        1836,  # ER_READ_ONLY_MODE
-        1927,  # ER_CONNECTION_KILLED
-        1969,  # ER_STATEMENT_TIMEOUT
+        ER.CANT_AGGREGATE_2COLLATIONS,
+        ER.CANT_AGGREGATE_3COLLATIONS,
+        ER.CANT_AGGREGATE_NCOLLATIONS,
+        ER.NET_PACKET_TOO_LARGE,
+        ER.TRUNCATED_WRONG_VALUE_FOR_FIELD,
+        ER.WARN_DATA_TRUNCATED,
+        4025,  # ER_CONSTRAINT_FAILED
+        4078,  # ER_ILLEGAL_PARAMETER_DATA_TYPES2_FOR_OPERATION
     }
 )
-_LOCKED: Final = frozenset({ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT})
-# A duplicate key means that another transaction inserted the same processed id, user, device or
-# allocation after the snapshot; the next attempt sees it.
-_CONFLICT: Final = _LOCKED | {ER.DUP_ENTRY}
+_LOCK_WAIT: Final = ER.LOCK_WAIT_TIMEOUT
+_DEADLOCKS: Final = frozenset({ER.LOCK_DEADLOCK, ER.CHECKREAD})
+"""Errors after which the whole transaction was rolled back at once, without waiting."""
 
 
 class DatabaseUnavailableError(Exception):
-    """The database cannot be reached or refuses writes; the statement is not at fault."""
+    """The database cannot be reached or does not work; the statement is not at fault."""
 
 
 class StaleSnapshotError(Exception):
     """A device got another holder between two statements; the transaction must run again."""
 
 
+class Fault(Enum):
+    """Who or what made a statement fail."""
+
+    MESSAGE = auto()
+    """A value of it: the same statement would fail again."""
+    LOCK = auto()
+    """Another transaction, or DDL of a migration, holds the rows."""
+    ENVIRONMENT = auto()
+    """The server, its schema, its disk, its limits or the network: nothing in the message."""
+
+
+def fault_of(error: Exception) -> Fault:
+    """Return whose fault an error is; an unknown error of the server is the environment's.
+
+    Errors of other kinds come from our own code, which failed on the message.
+    """
+    if isinstance(error, StaleSnapshotError):
+        return Fault.LOCK
+    if not isinstance(error, pymysql.MySQLError):
+        return Fault.MESSAGE
+    number = _number(error)
+    if number == _LOCK_WAIT or number in _DEADLOCKS:
+        return Fault.LOCK
+    state = getattr(error, "sqlstate", None) or ""
+    bad_value = isinstance(error, pymysql.DataError | pymysql.IntegrityError)
+    if bad_value or number in _MESSAGE_ERRORS or state.startswith(_MESSAGE_STATES):
+        return Fault.MESSAGE
+    return Fault.ENVIRONMENT
+
+
 def is_unavailable(error: pymysql.MySQLError) -> bool:
-    """Return whether an error means that the server is unavailable."""
-    return isinstance(error, pymysql.InterfaceError) or _number(error) in _UNAVAILABLE
+    """Return whether an error is the environment's."""
+    return fault_of(error) is Fault.ENVIRONMENT
 
 
 def is_lock_wait(error: Exception) -> bool:
     """Return whether another transaction, or DDL of a migration, has locked the rows."""
-    return isinstance(error, StaleSnapshotError) or _number(error) in _LOCKED
+    return fault_of(error) is Fault.LOCK
 
 
 def is_conflict(error: Exception) -> bool:
-    """Return whether another transaction interfered, so that another attempt may succeed."""
-    return isinstance(error, StaleSnapshotError) or _number(error) in _CONFLICT
+    """Return whether another transaction interfered, so that another attempt may succeed.
+
+    A duplicate key means that it inserted the same processed id, user, device or allocation after
+    the snapshot; the next attempt sees it.
+    """
+    return is_lock_wait(error) or _number(error) == ER.DUP_ENTRY
 
 
-def retry_on_conflict(transaction: Callable[[], T]) -> T:
+def is_conflict_without_wait(error: Exception) -> bool:
+    """Return the same, except for a lock that was waited for in vain: it would be again."""
+    return is_conflict(error) and _number(error) != _LOCK_WAIT
+
+
+def retry_on_conflict(
+    transaction: Callable[[], T], retries: Callable[[Exception], bool] = is_conflict
+) -> T:
     """Attempt a transaction up to three times, and return its result.
+
+    Args:
+        transaction: one attempt.
+        retries: tells whether another attempt may succeed after an error.
 
     Raises:
         pymysql.MySQLError, StaleSnapshotError: all attempts met a conflict, or an attempt failed
@@ -76,7 +117,7 @@ def retry_on_conflict(transaction: Callable[[], T]) -> T:
         try:
             return transaction()
         except (StaleSnapshotError, pymysql.MySQLError) as error:
-            if not is_conflict(error):
+            if not retries(error):
                 raise
     return transaction()
 

@@ -51,10 +51,13 @@ _LOCK_DEVICES: Final = f"""
     LEFT JOIN event_versions v ON v.aggregate = 'device' AND v.id = d.id
     WHERE d.id IN %s ORDER BY d.id FOR UPDATE
 """  # noqa: S608 - constants
-_LOCK_DEVICES_SKIP_LOCKED: Final = """
-    SELECT id FROM devices WHERE id IN %s ORDER BY id FOR UPDATE SKIP LOCKED
+_LOCK_FREE: Final = "SELECT id FROM {table} WHERE id IN %s ORDER BY id FOR UPDATE SKIP LOCKED"
+_EXISTING: Final = "SELECT id FROM {table} WHERE id IN %s"
+_HELD_BY: Final = """
+    SELECT user_id, device_id FROM allocations FORCE INDEX (active_by_user)
+    WHERE user_id IN %s AND status = 'ALLOCATED'
 """
-_EXISTING_DEVICES: Final = "SELECT id FROM devices WHERE id IN %s"
+_HELD_DEVICE: Final = "SELECT user_id, device_id FROM allocations WHERE active_device_id IN %s"
 
 
 def query_processed(cursor: BulkCursor, queue: str, message_ids: Collection[str]) -> PendingResult:
@@ -83,14 +86,39 @@ def lock_users_skip_locked(cursor: Cursor, users: Collection[str]) -> Snapshot:
 
 def lock_devices_skip_locked(cursor: Cursor, devices: Collection[str]) -> set[str]:
     """Lock devices, and return the ids of those that another transaction has locked."""
-    if not devices:
+    return _locked_by_others(cursor, "devices", devices)
+
+
+def find_blocked(cursor: Cursor, users: Collection[str], devices: Collection[str]) -> set[str]:
+    """Return the ids of users or devices that `lock_snapshot` would have to wait for.
+
+    A user is blocked by a lock on their row or on a device that they hold, a device by one on its
+    row or on its holder's. What is free stays locked until the transaction ends.
+
+    Args:
+        cursor: of a transaction.
+        users: ids of users, or none if devices are asked for.
+        devices: ids of devices, or none if users are asked for.
+    """
+    statement, ids = (_HELD_BY, users) if users else (_HELD_DEVICE, devices)
+    held = list(_rows(cursor, statement, tuple(ids)))
+    locked_users = _locked_by_others(cursor, "users", {*users, *(user for user, _ in held)})
+    locked_devices = _locked_by_others(cursor, "devices", {*devices, *(one for _, one in held)})
+    by_device = {user for user, device in held if device in locked_devices}
+    by_holder = {device for user, device in held if user in locked_users}
+    blocked = locked_users | by_device if users else locked_devices | by_holder
+    return blocked & set(ids)
+
+
+def _locked_by_others(cursor: Cursor, table: str, ids: Collection[str]) -> set[str]:
+    if not ids:
         return set()
-    cursor.execute(_LOCK_DEVICES_SKIP_LOCKED, (sorted(devices),))
-    skipped = set(devices) - {id_ for (id_,) in cursor.fetchall()}
+    cursor.execute(_LOCK_FREE.format(table=table), (sorted(ids),))
+    skipped = set(ids) - {id_ for (id_,) in cursor.fetchall()}
     if not skipped:
         return set()
-    # Devices without a row cannot be locked by anyone.
-    cursor.execute(_EXISTING_DEVICES, (sorted(skipped),))
+    # Users and devices without a row cannot be locked by anyone.
+    cursor.execute(_EXISTING.format(table=table), (sorted(skipped),))
     return {id_ for (id_,) in cursor.fetchall()}
 
 

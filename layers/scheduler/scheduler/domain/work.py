@@ -194,8 +194,10 @@ class Work(State):
     def _end(
         self, allocation: Allocation, reason: ReleaseReason, *, expired: bool = False
     ) -> Release:
-        used = max(0, int((self.now - allocation.allocated_at).total_seconds()))
-        release = Release(allocation, reason, self.now, used, expired, self.actor)
+        # The clock of the environment that allocated the device may be ahead of ours.
+        ended_at = max(self.now, allocation.allocated_at)
+        used = int((ended_at - allocation.allocated_at).total_seconds())
+        release = Release(allocation, reason, ended_at, used, expired, self.actor)
         self._set(self.releases, allocation.id, release)
         self._deactivate(allocation)
         device = self.device(allocation.device_id)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
+import pymysql
+
 from scheduler.bisection import bisect
 from scheduler.database.errors import DatabaseUnavailableError, is_lock_wait
 from scheduler.payments.failure import PaymentsUnavailableError
@@ -22,9 +24,16 @@ _RETRY_DELAYS: Final = (0.2, 0.5, 1.0)
 """Seconds between attempts of an invocation while the database is unavailable: long enough for a
 connection that fails over, not for a whole RDS failover."""
 
+_MAX_LOCK_SEARCHES: Final = 3
+"""How often an invocation looks for locked rows: before each search it waits for the lock."""
+
 
 class Isolation:
-    """Applies the messages of one invocation so that a failure costs only its own message."""
+    """Applies the messages of one invocation so that a failure costs only its own message.
+
+    A bad statement is found by bisection. Locked rows are found by one look at all of them, since
+    waiting for each would take longer than the invocation may last.
+    """
 
     def __init__(
         self,
@@ -36,6 +45,7 @@ class Isolation:
         self._deadline = deadline
         self._sleep = sleep
         self._delays = iter(_RETRY_DELAYS)
+        self._lock_searches = _MAX_LOCK_SEARCHES
 
     def apply(self, batch: Sequence[Parsed], handling: Handling) -> list[Outcome]:
         """Return an outcome for every message; never raises.
@@ -54,7 +64,26 @@ class Isolation:
                 if delay is None:
                     return _parked(batch, f"{type(error).__name__}: {error}")
                 self._sleep(delay)
+            except Exception as error:
+                if not is_lock_wait(error) or not self._lock_searches:
+                    raise
+                self._lock_searches -= 1
+                return self._apply_unlocked(batch, handling, error)
         return _parked(batch, "no time left in this invocation")
+
+    def _apply_unlocked(
+        self, batch: Sequence[Parsed], handling: Handling, error: Exception
+    ) -> list[Outcome]:
+        """Park the messages whose rows are locked, and apply the others."""
+        why = f"other transactions hold its rows: {error}"
+        try:
+            blocked = self._transaction.blocked(batch, handling)
+        except (DatabaseUnavailableError, pymysql.MySQLError):
+            return _parked(batch, why)
+        free = [parsed for parsed in batch if parsed.event.subject_id not in blocked]
+        waiting = [parsed for parsed in batch if parsed.event.subject_id in blocked]
+        applied = self.apply(free, handling) if free else []
+        return [*applied, *_parked(waiting, why)]
 
 
 def _failed(parsed: Parsed, error: Exception) -> list[Outcome]:

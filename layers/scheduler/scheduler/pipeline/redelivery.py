@@ -15,8 +15,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
+import pymysql
+from aws_lambda_powertools import Logger
+
 from scheduler.database import redelivery_notes
-from scheduler.database.errors import DatabaseUnavailableError
+from scheduler.database.errors import DatabaseUnavailableError, is_conflict_without_wait
 from scheduler.messaging.record import Undecodable
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
 
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
     from scheduler.messaging.message import Message
 
 T = TypeVar("T")
+
+logger: Final = Logger()
 
 _SUSPECT: Final = 1
 _CONDEMNED: Final = 2
@@ -91,8 +96,10 @@ class Redeliveries:
             return None
 
         try:
-            return self._database.run(action)
-        except DatabaseUnavailableError:
+            return self._database.run(action, is_conflict_without_wait)
+        except (DatabaseUnavailableError, pymysql.MySQLError) as error:
+            details = {"queue": queue, "error": str(error)}
+            logger.warning("Could not read or write notes of redelivered messages", extra=details)
             return None
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from scheduler.database import brake as brakes
 from scheduler.database import load, redelivery_notes
+from scheduler.database.errors import is_conflict_without_wait
 from scheduler.domain.guard import Aggregate
 from scheduler.domain.work import Work
 from scheduler.payments.ledger import Counted
@@ -52,7 +53,21 @@ class BatchTransaction:
             pymysql.MySQLError, StaleSnapshotError: a statement was refused, or conflicts
                 exhausted the retries.
         """
-        return self._units.run(lambda unit: self._apply(unit, batch, handling))
+        return self._units.run(
+            lambda unit: self._apply(unit, batch, handling), is_conflict_without_wait
+        )
+
+    def blocked(self, batch: Sequence[Parsed], handling: Handling) -> set[str]:
+        """Return the users or devices of a batch whose rows other transactions have locked.
+
+        Raises:
+            DatabaseUnavailableError: the database is unavailable.
+            pymysql.MySQLError: the tables themselves are locked, by DDL of a migration.
+        """
+        subjects = {parsed.event.subject_id for parsed in batch}
+        by_user = handling.contract.aggregate is Aggregate.USER
+        with self._units.database.transaction() as cursor:
+            return load.find_blocked(cursor, *((subjects, ()) if by_user else ((), subjects)))
 
     def _apply(
         self, unit: UnitOfWork, batch: Sequence[Parsed], handling: Handling

@@ -22,7 +22,11 @@ from typing import TYPE_CHECKING, Final
 import pymysql
 
 from scheduler.database import unidentified
-from scheduler.database.errors import DatabaseUnavailableError, StaleSnapshotError
+from scheduler.database.errors import (
+    DatabaseUnavailableError,
+    StaleSnapshotError,
+    is_conflict_without_wait,
+)
 from scheduler.messaging.message import given_id
 from scheduler.pipeline.outcome import Outcome, Verdict
 
@@ -60,7 +64,9 @@ class UnidentifiedMessages:
         if not unnamed:
             return list(batch), []
         try:
-            ids = self._database.run(lambda cursor: self._give(cursor, queue, unnamed))
+            ids = self._database.run(
+                lambda cursor: self._give(cursor, queue, unnamed), is_conflict_without_wait
+            )
         except (DatabaseUnavailableError, StaleSnapshotError, pymysql.MySQLError) as error:
             why = f"parked: no id could be stored: {error}"
             parked = [Outcome(one.message, Verdict.PARKED, one, why) for one in unnamed]

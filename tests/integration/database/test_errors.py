@@ -1,0 +1,102 @@
+"""Whose fault a database error is: by its number, and by what a real server answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pymysql
+import pytest
+
+from scheduler.database.connection import Database, connect
+from scheduler.database.errors import (
+    DatabaseUnavailableError,
+    Fault,
+    StaleSnapshotError,
+    fault_of,
+    is_conflict,
+    is_conflict_without_wait,
+)
+
+if TYPE_CHECKING:
+    from tests.support.store import Store
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        *(3, 1020 + 17, 1026, 1030, 1038, 1040, 1041, 1044, 1047, 1053, 1054, 1064, 1135, 1142),
+        *(1146, 1158, 1159, 1290, 1317, 1364, 1637, 1792, 1836, 1927, 1969, 2003, 2006, 2013),
+        *(1021, 1114, 9999),
+    ],
+)
+def test_an_error_that_no_message_can_cause_is_the_environments(number: int) -> None:
+    assert fault_of(pymysql.OperationalError(number, "the server says why")) is Fault.ENVIRONMENT
+
+
+@pytest.mark.parametrize("error", [pymysql.InterfaceError(0, ""), pymysql.MySQLError()])
+def test_an_error_without_a_number_is_the_environments(error: pymysql.MySQLError) -> None:
+    assert fault_of(error) is Fault.ENVIRONMENT
+
+
+@pytest.mark.parametrize(
+    ("error", "conflict", "without_wait"),
+    [
+        (pymysql.OperationalError(1205, "Lock wait timeout exceeded"), True, False),
+        (pymysql.OperationalError(1213, "Deadlock found"), True, True),
+        (pymysql.OperationalError(1020, "Record has changed since last read"), True, True),
+        (StaleSnapshotError(), True, True),
+    ],
+)
+def test_a_lock_is_another_transactions(
+    error: Exception, *, conflict: bool, without_wait: bool
+) -> None:
+    assert fault_of(error) is Fault.LOCK
+    assert (is_conflict(error), is_conflict_without_wait(error)) == (conflict, without_wait)
+
+
+def test_an_error_of_our_own_code_is_the_messages() -> None:
+    assert fault_of(ValueError("no such thing")) is Fault.MESSAGE
+
+
+@pytest.mark.parametrize(
+    ("statement", "fault"),
+    [
+        ("INSERT INTO users (id, max_devices) VALUES (REPEAT('x', 65), 1)", Fault.MESSAGE),
+        ("INSERT INTO users (id, max_devices) VALUES ('u', -1)", Fault.MESSAGE),
+        ("INSERT INTO users (id, max_devices) VALUES ('u', 'many')", Fault.MESSAGE),
+        ("INSERT INTO users (id, max_devices) VALUES (NULL, 1)", Fault.MESSAGE),
+        ("INSERT INTO users (id, max_devices) VALUES ('u1', 1), ('u1', 1)", Fault.MESSAGE),
+        ("INSERT INTO devices (id, name, created_at) VALUES ('d', '', 'soon')", Fault.MESSAGE),
+        ("SELECT 1 FROM waiting WHERE id = '\U0001f600'", Fault.MESSAGE),
+        ("INSERT INTO users (id) VALUES ('u')", Fault.ENVIRONMENT),
+        ("INSERT INTO users (id, max_devices, height) VALUES ('u', 1, 1)", Fault.ENVIRONMENT),
+        ("SELECT * FROM nowhere", Fault.ENVIRONMENT),
+        ("SELECT * FROM elsewhere.users", Fault.ENVIRONMENT),
+    ],
+)
+def test_the_answers_of_a_real_server_are_told_apart(
+    statement: str, fault: Fault, store: Store
+) -> None:
+    connection = connect(store.settings)
+    with connection, connection.cursor() as cursor, pytest.raises(pymysql.MySQLError) as refused:
+        cursor.execute(statement)
+
+    assert fault_of(refused.value) is fault, refused.value
+
+
+def test_a_server_that_turns_read_only_is_left_for_the_one_that_has_its_name_now(
+    store: Store,
+) -> None:
+    database = Database(store.settings)
+    with database.transaction() as cursor:
+        first = cursor.connection
+        cursor.execute("SET SESSION TRANSACTION READ ONLY")
+
+    with pytest.raises(DatabaseUnavailableError), database.transaction() as cursor:
+        cursor.execute("INSERT INTO users (id, max_devices) VALUES ('u1', 1)")
+
+    with database.transaction() as cursor:
+        assert cursor.connection is not first
+        cursor.execute("INSERT INTO users (id, max_devices) VALUES ('u1', 1)")
+    assert not first.open
+    database.close()

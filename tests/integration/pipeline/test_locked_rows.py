@@ -1,0 +1,111 @@
+"""Locked rows stall only the messages that need them, however many there are."""
+
+from __future__ import annotations
+
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from scheduler.database.connection import connect
+from tests.support.events import message
+from tests.support.statements import counted
+from tests.support.world import held, user, world
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.functions import Functions
+    from tests.support.queues import Queues
+    from tests.support.store import Store
+
+USERS: Final = 100
+LOCKED: Final = tuple(f"u{number}" for number in range(0, USERS, 10))
+
+
+@contextmanager
+def locked(store: Store, table: str, ids: tuple[str, ...]) -> Iterator[None]:
+    with closing(connect(store.settings)) as other, other.cursor() as cursor:
+        cursor.execute(f"SELECT id FROM {table} WHERE id IN %s FOR UPDATE", (ids,))  # noqa: S608
+        yield
+        other.rollback()
+
+
+@pytest.fixture
+def full_house(store: Store) -> Store:
+    store.seed(world(*(held(f"d{number}", by=f"u{number}") for number in range(USERS))))
+    return store
+
+
+def released(store: Store) -> set[str]:
+    rows = store.rows("SELECT user_id FROM allocations WHERE status = 'RELEASED'")
+    return {user_id for (user_id,) in rows}
+
+
+def test_ten_locked_users_of_a_hundred_wait_and_the_others_do_not(
+    full_house: Store, connected: Functions, queues: Queues
+) -> None:
+    batch = [message("user.suspended", userId=f"u{number}") for number in range(USERS)]
+
+    with locked(full_house, "users", LOCKED), counted(connected.database) as spent:
+        totals = connected.handle(*batch)
+
+    assert totals == {"success": USERS - len(LOCKED), "retried": len(LOCKED)}
+    assert released(full_house) == {f"u{number}" for number in range(USERS)} - set(LOCKED)
+    waiting = queues.take("scheduler.user-suspended.retry")
+    assert {one.headers["x-attempt"] for one in waiting} == {0}
+    # One attempt waits for the locks, one look finds them, one attempt applies the rest.
+    assert spent.commits <= 3
+
+
+def test_a_locked_device_stalls_only_its_holder(
+    full_house: Store, connected: Functions, queues: Queues
+) -> None:
+    batch = [message("user.suspended", userId=f"u{number}") for number in range(5)]
+
+    with locked(full_house, "devices", ("d3",)):
+        totals = connected.handle(*batch)
+
+    assert totals == {"success": 4, "retried": 1}
+    assert released(full_house) == {"u0", "u1", "u2", "u4"}
+    queues.take("scheduler.user-suspended.retry")
+
+
+@pytest.mark.parametrize(("table", "row"), [("devices", "d3"), ("users", "u3")])
+def test_a_device_waits_for_itself_and_for_its_holder(
+    table: str, row: str, full_house: Store, connected: Functions, queues: Queues
+) -> None:
+    batch = [message("device.failed", deviceId=f"d{number}") for number in range(5)]
+
+    with locked(full_house, table, (row,)):
+        totals = connected.handle(*batch)
+
+    assert totals == {"success": 4, "retried": 1}
+    assert released(full_house) == {"u0", "u1", "u2", "u4"}
+    queues.take("scheduler.device-failed.retry")
+
+
+def test_a_locked_table_parks_the_whole_batch_without_searching_each_message(
+    full_house: Store, connected: Functions, queues: Queues
+) -> None:
+    batch = [message("user.activated", userId=f"u{number}") for number in range(20)]
+
+    with closing(connect(full_house.settings)) as other, other.cursor() as cursor:
+        cursor.execute("LOCK TABLES users WRITE")
+        with counted(connected.database) as spent:
+            totals = connected.handle(*batch)
+
+    assert totals == {"retried": 20}
+    assert spent.selects < 20
+    assert len(queues.take("scheduler.user-activated.retry")) == 20
+
+
+def test_a_user_without_a_row_is_never_taken_for_locked(store: Store, connected: Functions) -> None:
+    store.seed(world(user("u1")))
+    batch = [message("user.suspended", userId=id_) for id_ in ("u1", "new")]
+
+    with locked(store, "users", ("u1",)):
+        assert connected.handle(*batch) == {"success": 1, "retried": 1}
+
+    query = "SELECT id, status FROM users ORDER BY id"
+    assert store.rows(query) == [("new", "suspended"), ("u1", "active")]
