@@ -73,6 +73,8 @@ class Proxy:
 
     def _relay(self, client: socket.socket, server: socket.socket) -> None:
         self._sockets += [client, server]
+        for end in (client, server):
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         forgotten = self._forgotten
         for ends in ((client, server, self._sent), (server, client, self._await_leave)):
             threading.Thread(target=_relay, args=(*ends, forgotten), daemon=True).start()
