@@ -30,7 +30,7 @@ def attempts(cursor: Cursor, queue: str, keys: Collection[str]) -> dict[str, int
 
 def note(cursor: Cursor, queue: str, keys: Collection[str], now: datetime) -> None:
     """Count another attempt for each message."""
-    cursor.executemany(_NOTE, [(queue, key, 1, now) for key in keys])
+    cursor.executemany(_NOTE, [(queue, key, 1, now) for key in sorted(keys)])
 
 
 def forget(cursor: Cursor, queue: str, keys: Collection[str]) -> None:

@@ -90,17 +90,17 @@ class Consumer:
     ) -> None:
         """Process a batch, then each message suspected of killing its consumer, alone.
 
-        Condemned messages are settled last. Settling drops their notes, and if a suspect killed
+        Killers are settled last. Settling drops their notes, and if a suspect killed
         the consumer after that, two killers in a batch would take turns indefinitely.
         """
-        batch = self._redeliveries.sort(queue, records)
+        batch = self._redeliveries.split(queue, records)
         if batch.ordinary:
             self._process(queue, batch.ordinary, invocation)
         for suspect in batch.suspects:
             self._redeliveries.note(queue, {suspect.delivery_key})
             self._process(queue, [suspect], invocation)
-        if batch.condemned:
-            killers = [Outcome(m, Verdict.KILLER, error=KILLED) for m in batch.condemned]
+        if batch.killers:
+            killers = [Outcome(m, Verdict.KILLER, error=KILLED) for m in batch.killers]
             self._settle(queue, killers, time.perf_counter(), invocation)
 
     def _process(

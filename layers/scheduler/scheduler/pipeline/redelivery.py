@@ -1,13 +1,14 @@
-"""Finds the message that kills its consumer, which no exception handler can.
+"""Finds messages that kill their consumer, which no exception handler can.
 
-A redelivered message is noted before it is worked on:
+A function that runs out of memory or time takes its whole batch with it, and the broker delivers
+the batch again. So redelivered messages are noted in the database before they are worked on:
 
-* the first redelivery runs in the batch (most crashes are nobody's fault and must stay cheap);
-* at the second it is a suspect: it runs alone, after the rest was committed, noted at its turn
-  – so that a suspect which dies takes no blame to those that wait behind it;
-* found once more (its fourth delivery) it is condemned: dead-lettered unprocessed.
+* the first redelivery runs with its batch: most crashes have other causes and must stay cheap;
+* at the second, the message is a suspect: it runs alone, after the rest was committed. It is noted
+  when its turn comes, so that a suspect that kills the function leaves no note on those behind it;
+* at the third (the fourth delivery), it becomes a dead letter without being worked on.
 
-This holds whatever the broker's own delivery limit counts.
+This does not depend on how the broker counts deliveries.
 """
 
 from __future__ import annotations
@@ -34,72 +35,72 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-logger: Final = Logger()
-
-_SUSPECT: Final = 1
-_CONDEMNED: Final = 2
+_NOTES_OF_SUSPECT: Final = 1
+_NOTES_OF_KILLER: Final = 2
 KILLED: Final = "killed its consumer"
+
+logger: Final = Logger()
 
 
 @dataclass(slots=True)
-class Sorted:
-    """The messages of a batch by how they are to be worked on."""
+class BatchBySuspicion:
+    """The messages of a batch by how they are worked on: together, alone, or not at all."""
 
     ordinary: list[Message | Undecodable] = field(default_factory=list)
     suspects: list[Message] = field(default_factory=list)
-    condemned: list[Message] = field(default_factory=list)
+    killers: list[Message] = field(default_factory=list)
 
 
 class Redeliveries:
-    """The notes of one function."""
+    """The notes on redelivered messages of one function.
+
+    If notes cannot be read or written, because the database is unavailable or their table is
+    locked by DDL, messages are worked on as if they had none.
+    """
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
 
-    def sort(self, queue: str, records: Sequence[Message | Undecodable]) -> Sorted:
-        """Sort a batch, and note those redelivered messages that run with it."""
+    def split(self, queue: str, records: Sequence[Message | Undecodable]) -> BatchBySuspicion:
+        """Split a batch by suspicion, and note the redelivered messages that run together."""
         attempts = self._attempts(queue, redelivered(records))
-        result = Sorted()
+        batch = BatchBySuspicion()
         for record in records:
-            count = 0 if isinstance(record, Undecodable) else attempts.get(record.delivery_key, 0)
-            if isinstance(record, Undecodable) or count < _SUSPECT:
-                result.ordinary.append(record)
-            elif count < _CONDEMNED:
-                result.suspects.append(record)
+            notes = 0 if isinstance(record, Undecodable) else attempts.get(record.delivery_key, 0)
+            if isinstance(record, Undecodable) or notes < _NOTES_OF_SUSPECT:
+                batch.ordinary.append(record)
+            elif notes < _NOTES_OF_KILLER:
+                batch.suspects.append(record)
             else:
-                result.condemned.append(record)
-        self.note(queue, redelivered(result.ordinary))
-        return result
+                batch.killers.append(record)
+        self.note(queue, redelivered(batch.ordinary))
+        return batch
 
     def note(self, queue: str, keys: set[str]) -> None:
-        """Count an attempt that begins now. Without a database nothing begins anyway."""
-        self._quietly(
-            queue,
-            keys,
-            lambda cursor: redelivery_notes.note(cursor, queue, sorted(keys), self._clock()),
-        )
+        """Note an attempt that begins now."""
+        now = self._clock()
+        self._try(queue, keys, lambda cursor: redelivery_notes.note(cursor, queue, keys, now))
 
     def forget(self, queue: str, keys: set[str]) -> None:
-        """Drop the notes of messages that are settled."""
-        self._quietly(queue, keys, lambda cursor: redelivery_notes.forget(cursor, queue, keys))
+        """Delete the notes on messages that are settled."""
+        self._try(queue, keys, lambda cursor: redelivery_notes.forget(cursor, queue, keys))
 
     def _attempts(self, queue: str, keys: set[str]) -> dict[str, int]:
-        noted = self._quietly(
+        found = self._try(
             queue, keys, lambda cursor: redelivery_notes.attempts(cursor, queue, keys)
         )
-        return noted or {}
+        return found or {}
 
-    def _quietly(self, queue: str, keys: set[str], action: Callable[[Cursor], T]) -> T | None:
-        # What lies in a queue that is not ours is dead-lettered unread, and its name may be any.
+    def _try(self, queue: str, keys: set[str], action: Callable[[Cursor], T]) -> T | None:
+        # Messages of other queues become dead letters unread; such a name may be too long to store.
         if not keys or queue not in WORK_QUEUE_BY_NAME:
             return None
-
         try:
             return self._database.run(action, is_conflict_without_wait)
         except (DatabaseUnavailableError, pymysql.MySQLError) as error:
             details = {"queue": queue, "error": str(error)}
-            logger.warning("Could not read or write notes of redelivered messages", extra=details)
+            logger.warning("Could not read or write notes on redelivered messages", extra=details)
             return None
 
 
