@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
-import tests.support.profile  # noqa: F401 - sets up hypothesis
 from scheduler.database.connection import Database
 from tests.support.clock import Clock
 from tests.support.functions import Functions
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytest_plugins = ["tests.servers"]
+
+# A busy machine is slow to draw, which says nothing about a strategy. The examples are always the
+# same, except where EXAMPLES asks for others (`make stateful`, `make schemathesis`).
+settings.register_profile(
+    "scheduler",
+    deadline=None,
+    derandomize="EXAMPLES" not in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("scheduler")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from local.environment import aws_environment
 from local.template import function_variable
-from tests.support.outbox import Outbox
+from tests.integration.dispatch.outbox import Outbox
 from tests.support.provider import Provider
 
 if TYPE_CHECKING:

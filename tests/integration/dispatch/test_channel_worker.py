@@ -26,8 +26,8 @@ from scheduler.domain.notices import Channel
 from scheduler.outbox.claims import Claims
 from scheduler.outbox.delivery import Delivery, DeliveryOutcome
 from scheduler.outbox.retry_policy import MAX_ATTEMPTS, ErrorClass, ProviderError
+from tests.integration.dispatch.outbox import NewNotification, Outbox
 from tests.support.deliveries import FakeSender
-from tests.support.outbox import NewNotification, Outbox
 from tests.support.statements import counted
 from tests.support.together import eventually, together
 from tests.support.world import MINUTE, NOW, SECOND

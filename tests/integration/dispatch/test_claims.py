@@ -15,9 +15,9 @@ from scheduler.domain.notices import Channel
 from scheduler.notification.preferences import QuietHours
 from scheduler.outbox.claims import _LOAD_CLAIMED, _RECORD_RESULTS, _SELECT_DUE, Claims, _row
 from scheduler.outbox.delivery import Delivery, DeliveryOutcome, DeliveryResult, Recipient
+from tests.integration.dispatch.outbox import NewNotification, Outbox
 from tests.support.events import message
 from tests.support.functions import Functions
-from tests.support.outbox import NewNotification, Outbox
 from tests.support.statements import counted
 from tests.support.together import together
 from tests.support.world import MINUTE, NOW, SECOND

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from local.aws import sent_messages
 from local.environment import SENDER, aws_environment
 from local.lambda_runtime.environment import LambdaEnvironment
 from local.lambda_runtime.functions import Function
@@ -16,10 +17,9 @@ from local.schedules import scheduled_event
 from scheduler.domain.notices import Channel
 from scheduler.messaging.topology import NOTIFICATION_QUEUE, VHOST
 from tests.integration.dispatch.conftest import CONNECTIONS_TABLE
+from tests.integration.dispatch.outbox import NewNotification, Outbox
 from tests.support.events import message
 from tests.support.functions import NOWHERE, Functions
-from tests.support.mailbox import mails, texts
-from tests.support.outbox import NewNotification, Outbox
 from tests.support.provider import CONNECTIONS, EMAIL, SMS, Provider, Refusal
 from tests.support.world import NOW, held, user, world
 
@@ -128,11 +128,11 @@ def test_overdue_account_is_notified_on_every_channel(
     frames = [one.body for one in provider.requests(f"{CONNECTIONS}phone")]
     assert [frame["type"] for frame in frames] == ["device_released", "billing_alert"]
     assert frames[1]["message"] == text
-    assert [(mail.to, mail.subject) for mail in mails(aws_url)] == [
+    assert [(mail.to, mail.subject) for mail in sent_messages(aws_url).mails] == [
         ("someone@example.com", "账户欠费")
     ]
-    assert text in mails(aws_url)[0].html
-    assert [sms.message for sms in texts(aws_url)] == [text]
+    assert text in sent_messages(aws_url).mails[0].html
+    assert [sms.text for sms in sent_messages(aws_url).sms] == [text]
     assert counts == {"published": 1, "websocket_sent": 2, "email_sent": 1, "sms_sent": 1}
     assert dispatch(event) == {"published": 0}
 
@@ -155,11 +155,11 @@ def test_user_of_six_devices_gets_six_frames_and_one_digest(
 
     frames = [one.body["type"] for one in provider.requests(CONNECTIONS)]
     assert sorted(frames) == ["account_suspended", *["device_released"] * 6]
-    assert sorted(mail.subject for mail in mails(aws_url)) == [
+    assert sorted(mail.subject for mail in sent_messages(aws_url).mails) == [
         "6 devices released",
         "Account suspended",
     ]
-    assert [sms.message.partition(":")[0] for sms in texts(aws_url)] == [
+    assert [sms.text.partition(":")[0] for sms in sent_messages(aws_url).sms] == [
         "6 devices were released automatically"
     ]
 

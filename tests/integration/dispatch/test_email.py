@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from local.aws import sent_messages
 from local.environment import SENDER
 from notification_dispatch.channels.email import EmailSender
 from notification_dispatch.channels.sender import Accepted, SendResponse, Unreachable
 from scheduler.outbox.delivery import Recipient
 from scheduler.outbox.retry_policy import ErrorClass, ProviderError
 from tests.support.deliveries import delivery
-from tests.support.mailbox import mails
 from tests.support.provider import EMAIL, Provider, Refusal
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def test_ses_accepts_the_request(moto_clients: str) -> None:
     response = send(delivery())
 
     assert isinstance(response, Accepted)
-    assert [(mail.to, mail.subject) for mail in mails(moto_clients)] == [
+    assert [(mail.to, mail.subject) for mail in sent_messages(moto_clients).mails] == [
         ("someone@example.com", "设备已释放")
     ]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tests.integration.dispatch.kills.drill import Plan, run
 from tests.integration.dispatch.kills.report import KillReport
-from tests.support.outbox import StoredDelivery
+from tests.integration.dispatch.outbox import StoredDelivery
 from tests.support.world import NOW
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from local.servers.rabbitmq import RabbitMQ
-    from tests.support.outbox import Outbox
+    from tests.integration.dispatch.outbox import Outbox
     from tests.support.store import Store
 
 DEVICES = "abcd"

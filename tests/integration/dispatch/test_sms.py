@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from local.aws import SentSms, sent_messages
 from notification_dispatch.channels.sender import Accepted, SendResponse, Unreachable
 from notification_dispatch.channels.sms import MAX_LENGTH, SmsSender
 from scheduler.domain.notices import Channel
 from scheduler.outbox.delivery import Delivery, Recipient
 from scheduler.outbox.retry_policy import ErrorClass, ProviderError
 from tests.support.deliveries import delivery
-from tests.support.mailbox import Sms, texts
 from tests.support.provider import SMS, Provider, Refusal
 
 
@@ -55,7 +55,9 @@ def test_without_a_sender_id_the_attribute_is_absent(provider_clients: Provider)
 
 def test_sns_accepts_the_request(moto_clients: str) -> None:
     assert isinstance(send(sms()), Accepted)
-    assert texts(moto_clients) == [Sms("+8613800138000", "账户已欠费 ¥150.50（7天）")]
+    assert sent_messages(moto_clients).sms == [
+        SentSms("+8613800138000", "账户已欠费 ¥150.50（7天）")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import pytest
 
 from local.lambda_runtime.environment import LambdaEnvironment
 from local.lambda_runtime.functions import Function
-from tests.integration.local.local_platform import LocalPlatform
 from tests.support.folders import server_folder
+from tests.support.local_platform import LocalPlatform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

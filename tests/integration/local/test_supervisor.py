@@ -24,8 +24,7 @@ from local.servers import programs
 from local.servers.existing import ExistingServers
 from scheduler.database.url import DatabaseUrl
 from scheduler.messaging.topology import WORK_QUEUES, queues, work_queues
-from tests.integration.local.local_platform import READY_SECONDS, LocalPlatform, wait_for
-from tests.support import starting
+from tests.support.local_platform import READY_SECONDS, LocalPlatform, start_lock, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,12 +151,10 @@ def test_up_after_a_killed_run_keeps_its_data(own_database: LocalPlatform) -> No
     query(own_database, "UPDATE devices SET health = 'failed' WHERE id = 'device-007'")
     own_database.kill()
 
-    with starting.alone():
-        up = own_database.command("up")
+    printed = own_database.up()
 
-    assert up.returncode == 0, up.stdout + up.stderr
-    assert "Stopping servers of an earlier run" in up.stdout
-    assert own_database.endpoints()["api"] in up.stdout
+    assert "Stopping servers of an earlier run" in printed
+    assert own_database.endpoints()["api"] in printed
     failed = query(own_database, "SELECT id FROM devices WHERE health = 'failed'")
     assert failed == (("device-007",),)
     assert own_database.command("down").returncode == 0
@@ -197,7 +194,7 @@ def test_ctrl_c_leaves_no_process_and_no_endpoints(given: LocalPlatform) -> None
 
 
 def test_ctrl_c_while_starting_leaves_no_process(given: LocalPlatform) -> None:
-    with starting.alone():
+    with start_lock():
         given.start()
         wait_for(given.state.processes.exists)
 

@@ -6,9 +6,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scheduler.messaging.message import Message
+from tests.integration.pipeline.histories import START, USERS, histories, splits
 from tests.support.counter import FakeCounter
 from tests.support.functions import Functions
-from tests.support.histories import START, USERS, histories, splits
 from tests.support.store import Store
 from tests.support.world import NOW
 

@@ -9,10 +9,10 @@ import pytest
 
 from local.sam.invoke import SamLocal, image, server_ports
 from local.sam.network import ContainerNetwork
-from tests.integration.local.local_platform import LocalPlatform
 from tests.integration.provisioning.cloudformation import CloudFormation
 from tests.sam.docker.stage import Stage
 from tests.support.folders import server_folder
+from tests.support.local_platform import LocalPlatform
 from tests.support.queues import Queues
 from tests.support.store import Store
 
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def platform() -> Iterator[LocalPlatform]:
     with server_folder() as folder, closing(LocalPlatform(folder / "state")) as made:
-        up = made.command("up")
-        assert up.returncode == 0, up.stdout + up.stderr
+        made.up()
         yield made
 
 

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Final
 
 import boto3
 
+from local.aws import sent_messages
 from local.environment import SENDER, aws_environment
 from scheduler.domain.notices import Channel
 from tests.integration.dispatch.kills.report import KillReport
-from tests.support.mailbox import mails, texts
-from tests.support.outbox import NewNotification, Outbox
+from tests.integration.dispatch.outbox import NewNotification, Outbox
 from tests.support.provider import CONNECTIONS, Provider
 from tests.support.store import Store
 
@@ -166,6 +166,6 @@ def _wait_until_finished(store: Store) -> None:
 def _accepted(provider: Provider, aws_url: str) -> Counter[tuple[str, str]]:
     accepted: Counter[tuple[str, str]] = Counter()
     accepted.update((Channel.WEBSOCKET, one.body["id"]) for one in provider.requests(CONNECTIONS))
-    accepted.update((Channel.EMAIL, mail.subject) for mail in mails(aws_url))
-    accepted.update((Channel.SMS, sms.message) for sms in texts(aws_url))
+    accepted.update((Channel.EMAIL, mail.subject) for mail in sent_messages(aws_url).mails)
+    accepted.update((Channel.SMS, sms.text) for sms in sent_messages(aws_url).sms)
     return accepted

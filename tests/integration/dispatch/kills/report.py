@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from tests.support.outbox import StoredDelivery
+    from tests.integration.dispatch.outbox import StoredDelivery
 
 
 @dataclass(frozen=True, slots=True)

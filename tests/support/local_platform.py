@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from local.paths import ROOT, StateDir
-from tests.support import starting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 READY_SECONDS = 180.0
+
+
+@contextmanager
+def start_lock() -> Iterator[None]:
+    """Start a platform while no other test worker starts one.
+
+    Each takes the default ports if they are free, but binds them seconds later: two that start at
+    the same time would choose the same.
+    """
+    file = Path(tempfile.gettempdir(), f"cloudphone-tests-{os.getuid()}.lock")
+    with file.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 class LocalPlatform:
@@ -67,11 +82,18 @@ class LocalPlatform:
 
     def run(self) -> dict[str, Any]:
         """Start ``run`` and return the endpoints when it is ready."""
-        with starting.alone():
+        with start_lock():
             supervisor = self.start()
             wait_for(lambda: self.state.endpoints.exists() or supervisor.poll() is not None)
         assert supervisor.poll() is None, self.printed()
         return self.endpoints()
+
+    def up(self) -> str:
+        """Start it in the background and return what ``up`` has printed."""
+        with start_lock():
+            up = self.command("up")
+        assert up.returncode == 0, up.stdout + up.stderr
+        return up.stdout
 
     def press_ctrl_c(self) -> int:
         """Send SIGINT to the process group, like a terminal; return the exit code."""
