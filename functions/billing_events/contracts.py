@@ -80,32 +80,41 @@ class Overdue(UserEvent):
         return f"amount: {_yuan(self.overdue_amount)}, days: {self.overdue_days}"
 
 
-class PaymentSuccess(UserEvent):
+class _Credit(UserEvent):
+    """Money arrived on the account."""
+
+    guard: ClassVar = _SETTLES
+    payment: ClassVar = PaymentEffect.RESET
+    amount: Amount
+    new_balance: Balance
+
+    @property
+    def in_debt(self) -> bool:
+        """Tell whether the money was not enough: the billing hold stays."""
+        return self.new_balance < 0
+
+    @property
+    def advances(self) -> tuple[Concern, ...]:
+        """Return the concerns whose marks it advances: none while the account is in debt.
+
+        It neither sets nor lifts the hold, so an older billing.overdue that arrives later counts.
+        """
+        return () if self.in_debt else self.guard.advances
+
+    @property
+    def summary(self) -> str:
+        """Return amount and new balance."""
+        return f"amount: {_yuan(self.amount)}, balance: {_yuan(self.new_balance)}"
+
+
+class PaymentSuccess(_Credit):
     """A payment succeeded."""
 
     event_type: ClassVar = "billing.payment_success"
-    guard: ClassVar = _SETTLES
-    payment: ClassVar = PaymentEffect.RESET
     critical: ClassVar = False
-    amount: Amount
-    new_balance: Balance
-
-    @property
-    def summary(self) -> str:
-        """Return amount and new balance."""
-        return f"amount: {_yuan(self.amount)}, balance: {_yuan(self.new_balance)}"
 
 
-class Recharged(UserEvent):
+class Recharged(_Credit):
     """The user topped up the account."""
 
     event_type: ClassVar = "billing.recharged"
-    guard: ClassVar = _SETTLES
-    payment: ClassVar = PaymentEffect.RESET
-    amount: Amount
-    new_balance: Balance
-
-    @property
-    def summary(self) -> str:
-        """Return amount and new balance."""
-        return f"amount: {_yuan(self.amount)}, balance: {_yuan(self.new_balance)}"

@@ -99,7 +99,7 @@ def welcome_recharge(event: Recharged, work: Work) -> None:
 
 
 def _settle_account(event: PaymentSuccess | Recharged, work: Work, kind: NoticeKind) -> None:
-    if event.new_balance >= 0:
+    if not event.in_debt:
         work.set_billing_hold(event.user_id, hold=False)
     work.notify(event.user_id, kind, amount=event.amount, balance=event.new_balance)
     # The payment ledger has reset the count before the rules are applied.

@@ -10,9 +10,10 @@ from pydantic import AfterValidator, Field, model_validator
 from scheduler.domain.guard import Concern, Guard
 from scheduler.messaging.contract import DeviceEvent, FreeText, Word
 
-Size = Annotated[int, Field(ge=0, le=1_000_000_000)]
-"""A number of cores or megabytes."""
+_MAX_SIZE: Final = 1_000_000_000
 
+Size = Annotated[int, Field(ge=0, le=_MAX_SIZE)]
+"""A number of cores or megabytes."""
 
 _MAX_NAME: Final = 128
 _MAX_HOST: Final = 255
@@ -124,7 +125,9 @@ class DeviceCreated(DeviceEvent):
 
 def _sizes(config: dict[str, Any]) -> dict[str, Any]:
     sizes = {name: config.get(name) for name in ("cpuCores", "memoryMB", "storageMB")}
-    gigabytes = config.get("storageGB")
-    if sizes["storageMB"] is None and isinstance(gigabytes, int | float):
-        sizes["storageMB"] = int(gigabytes * _MB_PER_GB)
+    if sizes["storageMB"] is None:
+        gigabytes = config.get("storageGB")
+        if isinstance(gigabytes, int | float) and abs(gigabytes) < _MAX_SIZE:
+            gigabytes = int(gigabytes * _MB_PER_GB)
+        sizes["storageMB"] = gigabytes  # refused by the field if it is no plausible number
     return sizes

@@ -76,8 +76,8 @@ def add_device(event: DeviceCreated, work: Work) -> None:
         cpu_cores=known.cpu_cores if event.cpu_cores is None else event.cpu_cores,
         memory_mb=known.memory_mb if event.memory_mb is None else event.memory_mb,
         storage_mb=known.storage_mb if event.storage_mb is None else event.storage_mb,
-        adb_host=event.adb_host,
-        adb_port=event.adb_port,
+        adb_host=event.adb_host or known.adb_host,
+        adb_port=event.adb_port or known.adb_port,
     )
     work.update_device(described)
     if not work.is_outdated(Concern.HEALTH, Aggregate.DEVICE, event.device_id, event.stamp):

@@ -115,7 +115,7 @@ def run(
 ) -> Decided:
     """Let the rules decide on messages of any queues, one after the other, on one world."""
     snapshot = on or Snapshot()
-    events = [parsed(message, now) for message in messages]
+    events = [_identified(parsed(message, now), n) for n, message in enumerate(messages)]
     counted = _counted(events, Work(snapshot, now, QUOTA), counter)
     decided = Decided(Work(snapshot, now, QUOTA, counted.counts))
     known: dict[str, dict[str, bytes]] = {queue.name: {} for queue in WORK_QUEUES}
@@ -126,6 +126,12 @@ def run(
             known[queue][event.identity.id] = event.identity.sha256
         decided.outcomes += outcomes
     return decided
+
+
+def _identified(one: Parsed, number: int) -> Parsed:
+    """Give a message without an id one of its own, as the pipeline does at its first delivery."""
+    unnamed = not one.identity.id
+    return one._replace(identity=one.identity._replace(id=f"n-{number}")) if unnamed else one
 
 
 def _counted(events: list[Parsed], before: Work, counter: FakeCounter | None) -> Counted:

@@ -52,7 +52,7 @@ def allocate(user_id: str, device_id: str) -> Step:
 
 def advance(aggregate: Aggregate, id_: str, concern: Concern) -> Step:
     guard = Guard(None, (concern,))
-    return lambda work: work.advance(guard, aggregate, id_, Stamp(NOW, 1))
+    return lambda work: work.advance(guard.advances, aggregate, id_, Stamp(NOW, 1))
 
 
 STEPS = st.one_of(

@@ -9,14 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scheduler.domain.changes import Grant, Release
-from scheduler.domain.guard import Aggregate, Concern, Guard, MarkKey, Stamp, advanced
+from scheduler.domain.guard import Aggregate, Concern, MarkKey, Stamp, advanced
 from scheduler.domain.model import Allocation, Device, DeviceStatus, Health, Quota, UserStatus
 from scheduler.domain.notices import Notice, NoticeKind
 from scheduler.domain.reasons import ReleaseReason
 from scheduler.domain.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from scheduler.domain.state import Snapshot
@@ -184,9 +184,11 @@ class Work(State):
         """Add a sentence to the log line of the current message."""
         self.remarks.append(sentence)
 
-    def advance(self, guard: Guard, aggregate: Aggregate, id_: str, stamp: Stamp) -> None:
-        """Set the marks that an event advances."""
-        for concern in guard.advances:
+    def advance(
+        self, concerns: Iterable[Concern], aggregate: Aggregate, id_: str, stamp: Stamp
+    ) -> None:
+        """Advance the marks of these concerns."""
+        for concern in concerns:
             key = MarkKey(aggregate, id_, concern)
             self._set(self.marks, key, advanced(stamp, self.marks.get(key)))
             self._set(self.changed_marks, key, None)

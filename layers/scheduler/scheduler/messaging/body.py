@@ -1,8 +1,8 @@
 """Reads the JSON object in a message's body: repairs its text and unwraps known envelopes.
 
 A text must never cost an event: JavaScript cuts an emoji in half, editors add a byte order mark,
-and old services write Latin-1. Such bytes and half characters become U+FFFD, the replacement
-character. Ids that contain it are refused by the contracts.
+and old services write Latin-1 or line breaks inside a string. Such bytes and half characters become
+U+FFFD, the replacement character. Ids that contain it are refused by the contracts.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pydantic_core import from_json
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
-_ESCAPED_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _SUBJECTS: Final = frozenset({"userId", "deviceId"})
 _MAX_ENVELOPES: Final = 3
 """A NestJS message may wrap an envelope; deeper nesting is not a known format."""
@@ -70,17 +69,11 @@ def _parse(text: str) -> object:
     try:
         return from_json(text, allow_inf_nan=False, cache_strings="keys")
     except ValueError as error:
-        if _ESCAPED_SURROGATE.search(text):
-            return _parse_tolerantly(text)
-        raise InvalidBodyError(f"body is not JSON: {error}") from None
-
-
-def _parse_tolerantly(text: str) -> object:
-    """Parse JSON with escapes of half surrogate pairs, which pydantic's parser refuses."""
-    try:
-        return _repair(json.loads(text, parse_constant=_refuse_constant))
-    except (ValueError, RecursionError) as error:
-        raise InvalidBodyError(f"body is not JSON: {error}") from None
+        try:
+            # Accepts half surrogate pairs and control characters in strings.
+            return _repair(json.loads(text, strict=False, parse_constant=_refuse_constant))
+        except (ValueError, RecursionError):
+            raise InvalidBodyError(f"body is not JSON: {error}") from None
 
 
 def _repair(value: object) -> object:

@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from scheduler.domain.guard import Aggregate, Guard, Stamp
+from scheduler.domain.guard import Aggregate, Concern, Guard, Stamp
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]", re.ASCII)
@@ -151,6 +151,11 @@ class Event(BaseModel):
     def summary(self) -> str:
         """Return what the log line shows of the event beside its subject."""
         return ""
+
+    @property
+    def advances(self) -> tuple[Concern, ...]:
+        """Return the concerns whose marks it advances."""
+        return self.guard.advances
 
     @property
     def stamp(self) -> Stamp:

@@ -85,7 +85,7 @@ def _apply(parsed: Parsed, work: Work, handling: Handling, brake: Brake | None) 
     try:
         work.ensure_exists(event.aggregate, event.subject_id)
         handling.rule(event, work)
-        work.advance(event.guard, event.aggregate, event.subject_id, event.stamp)
+        work.advance(event.advances, event.aggregate, event.subject_id, event.stamp)
     except Exception as error:  # noqa: BLE001 - an error of a rule fails its message only
         work.undo()
         return Outcome(parsed.message, Verdict.FAILED, parsed, f"{type(error).__name__}: {error}")

@@ -126,5 +126,5 @@ def _fresh(batch: Iterable[Parsed], work: Work) -> Iterator[Parsed]:
     for parsed in first.values():
         event = parsed.event
         if not is_outdated(event, work):
-            work.advance(event.guard, event.aggregate, event.subject_id, event.stamp)
+            work.advance(event.advances, event.aggregate, event.subject_id, event.stamp)
             yield parsed
