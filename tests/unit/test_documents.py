@@ -10,6 +10,8 @@ PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("*/READM
 ROOTS = (ROOT, ROOT / "layers/scheduler/scheduler", ROOT / "functions", ROOT / "docs")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FILE = re.compile(r"`((?:[\w.-]+/)+(?:[\w.-]+\.(?:py|json|yaml|md|toml|sql))?)`")
+PLACE = re.compile(r"`([\w./-]+\.py):([\w.]+)`")
+"""A name in a file, such as `pipeline/settle.py:settle`."""
 MADE = {"bench/results/"}
 """By a command; not in the repository."""
 TARGET = re.compile(r"\bmake ([a-z][a-z-]*)\b")
@@ -43,6 +45,28 @@ def test_every_file_that_is_named_exists(page: Path) -> None:
     named = set(FILE.findall(page.read_text("utf-8"))) - MADE
 
     assert not [name for name in named if not any((root / name).exists() for root in roots)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_name_in_a_file_is_defined_there(page: Path) -> None:
+    for file, name in PLACE.findall(page.read_text("utf-8")):
+        path = next((root / file for root in ROOTS if (root / file).exists()), None)
+        assert path, file
+        assert defines(path.read_text("utf-8"), name), f"{file}:{name}"
+
+
+def defines(source: str, name: str) -> bool:
+    """Tell whether each part of a dotted name is a class, a function, or assigned to."""
+    patterns = (rf"^\s*(?:(?:class|def) {part}\b|{part}\b[^=(]*=)" for part in name.split("."))
+    return all(re.search(pattern, source, re.MULTILINE) for pattern in patterns)
+
+
+def test_every_entry_of_the_glossary_names_its_place_in_the_code() -> None:
+    _, *entries = (ROOT / "docs/glossary.md").read_text("utf-8").split("\n### ")
+    terms = [entry.partition("\n")[0] for entry in entries]
+
+    assert terms == sorted(terms, key=str.lower)
+    assert [e for e in entries if not (PLACE.search(e) or FILE.search(e))] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
