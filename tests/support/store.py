@@ -37,7 +37,7 @@ _READ: Final = {
 _EMPTIED: Final = (
     *("users", "devices", "allocations", "event_versions", "processed_messages"),
     *("notifications", "notification_deliveries", "outgoing_events", "waiting", "reservations"),
-    *("mass_failure_brake", "mass_failure_seconds"),
+    *("mass_failure_brake", "mass_failure_seconds", "unidentified_messages", "delivery_attempts"),
 )
 
 State = dict[str, list[Any]]

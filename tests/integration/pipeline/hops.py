@@ -1,0 +1,32 @@
+"""Consumes messages that a function or an operator has put into a queue."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from local.event_source_mapping.record import record_json
+from scheduler.messaging.topology import VHOST, WORK_QUEUE_BY_NAME
+
+if TYPE_CHECKING:
+    from tests.support.functions import Functions
+    from tests.support.queues import Queues
+
+
+def consume(functions: Functions, queues: Queues, queue: str) -> dict[str, int]:
+    """Invoke the function of a work queue with all messages of the queue."""
+    return _consume(functions, queues, queue, queue)
+
+
+def consume_retries(functions: Functions, queues: Queues, queue: str) -> dict[str, int]:
+    """Invoke the function of a work queue with what waits in its retry queue."""
+    return _consume(functions, queues, queue, f"{queue}.retry")
+
+
+def _consume(functions: Functions, queues: Queues, queue: str, source: str) -> dict[str, int]:
+    records = [
+        json.loads(record_json(found.properties, found.body, redelivered=False))
+        for found in queues.take(source)
+    ]
+    event = {"rmqMessagesByQueue": {f"{queue}::{VHOST}": records}}
+    return functions.invoke(WORK_QUEUE_BY_NAME[queue].family, event)

@@ -1,0 +1,323 @@
+"""Bodies as other services really publish them: damaged text, envelopes, unknown words."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from scheduler.domain.model import DeviceStatus, UserStatus
+from tests.support.events import message
+from tests.support.logged import logged
+from tests.support.world import MINUTE, NOW, held, user, world
+
+if TYPE_CHECKING:
+    from tests.support.functions import Functions
+    from tests.support.queues import Queues
+    from tests.support.store import Store
+
+REPLACED: Final = "\ufffd"
+HOUR: Final = 60 * MINUTE
+FEW = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def row(store: Store, table: str, id_: str) -> dict[str, Any]:
+    ((found,),) = [store.rows(f"SELECT * FROM {table} WHERE id = %s", id_)]  # noqa: S608 - our own tables
+    return dict(found._asdict())
+
+
+def released(store: Store) -> list[str]:
+    return [one.device_id for one in store.state()["allocations"] if one.status == "RELEASED"]
+
+
+def reasons(store: Store) -> list[str]:
+    return [one.release_reason for one in store.state()["allocations"] if one.release_reason]
+
+
+def apply(functions: Functions, event_type: str, raw: bytes, **about: Any) -> None:  # noqa: ANN401 - as `message`
+    assert functions.handle(message(event_type, body=raw, **about)) == {"success": 1}
+
+
+# -- damaged text ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("event_type", "raw", "reason"),
+    [
+        (
+            "device.failed",
+            b'{"deviceId": "d1", "reason": "screen \\ud83d dark"}',
+            f"设备故障：screen {REPLACED} dark",
+        ),
+        ("device.failed", b'\xef\xbb\xbf{"deviceId": "d1", "reason": "dark"}', "设备故障：dark"),
+        (
+            "user.suspended",
+            b'{"userId": "u1", "reason": "signal\xe9"}',
+            f"账户已暂停：signal{REPLACED}",
+        ),
+        (
+            "device.failed",
+            b'{"deviceId": "d1", "reason": "' + b"x" * 5000 + b'"}',
+            "设备故障：" + "x" * 299 + "…",
+        ),
+    ],
+    ids=["half an emoji", "byte order mark", "Latin-1", "long reason"],
+)
+def test_damaged_text_is_repaired_and_the_event_applied(
+    event_type: str, raw: bytes, reason: str, store: Store, connected: Functions, queues: Queues
+) -> None:
+    store.seed(world(held("d1")))
+
+    apply(connected, event_type, raw)
+
+    assert reasons(store) == [reason]
+    assert queues.take() == []
+
+
+def test_name_beyond_the_limit_is_cut(store: Store, connected: Functions, queues: Queues) -> None:
+    body = {"deviceId": "device-900", "name": "n" * 129, "cpuCores": 2, "memoryMB": 2048}
+
+    apply(connected, "device.created", json.dumps(body).encode())
+
+    found = row(store, "devices", "device-900")
+    assert (found["name"], found["health"], found["cpu_cores"]) == ("n" * 128, "running", 2)
+    assert queues.take() == []
+
+
+def as_json_text(raw: bytes) -> bytes:
+    """Return a JSON text with these bytes in it: only quote and backslash need an escape."""
+    return b'"' + raw.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+
+
+@FEW
+@given(raw=st.binary(max_size=400) | st.text(max_size=400).map(str.encode))
+def test_any_bytes_in_a_text_are_applied(
+    store: Store, connected: Functions, queues: Queues, raw: bytes
+) -> None:
+    store.clear()
+    store.seed(world(held("d1")))
+    text = as_json_text(raw)
+
+    sent = [
+        message("device.failed", body=b'{"deviceId": "d1", "reason": ' + text + b"}"),
+        message("user.suspended", body=b'{"userId": "u1", "reason": ' + text + b"}"),
+        message("device.created", body=b'{"deviceId": "d2", "name": ' + text + b"}"),
+        message("device.maintenance", body=b'{"deviceId": "d2", "maintenanceType": ' + text + b"}"),
+    ]
+
+    assert connected.handle(*sent) == {"success": 4}
+    assert queues.take() == []
+    assert released(store) == ["d1"]
+
+
+# -- envelopes ---------------------------------------------------------------------------
+
+
+def test_envelope_with_a_version_of_its_own_is_removed(store: Store, connected: Functions) -> None:
+    store.seed(world(user("u1", billing_hold=True)))
+    body = {
+        "eventId": "e-1",
+        "eventType": "billing.payment_success",
+        "version": "1.0",
+        "source": "billing",
+        "timestamp": "2026-02-26T12:00:00Z",
+        "payload": {"userId": "u1", "amount": 100, "newBalance": 250},
+    }
+
+    apply(connected, "billing.payment_success", json.dumps(body).encode(), id=None)
+
+    assert row(store, "users", "u1")["billing_hold"] == 0
+    state = store.state()
+    assert [one.message_id for one in state["processed"]] == ["e-1"]
+    assert [(one.version, one.occurred_at.isoformat()) for one in state["marks"]] == [
+        (None, "2026-02-26T12:00:00+00:00")
+    ]
+
+
+def test_message_of_a_nestjs_microservice_is_unwrapped(store: Store, connected: Functions) -> None:
+    store.seed(world(held("d1")))
+    body = {"pattern": "device.failed", "data": {"deviceId": "d1", "reason": "dark"}}
+
+    apply(connected, "device.failed", json.dumps(body).encode())
+
+    assert reasons(store) == ["设备故障：dark"]
+
+
+def test_cloud_event_has_its_id_and_time(store: Store, connected: Functions) -> None:
+    store.seed(world(user("u1", status=UserStatus.SUSPENDED)))
+    body = {
+        "specversion": "1.0",
+        "id": "ce-1",
+        "type": "user.activated",
+        "source": "/users",
+        "time": "2026-02-26T12:00:00Z",
+        "data": {"userId": "u1"},
+    }
+
+    apply(connected, "user.activated", json.dumps(body).encode(), id=None)
+
+    assert row(store, "users", "u1")["status"] == "active"
+    state = store.state()
+    assert [one.message_id for one in state["processed"]] == ["ce-1"]
+    assert [one.occurred_at.isoformat() for one in state["marks"]] == ["2026-02-26T12:00:00+00:00"]
+
+
+# -- clocks ------------------------------------------------------------------------------
+
+
+def test_activation_eight_hours_ahead_lets_a_later_suspension_apply(
+    store: Store, connected: Functions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.seed(world(held("d1")))
+    with logged() as lines:
+        connected.handle(message("user.activated", at=NOW + 8 * HOUR))
+        (line,) = [one for one in lines() if one.get("event_type") == "user.activated"]
+
+    apply(connected, "user.suspended", b'{"userId": "u1", "reason": "fraud"}')
+
+    assert row(store, "users", "u1")["status"] == "suspended"
+    assert (line["level"], line["clock_ahead"]) == ("WARNING", True)
+    assert "too far ahead" in line["message"]
+    metrics = [json.loads(one) for one in capsys.readouterr().out.splitlines()]
+    (ahead,) = [one for one in metrics if "scheduler_clock_ahead_total" in one]
+    assert (ahead["event_type"], ahead["scheduler_clock_ahead_total"]) == ("user.activated", 1)
+
+
+def test_lag_of_receipt_behind_the_times_of_events_is_measured(
+    store: Store, connected: Functions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.seed(world(user("u1")))
+
+    connected.handle(
+        message("user.activated", at=NOW - 8 * HOUR),
+        message("user.activated", at=NOW - MINUTE),
+        message("user.activated"),
+    )
+
+    metrics = [json.loads(one) for one in capsys.readouterr().out.splitlines()]
+    (lag,) = [one for one in metrics if "scheduler_event_lag_seconds" in one]
+    assert lag["event_type"] == "user.activated"
+    assert sorted(lag["scheduler_event_lag_seconds"]) == [60, 8 * 3600]
+
+
+# -- words and shapes --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "health", "taken"),
+    [
+        ("running", "idle", "unknown", []),
+        ("RUNNING", "STOPPED", "stopped", ["d1"]),
+        ("Running", " Error ", "error", ["d1"]),
+        ("creating", "stopped", "stopped", []),
+        ("running", "maintenance", "maintenance", []),
+        ("running", "DELETED", "unknown", []),
+        ("stopped", "Running", "running", []),
+        ("", "", "unknown", []),
+    ],
+)
+def test_statuses_are_free_words_without_case(
+    old: str, new: str, health: str, taken: list[str], store: Store, connected: Functions
+) -> None:
+    store.seed(world(held("d1")))
+    body = {"deviceId": "d1", "oldStatus": old, "newStatus": new}
+
+    apply(connected, "device.status_changed", json.dumps(body).encode())
+
+    assert row(store, "devices", "d1")["health"] == health
+    assert released(store) == taken
+
+
+def test_device_of_the_original_service_waits_outside_the_pool_until_it_runs(
+    store: Store, connected: Functions
+) -> None:
+    id_ = "3f6c1c1e-0000-4000-8000-000000000001"
+    body = {
+        "deviceId": id_,
+        "userId": "user-123",
+        "deviceName": "Test phone",
+        "status": "creating",
+        "tenantId": "t-1",
+        "providerType": "redroid",
+        "sagaId": "s-1",
+        "deviceConfig": {"cpuCores": 4, "memoryMB": 4096, "storageGB": 8},
+        "timestamp": "2026-02-26T12:00:00.000Z",
+        "_trace": {},
+    }
+
+    apply(connected, "device.created", json.dumps(body).encode())
+
+    expected = {
+        "name": "Test phone",
+        "cpu_cores": 4,
+        "memory_mb": 4096,
+        "storage_mb": 8192,
+        "health": "unknown",
+        "status": DeviceStatus.AVAILABLE,
+    }
+    assert row(store, "devices", id_).items() >= expected.items()
+    running = {"deviceId": id_, "oldStatus": "creating", "newStatus": "running"}
+    apply(connected, "device.status_changed", json.dumps(running).encode())
+    assert row(store, "devices", id_)["health"] == "running"
+
+
+@pytest.mark.parametrize("later", [{}, {"name": "renamed"}])
+def test_adb_address_is_stored_and_kept(
+    later: dict[str, Any], store: Store, connected: Functions
+) -> None:
+    first = message("device.created", adbHost="10.0.3.17", adbPort=5555)
+
+    connected.handle(first, message("device.created", **later))
+    connected.handle(message("device.created", **later))
+
+    found = row(store, "devices", "d1")
+    assert (found["adb_host"], found["adb_port"]) == ("10.0.3.17", 5555)
+
+
+def test_hold_stays_while_the_balance_is_negative(store: Store, connected: Functions) -> None:
+    store.seed(world(held("d1")))
+    connected.handle(message("billing.overdue"))
+
+    apply(
+        connected, "billing.payment_success", b'{"userId": "u1", "amount": 1, "newBalance": -149.5}'
+    )
+    assert row(store, "users", "u1")["billing_hold"] == 1
+
+    apply(connected, "billing.recharged", b'{"userId": "u1", "amount": 149.5, "newBalance": 0}')
+    assert row(store, "users", "u1")["billing_hold"] == 0
+
+
+# -- quota by cpu and memory, versions after a deletion ------------------------------------
+
+
+@pytest.mark.parametrize(("quota_type", "limit"), [("cpu", 2), ("memory", 4096)])
+def test_quota_passes_over_devices_of_unknown_size(
+    quota_type: str, limit: int, store: Store, connected: Functions
+) -> None:
+    start = world(*(held(f"d{n}", since=NOW - (9 - n) * MINUTE) for n in range(4)))
+    for unsized in ("d0", "d2"):
+        start.devices[unsized] = start.devices[unsized]._replace(cpu_cores=0, memory_mb=0)
+    store.seed(start)
+
+    connected.handle(message("user.quota_exceeded", quotaType=quota_type, current=9, limit=limit))
+
+    assert released(store) == ["d1"]
+
+
+def test_versions_start_anew_when_a_deleted_device_is_created_again(
+    store: Store, connected: Functions
+) -> None:
+    sent = [
+        message("device.created", at=NOW - 9 * MINUTE, version=1),
+        message("device.failed", at=NOW - 8 * MINUTE, version=40),
+        message("device.deleted", at=NOW - 7 * MINUTE, version=41),
+        message("device.created", at=NOW - 6 * MINUTE, version=1),
+        message("device.maintenance", at=NOW - 5 * MINUTE, version=2),
+    ]
+
+    assert connected.handle(*sent) == {"success": 5}
+
+    assert row(store, "devices", "d1")["health"] == "maintenance"
