@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")])
 ROOTS = (ROOT, ROOT / "layers/scheduler/scheduler", ROOT / "functions", ROOT / "docs")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FILE = re.compile(r"`((?:[\w.-]+/)+(?:[\w.-]+\.(?:py|json|yaml|md|toml|sql))?)`")
@@ -67,6 +67,15 @@ def test_every_entry_of_the_glossary_names_its_place_in_the_code() -> None:
 
     assert terms == sorted(terms, key=str.lower)
     assert [e for e in entries if not (PLACE.search(e) or FILE.search(e))] == []
+
+
+def test_decisions_are_numbered_and_dated() -> None:
+    decisions = (ROOT / "docs/decisions.md").read_text("utf-8").split("\n## ")[1:]
+
+    assert [int(one.partition(".")[0]) for one in decisions] == list(range(1, len(decisions) + 1))
+    assert [
+        one for one in decisions if not re.search(r"^\*20\d\d-\d\d-\d\d", one, re.MULTILINE)
+    ] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
