@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from events.bodies import SMALLEST
+from events.repairs import table_of_refusals, table_of_repairs
 from local.paths import ROOT
 from ops.event_bodies import CONTRACTS, fields
 from scheduler.messaging.topology import WORK_QUEUES
@@ -151,5 +152,9 @@ _FILES: Final[dict[str, dict[str, Callable[[], Iterable[str]]]]] = {
         "informational-events": _informational_events,
     },
     "infrastructure/shard.yaml": {"functions": _functions_of_queues, "queues": _queues},
-    "docs/events.md": {"events": _table_of_events},
+    "docs/events.md": {
+        "events": _table_of_events,
+        "repairs": table_of_repairs,
+        "refusals": table_of_refusals,
+    },
 }

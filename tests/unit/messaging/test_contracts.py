@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.bodies import FULLEST, SMALLEST
+from ops.event_bodies import fields
 from scheduler.messaging.body import InvalidBodyError
 from scheduler.messaging.contract import Event, PaymentEffect
 from scheduler.messaging.message import Message
 from scheduler.messaging.validate import parse
-from tests.support.anything import json_values
+from tests.support.anything import json_values, texts
 from tests.support.deciding import handling_of, parsed
 from tests.support.events import EVENT_TYPES, QUEUE_OF, encoded, message
 from tests.support.world import MINUTE, NOW, SECOND
@@ -28,8 +29,8 @@ def contract_of(event_type: str) -> type[Event]:
     return handling_of(QUEUE_OF[event_type]).contract
 
 
-def event(event_type: str, **fields: Any) -> Any:  # noqa: ANN401 - any event
-    return parsed(message(event_type, **fields)).event
+def event(event_type: str, **about: Any) -> Any:  # noqa: ANN401 - any event
+    return parsed(message(event_type, **about)).event
 
 
 def refusal(event_type: str, *, body: bytes | None = None, **fields: Any) -> str:  # noqa: ANN401 - any field
@@ -313,8 +314,8 @@ def test_missing_timestamp_is_that_of_the_message_or_the_time_of_receipt(
 # -- anything ----------------------------------------------------------------------
 
 
-@given(raw=st.binary() | st.text().map(str.encode))
-def test_any_bytes_are_refused_with_a_reason(raw: bytes) -> None:
+@given(raw=(st.binary() | st.text().map(str.encode)).filter(lambda raw: b"{" not in raw))
+def test_any_bytes_without_an_object_are_refused_with_a_reason(raw: bytes) -> None:
     assert refusal("device.failed", body=raw)
 
 
@@ -333,3 +334,30 @@ def test_any_values_are_accepted_or_refused_with_a_reason(
     why = refusal(event_type, body=json.dumps(SMALLEST[event_type] | fields).encode())
 
     assert why == why.strip()
+
+
+TEXTS = [
+    (event_type, field.path)
+    for event_type in EVENT_TYPES
+    for field in fields(event_type)
+    if field.is_text and not field.choices and field.path not in {"deviceId", "userId", "eventId"}
+]
+
+
+def test_free_texts_are_the_known_ones() -> None:
+    assert {path for _, path in TEXTS} == {
+        *("reason", "name", "maintenanceType"),
+        *("oldStatus", "newStatus", "status", "adbHost"),
+    }
+
+
+@pytest.mark.parametrize(("event_type", "field"), TEXTS)
+@given(text=texts | st.text(max_size=1000))
+def test_any_text_in_a_free_text_is_accepted(event_type: str, field: str, text: str) -> None:
+    body = SMALLEST[event_type] | {field: text}
+
+    found = event(event_type, body=json.dumps(body).encode())
+
+    cut = found.model_dump(by_alias=True)[field]
+    assert len(cut) <= 300
+    cut.encode()
