@@ -66,14 +66,14 @@ scenarios: up ## Run the six acceptance scenarios step by step on the running pl
 
 KILLS ?= 1000
 SEED  ?= 1
-faults: servers ## Kill function, broker and database under load, and print the account (KILLS=, SEED=)
+faults: servers ## Kill function, broker and database under load; print what was lost or doubled (KILLS=, SEED=)
 	@$(BIN)/python -m tests.faults drill --kills $(KILLS) --seed $(SEED)
 
 bench: servers build-here $(BENCH_READY) ## Measure the event functions, also against bare SQL and other consumers (5 minutes)
 	@.venv-bench/bin/python -m bench
 
 dispatch-kills: KILLS = 100
-dispatch-kills: servers ## Kill the notification dispatcher under load, and print the account (KILLS=, SEED=)
+dispatch-kills: servers ## Kill the notification dispatcher under load; print what was lost or sent twice (KILLS=, SEED=)
 	@$(BIN)/python -m tests.integration.dispatch.kills --kills $(KILLS) --seed $(SEED)
 
 bench-api: servers ## Measure allocation with 10,000 devices and 1,000,000 old allocations, against 100 and none

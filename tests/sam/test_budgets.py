@@ -18,7 +18,7 @@ BARE = "from aws_lambda_powertools import Logger, Metrics; import pydantic, pymy
 LOADED = f"{BARE}; pydantic.create_model('Model', field=str)"
 ROUNDS = 7
 LIMIT = 1.3
-"""Times the bare import, for the functions that handle most events (issue 5)."""
+"""Times the bare import, for the functions that handle most events."""
 BUDGETS = {
     "device-events": 1.7,
     "user-events": 1.7,
