@@ -17,6 +17,8 @@ RECEIVED_HEADER: Final = "x-received-at"
 FIRST_FAILED_HEADER: Final = "x-first-failed-at"
 IDENTITY_HEADER: Final = "x-identity"
 """The id that a message without one was given when it was first received."""
+UNKNOWN_IDENTITY: Final = "unknown"
+"""Value of `IDENTITY_HEADER` on a message that killed its consumer: it may have been given one."""
 
 _canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -67,6 +69,11 @@ class Message(NamedTuple):
         return _EPOCH + to_milliseconds(moment) * _MILLISECOND
 
     @property
+    def is_replayed_killer(self) -> bool:
+        """Tell whether it killed its consumer and was replayed, so that it may have an id."""
+        return self.headers.get(IDENTITY_HEADER) == UNKNOWN_IDENTITY
+
+    @property
     def attempt(self) -> int:
         """Return how many attempts have failed; 0 if the header is missing or invalid."""
         value = self.headers.get(ATTEMPT_HEADER)
@@ -96,8 +103,9 @@ def identify(message: Message, body: Mapping[str, Any]) -> MessageIdentity:
     if isinstance(given, str) and given:
         return MessageIdentity(_storable(given), digest)
     earlier = message.headers.get(IDENTITY_HEADER)
-    known = isinstance(earlier, str) and bool(_PLAIN_ID.fullmatch(earlier))
-    return MessageIdentity(str(earlier) if known else "", digest)
+    if isinstance(earlier, str) and earlier.startswith(_GIVEN_PREFIX):
+        return MessageIdentity(_storable(earlier), digest)
+    return MessageIdentity("", digest)
 
 
 def given_id(sha256: bytes, unique: str) -> str:

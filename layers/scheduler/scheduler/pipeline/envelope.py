@@ -10,11 +10,13 @@ from scheduler.messaging.message import (
     FIRST_FAILED_HEADER,
     IDENTITY_HEADER,
     RECEIVED_HEADER,
+    UNKNOWN_IDENTITY,
     is_given,
     to_milliseconds,
 )
 from scheduler.messaging.outbound import OutboundMessage
 from scheduler.messaging.topology import DEAD_LETTER_EXCHANGE, WORK_QUEUE_BY_NAME, WorkQueue
+from scheduler.pipeline.outcome import Verdict
 from scheduler.pipeline.settle import Settled, Settlement
 
 if TYPE_CHECKING:
@@ -72,6 +74,8 @@ def _history(outcome: Outcome, now: datetime) -> dict[str, Any]:
     }
     if parsed and is_given(parsed.identity):
         history[IDENTITY_HEADER] = parsed.identity.id
+    elif outcome.verdict is Verdict.KILLER and not message.properties.get("message_id"):
+        history[IDENTITY_HEADER] = UNKNOWN_IDENTITY
     return history
 
 

@@ -10,7 +10,9 @@ that its content was given:
   after its commit: the message is a duplicate;
 * otherwise the broker delivered the message before, but no run has seen it: it gets a new id.
 
-On later receipts – retries, replays – the id is in the headers (`IDENTITY_HEADER`).
+On later receipts – retries, replays – the id is in the headers (`IDENTITY_HEADER`). A message that
+killed its consumer is dead-lettered unread; when it is replayed, it is matched with the ids that
+are not applied.
 """
 
 from __future__ import annotations
@@ -31,19 +33,21 @@ from scheduler.messaging.message import given_id
 from scheduler.pipeline.outcome import Outcome, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from scheduler.database.connection import Database
     from scheduler.database.cursor import BulkCursor
-    from scheduler.database.unidentified import SeenMessage
     from scheduler.ids import NewId
+    from scheduler.messaging.message import Message
     from scheduler.messaging.validate import Parsed
 
 _UNAPPLIED_SINCE: Final = timedelta(days=1)
 """How long a message may take to come back after a run that died before its commit."""
 _APPLIED_SINCE: Final = timedelta(hours=1)
 """How long one may take after a commit: the broker redelivers as soon as the consumer is gone."""
+_KILLED_SINCE: Final = timedelta(days=7)
+"""How long after its last run a killer may be replayed; failed payments count for as long."""
 
 
 class UnidentifiedMessages:
@@ -76,16 +80,12 @@ class UnidentifiedMessages:
 
     def _give(self, cursor: BulkCursor, queue: str, unnamed: Sequence[Parsed]) -> list[str]:
         now = self._clock()
-        redelivered = {one.identity.sha256 for one in unnamed if one.message.redelivered}
-        since = now - _UNAPPLIED_SINCE
-        seen = unidentified.seen(cursor, queue, redelivered, since) if redelivered else ()
-        candidates = _candidates(seen, now - _APPLIED_SINCE)
+        ids_before = _IdsBefore(cursor, queue, unnamed, now)
         ids, new = [], []
         for parsed in unnamed:
             sha256 = parsed.identity.sha256
-            known = candidates[sha256] if parsed.message.redelivered else []
-            if known:
-                ids.append(known.pop(0))
+            if known := ids_before.take(parsed):
+                ids.append(known)
             else:
                 ids.append(given_id(sha256, self._new_id()))
                 new.append((ids[-1], sha256))
@@ -94,18 +94,35 @@ class UnidentifiedMessages:
         return ids
 
 
-def _candidates(seen: Iterable[SeenMessage], applied_since: datetime) -> dict[bytes, list[str]]:
-    """Return the ids that redelivered messages may have, by content; unapplied ones first."""
-    candidates: dict[bytes, list[str]] = defaultdict(list)
-    applied: dict[bytes, list[str]] = defaultdict(list)
-    for one in seen:
-        if one.processed_at is None:
-            candidates[one.content_sha256].append(one.message_id)
-        elif one.processed_at >= applied_since:
-            applied[one.content_sha256].append(one.message_id)
-    for content, ids in applied.items():
-        candidates[content] += ids
-    return candidates
+class _IdsBefore:
+    """The ids that the contents of a batch were given before, oldest first."""
+
+    def __init__(
+        self, cursor: BulkCursor, queue: str, batch: Sequence[Parsed], now: datetime
+    ) -> None:
+        self._unapplied: dict[bytes, list[str]] = defaultdict(list)
+        self._applied: dict[bytes, list[str]] = defaultdict(list)
+        again = {p.identity.sha256 for p in batch if _may_have_id(p.message)}
+        killed = any(p.message.is_replayed_killer for p in batch)
+        since = now - (_KILLED_SINCE if killed else _UNAPPLIED_SINCE)
+        for one in unidentified.seen(cursor, queue, again, since) if again else ():
+            if one.processed_at is None:
+                self._unapplied[one.content_sha256].append(one.message_id)
+            elif one.processed_at >= now - _APPLIED_SINCE:
+                self._applied[one.content_sha256].append(one.message_id)
+
+    def take(self, parsed: Parsed) -> str | None:
+        """Return the id that a message probably has, for no other message; None if it is new."""
+        sha256, message = parsed.identity.sha256, parsed.message
+        if _may_have_id(message) and self._unapplied[sha256]:
+            return self._unapplied[sha256].pop(0)
+        if message.redelivered and self._applied[sha256]:
+            return self._applied[sha256].pop(0)
+        return None
+
+
+def _may_have_id(message: Message) -> bool:
+    return message.redelivered or message.is_replayed_killer
 
 
 def _with_id(parsed: Parsed, id_: str) -> Parsed:
