@@ -18,6 +18,7 @@ from housekeeping.search_pass import SearchPass, report_releases
 from scheduler.database import findings, load
 from scheduler.database.active_allocations import AllocationSearch
 from scheduler.domain.brake import BrakeLimits
+from scheduler.domain.model import BROKEN
 from scheduler.domain.notices import Channel, NoticeKind
 from scheduler.domain.reasons import ReleaseReason
 from scheduler.outbox.backlog import overdue_deliveries
@@ -145,7 +146,8 @@ def _release(work: Work, allocation: Allocation, _found: FoundAllocation) -> Non
 
 def _release_broken(work: Work, allocation: Allocation, _found: FoundAllocation) -> None:
     health = work.device(allocation.device_id).health
-    work.release(allocation, ReleaseReason.device_broken(health))
+    if health in BROKEN:  # it may have recovered after the search, before it was locked
+        work.release(allocation, ReleaseReason.device_broken(health))
 
 
 def _correct(unit: UnitOfWork, device_ids: Sequence[str]) -> Work:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scheduler.database import brake
+from scheduler.database import brake, load
 from scheduler.database.connection import connect
 from scheduler.database.times import to_sql
 from scheduler.domain.model import Allocation, DeviceStatus, Health, UserStatus
@@ -23,6 +23,10 @@ from tests.integration.housekeeping.conftest import (
 from tests.support.world import MINUTE, NOW, SECOND, device, held, user, world
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from pymysql.cursors import Cursor
+
     from tests.support.store import Store
 
 
@@ -303,6 +307,22 @@ def test_a_device_in_an_unknown_state_is_not_released(
     store.seed(world(device("d1", health=Health.UNKNOWN), held("d1")))
 
     assert housekeeping.run("reconcile-broken-devices") == 0
+
+
+def test_a_device_that_recovers_before_the_lock_is_not_released(
+    store: Store, housekeeping: Housekeeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.seed(world(device("d1", health=Health.FAILED), held("d1")))
+    lock = load.lock_devices_skip_locked
+
+    def recover_first(cursor: Cursor, devices: Collection[str]) -> set[str]:
+        store.run("UPDATE devices SET health = 'running'")
+        return lock(cursor, devices)
+
+    monkeypatch.setattr(load, "lock_devices_skip_locked", recover_first)
+
+    assert housekeeping.run("reconcile-broken-devices") == 0
+    assert store.rows("SELECT status FROM allocations") == [("ALLOCATED",)]
 
 
 def test_an_engaged_brake_holds_the_releases_of_the_reconciler(
