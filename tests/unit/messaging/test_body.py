@@ -64,6 +64,7 @@ def test_any_text_that_javascript_writes_is_read(text: str) -> None:
         {"specversion": "1.0", "id": "e", "type": "x", "time": "t", "source": "/s", "data": BARE},
         {"pattern": "x", "data": {**BARE, "eventId": "e", "timestamp": "t"}},
         {"pattern": "x", "data": {**ENVELOPE, "payload": BARE}},
+        {**ENVELOPE, "payload": {**BARE, "eventId": None, "timestamp": None}},
     ],
 )
 def test_envelope_is_removed_and_its_id_and_time_are_kept(body: dict[str, Any]) -> None:

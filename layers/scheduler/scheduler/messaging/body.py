@@ -47,7 +47,8 @@ def unwrap(body: dict[str, Any]) -> dict[str, Any]:
         inner, outer = _open(body)
         if not isinstance(inner, dict):
             return body
-        body = {**{name: value for name, value in outer.items() if value is not None}, **inner}
+        missing = {name: value for name, value in outer.items() if inner.get(name) is None}
+        body = {**inner, **{name: value for name, value in missing.items() if value is not None}}
     return body
 
 
