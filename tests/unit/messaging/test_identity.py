@@ -41,6 +41,7 @@ def test_without_an_id_only_the_header_of_an_earlier_receipt_identifies_the_mess
     assert id_of(sent(headers={"x-identity": "two words"})) == ""
     assert id_of(sent(headers={"x-identity": "unknown"})) == ""
     assert id_of(sent(headers={"x-identity": 5})) == ""
+    assert id_of(sent(headers={"x-identity": "name-of-the-caller"})) == ""
     assert id_of(sent(message_id="m", headers={"x-identity": "content:00:1"})) == "m"
 
 

@@ -114,6 +114,13 @@ def test_time_of_receipt_in_the_future_is_not_believed() -> None:
     assert parsed(received("user.activated", NOW + HOUR)).received_at == NOW
 
 
+def test_time_of_receipt_in_seconds_is_not_believed() -> None:
+    headers = {"x-received-at": int(NOW.timestamp())}
+    event = parsed(message("user.activated", at=NOW - HOUR, headers=headers))
+
+    assert (event.received_at, event.event.occurred_at) == (NOW, NOW - HOUR)
+
+
 # -- without a time ----------------------------------------------------------------------
 
 

@@ -23,6 +23,8 @@ UNKNOWN_IDENTITY: Final = "unknown"
 _canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
+_FIRST_RECEIPT: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""An earlier time in the header was not written here; another service may count seconds there."""
 _GIVEN_PREFIX: Final = "content:"
 _PLAIN_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 
@@ -62,7 +64,7 @@ class Message(NamedTuple):
         it existed tell when they failed for the first time.
         """
         value = self.headers.get(RECEIVED_HEADER)
-        if type(value) is int and 0 < value <= to_milliseconds(now):
+        if type(value) is int and to_milliseconds(_FIRST_RECEIPT) <= value <= to_milliseconds(now):
             return _EPOCH + value * _MILLISECOND
         failed_at = _aware_time(self.headers.get(FIRST_FAILED_HEADER))
         moment = failed_at if failed_at and failed_at <= now else now
