@@ -19,7 +19,7 @@ from tests.support.world import MINUTE, NOW, held, user, world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from scheduler.messaging.message import Message
     from scheduler.payments.failure import Failure
@@ -186,6 +186,37 @@ def test_retried_message_keeps_its_id_beside_an_equal_one(
     assert consume_retries(functions, queues, PAYMENT) == {"success": 1}
 
     assert counter.current("u1", NOW) == 2
+
+
+@pytest.mark.parametrize("outage", [MINUTE, 120 * MINUTE])
+@pytest.mark.parametrize("crash", [True, False])
+def test_redelivered_message_that_is_parked_in_an_outage_is_counted_once(  # noqa: PLR0913
+    *,
+    crash: bool,
+    outage: timedelta,
+    store: Store,
+    functions: Functions,
+    queues: Queues,
+    counter: CrashingCounter,
+    clock: Clock,
+    broker_url: str,
+) -> None:
+    """The outage begins after the commit, or after a crash between the count and the commit."""
+    store.seed(world(user("u1")))
+    sent = unnamed("billing.payment_failed")
+    if crash:
+        counter.crashes = 1
+        with pytest.raises(CrashError):
+            functions.handle(sent)
+    else:
+        assert functions.handle(sent) == {"success": 1}
+    with Functions("mysql://nobody@127.0.0.1:1/cloudphone", broker_url, clock=clock) as without:
+        assert without.handle(again(sent)) == {"retried": 1}
+        clock.wait(outage)
+        assert consume_retries(without, queues, PAYMENT) == {"retried": 1}
+
+    assert consume_retries(functions, queues, PAYMENT) == {"success" if crash else "duplicate": 1}
+    assert counter.current("u1", NOW) == 1
 
 
 @pytest.mark.parametrize("crash", [True, False])

@@ -19,6 +19,8 @@ IDENTITY_HEADER: Final = "x-identity"
 """The id that a message without one was given when it was first received."""
 UNKNOWN_IDENTITY: Final = "unknown"
 """Value of `IDENTITY_HEADER` on a message that killed its consumer: it may have been given one."""
+REDELIVERED: Final = "redelivered"
+"""Value of `IDENTITY_HEADER` on a redelivered message that was parked before it got an id."""
 
 _canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -69,6 +71,11 @@ class Message(NamedTuple):
         failed_at = _aware_time(self.headers.get(FIRST_FAILED_HEADER))
         moment = failed_at if failed_at and failed_at <= now else now
         return _EPOCH + to_milliseconds(moment) * _MILLISECOND
+
+    @property
+    def was_parked_redelivered(self) -> bool:
+        """Tell whether it was redelivered and parked without an id, so that it may have one."""
+        return self.headers.get(IDENTITY_HEADER) == REDELIVERED
 
     @property
     def is_replayed_killer(self) -> bool:

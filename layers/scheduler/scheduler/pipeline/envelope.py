@@ -10,6 +10,7 @@ from scheduler.messaging.message import (
     FIRST_FAILED_HEADER,
     IDENTITY_HEADER,
     RECEIVED_HEADER,
+    REDELIVERED,
     UNKNOWN_IDENTITY,
     is_given,
     to_milliseconds,
@@ -76,6 +77,9 @@ def _history(outcome: Outcome, now: datetime) -> dict[str, Any]:
         history[IDENTITY_HEADER] = parsed.identity.id
     elif outcome.verdict is Verdict.KILLER and not message.properties.get("message_id"):
         history[IDENTITY_HEADER] = UNKNOWN_IDENTITY
+    elif parsed and not parsed.identity.id and message.redelivered:
+        # The broker delivers it from the retry queue as if for the first time.
+        history[IDENTITY_HEADER] = REDELIVERED
     return history
 
 

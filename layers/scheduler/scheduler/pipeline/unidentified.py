@@ -12,7 +12,8 @@ that its content was given:
 
 On later receipts – retries, replays – the id is in the headers (`IDENTITY_HEADER`). A message that
 killed its consumer is dead-lettered unread; when it is replayed, it is matched with the ids that
-are not applied.
+are not applied. A redelivered message that is parked before it gets an id, because the database is
+unavailable, is still treated as redelivered when it comes back.
 """
 
 from __future__ import annotations
@@ -104,11 +105,16 @@ class _IdsBefore:
         self._applied: dict[bytes, list[str]] = defaultdict(list)
         again = {p.identity.sha256 for p in batch if _may_have_id(p.message)}
         killed = any(p.message.is_replayed_killer for p in batch)
-        since = now - (_KILLED_SINCE if killed else _UNAPPLIED_SINCE)
+        # Since before the outage in which a redelivered message was parked.
+        redelivered_at = min(
+            (p.received_at for p in batch if p.message.was_parked_redelivered), default=now
+        )
+        since = redelivered_at - _UNAPPLIED_SINCE
+        since = min(since, now - _KILLED_SINCE) if killed else since
         for one in unidentified.seen(cursor, queue, again, since) if again else ():
             if one.processed_at is None:
                 self._unapplied[one.content_sha256].append(one.message_id)
-            elif one.processed_at >= now - _APPLIED_SINCE:
+            elif one.processed_at >= redelivered_at - _APPLIED_SINCE:
                 self._applied[one.content_sha256].append(one.message_id)
 
     def take(self, parsed: Parsed) -> str | None:
@@ -116,13 +122,17 @@ class _IdsBefore:
         sha256, message = parsed.identity.sha256, parsed.message
         if _may_have_id(message) and self._unapplied[sha256]:
             return self._unapplied[sha256].pop(0)
-        if message.redelivered and self._applied[sha256]:
+        if _is_redelivered(message) and self._applied[sha256]:
             return self._applied[sha256].pop(0)
         return None
 
 
 def _may_have_id(message: Message) -> bool:
-    return message.redelivered or message.is_replayed_killer
+    return _is_redelivered(message) or message.is_replayed_killer
+
+
+def _is_redelivered(message: Message) -> bool:
+    return message.redelivered or message.was_parked_redelivered
 
 
 def _with_id(parsed: Parsed, id_: str) -> Parsed:
