@@ -30,7 +30,7 @@ class Repair(NamedTuple):
     field: str
 
 
-class Refusal(NamedTuple):
+class RefusedBody(NamedTuple):
     """A body that becomes a dead letter at once."""
 
     what: str
@@ -124,34 +124,36 @@ REPAIRS: Final = (
 )
 
 REFUSALS: Final = (
-    Refusal("JSON that was cut off", "device.failed", f'{{{_ID}, "reason": '),
-    Refusal("another encoding than UTF-8", _DELETED, "{}".encode("utf-16")),
-    Refusal("no object", _DELETED, f"[{{{_ID}}}]"),
-    Refusal("a missing field", "device.failed", f"{{{_ID}}}"),
-    Refusal("another type", "device.failed", f'{{{_ID}, "reason": 5}}'),
-    Refusal("an empty id", _DELETED, '{"deviceId": ""}'),
-    Refusal("an id that is too long", _DELETED, f'{{"deviceId": "{_LONG}"}}'),
-    Refusal("an id with control characters or outer blanks", _DELETED, '{"deviceId": " d1"}'),
-    Refusal("an id that no path can name", _DELETED, '{"deviceId": "rack/1"}'),
-    Refusal("an id whose text is damaged", _DELETED, r'{"deviceId": "d\ud83d"}'),
-    Refusal("a time without a zone", _DELETED, f'{{{_ID}, "timestamp": "2026-03-01T12:00:00"}}'),
-    Refusal("a time in another form", _DELETED, f'{{{_ID}, "timestamp": 1772366400}}'),
-    Refusal("a time before 2000", _DELETED, f'{{{_ID}, "timestamp": "1970-01-01T00:00:00Z"}}'),
-    Refusal("a version that is no integer", _DELETED, f'{{{_ID}, "version": "1.0"}}'),
-    Refusal(
+    RefusedBody("JSON that was cut off", "device.failed", f'{{{_ID}, "reason": '),
+    RefusedBody("another encoding than UTF-8", _DELETED, "{}".encode("utf-16")),
+    RefusedBody("no object", _DELETED, f"[{{{_ID}}}]"),
+    RefusedBody("a missing field", "device.failed", f"{{{_ID}}}"),
+    RefusedBody("another type", "device.failed", f'{{{_ID}, "reason": 5}}'),
+    RefusedBody("an empty id", _DELETED, '{"deviceId": ""}'),
+    RefusedBody("an id that is too long", _DELETED, f'{{"deviceId": "{_LONG}"}}'),
+    RefusedBody("an id with control characters or outer blanks", _DELETED, '{"deviceId": " d1"}'),
+    RefusedBody("an id that no path can name", _DELETED, '{"deviceId": "rack/1"}'),
+    RefusedBody("an id whose text is damaged", _DELETED, r'{"deviceId": "d\ud83d"}'),
+    RefusedBody(
+        "a time without a zone", _DELETED, f'{{{_ID}, "timestamp": "2026-03-01T12:00:00"}}'
+    ),
+    RefusedBody("a time in another form", _DELETED, f'{{{_ID}, "timestamp": 1772366400}}'),
+    RefusedBody("a time before 2000", _DELETED, f'{{{_ID}, "timestamp": "1970-01-01T00:00:00Z"}}'),
+    RefusedBody("a version that is no integer", _DELETED, f'{{{_ID}, "version": "1.0"}}'),
+    RefusedBody(
         "an amount that is no plain decimal",
         "billing.payment_failed",
         '{"userId": "u1", "amount": "1e3", "reason": "card"}',
     ),
-    Refusal(
+    RefusedBody(
         "a negative amount",
         "billing.payment_failed",
         '{"userId": "u1", "amount": -1, "reason": "card"}',
     ),
-    Refusal(
+    RefusedBody(
         "a quota below 0", "user.quota_updated", '{"userId": "u1", "newQuota": {"maxDevices": -1}}'
     ),
-    Refusal("a port that does not exist", "device.created", f'{{{_ID}, "adbPort": 70000}}'),
+    RefusedBody("a port that does not exist", "device.created", f'{{{_ID}, "adbPort": 70000}}'),
 )
 
 
@@ -161,7 +163,7 @@ def repaired(case: Repair) -> object:
     return event.model_dump(mode="json", by_alias=True)[case.field]
 
 
-def refusal(case: Refusal) -> str:
+def refusal(case: RefusedBody) -> str:
     """Return the words with which a body is refused.
 
     Raises:

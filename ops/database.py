@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pymysql
 from pydantic import ValidationError
+from pymysql.constants import ER
 
 from ops.errors import InvalidInputError, OpsError
 from scheduler.database.connection import Database
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pymysql.cursors import Cursor
+
+_SCHEMA_ERRORS: Final = frozenset({ER.BAD_FIELD_ERROR, ER.NO_SUCH_TABLE})
 
 
 @contextmanager
@@ -41,9 +44,14 @@ def transaction(database_url: str) -> Iterator[Cursor]:
     except ValueError as error:
         raise InvalidInputError(f"the database URL is invalid: {error}") from None
     except DatabaseUnavailableError as error:
-        raise OpsError(f"cannot reach the database: {error}") from None
-    except pymysql.ProgrammingError as error:
-        raise OpsError(
-            f"the database refused a statement: {error}; migrate it to this version first"
+        raise OpsError(_explained(error)) from None
+
+
+def _explained(error: DatabaseUnavailableError) -> str:
+    cause = error.__cause__
+    if isinstance(cause, pymysql.MySQLError) and _SCHEMA_ERRORS.intersection(cause.args):
+        return (
+            f"the database has another version: {error}; migrate it to this version first"
             " (deploy the stack; locally: make run)"
-        ) from None
+        )
+    return f"cannot reach the database: {error}"

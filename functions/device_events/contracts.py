@@ -22,7 +22,7 @@ _MB_PER_GB: Final = 1024
 Name = Annotated[FreeText, AfterValidator(lambda name: name[:_MAX_NAME])]
 """The name of a device, cut at 128 characters."""
 
-Host = Annotated[FreeText, AfterValidator(lambda host: host[:_MAX_HOST])]
+AdbHost = Annotated[FreeText, AfterValidator(lambda host: host[:_MAX_HOST])]
 """A host name or address."""
 
 
@@ -102,7 +102,7 @@ class DeviceCreated(DeviceEvent):
     cpu_cores: Size | None = None
     memory_mb: Annotated[Size | None, Field(alias="memoryMB")] = None
     storage_mb: Annotated[Size | None, Field(alias="storageMB")] = None
-    adb_host: Host | None = None
+    adb_host: AdbHost | None = None
     adb_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
 
     @model_validator(mode="before")
