@@ -109,3 +109,17 @@ def test_a_user_without_a_row_is_never_taken_for_locked(store: Store, connected:
 
     query = "SELECT id, status FROM users ORDER BY id"
     assert store.rows(query) == [("new", "suspended"), ("u1", "active")]
+
+
+def test_a_user_whose_row_is_not_committed_waits_and_the_others_do_not(
+    store: Store, connected: Functions
+) -> None:
+    store.seed(world(user("u1"), user("u2"), user("u3")))
+    batch = [message("user.suspended", userId=id_) for id_ in ("u1", "new", "u2", "u3")]
+
+    with closing(connect(store.settings)) as other, other.cursor() as cursor:
+        cursor.execute("INSERT INTO users (id, status, max_devices) VALUES ('new', 'active', 10)")
+        with counted(connected.database) as spent:
+            assert connected.handle(*batch) == {"success": 3, "retried": 1}
+
+    assert spent.commits <= 3

@@ -53,6 +53,7 @@ _LOCK_DEVICES: Final = f"""
 """  # noqa: S608 - constants
 _LOCK_FREE: Final = "SELECT id FROM {table} WHERE id IN %s ORDER BY id FOR UPDATE SKIP LOCKED"
 _EXISTING: Final = "SELECT id FROM {table} WHERE id IN %s"
+_SEE_UNCOMMITTED: Final = "SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED"
 _HELD_BY: Final = """
     SELECT user_id, device_id FROM allocations FORCE INDEX (active_by_user)
     WHERE user_id IN %s AND status = 'ALLOCATED'
@@ -96,10 +97,12 @@ def find_blocked(cursor: Cursor, users: Collection[str], devices: Collection[str
     row or on its holder's. What is free stays locked until the transaction ends.
 
     Args:
-        cursor: of a transaction.
+        cursor: of a transaction in which nothing was executed yet.
         users: ids of users, or none if devices are asked for.
         devices: ids of devices, or none if users are asked for.
     """
+    # Another transaction, such as that of a killed function, may have inserted rows of new users.
+    cursor.execute(_SEE_UNCOMMITTED)
     statement, ids = (_HELD_BY, users) if users else (_HELD_DEVICE, devices)
     held = list(_rows(cursor, statement, tuple(ids)))
     locked_users = _locked_by_others(cursor, "users", {*users, *(user for user, _ in held)})
