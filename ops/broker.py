@@ -14,6 +14,7 @@ from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pydantic import ValidationError
 
 from ops.errors import InvalidInputError, OpsError
+from scheduler.messaging.far_times import keep_far_times
 from scheduler.messaging.link import root_cause, send
 from scheduler.messaging.publisher import TIMEOUT, parameters
 from scheduler.settings import BrokerSettings
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from pika.adapters.blocking_connection import BlockingChannel
 
     from scheduler.messaging.outbound import OutboundMessage
+
+keep_far_times()
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from pika.exceptions import AMQPError, ConnectionWrongStateError
 from local.event_source_mapping.batch import RECORDS_LIMIT, BatchQueue, DeliveredRecord
 from local.event_source_mapping.record import event_json, record_json
 from local.lambda_runtime.environment import FunctionError, LambdaEnvironment
+from scheduler.messaging.far_times import keep_far_times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from pika import BasicProperties
     from pika.adapters.blocking_connection import BlockingChannel
     from pika.spec import Basic
+
+keep_far_times()
 
 _log = logging.getLogger(__name__)
 

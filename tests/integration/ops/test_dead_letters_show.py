@@ -166,3 +166,16 @@ def test_all_letters_with_the_same_id_are_shown(broker: Broker, dead_letters: De
 
     assert len(dead_letters.json("show", "m-1")["letters"]) == 3
     assert first.exchange == DEAD_LETTER_EXCHANGE
+
+
+def test_time_beyond_the_year_9999_does_not_hide_the_letters(
+    broker: Broker, dead_letters: DeadLetters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A publisher wrote milliseconds; pika decodes only seconds."""
+    milliseconds = int(FAILED_AT.timestamp()) * 1000
+    monkeypatch.setattr("pika.data.calendar.timegm", lambda _: milliseconds)
+    broker.publish(letter(id="m-1", headers={"at": FAILED_AT}))
+
+    (shown,) = dead_letters.json("show", "m-1")["letters"]
+
+    assert shown["headers"]["at"] == milliseconds
