@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -67,7 +68,8 @@ class Provider:
         self._released = Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self._respond))
         self._server.daemon_threads = True
-        self._thread = Thread(target=self._server.serve_forever, daemon=True)
+        serve = partial(self._server.serve_forever, poll_interval=0.02)
+        self._thread = Thread(target=serve, daemon=True)
 
     @property
     def url(self) -> str:
