@@ -11,7 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scheduler.payments.counter import PaymentFailures, payment_failures
-from scheduler.payments.failure import CountRefusedError, PaymentsUnavailableError
+from scheduler.payments.failure import (
+    CountRefusedError,
+    CountThrottledError,
+    PaymentsUnavailableError,
+)
 from scheduler.settings import PaymentSettings
 from tests.integration.payments.conftest import TTL, counter_with
 from tests.support.counter import FakeCounter
@@ -163,7 +167,8 @@ class FailingClient:
     ("code", "error"),
     [
         ("ValidationException", CountRefusedError),
-        ("ProvisionedThroughputExceededException", PaymentsUnavailableError),
+        ("ProvisionedThroughputExceededException", CountThrottledError),
+        ("ThrottlingException", CountThrottledError),
         ("AccessDeniedException", PaymentsUnavailableError),
         ("ResourceNotFoundException", PaymentsUnavailableError),
         ("InternalServerError", PaymentsUnavailableError),

@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from scheduler.messaging.message import Message
-from scheduler.payments.failure import CountRefusedError, Failure
+from scheduler.payments.failure import CountRefusedError, CountThrottledError, Failure
 from scheduler.payments.ledger import Counted, PaymentLedger
 from tests.support.counter import FakeCounter
 from tests.support.deciding import parsed
@@ -90,6 +90,45 @@ def test_refused_failure_is_counted_on_the_next_attempt() -> None:
 
     assert ledger.apply(batch, NOW).refused
     assert list(ledger.apply(batch, NOW).counts.values()) == [1]
+
+
+class Throttling(FakeCounter):
+    """A table whose partition with the item of u1 has no capacity."""
+
+    throttles = True
+
+    def count(self, user_id: str, message_id: str, at: datetime, now: datetime) -> int | None:
+        if self.throttles and user_id == "u1":
+            raise CountThrottledError("slow down")
+        return super().count(user_id, message_id, at, now)
+
+
+def test_throttled_user_waits_and_others_are_counted() -> None:
+    ledger = PaymentLedger(Throttling())
+    batch = [
+        parsed(failure(id_, user)) for user in ("u1", "u2") for id_ in (f"{user}-a", f"{user}-b")
+    ]
+
+    counted = ledger.apply(batch, NOW)
+
+    assert list(counted.throttled) == [one.key for one in batch[:2]]
+    assert [counted.counts.get(one.key) for one in batch] == [None, None, 1, 2]
+
+
+def test_throttled_failures_are_counted_once_when_they_come_again() -> None:
+    counter = Throttling()
+    ledger = PaymentLedger(counter)
+    batch = [
+        parsed(failure(id_, user)) for user in ("u1", "u2") for id_ in (f"{user}-a", f"{user}-b")
+    ]
+    ledger.apply(batch, NOW)
+    counter.throttles = False
+
+    again = ledger.apply(batch, NOW)
+
+    assert [again.counts[one.key] for one in batch] == [1, 2, 1, 2]
+    assert not again.throttled
+    assert counter.current("u2", NOW) == 2
 
 
 def test_counts_include_earlier_failures() -> None:

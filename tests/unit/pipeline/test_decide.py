@@ -124,6 +124,18 @@ def test_payment_that_cannot_be_counted_fails_alone() -> None:
     assert found[0].error == "no room"
 
 
+def test_payment_of_a_throttled_user_is_parked_alone() -> None:
+    batch = [message("billing.payment_failed", id=id_) for id_ in "ab"]
+    queue = QUEUE_OF["billing.payment_failed"]
+    work = Work(Snapshot(), NOW, QUOTA, {f"{queue}:b": 1})
+    counted = Counted({f"{queue}:b": 1}, throttled={f"{queue}:a": "slow down"})
+
+    found = outcomes(*batch, work=work, counted=counted)
+
+    assert [one.verdict for one in found] == [Verdict.PARKED, Verdict.DONE]
+    assert found[0].error == "parked: DynamoDB throttles this user: slow down"
+
+
 def test_failed_payment_before_a_reset_is_outdated() -> None:
     queue = QUEUE_OF["billing.payment_failed"]
     counted = Counted(superseded={f"{queue}:a"})

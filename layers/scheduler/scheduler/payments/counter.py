@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from scheduler.payments.failure import CountRefusedError, Failure
+from scheduler.payments.failure import CountRefusedError, CountThrottledError, Failure
 from scheduler.payments.item import (
     ConditionalPut,
     Item,
@@ -47,8 +47,8 @@ _CLIENT_CONFIG: Final = {
 class PaymentFailures:
     """The counter of failed payments. Thread-safe.
 
-    Every method raises `PaymentsUnavailableError` when DynamoDB is unreachable, throttles or
-    denies access.
+    Every method raises `PaymentsUnavailableError` when DynamoDB is unreachable or denies access,
+    and its subclass `CountThrottledError` when it throttles.
     """
 
     def __init__(self, table: FailureTable, ttl: timedelta) -> None:
@@ -91,7 +91,7 @@ class PaymentFailures:
             writer interfered, or DynamoDB rejects one of the failures.
         """
         counts: dict[str, int | None] = {}
-        with suppress(CountRefusedError):
+        with suppress(CountRefusedError, CountThrottledError):
             items = self._table.get_many([failure.user_id for failure in failures])
             puts: list[ConditionalPut] = []
             for failure in failures:

@@ -25,3 +25,7 @@ class CountRefusedError(Exception):
 
 class PaymentsUnavailableError(Exception):
     """DynamoDB is unreachable, throttles or denies access; no message is at fault."""
+
+
+class CountThrottledError(PaymentsUnavailableError):
+    """DynamoDB throttles this request; it may serve those for other users."""

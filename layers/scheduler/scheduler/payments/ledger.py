@@ -12,7 +12,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
 from scheduler.messaging.contract import PaymentEffect
-from scheduler.payments.failure import MAX_TOGETHER, CountRefusedError, Failure
+from scheduler.payments.failure import (
+    MAX_TOGETHER,
+    CountRefusedError,
+    CountThrottledError,
+    Failure,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -45,13 +50,14 @@ class PaymentCounter(Protocol):
 class Counted:
     """The result of counting a batch, by message key.
 
-    ``counts`` holds the user's count, ``superseded`` failures older than a reset, and ``refused``
-    the errors of failures that could not be counted.
+    ``counts`` holds the user's count, ``superseded`` failures older than a reset, ``refused`` the
+    errors of failures that could not be counted, and ``throttled`` of those that can be later.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
     superseded: set[str] = field(default_factory=set)
     refused: dict[str, str] = field(default_factory=dict)
+    throttled: dict[str, str] = field(default_factory=dict)
 
     def add(self, key: str, count: int | None) -> None:
         """Add what the counter returned for a message."""
@@ -91,7 +97,7 @@ class PaymentLedger:
         if any(self._known.get(parsed.key) is not parsed for parsed in listed):
             self._known = {}
             self._counted = self._apply(listed, now)
-            if not self._counted.refused:
+            if not self._counted.refused and not self._counted.throttled:
                 self._known = {parsed.key: parsed for parsed in listed}
         return self._counted
 
@@ -118,11 +124,15 @@ class PaymentLedger:
                 counted.add(key, count)
 
     def _apply_user(self, messages: list[Parsed], now: datetime, counted: Counted) -> None:
-        for parsed in messages:
+        """Count or reset the messages of one user in order, until DynamoDB throttles them."""
+        for position, parsed in enumerate(messages):
             try:
                 self._apply_one(parsed, now, counted)
             except CountRefusedError as error:
                 counted.refused[parsed.key] = str(error)
+            except CountThrottledError as error:
+                counted.throttled |= {one.key: str(error) for one in messages[position:]}
+                break
         _number_consecutively([parsed.key for parsed in messages], counted.counts)
 
     def _apply_one(self, parsed: Parsed, now: datetime, counted: Counted) -> None:

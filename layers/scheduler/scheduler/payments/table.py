@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from scheduler.payments.failure import CountRefusedError, PaymentsUnavailableError
+from scheduler.payments.failure import (
+    CountRefusedError,
+    CountThrottledError,
+    PaymentsUnavailableError,
+)
 from scheduler.payments.item import key, plain
 
 if TYPE_CHECKING:
@@ -20,12 +24,24 @@ if TYPE_CHECKING:
 _NO_REASON: Final = "None"
 """Code of the cancellation reason of a write that did not cause its transaction to fail."""
 
+_THROTTLES: Final = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ThrottlingException",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+    }
+)
+"""Codes of requests that may concern one partition of the table, or one item, only."""
+
 
 class FailureTable:
     """Reads and writes items. Thread-safe.
 
-    Every method raises `PaymentsUnavailableError` when DynamoDB is unreachable, throttles or
-    denies access. All but `get` raise `CountRefusedError` when DynamoDB rejects the request.
+    Every method raises `PaymentsUnavailableError` when DynamoDB is unreachable or denies access,
+    and its subclass `CountThrottledError` when it throttles. All but `get` raise
+    `CountRefusedError` when it rejects the request.
     """
 
     def __init__(self, client: DynamoDBClient, name: str) -> None:
@@ -103,6 +119,8 @@ def _translated() -> Iterator[None]:
     except ClientError as error:
         if _code(error) == "ValidationException":
             raise CountRefusedError(str(error)) from error
+        if _code(error) in _THROTTLES:
+            raise CountThrottledError(str(error)) from error
         raise PaymentsUnavailableError(str(error)) from error
     except BotoCoreError as error:
         raise PaymentsUnavailableError(str(error)) from error
