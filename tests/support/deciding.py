@@ -38,7 +38,7 @@ FAMILIES: Final = {
     "billing": billing_rules(THRESHOLD),
 }
 QUOTA: Final = Quota(10)
-"""What a user gets whom nobody has heard of."""
+"""The quota of a user without a row."""
 
 
 class Told(NamedTuple):

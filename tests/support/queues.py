@@ -77,7 +77,7 @@ def await_saved_names() -> None:
 
     RabbitMQ 3.10 writes the names of new quorum queues to disk once nobody has looked at them for
     half a second (ra_directory.erl: auto_save); killed before, it leaves the youngest queue without
-    a leader for ever.
+    a leader permanently.
     """
     time.sleep(_NAMES_SAVED_SECONDS)
 
