@@ -6,6 +6,7 @@ hangs delays no other channel.
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections import Counter
@@ -20,6 +21,7 @@ from notification_dispatch.circuit_breaker import CircuitBreaker
 from notification_dispatch.invocation import POLL_SECONDS, Invocation
 from notification_dispatch.send_window import SendWindow
 from scheduler.database.errors import DatabaseUnavailableError
+from scheduler.observability.log_lines import LogLines
 from scheduler.outbox.delivery import Delivery, DeliveryOutcome, DeliveryResult
 from scheduler.outbox.retry_policy import (
     ErrorClass,
@@ -46,6 +48,12 @@ _MAX_SLEEP_SECONDS: Final = 2.0
 
 _RECORD_RETRY_DELAYS: Final = (0.2, 0.5, 1.0, 2.0)
 """Seconds."""
+
+_LEVELS: Final = {
+    DeliveryOutcome.FAILED: logging.ERROR,
+    DeliveryOutcome.RETRIED: logging.WARNING,
+}
+"""Levels of the log lines; INFO for the other outcomes."""
 
 logger: Final = Logger()
 
@@ -145,9 +153,10 @@ class ChannelWorker:
     ) -> DeliveryResult | Delivery:
         try:
             response = next(responses, None)
-        except Exception as bug:  # noqa: BLE001 - a delivery we cannot send must not stop the others
+        except Exception as bug:
+            logger.exception("Sending raised an error", extra={"delivery_id": delivery.id})
             error = ProviderError(ErrorClass.TRANSIENT, f"bug: {type(bug).__name__}")
-            return self._failed(error, delivery, bug)
+            return outcome_of(error, delivery, self._clock(), self._jitter)
         match response:
             case Accepted(provider_message_id):
                 self._breaker.record(None)
@@ -158,15 +167,8 @@ class ChannelWorker:
                 return DeliveryResult(delivery, DeliveryOutcome.SKIPPED, reason)
             case ProviderError():
                 self._breaker.record(response.error_class)
-                return self._failed(response, delivery)
+                return outcome_of(response, delivery, self._clock(), self._jitter)
         return delivery  # an earlier delivery of the batch raised, which ended the iterator
-
-    def _failed(
-        self, error: ProviderError, delivery: Delivery, bug: Exception | None = None
-    ) -> DeliveryResult:
-        result = outcome_of(error, delivery, self._clock(), self._jitter)
-        _log_failure(result, bug)
-        return result
 
     def _collect(self) -> list[_Finished]:
         """Wait for deliveries to finish; an empty list means that it is time to claim more."""
@@ -192,6 +194,7 @@ class ChannelWorker:
                 self._claims.release(not_attempted)
         finally:
             self._window.release(sum(one.in_window for one in finished))
+            _log(results)
         counts.update(result.outcome for result in results)
 
     def _record_with_retries(self, results: Sequence[DeliveryResult]) -> None:
@@ -205,24 +208,35 @@ class ChannelWorker:
     def _drain(self) -> None:
         """Wait for deliveries in flight: a frozen thread would resume in a later invocation."""
         self._stopped = True
+        results: list[DeliveryResult] = []
         while self._unrecorded:
-            self._window.release(self._finished.get().in_window)
+            item, in_window = self._finished.get()
+            self._window.release(in_window)
             self._unrecorded -= 1
+            if isinstance(item, DeliveryResult):
+                results.append(item)
+        _log(results)
 
 
-def _log_failure(result: DeliveryResult, bug: Exception | None) -> None:
-    """Log a delivery that a provider did not accept, or that a bug stopped, without addresses."""
-    delivery = result.delivery
-    log = logger.error if bug or result.outcome is DeliveryOutcome.FAILED else logger.warning
-    log(
-        f"Delivery {result.outcome}",
-        extra={
-            "delivery_id": delivery.id,
-            "notification_id": delivery.notification_id,
-            "user_id": delivery.recipient.user_id,
-            "channel": delivery.channel,
-            "attempt": delivery.attempts + 1,
-            "error": result.detail,
-        },
-        exc_info=bug,
-    )
+def _log(results: Sequence[DeliveryResult]) -> None:
+    """Write a line for each delivery, without addresses and texts."""
+    lines = LogLines(logger)
+    for result in results:
+        delivery = result.delivery
+        user_id = delivery.recipient.user_id
+        lines.add(
+            _LEVELS.get(result.outcome, logging.INFO),
+            f"Notification {result.outcome}: {delivery.type} to user {user_id}",
+            {
+                "outcome": result.outcome,
+                "notification_id": delivery.notification_id,
+                "delivery_id": delivery.id,
+                "user_id": user_id,
+                "type": delivery.type,
+                "channel": delivery.channel,
+                "attempt": delivery.attempts + 1,
+                "provider_message_id": result.provider_message_id,
+                "error": result.detail or None,
+            },
+        )
+    lines.flush()

@@ -204,9 +204,20 @@ def test_metrics_and_logs_contain_no_address(
         ("email", "failed"): 1,
         ("sms", "failed"): 1,
     }
-    assert {one["error"] for one in documents if one.get("message") == "Delivery failed"} == {
-        "MessageRejected: … is not verified",
-        "InvalidParameter: … is not reachable",
+    lines = {one["channel"]: one for one in documents if "notification_id" in one}
+    assert {channel: (one["message"], one.get("error")) for channel, one in lines.items()} == {
+        "websocket": (
+            "Notification skipped: device_released to user u1",
+            "not connected; it waits in the inbox",
+        ),
+        "email": (
+            "Notification failed: device_released to user u1",
+            "MessageRejected: … is not verified",
+        ),
+        "sms": (
+            "Notification failed: device_released to user u1",
+            "InvalidParameter: … is not reachable",
+        ),
     }
 
 

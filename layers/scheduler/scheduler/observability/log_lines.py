@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -42,8 +43,9 @@ class LogLines:
             text = "\n".join([*self._lines, ""])
             # As with logging, a lone surrogate must not fail the batch.
             text = text.encode("utf-8", "replace").decode()
-            handler.stream.write(text)  # type: ignore[attr-defined]
-            handler.flush()
+            with handler.lock or nullcontext():  # other threads may log as well
+                handler.stream.write(text)  # type: ignore[attr-defined]
+                handler.flush()
             self._lines.clear()
 
     def _format(self, level: int) -> dict[str, Any]:
