@@ -1,6 +1,7 @@
 """The environment variables of the functions, read and validated once at cold start.
 
 Each function combines the classes it needs, so that variables it does not use need not be set.
+A deployment sets them in template.yaml; the defaults serve tests and the local platform.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The waiting line: requests join and leave it, and are served with free devices."""
+"""The waiting line: requests join and leave it, and are served with free devices.
+
+Devices that are just being freed go to waiting users in `scheduler.hand_over`.
+"""
 
 from __future__ import annotations
 

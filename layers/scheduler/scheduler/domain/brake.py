@@ -22,6 +22,7 @@ class BrakeLimits(NamedTuple):
     """How many devices may be released within `WINDOW`.
 
     A share of the running devices, but at least ``devices``. A share of 1 switches the brake off.
+    The values are those of `scheduler.settings.BrakeSettings`.
     """
 
     share: float
