@@ -62,7 +62,7 @@ def test_no_content_type_causes_a_server_error(api: Client, content_type: str, b
     assert reply.status in {409, 415, 422}
 
 
-def test_what_curl_sends_by_default_is_accepted(api: Client, rows: Rows) -> None:
+def test_the_default_content_type_of_curl_is_accepted(api: Client, rows: Rows) -> None:
     rows.device()
     headers = {"content-type": "application/x-www-form-urlencoded"}
 

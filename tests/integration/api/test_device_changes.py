@@ -134,7 +134,7 @@ def test_an_invalid_change_is_refused_with_its_fields(
     assert (reply.status, reply.fields) == (422, fields)
 
 
-def test_a_larger_device_is_handed_to_the_waiting_user_whom_it_now_fits(
+def test_a_device_that_grows_is_allocated_to_a_waiting_user_whose_requirements_it_meets(
     api: Client, rows: Rows
 ) -> None:
     rows.device()

@@ -74,9 +74,7 @@ def test_an_error_of_our_own_code_is_the_messages() -> None:
         ("SELECT * FROM elsewhere.users", Fault.ENVIRONMENT),
     ],
 )
-def test_the_answers_of_a_real_server_are_told_apart(
-    statement: str, fault: Fault, store: Store
-) -> None:
+def test_errors_of_a_real_server_are_classified(statement: str, fault: Fault, store: Store) -> None:
     connection = connect(store.settings)
     with connection, connection.cursor() as cursor, pytest.raises(pymysql.MySQLError) as refused:
         cursor.execute(statement)

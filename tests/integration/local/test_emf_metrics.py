@@ -68,7 +68,7 @@ def test_metrics_have_prometheus_types(tmp_path: Path) -> None:
     assert "# TYPE scheduler_queue_depth gauge\n" in text
 
 
-def test_what_the_functions_set_is_a_gauge_and_what_they_add_to_is_a_counter() -> None:
+def test_set_metrics_are_gauges_and_added_metrics_are_counters() -> None:
     names = _metric_names()
 
     assert names["set"] == GAUGES

@@ -180,7 +180,7 @@ def test_messages_use_the_default_route(gateway: WebSocketRig) -> None:
     assert text["requestContext"]["messageId"]
 
 
-def test_client_is_told_that_the_function_failed(gateway: WebSocketRig) -> None:
+def test_client_receives_an_error_when_the_function_fails(gateway: WebSocketRig) -> None:
     with gateway.open() as socket:
         socket.send("fail")
         told = json.loads(socket.recv(timeout=10))

@@ -13,7 +13,7 @@ DONE = {"success": 1}
 EIGHT = tuple(f"device-{number:03}" for number in range(1, 9))
 
 
-def test_device_failed_releases_the_device_and_says_why(stage: Stage) -> None:
+def test_device_failed_releases_the_device_with_the_reason(stage: Stage) -> None:
     stage.hold("device-001", "device-002")
 
     assert stage.invoke("device-failed") == DONE
@@ -44,7 +44,7 @@ def test_device_status_changed_to_error_releases_the_device(stage: Stage) -> Non
     assert stage.released() == {"device-003": "设备状态变更：running → error"}
 
 
-def test_device_maintenance_releases_the_device_and_says_how_long(stage: Stage) -> None:
+def test_device_maintenance_releases_the_device_with_the_estimate(stage: Stage) -> None:
     stage.hold("device-004")
 
     assert stage.invoke("device-maintenance") == DONE
@@ -75,7 +75,7 @@ def test_user_deleted_releases_everything_and_erases_the_contact(stage: Stage) -
     )
 
 
-def test_user_suspended_releases_everything_and_tells_of_each_device(stage: Stage) -> None:
+def test_user_suspended_releases_everything_and_notifies_for_each_device(stage: Stage) -> None:
     stage.hold("device-001", "device-002", "device-003")
 
     assert stage.invoke("user-suspended") == DONE
@@ -115,7 +115,7 @@ def test_user_activated_may_allocate_again(stage: Stage) -> None:
     assert stage.row("status", "users", "user-123") == ("active",)
 
 
-def test_billing_payment_failed_is_counted_and_warned_of(stage: Stage) -> None:
+def test_billing_payment_failed_is_counted_and_the_user_warned(stage: Stage) -> None:
     stage.hold("device-001")
 
     assert stage.invoke("billing-payment-failed") == DONE
@@ -137,7 +137,7 @@ def test_billing_payment_failed_for_the_third_time_stops_the_service(stage: Stag
     assert [one[:2] for one in stage.notices()] == [("service_suspended", "websocket,email,sms")]
 
 
-def test_billing_balance_low_is_told_and_changes_nothing(stage: Stage) -> None:
+def test_billing_balance_low_only_notifies_the_user(stage: Stage) -> None:
     stage.hold("device-001")
 
     assert stage.invoke("billing-balance-low") == DONE
@@ -146,7 +146,7 @@ def test_billing_balance_low_is_told_and_changes_nothing(stage: Stage) -> None:
     assert [one[:2] for one in stage.notices()] == [("billing_alert", "websocket,email")]
 
 
-def test_billing_overdue_releases_everything_and_tells_on_every_channel(stage: Stage) -> None:
+def test_billing_overdue_releases_everything_and_notifies_on_every_channel(stage: Stage) -> None:
     stage.hold("device-001", "device-002", "device-003")
 
     assert stage.invoke("billing-overdue") == DONE

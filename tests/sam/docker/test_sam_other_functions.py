@@ -43,7 +43,7 @@ def every_minute(function: str, stage: Stage) -> Any:  # noqa: ANN401 - any JSON
     return stage.sam.invoke(function, encoded(scheduled_event("every-minute", datetime.now(UTC))))
 
 
-def test_the_dispatcher_sends_what_is_due(stage: Stage) -> None:
+def test_dispatcher_sends_due_deliveries(stage: Stage) -> None:
     before = len(sent_messages(stage.endpoints["aws"]).mails)
     stage.store.run(_NOTICE, _DELIVERY)
 
@@ -53,7 +53,7 @@ def test_the_dispatcher_sends_what_is_due(stage: Stage) -> None:
     assert len(sent_messages(stage.endpoints["aws"]).mails) == before + 1
 
 
-def test_housekeeping_takes_back_what_has_expired(stage: Stage) -> None:
+def test_housekeeping_ends_expired_allocations(stage: Stage) -> None:
     stage.hold("device-001")
     stage.store.run("UPDATE allocations SET expires_at = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND")
 
@@ -64,14 +64,14 @@ def test_housekeeping_takes_back_what_has_expired(stage: Stage) -> None:
     assert stage.row("status", "devices", "device-001") == ("available",)
 
 
-def test_realtime_lets_a_client_in_by_its_ticket_once(stage: Stage) -> None:
+def test_realtime_accepts_a_ticket_once(stage: Stage) -> None:
     connect = encoded(connect_event(PEER, (), [("ticket", stage.ticket())]))
 
     assert stage.sam.invoke("RealtimeFunction", connect) == {"statusCode": 200}
     assert stage.sam.invoke("RealtimeFunction", connect) == {"statusCode": 401}
 
 
-def test_realtime_forgets_a_client_that_goes(stage: Stage) -> None:
+def test_realtime_removes_a_closed_connection(stage: Stage) -> None:
     dynamodb = aws_client("dynamodb", stage.endpoints["aws"])
     key = {"connection_id": {"S": PEER.connection_id}}
     item = {**key, "user_id": {"S": USER}, "expires_at": {"N": "4000000000"}}
@@ -82,7 +82,7 @@ def test_realtime_forgets_a_client_that_goes(stage: Stage) -> None:
     assert "Item" not in dynamodb.get_item(TableName=CONNECTIONS, Key=key)
 
 
-def test_provisioning_makes_the_account_and_answers_cloudformation(
+def test_provisioning_creates_the_account_and_answers_cloudformation(
     stage: Stage, cloudformation: CloudFormation
 ) -> None:
     secrets = aws_client("secretsmanager", stage.endpoints["aws"])

@@ -32,7 +32,7 @@ HELD = ("device-005", "device-006", "device-007", "device-008")
 
 
 @pytest.mark.parametrize("sample", BAD, ids=lambda sample: sample.name)
-def test_a_bad_sample_ends_where_its_table_says(sample: Sample, stage: Stage) -> None:
+def test_bad_sample_has_the_listed_result(sample: Sample, stage: Stage) -> None:
     stage.hold(*HELD)
     done = len(sample.messages) - sample.dead_letters
 
@@ -48,7 +48,7 @@ def test_a_bad_sample_ends_where_its_table_says(sample: Sample, stage: Stage) ->
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=lambda request: request.name)
-def test_a_request_is_answered_as_its_table_says(request_: Any, stage: Stage) -> None:  # noqa: ANN401 - pytest's own name is taken
+def test_request_has_the_listed_status(request_: Any, stage: Stage) -> None:  # noqa: ANN401 - pytest's own name is taken
     answer = stage.invoke(f"api/{request_.name}")
 
     assert answer["statusCode"] == request_.status, answer
