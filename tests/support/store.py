@@ -116,12 +116,12 @@ class Store:
             for statement in statements:
                 cursor.execute(statement)
 
-    def insert(self, table: str, rows: Iterable[Sequence[object]]) -> None:
-        """Insert many rows whose values are in the order of the table's columns."""
-        listed = list(rows)
-        places = ", ".join(["%s"] * len(listed[0]))
+    def insert(self, table: str, columns: str, rows: Iterable[Sequence[object]]) -> None:
+        """Insert many rows with values for columns, such as ``"id, status"``."""
+        places = ", ".join(["%s"] * len(columns.split(", ")))
+        statement = f"INSERT INTO {table} ({columns}) VALUES ({places})"  # noqa: S608 - our names
         with self.database.transaction() as cursor:
-            cursor.executemany(f"INSERT INTO {table} VALUES ({places})", listed)  # noqa: S608
+            cursor.executemany(statement, list(rows))
 
     def clear(self) -> None:
         """Delete all rows: much quicker than truncating, for examples of a property."""

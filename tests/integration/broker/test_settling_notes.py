@@ -28,6 +28,7 @@ def _note(store: Store, **attempts: int) -> None:
     """Write notes as crashed invocations leave them."""
     store.insert(
         "delivery_attempts",
+        "queue, message_id, attempts, last_at",
         [(QUEUE, message_id, count, "2026-11-24") for message_id, count in attempts.items()],
     )
 

@@ -26,8 +26,16 @@ COUNTS: Final = (
 
 def _remember(store: Store, prefix: str, count: int, at: datetime) -> None:
     moment, ids = at, [f"{prefix}{number}" for number in range(count)]
-    store.insert("processed_messages", (("q", id_, b"\0" * 32, moment) for id_ in ids))
-    store.insert("delivery_attempts", (("q", id_, 1, moment) for id_ in ids))
+    store.insert(
+        "processed_messages",
+        "queue, message_id, body_sha256, processed_at",
+        (("q", id_, b"\0" * 32, moment) for id_ in ids),
+    )
+    store.insert(
+        "delivery_attempts",
+        "queue, message_id, attempts, last_at",
+        (("q", id_, 1, moment) for id_ in ids),
+    )
 
 
 def test_rows_older_than_thirty_days_are_purged_a_thousand_at_a_time(

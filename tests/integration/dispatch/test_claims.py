@@ -43,6 +43,7 @@ def test_claimed_delivery_has_everything_that_sending_needs(
     outbox.add_users(("u1", "someone@example.com", "+8613800138000"))
     store.insert(
         "notification_preferences",
+        "user_id, channels, quiet_from, quiet_until, time_zone",
         [("u1", "{}", timedelta(hours=22), timedelta(hours=7, minutes=30), "Asia/Shanghai")],
     )
     (id_,) = outbox.add(
@@ -241,6 +242,7 @@ def test_erasing_a_user_wins_against_a_delivery_in_flight(
     outbox.add_users(("u1", "someone@example.com", "+8613800138000"))
     store.insert(
         "notification_preferences",
+        "user_id, channels, quiet_from, quiet_until, time_zone",
         [("u1", "{}", timedelta(hours=22), timedelta(hours=7), "Asia/Shanghai")],
     )
     outbox.add(NewNotification(channels=EMAIL_ONLY))

@@ -146,7 +146,7 @@ def test_user_of_six_devices_gets_six_frames_and_one_digest(
 ) -> None:
     store.seed(world(user(locale="en"), *(held(f"d{n}") for n in range(6))))
     choices = '{"device_released": {"email": true, "sms": true}}'
-    store.insert("notification_preferences", [("u1", choices, None, None, None)])
+    store.insert("notification_preferences", "user_id, channels", [("u1", choices)])
     connect(dynamodb, "phone")
     with Functions(store.settings.database_url.get_secret_value(), clock=present) as functions:
         functions.handle(message("user.suspended"))

@@ -53,6 +53,7 @@ def test_status_counts_releases_and_held_messages(store: Store) -> None:
     long_ago = second - timedelta(minutes=2)
     store.insert(
         "mass_failure_seconds",
+        "queue, slot, second, released, held",
         [("q1", 1, second, 7, 3), ("q2", 1, second, 1, 1), ("q2", 2, long_ago, 50, 50)],
     )
 
