@@ -36,6 +36,9 @@ class DeviceState(StrEnum):
     MAINTENANCE = "maintenance"
 
 
+_UNUSABLE: Final = frozenset({DeviceState.STOPPED, DeviceState.ERROR})
+
+
 class DeviceFailed(DeviceEvent):
     """A device failed."""
 
@@ -66,6 +69,11 @@ class DeviceStatusChanged(DeviceEvent):
     braked: ClassVar = True
     old_status: Word
     new_status: Word
+
+    @property
+    def releases(self) -> bool:
+        """Tell whether a running device became unusable, so that it is released."""
+        return self.old_status == DeviceState.RUNNING and self.new_status in _UNUSABLE
 
     @property
     def summary(self) -> str:

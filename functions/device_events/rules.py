@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 events = EventRules()
 
-_UNUSABLE: Final = frozenset({DeviceState.STOPPED, DeviceState.ERROR})
 _KNOWN: Final = frozenset(DeviceState)
 
 
@@ -51,7 +50,7 @@ def follow_device_status(event: DeviceStatusChanged, work: Work) -> None:
     state leaves the pool when its holder gives it back.
     """
     work.set_device_health(event.device_id, health_of(event.new_status))
-    if event.old_status != DeviceState.RUNNING or event.new_status not in _UNUSABLE:
+    if not event.releases:
         return
     for allocation in work.active_allocations(device=event.device_id):
         reason = ReleaseReason.device_status_changed(event.old_status, event.new_status)

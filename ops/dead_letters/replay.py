@@ -63,7 +63,7 @@ def replay_letters(
         force: also replay letters that were replayed `MAX_REPLAYS` times.
     """
     for one in letters:
-        if refusal := _refusal(one.letter, force=force):
+        if refusal := refusal_of(one.letter, force=force):
             result.refused[refusal] += 1
             continue
         publish(_copy_for_work_queue(one.letter))
@@ -87,7 +87,8 @@ def _copy_for_work_queue(letter: DeadLetter) -> OutboundMessage:
     return OutboundMessage("", letter.source_queue, letter.body, properties)
 
 
-def _refusal(letter: DeadLetter, *, force: bool) -> str:
+def refusal_of(letter: DeadLetter, *, force: bool) -> str:
+    """Return why a letter is not replayed; empty if it is."""
     if letter.source_queue not in WORK_QUEUE_BY_NAME:
         return f"{letter.source_queue} is not a work queue (discard it; it is copied to a file)"
     if letter.replays >= MAX_REPLAYS and not force:

@@ -13,6 +13,7 @@ import typer
 from ops import broker as brokers
 from ops import options
 from ops.commands.dead_letters import selecting
+from ops.commands.dead_letters.old_letters import OldLetters
 from ops.dead_letters.backup import read_backup
 from ops.dead_letters.queue import TakenLetter
 from ops.dead_letters.replay import ReplayResult, replay_letters
@@ -37,11 +38,16 @@ def replay(  # noqa: PLR0913 - each is an option
         Path | None,
         typer.Option(metavar="FILE", help="Replay the letters in a backup file of discard."),
     ] = None,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", help="Do not check whether old letters take devices, do not ask."),
+    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Also replay letters that reached the replay limit.")
     ] = False,
     dry_run: selecting.DryRunOption = False,
     broker: options.BrokerUrlOption = None,
+    database: options.DatabaseUrlOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
     """Move dead letters back to their work queues, in order.
@@ -50,21 +56,31 @@ def replay(  # noqa: PLR0913 - each is an option
     then be published twice, but takes effect once. It only replays letters that are in the queue at
     its start.
 
+    If a letter is older than a day and would take a device from a user who got it after the event,
+    the command asks first. Without a terminal it then replays nothing, unless --yes is given.
+
     Exit code 1: some letters were not replayed; the message lists the reasons.
     """
     with handled_errors(as_json=as_json):
         now = datetime.now(UTC)
-        chosen = Filter(selecting.selection(queue, error, ids, older_than, newer_than, now))
-        result = ReplayResult()
+        selection = selecting.selection(queue, error, ids, older_than, newer_than, now)
+        chosen, result = Filter(selection), ReplayResult()
         url = options.broker_url(broker)
+        check = OldLetters(selection, now, force=force)
+        if check.are_possible and not yes:
+            with _letters(url, from_file, "") as letters:
+                check.look(letters)
+            check.find_takeovers(url, database)
+            if dry_run:
+                check.tell()
+            else:
+                check.ask()
         with (
             with_progress_in_errors(lambda: _progress(result)),
-            _from_backup(from_file)
-            if from_file
-            else selecting.current_letters(url, "Replaying") as letters,
+            _letters(url, from_file, "Replaying") as letters,
             brokers.connected(url) as connection,
         ):
-            selected = chosen.apply(letters)
+            selected = chosen.apply(letters if yes else check.without_unseen(letters))
             if dry_run:
                 replay_letters(map(_without_removal, selected), _discarded, result, force=force)
             else:
@@ -75,17 +91,21 @@ def replay(  # noqa: PLR0913 - each is an option
         done = "Would replay" if dry_run else "Replayed"
         print_result(
             f"{done} {result.replayed} of {chosen.total} dead letters.",
-            _data(chosen, result, dry_run=dry_run),
+            _data(chosen, result, dry_run=dry_run) | (check.to_json() if dry_run else {}),
             as_json=as_json,
         )
         _require_all(result)
 
 
 @contextmanager
-def _from_backup(file: Path) -> Iterator[Iterable[TakenLetter]]:
+def _letters(url: str, file: Path | None, label: str) -> Iterator[Iterable[TakenLetter]]:
+    if file is None:
+        with selecting.current_letters(url, label) as current:
+            yield current
+        return
     letters = [TakenLetter(letter, lambda: None) for letter in read_backup(file)]
     with progress_bars() as bars:
-        yield track(letters, bars, "Replaying", len(letters))
+        yield track(letters, bars, label, len(letters)) if label else letters
 
 
 def _without_removal(one: TakenLetter) -> TakenLetter:

@@ -26,12 +26,16 @@ def run(*arguments: str, stdin: str | None = None, **environment: str) -> Result
 
 
 def start(
-    *arguments: str, stdout: TextIO | int = subprocess.PIPE, **environment: str
+    *arguments: str,
+    stdin: int | None = None,
+    stdout: TextIO | int = subprocess.PIPE,
+    **environment: str,
 ) -> subprocess.Popen[str]:
     """Start a command as a process."""
     return subprocess.Popen(
         [sys.executable, "-c", _INTERRUPTIBLE, *arguments],
         env={**os.environ, **environment},
+        stdin=stdin,
         stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,

@@ -36,8 +36,9 @@ def crash(event: DeviceFailed, _work: Work) -> NoReturn:
 
 
 @pytest.fixture
-def store(store: Store) -> Store:
-    """Return the database, in which every device is allocated."""
+def store(store: Store, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Return the database, in which every device is allocated; the command line uses it as well."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
     store.seed(world(*(held(device, by=f"u-{device}") for device in DEVICES)))
     return store
 

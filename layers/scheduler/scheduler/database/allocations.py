@@ -44,6 +44,13 @@ class AllocationRecord:
     adb_port: int | None
 
 
+class Holder(NamedTuple):
+    """The user of a device, and since when."""
+
+    user_id: str
+    since: datetime
+
+
 class PagePosition(NamedTuple):
     """The last allocation of a page, after which the next page starts."""
 
@@ -96,6 +103,9 @@ _EXTENSIONS: Final = """
     SELECT extended_at, extended_by, expires_at FROM allocation_extensions
     WHERE allocation_id = %s ORDER BY id
 """
+_HOLDERS: Final = """
+    SELECT active_device_id, user_id, allocated_at FROM allocations WHERE active_device_id IN %s
+"""
 _HELD_BY_USERS: Final = f"""
     SELECT {DEVICE_COLUMNS}, a.id, a.user_id, a.allocated_at
     FROM allocations a FORCE INDEX (active_by_user) JOIN devices d ON d.id = a.device_id
@@ -115,6 +125,12 @@ def by_id(cursor: Cursor, allocation_ids: Iterable[str]) -> dict[str, Allocation
         return {}
     cursor.execute(_BY_ID, (wanted,))
     return {row[0]: _record(row) for row in cursor.fetchall()}
+
+
+def holders(cursor: Cursor, device_ids: Iterable[str]) -> dict[str, Holder]:
+    """Return the holders of devices by device id; devices that nobody holds are left out."""
+    cursor.execute(_HOLDERS, (tuple(device_ids),))
+    return {row[0]: Holder(*row[1:]) for row in cursor.fetchall()}
 
 
 def of_user(
