@@ -48,6 +48,8 @@ class Expected:
     expectations: list[Expectation] = field(default_factory=list)
     limits: Counter[Effect] = field(default_factory=Counter)
     rejected: dict[str, FailureOutcome] = field(default_factory=dict)
+    per_event: dict[str, list[Effect]] = field(default_factory=dict)
+    """Effects that every copy of an event without an id has again, by event key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class Observed:
     dead: Mapping[str, str]
     """The error of each dead letter, by event key."""
     logged: frozenset[str]
+    ambiguous: Mapping[str, int] = field(default_factory=dict)
+    """How often an event without an id was sent for lack of a confirm, by its key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +87,23 @@ def settle_account(
         if not _ended_as_expected(key, expected, observed)
     }
     loggable = {key for key, end in expected.rejected.items() if end is FailureOutcome.LOGGED}
-    live = (confirmed & expected.events) - ended
+    live = (confirmed & expected.events) - ended - observed.ambiguous.keys()
     lost |= set(_unmet(expected, live, observed))
     return DrillBalance(
         applied=frozenset(live - lost),
         lost=frozenset(lost),
-        doubled=observed.effects - expected.limits,
+        doubled=observed.effects - expected.limits - _of_copies(expected, observed),
         wrongly_rejected=frozenset((expected.events & ended) | (loggable & observed.dead.keys())),
     )
+
+
+def _of_copies(expected: Expected, observed: Observed) -> Counter[Effect]:
+    """Return the effects of copies that the publisher could not avoid and nobody can recognise."""
+    allowed: Counter[Effect] = Counter()
+    for key, sent in observed.ambiguous.items():
+        for effect in expected.per_event.get(key, ()):
+            allowed[effect] += sent - 1
+    return allowed
 
 
 def _ended_as_expected(key: str, expected: Expected, observed: Observed) -> bool:

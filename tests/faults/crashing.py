@@ -58,7 +58,7 @@ class StepCursor:
     def _begin(self, query: str) -> None:
         if not self._started:
             self._started = True
-            self.is_batch = "processed_messages" in query
+            self.is_batch = "FROM processed_messages" in query
             point = CrashPoint.BEFORE_LOAD if self.is_batch else CrashPoint.BEFORE_NOTE
             self._trigger.reach(point)
 

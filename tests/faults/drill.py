@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _BURSTS: Final = (10, 40, 200)
 _MAX_REPEATED: Final = 40
+_BRAKE_ENGAGED: Final = 0.3
+_BRAKE_RELEASED: Final = 0.6
+"""Shares of the load between which the brake holds releases."""
 _POLL_SECONDS: Final = 0.05
 
 
@@ -38,6 +41,8 @@ class DrillReport:
     distinct: int
     sent: int
     confirmed: int
+    ambiguous: int
+    """Events without an id that were sent again for lack of a confirm; their copies may count."""
     first: DrillBalance
     """The account before dead letters of valid events are replayed."""
     final: DrillBalance
@@ -68,17 +73,20 @@ def run(
     began, load = time.monotonic(), workload(plan.seed, plan.events)
     with closing(DrillEnvironment(plan, servers, folder, load.world)) as environment:
         outages = _perform(load, plan, environment, servers, progress)
+        environment.store.serve_waiting()
         dead = environment.broker.dead_letters()
         first = final = observed_balance(load.expected, environment, dead)
         if replayable := first.wrongly_rejected & dead.keys():
             environment.broker.replay(replayable)
             environment.drain(kills=0)
+            environment.store.serve_waiting()
             final = observed_balance(load.expected, environment, environment.broker.dead_letters())
         return DrillReport(
             plan=plan,
             distinct=load.distinct,
             sent=environment.broker.sent,
             confirmed=environment.broker.confirmed.total(),
+            ambiguous=len(environment.broker.ambiguous),
             first=first,
             final=final,
             dead=dead,
@@ -96,7 +104,13 @@ def observed_balance(
 ) -> DrillBalance:
     """Return the account of what is in the databases, the logs and the dead-letter queue."""
     store = environment.store
-    observed = Observed(store.effects(), store.states(), dead, logged_errors(environment.logs))
+    observed = Observed(
+        store.effects(),
+        store.states(),
+        dead,
+        logged_errors(environment.logs),
+        environment.broker.ambiguous,
+    )
     return settle_account(expected, frozenset(environment.broker.confirmed), observed)
 
 
@@ -127,18 +141,26 @@ def _publish(
     """Publish in bursts, and wait between them until the function was killed often enough.
 
     This spreads the kills over the whole load. If the load ends before the kills, some messages are
-    published again, as at-least-once producers do.
+    published again, as at-least-once producers do. For a part of the load, an operator has the
+    releases of failing devices held.
     """
     published = 0
+    brake = {
+        _BRAKE_ENGAGED: environment.store.engage_brake,
+        _BRAKE_RELEASED: environment.store.release_brake,
+    }
     for burst in _bursts(messages, plan.seed):
         published += len(burst)
         share = published / len(messages)
         _publish_burst(burst, environment, share * plan.kills)
         killer.published(share)
+        for due in [at for at in brake if at <= share]:
+            brake.pop(due)()
         progress(share, environment.function_kills.count())
     repeats = seeded(plan.seed, "repeats")
+    identified = [message for message in messages if message.identified]
     while environment.function_kills.count() < plan.kills:
-        burst = repeats.sample(messages, min(_MAX_REPEATED, len(messages)))
+        burst = repeats.sample(identified, min(_MAX_REPEATED, len(identified)))
         _publish_burst(burst, environment, plan.kills)
         progress(1.0, environment.function_kills.count())
 

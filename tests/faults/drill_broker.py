@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 from collections import Counter
 from typing import TYPE_CHECKING, Final
@@ -13,6 +12,7 @@ from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import AMQPError
 
 from scheduler.messaging.declaration import declare
+from scheduler.messaging.message import IDENTITY_HEADER, RECEIVED_HEADER
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE, EVENTS_EXCHANGE, WORK_QUEUES
 from tests.support.queues import consumers, ready
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _CONSUMED_QUEUES: Final = tuple(
     name for queue in WORK_QUEUES for name in (queue.name, queue.retry_name)
 )
+_KEPT_HEADERS: Final = (RECEIVED_HEADER, IDENTITY_HEADER)
 _RETRY_SECONDS: Final = 0.2
 _UNAVAILABLE: Final = (AMQPError, AMQPConnectorException, OSError)
 BY_THE_BROKER: Final = "dead-lettered by the broker"
@@ -40,6 +41,8 @@ class DrillBroker:
         self._channel: BlockingChannel | None = None
         self.sent = 0
         self.confirmed: Counter[str] = Counter()
+        self.ambiguous: dict[str, int] = {}
+        """How often a message without an id was sent because no confirm came, by its key."""
 
     def declare(self, retry_delay_ms: int) -> None:
         """Declare the topology with a retry delay."""
@@ -48,10 +51,17 @@ class DrillBroker:
     def publish(self, message: DrillMessage) -> None:
         """Publish until a copy is confirmed, as a producer must."""
         properties = pika.BasicProperties(
-            content_type="application/json", message_id=message.message_id, delivery_mode=2
+            content_type="application/json",
+            correlation_id=message.key,
+            message_id=message.message_id,
+            delivery_mode=2,
         )
+        attempts = 0
         while True:
             self.sent += 1
+            attempts += 1
+            if attempts > 1 and not message.identified:
+                self.ambiguous[message.key] = attempts
             try:
                 self._open().basic_publish(
                     EVENTS_EXCHANGE, message.event_type, message.body, properties, mandatory=True
@@ -79,19 +89,21 @@ class DrillBroker:
         """Return the error of each dead letter by event key, and leave them in their queue."""
         self.close()
         letters = {
-            _key(properties, body): str((properties.headers or {}).get("x-error", BY_THE_BROKER))
-            for _, properties, body in self._letters()
+            _key(properties): str((properties.headers or {}).get("x-error", BY_THE_BROKER))
+            for _, properties, _ in self._letters()
         }
         self.close()
         return letters
 
     def replay(self, keys: frozenset[str]) -> None:
-        """Return the dead letters of these events to their queues, without their headers."""
+        """Return the dead letters of these events to their queues, as operators do."""
         self.close()
         for tag, properties, body in self._letters():
-            if _key(properties, body) in keys:
+            if _key(properties) in keys:
                 queue = _source(properties)
-                properties.headers = {}
+                headers = properties.headers or {}
+                kept = {name: headers[name] for name in _KEPT_HEADERS if name in headers}
+                properties.headers = kept
                 self._open().basic_publish("", queue, body, properties, mandatory=True)
                 self._open().basic_ack(tag)
         self.close()
@@ -120,8 +132,8 @@ class DrillBroker:
         return self._channel
 
 
-def _key(properties: BasicProperties, body: bytes) -> str:
-    return str(properties.message_id or json.loads(body)["eventId"])
+def _key(properties: BasicProperties) -> str:
+    return str(properties.correlation_id)
 
 
 def _source(properties: BasicProperties) -> str:

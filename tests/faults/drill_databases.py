@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
+import pymysql
 
 from local.environment import aws_environment
 from local.template import function_variable
-from scheduler.database.connection import connect
+from scheduler.allocation.waiting_line import serve
+from scheduler.database import brake, waiting
+from scheduler.database.connection import Database, connect
+from scheduler.database.errors import DatabaseUnavailableError
 from scheduler.database.migrate import migrate
-from scheduler.settings import DatabaseSettings
+from scheduler.domain.model import Quota
+from scheduler.ids import uuid7
+from scheduler.settings import AllocationStrategy, DatabaseSettings
+from scheduler.unit_of_work import UnitsOfWork
 from tests.faults.workload import HAPPENED, REFUSED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+    from pymysql.cursors import Cursor
 
     from local.servers.mariadb import MariaDB
     from tests.faults.account import Effect, FinalState
     from tests.faults.workload import World
 
 DATABASE: Final = "cloudphone_faults"
+_LONG_LINE: Final = 10_000
+_DEADLINE_SECONDS: Final = 60.0
+_RETRY_SECONDS: Final = 0.2
 
 _REFUSE: Final = """
     CREATE TRIGGER refuse_{table} BEFORE INSERT ON {table} FOR EACH ROW
@@ -38,6 +53,10 @@ _DEVICES: Final = """
 _ALLOCATIONS: Final = """
     INSERT INTO allocations (id, user_id, device_id, status, allocated_at, expires_at)
     VALUES (%s, %s, %s, 'ALLOCATED', %s, '2026-12-31')
+"""
+_WAITING: Final = """
+    INSERT INTO waiting (id, user_id, minutes, min_cpu_cores, min_memory_mb, created_at, expires_at)
+    VALUES (%s, %s, 60, %s, %s, '2026-01-01', '2099-01-01')
 """
 _RELEASED: Final = "SELECT 'released', id, 1 FROM allocations WHERE status = 'RELEASED'"
 _ANNOUNCED: Final = """
@@ -63,6 +82,8 @@ _STATES: Final = (
     SELECT 'free', d.id FROM devices d LEFT JOIN allocations a ON a.active_device_id = d.id
     WHERE d.status = 'available' AND a.id IS NULL
     """,
+    "SELECT 'served', id FROM waiting WHERE status = 'SERVED'",
+    "SELECT 'holds', active_device_id, user_id FROM allocations WHERE active_device_id IS NOT NULL",
 )
 
 
@@ -87,10 +108,29 @@ class DrillDatabases:
             cursor.executemany(_USERS, world.users)
             cursor.executemany(_DEVICES, world.devices)
             cursor.executemany(_ALLOCATIONS, world.allocations)
+            cursor.executemany(_WAITING, world.waiting)
             database.commit()
         with self._table.batch_writer() as batch:
             for user in world.payers:
                 batch.put_item(Item=_failed_twice(user))
+
+    def engage_brake(self) -> None:
+        """Hold the releases of failing devices, as an operator does."""
+        self._decide(lambda cursor: brake.engage(cursor, datetime.now(UTC)))
+
+    def release_brake(self) -> None:
+        """Let the releases through for the rest of the drill."""
+        self._decide(lambda cursor: brake.release(cursor, datetime.now(UTC) + timedelta(days=1)))
+
+    def serve_waiting(self) -> None:
+        """Serve users who were locked when their device was freed, as housekeeping does."""
+        database = Database(self._settings)
+        units = UnitsOfWork(database, Quota(10), lambda: None, lambda: datetime.now(UTC), uuid7)
+        with closing(database):
+            with database.transaction() as cursor:
+                line = waiting.servable(cursor, datetime.now(UTC), None, _LONG_LINE)
+            if line:
+                units.run(partial(serve, entries=line, strategy=AllocationStrategy.RESOURCE_BASED))
 
     def drop(self) -> None:
         """Remove the database."""
@@ -110,6 +150,21 @@ class DrillDatabases:
         """Return the final states."""
         states = {tuple(row) for row in self._rows(*_STATES)}
         return frozenset(states | {("failures", user, str(n)) for user, n in self._failures()})
+
+    def _decide(self, decision: Callable[[Cursor], None]) -> None:
+        """Decide as soon as the database is there."""
+        deadline = time.monotonic() + _DEADLINE_SECONDS
+        while True:
+            try:
+                with closing(connect(self._settings)) as connection, connection.cursor() as cursor:
+                    decision(cursor)
+                    connection.commit()
+            except (pymysql.MySQLError, DatabaseUnavailableError):
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_RETRY_SECONDS)
+            else:
+                return
 
     def _rows(self, *statements: str) -> Iterator[tuple[Any, ...]]:
         with closing(connect(self._settings)) as connection, connection.cursor() as cursor:

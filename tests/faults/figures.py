@@ -76,6 +76,8 @@ def rows(drill: DrillReport) -> Iterator[tuple[str, str]]:
     said, errors = totals(drill), Counter(_kind(error) for error in drill.dead.values())
     yield "events published", f"{drill.distinct:,} ({drill.sent:,} messages sent)"
     yield "confirmed by the broker", f"{drill.confirmed:,} messages"
+    if drill.ambiguous:
+        yield "  without id, sent again", f"{drill.ambiguous:,} events, not accounted for"
     yield "applied", f"{len(drill.final.applied):,} events"
     yield "duplicates recognised", f"{said['duplicate']:,} deliveries"
     yield "retried after a delay", f"{said['retried']:,} deliveries"

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING, Final
 
+from scheduler.domain.brake import BrakeLimits
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
 from scheduler.pipeline.consumer import Consumer
 from scheduler.settings import ConsumerSettings, PaymentSettings
@@ -70,6 +71,7 @@ def _consumer(trigger: CrashTrigger) -> Consumer:
         rules,
         settings,
         ledger=ledger,
+        brake=BrakeLimits(share=1, devices=0) if _FAMILY == "device" else None,
         database=CrashingDatabase(settings, trigger, cursor, partial(_commits.add, _QUEUE)),
         publisher=CrashingPublisher(settings, trigger),
     )

@@ -69,6 +69,7 @@ def run_outage(plan: DrillPlan, servers: Servers, folder: Path, seconds: float) 
             ended_at = time.time()
             environment.await_quiet()
         environment.drain(kills=0)
+        environment.store.serve_waiting()
         dead = environment.broker.dead_letters()
         during = [i for i in environment.invocations.returned if began_at < i.ended_at < ended_at]
         return OutageDrill(

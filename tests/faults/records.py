@@ -93,9 +93,9 @@ class Commits:
 
 
 def logged_errors(log_dir: Path) -> frozenset[str]:
-    """Return the ids of acknowledged messages that were logged as errors with their payload."""
+    """Return the keys of acknowledged messages that were logged as errors with their payload."""
     return frozenset(
-        str(line["message_id"])
+        str(line["correlation_id"])
         for file in log_dir.glob("*.log")
         for line in _json_lines(file)
         if line.get("outcome") == "error" and line.get("payload")

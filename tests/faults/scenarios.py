@@ -9,7 +9,7 @@ from tests.faults.workload import DrillWorkload, Household
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_TWICE: Final = 0.20
+_TWICE: Final = 0.25
 _MALFORMED: Final = 0.01
 _FAILING: Final = 0.01
 _HELD: Final = 3
@@ -32,7 +32,9 @@ def workload(seed: int, events: int, *, faulty: bool = True) -> DrillWorkload:
             made.failing()
         else:
             made.chance.choice(_SCENARIOS)(made)
-    made.messages += [one for one in made.messages if made.chance.random() < _TWICE]
+    made.messages += [
+        one for one in made.messages if one.identified and made.chance.random() < _TWICE
+    ]
     made.chance.shuffle(made.messages)
     return made
 
@@ -85,9 +87,9 @@ def quota_exceeded(load: DrillWorkload) -> None:
 def payments_failed(load: DrillWorkload) -> None:
     """Three failures, each counted and notified; together they suspend the service."""
     home = load.household(2)
-    keys = [load.event("billing.payment_failed", userId=home.user) for _ in range(3)]
+    keys = load.events(3, "billing.payment_failed", userId=home.user)
     for key in keys:
-        load.allow(("failures", home.user))
+        load.repeat(key, ("failures", home.user))
         load.notify(home, "billing", key)
     load.expect(
         *keys, states=[("held back", home.user, "True"), ("failures", home.user, str(len(keys)))]
@@ -129,6 +131,20 @@ def created(load: DrillWorkload) -> None:
     load.expect(key, states=[("health", device, "running"), ("free", device)])
 
 
+def handed_over(load: DrillWorkload) -> None:
+    """The freed device goes to a user in the waiting line, once."""
+    waiter, entry, size = load.waiter()
+    home = load.household(1, sizes=size)
+    event_type = load.chance.choice(("user.suspended", "billing.overdue"))
+    key = load.event(event_type, userId=home.user)
+    load.notify(home, "account_suspended" if event_type == "user.suspended" else "billing", key)
+    load.release(home, 1, key, free=False)
+    notified = ("notified", waiter, "allocation_success", "")
+    load.allow(notified)
+    states = [("served", entry), ("holds", home.held[0][1], waiter)]
+    load.expect(key, effects=[notified], states=states)
+
+
 def device_trouble(load: DrillWorkload) -> None:
     """An allocated device fails, is deleted, stops or enters maintenance; nothing else happens."""
     _device_trouble(load, load.household(1))
@@ -160,5 +176,6 @@ _SCENARIOS: Final[tuple[Callable[[DrillWorkload], None], ...]] = (
     overdue,
     paid,
     created,
+    handed_over,
     device_trouble,
 )

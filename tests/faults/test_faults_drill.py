@@ -32,9 +32,14 @@ def test_kills_of_function_broker_and_database_lose_and_double_nothing(
     assert not drill.final.doubled, account
     assert {drill.dead[key] for key in drill.first.wrongly_rejected} <= {KILLED}, account
     assert not drill.final.wrongly_rejected, account
-    assert len(drill.final.applied) + len(drill.dead) - len(
-        drill.first.wrongly_rejected
-    ) + drill.logged == (drill.distinct)
+    assert (
+        len(drill.final.applied)
+        + len(drill.dead)
+        - len(drill.first.wrongly_rejected)
+        + drill.logged
+        + drill.ambiguous
+        == drill.distinct
+    )
     assert totals(drill)["duplicate"] > 100
 
 

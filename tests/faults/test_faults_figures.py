@@ -28,6 +28,7 @@ def _drill(**fields: Any) -> DrillReport:  # noqa: ANN401 - any field of DrillRe
         "distinct": 10,
         "sent": 12,
         "confirmed": 11,
+        "ambiguous": 0,
         "first": _NOTHING,
         "final": _NOTHING,
         "dead": {},
@@ -104,10 +105,10 @@ def test_account_lists_lost_events_and_doubled_effects() -> None:
 
 def test_error_log_counts_only_with_its_payload(tmp_path: Path) -> None:
     (tmp_path / "queue.log").write_text(
-        '{"outcome": "error", "message_id": "e1", "payload": "{}"}\n'
-        '{"outcome": "error", "message_id": "e2"}\n'
-        '{"outcome": "success", "message_id": "e3"}\n'
-        '{"outcome": "error", "message_id": "e4", "pay'
+        '{"outcome": "error", "correlation_id": "e1", "payload": "{}"}\n'
+        '{"outcome": "error", "correlation_id": "e2"}\n'
+        '{"outcome": "success", "correlation_id": "e3"}\n'
+        '{"outcome": "error", "correlation_id": "e4", "pay'
     )
 
     assert logged_errors(tmp_path) == {"e1"}

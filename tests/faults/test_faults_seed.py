@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 from tests.faults.account import FailureOutcome
@@ -24,6 +25,21 @@ def test_workload_has_duplicates_malformed_and_failing_messages() -> None:
     assert 0.01 < len(load.expected.rejected) / load.distinct < 0.03
     assert set(load.expected.rejected.values()) == set(FailureOutcome)
     assert {message.event_type for message in load.messages} == set(EVENT_TYPES)
+
+
+def test_workload_has_events_without_id_or_time_and_equal_payments() -> None:
+    load = workload(1, 2000)
+
+    unidentified = [message for message in load.messages if not message.identified]
+    bodies = Counter(message.body for message in unidentified)
+    valid = [message for message in load.messages if message.key in load.expected.events]
+    times = [json.loads(message.body).get("timestamp") for message in valid]
+    assert 0.15 < len(unidentified) / load.distinct < 0.3
+    assert set(bodies.values()) == {1, 3}
+    assert 0.1 < times.count(None) / len(times) < 0.25
+    assert any(time and time > "2099" for time in times)
+    assert {len(time) for time in times if time} == {20, 25, 29}
+    assert load.world.waiting
 
 
 def test_every_expected_release_is_allowed_once() -> None:

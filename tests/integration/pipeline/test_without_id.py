@@ -159,6 +159,31 @@ def test_copy_that_no_run_has_seen_is_applied(
     assert counter.current("u1", clock.now) == 2
 
 
+def test_copy_that_no_run_has_seen_is_applied_once_the_equal_one_is_acknowledged(
+    functions: Functions, counter: CrashingCounter
+) -> None:
+    sent = unnamed("billing.payment_failed")
+    assert functions.handle(sent) == {"success": 1}
+    # The broker redelivers in order: the batch before is acknowledged.
+    other = again(message("billing.payment_failed"))
+
+    assert functions.handle(other, again(sent)) == {"success": 2}
+
+    assert counter.current("u1", NOW) == 3
+
+
+def test_redelivered_batch_may_be_split(functions: Functions, counter: CrashingCounter) -> None:
+    sent = [unnamed("billing.payment_failed", userId=id_) for id_ in ("u1", "u2", "u1", "u3")]
+    assert functions.handle(*sent) == {"success": 4}
+
+    for first, last in ((0, 1), (1, 3), (3, 4)):
+        part = [again(one) for one in sent[first:last]]
+        assert functions.handle(*part) == {"duplicate": len(part)}
+    assert functions.handle(*sent[:1]) == {"success": 1}
+
+    assert [counter.current(id_, NOW) for id_ in ("u1", "u2", "u3")] == [3, 1, 1]
+
+
 def test_message_that_was_never_applied_keeps_its_id_for_a_day(
     store: Store, functions: Functions, clock: Clock, counter: CrashingCounter
 ) -> None:
@@ -219,24 +244,33 @@ def test_redelivered_message_that_is_parked_in_an_outage_is_counted_once(  # noq
     assert counter.current("u1", NOW) == 1
 
 
-@pytest.mark.parametrize("crash", [True, False])
+@pytest.mark.parametrize(
+    "died_and_settled",
+    [("before the count", "success"), ("before the commit", "success"), ("after", "duplicate")],
+)
 def test_replayed_killer_is_counted_once(
-    *,
-    crash: bool,
+    died_and_settled: tuple[str, str],
     store: Store,
     functions: Functions,
     queues: Queues,
     counter: CrashingCounter,
+    clock: Clock,
     broker_url: str,
 ) -> None:
-    """Its consumer may have died between the count and the commit, or before both."""
-    store.seed(world(user("u1")))
+    died, settled = died_and_settled
     sent = unnamed("billing.payment_failed")
     assert functions.handle(sent) == {"success": 1}
-    if crash:
+    clock.wait(61 * MINUTE)
+    if died == "before the commit":
         counter.crashes = 1
         with pytest.raises(CrashError):
             functions.handle(sent)
+    if died == "after":
+        with Functions(
+            store.settings.database_url.get_secret_value(), clock=clock, counter=counter
+        ) as died_later:
+            assert died_later.handle(sent) == {"success": 1}
+    clock.wait(MINUTE)
     with store.database.transaction() as cursor:
         cursor.execute(
             "INSERT INTO delivery_attempts (queue, message_id, attempts, last_at)"
@@ -246,9 +280,10 @@ def test_replayed_killer_is_counted_once(
     assert functions.handle(again(sent)) == {"dead_lettered": 1}
 
     assert DeadLetters(broker_url).json("replay")["replayed"] == 1
-    assert consume(functions, queues, PAYMENT) == {"success": 1}
+    clock.wait(5 * 24 * 60 * MINUTE)
+    assert consume(functions, queues, PAYMENT) == {settled: 1}
 
-    assert counter.current("u1", NOW) == 2
+    assert counter.current("u1", clock.now) == 2
     assert len(store.state()["processed"]) == 2
 
 

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from pymysql.cursors import Cursor
 
 _ADD: Final = """
-    INSERT INTO unidentified_messages (queue, message_id, content_sha256, received_at)
-    VALUES (%s, %s, %s, %s)
+    INSERT INTO unidentified_messages (queue, message_id, content_sha256, received_at, batch_key)
+    VALUES (%s, %s, %s, %s, %s)
 """
 _SEEN: Final = """
-    SELECT u.content_sha256, u.message_id, p.processed_at
+    SELECT u.content_sha256, u.message_id, u.batch_key, p.processed_at
     FROM unidentified_messages u FORCE INDEX (content)
     LEFT JOIN processed_messages p ON p.queue = u.queue AND p.message_id = u.message_id
     WHERE u.queue = %s AND u.content_sha256 IN %s AND u.received_at >= %s
@@ -24,16 +24,22 @@ _SEEN: Final = """
 
 
 class SeenMessage(NamedTuple):
-    """A message without an id that was received before; ``processed_at`` is None if not applied."""
+    """A message without an id that was received before; ``processed_at`` is None if not applied.
+
+    ``batch_key`` is the delivery key of the first message of its batch.
+    """
 
     content_sha256: bytes
     message_id: str
+    batch_key: str
     processed_at: datetime | None
 
 
-def add(cursor: Cursor, queue: str, ids: Iterable[tuple[str, bytes]], now: datetime) -> None:
+def add(
+    cursor: Cursor, queue: str, ids: Iterable[tuple[str, bytes]], batch_key: str, now: datetime
+) -> None:
     """Store given ids with the hashes of their contents, before the messages are applied."""
-    cursor.executemany(_ADD, [(queue, id_, sha256, now) for id_, sha256 in ids])
+    cursor.executemany(_ADD, [(queue, id_, sha256, now, batch_key) for id_, sha256 in ids])
 
 
 def seen(

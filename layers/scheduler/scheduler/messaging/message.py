@@ -18,9 +18,7 @@ FIRST_FAILED_HEADER: Final = "x-first-failed-at"
 IDENTITY_HEADER: Final = "x-identity"
 """The id that a message without one was given when it was first received."""
 UNKNOWN_IDENTITY: Final = "unknown"
-"""Value of `IDENTITY_HEADER` on a message that killed its consumer: it may have been given one."""
-REDELIVERED: Final = "redelivered"
-"""Value of `IDENTITY_HEADER` on a redelivered message that was parked before it got an id."""
+"""Value of `IDENTITY_HEADER` on a redelivered message whose given id could not be looked up."""
 
 _canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -73,13 +71,8 @@ class Message(NamedTuple):
         return _EPOCH + to_milliseconds(moment) * _MILLISECOND
 
     @property
-    def was_parked_redelivered(self) -> bool:
-        """Tell whether it was redelivered and parked without an id, so that it may have one."""
-        return self.headers.get(IDENTITY_HEADER) == REDELIVERED
-
-    @property
-    def is_replayed_killer(self) -> bool:
-        """Tell whether it killed its consumer and was replayed, so that it may have an id."""
+    def has_unknown_id(self) -> bool:
+        """Tell whether it may have been given an id before an earlier receipt."""
         return self.headers.get(IDENTITY_HEADER) == UNKNOWN_IDENTITY
 
     @property

@@ -10,7 +10,6 @@ from scheduler.messaging.message import (
     FIRST_FAILED_HEADER,
     IDENTITY_HEADER,
     RECEIVED_HEADER,
-    REDELIVERED,
     UNKNOWN_IDENTITY,
     is_given,
     to_milliseconds,
@@ -75,12 +74,18 @@ def _history(outcome: Outcome, now: datetime) -> dict[str, Any]:
     }
     if parsed and is_given(parsed.identity):
         history[IDENTITY_HEADER] = parsed.identity.id
-    elif outcome.verdict is Verdict.KILLER and not message.properties.get("message_id"):
+    elif _has_unknown_id(outcome):
         history[IDENTITY_HEADER] = UNKNOWN_IDENTITY
-    elif parsed and not parsed.identity.id and message.redelivered:
-        # The broker delivers it from the retry queue as if for the first time.
-        history[IDENTITY_HEADER] = REDELIVERED
     return history
+
+
+def _has_unknown_id(outcome: Outcome) -> bool:
+    """Tell whether a redelivered message without an id is published before its id was looked up."""
+    message, parsed = outcome.message, outcome.parsed
+    if outcome.verdict is Verdict.KILLER:
+        return not message.properties.get("message_id")
+    # The broker delivers it from the retry queue as if for the first time.
+    return message.redelivered and parsed is not None and not parsed.identity.id
 
 
 def _first_failed(message: Message, now: datetime) -> str:

@@ -6,21 +6,23 @@ own, which is stored before the message is applied. A redelivered message is mat
 that its content was given:
 
 * one that is not applied yet belongs to a run that died before its commit;
-* one that was applied recently belongs to a run that died, or whose acknowledgement was lost,
-  after its commit: the message is a duplicate;
+* one that was applied belongs to a run that died, or whose acknowledgement was lost, after its
+  commit, if its batch is delivered again: the message is a duplicate. The broker redelivers a batch
+  whole and in order, so the first redelivered message is the first one of that batch;
 * otherwise the broker delivered the message before, but no run has seen it: it gets a new id.
 
-On later receipts – retries, replays – the id is in the headers (`IDENTITY_HEADER`). A message that
-killed its consumer is dead-lettered unread; when it is replayed, it is matched with the ids that
-are not applied. A redelivered message that is parked before it gets an id, because the database is
-unavailable, is still treated as redelivered when it comes back.
+On later receipts – retries, replays – the id is in the headers (`IDENTITY_HEADER`). A redelivered
+message that is parked for lack of a database, or is dead-lettered unread because it killed its
+consumer, is matched on its next receipt, as of then.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from itertools import takewhile
+from operator import eq
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pymysql
 
@@ -31,14 +33,16 @@ from scheduler.database.errors import (
     is_conflict_without_wait,
 )
 from scheduler.messaging.message import given_id
+from scheduler.messaging.record import Undecodable
 from scheduler.pipeline.outcome import Outcome, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from datetime import datetime
 
     from scheduler.database.connection import Database
     from scheduler.database.cursor import BulkCursor
+    from scheduler.database.unidentified import SeenMessage
     from scheduler.ids import NewId
     from scheduler.messaging.message import Message
     from scheduler.messaging.validate import Parsed
@@ -47,8 +51,8 @@ _UNAPPLIED_SINCE: Final = timedelta(days=1)
 """How long a message may take to come back after a run that died before its commit."""
 _APPLIED_SINCE: Final = timedelta(hours=1)
 """How long one may take after a commit: the broker redelivers as soon as the consumer is gone."""
-_KILLED_SINCE: Final = timedelta(days=7)
-"""How long after its last run a killer may be replayed; failed payments count for as long."""
+_UNKNOWN_SINCE: Final = timedelta(days=7)
+"""How long after its runs a dead letter may be replayed; failed payments count for as long."""
 
 
 class UnidentifiedMessages:
@@ -58,6 +62,20 @@ class UnidentifiedMessages:
         self._database = database
         self._clock = clock
         self._new_id = new_id
+        self._batch_key = ""
+        self._batches_again: set[str] = set()
+        self._returned: dict[str, list[_Rest]] = {}
+
+    def begin(self, queue: str, records: Iterable[Message | Undecodable]) -> None:
+        """Start an invocation's batch, of which `identify` gets the parts."""
+        messages = [record for record in records if not isinstance(record, Undecodable)]
+        keys = [one.delivery_key for one in messages]
+        again = [one.delivery_key for one in messages if one.redelivered]
+        rests = [rest.without(again) for rest in self._returned.get(queue, ())]
+        continued = [rest for rest in rests if rest]
+        self._batch_key = keys[0] if keys else ""
+        self._batches_again = {*again[:1], *(rest.batch_key for rest in continued)}
+        self._returned[queue] = [*continued, _Rest(self._batch_key, keys)]
 
     def identify(self, queue: str, batch: Sequence[Parsed]) -> tuple[list[Parsed], list[Outcome]]:
         """Return the batch with an id for each message, and what could not be given one, parked.
@@ -81,7 +99,7 @@ class UnidentifiedMessages:
 
     def _give(self, cursor: BulkCursor, queue: str, unnamed: Sequence[Parsed]) -> list[str]:
         now = self._clock()
-        ids_before = _IdsBefore(cursor, queue, unnamed, now)
+        ids_before = _IdsBefore(cursor, queue, unnamed, self._batches_again, now)
         ids, new = [], []
         for parsed in unnamed:
             sha256 = parsed.identity.sha256
@@ -91,48 +109,71 @@ class UnidentifiedMessages:
                 ids.append(given_id(sha256, self._new_id()))
                 new.append((ids[-1], sha256))
         if new:
-            unidentified.add(cursor, queue, new, now)
+            unidentified.add(cursor, queue, new, self._batch_key, now)
         return ids
+
+
+class _Rest(NamedTuple):
+    """The delivery keys of a batch that may come again, in order; it may come in several parts."""
+
+    batch_key: str
+    keys: Sequence[str]
+
+    def without(self, redelivered: Sequence[str]) -> _Rest | None:
+        """Return what comes after these messages; None if they do not begin with the batch's."""
+        common = sum(1 for _ in takewhile(bool, map(eq, self.keys, redelivered)))
+        return self._replace(keys=self.keys[common:]) if common else None
 
 
 class _IdsBefore:
     """The ids that the contents of a batch were given before, oldest first."""
 
     def __init__(
-        self, cursor: BulkCursor, queue: str, batch: Sequence[Parsed], now: datetime
+        self,
+        cursor: BulkCursor,
+        queue: str,
+        batch: Sequence[Parsed],
+        batches_again: Collection[str],
+        now: datetime,
     ) -> None:
         self._unapplied: dict[bytes, list[str]] = defaultdict(list)
-        self._applied: dict[bytes, list[str]] = defaultdict(list)
+        self._applied: dict[bytes, list[SeenMessage]] = defaultdict(list)
+        self._batches_again = batches_again
+        self._now = now
         again = {p.identity.sha256 for p in batch if _may_have_id(p.message)}
-        killed = any(p.message.is_replayed_killer for p in batch)
-        # Since before the outage in which a redelivered message was parked.
-        redelivered_at = min(
-            (p.received_at for p in batch if p.message.was_parked_redelivered), default=now
-        )
-        since = redelivered_at - _UNAPPLIED_SINCE
-        since = min(since, now - _KILLED_SINCE) if killed else since
+        unknown = any(p.message.has_unknown_id for p in batch)
+        since = now - (_UNKNOWN_SINCE if unknown else _UNAPPLIED_SINCE)
         for one in unidentified.seen(cursor, queue, again, since) if again else ():
             if one.processed_at is None:
                 self._unapplied[one.content_sha256].append(one.message_id)
-            elif one.processed_at >= redelivered_at - _APPLIED_SINCE:
-                self._applied[one.content_sha256].append(one.message_id)
+            else:
+                self._applied[one.content_sha256].append(one)
 
     def take(self, parsed: Parsed) -> str | None:
         """Return the id that a message probably has, for no other message; None if it is new."""
         sha256, message = parsed.identity.sha256, parsed.message
-        if _may_have_id(message) and self._unapplied[sha256]:
+        if not _may_have_id(message):
+            return None
+        if self._unapplied[sha256]:
             return self._unapplied[sha256].pop(0)
-        if _is_redelivered(message) and self._applied[sha256]:
-            return self._applied[sha256].pop(0)
+        applied = self._applied[sha256]
+        if found := next((one for one in applied if self._is_same(one, parsed)), None):
+            applied.remove(found)
+            return found.message_id
         return None
+
+    def _is_same(self, applied: SeenMessage, parsed: Parsed) -> bool:
+        unknown = parsed.message.has_unknown_id
+        delivered_at = parsed.received_at if unknown else self._now
+        recent = (
+            applied.processed_at is not None
+            and delivered_at - _APPLIED_SINCE <= applied.processed_at <= delivered_at
+        )
+        return recent and (unknown or applied.batch_key in self._batches_again)
 
 
 def _may_have_id(message: Message) -> bool:
-    return _is_redelivered(message) or message.is_replayed_killer
-
-
-def _is_redelivered(message: Message) -> bool:
-    return message.redelivered or message.was_parked_redelivered
+    return message.redelivered or message.has_unknown_id
 
 
 def _with_id(parsed: Parsed, id_: str) -> Parsed:
