@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -124,6 +125,24 @@ def test_failed_batch_is_redelivered_and_a_dead_process_is_replaced(
     assert second["redelivered"] == [True, True, True]
     assert sorted(rig.done()) == sorted(["a", action, "c"])
     assert (first["pid"] != second["pid"]) == is_lost
+
+
+def test_header_time_beyond_the_year_9999_does_not_stop_the_queue(
+    rig: MappingRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pika cannot decode it and would lose the connection each time it is delivered; pika#1698."""
+    headers = {"at": datetime(2025, 11, 26, tzinfo=UTC), "x": {"deep": "text"}}
+    with monkeypatch.context() as patched:
+        patched.setattr("pika.data.calendar.timegm", lambda _: 1_764_181_979_000)
+        rig.channel.basic_publish("", QUEUE, b"a", pika.BasicProperties(headers=headers))
+    rig.publish("b", "c")
+    rig.map(BATCH_OF_THREE)
+    rig.await_done(3)
+
+    assert rig.left() == 0
+    (start,) = rig.noted("start")
+    assert start["bodies"] == ["a", "b", "c"]
+    assert start["redelivered"] == [False, False, False]
 
 
 def test_invocations_do_not_overlap(rig: MappingRig) -> None:

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pika
@@ -64,6 +65,24 @@ def test_replayed_message_is_the_one_first_published(
     assert {name: getattr(found.properties, name) for name in properties} == properties
     assert found.properties.delivery_mode == 2
     assert broker.depth(DEAD_LETTER_QUEUE) == 0
+
+
+def test_time_beyond_the_year_9999_is_replayed_as_an_integer(
+    broker: Broker, dead_letters: DeadLetters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A publisher wrote milliseconds into a header; pika#1698."""
+    milliseconds = 1_764_181_979_000
+    at = datetime(2025, 11, 26, tzinfo=UTC)
+    with monkeypatch.context() as patched:
+        patched.setattr("pika.data.calendar.timegm", lambda _: milliseconds)
+        broker.publish(letter(id="m-1", headers={"at": at, "deep": [{"at": at}]}), letter(id="m-2"))
+
+    assert dead_letters.json("list")["total"] == 2
+    assert dead_letters.json("replay")["replayed"] == 2
+
+    found, other = broker.take(FAILED)
+    assert (found.headers["at"], found.headers["deep"]) == (milliseconds, [{"at": milliseconds}])
+    assert other.properties.message_id == "m-2"
 
 
 def test_message_dead_lettered_by_the_broker_can_be_replayed(

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
-from pika import data
+from hypothesis import given
+from hypothesis import strategies as st
+from pika import BasicProperties, data
 
+from local.event_source_mapping.record import record_json
 from scheduler.messaging.far_times import keep_far_times
+from scheduler.messaging.message import Message
+from scheduler.messaging.record import decode
 
 MILLISECONDS = 1_764_181_979_000
+LAST_SECOND_OF_9999 = 253_402_300_799
 
 
 def table(*fields: tuple[bytes, bytes]) -> bytes:
@@ -39,3 +47,47 @@ def test_other_times_are_still_times() -> None:
     headers, _ = data.decode_table(table((b"t", time(MILLISECONDS // 1000))), 0)
 
     assert headers == {"t": datetime.fromtimestamp(MILLISECONDS // 1000, UTC)}
+
+
+@given(st.integers(min_value=0, max_value=(1 << 64) - 1))
+def test_any_time_can_be_decoded_and_published_again(value: int) -> None:
+    keep_far_times()
+    array = time(value) + b"t\x01"
+    encoded = table(
+        (b"at", time(value)),
+        (b"in", b"F" + table((b"deep", time(value)))),
+        (b"list", b"A" + struct.pack(">I", len(array)) + array),
+        (b"after", b"t\x01"),
+    )
+
+    headers, read = data.decode_table(encoded, 0)
+
+    at = headers["at"]
+    assert read == len(encoded)
+    assert headers == {"at": at, "in": {"deep": at}, "list": [at, True], "after": True}
+    seconds = int(at.timestamp()) if isinstance(at, datetime) else at
+    assert seconds % (1 << 64) == value
+    assert isinstance(at, datetime) == (value <= LAST_SECOND_OF_9999)
+    assert published_again(headers) == headers
+
+
+@given(st.integers(min_value=0, max_value=(1 << 64) - 1))
+def test_any_time_survives_the_record_of_an_event(value: int) -> None:
+    keep_far_times()
+    headers, _ = data.decode_table(table((b"at", time(value))), 0)
+
+    record = json.loads(record_json(BasicProperties(headers=headers), b"{}", redelivered=False))
+    ((_, (message,)),) = decode({"rmqMessagesByQueue": {"scheduler.device-failed::/": [record]}})
+
+    assert isinstance(message, Message)
+    kept = dict(message.headers)
+    assert list(kept) == ["at"]
+    assert published_again(kept) == kept
+
+
+def published_again(headers: dict[str, Any]) -> dict[str, Any]:
+    """Return headers after pika has encoded and decoded them."""
+    pieces: list[bytes] = []
+    data.encode_table(pieces, headers)
+    decoded, _ = data.decode_table(b"".join(pieces), 0)
+    return dict(decoded)
