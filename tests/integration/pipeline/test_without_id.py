@@ -184,6 +184,15 @@ def test_redelivered_batch_may_be_split(functions: Functions, counter: CrashingC
     assert [counter.current(id_, NOW) for id_ in ("u1", "u2", "u3")] == [3, 1, 1]
 
 
+def test_batch_may_be_acknowledged_in_part(functions: Functions, counter: CrashingCounter) -> None:
+    sent = [unnamed("billing.payment_failed", userId=id_) for id_ in ("u1", "u2", "u1", "u3")]
+    assert functions.handle(*sent) == {"success": 4}
+
+    assert functions.handle(*map(again, sent[1:])) == {"duplicate": 3}
+
+    assert [counter.current(id_, NOW) for id_ in ("u1", "u2", "u3")] == [2, 1, 1]
+
+
 def test_message_that_was_never_applied_keeps_its_id_for_a_day(
     store: Store, functions: Functions, clock: Clock, counter: CrashingCounter
 ) -> None:

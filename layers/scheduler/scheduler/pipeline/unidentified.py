@@ -120,9 +120,15 @@ class _Rest(NamedTuple):
     keys: Sequence[str]
 
     def without(self, redelivered: Sequence[str]) -> _Rest | None:
-        """Return what comes after these messages; None if they do not begin with the batch's."""
-        common = sum(1 for _ in takewhile(bool, map(eq, self.keys, redelivered)))
-        return self._replace(keys=self.keys[common:]) if common else None
+        """Return what comes after these messages; None if they are not of the batch.
+
+        The messages before the first of them are acknowledged.
+        """
+        if not redelivered or redelivered[0] not in self.keys:
+            return None
+        rest = self.keys[self.keys.index(redelivered[0]) :]
+        common = sum(1 for _ in takewhile(bool, map(eq, rest, redelivered)))
+        return self._replace(keys=rest[common:])
 
 
 class _IdsBefore:
