@@ -50,6 +50,7 @@ class Expected:
     rejected: dict[str, FailureOutcome] = field(default_factory=dict)
     per_event: dict[str, list[Effect]] = field(default_factory=dict)
     """Effects that every copy of an event without an id has again, by event key."""
+    without_id: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,8 @@ class DrillBalance:
     applied: frozenset[str]
     lost: frozenset[str]
     doubled: Counter[Effect]
+    doubled_without_id: Counter[Effect]
+    """The same for effects of events without an id: not every copy of those is recognised."""
     wrongly_rejected: frozenset[str]
     """Valid events that were dead-lettered or logged; not lost, because they can be replayed."""
 
@@ -89,10 +92,13 @@ def settle_account(
     loggable = {key for key, end in expected.rejected.items() if end is FailureOutcome.LOGGED}
     live = (confirmed & expected.events) - ended - observed.ambiguous.keys()
     lost |= set(_unmet(expected, live, observed))
+    excess = observed.effects - expected.limits - _of_copies(expected, observed)
+    without_id = {one for key in expected.without_id for one in expected.per_event.get(key, ())}
     return DrillBalance(
         applied=frozenset(live - lost),
         lost=frozenset(lost),
-        doubled=observed.effects - expected.limits - _of_copies(expected, observed),
+        doubled=Counter({one: n for one, n in excess.items() if one not in without_id}),
+        doubled_without_id=Counter({one: n for one, n in excess.items() if one in without_id}),
         wrongly_rejected=frozenset((expected.events & ended) | (loggable & observed.dead.keys())),
     )
 

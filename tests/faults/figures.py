@@ -97,6 +97,8 @@ def rows(drill: DrillReport) -> Iterator[tuple[str, str]]:
             yield f"recovery, {name} ({len(seconds):,} kills)", _percentiles(seconds)
     yield "lost", f"{len(drill.final.lost):,}{_listing(drill.final.lost)}"
     yield "doubled", f"{drill.final.doubled.total():,}{_listing(drill.final.doubled)}"
+    without_id = drill.final.doubled_without_id
+    yield "doubled, of events without an id", f"{without_id.total():,}{_listing(without_id)}"
     yield "took", f"{drill.seconds:,.0f} s"
 
 

@@ -53,7 +53,7 @@ def _settled(
 
 def test_expected_effects_are_neither_lost_nor_doubled() -> None:
     assert _settled() == DrillBalance(
-        frozenset({"e1", "e2", "p1", "p2"}), frozenset(), Counter(), frozenset()
+        frozenset({"e1", "e2", "p1", "p2"}), frozenset(), Counter(), Counter(), frozenset()
     )
 
 
@@ -76,6 +76,20 @@ def test_missing_state_of_several_events_makes_all_of_them_lost() -> None:
 
 def test_effect_above_its_limit_is_doubled() -> None:
     assert _settled({RELEASED: 2, NOTIFIED: 5}).doubled == Counter({RELEASED: 1, NOTIFIED: 3})
+
+
+def test_doubled_effect_of_an_event_without_id_is_listed_apart() -> None:
+    expected = _expected()
+    expected.per_event["p1"] = [NOTIFIED]
+    expected.without_id.add("p1")
+    observed = Observed(
+        Counter({RELEASED: 2, NOTIFIED: 3}), frozenset(), {"m1": "not JSON"}, frozenset({"i1"})
+    )
+
+    settled = settle_account(expected, frozenset(), observed)
+
+    assert settled.doubled == Counter({RELEASED: 1})
+    assert settled.doubled_without_id == Counter({NOTIFIED: 1})
 
 
 def test_unexpected_effect_is_doubled() -> None:

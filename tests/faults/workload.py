@@ -135,6 +135,8 @@ class DrillWorkload:
             self._publish(event_type, fields | stamp, identified=identified) for _ in range(count)
         ]
         self.expected.events.update(keys)
+        if not identified:
+            self.expected.without_id.update(keys)
         return keys
 
     def _stamp(self) -> dict[str, str]:
