@@ -20,12 +20,13 @@ REASONS = {
     "not-json": "not JSON",
     "wrong-type": "overdueDays",
     "missing-field": "reason",
-    "binary-body": "not UTF-8",
+    "binary-body": "not JSON",
     "unknown-queue": "unknown event",
 }
 """Part of the error on the dead letter."""
 RELEASED = {
     "null-properties": {"device-005": "设备故障：Kernel panic"},
+    "header-bytes": {"device-006": "设备故障：Disk full"},
     "two-queues": {"device-007": "设备故障：Overheated", "device-008": "设备维护：更换电池"},
 }
 HELD = ("device-005", "device-006", "device-007", "device-008")
