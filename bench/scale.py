@@ -42,7 +42,7 @@ _OLD_ROWS: Final = (
     f"""
     INSERT INTO notifications (id, user_id, type, title, message, data, dedupe_key, created_at)
     SELECT {_ID}, CONCAT('u', seq % 10000), 'device_released', '设备已释放',
-        '设备 Phone 1 已释放。原因：设备故障：Docker container crashed。使用时长：2小时30分钟。',
+        '设备 Phone 1 已释放。原因：设备故障：Docker container crashed。使用时长：2 小时 30 分钟。',
         '{{{{"deviceId": "d1"}}}}', CONCAT('device_released:', {_ID}), {_LONG_AGO}
     FROM {{sequence}}
     """,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pymysql.cursors import Cursor
 
 HELD_FOR: Final = timedelta(hours=2, minutes=30)
-"""How long devices have been held when a run begins; texts round it to 2小时30分钟."""
+"""How long devices have been held when a run begins; texts round it to 2 小时 30 分钟."""
 
 _USERS: Final = """
     INSERT INTO users (id, max_devices) SELECT CONCAT('u', seq), 100000 FROM seq_0_to_{last}

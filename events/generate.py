@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
+from events import texts
 from events.api_requests import REQUESTS, sample_event
 from events.bad_samples import BAD
 from events.lists import files_with_lists
@@ -59,6 +60,7 @@ def files() -> Iterator[tuple[Path, str]]:
     readme = folder / "README.md"
     yield readme, with_samples((ROOT / readme).read_text("utf-8"))
     yield from files_with_lists()
+    yield Path("docs/texts.md"), texts.page()
 
 
 def _with_new_ids(sample: Sample) -> Sample:

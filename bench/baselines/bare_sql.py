@@ -106,7 +106,7 @@ def _notice(n: int, now: datetime) -> tuple[Any, ...]:
         "reasonCode": _CODE,
         "reason": _REASON,
     }
-    text = f"设备 Phone {n} 已释放。原因：{_REASON}。使用时长：2小时30分钟。"
+    text = f"设备 Phone {n} 已释放。原因：{_REASON}。使用时长：2 小时 30 分钟。"
     content = ("device_released", "设备已释放", text, json.dumps(data, ensure_ascii=False))
     key = f"device_released:{_allocation(n)}"
     return (uuid7(), f"u{n}", *content, key, 0, now)

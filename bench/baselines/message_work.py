@@ -117,7 +117,7 @@ def _release(device: str, code: str, reason: str) -> StatementSteps:
     yield _RELEASE, (now, used, code, reason, allocation)
     yield _FREE, (device,)
     hours, minutes = used // 3600, used // 60 % 60
-    text = f"设备 {name} 已释放。原因：{reason}。使用时长：{hours}小时{minutes}分钟。"
+    text = f"设备 {name} 已释放。原因：{reason}。使用时长：{hours} 小时 {minutes} 分钟。"
     data = {
         "allocationId": allocation,
         "deviceId": device,

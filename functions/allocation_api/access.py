@@ -61,6 +61,12 @@ class Router(APIGatewayHttpRouter):
         caller: Caller = self.context["caller"]
         return caller
 
+    @property
+    def language(self) -> str | None:
+        """Return the locale that the current request asks for; None if it does not."""
+        language: str | None = self.context["language"]
+        return language
+
     def allow(self, access: Access) -> Callable[[RouteFunction], RouteFunction]:
         """Decorate a function with an access rule; stands below the decorator of the route."""
 

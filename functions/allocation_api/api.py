@@ -12,6 +12,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from allocation_api.access import AccessGuard
 from allocation_api.caller import caller_of
 from allocation_api.errors import ApiError, handle_exceptions
+from allocation_api.language import requested_language
 from allocation_api.requests import normalize, parse_json_object
 from allocation_api.resources.allocation_batches import allocation_batch_routes
 from allocation_api.resources.allocations import AllocateOrWait, allocation_routes
@@ -106,6 +107,7 @@ class AllocationApi:
             if not self._guard.is_open(http["method"], event["rawPath"]):
                 caller = caller_of(event)
             self.resolver.context["caller"] = caller
+            self.resolver.context["language"] = requested_language(event.get("headers") or {})
             response = self.resolver.resolve(normalize(event), context)  # type: ignore[arg-type]  # no route uses it
         except ApiError as error:
             response = error.gateway_response

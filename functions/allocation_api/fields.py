@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 from urllib.parse import unquote
+from zoneinfo import ZoneInfo
 
 from aws_lambda_powertools.event_handler.openapi.params import Header
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 from pydantic.alias_generators import to_camel
 
 from scheduler.messaging.contract import ResourceId
@@ -37,6 +45,20 @@ def _decode(value: Any) -> Any:  # noqa: ANN401 - any value; the next validator 
 
 PathId = Annotated[ResourceId, BeforeValidator(_decode)]
 """An id in a path, which `allocation_api.requests` has percent-encoded."""
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, LookupError):  # also for a path, or a directory of zones
+        raise ValueError(
+            "must be a time zone of the IANA database, such as Asia/Shanghai"
+        ) from None
+    return name
+
+
+TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_zone)]
+"""A name of the IANA database."""
 
 
 def to_json_name(name: str) -> str:

@@ -102,7 +102,7 @@ def overdue_account(story: Story) -> None:
         "all three allocations are RELEASED",
         lambda: len(story.released()) == 3 and not story.active(),
     )
-    text = "账户已欠费 ¥150.50（7天），所有设备已自动释放"
+    text = "账户已欠费 ¥150.50（7天），所有设备已自动释放。"
     story.check(
         f"the user receives {text} by WebSocket, e-mail and SMS",
         lambda: story.received("billing_alert", text, _ALL),
@@ -146,8 +146,8 @@ def payment_success(story: Story) -> None:
     story.publish("billing.payment_success", userId=story.user, amount=100, newBalance=250)
     story.check("the failure count is 0", partial(_failures_are, story, 0))
     story.check(
-        "the user receives 支付 ¥100 成功，当前余额 ¥250",
-        lambda: story.received("billing_alert", "支付 ¥100 成功，当前余额 ¥250", _PUSH),
+        "the user receives 支付 ¥100 成功，当前余额 ¥250。",
+        lambda: story.received("billing_alert", "支付 ¥100 成功，当前余额 ¥250。", _PUSH),
     )
     story.check(
         "a new allocation succeeds",

@@ -109,7 +109,7 @@ def allocation_batch_routes(
             if isinstance(outcome, Exception):
                 results.append(RefusedRequest(user_id=item.user_id, error=_problem(outcome)))
             else:
-                results.append(to_response(outcome))
+                results.append(to_response(outcome, router.language))
         return AllocatedBatch(**_counts(results), results=results)
 
     @router.post(
@@ -144,7 +144,7 @@ def allocation_batch_routes(
             if isinstance(outcome, Exception):
                 results.append(RefusedChange(id=id_, error=_problem(outcome)))
             else:
-                results.append(to_response(outcome))
+                results.append(to_response(outcome, router.language))
         return ChangedBatch(**_counts(results), results=results)
 
     return router

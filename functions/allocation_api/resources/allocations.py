@@ -69,7 +69,11 @@ class Extension(RequestBody):
 
 
 class AllocationResponse(ResponseBody):
-    """An active or ended allocation; the adb address is null once it has ended."""
+    """An active or ended allocation; the adb address is null once it has ended.
+
+    ``releaseCode`` is for programs. ``releaseReason`` is the text for people in the language of
+    ``Accept-Language``, else in the user's.
+    """
 
     id: str
     user_id: str
@@ -80,6 +84,7 @@ class AllocationResponse(ResponseBody):
     expires_at: datetime
     released_at: datetime | None
     duration_seconds: int | None
+    release_code: str | None
     release_reason: str | None
     adb_host: str | None
     adb_port: int | None
@@ -92,13 +97,25 @@ class AllocationPage(ResponseBody):
     next_cursor: str | None
 
 
-def to_response(allocation: AllocationRecord) -> AllocationResponse:
-    """Return an allocation as its user sees it."""
-    response = AllocationResponse.model_validate(allocation)
-    if allocation.status is AllocationStatus.ALLOCATED:
-        return response
-    # Another user may hold the device by now.
-    return response.model_copy(update={"adb_host": None, "adb_port": None})
+def to_response(allocation: AllocationRecord, language: str | None) -> AllocationResponse:
+    """Return an allocation as its user sees it; without a language, in the user's."""
+    active = allocation.status is AllocationStatus.ALLOCATED
+    return AllocationResponse(
+        id=allocation.id,
+        user_id=allocation.user_id,
+        device_id=allocation.device_id,
+        device_name=allocation.device_name,
+        status=allocation.status,
+        allocated_at=allocation.allocated_at,
+        expires_at=allocation.expires_at,
+        released_at=allocation.released_at,
+        duration_seconds=allocation.duration_seconds,
+        release_code=allocation.reason.code,
+        release_reason=allocation.reason.in_language(language or allocation.locale),
+        # Another user may hold the device by now.
+        adb_host=allocation.adb_host if active else None,
+        adb_port=allocation.adb_port if active else None,
+    )
 
 
 def to_request(body: DeviceRequest, key: str | None, default_minutes: int) -> AllocationRequest:
@@ -117,7 +134,7 @@ class AllocateOrWait:
         self._line = line
 
     def handle(
-        self, request: AllocationRequest, actor: str
+        self, request: AllocationRequest, actor: str, language: str | None
     ) -> tuple[HTTPStatus, AllocationResponse | WaitingPlaceResponse]:
         """Return 201 and an allocation, or 202 and a queued request.
 
@@ -131,18 +148,20 @@ class AllocateOrWait:
         """
         try:
             allocation = self._allocator.allocate(request, actor)
-            return HTTPStatus.CREATED, to_response(allocation)
+            return HTTPStatus.CREATED, to_response(allocation, language)
         except AlreadyWaitingError as before:
-            return self._look_up(before.entry_id)
+            return self._look_up(before.entry_id, language)
         except RefusedError as refused:
             if not request.wait or refused.refusal is not Refusal.NO_DEVICE_AVAILABLE:
                 raise
-        return self._look_up(self._line.join(request))
+        return self._look_up(self._line.join(request), language)
 
-    def _look_up(self, id_: str) -> tuple[HTTPStatus, AllocationResponse | WaitingPlaceResponse]:
+    def _look_up(
+        self, id_: str, language: str | None
+    ) -> tuple[HTTPStatus, AllocationResponse | WaitingPlaceResponse]:
         with self._database.transaction() as cursor:
             if allocation := allocations.find(cursor, id_):
-                return HTTPStatus.CREATED, to_response(allocation)
+                return HTTPStatus.CREATED, to_response(allocation, language)
             entry = entries.find(cursor, id_)
             if entry is None:
                 raise LookupError(f"neither an allocation nor a waiting entry has the id {id_}")
@@ -178,7 +197,7 @@ def allocation_routes(
             wait=body.wait,
             priority=body.priority,
         )
-        status, response = allocate_or_wait.handle(request, router.caller.actor)
+        status, response = allocate_or_wait.handle(request, router.caller.actor, router.language)
         return Response(status, CONTENT_TYPE, response)
 
     @router.get(
@@ -188,7 +207,7 @@ def allocation_routes(
     )
     @router.allow(Access.OWNER)
     def look_up(allocation_id: PathId) -> AllocationResponse:
-        return to_response(_find_own(allocation_id))
+        return to_response(_find_own(allocation_id), router.language)
 
     @router.delete(
         "/api/allocations/<allocation_id>",
@@ -198,7 +217,7 @@ def allocation_routes(
     @router.allow(Access.OWNER)
     def release(allocation_id: PathId) -> AllocationResponse:
         (released,) = leases.release([_find_own(allocation_id)], router.caller.actor)
-        return to_response(released)
+        return to_response(released, router.language)
 
     @router.post(
         "/api/allocations/<allocation_id>/extend",
@@ -218,7 +237,7 @@ def allocation_routes(
         (extended,) = leases.extend([allocation], minutes, router.caller.actor, idempotency_key)
         if isinstance(extended, Exception):
             raise extended
-        return to_response(extended)
+        return to_response(extended, router.language)
 
     @router.get(
         "/api/allocations/user/<user_id>",
@@ -238,7 +257,8 @@ def allocation_routes(
         page, next_cursor = paginate(
             found, limit, lambda last: (last.allocated_at.isoformat(), last.id)
         )
-        return AllocationPage(items=[to_response(one) for one in page], next_cursor=next_cursor)
+        items = [to_response(one, router.language) for one in page]
+        return AllocationPage(items=items, next_cursor=next_cursor)
 
     def _find_own(allocation_id: str) -> AllocationRecord:
         with database.transaction() as sql:

@@ -70,19 +70,20 @@ def history_routes(database: Database) -> Router:
                 raise not_found("allocation")
             router.caller.require(found.user_id)
             changes = allocations.history(sql, allocation_id)
-        items = [_entry(change, found.user_id, router.caller) for change in changes]
+        language = router.language or found.locale
+        items = [_entry(change, found.user_id, router.caller, language) for change in changes]
         return HistoryResponse(items=items)
 
     return router
 
 
-def _entry(change: HistoryEntry, holder: str, caller: Caller) -> EntryResponse:
+def _entry(change: HistoryEntry, holder: str, caller: Caller, language: str) -> EntryResponse:
     return EntryResponse(
         at=change.at,
         action=change.action,
         by=_cause(change.actor or "", holder, caller),
-        code=change.code,
-        reason=change.reason,
+        code=change.reason.code,
+        reason=change.reason.in_language(language),
         expires_at=change.expires_at,
     )
 

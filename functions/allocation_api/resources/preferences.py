@@ -3,7 +3,6 @@
 import json
 from datetime import time
 from typing import Annotated, Any, Final, Self
-from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -18,7 +17,7 @@ from pydantic import (
 from pymysql.cursors import Cursor
 
 from allocation_api.access import Access, Router
-from allocation_api.fields import PathId, to_json_name
+from allocation_api.fields import PathId, TimeZone, to_json_name
 from allocation_api.openapi.responses import body_of, refusal
 from scheduler.database import load
 from scheduler.database.connection import Database
@@ -41,22 +40,11 @@ def _known_type(type_: str) -> str:
     return type_
 
 
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, LookupError):  # also for a path, or a directory of zones
-        raise ValueError(
-            "must be a time zone of the IANA database, such as Asia/Shanghai"
-        ) from None
-    return name
-
-
 NotificationType = Annotated[
     str, AfterValidator(_known_type), WithJsonSchema({"type": "string", "enum": _TYPES})
 ]
 ClockTime = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 """Hours and minutes, such as 07:30."""
-TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_zone)]
 
 
 class _Body(BaseModel):

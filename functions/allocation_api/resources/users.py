@@ -1,4 +1,4 @@
-"""Users: their state and quota, and changes of quota, contact and locale by administrators."""
+"""Users: their state and quota, and changes by administrators."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from pymysql.cursors import Cursor
 
 from allocation_api.access import Access, Router
 from allocation_api.errors import not_found
-from allocation_api.fields import WHOLE, PathId, Quantity, RequestBody, ResponseBody
+from allocation_api.fields import WHOLE, PathId, Quantity, RequestBody, ResponseBody, TimeZone
 from allocation_api.openapi.responses import body_of, refusal
 from allocation_api.settings import AWS_TIMEOUTS
 from scheduler.database.connection import Database
@@ -49,7 +49,7 @@ class Locale(StrEnum):
 
 
 class UserChange(RequestBody):
-    """The fields to change: an absent one stays, null removes a limit or an address."""
+    """The fields to change: an absent one stays, null removes a limit, an address or a zone."""
 
     # The factories only make the fields optional without allowing null.
     max_devices: Annotated[int, Field(strict=True, ge=0, le=1_000_000, default_factory=int), WHOLE]
@@ -58,10 +58,15 @@ class UserChange(RequestBody):
     email: Email | None = None
     phone: E164 | None = None
     locale: Annotated[Locale, Field(default_factory=lambda: Locale.CHINESE)]
+    time_zone: TimeZone | None = None
 
 
 class UserResponse(ResponseBody):
-    """A user; ``paymentFailures`` is null while the count is unavailable."""
+    """A user; ``paymentFailures`` is null while the count is unavailable.
+
+    Without a ``timeZone``, notifications show times in the zone of the user's quiet hours, else of
+    their locale.
+    """
 
     id: str
     status: UserStatus
@@ -74,6 +79,7 @@ class UserResponse(ResponseBody):
     email: str | None
     phone: str | None
     locale: Locale
+    time_zone: str | None
 
 
 class UserRow(NamedTuple):
@@ -88,17 +94,18 @@ class UserRow(NamedTuple):
     email: str | None
     phone: str | None
     locale: str
+    time_zone: str | None
     active_devices: int
 
 
 _SELECT: Final = """
     SELECT u.id, u.status, u.billing_hold, u.max_devices, u.max_cpu, u.max_memory_mb,
-           u.email, u.phone, u.locale,
+           u.email, u.phone, u.locale, u.time_zone,
            (SELECT COUNT(*) FROM allocations a WHERE a.user_id = u.id AND a.status = 'ALLOCATED')
     FROM users u WHERE u.id = %s
 """
 _UPDATE_CONTACT: Final = "UPDATE users SET {assignments} WHERE id = %s"
-_CONTACT_COLUMNS: Final = ("email", "phone", "locale")
+_CONTACT_COLUMNS: Final = ("email", "phone", "locale", "time_zone")
 _QUOTA_COLUMNS: Final = ("max_devices", "max_cpu", "max_memory_mb")
 
 _logger: Final = Logger()
@@ -152,7 +159,7 @@ def user_routes(database: Database, settings: PaymentSettings, units: UnitsOfWor
     @router.put(
         "/api/users/<user_id>",
         operation_id="changeUser",
-        summary="Change quota, contact or locale; an unknown user is created",
+        summary="Change quota, contact, locale or time zone; an unknown user is created",
         responses={200: body_of(UserResponse), 403: refusal("user_deleted")},
     )
     @router.allow(Access.ADMIN)

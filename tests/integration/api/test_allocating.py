@@ -37,6 +37,7 @@ def test_an_allocation_contains_what_the_user_needs_to_reach_the_device(
         "status": "ALLOCATED",
         "releasedAt": None,
         "durationSeconds": None,
+        "releaseCode": None,
         "releaseReason": None,
         "adbHost": "10.0.0.1",
         "adbPort": 5555,

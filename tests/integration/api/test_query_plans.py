@@ -82,15 +82,15 @@ def test_every_hot_query_uses_its_index(cursor: Explaining) -> None:
     assert cursor.used() == [("d", "best_fit"), ("r", "calendar")]
 
     allocations.find(sql, UUID.format("000000000001"))
-    # Constant tables: both rows are found by their primary keys before the query runs.
-    assert cursor.used() == [("a", "PRIMARY"), ("d", "PRIMARY")]
+    # Constant tables: all rows are found by their primary keys before the query runs.
+    assert cursor.used() == [("a", "PRIMARY"), ("d", "PRIMARY"), ("u", "PRIMARY")]
     last = PagePosition(AT, UUID.format("000000007999"))
     for before in (None, last):
         allocations.of_user(sql, "u1", None, before, 50)
-        assert cursor.used() == [("a", "by_user"), ("d", "PRIMARY")]
+        assert cursor.used() == [("a", "by_user"), ("d", "PRIMARY"), ("u", "PRIMARY")]
         for status in (AllocationStatus.ALLOCATED, AllocationStatus.RELEASED):
             allocations.of_user(sql, "u1", status, before, 50)
-            assert cursor.used() == [("a", "active_by_user"), ("d", "PRIMARY")]
+            assert cursor.used() == [("a", "active_by_user"), ("d", "PRIMARY"), ("u", "PRIMARY")]
     IdempotencyKeys(sql, [IdempotencyKey("u1", last.id), IdempotencyKey("u2", last.id)])
     assert cursor.used() == [("idempotency_keys", "PRIMARY")]
 

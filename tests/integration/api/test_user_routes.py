@@ -48,6 +48,7 @@ def test_a_user_is_shown_with_quota_and_held_devices(api_with_aws: Client, rows:
         "activeDevices": 2,
         "paymentFailures": 0,
         "locale": "en",
+        "timeZone": None,
         **CONTACT,
     }
 
@@ -78,12 +79,24 @@ def test_a_user_is_shown_even_if_dynamodb_is_unavailable(api: Client, rows: Rows
 def test_a_change_stores_its_fields_and_keeps_the_others(api: Client, rows: Rows) -> None:
     rows.user(max_devices=8, max_cpu=64, **CONTACT)
 
-    reply = api.send("PUT", "/api/users/u1", body={"maxDevices": 5, "locale": "en"})
+    reply = api.send(
+        "PUT",
+        "/api/users/u1",
+        body={"maxDevices": 5, "timeZone": "America/New_York", "locale": "en"},
+    )
 
     assert reply.status == 200
     assert reply.body == api.get("/api/users/u1").body
-    shown = {name: reply.body[name] for name in ("maxDevices", "maxCpu", "locale", "email")}
-    assert shown == {"maxDevices": 5, "maxCpu": 64, "locale": "en", "email": CONTACT["email"]}
+    shown = {
+        name: reply.body[name] for name in ("maxDevices", "maxCpu", "locale", "timeZone", "email")
+    }
+    assert shown == {
+        "maxDevices": 5,
+        "maxCpu": 64,
+        "locale": "en",
+        "timeZone": "America/New_York",
+        "email": CONTACT["email"],
+    }
     removed = api.send("PUT", "/api/users/u1", body={"maxCpu": None, "email": None}).body
     assert (removed["maxCpu"], removed["email"], removed["phone"]) == (None, None, CONTACT["phone"])
 

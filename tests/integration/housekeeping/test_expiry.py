@@ -65,7 +65,7 @@ def test_an_expired_allocation_ends_with_notifications_and_an_event(
     (notice,) = state["notifications"]
     assert notice.type == "allocation_expired"
     assert notice.data["allocationId"] == "allocation-of-d1"
-    assert "Time used: 1 h 0 min" in notice.message
+    assert "Time used: 1 hour." in notice.message
     ((routing_key, body),) = state["outgoing"]
     assert routing_key == "device.released"
     assert (

@@ -123,12 +123,17 @@ def test_a_reservation_without_a_device_fails_after_the_grace_period(
         ("email",),
     ]
     ((text,),) = store.rows("SELECT message FROM notifications")
-    assert text.startswith("No suitable device was free for your reservation of 2026-03-01 12:00")
+    assert text.startswith(
+        "No suitable device was free for your reservation of 1 March 2026, 12:00"
+    )
 
 
 @pytest.mark.parametrize(
     ("state", "reason"),
-    [({"billing_hold": True}, "suspended or on hold"), ({"quota": Quota(0)}, "quota")],
+    [
+        ({"billing_hold": True}, "account or your service is suspended"),
+        ({"quota": Quota(0)}, "quota"),
+    ],
 )
 def test_a_user_who_may_not_hold_the_device_is_notified_of_the_reason(
     store: Store, housekeeping: Housekeeping, state: dict[str, Any], reason: str

@@ -46,7 +46,7 @@ def test_a_warning_is_sent_by_websocket_and_changes_nothing_else(
     after = store.state()
     (notice,) = after.pop("notifications")
     assert (notice.user_id, notice.type) == ("u1", "allocation_expiring_soon")
-    assert "2026-03-01 12:04 UTC" in notice.message
+    assert "2026年3月1日 20:04" in notice.message
     assert notice.data["expiresAt"] == "2026-03-01T12:04:00+00:00"
     assert after.pop("deliveries") == [(notice.dedupe_key, "websocket", "pending")]
     assert after == {name: rows for name, rows in before.items() if name in after}

@@ -33,7 +33,7 @@ def test_failed_device_is_released_and_its_holder_notified(
     assert state["marks"] == [("device", "d1", "health", None, NOW)]
     assert state["processed"] == [("scheduler.device-failed", "m-1")]
     assert [row.message for row in state["notifications"]] == [
-        f"设备 d1 已释放。原因：{reason}。使用时长：1小时30分钟。"
+        f"设备 d1 已释放。原因：{reason}。使用时长：1 小时 30 分钟。"
     ]
     assert state["deliveries"] == [("device_released:allocation-of-d1", "websocket", "pending")]
     assert state["outgoing"] == [

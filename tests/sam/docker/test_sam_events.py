@@ -41,7 +41,7 @@ def test_device_status_changed_to_error_releases_the_device(stage: Stage) -> Non
     assert stage.invoke("device-status-changed") == DONE
 
     assert stage.row("status, health", "devices", "device-003") == ("available", "error")
-    assert stage.released() == {"device-003": "设备状态变更：running → error"}
+    assert stage.released() == {"device-003": "设备状态变更：运行中 → 出错"}
 
 
 def test_device_maintenance_releases_the_device_with_the_estimate(stage: Stage) -> None:
@@ -158,7 +158,7 @@ def test_billing_overdue_releases_everything_and_notifies_on_every_channel(stage
         Notice(
             "billing_alert",
             "websocket,email,sms",
-            "账户已欠费 ¥150.50（7天），所有设备已自动释放",
+            "账户已欠费 ¥150.50（7天），所有设备已自动释放。",
         )
     ]
 
@@ -172,7 +172,7 @@ def test_billing_payment_success_forgets_failures_and_lifts_the_hold(stage: Stag
     assert stage.failures() == 0
     assert stage.row("billing_hold", "users", "user-123") == (0,)
     assert stage.notices() == [
-        Notice("billing_alert", "websocket", "支付 ¥100 成功，当前余额 ¥250")
+        Notice("billing_alert", "websocket", "支付 ¥100 成功，当前余额 ¥250。")
     ]
 
 
@@ -185,7 +185,7 @@ def test_billing_recharged_forgets_failures_and_lifts_the_hold(stage: Stage) -> 
     assert stage.failures() == 0
     assert stage.row("billing_hold", "users", "user-123") == (0,)
     assert stage.notices() == [
-        Notice("billing_alert", "websocket", "充值 ¥200 成功，当前余额 ¥450")
+        Notice("billing_alert", "websocket", "充值 ¥200 成功，当前余额 ¥450。")
     ]
 
 

@@ -72,6 +72,7 @@ def test_absent_fields_are_kept_and_null_removes() -> None:
     [
         *({"maxDevices": value} for value in (None, -1, 1_000_001, 1.5, "5", True, 2**63)),
         *({"maxCpu": value} for value in (-1, 1_000_000_001, 1.5, "5")),
+        *({"timeZone": value} for value in ("", "Mars/Base", "../etc/passwd", "Asia", 8)),
         *({"locale": value} for value in (None, "", "fr", "zh-cn", 1)),
         {"max_devices": 5},
         {"maxMemoryMb": 5},

@@ -43,10 +43,13 @@ def test_a_release_for_another_reason_is_not_an_expiry() -> None:
 @pytest.mark.parametrize(
     ("locale", "message"),
     [
-        ("zh-CN", "设备 d1 的使用时间已到，已自动释放。使用时长：1小时1分钟。"),
+        ("zh-CN", "设备 d1 的使用时间已到，已自动释放。使用时长：1 小时 1 分钟。"),
         (
             "en",
-            "The time of device d1 is over; it was released automatically. Time used: 1 h 1 min.",
+            (
+                "The time of device d1 is over; it was released automatically."
+                " Time used: 1 hour 1 minute."
+            ),
         ),
     ],
 )
@@ -66,8 +69,14 @@ def test_an_expiry_is_notified_by_websocket_and_email(locale: str, message: str)
 @pytest.mark.parametrize(
     ("locale", "message"),
     [
-        ("zh-CN", "设备 d1 可使用至 2026-03-01 12:05 UTC，到期后将自动释放。"),
-        ("en", "Device d1 is yours until 2026-03-01 12:05 UTC; then it is released automatically."),
+        ("zh-CN", "设备 d1 可使用至 2026年3月1日 20:05，到期后将自动释放。"),
+        (
+            "en",
+            (
+                "Device d1 is yours until 1 March 2026, 12:05 (UTC);"
+                " then it is released automatically."
+            ),
+        ),
     ],
 )
 def test_a_warning_is_sent_by_websocket_only(locale: str, message: str) -> None:

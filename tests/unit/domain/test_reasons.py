@@ -18,7 +18,7 @@ OVERDUE = ReleaseReason.billing_overdue
         (
             ReleaseReason.device_status_changed("running", "error"),
             "device_status_changed",
-            "设备状态变更：running → error",
+            "设备状态变更：运行中 → 出错",
         ),
         (
             ReleaseReason.device_maintenance("升级", None),

@@ -2,19 +2,16 @@
 
 import json
 from datetime import UTC, datetime
-from decimal import Decimal
 from string import Formatter
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from scheduler.domain.model import DEFAULT_LOCALE, LOCALES
 from scheduler.domain.notices import Notice, NoticeKind
 from scheduler.domain.reasons import ReleaseReason
 from scheduler.domain.work import Work
-from scheduler.notification import catalogue
+from scheduler.notification import catalogue, formats
 from scheduler.notification.render import RenderedNotice, render
 from tests.support.deciding import QUOTA, run
 from tests.support.events import message
@@ -24,6 +21,8 @@ TEXTS: dict[str, dict[str, Any]] = {
     locale: json.loads((catalogue._FOLDER / f"{locale}.json").read_text("utf-8"))
     for locale in LOCALES
 }
+PLURALS = ("/count", "/duration", "/names/more")
+"""Each language has plural forms of its own."""
 DELETED = ReleaseReason.device_deleted()
 KINDS = [kind.key for kind in NoticeKind]
 
@@ -78,17 +77,31 @@ def every_notice(locale: str) -> dict[NoticeKind, Notice]:
 
 
 def test_both_languages_have_the_same_texts() -> None:
-    zh, en = (flat(TEXTS[locale]) for locale in LOCALES)
+    zh, en = (
+        {key for key in flat(TEXTS[locale]) if not key.startswith(PLURALS)} for locale in LOCALES
+    )
 
-    assert zh.keys() == en.keys()
+    assert zh == en
 
 
-@pytest.mark.parametrize("key", flat(TEXTS[DEFAULT_LOCALE]))
+@pytest.mark.parametrize("locale", LOCALES)
+def test_every_format_of_a_placeholder_exists(locale: str) -> None:
+    known = {"", "time", *formats.FORMATS, *TEXTS[locale]["count"]}
+    used = {spec for key in SENTENCES for _, spec in placeholders(flat(TEXTS[locale])[key])}
+
+    assert used <= known
+
+
+SENTENCES = [key for key in flat(TEXTS[DEFAULT_LOCALE]) if key.startswith(("/notice", "/reason"))]
+
+
+@pytest.mark.parametrize("key", SENTENCES)
 def test_both_languages_use_the_same_placeholders(key: str) -> None:
     zh, en = (placeholders(flat(TEXTS[locale])[key]) for locale in LOCALES)
 
-    if not key.startswith(("/duration", "/list")):
-        assert zh == en
+    same = {"oldest_released", "released", "released_too"}
+    assert {name for name, _ in zh} == {name for name, _ in en}
+    assert {spec for _, spec in zh} - same == {spec for _, spec in en} - same
 
 
 @pytest.mark.parametrize("locale", LOCALES)
@@ -132,55 +145,67 @@ def test_every_specified_kind_is_caused_by_an_event_or_an_allocation(locale: str
 
 
 @pytest.mark.parametrize(
-    ("amount", "text"),
+    ("given", "zh", "en"),
     [
-        ("100", "¥100"),
-        ("100.00", "¥100"),
-        ("150.5", "¥150.50"),
-        ("150.50", "¥150.50"),
-        ("0", "¥0"),
-        ("-0", "¥0"),
-        ("0.004", "¥0"),
-        ("0.01", "¥0.01"),
-        ("-3.5", "-¥3.50"),
-        ("-100", "-¥100"),
-        ("1E+3", "¥1000"),
-        ("1000000000000", "¥1000000000000"),
-        ("999999999999.99", "¥999999999999.99"),
-        ("1.005", "¥1"),
-        ("99.999", "¥100"),
+        ("Screen is dark", "设备故障：Screen is dark。", "Device failure: Screen is dark."),
+        ("Screen is dark.", "设备故障：Screen is dark。", "Device failure: Screen is dark."),
+        ("屏幕不亮。", "设备故障：屏幕不亮。", "Device failure: 屏幕不亮."),
+        ("Why me?", "设备故障：Why me?", "Device failure: Why me?"),
+        ("cut …", "设备故障：cut …", "Device failure: cut …"),
+        ("...", "设备故障：。", "Device failure: ."),
+        ("", "设备故障：未说明。", "Device failure: not specified."),
     ],
 )
-def test_money_has_decimals_unless_it_is_whole(amount: str, text: str) -> None:
-    assert catalogue.money(Decimal(amount)) == text
+def test_a_reason_is_followed_by_one_full_stop(given: str, zh: str, en: str) -> None:
+    reason = ReleaseReason.device_failed(given)
+
+    assert f"原因：{zh}使用" in released(61, "zh-CN", reason=reason).message
+    assert f"Reason: {en} Time" in released(61, "en", reason=reason).message
 
 
-@given(st.decimals(-(10**12), 10**12, allow_nan=False, allow_infinity=False))
-def test_every_valid_amount_can_be_formatted(amount: Decimal) -> None:
-    assert "¥" in catalogue.money(amount)
+def test_known_states_and_types_of_maintenance_are_translated() -> None:
+    changed = ReleaseReason.device_status_changed("running", "rebooting")
+    upgraded = ReleaseReason.device_maintenance("系统升级", 1)
+
+    assert catalogue.reason_text(changed) == "设备状态变更：运行中 → rebooting"
+    assert catalogue.reason_text(changed, "en") == "Device status changed: running → rebooting"
+    assert catalogue.reason_text(upgraded) == "设备维护：系统升级，预计需要 1 分钟"
+    english = "Device maintenance: system upgrade, expected to take 1 minute"
+    assert catalogue.reason_text(upgraded, "en") == english
 
 
 @pytest.mark.parametrize(
-    ("seconds", "zh", "en"),
+    ("count", "zh", "en"),
     [
-        (0, "0秒", "0 s"),
-        (59, "59秒", "59 s"),
-        (60, "1分钟", "1 min"),
-        (3_599, "59分钟", "59 min"),
-        (3_600, "1小时0分钟", "1 h 0 min"),
-        (90_061, "25小时1分钟", "25 h 1 min"),
+        (0, "您的账户已暂停：x。", "Your account is suspended: x."),
+        (
+            1,
+            "您的账户已暂停：x。已自动释放 1 台设备。",
+            "Your account is suspended: x. Your device was released automatically.",
+        ),
+        (
+            1_000,
+            "您的账户已暂停：x。已自动释放 1,000 台设备。",
+            "Your account is suspended: x. Your 1,000 devices were released automatically.",
+        ),
     ],
 )
-def test_durations_are_formatted_in_their_largest_units(seconds: int, zh: str, en: str) -> None:
-    for locale, text in ((DEFAULT_LOCALE, zh), ("en", en)):
-        assert released(seconds, locale).message.count(text) == 1
+def test_numbers_of_devices_are_written_in_the_plural(count: int, zh: str, en: str) -> None:
+    params = {"reason": "x", "released": count}
+    notice = Notice("u1", NoticeKind.ACCOUNT_SUSPENDED, "k", params)
+
+    assert render(notice, "zh-CN").message == zh
+    assert render(notice, "en").message == en
 
 
-def test_times_are_formatted_in_utc() -> None:
-    at = datetime(2026, 3, 1, 9, 5, tzinfo=UTC)
+def test_times_are_those_of_the_users_clocks() -> None:
+    at = datetime(2026, 11, 26, 14, 50, tzinfo=UTC)
     notice = Notice("u1", NoticeKind.ALLOCATION_SUCCESS, "k", {"device": "d1", "expires_at": at})
 
-    assert render(notice, "en").message == "Device d1 is yours until 2026-03-01 09:05 UTC."
+    assert "可使用至 2026年11月26日 22:50。" in render(notice, "zh-CN").message
+    assert "until 26 November 2026, 14:50 (UTC)." in render(notice, "en").message
+    assert "14:50 (UTC+0" not in render(notice, "en", "America/New_York").message
+    assert "09:50 (UTC-5)." in render(notice, "en", "America/New_York").message
 
 
 def test_braces_in_a_parameter_are_not_interpreted() -> None:

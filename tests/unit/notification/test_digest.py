@@ -110,5 +110,5 @@ def test_digest_has_number_names_and_reason(locale: str, title: str, message_: s
 def test_digest_lists_ten_names() -> None:
     (digest,) = digests(planned(run(message("user.suspended"), on=holding(12, **ALL_CHANNELS))))
 
-    assert "d7 and more." in render(digest.notice, "en").message
+    assert "d7 and 2 more." in render(digest.notice, "en").message
     assert len(json.loads(render(digest.notice, "en").data)["devices"]) == 12

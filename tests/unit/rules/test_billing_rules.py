@@ -147,14 +147,14 @@ def test_overdue_user_is_notified_on_all_channels_even_without_devices(count: in
 
     assert len(decided.told) == count + 1
     assert decided.told_but_releases == [
-        Told("u1", "billing_alert", ALL, "账户已欠费 ¥150.50（7天），所有设备已自动释放")
+        Told("u1", "billing_alert", ALL, "账户已欠费 ¥150.50（7天），所有设备已自动释放。")
     ]
 
 
 def test_whole_amounts_have_no_decimals() -> None:
     decided = run(message("billing.overdue", overdueAmount=100.00, overdueDays=30))
 
-    assert decided.told[0].message == "账户已欠费 ¥100（30天），所有设备已自动释放"
+    assert decided.told[0].message == "账户已欠费 ¥100（30天），所有设备已自动释放。"
 
 
 # -- success and balance -----------------------------------------------------------
@@ -163,8 +163,8 @@ def test_whole_amounts_have_no_decimals() -> None:
 @pytest.mark.parametrize(
     ("event_type", "text"),
     [
-        ("billing.payment_success", "支付 ¥100 成功，当前余额 ¥250"),
-        ("billing.recharged", "充值 ¥200 成功，当前余额 ¥450"),
+        ("billing.payment_success", "支付 ¥100 成功，当前余额 ¥250。"),
+        ("billing.recharged", "充值 ¥200 成功，当前余额 ¥450。"),
     ],
 )
 def test_payment_lifts_the_hold_and_notifies_by_websocket(event_type: str, text: str) -> None:

@@ -17,7 +17,7 @@ RELEASING: dict[str, tuple[dict[str, Any], str]] = {
     "device.deleted": ({}, "设备已删除"),
     "device.status_changed": (
         {"oldStatus": "running", "newStatus": "error"},
-        "设备状态变更：running → error",
+        "设备状态变更：运行中 → 出错",
     ),
     "device.maintenance": ({"maintenanceType": "系统升级"}, "设备维护：系统升级"),
 }
@@ -48,7 +48,7 @@ def test_holder_is_notified_once_by_websocket_with_reason_and_duration(event_typ
 
     decided = run(message(event_type, **fields), on=world(held("d1")))
 
-    text = f"设备 d1 已释放。原因：{reason}。使用时长：10分钟。"
+    text = f"设备 d1 已释放。原因：{reason}。使用时长：10 分钟。"
     assert decided.told == [Told("u1", "device_released", ("websocket",), text)]
 
 
@@ -58,7 +58,7 @@ def test_holder_is_notified_in_their_language_and_the_stored_reason_stays_chines
     assert decided.released == {"d1": "设备故障：Docker container crashed"}
     assert decided.told[0].message == (
         "Device d1 was released. Reason: Device failure: Docker container crashed."
-        " Time used: 10 min."
+        " Time used: 10 minutes."
     )
 
 

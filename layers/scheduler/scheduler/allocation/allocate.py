@@ -165,6 +165,7 @@ class Allocator:
 def _new_record(work: Work, picker: DevicePicker, grant: Grant) -> AllocationRecord:
     """Return the record that will be stored for a new allocation."""
     allocation = grant.allocation
+    adb_host, adb_port = picker.adb_address(allocation.device_id)
     return AllocationRecord(
         allocation.id,
         allocation.user_id,
@@ -175,6 +176,7 @@ def _new_record(work: Work, picker: DevicePicker, grant: Grant) -> AllocationRec
         grant.expires_at,
         None,
         None,
-        None,
-        *picker.adb_address(allocation.device_id),
+        adb_host,
+        adb_port,
+        work.user(allocation.user_id).locale,
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from scheduler.database.release_reasons import NO_REASON, StoredReason
 from scheduler.database.rows import DEVICE_COLUMNS, DEVICE_WIDTH, to_device
 from scheduler.domain.model import Allocation
 from scheduler.domain.state import Snapshot
@@ -28,7 +29,7 @@ class AllocationStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AllocationRecord:
-    """An allocation, active or ended, with the address of the device."""
+    """An allocation, active or ended, with the address of the device and its user's locale."""
 
     id: str
     user_id: str
@@ -39,9 +40,10 @@ class AllocationRecord:
     expires_at: datetime
     released_at: datetime | None
     duration_seconds: int | None
-    release_reason: str | None
     adb_host: str | None
     adb_port: int | None
+    locale: str
+    reason: StoredReason = NO_REASON
 
 
 class Holder(NamedTuple):
@@ -78,15 +80,16 @@ class HistoryEntry:
     at: datetime
     action: Action
     actor: str | None
-    code: str | None = None
-    reason: str | None = None
+    reason: StoredReason = NO_REASON
     expires_at: datetime | None = None
 
 
 _SELECT: Final = """
     SELECT a.id, a.user_id, a.device_id, d.name, a.status, a.allocated_at, a.expires_at,
-           a.released_at, a.duration_seconds, a.release_reason, d.adb_host, d.adb_port
+           a.released_at, a.duration_seconds, d.adb_host, d.adb_port,
+           COALESCE(u.locale, ''), a.release_code, a.release_reason, a.release_details
     FROM allocations a LEFT JOIN devices d ON d.id = a.device_id
+    LEFT JOIN users u ON u.id = a.user_id
 """
 _BY_ID: Final = f"{_SELECT} WHERE a.id IN %s"
 _NEWEST: Final = "ORDER BY a.allocated_at DESC, a.id DESC LIMIT %s"
@@ -96,7 +99,7 @@ _OF_USER: Final = f"{_SELECT} WHERE a.user_id = %s {{status}} {{position}} {_NEW
 
 _BEGIN_AND_END: Final = """
     SELECT status, allocated_at, allocated_by, released_at, released_by, release_code,
-           release_reason
+           release_reason, release_details
     FROM allocations WHERE id = %s
 """
 _EXTENSIONS: Final = """
@@ -186,7 +189,7 @@ def _history(cursor: Cursor, allocation_id: str) -> Iterator[HistoryEntry]:
     row = cursor.fetchone()
     if row is None:
         return
-    status, allocated_at, allocated_by, released_at, released_by, code, reason = row
+    status, allocated_at, allocated_by, released_at, released_by, *reason = row
     yield HistoryEntry(allocated_at, Action.ALLOCATED, allocated_by)
     cursor.execute(_EXTENSIONS, (allocation_id,))
     for at, by, until in cursor.fetchall():
@@ -194,9 +197,13 @@ def _history(cursor: Cursor, allocation_id: str) -> Iterator[HistoryEntry]:
     if released_at:
         expired = status == AllocationStatus.EXPIRED
         action = Action.EXPIRED if expired else Action.RELEASED
-        yield HistoryEntry(released_at, action, released_by, code, reason)
+        yield HistoryEntry(released_at, action, released_by, StoredReason(*reason))
 
 
 def _record(row: tuple[Any, ...]) -> AllocationRecord:
-    id_, user_id, device_id, name, status, *rest = row
-    return AllocationRecord(id_, user_id, device_id, name, AllocationStatus(status), *rest)
+    record = AllocationRecord(*row[: -len(NO_REASON)])
+    return replace(
+        record,
+        status=AllocationStatus(record.status),
+        reason=StoredReason(*row[-len(NO_REASON) :]),
+    )

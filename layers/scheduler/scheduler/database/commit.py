@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from scheduler.database import allocation_events, notifications
-from scheduler.notification.catalogue import reason_text
+from scheduler.database import allocation_events, notifications, release_reasons
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,13 +33,14 @@ _NEW_USERS: Final = """
     INSERT INTO users (id, status, billing_hold, max_devices, max_cpu, max_memory_mb)
     VALUES (%s, %s, %s, %s, %s, %s)
 """
-# The addresses of deleted users are erased.
+# The addresses and the time zone of deleted users are erased.
 _USERS: Final = f"""{_NEW_USERS}
     ON DUPLICATE KEY UPDATE status = VALUES(status), billing_hold = VALUES(billing_hold),
         max_devices = VALUES(max_devices), max_cpu = VALUES(max_cpu),
         max_memory_mb = VALUES(max_memory_mb),
         email = IF(VALUES(status) = 'deleted', NULL, email),
-        phone = IF(VALUES(status) = 'deleted', NULL, phone)
+        phone = IF(VALUES(status) = 'deleted', NULL, phone),
+        time_zone = IF(VALUES(status) = 'deleted', NULL, time_zone)
 """
 _NEW_DEVICES: Final = """
     INSERT INTO devices
@@ -72,11 +72,12 @@ _LAST_ALLOCATED: Final = """
 """
 _RELEASES: Final = """
     INSERT INTO allocations (id, user_id, device_id, status, allocated_at, expires_at,
-        released_at, duration_seconds, release_code, release_reason, released_by)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        released_at, duration_seconds, release_code, release_reason, release_details, released_by)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
     ON DUPLICATE KEY UPDATE status = VALUES(status), released_at = VALUES(released_at),
         duration_seconds = VALUES(duration_seconds), release_code = VALUES(release_code),
-        release_reason = VALUES(release_reason), released_by = VALUES(released_by)
+        release_reason = VALUES(release_reason), release_details = VALUES(release_details),
+        released_by = VALUES(released_by)
 """
 _MARKS: Final = """
     INSERT INTO event_versions (aggregate, id, concern, version, occurred_at)
@@ -162,8 +163,7 @@ def _release_row(release: Release) -> _Row:
         released_at,  # expires_at: must be given, but the existing row keeps its own
         released_at,
         release.duration_seconds,
-        release.reason.code,
-        reason_text(release.reason),
+        *release_reasons.to_columns(release.reason),
         release.actor or None,
     )
 

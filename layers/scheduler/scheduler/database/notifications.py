@@ -45,8 +45,8 @@ def write(cursor: Cursor, work: Work, new_id: NewId) -> None:
     now = work.now
     notifications, deliveries = [], []
     for notice, channels in plan(work.notices.values(), work.user):
-        id_, rendered = new_id(), render(notice, work.user(notice.user_id).locale)
-        kind = notice.kind
+        id_, kind, user = new_id(), notice.kind, work.user(notice.user_id)
+        rendered = render(notice, user.locale, user.time_zone)
         notifications.append(
             (
                 id_,

@@ -61,7 +61,8 @@ class Quota(NamedTuple):
 class User(NamedTuple):
     """A user of the platform. ``known`` is false until the user has a row.
 
-    ``channel_choices`` are the channels that the user switched on or off, by notification type: see
+    ``time_zone`` is an IANA name; None means the usual one of ``locale``. ``channel_choices`` are
+    the channels that the user switched on or off, by notification type: see
     `scheduler.notification.preferences`.
     """
 
@@ -71,6 +72,7 @@ class User(NamedTuple):
     billing_hold: bool = False
     locale: str = DEFAULT_LOCALE
     known: bool = True
+    time_zone: str | None = None
     channel_choices: Mapping[str, Mapping[str, bool]] = _NONE
 
     @property

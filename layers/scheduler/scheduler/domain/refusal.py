@@ -29,7 +29,7 @@ class Refusal(StrEnum):
 _MESSAGES: Final = {
     Refusal.USER_DELETED: "the account was deleted",
     Refusal.USER_SUSPENDED: "the account is suspended",
-    Refusal.BILLING_HOLD: "the account is on hold until a payment arrives",
+    Refusal.BILLING_HOLD: "the service is suspended until a payment arrives",
     Refusal.QUOTA_EXCEEDED: "the quota does not allow this device",
     Refusal.NO_DEVICE_AVAILABLE: "no device that meets the requirements is free",
     Refusal.NOT_ACTIVE: "the allocation has ended",

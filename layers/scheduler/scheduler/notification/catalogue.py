@@ -1,28 +1,28 @@
 """The text catalogue: ``texts/<locale>.json`` holds every text that users read.
 
-A placeholder may name a format: ``{amount:money}``, ``{used:duration}`` (of seconds),
-``{expires_at:time}`` (in UTC), ``{devices:list}`` (the first ten names). Braces in a parameter's
-value are not interpreted.
+A placeholder may name a format, such as ``{amount:money}``: see `scheduler.notification.formats`.
+Braces in a parameter's value are not interpreted.
 """
 
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from string import Formatter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from scheduler.domain.model import DEFAULT_LOCALE
+from scheduler.domain.model import DEFAULT_LOCALE, LOCALES
+from scheduler.notification import formats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping
 
     from scheduler.domain.reasons import ReleaseReason
 
 _FOLDER = Path(__file__).parent / "texts"
-_MAX_LISTED: Final = 10
+_FULL_STOPS: Final = ".。"
+_OTHER_ENDS: Final = "!?！？…"
 
 
 class NoticeText(NamedTuple):
@@ -32,30 +32,34 @@ class NoticeText(NamedTuple):
     message: str
 
 
-def money(amount: Decimal) -> str:
-    """Return an amount in yuan, with two decimals unless it is whole: ¥100, ¥150.50."""
-    cents = amount.quantize(Decimal("0.01"))
-    sign = "-" if cents < 0 else ""
-    return f"{sign}¥{abs(cents):.0f}" if cents == cents.to_integral() else f"{sign}¥{abs(cents)}"
-
-
-def notice_text(key: str, locale: str, params: Mapping[str, Any]) -> NoticeText:
+def notice_text(
+    key: str, locale: str, params: Mapping[str, Any], time_zone: str | None = None
+) -> NoticeText:
     """Return the text of a `NoticeKind` by its key; an unknown locale falls back to zh-CN.
+
+    Args:
+        key: of the kind.
+        locale: the user's language.
+        params: the values of the placeholders.
+        time_zone: an IANA name; None, or a zone that does not exist, means that of the locale.
 
     Raises:
         KeyError: the catalogue has no such key, or a placeholder has no parameter.
     """
-    catalogue = _catalogue(locale)
-    text = catalogue.texts["notice"][key]
-    return NoticeText(
-        catalogue.render(text["title"], params), catalogue.render(text["message"], params)
-    )
+    texts = _texts(locale)
+    text = texts["notice"][key]
+    write = _Renderer(texts, params, time_zone).render
+    return NoticeText(write(text["title"]), write(text["message"]))
 
 
 def reason_text(reason: ReleaseReason, locale: str = DEFAULT_LOCALE) -> str:
-    """Return the text of a release reason; an unknown locale falls back to zh-CN."""
-    catalogue = _catalogue(locale)
-    return catalogue.render(catalogue.texts["reason"][reason.text], reason.params)
+    """Return the text of a release reason; an unknown locale falls back to zh-CN.
+
+    Raises:
+        KeyError: the catalogue has no such text, or a placeholder has no parameter.
+    """
+    texts = _texts(locale)
+    return _Renderer(texts, reason.params).render(texts["reason"][reason.text])
 
 
 class _Part(NamedTuple):
@@ -63,56 +67,54 @@ class _Part(NamedTuple):
 
     literal: str
     name: str | None
-    write: Callable[[Any], str]
+    format: str
 
 
-class _Catalogue:
-    """The texts of one locale, and the formats of its placeholders."""
+class _Renderer:
+    """Renders templates with the same parameters, for one user."""
 
-    def __init__(self, texts: dict[str, Any]) -> None:
-        self.texts = texts
-        self._formats: dict[str | None, Callable[[Any], str]] = {
-            None: str,
-            "": str,
-            "money": money,
-            "duration": self._duration,
-            "list": self._list,
-            "time": lambda moment: f"{moment:%Y-%m-%d %H:%M} UTC",
-        }
-        self._parsed: dict[str, list[_Part]] = {}
+    def __init__(
+        self, texts: Mapping[str, Any], params: Mapping[str, Any], time_zone: str | None = None
+    ) -> None:
+        self._texts = texts
+        self._params = params
+        self._time_zone = time_zone
 
-    def render(self, template: str, params: Mapping[str, Any]) -> str:
-        parts = self._parsed.get(template) or self._parse(template)
-        return "".join(
-            [
-                literal if name is None else literal + write(params[name])
-                for literal, name, write in parts
-            ]
-        )
+    def render(self, template: str) -> str:
+        text = ""
+        for literal, name, format_ in _parsed(template):
+            text = _append(text, literal)
+            if name is not None:
+                text += self._format(self._params[name], format_)
+        return text
 
-    def _parse(self, template: str) -> list[_Part]:
-        parts = [
-            _Part(literal, name, self._formats[format_])
-            for literal, name, format_, _ in Formatter().parse(template)
-        ]
-        self._parsed[template] = parts
-        return parts
+    def _format(self, value: Any, name: str) -> str:  # noqa: ANN401 - as the parameter is
+        if name == "time":
+            return formats.moment(value, self._texts["time"], self._time_zone)
+        if name in formats.FORMATS:
+            return formats.FORMATS[name](value, self._texts.get(name, {}))
+        return formats.counted(value, self._texts["count"][name])
 
-    def _list(self, names: Sequence[str]) -> str:
-        texts = self.texts["list"]
-        listed: str = texts["separator"].join(names[:_MAX_LISTED])
-        return listed + texts["more"] if len(names) > _MAX_LISTED else listed
 
-    def _duration(self, seconds: int) -> str:
-        hours, minutes = seconds // 3600, seconds // 60 % 60
-        unit = "hours" if hours else "minutes" if minutes else "seconds"
-        template: str = self.texts["duration"][unit]
-        return template.format(hours=hours, minutes=minutes, seconds=seconds)
+def _append(text: str, literal: str) -> str:
+    """Append literal text; a value that ends a sentence gets no second full stop."""
+    if text and literal[:1] in _FULL_STOPS and literal:
+        text = text.rstrip(_FULL_STOPS)
+        if text[-1:] in _OTHER_ENDS and text:
+            return text + literal[1:]
+    return text + literal
 
 
 @cache
-def _catalogue(locale: str) -> _Catalogue:
-    file = _FOLDER / f"{locale}.json"
-    if not file.is_file():
-        return _catalogue(DEFAULT_LOCALE)
-    return _Catalogue(json.loads(file.read_text("utf-8")))
+def _parsed(template: str) -> tuple[_Part, ...]:
+    return tuple(
+        _Part(literal, name, format_ or "text")
+        for literal, name, format_, _ in Formatter().parse(template)
+    )
+
+
+@cache
+def _texts(locale: str) -> dict[str, Any]:
+    known = locale if locale in LOCALES else DEFAULT_LOCALE
+    texts: dict[str, Any] = json.loads((_FOLDER / f"{known}.json").read_text("utf-8"))
+    return texts

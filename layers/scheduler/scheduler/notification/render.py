@@ -31,13 +31,19 @@ class RenderedNotice(NamedTuple):
     data: str
 
 
-def render(notice: Notice, locale: str) -> RenderedNotice:
-    """Return a notice in a locale; an unknown locale falls back to zh-CN."""
+def render(notice: Notice, locale: str, time_zone: str | None = None) -> RenderedNotice:
+    """Return a notice in a language; an unknown one falls back to zh-CN.
+
+    Args:
+        notice: what to render.
+        locale: the user's language.
+        time_zone: an IANA name; None, or a zone that does not exist, means that of the locale.
+    """
     texts = {
         name: catalogue.reason_text(value, locale) if isinstance(value, ReleaseReason) else value
         for name, value in notice.params.items()
     }
-    title, message = catalogue.notice_text(notice.kind.key, locale, texts)
+    title, message = catalogue.notice_text(notice.kind.key, locale, texts, time_zone)
     return RenderedNotice(title, message, _encode(dict(_data(notice.params, texts))))
 
 
