@@ -73,8 +73,9 @@ class DrillBalance:
     applied: frozenset[str]
     lost: frozenset[str]
     doubled: Counter[Effect]
+    lost_without_id: frozenset[str]
     doubled_without_id: Counter[Effect]
-    """The same for effects of events without an id: not every copy of those is recognised."""
+    """The same for events without an id, of which equal ones cannot be told apart for certain."""
     wrongly_rejected: frozenset[str]
     """Valid events that were dead-lettered or logged; not lost, because they can be replayed."""
 
@@ -96,7 +97,8 @@ def settle_account(
     without_id = {one for key in expected.without_id for one in expected.per_event.get(key, ())}
     return DrillBalance(
         applied=frozenset(live - lost),
-        lost=frozenset(lost),
+        lost=frozenset(lost - expected.without_id),
+        lost_without_id=frozenset(lost & expected.without_id),
         doubled=Counter({one: n for one, n in excess.items() if one not in without_id}),
         doubled_without_id=Counter({one: n for one, n in excess.items() if one in without_id}),
         wrongly_rejected=frozenset((expected.events & ended) | (loggable & observed.dead.keys())),

@@ -97,8 +97,9 @@ def rows(drill: DrillReport) -> Iterator[tuple[str, str]]:
             yield f"recovery, {name} ({len(seconds):,} kills)", _percentiles(seconds)
     yield "lost", f"{len(drill.final.lost):,}{_listing(drill.final.lost)}"
     yield "doubled", f"{drill.final.doubled.total():,}{_listing(drill.final.doubled)}"
-    without_id = drill.final.doubled_without_id
-    yield "doubled, of events without an id", f"{without_id.total():,}{_listing(without_id)}"
+    lost, doubled = drill.final.lost_without_id, drill.final.doubled_without_id
+    yield "without an id: lost", f"{len(lost):,}{_listing(lost)}"
+    yield "without an id: doubled", f"{doubled.total():,}{_listing(doubled)}"
     yield "took", f"{drill.seconds:,.0f} s"
 
 

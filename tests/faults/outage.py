@@ -118,4 +118,5 @@ def _rows(drill: OutageDrill) -> Iterator[tuple[str, str]]:
     yield "applied afterwards", f"{len(drill.balance.applied):,} of {drill.distinct:,} events"
     yield "lost", f"{len(drill.balance.lost):,}"
     yield "doubled", f"{drill.balance.doubled.total():,}"
-    yield "doubled, of events without an id", f"{drill.balance.doubled_without_id.total():,}"
+    yield "without an id: lost", f"{len(drill.balance.lost_without_id):,}"
+    yield "without an id: doubled", f"{drill.balance.doubled_without_id.total():,}"

@@ -53,7 +53,12 @@ def _settled(
 
 def test_expected_effects_are_neither_lost_nor_doubled() -> None:
     assert _settled() == DrillBalance(
-        frozenset({"e1", "e2", "p1", "p2"}), frozenset(), Counter(), Counter(), frozenset()
+        applied=frozenset({"e1", "e2", "p1", "p2"}),
+        lost=frozenset(),
+        doubled=Counter(),
+        lost_without_id=frozenset(),
+        doubled_without_id=Counter(),
+        wrongly_rejected=frozenset(),
     )
 
 
@@ -90,6 +95,17 @@ def test_doubled_effect_of_an_event_without_id_is_listed_apart() -> None:
 
     assert settled.doubled == Counter({RELEASED: 1})
     assert settled.doubled_without_id == Counter({NOTIFIED: 1})
+
+
+def test_lost_event_without_id_is_listed_apart() -> None:
+    expected = _expected()
+    expected.without_id.add("p1")
+    observed = Observed(Counter(), frozenset(), {"m1": "not JSON"}, frozenset({"i1"}))
+
+    settled = settle_account(expected, frozenset({"e1", "p1"}), observed)
+
+    assert settled.lost == {"e1"}
+    assert settled.lost_without_id == {"p1"}
 
 
 def test_unexpected_effect_is_doubled() -> None:

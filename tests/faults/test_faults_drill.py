@@ -34,6 +34,7 @@ def test_kills_of_function_broker_and_database_lose_and_double_nothing(
     assert not drill.final.wrongly_rejected, account
     assert (
         len(drill.final.applied)
+        + len(drill.final.lost_without_id)
         + len(drill.dead)
         - len(drill.first.wrongly_rejected)
         + drill.logged

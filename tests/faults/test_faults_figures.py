@@ -19,7 +19,14 @@ from tests.faults.server_kills import ServerOutage
 if TYPE_CHECKING:
     from pathlib import Path
 
-_NOTHING = DrillBalance(frozenset(), frozenset(), Counter(), Counter(), frozenset())
+_NOTHING = DrillBalance(
+    applied=frozenset(),
+    lost=frozenset(),
+    doubled=Counter(),
+    lost_without_id=frozenset(),
+    doubled_without_id=Counter(),
+    wrongly_rejected=frozenset(),
+)
 
 
 def _drill(**fields: Any) -> DrillReport:  # noqa: ANN401 - any field of DrillReport
@@ -94,18 +101,20 @@ def test_percentiles_are_measured_values(share: float, value: float) -> None:
 
 def test_account_lists_lost_events_and_doubled_effects() -> None:
     bad = DrillBalance(
-        frozenset(),
-        frozenset({"e7"}),
-        Counter({("released", "a1"): 2}),
-        Counter({("counted", "u1"): 1}),
-        frozenset(),
+        applied=frozenset(),
+        lost=frozenset({"e7"}),
+        doubled=Counter({("released", "a1"): 2}),
+        lost_without_id=frozenset({"e8"}),
+        doubled_without_id=Counter({("counted", "u1"): 1}),
+        wrongly_rejected=frozenset(),
     )
 
     account = dict(rows(_drill(final=bad)))
 
     assert account["lost"] == "1: e7"
     assert account["doubled"] == "2: ('released', 'a1')"
-    assert account["doubled, of events without an id"] == "1: ('counted', 'u1')"
+    assert account["without an id: lost"] == "1: e8"
+    assert account["without an id: doubled"] == "1: ('counted', 'u1')"
 
 
 def test_error_log_counts_only_with_its_payload(tmp_path: Path) -> None:
