@@ -18,6 +18,9 @@ from events.samples import (
 )
 
 _FAILED: Final = {"deviceId": "device-005", "reason": "Kernel panic"}
+_DAMAGED_TEXT: Final = (
+    b'{"pattern": "device.failed", "data": {"deviceId": "device-005", "reason": "dark \\ud83d"}}'
+)
 _UNKNOWN_EVENT: Final = b'{"deviceId": "device-005"}'
 
 # All properties set, as on a second attempt. Header texts arrive as signed bytes, nested ones too.
@@ -107,6 +110,11 @@ BAD: Final = (
         message(
             "device.failed", {"deviceId": "device-006", "reason": "Disk full"}, _SECOND_ATTEMPT
         ),
+    ),
+    sample(
+        "damaged-text",
+        "Half an emoji, in the envelope of NestJS: it is replaced. Success.",
+        message("device.failed", _DAMAGED_TEXT),
     ),
     sample(
         "two-queues",

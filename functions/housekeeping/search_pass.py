@@ -122,7 +122,9 @@ def report_releases(verb: str, work: Work, metrics: Metrics) -> None:
     for release in work.releases.values():
         metrics.add("scheduler_auto_release_total", 1, reason=release.reason.code)
     if ids := list(work.releases):
-        _logger.info("%s %d allocations", verb, len(ids), extra={"allocation_ids": ids})
+        users = sorted({release.allocation.user_id for release in work.releases.values()})
+        extra = {"allocation_ids": ids, "user_ids": users}
+        _logger.info("%s %d allocations", verb, len(ids), extra=extra)
 
 
 def _allocation(work: Work, found: FoundAllocation) -> Allocation:

@@ -42,6 +42,19 @@ def counts(store: Store) -> dict[str, int]:
     return dict(store.rows("SELECT status, COUNT(*) FROM allocations GROUP BY status"))
 
 
+def test_the_log_names_the_allocations_that_expired_and_their_users(
+    store: Store, housekeeping: Housekeeping, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.seed(world(held("d1", by="u1"), held("d2", by="u1"), held("d3", by="u2")))
+    set_expiry(store, DUE)
+
+    housekeeping.run("expire")
+
+    (line,) = [one for one in caplog.records if one.message == "Expired 3 allocations"]
+    assert line.__dict__["user_ids"] == ["u1", "u2"]
+    assert len(line.__dict__["allocation_ids"]) == 3
+
+
 def test_an_expired_allocation_ends_with_notifications_and_an_event(
     store: Store, housekeeping: Housekeeping
 ) -> None:

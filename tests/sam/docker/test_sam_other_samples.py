@@ -27,6 +27,7 @@ REASONS = {
 RELEASED = {
     "null-properties": {"device-005": "设备故障：Kernel panic"},
     "header-bytes": {"device-006": "设备故障：Disk full"},
+    "damaged-text": {"device-005": "设备故障：dark �"},
     "two-queues": {"device-007": "设备故障：Overheated", "device-008": "设备维护：更换电池"},
 }
 HELD = ("device-005", "device-006", "device-007", "device-008")
