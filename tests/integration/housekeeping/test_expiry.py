@@ -46,11 +46,11 @@ def test_the_log_names_the_allocations_that_expired_and_their_users(
     store: Store, housekeeping: Housekeeping, caplog: pytest.LogCaptureFixture
 ) -> None:
     store.seed(world(held("d1", by="u1"), held("d2", by="u1"), held("d3", by="u2")))
-    set_expiry(store, DUE)
+    all_due(store)
 
     housekeeping.run("expire")
 
-    (line,) = [one for one in caplog.records if one.message == "Expired 3 allocations"]
+    (line,) = [one for one in caplog.records if one.getMessage() == "Expired 3 allocations"]
     assert line.__dict__["user_ids"] == ["u1", "u2"]
     assert len(line.__dict__["allocation_ids"]) == 3
 
