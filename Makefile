@@ -7,6 +7,7 @@ SAM_BIN   := .venv-sam/bin
 SAM_READY := .venv-sam/.synced
 CHECKOV_READY := .venv-checkov/.synced
 BENCH_READY := .venv-bench/.synced
+NODE_READY := contracts/node_modules/.synced
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
 .DEFAULT_GOAL := help
@@ -35,7 +36,7 @@ clean: ## Delete the local platform's data, build results and caches
 
 # In parallel, with unmixed output (GNU Make 4). The environments come first, because build starts another make.
 PARALLEL := -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync)
-test: $(READY) $(SAM_READY) $(CHECKOV_READY) ## Run all checks: lint, types, templates, and tests on real servers
+test: $(READY) $(SAM_READY) $(CHECKOV_READY) $(if $(shell command -v npm),$(NODE_READY)) ## Run all checks: lint, types, templates, and tests on real servers
 	@$(MAKE) --no-print-directory $(PARALLEL) validate lint build-here programs
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
@@ -48,6 +49,12 @@ openapi: $(READY) ## Write the description of the API, which is served at /opena
 EXAMPLES ?= 100
 schemathesis: programs ## Call every operation of the API with valid and invalid requests (EXAMPLES= each)
 	@EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q -s -p no:xdist tests/integration/api/test_contract.py
+
+contracts: servers $(NODE_READY) ## Check contracts/: AsyncAPI's parser, TypeScript, and the examples on a real broker (needs npm)
+	@$(BIN)/python -m pytest -q tests/contracts
+
+release: $(READY) ## Record the contracts as released (then breaking changes need a new major version)
+	@$(BIN)/python -m events.contracts.release
 
 lint: $(READY) ## Run ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
@@ -157,6 +164,11 @@ $(SAM_READY): requirements/sam.txt $(READY)
 	@echo "Installing SAM into .venv-sam (once, and when requirements/sam.txt changes)"
 	@test -x $(SAM_BIN)/python || $(BIN)/uv venv --quiet --seed --clear --no-python-downloads --python 3.13 .venv-sam 2>/dev/null || $(PYTHON) -m venv .venv-sam
 	@$(BIN)/uv pip sync --quiet --python $(SAM_BIN)/python requirements/sam.txt
+	@touch $@
+
+$(NODE_READY): contracts/package-lock.json
+	@echo "Installing the npm packages of contracts/ (once, and when contracts/package-lock.json changes)"
+	@npm ci --prefix contracts --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 $(CHECKOV_READY): requirements/checkov.txt $(READY)

@@ -17,6 +17,7 @@ from uuid import uuid4
 from events import texts
 from events.api_requests import REQUESTS, sample_event
 from events.bad_samples import BAD
+from events.contracts.files import contract_files
 from events.lists import files_with_lists
 from events.readme import with_samples
 from events.samples import VALID
@@ -61,6 +62,7 @@ def files() -> Iterator[tuple[Path, str]]:
     yield readme, with_samples((ROOT / readme).read_text("utf-8"))
     yield from files_with_lists()
     yield Path("docs/texts.md"), texts.page()
+    yield from contract_files()
 
 
 def _with_new_ids(sample: Sample) -> Sample:
@@ -85,7 +87,7 @@ def main(arguments: list[str]) -> None:
     """
     if not arguments:
         for path, content in files():
-            (ROOT / path).parent.mkdir(exist_ok=True)
+            (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
             (ROOT / path).write_text(content, "utf-8")
         return
     samples = {sample.name: sample for sample in (*VALID, *BAD)}

@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from events.bodies import SMALLEST
+from events.contracts.documented import plain
+from events.contracts.produced import EXAMPLES, PRODUCED
 from events.repairs import table_of_refusals, table_of_repairs
 from local.paths import ROOT
 from ops.event_bodies import CONTRACTS, fields
 from scheduler.messaging.topology import WORK_QUEUES
 from scheduler.settings import MAX_SHARDS
+from scheduler.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -125,6 +128,10 @@ def _functions_of_queues() -> Iterator[str]:
     return (f"{_short_name(queue)}: {{Name: {queue.family}-events}}" for queue in WORK_QUEUES)
 
 
+def _version() -> Iterator[str]:
+    yield f'Value: "{VERSION}"'
+
+
 def _table_of_events() -> Iterator[str]:
     yield "| routing key | smallest body | optional fields | |"
     yield "|---|---|---|---|"
@@ -140,12 +147,21 @@ def _table_of_events() -> Iterator[str]:
         yield f"| `{queue.event_type}` | `{text}` | {optional} | {kind} |"
 
 
+def _produced_events() -> Iterator[str]:
+    yield "| routing key | example | |"
+    yield "|---|---|---|"
+    for event in PRODUCED:
+        text = json.dumps(EXAMPLES[event.event_type])
+        yield f"| `{event.event_type}` | `{text}` | {plain(event.__doc__)} |"
+
+
 _FILES: Final[dict[str, dict[str, Callable[[], Iterable[str]]]]] = {
     "template.yaml": {
         "consumers": _consumers,
         "device-events": _event_sources("device"),
         "user-events": _event_sources("user"),
         "billing-events": _event_sources("billing"),
+        "version": _version,
     },
     "infrastructure/operations.yaml": {
         "queues": _queues,
@@ -156,5 +172,6 @@ _FILES: Final[dict[str, dict[str, Callable[[], Iterable[str]]]]] = {
         "events": _table_of_events,
         "repairs": table_of_repairs,
         "refusals": table_of_refusals,
+        "produced": _produced_events,
     },
 }

@@ -50,6 +50,7 @@ def show(console: Console, state: StateDir, endpoints: dict[str, Any]) -> None:
         if key in endpoints:
             console.print(f"  {label:<20} {_without_password(endpoints[key])}", markup=False)
     console.print(f"  {'API documentation':<20} {endpoints['api']}/docs", markup=False)
+    console.print(f"  {'Events':<20} {endpoints['api']}/docs/events", markup=False)
     console.print(
         f"  {'Sent e-mail and SMS':<20} {sent_messages_url(endpoints['aws'])}", markup=False
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
-from ops.commands import brake, dead_letters, publish, token, watch
+from ops.commands import brake, dead_letters, events, publish, token, validate, watch
+from scheduler.version import VERSION
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -13,8 +16,30 @@ app = typer.Typer(
     help="Operate CloudPhone Scheduler. Exit codes: 0 success, 1 failure, 2 invalid input.",
 )
 
+
+def _print_version(given: bool) -> None:  # noqa: FBT001 - the signature of a Typer callback
+    if given:
+        print(VERSION)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("events")(events.events)
 app.command("publish")(publish.publish)
 app.command("token")(token.print_token)
+app.command("validate")(validate.validate)
 app.command("watch")(watch.watch)
 app.add_typer(brake.app, name="brake")
 app.add_typer(dead_letters.app, name="dead-letters")

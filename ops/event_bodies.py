@@ -106,15 +106,25 @@ def validate(event_type: str, raw: bytes, now: datetime) -> None:
     Raises:
         InvalidInputError: the message names the invalid field and the reason.
     """
-    contract = contract_of(event_type)
-    try:
-        parse(Message("", raw, {}), contract, now)
-    except InvalidBodyError as error:
+    if error := body_error(event_type, raw, now):
         required = [field.path for field in fields(event_type) if field.required]
         raise InvalidInputError(
             f"{event_type}: {error} (required: {', '.join(required)};"
             " --raw publishes the body without validation)"
-        ) from None
+        )
+
+
+def body_error(event_type: str, raw: bytes, now: datetime) -> str | None:
+    """Return why the consuming function refuses a body, as in ``x-error``; None if it accepts it.
+
+    Raises:
+        InvalidInputError: there is no such event.
+    """
+    try:
+        parse(Message("", raw, {}), contract_of(event_type), now)
+    except InvalidBodyError as error:
+        return str(error)
+    return None
 
 
 def _fields(

@@ -43,7 +43,9 @@ class PaymentFailed(UserEvent):
     guard: ClassVar = _ONLY_COMPARES
     payment: ClassVar = PaymentEffect.FAILURE
     amount: Amount
+    """The amount of the payment in yuan."""
     reason: FreeText
+    """Why it failed, for the user."""
 
     @property
     def summary(self) -> str:
@@ -58,7 +60,9 @@ class BalanceLow(UserEvent):
     guard: ClassVar = _ONLY_COMPARES
     critical: ClassVar = False
     current_balance: Balance
+    """The balance in yuan."""
     threshold: Amount
+    """The amount in yuan below which the user is warned."""
 
     @property
     def summary(self) -> str:
@@ -72,7 +76,9 @@ class Overdue(UserEvent):
     event_type: ClassVar = "billing.overdue"
     guard: ClassVar = _SETTLES
     overdue_amount: Amount
+    """The amount owed in yuan."""
     overdue_days: Annotated[int, Field(ge=0, le=100_000)]
+    """For how many days."""
 
     @property
     def summary(self) -> str:
@@ -86,7 +92,9 @@ class _Credit(UserEvent):
     guard: ClassVar = _SETTLES
     payment: ClassVar = PaymentEffect.RESET
     amount: Amount
+    """The amount received in yuan."""
     new_balance: Balance
+    """The balance in yuan afterwards; a negative one keeps the billing hold."""
 
     @property
     def in_debt(self) -> bool:

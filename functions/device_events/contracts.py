@@ -46,6 +46,7 @@ class DeviceFailed(DeviceEvent):
     guard: ClassVar = Guard(Concern.HEALTH, (Concern.HEALTH,))
     braked: ClassVar = True
     reason: FreeText
+    """What failed, for the user who held the device."""
 
     @property
     def summary(self) -> str:
@@ -68,7 +69,9 @@ class DeviceStatusChanged(DeviceEvent):
     critical: ClassVar = False
     braked: ClassVar = True
     old_status: Word
+    """The status before; only a change from ``running`` takes the device from its user."""
     new_status: Word
+    """The status now; ``stopped`` and ``error`` release a running device."""
 
     @property
     def releases(self) -> bool:
@@ -82,12 +85,14 @@ class DeviceStatusChanged(DeviceEvent):
 
 
 class DeviceMaintenance(DeviceEvent):
-    """Maintenance of a device began; ``estimated_duration`` is in minutes."""
+    """Maintenance of a device began."""
 
     event_type: ClassVar = "device.maintenance"
     guard: ClassVar = Guard(Concern.HEALTH, (Concern.HEALTH,))
     maintenance_type: FreeText
+    """The kind of maintenance, for the user who held the device."""
     estimated_duration: Annotated[int, Field(ge=0, le=5_256_000)] | None = None
+    """How long it is expected to take, in minutes."""
 
     @property
     def summary(self) -> str:
@@ -106,12 +111,19 @@ class DeviceCreated(DeviceEvent):
     guard: ClassVar = Guard(Concern.CREATION, (Concern.CREATION, Concern.HEALTH))
     applies_to_deleted: ClassVar = True
     name: Name | None = None
+    """What users call it; absent: its id."""
     status: Word | None = None
+    """Its status; other than ``running``, the device waits outside the pool."""
     cpu_cores: Size | None = None
+    """Number of cores; a device of unknown size is allocated last."""
     memory_mb: Annotated[Size | None, Field(alias="memoryMB")] = None
+    """Memory in MB."""
     storage_mb: Annotated[Size | None, Field(alias="storageMB")] = None
+    """Storage in MB."""
     adb_host: AdbHost | None = None
+    """The host that its user connects to with adb."""
     adb_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+    """The port that its user connects to with adb."""
 
     @model_validator(mode="before")
     @classmethod

@@ -27,6 +27,7 @@ class UserSuspended(UserEvent):
     event_type: ClassVar = "user.suspended"
     guard: ClassVar = Guard(Concern.ACCOUNT, (Concern.ACCOUNT,))
     reason: FreeText
+    """Why, for the user."""
 
     @property
     def summary(self) -> str:
@@ -47,8 +48,11 @@ class WireQuota(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
 
     max_devices: Limit
+    """The number of devices."""
     max_cpu: Limit | None = None
+    """The number of cores of all devices together."""
     max_memory: Limit | None = None
+    """The memory of all devices together, in MB."""
 
 
 class UserQuotaUpdated(UserEvent):
@@ -59,6 +63,7 @@ class UserQuotaUpdated(UserEvent):
     old_quota: Any = None
     """Only shown in the log: whatever it is, it changes nothing."""
     new_quota: WireQuota
+    """What the user may hold from now on."""
 
     @property
     def summary(self) -> str:
@@ -82,8 +87,11 @@ class UserQuotaExceeded(UserEvent):
     event_type: ClassVar = "user.quota_exceeded"
     guard: ClassVar = Guard(Concern.QUOTA, (Concern.QUOTA,))
     quota_type: QuotaType
+    """What the quota limits."""
     current: Limit
+    """What the publisher counted; only shown in the log."""
     limit: Limit
+    """What the user may hold: devices, cores or MB."""
 
     @property
     def summary(self) -> str:

@@ -13,6 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from local.paths import ROOT
 from local.template import cors
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from local.gateway.metrics import EmfCollector
 
 _SWAGGER_UI_FILES: Final = Path(swagger_ui.__file__).parent
+_CONTRACTS: Final = ROOT / "contracts"
 _DOCS_PAGE: Final = """<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -71,10 +73,16 @@ def metrics_route(metrics: EmfCollector) -> Route:
 
 
 def _docs_routes() -> list[Route]:
-    """Return the routes of Swagger UI, which loads nothing from other hosts."""
+    """Return the routes of Swagger UI, which loads nothing from other hosts, and of the events."""
 
     async def page(_request: Request) -> HTMLResponse:
         return HTMLResponse(_DOCS_PAGE)
+
+    async def events(_request: Request) -> FileResponse:
+        return FileResponse(_CONTRACTS / "events.html")
+
+    async def asyncapi(_request: Request) -> FileResponse:
+        return FileResponse(_CONTRACTS / "asyncapi.json")
 
     async def script(_request: Request) -> FileResponse:
         return FileResponse(_SWAGGER_UI_FILES / "swagger-ui-bundle.min.js")
@@ -84,6 +92,8 @@ def _docs_routes() -> list[Route]:
 
     return [
         Route("/docs", page),
+        Route("/docs/events", events),
+        Route("/docs/asyncapi.json", asyncapi),
         Route("/docs/swagger-ui.js", script),
         Route("/docs/swagger-ui.css", style),
     ]

@@ -19,6 +19,7 @@ from allocation_api.errors import CONTENT_TYPE
 from allocation_api.openapi.responses import ERROR_SCHEMA
 from allocation_api.resources.openapi import DOCUMENT
 from allocation_api.settings import ApiSettings
+from scheduler.version import VERSION
 
 _UNREACHABLE: Final = {
     "DATABASE_URL": "mysql://nobody@127.0.0.1:1/nothing",
@@ -60,7 +61,7 @@ def document() -> dict[str, Any]:
     """Return the OpenAPI document (3.1) of the API."""
     api = AllocationApi(ApiSettings.model_validate(_UNREACHABLE))
     text = api.resolver.get_openapi_json_schema(
-        title="CloudPhone Scheduler", version="1", description=_ABOUT
+        title="CloudPhone Scheduler", version=VERSION, description=_ABOUT
     )
     found = json.loads(re.sub(r'\b([A-Z]\w+)Response"', r'\1"', text))  # suffix of models
     schemas = found["components"]["schemas"]

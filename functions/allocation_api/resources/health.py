@@ -18,6 +18,7 @@ from allocation_api.settings import AWS_TIMEOUTS, ApiSettings
 from scheduler.database.connection import connect
 from scheduler.messaging.publisher import parameters
 from scheduler.settings import BrokerSettings, DatabaseSettings, PaymentSettings
+from scheduler.version import VERSION
 
 OK: Final = "ok"
 REPORT_SECONDS: Final = 1.0
@@ -30,11 +31,12 @@ _logger: Final = Logger()
 
 
 class HealthReport(ResponseBody):
-    """The result for each dependency: ``ok``, or the problem."""
+    """The result for each dependency, ``ok`` or the problem, and the version of the API."""
 
     database: str
     broker: str
     dynamodb: str
+    version: str
 
 
 def health_routes(settings: ApiSettings, clock: Callable[[], float] = time.monotonic) -> Router:
@@ -62,7 +64,7 @@ def health_routes(settings: ApiSettings, clock: Callable[[], float] = time.monot
             checked_at = clock()
         healthy = all(result == OK for result in results.values())
         status = HTTPStatus.OK if healthy else HTTPStatus.SERVICE_UNAVAILABLE
-        return Response(status, CONTENT_TYPE, HealthReport(**results))
+        return Response(status, CONTENT_TYPE, HealthReport(**results, version=VERSION))
 
     return router
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.environment import aws_environment
+from scheduler.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +30,7 @@ def healthy_api(
 def test_the_report_is_ok_if_every_dependency_is(healthy_api: Callable[..., Client]) -> None:
     reply = healthy_api().get("/api/health", claims=None)
 
-    assert (reply.status, reply.body) == (200, HEALTHY)
+    assert (reply.status, reply.body) == (200, HEALTHY | {"version": VERSION})
 
 
 @pytest.mark.parametrize(
@@ -57,4 +58,4 @@ def test_an_unavailable_dependency_is_reported_without_details(
 ) -> None:
     reply = healthy_api(**variables).get("/api/health", claims=None)
 
-    assert (reply.status, reply.body) == (503, HEALTHY | {unhealthy: reason})
+    assert (reply.status, reply.body) == (503, HEALTHY | {unhealthy: reason, "version": VERSION})

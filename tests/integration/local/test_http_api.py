@@ -214,6 +214,16 @@ def test_swagger_ui_loads_nothing_from_other_hosts(api: httpx.Client) -> None:
     assert "SwaggerUIBundle" in api.get(loaded[1]).text
 
 
+def test_the_events_are_a_page_without_scripts(api: httpx.Client) -> None:
+    page = api.get("/docs/events")
+
+    assert page.headers["content-type"].startswith("text/html")
+    assert "<script" not in page.text
+    assert 'id="device.failed"' in page.text
+    assert 'href="asyncapi.json"' in page.text
+    assert api.get("/docs/asyncapi.json").json()["asyncapi"] == "3.0.0"
+
+
 def test_openapi_document_needs_no_token(api: httpx.Client) -> None:
     event = seen(api.get("/openapi.json", headers={"authorization": ""}))
 

@@ -139,8 +139,11 @@ class Event(BaseModel):
     """Whether the mass-failure brake limits its releases (`scheduler.domain.brake`)."""
 
     timestamp: Timestamp
+    """When it happened, with a time zone; absent: the AMQP timestamp, else the first receipt."""
     event_id: str | None = None
+    """Identifies the event if the message has no ``message_id``."""
     version: Annotated[int, Field(ge=1, lt=1 << 63, strict=True)] | None = None
+    """Rises with each change of the user or device; decides the order instead of the timestamp."""
 
     @property
     def subject_id(self) -> str:
@@ -173,6 +176,7 @@ class UserEvent(Event):
 
     aggregate: ClassVar[Aggregate] = Aggregate.USER
     user_id: ResourceId
+    """The user."""
 
     @property
     def subject_id(self) -> str:
@@ -185,6 +189,7 @@ class DeviceEvent(Event):
 
     aggregate: ClassVar[Aggregate] = Aggregate.DEVICE
     device_id: ResourceId
+    """The device."""
 
     @property
     def subject_id(self) -> str:

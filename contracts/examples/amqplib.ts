@@ -1,0 +1,41 @@
+// Publishes an event with amqplib: persistent, confirmed, mandatory.
+//
+//   AMQP_URL=amqp://… node --experimental-strip-types amqplib.ts
+
+import { randomUUID } from 'node:crypto';
+import { connect } from 'amqplib';
+import type { ConsumedEvents, EventType } from '../typescript/events.d.ts';
+
+export async function publish<T extends EventType>(url: string, type: T, body: ConsumedEvents[T]): Promise<string> {
+  const connection = await connect(url);
+  try {
+    const channel = await connection.createConfirmChannel();
+    let returned = false;
+    channel.on('return', () => {
+      returned = true; // before its confirm: no queue is bound to this routing key
+    });
+    const messageId = randomUUID(); // one per event; use it again when you publish the event again
+    const shardKey = 'deviceId' in body ? body.deviceId : (body as { userId: string }).userId;
+    channel.publish('cloudphone.events', type, Buffer.from(JSON.stringify(body)), {
+      messageId,
+      persistent: true,
+      mandatory: true,
+      contentType: 'application/json',
+      headers: { 'x-shard-key': shardKey },
+    });
+    await channel.waitForConfirms();
+    if (returned) throw new Error(`no queue for ${type}`);
+    return messageId;
+  } finally {
+    await connection.close();
+  }
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const id = await publish(process.env.AMQP_URL ?? 'amqp://localhost', 'device.failed', {
+    deviceId: 'device-001',
+    reason: 'Screen is dark',
+    timestamp: new Date().toISOString(),
+  });
+  console.log(`Published device.failed, message id ${id}`);
+}

@@ -1,0 +1,88 @@
+// Publishes an event with amqp091-go: persistent, confirmed, mandatory.
+//
+//	AMQP_URL=amqp://… go run publish.go
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log"
+	"os"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// DeviceFailed is the body of device.failed; the others are in contracts/schemas.
+type DeviceFailed struct {
+	DeviceID  string    `json:"deviceId"`
+	Reason    string    `json:"reason"`
+	Timestamp time.Time `json:"timestamp"`
+}
+
+var errUnroutable = errors.New("no queue is bound to this routing key")
+
+// publish returns when the broker has confirmed. Publish again with the same messageID if it fails.
+func publish(ctx context.Context, url, eventType, messageID, shardKey string, body any) error {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	connection, err := amqp.Dial(url)
+	if err != nil {
+		return err
+	}
+	defer connection.Close()
+	channel, err := connection.Channel()
+	if err != nil {
+		return err
+	}
+	if err := channel.Confirm(false); err != nil {
+		return err
+	}
+	returned := channel.NotifyReturn(make(chan amqp.Return, 1))
+	confirm, err := channel.PublishWithDeferredConfirmWithContext(
+		ctx, "cloudphone.events", eventType, true, false,
+		amqp.Publishing{
+			MessageId:    messageID,
+			DeliveryMode: amqp.Persistent,
+			ContentType:  "application/json",
+			Headers:      amqp.Table{"x-shard-key": shardKey},
+			Body:         raw,
+		})
+	if err != nil {
+		return err
+	}
+	acknowledged, err := confirm.WaitContext(ctx)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-returned: // it comes before the confirm
+		return errUnroutable
+	default:
+	}
+	if !acknowledged {
+		return errors.New("the queue refused the message")
+	}
+	return nil
+}
+
+func main() {
+	id := make([]byte, 16)
+	if _, err := rand.Read(id); err != nil {
+		log.Fatal(err)
+	}
+	messageID := hex.EncodeToString(id) // one per event; use it again when you publish it again
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	event := DeviceFailed{DeviceID: "device-001", Reason: "Screen is dark", Timestamp: time.Now().UTC()}
+	if err := publish(ctx, os.Getenv("AMQP_URL"), "device.failed", messageID, event.DeviceID, event); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("Published device.failed, message id", messageID)
+}

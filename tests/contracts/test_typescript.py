@@ -1,0 +1,104 @@
+"""The declarations compile, and the examples publish, on Node.js and in Python.
+
+Needs npm: `make contracts` installs the packages, and `make test` does if there is npm.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Final
+
+import pika
+import pytest
+
+from local.paths import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FOLDER: Final = ROOT / "contracts"
+BIN: Final = FOLDER / "node_modules/.bin"
+needs_npm: Final = pytest.mark.skipif(
+    not BIN.is_dir(), reason="the packages are not installed; run `make contracts`"
+)
+
+
+def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    variables = {"PATH": os.environ["PATH"], **environment}
+    return subprocess.run(
+        command, cwd=FOLDER, env=variables, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def taken(broker_url: str, queue: str) -> tuple[Any, Any]:
+    """Take the only message of a queue and return its properties and body."""
+    with closing(pika.BlockingConnection(pika.URLParameters(broker_url))) as connection:
+        channel = connection.channel()
+        method, properties, body = channel.basic_get(queue, auto_ack=True)
+        assert method, f"{queue} is empty"
+        assert method.message_count == 0
+        return properties, json.loads(body)
+
+
+def is_published_well(properties: Any, printed: str, subject: str) -> bool:  # noqa: ANN401 - pika has no types
+    return bool(
+        printed.strip().endswith(properties.message_id)
+        and properties.delivery_mode == 2
+        and properties.headers["x-shard-key"] == subject
+    )
+
+
+@needs_npm
+def test_the_asyncapi_document_is_valid() -> None:
+    checked = run("node", "check/asyncapi.mjs")
+
+    assert checked.stdout == "19 messages, 19 operations\n", checked.stdout + checked.stderr
+
+
+@needs_npm
+def test_examples_compile_and_publish(broker_url: str) -> None:
+    compiled = run(BIN / "tsc", "--project", ".")
+    assert compiled.returncode == 0, compiled.stdout
+
+    amqplib = run("node", "build/examples/amqplib.js", AMQP_URL=broker_url)
+    assert amqplib.returncode == 0, amqplib.stderr
+    properties, body = taken(broker_url, "scheduler.device-failed")
+    assert is_published_well(properties, amqplib.stdout, "device-001")
+    assert body["reason"] == "Screen is dark"
+
+    nestjs = run("node", "build/check/nestjs.js", AMQP_URL=broker_url)
+    assert nestjs.returncode == 0, nestjs.stderr
+    properties, body = taken(broker_url, "scheduler.billing-overdue")
+    assert is_published_well(properties, nestjs.stdout, "user-123")
+    assert body == {"userId": "user-123", "overdueAmount": "150.50", "overdueDays": 7}
+
+
+@needs_npm
+def test_a_wrong_body_does_not_compile(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.ts"
+    types = FOLDER / "typescript/events"
+    wrong.write_text(
+        f"import type {{ ConsumedEvents }} from '{types}.d.ts';\n"
+        "export const a: ConsumedEvents['device.failed'] = { deviceId: 'd1' };\n"
+        "export const b: ConsumedEvents['user.quota_exceeded']['quotaType'] = 'disk';\n"
+        "export const c: ConsumedEvents['device.exploded'] = {};\n"
+    )
+
+    compiled = run(BIN / "tsc", "--noEmit", "--strict", "--types", "node", wrong)
+
+    errors = [line for line in compiled.stdout.splitlines() if ": error" in line]
+    assert ["'reason' is missing" in errors[0], "'\"disk\"'" in errors[1]] == [True, True]
+    assert "device.exploded" in errors[2]
+
+
+def test_the_python_example_publishes(broker_url: str) -> None:
+    published = run(sys.executable, "examples/publish.py", AMQP_URL=broker_url)
+
+    assert published.returncode == 0, published.stderr
+    properties, body = taken(broker_url, "scheduler.device-failed")
+    assert is_published_well(properties, published.stdout, "device-001")
+    assert body["deviceId"] == "device-001"
