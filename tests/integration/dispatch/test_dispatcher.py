@@ -124,7 +124,7 @@ def test_overdue_account_is_notified_on_every_channel(
 
     counts = dispatch(event)
 
-    text = "账户已欠费 ¥150.50（7天），所有设备已自动释放"
+    text = "账户已欠费 ¥150.50（7天），所有设备已自动释放。"
     frames = [one.body for one in provider.requests(f"{CONNECTIONS}phone")]
     assert [frame["type"] for frame in frames] == ["device_released", "billing_alert"]
     assert frames[1]["message"] == text
