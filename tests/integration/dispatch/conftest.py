@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import random
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 
 from local.environment import aws_environment
 from local.template import function_variable
+from notification_dispatch.channel_worker import ChannelWorker
+from scheduler.database.connection import Database
+from scheduler.outbox.claims import Claims
 from tests.integration.dispatch.outbox import Outbox
+from tests.integration.dispatch.workers import THREADS
 from tests.support.provider import Provider
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from types_boto3_dynamodb import DynamoDBClient
 
+    from tests.support.clock import Clock
+    from tests.support.deliveries import FakeSender
     from tests.support.store import Store
 
 CONNECTIONS_TABLE = function_variable("REALTIME_CONNECTIONS_TABLE")
@@ -57,3 +64,21 @@ def dynamodb(moto_clients: str) -> DynamoDBClient:
     """DynamoDB with the deployed tables."""
     assert moto_clients
     return boto3.client("dynamodb")
+
+
+@pytest.fixture
+def make_worker(store: Store, clock: Clock) -> Iterator[Callable[..., ChannelWorker]]:
+    databases: list[Database] = []
+
+    def make(
+        sender: FakeSender,
+        jitter: Callable[[], float] = random.random,
+        **more: Any,  # noqa: ANN401 - breaker, window
+    ) -> ChannelWorker:
+        databases.append(Database(store.settings))
+        claims = Claims(databases[-1], sender.channel, clock)
+        return ChannelWorker(claims, sender, threads=THREADS, clock=clock, jitter=jitter, **more)
+
+    yield make
+    for database in databases:
+        database.close()

@@ -1,0 +1,97 @@
+"""A channel worker whose provider refuses: retries, and the pauses of the circuit breaker."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from notification_dispatch.channels.sender import Accepted
+from notification_dispatch.circuit_breaker import (
+    FAILURE_THRESHOLD,
+    OUTAGE_PAUSE_SECONDS,
+    CircuitBreaker,
+)
+from scheduler.outbox.retry_policy import MAX_ATTEMPTS
+from tests.integration.dispatch.outbox import NewNotification, Outbox
+from tests.integration.dispatch.workers import (
+    EMAIL_ONLY,
+    THREADS,
+    UNAVAILABLE,
+    invocation,
+)
+from tests.support.deliveries import FakeSender
+from tests.support.world import MINUTE, NOW, SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from notification_dispatch.channel_worker import ChannelWorker
+    from scheduler.outbox.delivery import DeliveryOutcome
+    from tests.support.clock import Clock
+
+
+def test_failed_delivery_is_retried_when_its_delay_is_over(
+    make_worker: Callable[..., ChannelWorker], outbox: Outbox, clock: Clock
+) -> None:
+    outbox.add(NewNotification(channels=EMAIL_ONLY))
+    sender = FakeSender(respond=lambda _: UNAVAILABLE)
+    worker = make_worker(sender, jitter=lambda: 1.0)
+
+    assert worker.work(invocation()) == {"retried": 1}
+    assert worker.work(invocation()) == {}
+    clock.wait(30 * SECOND)
+    sender.respond = lambda _: Accepted()
+    assert worker.work(invocation()) == {"sent": 1}
+
+
+def test_sixth_failure_is_final(
+    make_worker: Callable[..., ChannelWorker], outbox: Outbox, clock: Clock
+) -> None:
+    outbox.add(NewNotification(channels=EMAIL_ONLY))
+    worker = make_worker(
+        FakeSender(respond=lambda _: UNAVAILABLE), breaker=CircuitBreaker(clock.monotonic)
+    )
+
+    counts: Counter[DeliveryOutcome] = Counter()
+    for _ in range(10):
+        counts += worker.work(invocation())
+        clock.wait(10 * MINUTE)
+
+    assert counts == {"retried": 5, "failed": 1}
+    assert outbox.rows()[0].last_error == "ServiceUnavailable"
+
+
+def test_outage_stops_sending_and_costs_few_attempts(
+    make_worker: Callable[..., ChannelWorker], outbox: Outbox
+) -> None:
+    outbox.add(*[NewNotification(channels=EMAIL_ONLY) for _ in range(50)])
+    sender = FakeSender(respond=lambda _: UNAVAILABLE)
+
+    make_worker(sender).work(invocation())
+
+    assert len(sender.sent) <= FAILURE_THRESHOLD + THREADS
+    untouched = [row for row in outbox.rows() if row.attempts == 0]
+    assert len(untouched) == 50 - len(sender.sent)
+    assert all(row.claimed_until is None and row.status == "pending" for row in untouched)
+
+
+def test_outage_of_five_minutes_loses_no_delivery(
+    make_worker: Callable[..., ChannelWorker], outbox: Outbox, clock: Clock
+) -> None:
+    outbox.add(*[NewNotification(channels=EMAIL_ONLY) for _ in range(30)])
+    sender = FakeSender(respond=lambda _: UNAVAILABLE)
+    worker = make_worker(sender, breaker=CircuitBreaker(clock.monotonic))
+
+    while clock() < NOW + 5 * MINUTE:
+        worker.work(invocation())
+        clock.wait(timedelta(seconds=OUTAGE_PAUSE_SECONDS))
+    failed_attempts = len(sender.sent)
+    sender.respond = lambda _: Accepted()
+    for _ in range(12):  # invoked every minute
+        worker.work(invocation())
+        clock.wait(MINUTE)
+
+    assert outbox.statuses() == {"sent": 30}
+    assert failed_attempts < 30
+    assert max(row.attempts for row in outbox.rows()) <= MAX_ATTEMPTS
