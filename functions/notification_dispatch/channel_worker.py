@@ -20,11 +20,11 @@ from notification_dispatch.channels.sender import Accepted, SendResponse, Unreac
 from notification_dispatch.circuit_breaker import CircuitBreaker
 from notification_dispatch.invocation import POLL_SECONDS, Invocation
 from notification_dispatch.send_window import SendWindow
+from scheduler.aws_errors import ErrorClass
 from scheduler.database.errors import DatabaseUnavailableError
 from scheduler.observability.log_lines import LogLines
 from scheduler.outbox.delivery import Delivery, DeliveryOutcome, DeliveryResult
 from scheduler.outbox.retry_policy import (
-    ErrorClass,
     ProviderError,
     check_before_sending,
     outcome_of,

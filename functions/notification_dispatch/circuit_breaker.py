@@ -6,7 +6,7 @@ import time
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
-from scheduler.outbox.retry_policy import ErrorClass
+from scheduler.aws_errors import ErrorClass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
+from scheduler.aws_errors import code_of
+
 _GONE: Final = "GoneException"
 
 
@@ -49,6 +51,6 @@ class ConnectionClient:
         try:
             operation(**arguments)
         except ClientError as error:
-            if error.response["Error"]["Code"] == _GONE:
+            if code_of(error) == _GONE:
                 raise GoneError from error
             raise

@@ -1,18 +1,20 @@
-"""The boto3 clients of the senders, and how their errors are classified."""
+"""The boto3 clients of the senders, and their errors."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from http import HTTPStatus
 from threading import Lock
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from scheduler.outbox.retry_policy import ErrorClass, ProviderError
+from scheduler import aws_errors
+from scheduler.outbox.retry_policy import ProviderError
+
+if TYPE_CHECKING:
+    from scheduler.aws_errors import ErrorClasses
 
 CONNECT_TIMEOUT: Final = 2
 READ_TIMEOUT: Final = 4
@@ -20,32 +22,6 @@ READ_TIMEOUT: Final = 4
 
 BOTO_ERRORS: Final = (BotoCoreError, ClientError)
 
-ErrorClasses: TypeAlias = Mapping[str, ErrorClass]
-"""By error code, as listed in the service's API reference."""
-
-# If our account or its permissions are at fault, the message can wait until that is fixed.
-# https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
-_COMMON: Final[ErrorClasses] = {
-    "AccessDenied": ErrorClass.TRANSIENT,
-    "AccessDeniedException": ErrorClass.TRANSIENT,
-    "ExpiredToken": ErrorClass.TRANSIENT,
-    "ExpiredTokenException": ErrorClass.TRANSIENT,
-    "IncompleteSignature": ErrorClass.TRANSIENT,
-    "InvalidClientTokenId": ErrorClass.TRANSIENT,
-    "InvalidSignatureException": ErrorClass.TRANSIENT,
-    "RequestExpired": ErrorClass.TRANSIENT,
-    "SignatureDoesNotMatch": ErrorClass.TRANSIENT,
-    "UnrecognizedClientException": ErrorClass.TRANSIENT,
-    "RequestLimitExceeded": ErrorClass.THROTTLED,
-    "Throttling": ErrorClass.THROTTLED,
-    "ThrottlingException": ErrorClass.THROTTLED,
-    "TooManyRequestsException": ErrorClass.THROTTLED,
-}
-_BY_STATUS: Final[Mapping[int, ErrorClass]] = {
-    HTTPStatus.FORBIDDEN: ErrorClass.TRANSIENT,
-    HTTPStatus.REQUEST_TIMEOUT: ErrorClass.TRANSIENT,
-    HTTPStatus.TOO_MANY_REQUESTS: ErrorClass.THROTTLED,
-}
 _ADDRESS: Final = re.compile(r"[^\s<>\"':,;]+@[^\s<>\"':,;]+|\+?\d{7,}")
 _MAX_TEXT: Final = 500
 
@@ -70,28 +46,15 @@ def make_client(service: str, threads: int, endpoint: str | None = None) -> Any:
         return client
 
 
-def to_provider_error(raised: Exception, error_classes: ErrorClasses) -> ProviderError:
-    """Classify an exception of boto3.
+def to_provider_error(raised: Exception, service: ErrorClasses) -> ProviderError:
+    """Return an exception of boto3 as the provider's error, classified and without addresses.
 
     Args:
         raised: one of `BOTO_ERRORS`.
-        error_classes: those of the service's own error codes.
+        service: the error codes of the service that raised it.
     """
-    if isinstance(raised, ClientError):
-        code = raised.response["Error"].get("Code", "")
-        status = raised.response["ResponseMetadata"]["HTTPStatusCode"]
-        error_class = error_classes.get(code) or _COMMON.get(code) or _by_status(status)
-        text = f"{code}: {raised.response['Error'].get('Message', '')}"
-    else:
-        error_class = ErrorClass.TRANSIENT
-        text = f"{type(raised).__name__}: {raised}"
+    text = f"{aws_errors.code_of(raised)}: {aws_errors.text_of(raised)}"
     # MariaDB rejects lone surrogates, and with them the whole batch of results.
     storable = text.encode(errors="replace").decode()
+    error_class = aws_errors.classify(raised, service)
     return ProviderError(error_class, _ADDRESS.sub("…", storable)[:_MAX_TEXT])
-
-
-def _by_status(status: int) -> ErrorClass:
-    if known := _BY_STATUS.get(status):
-        return known
-    refused = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
-    return ErrorClass.PERMANENT if refused else ErrorClass.TRANSIENT

@@ -15,25 +15,14 @@ from notification_dispatch.channels.sender import (
     UnbatchedSender,
     Unreachable,
 )
+from scheduler import aws_errors
 from scheduler.domain.model import DEFAULT_LOCALE
 from scheduler.domain.notices import Channel
-from scheduler.outbox.retry_policy import ErrorClass
+from scheduler.outbox.delivery import NO_EMAIL_ADDRESS
 
 if TYPE_CHECKING:
     from scheduler.outbox.delivery import Delivery
 
-# https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
-ERROR_CLASSES: Final[aws_client.ErrorClasses] = {
-    "BadRequestException": ErrorClass.PERMANENT,
-    "MessageRejected": ErrorClass.PERMANENT,
-    "NotFoundException": ErrorClass.PERMANENT,
-    # An operator has to fix these; until then every e-mail fails.
-    "AccountSuspendedException": ErrorClass.TRANSIENT,
-    "MailFromDomainNotVerifiedException": ErrorClass.TRANSIENT,
-    "SendingPausedException": ErrorClass.TRANSIENT,
-    "LimitExceededException": ErrorClass.THROTTLED,
-    "TooManyRequestsException": ErrorClass.THROTTLED,
-}
 _HTML: Final = Template((Path(__file__).parent / "email.html").read_text("utf-8"))
 
 
@@ -50,7 +39,7 @@ class EmailSender(UnbatchedSender):
         """Send an e-mail."""
         address = delivery.recipient.email
         if not address:
-            return Unreachable("no e-mail address known")
+            return Unreachable(NO_EMAIL_ADDRESS)
         try:
             response = self._ses.send_email(
                 FromEmailAddress=self._from,
@@ -58,7 +47,7 @@ class EmailSender(UnbatchedSender):
                 Content={"Simple": _content(delivery)},
             )
         except aws_client.BOTO_ERRORS as error:
-            return aws_client.to_provider_error(error, ERROR_CLASSES)
+            return aws_client.to_provider_error(error, aws_errors.SES)
         return Accepted(response["MessageId"])
 
     @cached_property

@@ -13,22 +13,13 @@ from notification_dispatch.channels.sender import (
     UnbatchedSender,
     Unreachable,
 )
+from scheduler import aws_errors
 from scheduler.domain.notices import Channel
-from scheduler.outbox.retry_policy import ErrorClass
+from scheduler.outbox.delivery import INVALID_PHONE_NUMBER, NO_PHONE_NUMBER
 
 if TYPE_CHECKING:
     from scheduler.outbox.delivery import Delivery
 
-# https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
-ERROR_CLASSES: Final[aws_client.ErrorClasses] = {
-    "InvalidParameter": ErrorClass.PERMANENT,
-    "ParameterValueInvalid": ErrorClass.PERMANENT,
-    "ValidationException": ErrorClass.PERMANENT,
-    # Permissions, or the spending limit of the account: an operator has to fix these.
-    "AuthorizationError": ErrorClass.TRANSIENT,
-    "InvalidSecurity": ErrorClass.TRANSIENT,
-    "Throttled": ErrorClass.THROTTLED,
-}
 MAX_LENGTH: Final = 1600
 """Characters; SNS rejects longer messages (https://docs.aws.amazon.com/sns/latest/dg/sms_publish-to-phone.html)."""
 
@@ -50,9 +41,9 @@ class SmsSender(UnbatchedSender):
         """Send an SMS."""
         phone = delivery.recipient.phone
         if not phone:
-            return Unreachable("no phone number known")
+            return Unreachable(NO_PHONE_NUMBER)
         if not _E164.fullmatch(phone):
-            return Unreachable("the phone number is not in E.164 form")
+            return Unreachable(INVALID_PHONE_NUMBER)
         try:
             response = self._sns.publish(
                 PhoneNumber=phone,
@@ -60,7 +51,7 @@ class SmsSender(UnbatchedSender):
                 MessageAttributes=self._attributes,
             )
         except aws_client.BOTO_ERRORS as error:
-            return aws_client.to_provider_error(error, ERROR_CLASSES)
+            return aws_client.to_provider_error(error, aws_errors.SNS)
         return Accepted(response["MessageId"])
 
     @cached_property

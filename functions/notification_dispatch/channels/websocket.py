@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from notification_dispatch.channels import aws_client
 from notification_dispatch.channels.sender import Accepted, SendResponse, Unreachable
+from scheduler import aws_errors
 from scheduler.domain.notices import Channel
-from scheduler.outbox.retry_policy import ErrorClass, ProviderError
+from scheduler.outbox.delivery import NOT_CONNECTED
+from scheduler.outbox.retry_policy import ProviderError
 from scheduler.realtime.protocol import frame
 
 if TYPE_CHECKING:
@@ -22,14 +24,7 @@ if TYPE_CHECKING:
     from scheduler.realtime.connections import Connections
 
 _GONE: Final = "GoneException"
-# https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
-ERROR_CLASSES: Final[aws_client.ErrorClasses] = {
-    "PayloadTooLargeException": ErrorClass.PERMANENT,
-    "ForbiddenException": ErrorClass.TRANSIENT,
-    # Also caused by a client that does not read, so that its buffer is full; others can be sent to.
-    "LimitExceededException": ErrorClass.RECIPIENT_BUSY,
-}
-NOT_CONNECTED: Final = Unreachable("not connected; it waits in the inbox")
+_UNREACHABLE: Final = Unreachable(NOT_CONNECTED)
 
 _MAX_FRAME_SECONDS: Final = aws_client.CONNECT_TIMEOUT + aws_client.READ_TIMEOUT
 """After so long a frame is not posted to further connections of its user."""
@@ -67,7 +62,7 @@ class WebSocketSender:
             return
         for delivery in batch:
             responses = self._send(delivery, open_)
-            open_ = [id_ for id_ in open_ if responses.get(id_) is not NOT_CONNECTED]
+            open_ = [id_ for id_ in open_ if responses.get(id_) is not _UNREACHABLE]
             yield _best(responses.values())
 
     def _send(self, delivery: Delivery, connection_ids: Iterable[str]) -> dict[str, SendResponse]:
@@ -78,11 +73,11 @@ class WebSocketSender:
         try:
             self._api.post_to_connection(ConnectionId=connection_id, Data=data)
         except aws_client.BOTO_ERRORS as error:
-            if getattr(error, "response", {}).get("Error", {}).get("Code") == _GONE:
+            if aws_errors.code_of(error) == _GONE:
                 with suppress(*aws_client.BOTO_ERRORS):  # the next frame tries again
                     self._connections.remove(connection_id)
-                return NOT_CONNECTED
-            return aws_client.to_provider_error(error, ERROR_CLASSES)
+                return _UNREACHABLE
+            return aws_client.to_provider_error(error, aws_errors.API_GATEWAY)
         return Accepted()
 
     @cached_property
@@ -95,7 +90,7 @@ def _best(responses: Iterable[SendResponse]) -> SendResponse:
     listed = list(responses)
     accepted = (one for one in listed if isinstance(one, Accepted))
     failed = (one for one in listed if isinstance(one, ProviderError))
-    return next(accepted, None) or next(failed, None) or NOT_CONNECTED
+    return next(accepted, None) or next(failed, None) or _UNREACHABLE
 
 
 def _frame(delivery: Delivery) -> bytes:

@@ -201,7 +201,7 @@ def test_metrics_and_logs_contain_no_address(
     }
     assert metrics == {
         ("websocket", "skipped"): 1,
-        ("email", "failed"): 1,
+        ("email", "retried"): 1,
         ("sms", "failed"): 1,
     }
     lines = {one["channel"]: one for one in documents if "notification_id" in one}
@@ -211,7 +211,7 @@ def test_metrics_and_logs_contain_no_address(
             "not connected; it waits in the inbox",
         ),
         "email": (
-            "Notification failed: device_released to user u1",
+            "Notification retried: device_released to user u1",
             "MessageRejected: … is not verified",
         ),
         "sms": (

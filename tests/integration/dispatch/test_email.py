@@ -10,8 +10,9 @@ from local.aws import sent_messages
 from local.environment import SENDER
 from notification_dispatch.channels.email import EmailSender
 from notification_dispatch.channels.sender import Accepted, SendResponse, Unreachable
+from scheduler.aws_errors import ErrorClass
 from scheduler.outbox.delivery import Recipient
-from scheduler.outbox.retry_policy import ErrorClass, ProviderError
+from scheduler.outbox.retry_policy import ProviderError
 from tests.support.deliveries import delivery
 from tests.support.provider import EMAIL, Provider, Refusal
 
@@ -78,8 +79,9 @@ def test_user_without_an_address_is_unreachable(
         (Refusal(429, "TooManyRequestsException"), ErrorClass.THROTTLED),
         (
             Refusal(400, "MessageRejected", "not verified: someone@example.com"),
-            ErrorClass.PERMANENT,
+            ErrorClass.TRANSIENT,
         ),
+        (Refusal(400, "MessageRejected", "Address blacklisted"), ErrorClass.PERMANENT),
         (Refusal(400, "SendingPausedException"), ErrorClass.TRANSIENT),
         (Refusal(503, "ServiceUnavailable"), ErrorClass.TRANSIENT),
     ],

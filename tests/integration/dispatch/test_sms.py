@@ -7,9 +7,10 @@ import pytest
 from local.aws import SentSms, sent_messages
 from notification_dispatch.channels.sender import Accepted, SendResponse, Unreachable
 from notification_dispatch.channels.sms import MAX_LENGTH, SmsSender
+from scheduler.aws_errors import ErrorClass
 from scheduler.domain.notices import Channel
 from scheduler.outbox.delivery import Delivery, Recipient
-from scheduler.outbox.retry_policy import ErrorClass, ProviderError
+from scheduler.outbox.retry_policy import ProviderError
 from tests.support.deliveries import delivery
 from tests.support.provider import SMS, Provider, Refusal
 

@@ -6,12 +6,14 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.stub import Stubber
 
-from notification_dispatch.channels.sender import Accepted, SendResponse
-from notification_dispatch.channels.websocket import NOT_CONNECTED, WebSocketSender
+from notification_dispatch.channels.sender import Accepted, SendResponse, Unreachable
+from notification_dispatch.channels.websocket import WebSocketSender
+from scheduler.aws_errors import ErrorClass
 from scheduler.domain.notices import Channel
-from scheduler.outbox.delivery import Delivery, Recipient
-from scheduler.outbox.retry_policy import ErrorClass, ProviderError
+from scheduler.outbox.delivery import NOT_CONNECTED, Delivery, Recipient
+from scheduler.outbox.retry_policy import ProviderError
 from scheduler.realtime.connections import Connections
 from tests.integration.dispatch.conftest import CONNECTIONS_TABLE
 from tests.support.deliveries import delivery
@@ -100,7 +102,7 @@ def test_user_without_a_connection_is_not_connected(
 ) -> None:
     connect(dynamodb, "expired", left=0)
 
-    assert send(sender, *frames(1)) == [NOT_CONNECTED]
+    assert send(sender, *frames(1)) == [Unreachable(NOT_CONNECTED)]
     assert provider.requests(CONNECTIONS) == []
 
 
@@ -123,7 +125,7 @@ def test_user_whose_connections_are_all_gone_is_not_connected(
     connect(dynamodb, "a", "b")
     provider.refuse(CONNECTIONS, Refusal(410, "GoneException"))
 
-    assert send(sender, *frames(1, 2)) == [NOT_CONNECTED, NOT_CONNECTED]
+    assert send(sender, *frames(1, 2)) == [Unreachable(NOT_CONNECTED)] * 2
     assert known(dynamodb) == set()
 
 
@@ -170,4 +172,17 @@ def test_missing_table_is_an_error_for_every_delivery(
 
     responses = send(sender, *frames(1, 2))
 
-    assert [type(one) for one in responses] == [ProviderError, ProviderError]
+    assert [getattr(one, "error_class", None) for one in responses] == [ErrorClass.TRANSIENT] * 2
+
+
+def test_throttled_look_up_of_the_connections_loses_no_frame(
+    dynamodb: DynamoDBClient, provider: Provider
+) -> None:
+    sender = WebSocketSender(Connections(dynamodb, CONNECTIONS_TABLE), provider.url, 2, lambda: NOW)
+
+    with Stubber(dynamodb) as throttling:
+        throttling.add_client_error("query", "ProvisionedThroughputExceededException")
+        (response,) = send(sender, *frames(1))
+
+    assert isinstance(response, ProviderError)
+    assert response.error_class is ErrorClass.THROTTLED

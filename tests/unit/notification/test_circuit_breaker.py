@@ -9,7 +9,7 @@ from notification_dispatch.circuit_breaker import (
     THROTTLE_THRESHOLD,
     CircuitBreaker,
 )
-from scheduler.outbox.retry_policy import ErrorClass
+from scheduler.aws_errors import ErrorClass
 from tests.support.clock import Clock
 
 

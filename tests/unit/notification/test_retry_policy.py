@@ -5,13 +5,13 @@ from datetime import time, timedelta
 
 import pytest
 
+from scheduler.aws_errors import ErrorClass
 from scheduler.domain.notices import Channel
 from scheduler.notification.preferences import QuietHours
 from scheduler.outbox.delivery import DeliveryOutcome, DeliveryResult
 from scheduler.outbox.retry_policy import (
     MAX_AGE,
     MAX_ATTEMPTS,
-    ErrorClass,
     ProviderError,
     check_before_sending,
     outcome_of,

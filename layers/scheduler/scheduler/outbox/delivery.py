@@ -4,13 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from scheduler.domain.notices import Channel
     from scheduler.notification.preferences import QuietHours
+
+
+NO_EMAIL_ADDRESS: Final = "no e-mail address known"
+NO_PHONE_NUMBER: Final = "no phone number known"
+INVALID_PHONE_NUMBER: Final = "the phone number is not in E.164 form"
+NOT_CONNECTED: Final = "not connected; it waits in the inbox"
+QUIET_HOURS: Final = "quiet hours"
+TOO_OLD: Final = "not sent within a day"
+
+_PUBLIC_ERRORS: Final = {
+    NO_EMAIL_ADDRESS: "no_address",
+    NO_PHONE_NUMBER: "no_address",
+    INVALID_PHONE_NUMBER: "invalid_address",
+    NOT_CONNECTED: "not_connected",
+    QUIET_HOURS: "quiet_hours",
+    TOO_OLD: "too_old",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +89,14 @@ class DeliveryResult:
     detail: str = ""
     provider_message_id: str | None = None
     due_at: datetime | None = None
+
+
+def public_error(detail: str | None) -> str | None:
+    """Return the code that users see instead of a stored reason or error.
+
+    What providers answer is for administrators: it may name our account and its settings.
+
+    Args:
+        detail: as in `DeliveryResult`; None if there is none.
+    """
+    return detail and _PUBLIC_ERRORS.get(detail, "not_accepted")

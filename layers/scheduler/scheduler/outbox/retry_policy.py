@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
-from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
-from scheduler.outbox.delivery import Delivery, DeliveryOutcome, DeliveryResult
+from scheduler.aws_errors import ErrorClass
+from scheduler.outbox.delivery import (
+    QUIET_HOURS,
+    TOO_OLD,
+    Delivery,
+    DeliveryOutcome,
+    DeliveryResult,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,19 +27,6 @@ _FIRST_RETRY_DELAY: Final = timedelta(seconds=30)
 _MAX_THROTTLE_DELAY: Final = timedelta(seconds=10)
 
 
-class ErrorClass(Enum):
-    """What a provider's error says about the next attempt."""
-
-    PERMANENT = auto()
-    """The provider will never accept this message."""
-    TRANSIENT = auto()
-    """The provider is unavailable, or our account or its permissions are at fault."""
-    RECIPIENT_BUSY = auto()
-    """This recipient cannot take it now; others can."""
-    THROTTLED = auto()
-    """The request rate is too high. The message was not processed, so no attempt is counted."""
-
-
 class ProviderError(Exception):
     """A provider did not accept a message; the text contains no addresses."""
 
@@ -45,11 +38,9 @@ class ProviderError(Exception):
 def check_before_sending(delivery: Delivery, now: datetime) -> DeliveryResult | None:
     """Return the result of a delivery that must not be sent now; None if it may be sent."""
     if now - delivery.created_at > MAX_AGE:
-        return DeliveryResult(delivery, DeliveryOutcome.FAILED, "not sent within a day")
+        return DeliveryResult(delivery, DeliveryOutcome.FAILED, TOO_OLD)
     if quiet_until := _quiet_until(delivery, now):
-        return DeliveryResult(
-            delivery, DeliveryOutcome.POSTPONED, "quiet hours", due_at=quiet_until
-        )
+        return DeliveryResult(delivery, DeliveryOutcome.POSTPONED, QUIET_HOURS, due_at=quiet_until)
     return None
 
 

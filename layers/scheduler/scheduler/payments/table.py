@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from scheduler.aws_errors import DYNAMODB, ErrorClass, classify, code_of
 from scheduler.payments.failure import (
     CountRefusedError,
     CountThrottledError,
@@ -23,17 +24,6 @@ if TYPE_CHECKING:
 
 _NO_REASON: Final = "None"
 """Code of the cancellation reason of a write that did not cause its transaction to fail."""
-
-_THROTTLES: Final = frozenset(
-    {
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "ThrottlingException",
-        "TransactionConflictException",
-        "TransactionInProgressException",
-    }
-)
-"""Codes of requests that may concern one partition of the table, or one item, only."""
 
 
 class FailureTable:
@@ -88,7 +78,7 @@ class FailureTable:
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
             except ClientError as error:
-                if _code(error) != "ConditionalCheckFailedException":
+                if code_of(error) != "ConditionalCheckFailedException":
                     raise
                 return False, plain(_detail(error, "Item", {}))
         return True, plain(response["Attributes"])
@@ -104,7 +94,7 @@ class FailureTable:
             try:
                 self._client.transact_write_items(TransactItems=items)
             except ClientError as error:
-                if _code(error) != "TransactionCanceledException":
+                if code_of(error) != "TransactionCanceledException":
                     raise
                 reasons = _detail(error, "CancellationReasons", ())
                 pairs = zip(puts, reasons, strict=False)
@@ -116,18 +106,14 @@ class FailureTable:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except ClientError as error:
-        if _code(error) == "ValidationException":
-            raise CountRefusedError(str(error)) from error
-        if _code(error) in _THROTTLES:
-            raise CountThrottledError(str(error)) from error
-        raise PaymentsUnavailableError(str(error)) from error
-    except BotoCoreError as error:
-        raise PaymentsUnavailableError(str(error)) from error
-
-
-def _code(error: ClientError) -> str:
-    return error.response["Error"]["Code"]
+    except (BotoCoreError, ClientError) as error:
+        match classify(error, DYNAMODB):
+            case ErrorClass.PERMANENT:
+                raise CountRefusedError(str(error)) from error
+            case ErrorClass.THROTTLED:  # of one partition of the table, or of one item, only
+                raise CountThrottledError(str(error)) from error
+            case _:
+                raise PaymentsUnavailableError(str(error)) from error
 
 
 def _detail(error: ClientError, name: str, default: object) -> Any:  # noqa: ANN401 - a field of any type

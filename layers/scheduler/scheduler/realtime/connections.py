@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import ClientError
 
+from scheduler.aws_errors import code_of
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -70,7 +72,7 @@ class Connections:
                 ExpressionAttributeNames={"#owner": "owner"},  # a reserved word
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] == _CONDITION_FAILED:
+            if code_of(error) == _CONDITION_FAILED:
                 return False
             raise
         return True
@@ -93,7 +95,7 @@ class Connections:
                 },
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] == _CONDITION_FAILED:
+            if code_of(error) == _CONDITION_FAILED:
                 return False
             raise
         return True

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from botocore.exceptions import ClientError
 
+from scheduler.aws_errors import code_of
+
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
@@ -86,7 +88,7 @@ class Tickets:
                 ReturnValues="ALL_OLD",
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] == _CONDITION_FAILED:
+            if code_of(error) == _CONDITION_FAILED:
                 return None
             raise
         item = answer["Attributes"]
