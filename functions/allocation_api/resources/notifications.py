@@ -22,10 +22,14 @@ from allocation_api.pages import (
 from scheduler.database.connection import Database
 from scheduler.domain.notices import Channel
 from scheduler.ids import is_uuid
+from scheduler.outbox.delivery import public_error
 
 
 class DeliveryResponse(ResponseBody):
-    """The delivery of a notification on one channel, and the error if it failed."""
+    """The delivery of a notification on one channel, and the error if it failed.
+
+    Administrators see the provider's error, users a code such as ``no_address``.
+    """
 
     channel: Channel
     status: str
@@ -124,7 +128,7 @@ def notification_routes(database: Database) -> Router:
         before = _position(cursor) if cursor else None
         with database.transaction() as sql:
             found = select_notifications(sql, user_id, before, limit + 1, unread=unread)
-        page, next_cursor = paginate(found, limit, lambda last: (last.id,))
+        page, next_cursor = paginate(_shown(found), limit, lambda last: (last.id,))
         return NotificationPage(items=page, next_cursor=next_cursor)
 
     @router.post(
@@ -139,9 +143,22 @@ def notification_routes(database: Database) -> Router:
             found = select_notification(sql, user_id, notification_id)
         if found is None:
             raise not_found("notification")
-        return found
+        return _shown([found])[0]
+
+    def _shown(notifications: Sequence[NotificationResponse]) -> Sequence[NotificationResponse]:
+        if router.caller.is_admin:
+            return notifications
+        return [_with_public_errors(one) for one in notifications]
 
     return router
+
+
+def _with_public_errors(notification: NotificationResponse) -> NotificationResponse:
+    deliveries = [
+        one.model_copy(update={"last_error": public_error(one.last_error)})
+        for one in notification.deliveries
+    ]
+    return notification.model_copy(update={"deliveries": deliveries})
 
 
 def _position(cursor: str) -> str:

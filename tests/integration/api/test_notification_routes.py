@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.integration.api.client import user
+from tests.integration.api.client import ADMIN, user
 
 if TYPE_CHECKING:
     from tests.integration.api.client import Client
@@ -49,10 +49,34 @@ def test_a_notification_is_shown_with_its_deliveries(
             "channel": "websocket",
             "status": "failed",
             "attempts": 6,
-            "lastError": "gone",
+            "lastError": "not_accepted",
             "sentAt": None,
         }
     ]
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        ("MessageRejected: Email address is not verified: arn:aws:ses:…", "not_accepted"),
+        ("not connected; it waits in the inbox", "not_connected"),
+        ("no e-mail address known", "no_address"),
+        (None, None),
+    ],
+)
+def test_only_administrators_see_what_a_provider_answered(
+    api: Client, rows: Rows, notified: list[str], stored: str | None, shown: str | None
+) -> None:
+    rows.run("UPDATE notification_deliveries SET last_error = %s", stored)
+    read = f"{INBOX}/{notified[0]}/read"
+
+    def errors(claims: dict[str, str]) -> set[str | None]:
+        listed = api.get(INBOX, claims).body["items"]
+        all_shown = [*listed, api.send("POST", read, claims).body]
+        return {one["lastError"] for item in all_shown for one in item["deliveries"]}
+
+    assert errors(user("u1")) == {shown}
+    assert errors(ADMIN) == {stored}
 
 
 def test_notifications_are_listed_newest_first_in_pages(api: Client, notified: list[str]) -> None:
