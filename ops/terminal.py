@@ -14,7 +14,7 @@ from rich.console import Console, RenderableType
 from rich.progress import Progress
 
 from ops.errors import OpsError
-from scheduler.messaging.amqp import encodable
+from scheduler.observability.safe_json import escape_unsafe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,22 +23,23 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _PIPE_WIDTH: Final = 200
 _NOT_PLAIN_ASCII: Final = re.compile(r"[^ -~\n\t]")
+_BREAKS: Final = frozenset({"Zl", "Zp"})
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 def print_result(text: RenderableType, data: dict[str, Any], *, as_json: bool) -> None:
-    """Print a result as text or as JSON; untrusted text must have passed `printable`."""
+    """Print a result as text or as JSON; untrusted text in tables must have passed `printable`."""
     if as_json:
         print(json_text(data))
     elif isinstance(text, str):
-        print(text)
+        print(printable(text))
     else:
         console().print(text)
 
 
 def json_text(data: object) -> str:
-    """Return JSON that can be encoded in UTF-8, whatever the data contains."""
-    return encodable(json.dumps(data, ensure_ascii=False))
+    """Return JSON in UTF-8 that does not act on a terminal, whatever the data contains."""
+    return escape_unsafe(json.dumps(data, ensure_ascii=False))
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -68,13 +69,11 @@ def track(items: Iterable[_T], bars: Progress, label: str, total: int) -> Iterat
 
 @contextmanager
 def handled_errors(*, as_json: bool) -> Iterator[None]:
-    """Print an `OpsError` on stderr and exit with its code."""
+    """Print an `OpsError` on stderr and exit with its code; it may quote a message or a server."""
     try:
         yield
     except OpsError as error:
-        text = (
-            json.dumps({"error": str(error)}, ensure_ascii=False) if as_json else f"error: {error}"
-        )
+        text = json_text({"error": str(error)}) if as_json else printable(f"error: {error}")
         print(text, file=sys.stderr)
         raise typer.Exit(error.code) from None
 
@@ -100,7 +99,7 @@ def _rounded(span: timedelta) -> str:
 
 
 def _escaped(character: str) -> str:
-    """Escape control, format (such as right-to-left) and surrogate characters."""
-    if unicodedata.category(character).startswith("C"):
+    """Escape control, format (such as right-to-left), surrogate and line separator characters."""
+    if unicodedata.category(character)[0] == "C" or unicodedata.category(character) in _BREAKS:
         return character.encode("unicode_escape").decode("ascii")
     return character

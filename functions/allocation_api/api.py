@@ -6,7 +6,6 @@ import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 from allocation_api.access import AccessGuard
@@ -34,6 +33,7 @@ from scheduler.database.connection import Database
 from scheduler.domain.model import Quota
 from scheduler.messaging.nudge import Nudge
 from scheduler.messaging.publisher import Publisher
+from scheduler.observability.logger import service_logger
 from scheduler.unit_of_work import UnitsOfWork
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ SECURITY_HEADERS: Final = {
 _NUDGE_TIMEOUT_SECONDS: Final = 1.0
 """How long a request waits if the broker is unavailable."""
 
-_logger: Final = Logger()
+_logger: Final = service_logger()
 
 
 class AllocationApi:

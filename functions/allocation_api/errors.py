@@ -7,7 +7,6 @@ from functools import singledispatch
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 from pydantic.alias_generators import to_camel
@@ -17,6 +16,7 @@ from scheduler.allocation.device_picker import PoolContendedError
 from scheduler.allocation.idempotency import KeyReusedError
 from scheduler.database.errors import DatabaseUnavailableError, StaleSnapshotError, is_conflict
 from scheduler.domain.refusal import Refusal, RefusedError
+from scheduler.observability.logger import service_logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -39,7 +39,7 @@ _CONFLICTS: Final = frozenset(
 )
 """Refusals because of an allocation or the pool (409); the others are because of the user (403)."""
 
-_logger: Final = Logger()
+_logger: Final = service_logger()
 
 
 class ApiError(Exception):

@@ -11,13 +11,13 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
-from aws_lambda_powertools import Logger
 from pika import BlockingConnection
 from pika.exceptions import ChannelClosedByBroker
 
 from scheduler.database.brake import read_status
 from scheduler.messaging.publisher import parameters
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE, WORK_QUEUES, WorkQueue, queues
+from scheduler.observability.logger import service_logger
 from scheduler.settings import MAX_SHARDS
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _NOT_FOUND: Final = 404
 
-_logger: Final = Logger()
+_logger: Final = service_logger()
 
 
 def measure_queues(tools: Tools, metrics: Metrics) -> Iterator[int]:

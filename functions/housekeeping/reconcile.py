@@ -12,8 +12,6 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from aws_lambda_powertools import Logger
-
 from housekeeping.search_pass import SearchPass, report_releases
 from scheduler.database import findings, load
 from scheduler.database.active_allocations import AllocationSearch
@@ -21,6 +19,7 @@ from scheduler.domain.brake import BrakeLimits
 from scheduler.domain.model import BROKEN
 from scheduler.domain.notices import Channel, NoticeKind
 from scheduler.domain.reasons import ReleaseReason
+from scheduler.observability.logger import service_logger
 from scheduler.outbox.backlog import overdue_deliveries
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ _LOOK_BACK: Final = timedelta(hours=1)
 _MAX_LOGGED: Final = 100
 """Maximum number of ids in a log line."""
 
-_logger: Final = Logger()
+_logger: Final = service_logger()
 
 
 class Finding(StrEnum):

@@ -7,15 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from aws_lambda_powertools import Logger
-
 from scheduler.deadline import Deadline
 from scheduler.observability.emf import Metrics, Unit
+from scheduler.observability.logger import service_logger
 
 if TYPE_CHECKING:
     from housekeeping.tools import Tools
 
-_logger: Final = Logger()
+_logger: Final = service_logger()
 
 Job: TypeAlias = Callable[["Tools", Metrics], Iterator[int]]
 """A generator that commits after each chunk and yields the number of items it handled.

@@ -11,14 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from aws_lambda_powertools import Logger
-
 from scheduler.bisection import bisect
 from scheduler.database import brake as brakes
 from scheduler.database import load
 from scheduler.database.active_allocations import FoundAllocation
 from scheduler.database.errors import DatabaseUnavailableError, is_lock_wait
 from scheduler.domain.work import Work
+from scheduler.observability.logger import service_logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,7 +36,7 @@ _MAX_NAMED: Final = 20
 _BRAKE_SOURCE: Final = "housekeeping"
 """The name under which the brake counts these releases, beside the names of the queues."""
 
-_logger: Final = Logger()
+_logger: Final = service_logger()
 
 Decision: TypeAlias = Callable[[Work, "Allocation", FoundAllocation], None]
 """Records in the work what happens to an allocation."""

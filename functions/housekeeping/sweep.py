@@ -9,9 +9,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from aws_lambda_powertools import Logger
-
 from scheduler.observability.emf import Unit
+from scheduler.observability.logger import service_logger
 from scheduler.outbox.backlog import backlog
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 _MAX_DELAY: Final = timedelta(minutes=1)
 """The interval of the dispatcher's schedule."""
 
-_logger: Final = Logger()
+_logger: Final = service_logger()
 
 
 def sweep(tools: Tools, metrics: Metrics) -> Iterator[int]:

@@ -14,8 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from aws_lambda_powertools import Logger
-
 from notification_dispatch.channels.sender import Accepted, SendResponse, Unreachable
 from notification_dispatch.circuit_breaker import CircuitBreaker
 from notification_dispatch.invocation import POLL_SECONDS, Invocation
@@ -23,6 +21,7 @@ from notification_dispatch.send_window import SendWindow
 from scheduler.aws_errors import ErrorClass
 from scheduler.database.errors import DatabaseUnavailableError
 from scheduler.observability.log_lines import LogLines
+from scheduler.observability.logger import service_logger
 from scheduler.outbox.delivery import Delivery, DeliveryOutcome, DeliveryResult
 from scheduler.outbox.retry_policy import (
     ProviderError,
@@ -55,7 +54,7 @@ _LEVELS: Final = {
 }
 """Levels of the log lines; INFO for the other outcomes."""
 
-logger: Final = Logger()
+logger: Final = service_logger()
 
 
 class _Finished(NamedTuple):

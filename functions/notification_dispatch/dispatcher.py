@@ -6,12 +6,11 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from aws_lambda_powertools import Logger
-
 from notification_dispatch.invocation import MAX_SEND_SECONDS, Invocation
 from scheduler.database.errors import DatabaseUnavailableError
 from scheduler.messaging.outbound import BrokerUnavailableError
 from scheduler.observability.emf import Metrics
+from scheduler.observability.logger import service_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from scheduler.outbox.delivery import DeliveryOutcome
     from scheduler.outbox.outgoing_events import OutgoingEvents
 
-logger: Final = Logger()
+logger: Final = service_logger()
 
 
 class Dispatcher:

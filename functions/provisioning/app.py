@@ -6,13 +6,12 @@ import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from aws_lambda_powertools import Logger
-
 from provisioning.broker_topology import declare_topology
 from provisioning.custom_resource import ResourceRequest
 from provisioning.database_account import create_account
 from provisioning.settings import ProvisioningSettings
 from scheduler.database.migrate import migrate
+from scheduler.observability.logger import service_logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +25,7 @@ Logger().append_keys(version=VERSION)
 _RESERVED_SECONDS: Final = 20.0
 """Kept to answer CloudFormation, which otherwise waits until its own timeout."""
 
-_logger = Logger()
+_logger = service_logger()
 
 
 def handler(event: object, context: LambdaContext) -> None:

@@ -12,9 +12,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from aws_lambda_powertools import Logger
-
 from realtime.connection_client import GoneError
+from scheduler.observability.logger import service_logger
 from scheduler.realtime.protocol import frame
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ _SELECT_MISSED: Final = """
     ORDER BY n.id DESC LIMIT %s
 """
 
-_logger: Final = Logger()
+_logger: Final = service_logger()
 
 
 class Replay:

@@ -7,10 +7,9 @@ from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from aws_lambda_powertools import Logger
-
 from realtime.connection_client import GoneError
 from realtime.handshake import PendingConnection
+from scheduler.observability.logger import service_logger
 from scheduler.realtime.protocol import InvalidSinceError, Since
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ MAX_CONNECTIONS: Final = 20
 MIN_REPLAY_INTERVAL: Final = timedelta(seconds=10)
 """Between two replays on one connection: each may take a hundred frames."""
 
-_logger: Final = Logger()
+_logger: Final = service_logger()
 
 
 class WebSocketRoutes:

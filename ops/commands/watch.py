@@ -14,7 +14,7 @@ from ops import options
 from ops.broker import connected
 from ops.errors import InvalidInputError, OpsError
 from ops.snapshot import QueueSnapshot
-from ops.terminal import console, handled_errors, print_result
+from ops.terminal import console, handled_errors, print_result, printable
 from scheduler.settings import MAX_SHARDS
 
 if TYPE_CHECKING:
@@ -70,5 +70,5 @@ def _show(url: str, interval: float, shards: int | None) -> None:
             except InvalidInputError:
                 raise
             except OpsError as error:
-                live.update(Text(f"{error}; retrying", "bold red"), refresh=True)
+                live.update(Text(printable(f"{error}; retrying"), "bold red"), refresh=True)
                 time.sleep(interval)

@@ -18,6 +18,7 @@ from pika.exceptions import AMQPError
 from ops.dead_letters.describe import describe
 from ops.dead_letters.letter import DeadLetter
 from ops.errors import InvalidInputError, OpsError
+from scheduler.observability.safe_json import safe_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -56,11 +57,11 @@ class Backup:
             InvalidInputError: the file exists.
             OpsError: the file cannot be written.
         """
-        lines = "".join(f"{json.dumps(_line(one), ensure_ascii=False)}\n" for one in letters)
+        lines = "".join(f"{safe_json(_line(one))}\n" for one in letters)
         try:
             if self._file is None:
                 self._file = self._create()
-            _write_all(self._file, lines.encode("utf-8", "replace"))
+            _write_all(self._file, lines.encode())
             os.fsync(self._file)
         except FileExistsError:
             raise InvalidInputError(f"{self.path} exists; choose another file") from None

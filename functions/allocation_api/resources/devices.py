@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any, Final, NamedTuple
 
-from aws_lambda_powertools import Logger
 from pydantic import Field, StringConstraints
 from pymysql.cursors import Cursor
 
@@ -21,6 +20,7 @@ from allocation_api.pages import (
 )
 from scheduler.database.connection import Database
 from scheduler.domain.model import DeviceStatus, Health
+from scheduler.observability.logger import service_logger
 from scheduler.unit_of_work import UnitOfWork, UnitsOfWork
 
 DeviceName = Annotated[
@@ -94,7 +94,7 @@ _SELECT: Final = """
 _SELECT_ONE: Final = f"{_SELECT} WHERE d.id = %s"
 _SELECT_PAGE: Final = f"{_SELECT} WHERE d.id > %s {{filters}} ORDER BY d.id LIMIT %s"
 
-_logger: Final = Logger()
+_logger: Final = service_logger()
 
 
 def select_device(cursor: Cursor, device_id: str) -> DeviceRow | None:

@@ -7,7 +7,6 @@ from http import HTTPStatus
 from threading import Thread
 from typing import Final
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import Response
 
 from allocation_api.access import Access, Router
@@ -17,6 +16,7 @@ from allocation_api.openapi.responses import body_of
 from allocation_api.settings import AWS_TIMEOUTS, ApiSettings
 from scheduler.database.connection import connect
 from scheduler.messaging.publisher import parameters
+from scheduler.observability.logger import service_logger
 from scheduler.settings import BrokerSettings, DatabaseSettings, PaymentSettings
 from scheduler.version import VERSION
 
@@ -27,7 +27,7 @@ REPORT_SECONDS: Final = 1.0
 _CHECK_TIMEOUT_SECONDS: Final = 2.5
 _BROKER_TIMEOUT_SECONDS: Final = 2
 
-_logger: Final = Logger()
+_logger: Final = service_logger()
 
 
 class HealthReport(ResponseBody):

@@ -6,7 +6,6 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
-from aws_lambda_powertools import Logger
 from pydantic import Field, StringConstraints
 from pymysql.cursors import Cursor
 
@@ -21,6 +20,7 @@ from scheduler.domain.model import UserStatus
 from scheduler.domain.quota import release_surplus_devices
 from scheduler.domain.refusal import require_existing
 from scheduler.ids import uuid7
+from scheduler.observability.logger import service_logger
 from scheduler.payments.failure import PaymentsUnavailableError
 from scheduler.settings import PaymentSettings
 from scheduler.unit_of_work import UnitOfWork, UnitsOfWork
@@ -108,7 +108,7 @@ _UPDATE_CONTACT: Final = "UPDATE users SET {assignments} WHERE id = %s"
 _CONTACT_COLUMNS: Final = ("email", "phone", "locale", "time_zone")
 _QUOTA_COLUMNS: Final = ("max_devices", "max_cpu", "max_memory_mb")
 
-_logger: Final = Logger()
+_logger: Final = service_logger()
 
 
 def select_user(cursor: Cursor, user_id: str) -> UserRow | None:

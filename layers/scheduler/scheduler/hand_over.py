@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from aws_lambda_powertools import Logger
-
 from scheduler.database import reservations, waiting
 from scheduler.domain.waiting import BY_WAITING_LINE, WaitingEntry, WaitingStatus, assign
+from scheduler.observability.logger import service_logger
 
 if TYPE_CHECKING:
     from pymysql.cursors import Cursor
@@ -27,7 +26,7 @@ Assign: TypeAlias = Callable[
 ]
 """Allocates free devices to waiting entries and returns the entries served."""
 
-_logger: Final = Logger()
+_logger: Final = service_logger()
 
 
 def hand_over(cursor: Cursor, work: Work, assign: Assign = assign) -> None:

@@ -19,7 +19,7 @@ from ops.dead_letters.queue import TakenLetter
 from ops.dead_letters.replay import ReplayResult, replay_letters
 from ops.dead_letters.selection import Filter
 from ops.errors import OpsError, with_progress_in_errors
-from ops.terminal import handled_errors, print_result, printable, progress_bars, track
+from ops.terminal import handled_errors, print_result, progress_bars, track
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -134,4 +134,4 @@ def _data(chosen: Filter, result: ReplayResult, *, dry_run: bool) -> dict[str, A
 def _require_all(result: ReplayResult) -> None:
     if result.refused:
         reasons = "; ".join(f"{n} × {why}" for why, n in result.refused.most_common())
-        raise OpsError(f"not replayed: {printable(reasons)}")
+        raise OpsError(f"not replayed: {reasons}")

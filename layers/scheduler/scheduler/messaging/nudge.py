@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from aws_lambda_powertools import Logger
-
 from scheduler.messaging.outbound import BrokerUnavailableError, OutboundMessage
 from scheduler.messaging.topology import NOTIFICATION_QUEUE
+from scheduler.observability.logger import service_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +22,7 @@ _PROPERTIES: Final[dict[str, Any]] = {
 _NUDGE: Final = OutboundMessage("", NOTIFICATION_QUEUE, b"{}", _PROPERTIES)
 _BACKOFF_SECONDS: Final = 30.0
 
-logger: Final = Logger()
+logger: Final = service_logger()
 
 
 class Nudge:

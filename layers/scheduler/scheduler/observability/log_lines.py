@@ -7,6 +7,8 @@ import logging
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
+from scheduler.observability.safe_json import escape_unsafe
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -40,9 +42,7 @@ class LogLines:
         """Write the lines."""
         if self._lines:
             handler = self._logger.registered_handler
-            text = "\n".join([*self._lines, ""])
-            # As with logging, a lone surrogate must not fail the batch.
-            text = text.encode("utf-8", "replace").decode()
+            text = escape_unsafe("\n".join([*self._lines, ""]))
             with handler.lock or nullcontext():  # other threads may log as well
                 handler.stream.write(text)  # type: ignore[attr-defined]
                 handler.flush()

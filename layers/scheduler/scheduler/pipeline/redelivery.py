@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import pymysql
-from aws_lambda_powertools import Logger
 
 from scheduler.database import redelivery_notes
 from scheduler.database.errors import DatabaseUnavailableError, is_conflict_without_wait
 from scheduler.messaging.record import Undecodable
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
+from scheduler.observability.logger import service_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,7 +39,7 @@ _NOTES_OF_SUSPECT: Final = 1
 _NOTES_OF_KILLER: Final = 2
 KILLED: Final = "killed its consumer"
 
-logger: Final = Logger()
+logger: Final = service_logger()
 
 
 @dataclass(slots=True)

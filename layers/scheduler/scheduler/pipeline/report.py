@@ -6,12 +6,11 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
-from aws_lambda_powertools import Logger
-
 from scheduler.messaging.message import IDENTITY_HEADER, is_given
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME, WorkQueue
 from scheduler.observability.emf import Metrics, Unit
 from scheduler.observability.log_lines import LogLines
+from scheduler.observability.logger import service_logger
 from scheduler.pipeline.outcome import Verdict
 from scheduler.pipeline.settle import Settled, Settlement
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from scheduler.messaging.message import Message
     from scheduler.pipeline.outcome import Outcome
 
-logger: Final = Logger()
+logger: Final = service_logger()
 
 _LEVELS: Final = {
     Settlement.RETRIED: logging.WARNING,

@@ -1,0 +1,12 @@
+"""The logger of all functions: JSON lines without characters that act on a terminal."""
+
+from __future__ import annotations
+
+from aws_lambda_powertools import Logger
+
+from scheduler.observability.safe_json import safe_json
+
+
+def service_logger() -> Logger:
+    """Return the logger of this function; all callers share one handler and formatter."""
+    return Logger(json_serializer=safe_json)
