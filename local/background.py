@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from local import LocalError, endpoints
-from local.paths import ROOT, STATE_VARIABLE
+from local.paths import ROOT, STATE_VARIABLE, open_log
 from local.processes import AlreadyRunningError, ProcessList, running_supervisor, stop
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ def up(state: StateDir, display: ProgressDisplay) -> None:
     if running_supervisor(state.lock):
         raise AlreadyRunningError
     state.endpoints.unlink(missing_ok=True)
-    with state.output.open("w", encoding="utf-8") as output:
+    state.output.unlink(missing_ok=True)
+    with open_log(state.output) as output:
         supervisor = subprocess.Popen(
             [sys.executable, "-m", "local", "run"],
             cwd=ROOT,

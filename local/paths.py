@@ -6,7 +6,10 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 STATE_VARIABLE: Final = "CLOUDPHONE_STATE_DIR"
@@ -68,3 +71,14 @@ def write_private(path: Path, text: str) -> None:
     draft.touch(mode=0o600)
     draft.write_text(text, encoding="utf-8")
     draft.replace(path)
+
+
+def open_log(path: Path) -> BinaryIO:
+    """Open a log file for appending; only its owner and their group may read it.
+
+    Logs contain ids of users and what messages contained.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    log = path.open("ab")
+    os.fchmod(log.fileno(), 0o640)
+    return log

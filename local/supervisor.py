@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from local import LocalError, endpoints
 from local.event_source_mapping.mapping import Batching
+from local.paths import open_log
 from local.platform import Startup, start_platform
 from local.ports import PortPlan
 from local.processes import ProcessList, supervisor_lock
@@ -58,6 +59,7 @@ def _serve(
     processes = ProcessList(state.processes)
     _remove_leftovers(state, processes, display)
     # To a file: the messages of libraries (pika's on every lost connection) would bury our output.
+    open_log(state.logs / "platform.log").close()  # with its mode; logging only appends
     logging.basicConfig(filename=state.logs / "platform.log", format=_LOG_FORMAT, level="INFO")
     existing = ExistingServers.from_environment()
     existing.check()

@@ -18,6 +18,7 @@ from starlette.routing import Mount, Route
 from events.samples import VALID
 from local.aws import sent_messages
 from local.gateway.api_app import metrics_route
+from local.own_requests import is_own_request
 from ops.errors import InvalidInputError, OpsError
 from ops.event_bodies import fields, fill_in, validate
 from ops.publishing import message_ids, publish_event
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 _MAX_MESSAGES: Final = 20
 _PAGE: Final = Path(__file__).with_name("console.html")
-_HOST_NAMES: Final = frozenset(("127.0.0.1", "localhost"))
 _PAGE_HEADERS: Final = {
     # The page is one file with inline script and style, and loads nothing else.
     "content-security-policy": "default-src 'none'; connect-src 'self'; "
@@ -79,9 +79,7 @@ def console_app(
 class LocalOnly:
     """Answers 403 to requests that another website makes in the developer's browser.
 
-    The console acts as an administrator without a login, so only its own page may use it. A
-    request must be addressed to this machine by name, which excludes rebound DNS names, and if a
-    browser states its origin, it must be the same (OWASP CSRF Prevention, "verifying origin").
+    The console acts as an administrator without a login, so only its own page may use it.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -98,12 +96,9 @@ class LocalOnly:
 
 def is_local(headers: Headers) -> bool:
     """Return whether a request comes from the console's own page, or not from a browser."""
-    host = headers.get("host", "")
-    if host.rpartition(":")[0] not in _HOST_NAMES:
-        return False
-    origin = headers.get("origin")
-    site = headers.get("sec-fetch-site", "none")
-    return origin in (None, f"http://{host}") and site in {"none", "same-origin"}
+    return is_own_request(
+        headers.get("host", ""), headers.get("origin"), headers.get("sec-fetch-site")
+    )
 
 
 class _AsAdmin:

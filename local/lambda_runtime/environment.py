@@ -29,6 +29,7 @@ from local.lambda_runtime.worker import (
     receive_frame,
     send_frame,
 )
+from local.paths import open_log
 
 if TYPE_CHECKING:
     from local.lambda_runtime.functions import Function
@@ -187,8 +188,7 @@ class LambdaEnvironment:
         return FunctionError(error_type, message)
 
     def _open_log(self) -> BinaryIO:
-        self.log_file.parent.mkdir(parents=True, exist_ok=True)
-        return self.log_file.open("ab")
+        return open_log(self.log_file)
 
 
 class EnvironmentPool:

@@ -1,4 +1,4 @@
-"""moto's server, with atomic writes to DynamoDB.
+"""moto's server, with atomic writes to DynamoDB, and closed to other websites.
 
 moto checks a condition and writes in two steps, between which other threads may write. For a
 transaction it copies each table once per action, which takes minutes for some ten thousand items,
@@ -8,8 +8,9 @@ and to cancel one it restores the copies and so overwrites what others have writ
 from __future__ import annotations
 
 from threading import RLock
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+import moto.server
 from moto.dynamodb.comparisons import get_filter_expression
 from moto.dynamodb.exceptions import (
     MultipleTransactionsException,
@@ -17,7 +18,15 @@ from moto.dynamodb.exceptions import (
     TransactionCanceledException,
 )
 from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
-from moto.server import main
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+from werkzeug import Response
+
+from local.own_requests import HOST_NAMES, is_own_request
+from local.sam.network import ALIAS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
 _MAX_ACTIONS: Final = 100
 
@@ -93,6 +102,24 @@ class AtomicBackend(DynamoDBBackend):
         return {name: op["Item"][name] for name in names}
 
 
+class OwnRequestsOnly(DomainDispatcherApplication):
+    """Answers 403 to requests that another website makes in the developer's browser.
+
+    moto allows every origin to read its answers, among them e-mails and WebSocket tickets. AWS
+    clients send no Origin; the functions in Docker address this machine by its alias.
+    """
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Pass the request on, or answer 403."""
+        host, origin, site = map(environ.get, ("HTTP_HOST", "HTTP_ORIGIN", "HTTP_SEC_FETCH_SITE"))
+        if is_own_request(host or "", origin, site, HOST_NAMES | {ALIAS}):
+            answer: Iterable[bytes] = super().__call__(environ, start_response)
+            return answer
+        text = "only programs on this machine may call this"
+        return Response(text, 403)(environ, start_response)
+
+
 if __name__ == "__main__":
     dynamodb_backends.backend = AtomicBackend
-    main()
+    moto.server.DomainDispatcherApplication = OwnRequestsOnly  # type: ignore[attr-defined]  # main takes it from there
+    moto.server.main()

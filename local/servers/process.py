@@ -9,6 +9,8 @@ import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from local.paths import open_log
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -32,8 +34,7 @@ class ServerProcess:
 
     def start(self) -> None:
         """Start the process and return at once."""
-        self.log_file.parent.mkdir(parents=True, exist_ok=True)
-        with self.log_file.open("ab") as log:
+        with open_log(self.log_file) as log:
             self._child = subprocess.Popen(
                 self.arguments,
                 cwd=self.folder,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from local import LocalError
+from local.paths import open_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -114,7 +115,7 @@ def _install_command(programs: Iterable[str]) -> str:
 
 def _run(command: list[str], log_file: Path, show_detail: Callable[[str], None]) -> None:
     progress, progress_end = os.pipe()
-    with log_file.open("ab") as log:
+    with open_log(log_file) as log:
         apt = subprocess.Popen(
             [*command, "-o", f"APT::Status-Fd={progress_end}"],
             env={**os.environ, **_APT_ENVIRONMENT},

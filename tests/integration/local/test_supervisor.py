@@ -80,6 +80,13 @@ def test_endpoints_are_readable_by_their_owner_only(running: LocalPlatform) -> N
     assert running.state.endpoints.stat().st_mode & 0o077 == 0
 
 
+def test_logs_are_not_readable_by_other_accounts(running: LocalPlatform) -> None:
+    logs = [running.state.output, *running.state.logs.rglob("*.log")]
+
+    assert [path.name for path in logs if path.exists() and path.stat().st_mode & 0o027] == []
+    assert len(logs) > 1
+
+
 def test_passwords_are_not_printed(running: LocalPlatform) -> None:
     for key in ("amqp", "database", "rabbitmq_management"):
         password = urlsplit(running.endpoints()[key]).password
