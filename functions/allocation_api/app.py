@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from allocation_api.api import AllocationApi
 from allocation_api.settings import ApiSettings
-from scheduler.version import VERSION
-
-Logger().append_keys(version=VERSION)
 
 _api = AllocationApi(ApiSettings.from_environment())
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from aws_lambda_powertools import Logger
-
 from billing_events.rules import billing_rules
 from scheduler.payments.counter import payment_failures
 from scheduler.payments.ledger import PaymentLedger
 from scheduler.pipeline.consumer import Consumer
 from scheduler.settings import ConsumerSettings, PaymentSettings
-from scheduler.version import VERSION
-
-Logger().append_keys(version=VERSION)
 
 
 class BillingSettings(ConsumerSettings, PaymentSettings):

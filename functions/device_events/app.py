@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from aws_lambda_powertools import Logger
-
 from device_events.rules import events
 from scheduler.domain.brake import BrakeLimits
 from scheduler.pipeline.consumer import Consumer
 from scheduler.settings import BrakeSettings, ConsumerSettings
-from scheduler.version import VERSION
-
-Logger().append_keys(version=VERSION)
 
 
 class DeviceSettings(ConsumerSettings, BrakeSettings):

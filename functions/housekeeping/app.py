@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from housekeeping.jobs import JOBS
 from housekeeping.runner import JobRunner, requested
 from housekeeping.settings import HousekeepingSettings
 from housekeeping.tools import Tools
 from scheduler.deadline import Deadline
-from scheduler.version import VERSION
-
-Logger().append_keys(version=VERSION)
 
 _runner = JobRunner(JOBS, Tools.of(HousekeepingSettings.from_environment()))
 

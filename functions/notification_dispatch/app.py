@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from aws_lambda_powertools import Logger
-
 from notification_dispatch.channel_worker import ChannelWorker
 from notification_dispatch.channels import aws_client
 from notification_dispatch.channels.email import EmailSender
@@ -24,9 +22,6 @@ from scheduler.outbox.claims import Claims
 from scheduler.outbox.outgoing_events import OutgoingEvents
 from scheduler.realtime.connections import Connections
 from scheduler.settings import DispatchSettings
-from scheduler.version import VERSION
-
-Logger().append_keys(version=VERSION)
 
 
 def make_dispatcher(

@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from scheduler.version import VERSION
-
-Logger().append_keys(version=VERSION)
-
 _RESERVED_SECONDS: Final = 20.0
 """Kept to answer CloudFormation, which otherwise waits until its own timeout."""
 

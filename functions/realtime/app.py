@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import boto3
-from aws_lambda_powertools import Logger
 from botocore.config import Config
 from pydantic import Field
 
@@ -19,9 +18,6 @@ from scheduler.database.connection import Database
 from scheduler.realtime.connections import Connections
 from scheduler.realtime.tickets import Tickets
 from scheduler.settings import DatabaseSettings, TicketSettings
-from scheduler.version import VERSION
-
-Logger().append_keys(version=VERSION)
 
 # Short timeouts: the client waits for its handshake.
 _AWS_CONFIG: Final = Config(
