@@ -35,6 +35,8 @@ LETTER: Final = ("--broker-url", "{broker}")
 DATABASE: Final = ("--database-url", f"mysql://u:p{EVIL}@127.0.0.1:1/{EVIL}")
 WALK: Final[dict[str, tuple[str, ...]]] = {
     "publish": (f"device.{EVIL}", f"deviceId={EVIL}", "--raw", *LETTER),
+    "events": (EVIL,),
+    "validate": ("--event", "device.failed", "device.failed.json", EVIL),
     "token": (EVIL,),
     "watch": ("--once", *LETTER),
     "brake status": DATABASE,
@@ -71,6 +73,8 @@ def acting(text: str) -> set[str]:
 def hostile(broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Broker:
     monkeypatch.chdir(tmp_path)  # discard writes its backup here
     body = json.dumps({"deviceId": EVIL, EVIL: [EVIL]}, ensure_ascii=False).encode()
+    (tmp_path / "device.failed.json").write_bytes(body)
+    (tmp_path / EVIL).write_text(f'{{"deviceId": {{"{EVIL}": 1}}}}')
     headers = {"trace": EVIL, EVIL[:40]: EVIL.encode()}
     unknown = letter(id=EVIL, error=EVIL, body=body, headers=headers)
     from_evil = unknown.properties["headers"] | {SOURCE_HEADER: EVIL}
