@@ -7,6 +7,7 @@ SAM_BIN   := .venv-sam/bin
 SAM_READY := .venv-sam/.synced
 CHECKOV_READY := .venv-checkov/.synced
 BENCH_READY := .venv-bench/.synced
+CLIENTS_READY := .venv-clients/.synced
 NODE_READY := contracts/node_modules/.synced
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
@@ -52,6 +53,9 @@ schemathesis: programs ## Call every operation of the API with valid and invalid
 
 contracts: servers $(NODE_READY) ## Check contracts/: AsyncAPI's parser, TypeScript, and the examples on a real broker (needs npm)
 	@$(BIN)/python -m pytest -q tests/contracts
+
+clients: servers $(NODE_READY) $(CLIENTS_READY) ## Generate clients of the API in TypeScript and Python, and use them (needs npm)
+	@$(BIN)/python -m pytest -q tests/integration/api/test_clients.py
 
 release: $(READY) ## Record the contracts as released (then breaking changes need a new major version)
 	@$(BIN)/python -m events.contracts.release
@@ -146,6 +150,7 @@ lock: $(READY) ## Resolve the dependencies in pyproject.toml into lock files wit
 	@$(LOCK) --group dev -o requirements/dev.txt
 	@$(LOCK) --group sam -o requirements/sam.txt
 	@$(LOCK) --group checkov -o requirements/checkov.txt
+	@$(LOCK) --group clients -o requirements/clients.txt
 	@$(LOCK) --group bench -c requirements/dev.txt -o requirements/bench.txt
 
 IMPORT_ROOTS := -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "cloudphone.pth").write_text("".join(f"../../../../{root}\n" for root in (".", "functions", "layers/scheduler")))'
@@ -175,6 +180,12 @@ $(CHECKOV_READY): requirements/checkov.txt $(READY)
 	@echo "Installing checkov into .venv-checkov (once, and when requirements/checkov.txt changes)"
 	@test -x .venv-checkov/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-checkov
 	@$(BIN)/uv pip sync --quiet --python .venv-checkov/bin/python requirements/checkov.txt
+	@touch $@
+
+$(CLIENTS_READY): requirements/clients.txt $(READY)
+	@echo "Installing the client generator into .venv-clients (once, and when requirements/clients.txt changes)"
+	@test -x .venv-clients/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-clients
+	@$(BIN)/uv pip sync --quiet --python .venv-clients/bin/python requirements/clients.txt
 	@touch $@
 
 $(BENCH_READY): requirements/bench.txt $(READY)

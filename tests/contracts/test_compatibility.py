@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -13,6 +13,9 @@ from events.contracts.compatibility import breaking_changes
 from events.contracts.release import RELEASED, current, may_break, released
 from local.paths import ROOT
 from scheduler.version import VERSION
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NOW: Final = current()
 ID: Final = ("properties", "deviceId")
@@ -144,3 +147,8 @@ def test_the_version_is_named_in_one_place() -> None:
     assert not re.search(
         r'^version = "', (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE
     )
+
+
+@pytest.mark.parametrize("app", sorted((ROOT / "functions").glob("*/app.py")), ids=str)
+def test_every_function_logs_the_version(app: Path) -> None:
+    assert "Logger().append_keys(version=VERSION)" in app.read_text("utf-8")

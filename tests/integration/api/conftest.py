@@ -1,4 +1,4 @@
-"""Fixtures: the API on real servers, and access to its database."""
+"""Fixtures: the API on real servers, called directly or over HTTP, and access to its database."""
 
 from __future__ import annotations
 
@@ -9,8 +9,16 @@ import pytest
 
 from allocation_api.api import AllocationApi
 from allocation_api.settings import ApiSettings
-from local.environment import aws_environment
-from scheduler.database.connection import connect
+from local.environment import aws_environment, function_environment
+from local.gateway.api_app import api_app
+from local.gateway.authorizer import JwtAuthorizer
+from local.gateway.http_api import HttpApi
+from local.gateway.metrics import EmfCollector
+from local.gateway.server import AsgiServer
+from local.gateway.tokens import AUDIENCE, ISSUER, TokenIssuer
+from local.lambda_runtime.environment import EnvironmentPool
+from local.lambda_runtime.functions import ALLOCATION_API, deployed
+from scheduler.database.connection import Database, connect
 from scheduler.settings import DatabaseSettings
 from tests.integration.api.client import Client
 from tests.integration.api.rows import Rows
@@ -18,10 +26,15 @@ from tests.integration.api.rows import Rows
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from pymysql.cursors import Cursor
 
 UNREACHABLE = "127.0.0.1:1"
+DEVICES = """
+    INSERT INTO devices (id, name, cpu_cores, memory_mb)
+    SELECT CONCAT('device-', seq), 'x', 1 + seq % 8, 1024 FROM seq_1_to_50
+"""
 
 
 @pytest.fixture
@@ -84,3 +97,24 @@ def locked_device(database_url: str) -> Callable[[str], AbstractContextManager[N
             connection.rollback()  # the locks of a connection that closes last a moment longer
 
     return locked
+
+
+@pytest.fixture
+def issuer(tmp_path: Path) -> TokenIssuer:
+    return TokenIssuer.of(tmp_path)
+
+
+@pytest.fixture
+def api_url(database_url: str, aws_url: str, issuer: TokenIssuer, tmp_path: Path) -> Iterator[str]:
+    """The URL of the API, which has a few devices and no broker."""
+    database = Database(DatabaseSettings.model_validate({"DATABASE_URL": database_url}))
+    with closing(database), database.transaction() as cursor:
+        cursor.execute(DEVICES)
+    environment = function_environment(database_url, f"amqp://{UNREACHABLE}/cloudphone", aws_url)
+    pool = EnvironmentPool(deployed(ALLOCATION_API, environment, tmp_path), 2)
+    authorizer = JwtAuthorizer(issuer.jwks(), ISSUER, frozenset((AUDIENCE,)))
+    app = api_app(HttpApi(pool, authorizer), issuer.jwks(), EmfCollector(tmp_path))
+    server = AsgiServer(app, 0)
+    yield f"http://127.0.0.1:{server.port}"
+    server.stop()
+    pool.close()
