@@ -32,6 +32,8 @@ _OTHER_CONNECTIONS: Final = 125
 _EXAMPLE_IDS: Final = {"deviceId": "device-001", "userId": "user-123"}
 _IN_EVERY_EVENT: Final = {"eventId", "version"}
 
+_ROOT_OF_REGION: Final = re.compile(r"^Amazon RDS (\S+) Root CA RSA2048 G1,", re.MULTILINE)
+
 _MARKED: Final = re.compile(
     r"(?P<begin>^(?P<indent> *)(?:- )?(?:#|<!--) generated: (?P<name>[\w-]+).*\n)"
     r"(?s:.*?)"
@@ -132,6 +134,12 @@ def _version() -> Iterator[str]:
     yield f'Value: "{VERSION}"'
 
 
+def _regions() -> Iterator[str]:
+    """Yield the regions whose RDS certificates rds-ca.pem verifies."""
+    roots = (ROOT / "layers/scheduler/rds-ca.pem").read_text("utf-8")
+    return (f"- {region}" for region in dict.fromkeys(_ROOT_OF_REGION.findall(roots)))
+
+
 def _table_of_events() -> Iterator[str]:
     yield "| routing key | smallest body | optional fields | |"
     yield "|---|---|---|---|"
@@ -157,6 +165,7 @@ def _produced_events() -> Iterator[str]:
 
 _FILES: Final[dict[str, dict[str, Callable[[], Iterable[str]]]]] = {
     "template.yaml": {
+        "regions": _regions,
         "consumers": _consumers,
         "device-events": _event_sources("device"),
         "user-events": _event_sources("user"),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ops import broker
-from ops.errors import with_progress_in_errors
+from ops.errors import InvalidInputError, with_progress_in_errors
 from scheduler.messaging.amqp import encodable
 from scheduler.messaging.outbound import OutboundMessage
 from scheduler.messaging.topology import EVENTS_EXCHANGE, SHARD_KEY_HEADER
@@ -15,6 +15,13 @@ from scheduler.messaging.topology import EVENTS_EXCHANGE, SHARD_KEY_HEADER
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
+
+
+MAX_BODY_BYTES: Final = 512 * 1024
+"""What RabbitMQ 4 on Amazon MQ accepts by default.
+
+docs.aws.amazon.com/amazon-mq/latest/developer-guide/rabbitmq-resource-limits-configuration.html
+"""
 
 
 def message_ids(count: int, given: str | None) -> list[str]:
@@ -30,10 +37,14 @@ def publish_event(
     """Publish a body once per id and return when the broker has confirmed all messages.
 
     Raises:
-        InvalidInputError: the URL is not an AMQP URL.
+        InvalidInputError: the URL is not an AMQP URL, or the body is too large for Amazon MQ.
         OpsError: the broker cannot be reached or refused a message; the message contains the
             number of messages published before.
     """
+    if len(body) > MAX_BODY_BYTES:
+        raise InvalidInputError(
+            f"the body has {len(body)} bytes; Amazon MQ accepts at most {MAX_BODY_BYTES}"
+        )
     done = 0
     with (
         with_progress_in_errors(lambda: f"{done} published before" if done else ""),

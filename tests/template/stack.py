@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+NO_VALUE: Final = {"Ref": "AWS::NoValue"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,8 @@ class Stack:
         for name, document in self._policies():
             for statement in document["Statement"]:
                 for branch in statement.get("Fn::If", [None, statement])[1:]:
-                    yield name, branch
+                    if branch != NO_VALUE:
+                        yield name, branch
 
     def _policies(self) -> Iterator[tuple[str, dict[str, Any]]]:
         for kind in ("AWS::IAM::ManagedPolicy", "AWS::IAM::Policy"):

@@ -11,7 +11,9 @@ from housekeeping.jobs import JOBS
 from housekeeping.reconcile import Finding
 from housekeeping.runner import JobStatus
 from local.paths import ROOT
+from scheduler.domain.notices import Channel
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE, WORK_QUEUES, WorkQueue
+from scheduler.outbox.delivery import DeliveryOutcome
 from scheduler.pipeline.settle import Settlement
 from tests.support.deciding import handling_of
 from tests.support.events import QUEUE_OF
@@ -117,6 +119,45 @@ def test_every_job_of_housekeeping_has_an_alarm_on_failures(
     assert dimensions == [{"job": job, "status": JobStatus.FAILED} for job in JOBS]
 
 
+def test_every_channel_has_an_alarm_on_failed_notifications(
+    alarms: dict[str, dict[str, Any]],
+) -> None:
+    watched = [
+        {one["Name"]: one["Value"] for one in alarm["Dimensions"]}
+        for alarm in alarms.values()
+        if alarm.get("MetricName") == "scheduler_notifications_total"
+    ]
+
+    assert watched == [{"channel": one, "status": DeliveryOutcome.FAILED} for one in Channel]
+
+
+def test_text_messages_that_sns_accepts_and_does_not_deliver_raise_an_alarm(
+    alarms: dict[str, dict[str, Any]],
+) -> None:
+    (query,) = alarms["UndeliveredTextMessages"]["Metrics"]
+
+    assert "NumberOfNotificationsFailed" in query["Expression"]
+    assert "PhoneNumber" in query["Expression"]  # not those of the alarm topic
+
+
+@pytest.mark.parametrize(
+    ("alarm", "limit", "percent"),
+    [
+        ("TextMessageSpending", "SmsSpendLimit", 80),
+        ("Connections", "BrokerConnections", 80),
+        ("FreeStorage", "DatabaseStorage", 10),
+    ],
+)
+def test_alarm_follows_the_limit_that_is_a_parameter(
+    alarms: dict[str, dict[str, Any]], stack: Stack, alarm: str, limit: str, percent: int
+) -> None:
+    parameters = stack.resources["Operations"]["Properties"]["Parameters"]
+
+    assert limit in alarms[alarm]["Metrics"][0]["Expression"]
+    assert alarms[alarm]["Threshold"] == percent
+    assert parameters[limit] == {"Ref": limit}
+
+
 def test_every_alarm_has_an_action_and_names_a_section_of_the_runbook(
     alarms: dict[str, dict[str, Any]],
 ) -> None:
@@ -139,10 +180,11 @@ def test_dashboard_is_json(nested: dict[str, Stack]) -> None:
 
 def test_alarms_use_only_metrics_of_their_own_stack(stack: Stack, nested: dict[str, Stack]) -> None:
     own = {"Namespace", "AWS/ApiGateway", "AWS/Lambda", "AWS/AmazonMQ", "AWS/RDS"}
+    of_account = {"AWS/SNS"}  # text messages have no topic and no stack
 
     for name in ("operations", "shard"):
         for alarm in nested[name].of_type("AWS::CloudWatch::Alarm").values():
-            assert set(re.findall(r'"Namespace": "(.+?)"', json.dumps(alarm))) <= own
+            assert set(re.findall(r'"Namespace": "(.+?)"', json.dumps(alarm))) <= own | of_account
     for one in stack.of_type("AWS::CloudFormation::Stack").values():
         if "Stack" in one["Parameters"]:
             assert one["Parameters"]["Namespace"] == {"Ref": "MetricsNamespace"}

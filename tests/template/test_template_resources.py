@@ -1,3 +1,4 @@
+import json
 from collections import Counter
 from typing import Any
 
@@ -64,10 +65,33 @@ def test_dispatcher_and_housekeeping_run_every_minute(stack: Stack) -> None:
     }
 
 
-def test_provisioning_runs_again_when_the_layer_changes(stack: Stack) -> None:
-    (layer,) = (n for n in stack.of_type("AWS::Lambda::LayerVersion") if "Scheduler" in n)
+def test_events_that_were_throttled_are_not_kept_for_hours(stack: Stack) -> None:
+    """Lambda and EventBridge would keep them for six hours and a day, and then run them all."""
+    invoked = stack.of_type("AWS::Lambda::EventInvokeConfig").values()
+    rules = stack.of_type("AWS::Events::Rule").values()
 
-    assert stack.resources["Provisioning"]["Properties"]["Layer"] == {"Ref": layer}
+    assert {one["FunctionName"]["Ref"] for one in invoked} == {
+        "HousekeepingFunction",
+        "NotificationDispatchFunction",
+        "RealtimeFunction",
+    }
+    assert {one["MaximumEventAgeInSeconds"] for one in invoked} == {60}
+    for target in (target for rule in rules for target in rule["Targets"]):
+        assert target["RetryPolicy"]["MaximumEventAgeInSeconds"] == 60
+
+
+def test_websocket_stage_is_deployed_after_its_routes(stack: Stack) -> None:
+    routes = stack.of_type("AWS::ApiGatewayV2::Route")
+
+    assert set(stack.resources["WebSocketStage"]["DependsOn"]) == set(routes)
+
+
+def test_access_log_names_who_called_from_where(stack: Stack) -> None:
+    stage = stack.of_type("AWS::ApiGatewayV2::Stage")["HttpApiApiGatewayDefaultStage"]
+
+    line = json.loads(stage["AccessLogSettings"]["Format"])
+    assert line["sourceIp"] == "$context.identity.sourceIp"
+    assert line["subject"] == "$context.authorizer.claims.sub"
 
 
 def test_payment_failures_expire_and_can_be_restored(stack: Stack) -> None:

@@ -1,0 +1,85 @@
+"""Database and broker accept as many connections as the functions can have."""
+
+import re
+
+import pytest
+
+from scheduler.domain.notices import Channel
+from scheduler.messaging.topology import WORK_QUEUES
+from scheduler.settings import MAX_SHARDS
+from tests.template.stack import Stack
+
+SHARDS = range(1, MAX_SHARDS + 1)
+USES_DATABASE = "DatabasePolicy"
+USES_BROKER = "BrokerPolicy"
+
+POLLERS_OF_NUDGES = 1
+PUBLISHERS = 60
+"""Connections that are left to other services, at least."""
+
+
+def environments(stack: Stack, policy: str, shards: int) -> dict[str, int]:
+    """Return the concurrent environments of each function whose role has a policy."""
+    found = {}
+    for name, function in stack.functions.items():
+        role = stack.roles[function["Role"]["Fn::GetAtt"][0]]
+        if {"Ref": policy} in role["ManagedPolicyArns"]:
+            match function["ReservedConcurrentExecutions"]:
+                case {"Fn::FindInMap": [mapping, _, column]}:
+                    found[name] = stack.mappings[mapping][str(shards)][column]
+                case reserved:
+                    found[name] = reserved
+    return found
+
+
+def of_dispatcher(stack: Stack) -> int:
+    """Return the connections of one dispatcher: one per thread and channel, and its own."""
+    variables = stack.functions["NotificationDispatchFunction"]["Environment"]["Variables"]
+    return len(Channel) * int(variables["DISPATCH_THREADS"]) + 1
+
+
+def database_connections(stack: Stack, shards: int) -> int:
+    counts = environments(stack, USES_DATABASE, shards)
+    return sum(
+        count * (of_dispatcher(stack) if name == "NotificationDispatchFunction" else 1)
+        for name, count in counts.items()
+    )
+
+
+def max_connections(nested: dict[str, Stack]) -> int:
+    (group,) = nested["database"].of_type("AWS::RDS::DBParameterGroup").values()
+    return int(group["Parameters"]["max_connections"])
+
+
+@pytest.mark.parametrize("shards", SHARDS)
+def test_database_accepts_the_functions_and_an_alarm_comes_between(
+    stack: Stack, nested: dict[str, Stack], shards: int
+) -> None:
+    alarm = stack.mappings["Consumers"][str(shards)]["DatabaseConnections"]
+
+    assert database_connections(stack, shards) < alarm < max_connections(nested)
+
+
+@pytest.mark.parametrize("shards", SHARDS)
+def test_broker_accepts_functions_pollers_and_publishers(
+    stack: Stack, nested: dict[str, Stack], shards: int
+) -> None:
+    data = nested["broker"].of_type("AWS::AmazonMQ::Configuration")["Limits"]["Data"]
+    accepted = int(re.findall(r"^connection_max=(\d+)$", data["Fn::Base64"], re.MULTILINE)[0])
+    functions = sum(environments(stack, USES_BROKER, shards).values())
+    pollers = len(WORK_QUEUES) * shards + POLLERS_OF_NUDGES
+
+    assert functions + pollers + PUBLISHERS <= accepted <= 300
+
+
+def test_only_the_broker_whose_default_is_too_low_is_configured(nested: dict[str, Stack]) -> None:
+    broker = nested["broker"].resources["Broker"]["Properties"]
+
+    assert nested["broker"].resources["Limits"]["Condition"] == "RaisesConnections"
+    condition, configured, otherwise = broker["Configuration"]["Fn::If"]
+    assert condition == "RaisesConnections"
+    assert configured == {
+        "Id": {"Ref": "Limits"},
+        "Revision": {"Fn::GetAtt": ["Limits", "Revision"]},
+    }
+    assert otherwise == {"Ref": "AWS::NoValue"}

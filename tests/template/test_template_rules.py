@@ -1,0 +1,126 @@
+"""Deployments that cannot succeed are refused before CloudFormation makes anything."""
+
+import re
+from typing import Any
+
+import boto3
+import pytest
+from cryptography import x509
+
+from local.paths import ROOT
+from tests.template.rules import broken_rules
+
+REGION = "us-east-1"
+NETWORK = {"VpcId": "vpc-1", "SubnetIds": "subnet-1,subnet-2", "SecurityGroupIds": "sg-1"}
+SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:broker-a1b2c3"  # noqa: S105 - its name
+BROKER = {
+    "BrokerArn": "arn:aws:mq:us-east-1:123456789012:broker:mine:b-1",
+    "BrokerEndpoint": "amqps://b-1.mq.us-east-1.on.aws:5671",
+    "BrokerSecretArn": SECRET,
+}
+DATABASE = {
+    "DatabaseEndpoint": "db.example.com:3306",
+    "DatabaseAdminSecretArn": SECRET,
+    "DatabaseResourceId": "db-1",
+}
+OWN_ROOTS = {"DatabaseCaFile": "/opt/python/my-ca.pem"}
+PARTITIONS = ("aws", "aws-cn", "aws-us-gov", "aws-eusc")
+
+
+def all_regions() -> list[str]:
+    """Return the regions of RDS that botocore knows; the secret ones cannot be had here."""
+    session = boto3.session.Session()
+    return [region for name in PARTITIONS for region in session.get_available_regions("rds", name)]
+
+
+def regions_with_roots() -> set[str]:
+    bundle = (ROOT / "layers/scheduler/rds-ca.pem").read_bytes()
+    names = [one.subject.rfc4514_string() for one in x509.load_pem_x509_certificates(bundle)]
+    found = (re.search(r"CN=Amazon RDS (\S+) Root CA RSA2048 G1", name) for name in names)
+    return {match[1] for match in found if match}
+
+
+@pytest.fixture(scope="module")
+def template(expanded: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return expanded["template"]
+
+
+def test_defaults_break_no_rule(template: dict[str, Any]) -> None:
+    assert broken_rules(template, REGION) == set()
+
+
+@pytest.mark.parametrize("region", all_regions())
+def test_region_is_refused_unless_the_database_can_be_verified_in_it(
+    template: dict[str, Any], region: str
+) -> None:
+    refused = "RegionOfCertificates" in broken_rules(template, region)
+
+    assert refused == (region not in regions_with_roots())
+
+
+def test_regions_with_and_without_roots_are_both_tested() -> None:
+    assert {"us-east-1", "eu-central-1"} <= set(all_regions()) & regions_with_roots()
+    assert {"cn-north-1", "us-gov-west-1"} <= set(all_regions()) - regions_with_roots()
+
+
+def test_own_roots_are_accepted_in_every_region(template: dict[str, Any]) -> None:
+    assert broken_rules(template, "cn-north-1", **OWN_ROOTS) == set()
+
+
+@pytest.mark.parametrize("part", [BROKER, DATABASE, {**BROKER, **DATABASE}])
+def test_existing_broker_or_database_requires_its_network(
+    template: dict[str, Any], part: dict[str, str]
+) -> None:
+    assert broken_rules(template, REGION, **part) == {"NetworkOfExistingParts"}
+    assert broken_rules(template, REGION, **part, **NETWORK) == set()
+
+
+@pytest.mark.parametrize("part", [NETWORK, {**BROKER, **NETWORK}, {**DATABASE, **NETWORK}])
+def test_incomplete_part_is_refused(template: dict[str, Any], part: dict[str, str]) -> None:
+    alone = {"DatabaseResourceId"}  # or DatabaseSecretArn
+    for missing in part.keys() - {"VpcId", "BrokerArn", "DatabaseEndpoint"} | alone & part.keys():
+        incomplete = {name: value for name, value in part.items() if name != missing}
+
+        assert broken_rules(template, REGION, **incomplete), missing
+
+
+def test_issuer_without_audience_is_refused(template: dict[str, Any]) -> None:
+    assert broken_rules(template, REGION, JwtIssuer="https://id.example.com") == {
+        "IdentityProvider"
+    }
+
+
+@pytest.mark.parametrize("shards", range(1, 5))
+def test_no_more_shards_are_filled_than_exist(template: dict[str, Any], shards: int) -> None:
+    refused = [
+        filled
+        for filled in ("", "1", "2", "3")
+        if broken_rules(template, REGION, Shards=str(shards), FilledShards=filled)
+    ]
+
+    assert refused == [one for one in ("1", "2", "3") if int(one) > shards]
+
+
+def accepts(template: dict[str, Any], parameter: str, value: str) -> bool:
+    return bool(re.fullmatch(template["Parameters"][parameter]["AllowedPattern"], value))
+
+
+def test_certificates_cannot_be_switched_off(template: dict[str, Any]) -> None:
+    assert accepts(template, "DatabaseCaFile", template["Parameters"]["DatabaseCaFile"]["Default"])
+    assert not accepts(template, "DatabaseCaFile", "")
+
+
+@pytest.mark.parametrize(
+    "parameter", ["BrokerSecretArn", "DatabaseAdminSecretArn", "DatabaseSecretArn"]
+)
+def test_secret_needs_its_complete_arn(template: dict[str, Any], parameter: str) -> None:
+    """A policy with an ARN without the six random characters allows nothing."""
+    assert accepts(template, parameter, SECRET)
+    assert accepts(template, parameter, "")
+    assert not accepts(template, parameter, SECRET.removesuffix("-a1b2c3"))
+    assert not accepts(template, parameter, "broker")
+
+
+def test_sender_of_emails_has_no_default(template: dict[str, Any]) -> None:
+    assert "Default" not in template["Parameters"]["EmailFrom"]
+    assert not accepts(template, "EmailFrom", "")
