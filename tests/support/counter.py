@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from scheduler.domain.guard import latest
+from scheduler.payments.failure import MAX_COUNT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,13 +42,15 @@ class FakeCounter:
                 return len(item.failures)
             if item.last_reset_at and item.last_reset_at > latest(at):
                 return None
+            if len(item.failures) >= MAX_COUNT:
+                return len(item.failures)
             item.failures[message_id] = at
             item.expires_at = now + self._ttl
             self._items[user_id] = item
             return len(item.failures)
 
     def count_together(self, failures: Sequence[Failure], now: datetime) -> dict[str, int | None]:
-        """Count one failure each of many users."""
+        """Count failures of many users."""
         return {one.message_id: self.count(*one, now) for one in failures}
 
     def reset(self, user_id: str, at: datetime, now: datetime) -> None:

@@ -119,7 +119,8 @@ class PaymentSettings(Settings):
     """How many failed payments suspend the service, and how long they count."""
 
     payment_failures_table: str
-    billing_failure_threshold: int = Field(default=3, ge=1, le=1000)
+    billing_failure_threshold: int = Field(default=3, ge=1, le=100)
+    """At most `scheduler.payments.failure.MAX_COUNT`: no more failures are counted."""
     payment_failure_ttl_days: int = Field(default=7, ge=1, le=365)
 
 

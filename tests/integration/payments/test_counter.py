@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from scheduler.payments.failure import MAX_COUNT, Failure
 from tests.integration.payments.conftest import ReadableCounter
 from tests.support.world import MINUTE, NOW, SECOND
 
@@ -19,6 +20,14 @@ def fail(
 def test_each_failure_increments_the_count(counter: ReadableCounter) -> None:
     assert [fail(counter, id_) for id_ in "abc"] == [1, 2, 3]
     assert counter.current("u1", NOW) == 3
+
+
+def test_count_stops_at_its_maximum(counter: ReadableCounter) -> None:
+    counter.count_together([Failure("u1", f"m{n}", NOW) for n in range(MAX_COUNT)], NOW)
+
+    assert fail(counter, "one-more") == MAX_COUNT
+    assert counter.count_together([Failure("u1", "two-more", NOW)], NOW) == {"two-more": MAX_COUNT}
+    assert counter.current("u1", NOW) == MAX_COUNT
 
 
 def test_users_have_separate_counts(counter: ReadableCounter) -> None:

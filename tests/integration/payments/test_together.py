@@ -75,7 +75,8 @@ steps = st.one_of(
     st.tuples(
         st.just("count"),
         st.lists(
-            st.tuples(users, st.sampled_from("xyz"), st.integers(0, 4)), unique_by=lambda f: f[0]
+            st.tuples(users, st.sampled_from("xyz"), st.integers(0, 4)),
+            unique_by=lambda failure: failure[:2],
         ),
     ),
     st.tuples(st.just("reset"), st.tuples(users, st.integers(0, 4))),
@@ -220,3 +221,13 @@ def test_batch_costs_two_calls_per_hundred_users_and_only_reads_when_repeated(
 
     assert Counter(watched.calls) == calls
     assert "transact_write_items" not in again.calls
+
+
+def test_hundred_failures_of_one_user_cost_two_calls(client: "DynamoDBClient") -> None:
+    batch = [parsed(message("billing.payment_failed", id=f"m{n}")) for n in range(100)]
+    watched = WatchedClient(client)
+
+    counted = PaymentLedger(counter_with(watched)).apply(batch, NOW)
+
+    assert list(counted.counts.values()) == list(range(1, 101))
+    assert Counter(watched.calls) == {"batch_get_item": 1, "transact_write_items": 1}

@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from scheduler.messaging.message import Message
-from scheduler.payments.failure import CountRefusedError, CountThrottledError, Failure
+from scheduler.payments.failure import MAX_COUNT, CountRefusedError, CountThrottledError, Failure
 from scheduler.payments.ledger import Counted, PaymentLedger
 from tests.support.counter import FakeCounter
 from tests.support.deciding import parsed
@@ -220,14 +220,29 @@ def test_few_users_are_counted_one_by_one() -> None:
     assert counter.together == []
 
 
-def test_user_with_several_messages_is_counted_in_order() -> None:
+def test_failures_of_one_user_are_counted_together_in_order() -> None:
+    counter = RecordingCounter()
+
+    assert counts([failure(f"m{n}", "u1") for n in range(50)], counter) == list(range(1, 51))
+    assert counter.together == [["u1"] * 50]
+
+
+def test_user_who_also_paid_is_counted_in_order() -> None:
     counter = RecordingCounter()
     batch = [failure(f"of-{user}", user) for user in users(6)]
+    paid = message("billing.payment_success", id="paid", userId="u5", at=NOW + MINUTE)
 
-    counted = apply([*batch, failure("another", "u5")], counter)
+    apply([*batch, paid, failure("another", "u5", NOW + 2 * MINUTE)], counter)
 
     assert counter.together == [users(5)]
-    assert list(counted.counts.values()).count(2) == 1
+    assert counter.current("u5", NOW) == 1
+
+
+def test_counts_at_the_maximum_stand() -> None:
+    counter = RecordingCounter()
+    counts([failure(f"m{n}") for n in range(MAX_COUNT)], counter)
+
+    assert counts([failure(f"more-{n}") for n in range(5)], counter) == [MAX_COUNT] * 5
 
 
 def test_user_who_was_left_out_is_counted_alone() -> None:

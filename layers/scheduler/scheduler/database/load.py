@@ -26,6 +26,7 @@ _PROCESSED: Final = """
     SELECT message_id, body_sha256 FROM processed_messages
     WHERE queue = %s AND message_id IN %s
 """
+_NOTIFIED: Final = "SELECT dedupe_key FROM notifications WHERE dedupe_key IN %s"
 _HOLDERS: Final = """
     SELECT user_id FROM allocations WHERE active_device_id IN %s
 """
@@ -64,6 +65,11 @@ _HELD_DEVICE: Final = "SELECT user_id, device_id FROM allocations WHERE active_d
 def query_processed(cursor: BulkCursor, queue: str, message_ids: Collection[str]) -> PendingResult:
     """Query ids and body hashes of the messages that were already applied, without waiting."""
     return cursor.send_query(_PROCESSED, (queue, tuple(message_ids)))
+
+
+def query_notified(cursor: BulkCursor, dedupe_keys: Collection[str]) -> PendingResult | None:
+    """Query which notifications exist already, without waiting; None for no keys."""
+    return cursor.send_query(_NOTIFIED, (tuple(dedupe_keys),)) if dedupe_keys else None
 
 
 def query_holders(cursor: BulkCursor, devices: Collection[str]) -> PendingResult | None:

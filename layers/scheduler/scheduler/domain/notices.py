@@ -66,6 +66,11 @@ class NoticeKind(Enum):
         return self in _ACCOUNT_CRITICAL
 
 
+def dedupe_key(kind: NoticeKind, cause: str) -> str:
+    """Return the key under which a notification is stored once: its kind and what caused it."""
+    return f"{kind.key}:{cause}"
+
+
 _ACCOUNT_CRITICAL = frozenset(
     {NoticeKind.ACCOUNT_SUSPENDED, NoticeKind.OVERDUE, NoticeKind.SERVICE_SUSPENDED}
 )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from scheduler.domain.changes import Grant, Release
 from scheduler.domain.guard import Aggregate, Concern, MarkKey, Stamp, advanced
 from scheduler.domain.model import Allocation, Device, DeviceStatus, Health, Quota, UserStatus
-from scheduler.domain.notices import Notice, NoticeKind
+from scheduler.domain.notices import Notice, NoticeKind, dedupe_key
 from scheduler.domain.reasons import ReleaseReason
 from scheduler.domain.state import State
 
@@ -96,7 +96,7 @@ class Work(State):
         self._notify(
             user_id,
             NoticeKind.ALLOCATION_SUCCESS,
-            f"allocation_success:{allocation.id}",
+            allocation.id,
             {"allocation": allocation, "device": device.name, "expires_at": until},
         )
 
@@ -116,11 +116,10 @@ class Work(State):
 
     def warn_of_expiry(self, allocation: Allocation, expires_at: datetime) -> None:
         """Warn a user that an allocation ends soon, once for each expiry time."""
-        kind = NoticeKind.ALLOCATION_EXPIRING_SOON
         self._notify(
             allocation.user_id,
-            kind,
-            f"{kind.key}:{allocation.id}:{expires_at:%Y-%m-%dT%H:%M:%S.%f}",
+            NoticeKind.ALLOCATION_EXPIRING_SOON,
+            f"{allocation.id}:{expires_at:%Y-%m-%dT%H:%M:%S.%f}",
             {
                 "allocation": allocation,
                 "device": self.device(allocation.device_id).name,
@@ -178,7 +177,7 @@ class Work(State):
 
     def notify(self, user_id: str, kind: NoticeKind, **params: object) -> None:
         """Notify a user, once per message and kind."""
-        self._notify(user_id, kind, f"{kind.key}:{self._message}", params)
+        self._notify(user_id, kind, self._message, params)
 
     def remark(self, sentence: str) -> None:
         """Add a sentence to the log line of the current message."""
@@ -211,7 +210,7 @@ class Work(State):
         self._notify(
             allocation.user_id,
             kind,
-            f"{kind.key}:{allocation.id}",
+            allocation.id,
             {
                 "allocation": allocation,
                 "device": self.device(allocation.device_id).name,
@@ -220,9 +219,7 @@ class Work(State):
             },
         )
 
-    def _notify(
-        self, user_id: str, kind: NoticeKind, dedupe_key: str, params: dict[str, Any]
-    ) -> None:
+    def _notify(self, user_id: str, kind: NoticeKind, cause: str, params: dict[str, Any]) -> None:
         if self.user(user_id).status is not UserStatus.DELETED:
-            notice = Notice(user_id, kind, dedupe_key, params, self._message)
-            self._set(self.notices, dedupe_key, notice)
+            key = dedupe_key(kind, cause)
+            self._set(self.notices, key, Notice(user_id, kind, key, params, self._message))

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from scheduler.payments.failure import CountRefusedError, CountThrottledError, Failure
 from scheduler.payments.item import (
-    ConditionalPut,
+    CountedUser,
     Item,
     KnownCount,
+    count_all,
     count_next,
     count_values,
     is_expired,
-    put_next,
     reset_next,
     reset_values,
 )
@@ -58,6 +58,8 @@ class PaymentFailures:
     def count(self, user_id: str, message_id: str, at: datetime, now: datetime) -> int | None:
         """Count a failure once and return the user's count; None if a newer reset superseded it.
 
+        The count does not rise above `MAX_COUNT`.
+
         Args:
             user_id: whose payment failed.
             message_id: identifies the failure; the same id is not counted again.
@@ -80,39 +82,38 @@ class PaymentFailures:
         raise CountRefusedError(_CONFLICTS)
 
     def count_together(self, failures: Sequence[Failure], now: datetime) -> dict[str, int | None]:
-        """Count failures of distinct users with one read and usually one transaction.
+        """Count failures with one read and usually one transaction.
 
         Args:
-            failures: one for each of at most `MAX_TOGETHER` users.
+            failures: of at most `MAX_TOGETHER` users, those of one user in order.
             now: the current time (UTC), at which the time to live starts.
 
         Returns:
             What `count` returns, by message id. Missing ids must be counted with `count`: another
             writer interfered, or DynamoDB rejects one of the failures.
         """
+        by_user: dict[str, list[Failure]] = {}
+        for failure in failures:
+            by_user.setdefault(failure.user_id, []).append(failure)
         counts: dict[str, int | None] = {}
         with suppress(CountRefusedError, CountThrottledError):
-            items = self._table.get_many([failure.user_id for failure in failures])
-            puts: list[ConditionalPut] = []
-            for failure in failures:
-                if failure.user_id not in items:
-                    continue
-                step = put_next(items[failure.user_id], failure, now, now + self._ttl)
-                if isinstance(step, KnownCount):
-                    counts[failure.message_id] = step.count
-                else:
-                    puts.append(step)
-            counts |= {put.message_id: put.count for put in self._transact(puts)}
+            items, expires = self._table.get_many(list(by_user)), now + self._ttl
+            users = [count_all(items[id_], by_user[id_], now, expires) for id_ in items]
+            for user in users:
+                if user.put is None:
+                    counts |= user.counts
+            for user in self._transact([user for user in users if user.put]):
+                counts |= user.counts
         return counts
 
-    def _transact(self, puts: Sequence[ConditionalPut]) -> Sequence[ConditionalPut]:
-        """Return the puts that one transaction made; none if every attempt met a conflict."""
+    def _transact(self, users: Sequence[CountedUser]) -> Sequence[CountedUser]:
+        """Return the users whose puts one transaction made; none if every attempt conflicted."""
         made = False
         for _ in range(_MAX_TRANSACTIONS):
-            if made or not puts:
+            if made or not users:
                 break
-            made, puts = self._table.transact(puts)
-        return puts if made else ()
+            made, users = self._table.transact(users)
+        return users if made else ()
 
     def reset(self, user_id: str, at: datetime, now: datetime) -> None:
         """Forget the failures up to ``at`` and keep later ones; does nothing after a newer reset.

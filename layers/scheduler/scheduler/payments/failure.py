@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 MAX_TOGETHER: Final = 100
 """Users per transaction and per read: the limit of TransactWriteItems and of BatchGetItem."""
+MAX_COUNT: Final = 100
+"""So many failures of a user are counted: more change nothing, and an item holds 400 KB only."""
 
 
 class Failure(NamedTuple):

@@ -11,6 +11,7 @@ one that failed the condition of the write before (ALL_OLD).
 
 * the message is in the set            → counted before; the count stands
 * a reset is newer than the failure    → superseded; nothing to count
+* the count has reached `MAX_COUNT`    → the count stands
 * expires_at has passed                → the item counts as absent (TTL deletes days late)
 * a failure is newer than this one     → count without moving last_failure_at back
 * a failure is newer than the reset    → forget only the older ones, if the set has not changed
@@ -29,9 +30,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from scheduler.domain.guard import latest
+from scheduler.payments.failure import MAX_COUNT
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from scheduler.payments.failure import Failure
 
@@ -51,7 +53,8 @@ _NEWEST: Final = "(attribute_not_exists(last_failure_at) OR last_failure_at <= :
 _NO_LATER: Final = "(attribute_not_exists(last_failure_at) OR last_failure_at <= :latest)"
 _NEWEST_RESET: Final = "(attribute_not_exists(last_reset_at) OR last_reset_at <= :at)"
 _OLDER: Final = "last_failure_at > :at"
-_COUNTABLE: Final = f"{_NOT_EXPIRED} AND {_NOT_COUNTED} AND {_NOT_RESET}"
+_NOT_FULL: Final = "(attribute_not_exists(failure_count) OR failure_count < :max)"
+_COUNTABLE: Final = f"{_NOT_EXPIRED} AND {_NOT_COUNTED} AND {_NOT_RESET} AND {_NOT_FULL}"
 
 
 class Write(NamedTuple):
@@ -105,6 +108,8 @@ def count_next(item: Item, failure: Failure, now: datetime) -> Write | KnownCoun
         return KnownCount(int(item["failure_count"]))
     if item.get("last_reset_at", "") > _iso(latest(failure.at)):
         return KnownCount(None)
+    if int(item.get("failure_count", 0)) >= MAX_COUNT:
+        return KnownCount(int(item["failure_count"]))
     return _COUNT_OLDER if item.get("last_failure_at", "") > at else _COUNT
 
 
@@ -113,6 +118,7 @@ def count_values(failure: Failure, now: datetime, expires: datetime) -> Values:
     at = _iso(failure.at)
     return {
         ":one": _number(1),
+        ":max": _number(MAX_COUNT),
         ":message_id": _text(failure.message_id),
         ":message_ids": _texts({failure.message_id}),
         ":failures": _texts({f"{at} {failure.message_id}"}),
@@ -163,40 +169,57 @@ def is_expired(item: Item, now: datetime) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class ConditionalPut:
-    """A put of a whole item, for a transaction, and the user's count once it is made."""
+class CountedUser:
+    """What counting several failures of a user results in.
 
-    message_id: str
-    request: dict[str, Any]
-    """The ``Put`` of TransactWriteItems without its ``TableName``."""
-    count: int
-
-
-def put_next(
-    read: Values, failure: Failure, now: datetime, expires: datetime
-) -> ConditionalPut | KnownCount:
-    """Return the put that counts a failure once, given the item as read ({} for none).
-
-    Its condition is that the item has not changed since, so the count is known without reading
-    it again.
+    ``counts`` are the results by message id, as of `KnownCount`. ``put`` makes them true: the
+    ``Put`` of TransactWriteItems without its ``TableName``, or None if nothing is to be written.
     """
-    item = plain(read)
-    step = count_next(item, failure, now)
-    if isinstance(step, KnownCount):
-        return step
-    kept = {} if is_expired(item, now) else read
-    values = count_values(failure, now, expires)
-    count = int(_of(kept, "failure_count", "0")) + 1
-    put = {
-        **kept,
-        **key(failure.user_id),
-        "failure_count": _number(count),
-        "message_ids": _texts(_of(kept, "message_ids", []) + values[":message_ids"]["SS"]),
-        "failures": _texts(_of(kept, "failures", []) + values[":failures"]["SS"]),
-        "last_failure_at": _text(max(_of(kept, "last_failure_at", ""), values[":at"]["S"])),
-        "expires_at": values[":expires"],
+
+    counts: dict[str, int | None]
+    put: dict[str, Any] | None
+
+
+def count_all(
+    read: Values, failures: Sequence[Failure], now: datetime, expires: datetime
+) -> CountedUser:
+    """Count failures of one user once each, given the item as read ({} for none).
+
+    The condition of the put is that the item has not changed since, so the counts are known
+    without reading it again.
+    """
+    known = plain(read)
+    item, counts = known, dict[str, int | None]()
+    for failure in failures:
+        step = count_next(item, failure, now)
+        if isinstance(step, KnownCount):
+            counts[failure.message_id] = step.count
+        else:
+            item = _with({} if is_expired(item, now) else item, failure, expires)
+            counts[failure.message_id] = item["failure_count"]
+    if item is known:
+        return CountedUser(counts, None)
+    return CountedUser(counts, {"Item": _notation(item), **_if_unchanged(read)})
+
+
+def _with(item: Item, failure: Failure, expires: datetime) -> Item:
+    at = _iso(failure.at)
+    return {
+        **item,
+        "user_id": failure.user_id,
+        "failure_count": int(item.get("failure_count", 0)) + 1,
+        "message_ids": item.get("message_ids", set()) | {failure.message_id},
+        "failures": item.get("failures", set()) | {f"{at} {failure.message_id}"},
+        "last_failure_at": max(item.get("last_failure_at", ""), at),
+        "expires_at": _seconds(expires),
     }
-    return ConditionalPut(failure.message_id, {"Item": put, **_if_unchanged(read)}, count)
+
+
+def _notation(item: Item) -> Values:
+    from boto3.dynamodb.types import TypeSerializer  # noqa: PLC0415 - the rest needs no boto3
+
+    serialize = TypeSerializer().serialize
+    return {name: dict(serialize(value)) for name, value in item.items()}
 
 
 def plain(item: Mapping[str, Any]) -> Item:
@@ -215,10 +238,6 @@ def key(user_id: str) -> Values:
 def _keeping_last_reset(write: Write) -> Write:
     update = write.update.replace(", last_reset_at = :at", "")
     return Write(update, write.condition.replace(_NEWEST_RESET, _NOT_RESET))
-
-
-def _of(item: Values, name: str, default: Any) -> Any:  # noqa: ANN401 - text or list of texts
-    return next(iter(item[name].values())) if name in item else default
 
 
 def _if_unchanged(read: Values) -> dict[str, Any]:

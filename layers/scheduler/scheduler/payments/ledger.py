@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Final, Protocol
 
 from scheduler.messaging.contract import PaymentEffect
 from scheduler.payments.failure import (
+    MAX_COUNT,
     MAX_TOGETHER,
     CountRefusedError,
     CountThrottledError,
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 _THREADS: Final = 16
 _MAX_ONE_BY_ONE: Final = 4
-"""Up to so many users, counting one by one is as fast as a transaction, at half the price."""
+"""Up to so many failures, counting one by one is as fast as a transaction, at half the price."""
 
 
 class PaymentCounter(Protocol):
@@ -38,7 +40,7 @@ class PaymentCounter(Protocol):
         ...
 
     def count_together(self, failures: Sequence[Failure], now: datetime) -> dict[str, int | None]:
-        """Count one failure for each of at most `MAX_TOGETHER` users; missing ones were not."""
+        """Count failures of at most `MAX_TOGETHER` users; missing ones were not counted."""
         ...
 
     def reset(self, user_id: str, at: datetime, now: datetime) -> None:
@@ -106,19 +108,22 @@ class PaymentLedger:
         for parsed in batch:
             by_user[parsed.event.subject_id].append(parsed)
         counted = Counted()
-        single = [messages[0] for messages in by_user.values() if _is_one_failure(messages)]
-        self._count_together(single, now, counted)
+        self._count_together([one for one in by_user.values() if _only_fails(one)], now, counted)
+        for messages in by_user.values():
+            _number_consecutively([parsed.key for parsed in messages], counted.counts)
         left = [messages for messages in by_user.values() if not counted.knows(messages[0].key)]
         for _ in self._pool.map(lambda messages: self._apply_user(messages, now, counted), left):
             pass
         return counted
 
-    def _count_together(self, batch: Sequence[Parsed], now: datetime, counted: Counted) -> None:
-        if len(batch) <= _MAX_ONE_BY_ONE:
+    def _count_together(
+        self, users: Sequence[Sequence[Parsed]], now: datetime, counted: Counted
+    ) -> None:
+        """Count the failures of users of whom the batch has nothing else."""
+        if sum(map(len, users)) <= _MAX_ONE_BY_ONE:
             return
-        failures = [Failure(p.event.subject_id, p.key, p.event.occurred_at) for p in batch]
-        starts = range(0, len(failures), MAX_TOGETHER)
-        parts = [failures[start : start + MAX_TOGETHER] for start in starts]
+        starts = range(0, len(users), MAX_TOGETHER)
+        parts = [_failures(users[start : start + MAX_TOGETHER]) for start in starts]
         for counts in self._pool.map(lambda part: self._counter.count_together(part, now), parts):
             for key, count in counts.items():
                 counted.add(key, count)
@@ -144,18 +149,23 @@ class PaymentLedger:
         counted.add(parsed.key, count)
 
 
-def _is_one_failure(messages: Sequence[Parsed]) -> bool:
-    return len(messages) == 1 and messages[0].event.payment is PaymentEffect.FAILURE
+def _only_fails(messages: Sequence[Parsed]) -> bool:
+    return all(parsed.event.payment is PaymentEffect.FAILURE for parsed in messages)
+
+
+def _failures(users: Iterable[Iterable[Parsed]]) -> list[Failure]:
+    return [Failure(p.event.subject_id, p.key, p.event.occurred_at) for p in chain(*users)]
 
 
 def _number_consecutively(keys: list[str], counts: dict[str, int]) -> None:
     """Number the counts of one user consecutively, as when they were first counted.
 
     After a crash between the count and the commit, the counter returns the total for each of them;
-    the user would then be notified three times of the suspension instead of being warned twice.
+    the user would then be notified three times of the suspension instead of being warned twice. A
+    count at its maximum says nothing of how many failures there are, and stands.
     """
     after: int | None = None
     for key in reversed(dict.fromkeys(keys)):
-        if key in counts:
+        if key in counts and counts[key] < MAX_COUNT:
             after = counts[key] if after is None else max(1, min(counts[key], after - 1))
             counts[key] = after

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from types_boto3_dynamodb import DynamoDBClient
 
-    from scheduler.payments.item import ConditionalPut, Item, Values, Write
+    from scheduler.payments.item import CountedUser, Item, Values, Write
 
 _NO_REASON: Final = "None"
 """Code of the cancellation reason of a write that did not cause its transaction to fail."""
@@ -83,13 +83,13 @@ class FailureTable:
                 return False, plain(_detail(error, "Item", {}))
         return True, plain(response["Attributes"])
 
-    def transact(self, puts: Sequence[ConditionalPut]) -> tuple[bool, Sequence[ConditionalPut]]:
+    def transact(self, users: Sequence[CountedUser]) -> tuple[bool, Sequence[CountedUser]]:
         """Make the puts of at most `MAX_TOGETHER` users, all or none.
 
         Returns:
-            (True, the puts), or (False, those whose own condition did not fail).
+            (True, the users), or (False, those whose own condition did not fail).
         """
-        items: Any = [{"Put": {"TableName": self._name, **put.request}} for put in puts]
+        items: Any = [{"Put": {"TableName": self._name, **(one.put or {})}} for one in users]
         with _translated():
             try:
                 self._client.transact_write_items(TransactItems=items)
@@ -97,9 +97,9 @@ class FailureTable:
                 if code_of(error) != "TransactionCanceledException":
                     raise
                 reasons = _detail(error, "CancellationReasons", ())
-                pairs = zip(puts, reasons, strict=False)
-                return False, [put for put, reason in pairs if reason.get("Code") == _NO_REASON]
-        return True, puts
+                pairs = zip(users, reasons, strict=False)
+                return False, [one for one, reason in pairs if reason.get("Code") == _NO_REASON]
+        return True, users
 
 
 @contextmanager

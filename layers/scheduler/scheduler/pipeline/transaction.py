@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from scheduler.database import brake as brakes
 from scheduler.database import load, redelivery_notes
 from scheduler.database.errors import is_conflict_without_wait
+from scheduler.database.purge import MESSAGES_KEPT
 from scheduler.domain.guard import Aggregate
+from scheduler.domain.notices import NoticeKind, dedupe_key
 from scheduler.domain.work import Work
 from scheduler.payments.ledger import Counted
 from scheduler.pipeline.decide import decide, is_outdated
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from scheduler.database.cursor import BulkCursor, PendingResult
+    from scheduler.database.cursor import BulkCursor
     from scheduler.domain.brake import Brake, BrakeLimits
     from scheduler.domain.state import Snapshot
     from scheduler.messaging.validate import Parsed
@@ -27,11 +30,40 @@ if TYPE_CHECKING:
     from scheduler.unit_of_work import UnitOfWork, UnitsOfWork
 
 
+_IDS_CERTAIN: Final = MESSAGES_KEPT - timedelta(days=1)
+"""How long the id of an applied message is certainly kept; the purge runs at its own times."""
+
+
 class _Loaded(NamedTuple):
     processed: dict[str, bytes]
     counted: Counted
     snapshot: Snapshot
     brake: Brake | None
+
+
+class _Processed:
+    """The messages of a batch that were applied before.
+
+    Their ids are kept for `MESSAGES_KEPT`. A message that may be older, such as a dead letter that
+    is replayed after a month, is also recognised by the notification that it caused.
+    """
+
+    def __init__(self, cursor: BulkCursor, batch: Sequence[Parsed], now: datetime) -> None:
+        ids = {parsed.identity.id for parsed in batch}
+        self._ids = load.query_processed(cursor, batch[0].message.queue, ids)
+        self._old = {
+            dedupe_key(kind, parsed.key): parsed.identity
+            for parsed in batch
+            if min(parsed.received_at, parsed.event.occurred_at) <= now - _IDS_CERTAIN
+            for kind in NoticeKind
+        }
+        self._notified = load.query_notified(cursor, self._old)
+
+    def hashes(self) -> dict[str, bytes]:
+        """Return the body hashes of these messages, by id."""
+        found = self._notified.rows() if self._notified else ()
+        notified = [self._old[dedupe_key] for (dedupe_key,) in found]
+        return {one.id: one.sha256 for one in notified} | dict(self._ids.rows())
 
 
 class BatchTransaction:
@@ -91,8 +123,7 @@ class BatchTransaction:
         subjects = {parsed.event.subject_id for parsed in batch}
         by_user = handling.contract.aggregate is Aggregate.USER
         users, devices = (subjects, set[str]()) if by_user else (set[str](), subjects)
-        ids = {parsed.identity.id for parsed in batch}
-        processed = load.query_processed(cursor, batch[0].message.queue, ids)
+        processed = _Processed(cursor, batch, now)
         holders = load.query_holders(cursor, devices)
         counted = self._count_payments(cursor, batch, processed, now)
         locking = load.query_locks(cursor, users, devices, holders)
@@ -100,16 +131,16 @@ class BatchTransaction:
         # Asked behind the locks: the brake may have been engaged while we waited for them.
         brake = braked and brakes.query(cursor, braked, len(batch), now)
         snapshot = locking.snapshot()
-        return _Loaded(dict(processed.rows()), counted, snapshot, brake() if brake else None)
+        return _Loaded(processed.hashes(), counted, snapshot, brake() if brake else None)
 
     def _count_payments(
-        self, cursor: BulkCursor, batch: Sequence[Parsed], processed: PendingResult, now: datetime
+        self, cursor: BulkCursor, batch: Sequence[Parsed], processed: _Processed, now: datetime
     ) -> Counted:
         """Count what is neither processed nor outdated, before any row is locked."""
         paying = [parsed for parsed in batch if parsed.event.payment]
         if not paying or self._ledger is None:
             return Counted()
-        done = dict(processed.rows())
+        done = processed.hashes()
         paying = [parsed for parsed in paying if parsed.identity.id not in done]
         if not paying:
             return Counted()
