@@ -57,6 +57,9 @@ contracts: servers $(NODE_READY) ## Check contracts/: AsyncAPI's parser, TypeScr
 clients: servers $(NODE_READY) $(CLIENTS_READY) ## Generate clients of the API in TypeScript and Python, and use them (needs npm)
 	@$(BIN)/python -m pytest -q tests/integration/api/test_clients.py
 
+record: programs ## Record docs/recording.svg and docs/console.png from a platform of their own
+	@$(BIN)/python -m local.recording
+
 release: $(READY) ## Record the contracts as released (then breaking changes need a new major version)
 	@$(BIN)/python -m events.contracts.release
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from events.contracts import asyncapi
 from events.contracts.documented import documented_events
+from events.contracts.http_requests import http_requests
 from events.contracts.page import page
 from events.contracts.produced import EXAMPLES, PRODUCED
 from events.contracts.schemas import schema_of
@@ -29,6 +30,7 @@ def contract_files() -> Iterator[tuple[Path, str]]:
     yield PAGE, page(document)
     for event_type, schema in {**consumed, **produced}.items():
         yield FOLDER / "schemas" / f"{event_type}.json", _pretty(schema)
+    yield FOLDER / "api.http", http_requests()
     yield FOLDER / "typescript" / "events.d.ts", declarations(consumed, produced)
 
 

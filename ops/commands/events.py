@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _DOCUMENT: Final = ROOT / "contracts" / "asyncapi.json"
 _WIDTH: Final = 100
+_NARROW: Final = 40
 
 
 def events(
@@ -76,7 +77,7 @@ def _describe(name: str, message: Mapping[str, Any]) -> str:
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     for path, type_, about in rows:
         start = f"  {path:{widths[0]}}  {type_:{widths[1]}}  "
-        wrapped = textwrap.wrap(_plain(about), _WIDTH - len(start) + 20) or [""]
+        wrapped = textwrap.wrap(_plain(about), max(_NARROW, _WIDTH - len(start))) or [""]
         lines += [start + wrapped[0], *(" " * len(start) + line for line in wrapped[1:])]
     lines += ["", "Notifies: " + _notifies(message)] if "x-notifies" in message else []
     for example in message["examples"]:
