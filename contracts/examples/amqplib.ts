@@ -1,10 +1,10 @@
 // Publishes an event with amqplib: persistent, confirmed, mandatory.
 //
-//   AMQP_URL=amqp://… node --experimental-strip-types amqplib.ts
+//   AMQP_URL=amqp://… node amqplib.js
 
 import { randomUUID } from 'node:crypto';
 import { connect } from 'amqplib';
-import type { ConsumedEvents, EventType } from '../typescript/events.d.ts';
+import type { ConsumedEvents, EventType } from '../typescript/events.js'; // copy events.d.ts beside this file
 
 export async function publish<T extends EventType>(url: string, type: T, body: ConsumedEvents[T]): Promise<string> {
   const connection = await connect(url);

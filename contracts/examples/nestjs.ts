@@ -2,14 +2,24 @@
 
 import { randomUUID } from 'node:crypto';
 import { AmqpConnection, RabbitMQModule } from '@golevelup/nestjs-rabbitmq';
-import { Injectable, Module } from '@nestjs/common';
-import type { ConsumedEvents, EventType } from '../typescript/events.d.ts';
+import { Injectable, Logger, Module, type OnModuleInit } from '@nestjs/common';
+import type { ConfirmChannel } from 'amqplib';
+import type { ConsumedEvents, EventType } from '../typescript/events.js'; // copy events.d.ts beside this file
 
 const EXCHANGE = 'cloudphone.events';
 
 @Injectable()
-export class SchedulerEvents {
+export class SchedulerEvents implements OnModuleInit {
+  private readonly logger = new Logger(SchedulerEvents.name);
+
   constructor(private readonly amqp: AmqpConnection) {}
+
+  /** An event without a queue is confirmed and returned: its routing key is unknown to the scheduler. */
+  async onModuleInit(): Promise<void> {
+    await this.amqp.managedChannel.addSetup((channel: ConfirmChannel) => {
+      channel.on('return', ({ fields }) => this.logger.error(`no queue for ${fields.routingKey}`));
+    });
+  }
 
   /** Resolves when the broker has confirmed. Publish again with the same `messageId` if it rejects. */
   async publish<T extends EventType>(type: T, body: ConsumedEvents[T], messageId: string = randomUUID()): Promise<string> {
