@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pytest
 
 from events.contracts.compatibility import breaking_changes
 from events.contracts.release import RELEASED, current, may_break, released
 from local.paths import ROOT
+from scheduler.observability.logger import service_logger
 from scheduler.version import VERSION
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NOW: Final = current()
 ID: Final = ("properties", "deviceId")
@@ -149,6 +148,7 @@ def test_the_version_is_named_in_one_place() -> None:
     )
 
 
-@pytest.mark.parametrize("app", sorted((ROOT / "functions").glob("*/app.py")), ids=str)
-def test_every_function_logs_the_version(app: Path) -> None:
-    assert "Logger().append_keys(version=VERSION)" in app.read_text("utf-8")
+def test_the_version_is_in_every_log_line() -> None:
+    formatted = service_logger().registered_formatter.format(logging.makeLogRecord({}))
+
+    assert json.loads(formatted)["version"] == VERSION
