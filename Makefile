@@ -114,13 +114,14 @@ bench-latency: servers ## Measure the latency from publishing to the WebSocket f
 # sam does not verify hashes of wheels for other architectures, so pip downloads and verifies them first.
 # Bytecode is not validated by modification time: /opt and /var/task are read-only, and zip rounds times.
 SAM          := PATH="$(CURDIR)/$(SAM_BIN):$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} sam
-ARCHITECTURE ?= arm64
+HERE         := $(subst aarch64,arm64,$(shell uname -m))
+ARCHITECTURE ?= $(HERE)
 PLATFORM     := manylinux2014_$(subst arm64,aarch64,$(ARCHITECTURE))
 WHEELS       := .aws-sam/wheels
 PIP_FETCH    := $(SAM_BIN)/python -m pip download --quiet --disable-pip-version-check --require-hashes --dest $(WHEELS) $(patsubst %,-r %,$(wildcard layers/*/requirements.txt))
 COMPILE      := $(SAM_BIN)/python3.13 -m compileall -q -j 0 --invalidation-mode unchecked-hash
 
-build: $(SAM_READY) ## Build for `sam deploy` (ARCHITECTURE=x86_64 for `sam local invoke` on x86)
+build: $(SAM_READY) ## Build for the architecture of this machine, or for ARCHITECTURE=arm64 or x86_64
 	@$(PIP_FETCH)
 	@$(PIP_FETCH) --only-binary :all: --platform $(PLATFORM)
 	@PIP_NO_INDEX=1 PIP_FIND_LINKS=$(CURDIR)/$(WHEELS) $(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE)
@@ -136,16 +137,20 @@ test-sam: servers build-here ## Test every function with all its samples by `sam
 	@$(BIN)/python -m pytest -v tests/sam/docker
 
 build-here: ## Build for the architecture of this machine
-	@$(MAKE) --no-print-directory build ARCHITECTURE=$(subst aarch64,arm64,$(shell uname -m))
+	@$(MAKE) --no-print-directory build ARCHITECTURE=$(HERE)
 
 validate: $(SAM_READY) $(CHECKOV_READY) ## Check template.yaml and the nested templates with sam, cfn-lint and checkov
 	@$(SAM) validate
 	@$(SAM_BIN)/cfn-lint template.yaml infrastructure/*.yaml && echo "cfn-lint: nothing found"
 	@.venv-checkov/bin/checkov --config-file .checkov.yaml $(patsubst %,-f %,template.yaml $(wildcard infrastructure/*.yaml)) && echo "checkov: nothing found"
 
+# dev is the section [default] of samconfig.toml. Build and deploy need the same architecture, that of the section.
 ENVIRONMENT ?= dev
-deploy: validate build ## Deploy to AWS (ENVIRONMENT=dev or prod, see samconfig.toml)
-	@$(SAM) deploy --config-env $(ENVIRONMENT)
+CONFIG_ENV  = $(patsubst dev,default,$(ENVIRONMENT))
+DEPLOYED    = $(or $(shell sed -n '/^\[$(CONFIG_ENV)\.global/,/^\[.*\.build/s/.*"Architecture=\(.*\)".*/\1/p' samconfig.toml),x86_64)
+deploy: validate ## Deploy to AWS (ENVIRONMENT=dev or prod, see samconfig.toml)
+	@$(MAKE) --no-print-directory build ARCHITECTURE=$(DEPLOYED)
+	@$(SAM) deploy --config-env $(CONFIG_ENV)
 
 lock: $(READY) ## Resolve the dependencies in pyproject.toml into lock files with hashes
 	@$(LOCK) --group layer -o layers/scheduler/requirements.txt

@@ -193,7 +193,7 @@ def test_alarms_use_only_metrics_of_their_own_stack(stack: Stack, nested: dict[s
 def test_dev_shares_no_name_with_prod() -> None:
     config = tomllib.loads((ROOT / "samconfig.toml").read_text("utf-8"))
     parameters = (ROOT / "template.yaml").read_text("utf-8")
-    dev, prod = (config[name]["deploy"]["parameters"] for name in ("dev", "prod"))
+    dev, prod = (config[name]["global"]["parameters"] for name in ("default", "prod"))
 
     named = set(re.findall(r"^  (\w+TableName|MetricsNamespace):$", parameters, re.MULTILINE))
     assert {override.partition("=")[0] for override in dev["parameter_overrides"]} >= named

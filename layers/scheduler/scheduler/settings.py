@@ -7,10 +7,16 @@ A deployment sets them in template.yaml; the defaults serve tests and the local 
 from __future__ import annotations
 
 import os
+import sys
 from enum import StrEnum
 from typing import Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+_SAM_LOCAL: Final = "AWS_SAM_LOCAL"
+"""Set by ``sam local invoke``."""
+_UNRESOLVED: Final = "${"
+"""``sam local invoke`` leaves references to other stacks as they are: ``${Infrastructure.…}``."""
 
 MAX_SHARDS: Final = 4
 """Queues per event: template.yaml has mappings for as many."""
@@ -33,8 +39,16 @@ class Settings(BaseModel):
 
         Raises:
             pydantic.ValidationError: names each variable that is missing or malformed.
+            SystemExit: likewise, in one line, under ``sam local invoke``.
         """
-        return cls.model_validate({name: value for name, value in os.environ.items() if value})
+        found = {name: value for name, value in os.environ.items() if value}
+        if _SAM_LOCAL not in os.environ:
+            return cls.model_validate(found)
+        try:
+            return cls.model_validate({k: v for k, v in found.items() if _UNRESOLVED not in v})
+        except ValidationError as error:
+            names = ", ".join(str(one["loc"][0]) for one in error.errors())
+            sys.exit(f"no {names}: see events/README.md")
 
 
 class DatabaseAuth(StrEnum):
