@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from events import chinese
 from events.bodies import SMALLEST
 from events.contracts.documented import plain
 from events.contracts.produced import EXAMPLES, PRODUCED
@@ -182,5 +183,11 @@ _FILES: Final[dict[str, dict[str, Callable[[], Iterable[str]]]]] = {
         "repairs": table_of_repairs,
         "refusals": table_of_refusals,
         "produced": _produced_events,
+    },
+    "docs/zh-CN/events.md": {
+        "events": chinese.table_of_events,
+        "repairs": chinese.table_of_repairs,
+        "refusals": chinese.table_of_refusals,
+        "produced": chinese.table_of_produced_events,
     },
 }

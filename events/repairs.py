@@ -181,7 +181,7 @@ def table_of_repairs() -> Iterator[str]:
     yield "| unusual | example | counts as |"
     yield "|---|---|---|"
     for case in REPAIRS:
-        yield f"| {case.what} | `{_shown(case.body)}` | `{case.field}`: `{repaired(case)}` |"
+        yield f"| {case.what} | `{shown(case.body)}` | `{case.field}`: `{repaired(case)}` |"
 
 
 def table_of_refusals() -> Iterator[str]:
@@ -189,7 +189,7 @@ def table_of_refusals() -> Iterator[str]:
     yield "| wrong | example | words in `x-error` |"
     yield "|---|---|---|"
     for case in REFUSALS:
-        yield f"| {case.what} | `{_shown(case.body)}` | {refusal(case)} |"
+        yield f"| {case.what} | `{shown(case.body)}` | {refusal(case)} |"
 
 
 def _event(event_type: str, body: str | bytes) -> Event:
@@ -197,7 +197,8 @@ def _event(event_type: str, body: str | bytes) -> Event:
     return parse(Message("any", raw, {}), CONTRACTS[event_type], _RECEIVED_AT).event
 
 
-def _shown(body: str | bytes) -> str:
+def shown(body: str | bytes) -> str:
+    """Return a body as a table shows it."""
     text = body if isinstance(body, str) else body.decode("latin-1")
     text = text.replace("x" * 65, "x… (65)")
     printable = (
