@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from housekeeping.erase import erase_deleted_users
 from housekeeping.expiry import expire, warn
 from housekeeping.measure import measure_brake, measure_queues
 from housekeeping.reconcile import (
@@ -44,6 +45,7 @@ JOBS: Final[Mapping[str, Job]] = {
     "brake": measure_brake,
     "expire-waiting": expire_waiting,
     "serve-waiting": serve_waiting,  # after every job that may free a device
+    "erase-deleted-users": erase_deleted_users,
     "purge": purge_old,
     "measure": measure_queues,  # last: the only job that may wait for a broker that hangs
 }

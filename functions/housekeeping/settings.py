@@ -6,6 +6,7 @@ from scheduler.settings import (
     BrakeSettings,
     BrokerSettings,
     DatabaseSettings,
+    ErasureSettings,
     PoolSettings,
     QuotaSettings,
     RetentionSettings,
@@ -21,5 +22,6 @@ class HousekeepingSettings(
     PoolSettings,
     QuotaSettings,
     RetentionSettings,
+    ErasureSettings,
 ):
-    """Settings of the database, the broker, the pool, the brake and the retention."""
+    """Settings of the database, the broker, the pool, the brake, the retention and erasures."""

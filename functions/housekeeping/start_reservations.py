@@ -18,21 +18,16 @@ _RESERVATIONS_PER_TRANSACTION: Final = 100
 
 
 def start_reservations(tools: Tools, metrics: Metrics) -> Iterator[int]:
-    """Allocate the reserved devices, or notify the users why that failed.
-
-    Reservations of deleted users fail before their slot starts.
-    """
-    now, strategy = tools.clock(), tools.settings.allocation_strategy
-    for query in (reservations.due, reservations.of_deleted_users):
-        after = ""
-        while True:
-            with tools.database.transaction() as cursor:
-                page = query(cursor, now, after, _RESERVATIONS_PER_TRANSACTION)
-            if not page:
-                break
-            work = tools.units.run(partial(start, due=page, strategy=strategy))
-            failed = len(work.notices) - len(work.grants)
-            metrics.add("scheduler_reservations_total", len(work.grants), status="started")
-            metrics.add("scheduler_reservations_total", failed, status="failed")
-            yield len(work.notices)
-            after = page[-1].id
+    """Allocate the reserved devices, or notify the users why that failed."""
+    now, strategy, after = tools.clock(), tools.settings.allocation_strategy, ""
+    while True:
+        with tools.database.transaction() as cursor:
+            page = reservations.due(cursor, now, after, _RESERVATIONS_PER_TRANSACTION)
+        if not page:
+            break
+        work = tools.units.run(partial(start, due=page, strategy=strategy))
+        failed = len(work.notices) - len(work.grants)
+        metrics.add("scheduler_reservations_total", len(work.grants), status="started")
+        metrics.add("scheduler_reservations_total", failed, status="failed")
+        yield len(work.notices)
+        after = page[-1].id

@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 
 NOWHERE: Final = "amqp://127.0.0.1:1/nowhere"
 """A broker for tests in which nothing must be published."""
+OUTSIDE: Final = {
+    "PAYMENT_FAILURES_TABLE": "payment-failures",
+    "REALTIME_CONNECTIONS_TABLE": "realtime-connections",
+    "WEBSOCKET_ENDPOINT": "http://127.0.0.1:1",
+}
+"""Where housekeeping erases data of deleted users outside the database."""
 
 
 class Functions:

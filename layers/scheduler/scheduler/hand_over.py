@@ -6,11 +6,13 @@ users locked by another transaction are skipped; housekeeping serves them within
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from scheduler.database import reservations, waiting
+from scheduler.domain.notices import NoticeKind
+from scheduler.domain.reservation import ReservationStatus
 from scheduler.domain.waiting import BY_WAITING_LINE, WaitingEntry, WaitingStatus, assign
 from scheduler.observability.logger import service_logger
 
@@ -32,8 +34,8 @@ _logger: Final = service_logger()
 def hand_over(cursor: Cursor, work: Work, assign: Assign = assign) -> None:
     """Remove blocked users from the waiting line, and allocate freed devices to the first entries.
 
-    Called only by the unit of work, between deciding and committing. Costs no statement if nothing
-    was freed, and one if no user waits.
+    The reservations of suspended and deleted users end. Called only by the unit of work, between
+    deciding and committing. Costs no statement if nothing was freed, and one if no user waits.
 
     Raises:
         pymysql.MySQLError: a statement was refused; the caller rolls back.
@@ -44,11 +46,24 @@ def hand_over(cursor: Cursor, work: Work, assign: Assign = assign) -> None:
     leaving, candidates = waiting.affected(cursor, blocked, freed, work.now)
     if leaving:
         waiting.end(cursor, [one.id for one in leaving], WaitingStatus.REMOVED, work.now)
+    if ended := work.changed_ended_users():
+        _end_reservations(cursor, work, ended)
     line = waiting.lock(cursor, work, candidates) if candidates else []
     if line:
         reserved = reservations.reserved_from(cursor, [device.id for device in freed])
         if served := _assigned(work, line, freed, reserved, assign):
             waiting.end(cursor, [one.id for one in served], WaitingStatus.SERVED, work.now)
+
+
+def _end_reservations(cursor: Cursor, work: Work, users: Sequence[str]) -> None:
+    """End the reservations of users, and notify those who were not deleted."""
+    found = reservations.of_users(cursor, users)
+    for one in found:
+        work.begin(one.id)
+        kind = NoticeKind.RESERVATION_FAILED_ACCOUNT
+        work.notify(one.user_id, kind, starts_at=one.slot.start)
+    if found:
+        reservations.end(cursor, [one.id for one in found], ReservationStatus.FAILED, work.now)
 
 
 def _assigned(

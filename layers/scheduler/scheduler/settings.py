@@ -166,6 +166,14 @@ class TicketSettings(Settings):
     realtime_tickets_table: str
 
 
+class ErasureSettings(Settings):
+    """Where data of users is stored outside the database."""
+
+    payment_failures_table: str
+    realtime_connections_table: str
+    websocket_endpoint: str = Field(pattern=r"^https?://")
+
+
 class BrakeSettings(Settings):
     """The limits of the mass-failure brake (`scheduler.domain.brake`)."""
 

@@ -17,7 +17,7 @@ from scheduler.domain.model import Quota
 from scheduler.settings import AllocationStrategy, WaitingSettings
 from scheduler.unit_of_work import UnitsOfWork
 from tests.support.clock import Clock
-from tests.support.functions import NOWHERE, Functions
+from tests.support.functions import NOWHERE, OUTSIDE, Functions
 
 if TYPE_CHECKING:
     from scheduler.messaging.message import Message
@@ -46,7 +46,7 @@ class Platform:
         self.book = ReservationBook(units)
         self.functions = Functions(url, clock=self.clock, database=database)
         settings = HousekeepingSettings.model_validate(
-            {"DATABASE_URL": url, "BROKER_URL": NOWHERE, "ALLOCATION_STRATEGY": strategy}
+            {"DATABASE_URL": url, "BROKER_URL": NOWHERE, "ALLOCATION_STRATEGY": strategy, **OUTSIDE}
         )
         self._jobs = JobRunner(JOBS, Tools(settings, units))
 

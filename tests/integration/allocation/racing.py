@@ -33,7 +33,7 @@ from scheduler.ids import uuid7
 from scheduler.unit_of_work import UnitsOfWork
 from tests.integration.api.client import Client
 from tests.support.events import message
-from tests.support.functions import Functions
+from tests.support.functions import OUTSIDE, Functions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +60,7 @@ class Racer:
         settings: dict[str, Any] = {
             "DATABASE_URL": url,
             "BROKER_URL": broker_url,
-            "PAYMENT_FAILURES_TABLE": "payment-failures",
+            **OUTSIDE,
             "REALTIME_TICKETS_TABLE": "realtime-tickets",
         }
         self.figures = Figures()

@@ -50,6 +50,7 @@ INDICES = {
     "v": "PRIMARY",
     "a": "one_holder_per_device",
     "notification_preferences": "PRIMARY",
+    "r": "by_user",
 }
 
 

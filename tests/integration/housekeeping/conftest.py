@@ -17,7 +17,7 @@ from scheduler.database.times import to_sql
 from scheduler.deadline import Deadline
 from scheduler.domain.model import Quota
 from scheduler.unit_of_work import UnitsOfWork
-from tests.support.functions import NOWHERE
+from tests.support.functions import NOWHERE, OUTSIDE
 from tests.support.world import MINUTE, NOW
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ class Housekeeping:
     def __init__(self, database_url: str, broker_url: str = NOWHERE, **variables: str) -> None:
         self.now = NOW
         self.nudges = 0
-        self.variables = {"DATABASE_URL": database_url, "BROKER_URL": broker_url, **variables}
+        urls = {"DATABASE_URL": database_url, "BROKER_URL": broker_url}
+        self.variables = {**urls, **OUTSIDE, **variables}
         self.settings = HousekeepingSettings.model_validate(self.variables)
         self.database = Database(self.settings)
 

@@ -13,7 +13,7 @@ from local.lambda_runtime.environment import FunctionError, LambdaEnvironment
 from local.lambda_runtime.functions import Function
 from scheduler.messaging.topology import NOTIFICATION_QUEUE
 from tests.integration.housekeeping.conftest import set_expiry
-from tests.support.functions import NOWHERE
+from tests.support.functions import NOWHERE, OUTSIDE
 from tests.support.queues import Queues
 from tests.support.world import MINUTE, SECOND, held, world
 
@@ -36,7 +36,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     started: list[LambdaEnvironment] = []
 
     def start(database_url: str, broker_url: str) -> Invoke:
-        variables = {"DATABASE_URL": database_url, "BROKER_URL": broker_url}
+        variables = {"DATABASE_URL": database_url, "BROKER_URL": broker_url, **OUTSIDE}
         function = Function("housekeeping", "housekeeping.app.handler", variables, tmp_path, 60)
         started.append(environment := LambdaEnvironment(function, "housekeeping"))
         return lambda event: json.loads(environment.invoke(json.dumps(event).encode()))

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from scheduler.allocation.reservation_start import GRACE_PERIOD
-from scheduler.domain.model import Health, Quota, UserStatus
+from scheduler.domain.model import Health, Quota
 from tests.integration.housekeeping.conftest import (
     FIRST_RESERVATION,
     add_entry,
@@ -148,21 +148,6 @@ def test_a_user_who_may_not_hold_the_device_is_notified_of_the_reason(
     assert reason in store.rows("SELECT message FROM notifications")[0][0]
 
 
-def test_a_reservation_of_a_deleted_user_fails_before_its_slot(
-    store: Store, housekeeping: Housekeeping
-) -> None:
-    store.seed(
-        world(user("u1", status=UserStatus.DELETED), user("u2", status=UserStatus.SUSPENDED))
-    )
-    add_reservation(store, "u1", at=NOW + 60 * MINUTE)
-    add_reservation(store, "u2", at=NOW + 60 * MINUTE)
-
-    housekeeping.run("start-reservations")
-
-    assert status(store) == ["FAILED", "RESERVED"]
-    assert notified(store) == []
-
-
 def test_a_reservation_does_not_start_after_its_slot(
     store: Store, housekeeping: Housekeeping
 ) -> None:
@@ -190,4 +175,4 @@ def test_starting_reservations_costs_a_constant_number_of_statements(
     # Reads: three pages, the users, their devices, the reservations again, the reserved devices.
     # Writes: reservations, devices, their last allocation, allocations, notifications, deliveries,
     # events.
-    assert (statements.selects, statements.writes) == (3 + 4, 7)
+    assert (statements.selects, statements.writes) == (2 + 4, 7)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from scheduler.database import allocation_events, notifications, release_reasons
+from scheduler.database import allocation_events, erasures, notifications, release_reasons
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,7 +107,7 @@ def commit(cursor: Cursor, work: Work, processed: Sequence[Parsed], new_id: NewI
     notifications.write(cursor, work, new_id)
     allocation_events.write(cursor, work)
     if work.erased_users:
-        notifications.erase(cursor, work.erased_users)
+        erasures.begin(cursor, work.erased_users, work.now)
 
 
 def _write_grants(cursor: Cursor, grants: Sequence[Grant], now: datetime) -> None:

@@ -33,6 +33,10 @@ _OF_USER: Final = f"""
     SELECT {_COLUMNS} FROM reservations r FORCE INDEX (by_user)
     WHERE r.user_id = %s AND r.status = 'RESERVED' ORDER BY r.starts_at, r.id
 """  # noqa: S608 - a constant
+_OF_USERS: Final = f"""
+    SELECT {_COLUMNS} FROM reservations r FORCE INDEX (by_user)
+    WHERE r.user_id IN %s AND r.status = 'RESERVED'
+"""  # noqa: S608 - a constant
 # Locked while a free slot is searched and until the reservation is committed, so that two requests
 # cannot find the same slot. The upsert locks the row even if it exists. The lock order is the
 # user's row, this row, the device's row.
@@ -78,11 +82,6 @@ _DUE: Final = f"""
     SELECT {_COLUMNS} FROM reservations r FORCE INDEX (due_start)
     WHERE r.status = 'RESERVED' AND r.starts_at <= %s AND r.id > %s ORDER BY r.id LIMIT %s
 """  # noqa: S608 - constants
-_OF_DELETED_USERS: Final = f"""
-    SELECT {_COLUMNS} FROM reservations r FORCE INDEX (due_start) JOIN users u ON u.id = r.user_id
-    WHERE r.status = 'RESERVED' AND r.starts_at > %s AND u.status = 'deleted' AND r.id > %s
-    ORDER BY r.id LIMIT %s
-"""  # noqa: S608 - constants
 _STILL_RESERVED: Final = f"""
     SELECT {_COLUMNS} FROM reservations r
     WHERE r.id IN %s AND r.status = 'RESERVED' ORDER BY r.starts_at, r.id
@@ -106,6 +105,12 @@ def find(cursor: Cursor, reservation_id: str) -> Reservation | None:
 def of_user(cursor: Cursor, user_id: str) -> list[Reservation]:
     """Return a user's reservations that have not started, in order of their start."""
     cursor.execute(_OF_USER, (user_id,))
+    return [_reservation(row) for row in cursor.fetchall()]
+
+
+def of_users(cursor: Cursor, user_ids: Collection[str]) -> list[Reservation]:
+    """Return the reservations of users that have not started."""
+    cursor.execute(_OF_USERS, (tuple(user_ids),))
     return [_reservation(row) for row in cursor.fetchall()]
 
 
@@ -175,12 +180,8 @@ def nearest_free_slot(
 
 def due(cursor: Cursor, now: datetime, after: str, limit: int) -> list[Reservation]:
     """Return reservations whose slot has started, by id, following the id ``after``."""
-    return _page(cursor, _DUE, now, after, limit)
-
-
-def of_deleted_users(cursor: Cursor, now: datetime, after: str, limit: int) -> list[Reservation]:
-    """Return future reservations of deleted users, by id, following the id ``after``."""
-    return _page(cursor, _OF_DELETED_USERS, now, after, limit)
+    cursor.execute(_DUE, (now, after, limit))
+    return [_reservation(row) for row in cursor.fetchall()]
 
 
 def still_reserved(cursor: Cursor, ids: Sequence[str]) -> list[Reservation]:
@@ -193,13 +194,6 @@ def lock_reserved_devices(cursor: Cursor, reservations: Sequence[Reservation]) -
     """Lock the reserved devices that are free, running and not locked; return them by id."""
     cursor.execute(_LOCK_FREE_DEVICES, (tuple(one.device_id for one in reservations),))
     return {row[0]: to_device(row) for row in cursor.fetchall()}
-
-
-def _page(
-    cursor: Cursor, statement: str, now: datetime, after: str, limit: int
-) -> list[Reservation]:
-    cursor.execute(statement, (now, after, limit))
-    return [_reservation(row) for row in cursor.fetchall()]
 
 
 def _parameters(slot: Slot, requirements: Requirements, limit: Headroom) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from scheduler.domain.guard import Aggregate, Concern, MarkKey, Stamp, is_outdated
-from scheduler.domain.model import Allocation, Device, DeviceStatus, Health, Quota, User
+from scheduler.domain.model import Allocation, Device, DeviceStatus, Health, Quota, User, UserStatus
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
@@ -94,6 +94,11 @@ class State:
         """Return the changed users who may not hold devices now."""
         changed = (self.users[id_] for id_ in self.changed_users)
         return [user.id for user in changed if user.blocked]
+
+    def changed_ended_users(self) -> list[str]:
+        """Return the changed users who are suspended or deleted now; a billing hold may end."""
+        changed = (self.users[id_] for id_ in self.changed_users)
+        return [user.id for user in changed if user.status is not UserStatus.ACTIVE]
 
     def is_outdated(self, concern: Concern, aggregate: Aggregate, id_: str, stamp: Stamp) -> bool:
         """Return whether a newer event about this concern was already applied.

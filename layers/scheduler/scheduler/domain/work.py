@@ -147,7 +147,7 @@ class Work(State):
         self._put_user(self.user(user_id)._replace(quota=quota))
 
     def erase_user(self, user_id: str) -> None:
-        """Erase a user's e-mail address, phone number, preferences and unsent notifications."""
+        """Begin to erase what is stored of a user (`scheduler.database.erasures`)."""
         self._put_user(self.user(user_id))
         self._set(self.erased_users, user_id, None)
 

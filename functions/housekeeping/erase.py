@@ -1,0 +1,72 @@
+"""Finishes the erasure of deleted users: database, payments and WebSocket connections."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from scheduler.database import erasures
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from housekeeping.settings import HousekeepingSettings
+    from housekeeping.tools import Tools
+    from scheduler.observability.emf import Metrics
+
+_AWS_TIMEOUTS: Final[dict[str, Any]] = {
+    "connect_timeout": 1,
+    "read_timeout": 2,
+    "retries": {"mode": "standard", "total_max_attempts": 2},
+}
+_USERS_PER_RUN: Final = 1000
+_LAST_TRACES: Final = timedelta(seconds=90)
+"""What was under way at the deletion is over by then: a ticket is valid for a minute, and a request
+or a payment event may have read the user just before."""
+
+
+def erase_deleted_users(tools: Tools, metrics: Metrics) -> Iterator[int]:  # noqa: ARG001 - the signature of a job
+    """Erase what is stored of deleted users.
+
+    An erasure is repeated until one began `_LAST_TRACES` after the deletion.
+    """
+    with tools.database.transaction() as cursor:
+        pending = erasures.unfinished(cursor, _USERS_PER_RUN)
+    if not pending:
+        return
+    outside = _OutsideDatabase(tools.settings)
+    for user_id, requested_at in pending:
+        now = tools.clock()
+        yield from erasures.erase(tools.database, user_id)
+        outside.erase(user_id, now)
+        if requested_at <= now - _LAST_TRACES:
+            with tools.database.transaction() as cursor:
+                erasures.finish(cursor, user_id, requested_at, now)
+        yield 1
+
+
+class _OutsideDatabase:
+    """Erases the payment item and closes the connections of users."""
+
+    def __init__(self, settings: HousekeepingSettings) -> None:
+        import boto3  # noqa: PLC0415 - users are deleted rarely
+        from botocore.config import Config  # noqa: PLC0415 - comes with boto3
+
+        from scheduler.realtime.connections import Connections  # noqa: PLC0415 - likewise
+
+        config = Config(**_AWS_TIMEOUTS)
+        self._dynamodb = boto3.client("dynamodb", config=config)
+        self._payments = settings.payment_failures_table
+        self._connections = Connections(self._dynamodb, settings.realtime_connections_table)
+        self._gateway: Any = boto3.client(
+            "apigatewaymanagementapi", config=config, endpoint_url=settings.websocket_endpoint
+        )
+
+    def erase(self, user_id: str, now: datetime) -> None:
+        self._dynamodb.delete_item(TableName=self._payments, Key={"user_id": {"S": user_id}})
+        for connection_id in self._connections.of_user(user_id, now):
+            with suppress(self._gateway.exceptions.GoneException):
+                self._gateway.delete_connection(ConnectionId=connection_id)
+            self._connections.remove(connection_id)

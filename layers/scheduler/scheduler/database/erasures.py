@@ -1,0 +1,116 @@
+"""Erases what is stored of deleted users, except ids and times.
+
+The transaction of ``user.deleted`` erases what could still be sent and requests the rest.
+Housekeeping does that in chunks, because a user may have any number of rows. What remains, and for
+how long, is in docs/privacy.md.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from datetime import datetime
+
+    from pymysql.cursors import Cursor
+
+    from scheduler.database.connection import Database
+
+ROWS_PER_TRANSACTION: Final = 1000
+
+# Skipped and failed deliveries were not sent either. A dispatcher that is sending one of these
+# records its result only while the row is pending, so it cannot undo this. The query plan is forced
+# because an UPDATE locks every row that it reads: from the user's notifications these are few, from
+# the pending deliveries it would block the dispatcher.
+_ERASE_UNSENT: Final = """
+    UPDATE notifications n FORCE INDEX (inbox)
+    STRAIGHT_JOIN notification_deliveries d ON d.notification_id = n.id
+    SET d.status = IF(d.status = 'failed', 'failed', 'skipped'), d.last_error = 'user deleted',
+        n.title = '', n.message = '', n.data = '{}'
+    WHERE n.user_id IN %s AND d.status <> 'sent'
+"""
+_ERASE_PREFERENCES: Final = "DELETE FROM notification_preferences WHERE user_id IN %s"
+_REQUEST: Final = """
+    INSERT INTO erasures (user_id, requested_at) VALUES (%s, %s)
+    ON DUPLICATE KEY UPDATE requested_at = VALUES(requested_at), finished_at = NULL
+"""
+_UNFINISHED: Final = """
+    SELECT user_id, requested_at FROM erasures FORCE INDEX (unfinished)
+    WHERE finished_at IS NULL ORDER BY requested_at, user_id LIMIT %s
+"""
+_FINISH: Final = """
+    UPDATE erasures SET finished_at = %s WHERE user_id = %s AND requested_at = %s
+"""
+_NOTIFICATIONS: Final = """
+    SELECT id FROM notifications FORCE INDEX (inbox)
+    WHERE user_id = %s AND id > %s ORDER BY id LIMIT %s
+"""
+_ERASE_TEXTS: Final = (
+    "UPDATE notifications SET title = '', message = '', data = '{}' WHERE id IN %s"
+)
+# The provider's id would find the message at the provider, and its errors may quote the address.
+_ERASE_DELIVERIES: Final = """
+    UPDATE notification_deliveries SET provider_message_id = NULL,
+        last_error = IF(status = 'sent', NULL, 'user deleted')
+    WHERE notification_id IN %s
+"""
+# The code of the reason stays. The text of a deletion is always the same.
+_ERASE_REASONS: Final = """
+    UPDATE allocations FORCE INDEX (by_user) SET release_reason = NULL, release_details = NULL
+    WHERE user_id = %s AND NOT release_code <=> 'user_deleted'
+        AND (release_reason IS NOT NULL OR release_details IS NOT NULL) LIMIT %s
+"""
+_ERASE_KEYS: Final = "DELETE FROM idempotency_keys WHERE user_id = %s LIMIT %s"
+
+
+def begin(cursor: Cursor, users: Collection[str], now: datetime) -> None:
+    """Erase unsent notifications and preferences of deleted users, and request the rest."""
+    cursor.execute(_ERASE_UNSENT, (tuple(users),))
+    cursor.execute(_ERASE_PREFERENCES, (tuple(users),))
+    cursor.executemany(_REQUEST, [(user, now) for user in users])
+
+
+def unfinished(cursor: Cursor, limit: int) -> list[tuple[str, datetime]]:
+    """Return deleted users whose erasure is not finished, and when it was requested."""
+    cursor.execute(_UNFINISHED, (limit,))
+    return list(cursor.fetchall())
+
+
+def erase(database: Database, user_id: str) -> Iterator[int]:
+    """Erase everything of a deleted user in the database; yield the rows after each transaction.
+
+    The caller may stop after any transaction and begin again.
+
+    Raises:
+        DatabaseUnavailableError: the database is unavailable; what was erased stays erased.
+    """
+    last = ""
+    while ids := database.run(partial(_erase_notifications, user_id=user_id, after=last)):
+        last = ids[-1]
+        yield len(ids)
+    yield from _in_chunks(database, _ERASE_REASONS, user_id)
+    yield from _in_chunks(database, _ERASE_KEYS, user_id)
+    database.run(lambda cursor: cursor.execute(_ERASE_PREFERENCES, ((user_id,),)))
+
+
+def finish(cursor: Cursor, user_id: str, requested_at: datetime, now: datetime) -> None:
+    """Record that nothing but ids is left; has no effect if the user was deleted again since."""
+    cursor.execute(_FINISH, (now, user_id, requested_at))
+
+
+def _in_chunks(database: Database, statement: str, user_id: str) -> Iterator[int]:
+    rows, parameters = ROWS_PER_TRANSACTION, (user_id, ROWS_PER_TRANSACTION)
+    while rows == ROWS_PER_TRANSACTION:
+        rows = database.run(lambda cursor: cursor.execute(statement, parameters))
+        yield rows
+
+
+def _erase_notifications(cursor: Cursor, user_id: str, after: str) -> list[str]:
+    cursor.execute(_NOTIFICATIONS, (user_id, after, ROWS_PER_TRANSACTION))
+    ids = [id_ for (id_,) in cursor.fetchall()]
+    if ids:
+        cursor.execute(_ERASE_TEXTS, (tuple(ids),))
+        cursor.execute(_ERASE_DELIVERIES, (tuple(ids),))
+    return ids

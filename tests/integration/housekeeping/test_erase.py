@@ -1,0 +1,187 @@
+"""Erasure of deleted users: nothing but ids and times is left, however it is interrupted."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from local.aws import aws_client
+from local.environment import aws_environment
+from scheduler.database import erasures
+from tests.integration.housekeeping.conftest import Housekeeping, add_reservation
+from tests.support.events import message
+from tests.support.functions import OUTSIDE, Functions
+from tests.support.world import MINUTE, NOW, held, user, world
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from types_boto3_dynamodb import DynamoDBClient
+
+    from tests.support.store import Store
+
+PRIVATE: Final = "what-u1-told-us"
+JOB: Final = "erase-deleted-users"
+TABLE: Final = OUTSIDE["PAYMENT_FAILURES_TABLE"]
+TEXT_COLUMNS: Final = """
+    SELECT table_name, column_name FROM information_schema.columns
+    WHERE table_schema = DATABASE() AND data_type IN ('varchar', 'char', 'text', 'longtext')
+"""
+
+
+@pytest.fixture
+def dynamodb(aws_url: str, monkeypatch: pytest.MonkeyPatch) -> DynamoDBClient:
+    for name, value in aws_environment(aws_url).items():
+        monkeypatch.setenv(name, value)
+    client: DynamoDBClient = aws_client("dynamodb", aws_url)
+    return client
+
+
+@pytest.fixture
+def functions(database_url: str) -> Iterator[Functions]:
+    with Functions(database_url) as made:
+        yield made
+
+
+@pytest.fixture
+def stored(store: Store, functions: Functions, dynamodb: DynamoDBClient) -> Store:
+    """A user who has left a trace wherever one can be left, and another user."""
+    store.seed(world(held("d1"), held("d2", by="u2"), user("u1"), user("u2")))
+    functions.handle(message("user.suspended", userId="u1", reason=PRIVATE))
+    functions.handle(message("user.suspended", userId="u2", reason="of u2"))
+    store.run(
+        f"UPDATE users SET email = '{PRIVATE}@example.com', phone = '{PRIVATE}',"  # noqa: S608 - a constant
+        f" time_zone = '{PRIVATE}' WHERE id = 'u1'",
+        "UPDATE notification_deliveries d JOIN notifications n ON n.id = d.notification_id"  # noqa: S608 - likewise
+        f" SET d.status = 'sent', d.provider_message_id = '{PRIVATE}', d.last_error = '{PRIVATE}'"
+        " WHERE n.user_id = 'u1' AND d.channel = 'email'",
+        f"INSERT INTO notification_preferences SET user_id = 'u1', channels = '{{}}',"
+        f" time_zone = '{PRIVATE}'",
+        f"INSERT INTO idempotency_keys SET user_id = 'u1', idempotency_key = '{PRIVATE}',"
+        " request_sha256 = REPEAT('x', 32), allocation_id = 'a1', created_at = NOW(6)",
+    )
+    item = {"user_id": {"S": "u1"}, "expires_at": {"N": "9999999999"}}
+    dynamodb.put_item(TableName=TABLE, Item=item)
+    return store
+
+
+def places_with(store: Store, text: str) -> list[tuple[str, str]]:
+    """Return the columns of all tables in which a text occurs."""
+    return [
+        (table, column)
+        for table, column in store.rows(TEXT_COLUMNS)
+        if store.rows(f"SELECT 1 FROM {table} WHERE LOCATE(%s, {column})", text)  # noqa: S608 - of the schema
+    ]
+
+
+def erasure(store: Store) -> list[tuple[str, bool]]:
+    return store.rows("SELECT user_id, finished_at IS NOT NULL FROM erasures ORDER BY user_id")
+
+
+def test_nothing_that_a_user_told_or_was_told_is_left(
+    stored: Store, functions: Functions, housekeeping: Housekeeping, dynamodb: DynamoDBClient
+) -> None:
+    others = stored.rows("SELECT title, message, data FROM notifications WHERE user_id = 'u2'")
+    assert len(places_with(stored, PRIVATE)) >= 8
+
+    functions.handle(message("user.deleted", userId="u1"))
+    housekeeping.after(timedelta(seconds=91)).run(JOB)
+
+    assert places_with(stored, PRIVATE) == []
+    texts = "SELECT DISTINCT title, message, data FROM notifications WHERE user_id = "
+    assert stored.rows(f"{texts} 'u1'") == [("", "", "{}")]
+    assert stored.rows(f"{texts} 'u2'") == others
+    assert "Item" not in dynamodb.get_item(TableName=TABLE, Key={"user_id": {"S": "u1"}})
+    assert erasure(stored) == [("u1", True)]
+    codes = "SELECT user_id, release_code, release_reason IS NULL FROM allocations ORDER BY 1"
+    assert stored.rows(codes) == [("u1", "user_suspended", 1), ("u2", "user_suspended", 0)]
+
+
+def test_erasure_is_repeated_until_all_that_was_under_way_is_over(
+    stored: Store, functions: Functions, housekeeping: Housekeeping
+) -> None:
+    functions.handle(message("user.deleted", userId="u1"))
+    housekeeping.run(JOB)
+    assert erasure(stored) == [("u1", False)]
+    late = "user_id = 'u1', idempotency_key = 'late', request_sha256 = REPEAT('x', 32)"
+    stored.run(f"INSERT INTO idempotency_keys SET {late}, allocation_id = 'a', created_at = NOW()")
+
+    housekeeping.after(timedelta(seconds=91)).run(JOB)
+
+    assert stored.rows("SELECT * FROM idempotency_keys") == []
+    assert erasure(stored) == [("u1", True)]
+    assert housekeeping.run(JOB) == 0
+
+
+def test_erasure_of_many_rows_continues_after_every_stop(
+    stored: Store,
+    functions: Functions,
+    housekeeping: Housekeeping,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(erasures, "ROWS_PER_TRANSACTION", 10)
+    rows = "FROM seq_1_to_25"
+    stored.run(
+        "INSERT INTO notifications"
+        " (id, user_id, type, title, message, data, dedupe_key, created_at)"
+        f" SELECT CONCAT('n-', seq), 'u1', 'x', '{PRIVATE}', 'm', '{{}}', seq, NOW(6) {rows}",
+        "INSERT INTO allocations (id, user_id, device_id, status, allocated_at, expires_at,"
+        " release_code, release_reason) SELECT CONCAT('a-', seq), 'u1', 'd', 'RELEASED', NOW(6),"
+        f" NOW(6), 'device_failed', '{PRIVATE}' {rows}",
+        "INSERT INTO idempotency_keys (user_id, idempotency_key, request_sha256, allocation_id,"
+        f" created_at) SELECT 'u1', seq, REPEAT('x', 32), 'a', NOW(6) {rows}",
+    )
+    functions.handle(message("user.deleted", userId="u1"))
+
+    steps = 0
+    for stop in range(20):  # each run is killed after one step more
+        for _ in zip(range(stop), erasures.erase(housekeeping.database, "u1"), strict=False):
+            steps += 1
+
+    assert steps > 20
+    assert places_with(stored, PRIVATE) == []
+    assert stored.rows("SELECT * FROM idempotency_keys") == []
+
+
+@pytest.mark.usefixtures("dynamodb")
+def test_unavailable_dynamodb_delays_the_erasure(
+    stored: Store,
+    functions: Functions,
+    housekeeping: Housekeeping,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    functions.handle(message("user.deleted", userId="u1"))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+
+    with pytest.raises(AssertionError, match="failed"):
+        housekeeping.after(timedelta(seconds=91)).run(JOB)
+
+    assert erasure(stored) == [("u1", False)]
+    assert places_with(stored, PRIVATE) == []
+
+
+@pytest.mark.parametrize("event", ["user.suspended", "user.deleted"])
+def test_reservations_end_with_the_account(store: Store, functions: Functions, event: str) -> None:
+    store.seed(world(user("u1"), user("u2")))
+    add_reservation(store, "u1", at=NOW + 60 * MINUTE)
+    add_reservation(store, "u2", at=NOW + 60 * MINUTE)
+
+    functions.handle(message(event, userId="u1"))
+
+    assert store.rows("SELECT user_id, status FROM reservations ORDER BY user_id") == [
+        ("u1", "FAILED"),
+        ("u2", "RESERVED"),
+    ]
+    told = store.rows("SELECT user_id FROM notifications WHERE type = 'reservation_failed'")
+    assert told == ([("u1",)] if event == "user.suspended" else [])
+
+
+def test_reservations_survive_a_billing_hold(store: Store, functions: Functions) -> None:
+    store.seed(world(user("u1")))
+    add_reservation(store, "u1", at=datetime.now(UTC) + 60 * MINUTE)
+
+    functions.handle(message("billing.overdue", userId="u1"))
+
+    assert store.rows("SELECT status FROM reservations") == [("RESERVED",)]
