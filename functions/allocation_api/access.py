@@ -100,16 +100,21 @@ class AccessGuard:
 
     Args:
         rules: by method and path.
+        refuse_deleted: raises an exception if a user was deleted.
     """
 
-    def __init__(self, rules: Mapping[tuple[str, str], Access]) -> None:
+    def __init__(
+        self, rules: Mapping[tuple[str, str], Access], refuse_deleted: Callable[[str], None]
+    ) -> None:
         self._rules = rules
+        self._refuse_deleted = refuse_deleted
 
     def check(self, app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
         """Let a request through to its route if the rule allows it; a middleware.
 
         Raises:
             ApiError: 403; or 404 and 405 as if there were no route, if the route has no rule.
+            RefusedError: the caller was deleted.
         """
         request = app.request
         access = self._rules.get((request.method, request.route))
@@ -120,6 +125,8 @@ class AccessGuard:
             raise forbidden("only an administrator may do this")
         if access is Access.OWNER and "user_id" in request.path_parameters:
             caller.require(request.path_parameters["user_id"])
+        if access is not Access.ANYONE:
+            self._refuse_deleted(caller.user_id)
         return next_middleware(app)
 
     def is_open(self, method: str, path: str) -> bool:

@@ -10,6 +10,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 from allocation_api.access import AccessGuard
 from allocation_api.caller import caller_of
+from allocation_api.deleted_users import DeletedUsers
 from allocation_api.errors import ApiError, handle_exceptions
 from allocation_api.language import requested_language
 from allocation_api.requests import normalize, parse_json_object
@@ -91,7 +92,7 @@ class AllocationApi:
             response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,
             json_body_deserializer=parse_json_object,
         )
-        self._guard = AccessGuard(self.rules)
+        self._guard = AccessGuard(self.rules, DeletedUsers(database).refuse)
         self.resolver.use([self._guard.check])
         handle_exceptions(self.resolver)
         for router in routers:

@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from realtime.connection_client import GoneError
+from scheduler.database import users
 from scheduler.observability.logger import service_logger
 from scheduler.realtime.protocol import frame
 
@@ -59,6 +60,15 @@ class Replay:
         self._database = database
         self._connections = connections
         self._client = client
+
+    def is_deleted(self, user_id: str) -> bool:
+        """Return whether a user was deleted.
+
+        Raises:
+            scheduler.database.errors.DatabaseUnavailableError: the database is unavailable.
+        """
+        with self._database.transaction() as cursor:
+            return users.is_deleted(cursor, user_id)
 
     def after_handshake(self, connection_id: str, since: Since) -> None:
         """Wait until the handshake is complete, then run; give up if it is never completed."""

@@ -79,6 +79,8 @@ class WebSocketRoutes:
         ticket = self._tickets.redeem(query.get("ticket", ""), now)
         if ticket is None:
             return _refused(connection_id, HTTPStatus.UNAUTHORIZED, "no valid ticket")
+        if self._replay.is_deleted(ticket.user_id):
+            return _refused(connection_id, HTTPStatus.UNAUTHORIZED, "the user was deleted")
         if len(self._connections.of_user(ticket.user_id, now)) >= MAX_CONNECTIONS:
             return _refused(connection_id, HTTPStatus.TOO_MANY_REQUESTS, "too many connections")
         self._connections.add(connection_id, ticket.user_id, now)

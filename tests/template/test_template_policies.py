@@ -8,6 +8,7 @@ WILDCARDS = {
     ("NotificationDispatchRole", "Email"),
     ("NotificationDispatchRole", "Frames"),
     ("NotificationDispatchRole", "TextMessages"),
+    ("HousekeepingRole", "Disconnecting"),
     ("RealtimeRole", "Frames"),
 }
 

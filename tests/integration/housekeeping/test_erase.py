@@ -12,6 +12,7 @@ from local.environment import aws_environment
 from scheduler.database import erasures
 from tests.integration.housekeeping.conftest import Housekeeping, add_reservation
 from tests.support.events import message
+from tests.support.explaining import explain
 from tests.support.functions import OUTSIDE, Functions
 from tests.support.world import MINUTE, NOW, held, user, world
 
@@ -143,6 +144,26 @@ def test_erasure_of_many_rows_continues_after_every_stop(
     assert steps > 20
     assert places_with(stored, PRIVATE) == []
     assert stored.rows("SELECT * FROM idempotency_keys") == []
+
+
+@pytest.mark.usefixtures("stored")
+def test_every_statement_finds_the_rows_of_a_user_by_an_index(
+    functions: Functions, housekeeping: Housekeeping
+) -> None:
+    functions.handle(message("user.deleted", userId="u1"))
+    plans = explain(housekeeping.database)
+
+    housekeeping.run(JOB)
+
+    assert {(plan["table"], plan["key"]) for plan in plans if plan["table"]} == {
+        ("erasures", "unfinished"),
+        ("notifications", "inbox"),
+        ("notifications", "PRIMARY"),
+        ("notification_deliveries", "one_per_channel"),
+        ("allocations", "by_user"),
+        ("idempotency_keys", "PRIMARY"),
+        ("notification_preferences", "PRIMARY"),
+    }
 
 
 @pytest.mark.usefixtures("dynamodb")

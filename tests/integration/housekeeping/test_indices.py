@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PAST = 100_000
 FEW = 1000
-JOBS_OF_THE_DATABASE = [job for job in JOBS if job != "measure"]
+JOBS_OF_THE_DATABASE = [job for job in JOBS if job not in {"measure", "erase-deleted-users"}]
 
 _READS = "SHOW SESSION STATUS LIKE 'Handler\\_read\\_%'"
 _SEARCHING = ("SELECT", "DELETE", "UPDATE")

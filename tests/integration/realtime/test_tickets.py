@@ -21,11 +21,10 @@ NOW = datetime(2025, 1, 1, 12, 0, 0, 500_000, tzinfo=UTC)
 
 
 @pytest.fixture
-def api(aws_url: str, monkeypatch: pytest.MonkeyPatch) -> Client:
+def api(aws_url: str, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Client:
     for name, value in aws_environment(aws_url).items():
         monkeypatch.setenv(name, value)
-    nowhere = "127.0.0.1:1/nowhere"
-    variables = function_environment(f"mysql://u@{nowhere}", f"amqp://{nowhere}", aws_url)
+    variables = function_environment(database_url, "amqp://127.0.0.1:1/nowhere", aws_url)
     return Client(AllocationApi(ApiSettings.model_validate(variables)).handle)
 
 

@@ -1,0 +1,71 @@
+"""A deleted user loses their connections, and their tickets open no new ones."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from local.lambda_runtime.environment import LambdaEnvironment
+from local.lambda_runtime.functions import Function
+from tests.support.events import message
+from tests.support.functions import Functions
+from tests.support.together import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from types_boto3_dynamodb.service_resource import Table
+
+    from tests.integration.realtime.clients import Clients
+
+
+@pytest.fixture
+def functions(database_url: str) -> Iterator[Functions]:
+    with Functions(database_url) as made:
+        yield made
+
+
+@pytest.fixture
+def housekeeping(environment: dict[str, str], tmp_path: Path) -> Iterator[LambdaEnvironment]:
+    handler = "housekeeping.app.handler"
+    function = Function("housekeeping", handler, environment, tmp_path, 60)
+    with closing(LambdaEnvironment(function, "housekeeping")) as started:
+        yield started
+
+
+def test_ticket_of_a_deleted_user_is_refused(clients: Clients, functions: Functions) -> None:
+    ticket = clients.ticket("u1")
+    functions.handle(message("user.deleted", userId="u1"))
+
+    with pytest.raises(InvalidStatus, match="401"), clients.open(ticket):
+        pass
+    with clients.connect("u2"):
+        pass
+
+
+def test_connections_of_a_deleted_user_are_closed(
+    clients: Clients,
+    functions: Functions,
+    housekeeping: LambdaEnvironment,
+    connections_table: Table,
+) -> None:
+    with clients.connect("u1") as first, clients.connect("u1") as second, clients.connect("u2"):
+        eventually(
+            lambda: all("user_id" in item for item in connections_table.scan()["Items"]),
+            "all connections are active",
+        )
+        functions.handle(message("user.deleted", userId="u1"))
+
+        result = json.loads(housekeeping.invoke(b'{"jobs": ["erase-deleted-users"]}'))
+
+        assert result["erase-deleted-users"]["status"] == "done"
+        for socket in (first, second):
+            with pytest.raises(ConnectionClosed):
+                socket.recv(timeout=30)
+        owners = [item["owner"] for item in connections_table.scan()["Items"]]
+        assert owners == ["u2"]
