@@ -30,7 +30,8 @@ _UNREACHABLE: Final = {
 """Settings of an API that is described and never called."""
 
 _ABOUT: Final = """Allocates cloud phones. Errors are `{"error": {"code", "message", "details"?}}`;
-those of API Gateway itself are `{"message"}`. Times are ISO 8601 in UTC."""
+those of API Gateway itself are `{"message"}`. Times are ISO 8601 in UTC.
+Texts for users are in the language of `Accept-Language` (`zh` or `en`), else in the user's."""
 _VALIDATION_SCHEMAS: Final = ("HTTPValidationError", "ValidationError", "ResponseValidationError")
 """Of responses that Powertools describes and the API replaces."""
 _VALIDATION_STATUSES: Final = ("422", "500")

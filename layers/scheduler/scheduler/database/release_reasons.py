@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 _TEXT: Final = "text"
 
 
+def _decimal_as_text(value: object) -> str:
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(f"a reason has a parameter of the type {type(value).__name__}")
+
+
+_encode: Final = json.JSONEncoder(ensure_ascii=False, default=_decimal_as_text).encode
+
+
 class StoredReason(NamedTuple):
     """The columns of a release reason; all are None while the allocation is active.
 
@@ -44,14 +53,4 @@ NO_REASON: Final = StoredReason(None, None, None)
 def to_columns(reason: ReleaseReason) -> StoredReason:
     """Return the columns to store."""
     details = {_TEXT: reason.text, "params": reason.params}
-    return StoredReason(
-        reason.code,
-        reason_text(reason),
-        json.dumps(details, ensure_ascii=False, default=_decimal_as_text),
-    )
-
-
-def _decimal_as_text(value: object) -> str:
-    if isinstance(value, Decimal):
-        return str(value)
-    raise TypeError(f"a reason has a parameter of the type {type(value).__name__}")
+    return StoredReason(reason.code, reason_text(reason), _encode(details))
