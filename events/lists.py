@@ -112,7 +112,7 @@ _EVENT_SOURCE: Final = """\
     BatchSize: !Ref BatchSize
     SourceAccessConfigurations:
       - Type: BASIC_AUTH
-        URI: !GetAtt Infrastructure.Outputs.BrokerSecretArn
+        URI: !GetAtt Infrastructure.Outputs.BrokerConsumerSecretArn
       - Type: VIRTUAL_HOST
         URI: cloudphone
 """

@@ -6,6 +6,7 @@ import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from provisioning.broker_accounts import create_accounts
 from provisioning.broker_topology import declare_topology
 from provisioning.custom_resource import ResourceRequest
 from provisioning.database_account import create_account
@@ -42,11 +43,12 @@ def handler(event: object, context: LambdaContext) -> None:
 
 
 def provision() -> None:
-    """Migrate the schema, create the database account and declare the topology; idempotent."""
+    """Migrate the schema, create the accounts and declare the topology; idempotent."""
     settings = ProvisioningSettings.from_environment()
     applied = migrate(settings)
     create_account(settings)
     declare_topology(settings)
+    create_accounts(settings)
     _logger.info("Provisioned", extra={"migrations": applied})
 
 

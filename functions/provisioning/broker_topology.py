@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import time
-from base64 import b64encode
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
-from urllib.request import Request, urlopen
 
 from pika import BlockingConnection
 from pika.exceptions import ConnectionClosedByBroker, ProbableAccessDeniedError
 
+from provisioning.management import put
 from scheduler.messaging.declaration import declare
 from scheduler.messaging.publisher import parameters
 
 if TYPE_CHECKING:
     from provisioning.settings import ProvisioningSettings
 
-_HTTP_TIMEOUT: Final = 30
-"""Seconds."""
 _VHOST_START_SECONDS: Final = 15
 _ALL_PERMISSIONS: Final = {"configure": ".*", "write": ".*", "read": ".*"}
 
@@ -56,23 +51,6 @@ def _connect_when_up(account: Any) -> BlockingConnection:  # noqa: ANN401 - like
 
 
 def _create_vhost(url: str, account: Any) -> None:  # noqa: ANN401 - likewise
-    user, vhost = (
-        quote(name, safe="") for name in (account.credentials.username, account.virtual_host)
-    )
-    _put(f"{url}/api/vhosts/{vhost}", {}, account)
-    _put(f"{url}/api/permissions/{vhost}/{user}", _ALL_PERMISSIONS, account)
-
-
-def _put(url: str, body: dict[str, str], account: Any) -> None:  # noqa: ANN401 - likewise
-    login = f"{account.credentials.username}:{account.credentials.password}".encode()
-    request = Request(  # noqa: S310 - the template says https
-        url,
-        data=json.dumps(body).encode(),
-        headers={
-            "Authorization": f"Basic {b64encode(login).decode()}",
-            "Content-Type": "application/json",
-        },
-        method="PUT",
-    )
-    with urlopen(request, timeout=_HTTP_TIMEOUT):  # noqa: S310 - likewise
-        pass
+    user, vhost = account.credentials.username, account.virtual_host
+    put(url, ("vhosts", vhost), {}, account)
+    put(url, ("permissions", vhost, user), _ALL_PERMISSIONS, account)

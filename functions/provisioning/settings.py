@@ -11,6 +11,12 @@ class ProvisioningSettings(DatabaseSettings, BrokerSettings, ShardSettings):
     broker_management_url: str
     """URL of RabbitMQ's HTTP API without credentials; it creates the virtual host."""
 
+    consumer_secret_arn: str | None = None
+    """Secret ``{"username", "password"}`` of the broker account that consumes."""
+
+    publisher_secret_arn: str | None = None
+    """Secret of the broker account that only publishes."""
+
     application_user: str
     """User name; it logs in with IAM unless there is a secret."""
 

@@ -93,6 +93,16 @@ class RabbitMQ(Server):
         path = f"/api/vhosts/{quote(name, safe='')}"
         httpx.delete(self.management_url + path, timeout=30)
 
+    def delete_user(self, name: str) -> None:
+        """Delete a user, if it exists."""
+        httpx.delete(f"{self.management_url}/api/users/{quote(name, safe='')}", timeout=30)
+
+    def user_tags(self, name: str) -> list[str]:
+        """Return a user's tags, e.g. ``administrator``."""
+        found = httpx.get(f"{self.management_url}/api/users/{quote(name, safe='')}", timeout=30)
+        tags = found.raise_for_status().json()["tags"]
+        return [tag for tag in (tags.split(",") if isinstance(tags, str) else tags) if tag]
+
     def _prepare(self) -> Sequence[ServerProcess]:
         self._write_configuration()
         account = account_for("rabbitmq", self.home)

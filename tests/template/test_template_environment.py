@@ -26,6 +26,8 @@ VALUES = {
     "BROKER_MANAGEMENT_URL": "https://broker.example.com",
     "BROKER_SECRET_ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:broker-a1b2c3",
     "BROKER_URL": "amqps://broker.example.com:5671/cloudphone",
+    "CONSUMER_SECRET_ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:consumer-a1b2c3",
+    "PUBLISHER_SECRET_ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:publisher-a1b2c3",
     "DATABASE_AUTH": "iam",
     "DATABASE_CA_FILE": "/opt/python/rds-ca.pem",
     "DATABASE_SECRET_ARN": "",

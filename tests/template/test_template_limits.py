@@ -10,20 +10,20 @@ from scheduler.settings import MAX_SHARDS
 from tests.template.stack import Stack
 
 SHARDS = range(1, MAX_SHARDS + 1)
-USES_DATABASE = "DatabasePolicy"
-USES_BROKER = "BrokerPolicy"
+USES_DATABASE = ("DatabasePolicy",)
+USES_BROKER = ("BrokerPolicy", "PublisherPolicy")
 
 POLLERS_OF_NUDGES = 1
 PUBLISHERS = 60
 """Connections that are left to other services, at least."""
 
 
-def environments(stack: Stack, policy: str, shards: int) -> dict[str, int]:
-    """Return the concurrent environments of each function whose role has a policy."""
+def environments(stack: Stack, policies: tuple[str, ...], shards: int) -> dict[str, int]:
+    """Return the concurrent environments of each function whose role has one of some policies."""
     found = {}
     for name, function in stack.functions.items():
         role = stack.roles[function["Role"]["Fn::GetAtt"][0]]
-        if {"Ref": policy} in role["ManagedPolicyArns"]:
+        if any({"Ref": policy} in role["ManagedPolicyArns"] for policy in policies):
             match function["ReservedConcurrentExecutions"]:
                 case {"Fn::FindInMap": [mapping, _, column]}:
                     found[name] = stack.mappings[mapping][str(shards)][column]

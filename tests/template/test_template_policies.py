@@ -80,6 +80,45 @@ def test_only_provisioning_can_read_the_administrator_secret(stack: Stack) -> No
     assert readers == {"ProvisioningRole"}
 
 
+def broker_account(stack: Stack, function: str) -> str:
+    """Return the output with the secret with which a function logs in to the broker."""
+    arn = stack.functions[function]["Environment"]["Variables"]["BROKER_SECRET_ARN"]
+    return str(arn["Fn::GetAtt"][1])
+
+
+def test_functions_that_only_publish_log_in_as_the_publisher(stack: Stack) -> None:
+    for name in ("AllocationApiFunction", "HousekeepingFunction", "NotificationDispatchFunction"):
+        assert broker_account(stack, name) == "Outputs.BrokerPublisherSecretArn"
+
+
+def test_only_provisioning_is_administrator_of_the_broker(stack: Stack) -> None:
+    administrators = {
+        name for name in stack.functions if broker_account(stack, name) == "Outputs.BrokerSecretArn"
+    }
+    readers = {
+        name
+        for name, statement in stack.statements()
+        if "Outputs.BrokerSecretArn" in str(statement["Resource"])
+    }
+
+    assert administrators == {"ProvisioningFunction"}
+    assert readers == {"ProvisioningRole"}
+
+
+def test_function_can_read_the_secret_of_its_broker_account(stack: Stack) -> None:
+    secrets = {
+        name: str(statement["Resource"])
+        for name, statement in stack.statements()
+        if "secretsmanager:GetSecretValue" in str(statement["Action"])
+    }
+    for name, function in stack.functions.items():
+        role = function["Role"]["Fn::GetAtt"][0]
+        policies = {arn["Ref"] for arn in stack.roles[role]["ManagedPolicyArns"]}
+        if policies & {"BrokerPolicy", "PublisherPolicy"}:
+            readable = str([secrets[policy] for policy in policies if policy in secrets])
+            assert broker_account(stack, name) in readable, name
+
+
 def test_function_can_write_only_its_own_log_group(stack: Stack) -> None:
     roles = stack.roles
 

@@ -49,7 +49,7 @@ def test_mapping_uses_the_credentials_and_vhost_of_the_broker(stack: Stack, queu
 
     assert mapping["EventSourceArn"] == output("BrokerArn")
     assert mapping["SourceAccessConfigurations"] == [
-        {"Type": "BASIC_AUTH", "URI": output("BrokerSecretArn")},
+        {"Type": "BASIC_AUTH", "URI": output("BrokerConsumerSecretArn")},
         {"Type": "VIRTUAL_HOST", "URI": VHOST},
     ]
 

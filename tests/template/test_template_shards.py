@@ -52,7 +52,7 @@ def test_shard_is_consumed_like_the_first_queue(shard: Stack, event: WorkQueue) 
     assert mapping["FunctionName"] == f"Stack-{event.family}-events"
     assert mapping["BatchSize"] == "BatchSize"
     assert mapping["SourceAccessConfigurations"] == [
-        {"Type": "BASIC_AUTH", "URI": "BrokerSecretArn"},
+        {"Type": "BASIC_AUTH", "URI": "BrokerConsumerSecretArn"},
         {"Type": "VIRTUAL_HOST", "URI": VHOST},
     ]
 
