@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from contextlib import contextmanager
 from html import escape
@@ -32,7 +33,7 @@ _SCREENSHOT: Final = ROOT / "docs/console.png"
 _ALLOCATION_ID: Final = "00000000-0000-7000-8000-000000000001"
 """Of the demo data: user-123 holds device-001."""
 
-_WHY: Final = "jq '{deviceId, status, releaseReason}'"
+_WHY: Final = "jq '{deviceId, releaseReason}'"
 _SHOWN: Final = (
     "make up",
     'bin/scheduler-ops publish device.failed deviceId=device-001 reason="Screen is dark"',
@@ -131,7 +132,7 @@ def _endpoints(variables: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _wrapped(text: str) -> list[str]:
-    return [text[start : start + _COLUMNS] for start in range(0, len(text) or 1, _COLUMNS)]
+    return textwrap.wrap(text, _COLUMNS, replace_whitespace=False, drop_whitespace=False) or [""]
 
 
 def _svg(lines: list[ShownLine]) -> str:

@@ -103,7 +103,7 @@ def _consumed_message(event: DocumentedEvent) -> dict[str, Any]:
     schema = schema_of(event.contract, event.type, [event.smallest])
     return _message(event.type, schema, event.fullest) | {
         "summary": event.meaning,
-        "description": event.effect,
+        "description": f"Effect: {event.effect}",
         "headers": _HEADERS,
         "x-critical": event.contract.critical,
         "x-queue": event.queue.name,
