@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ops.commands import brake, dead_letters, events, publish, token, validate, watch
+from ops.commands import brake, dead_letters, erase, events, publish, token, validate, watch
 from scheduler.version import VERSION
 
 app = typer.Typer(
@@ -43,6 +43,7 @@ app.command("validate")(validate.validate)
 app.command("watch")(watch.watch)
 app.add_typer(brake.app, name="brake")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(erase.app, name="erase")
 
 if __name__ == "__main__":
     app(prog_name="scheduler-ops")

@@ -43,6 +43,7 @@ WALK: Final[dict[str, tuple[str, ...]]] = {
     "brake engage": DATABASE,
     "brake release": DATABASE,
     "brake arm": DATABASE,
+    "erase check": (EVIL, *DATABASE, *LETTER),
     "dead-letters list": LETTER,
     "dead-letters show": LETTER,
     "dead-letters discard": LETTER,

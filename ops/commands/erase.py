@@ -1,0 +1,148 @@
+"""``scheduler-ops erase``: checks that nothing of a deleted user is left."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Group as RichGroup
+from rich.table import Table
+from rich.text import Text
+
+from local import endpoints
+from local.paths import StateDir
+from local.template import function_variable
+from ops import options, traces
+from ops.commands.dead_letters import selecting
+from ops.database import transaction
+from ops.errors import ExitCode, OpsError
+from ops.terminal import handled_errors, print_result, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ops.traces import ErasureState, Trace
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Check that nothing of a deleted user is left. To erase a user: publish user.deleted.",
+)
+
+
+@app.callback()
+def _group() -> None:
+    pass
+
+
+@app.command()
+def check(
+    user: Annotated[str, typer.Argument(metavar="USER", help="User id, e.g. user-123.")],
+    *,
+    database: options.DatabaseUrlOption = None,
+    broker: options.BrokerUrlOption = None,
+    payments_table: Annotated[
+        str | None, typer.Option(envvar="PAYMENT_FAILURES_TABLE", show_envvar=True)
+    ] = None,
+    connections_table: Annotated[
+        str | None, typer.Option(envvar="REALTIME_CONNECTIONS_TABLE", show_envvar=True)
+    ] = None,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Search for what is stored of a user: MariaDB, DynamoDB, dead letters.
+
+    Outgoing events (ids only), messages in work and retry queues, logs, snapshots and backups of
+    discarded letters are not searched; docs/privacy.md says how long they are kept.
+
+    Exit code: 0 everything was searched and only ids and times are left, 1 otherwise.
+    """
+    with handled_errors(as_json=as_json):
+        missed: dict[str, str] = {}
+        with transaction(options.database_url(database)) as cursor:
+            state = traces.read_state(cursor, user)
+            found = list(traces.in_database(cursor, user))
+        with _noting(missed, "DynamoDB"):
+            found += _in_dynamodb(user, database, payments_table, connections_table)
+        letters: list[str] = []
+        with _noting(missed, "dead letters"):
+            letters = _dead_letters(user, broker)
+            found.append(traces.Trace("dead letters", len(letters), must_be_gone=True))
+        left = [one for one in found if one.must_be_gone and one.count]
+        done = state.status == "deleted" and bool(state.finished_at) and not left and not missed
+        print_result(
+            RichGroup(_table(found), "", Text(printable(_summary(user, state, letters, missed)))),
+            {
+                "user": user,
+                "status": state.status,
+                "requestedAt": state.requested_at and state.requested_at.isoformat(),
+                "finishedAt": state.finished_at and state.finished_at.isoformat(),
+                "left": {one.place: one.count for one in left},
+                "kept": {one.place: one.count for one in found if not one.must_be_gone},
+                "deadLetters": letters,
+                "notSearched": missed,
+                "erased": done,
+            },
+            as_json=as_json,
+        )
+        if not done:
+            raise typer.Exit(ExitCode.FAILED)
+
+
+@contextmanager
+def _noting(missed: dict[str, str], place: str) -> Iterator[None]:
+    """Note a place that cannot be searched, and why, instead of failing."""
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see below
+
+    try:
+        yield
+    except (OpsError, BotoCoreError, ClientError) as error:
+        missed[place] = str(error)
+
+
+def _in_dynamodb(
+    user: str, database: str | None, payments: str | None, connections: str | None
+) -> list[Trace]:
+    import boto3  # noqa: PLC0415 - 300 ms that other commands need not spend
+
+    from local.aws import aws_client  # noqa: PLC0415 - likewise
+
+    local = endpoints.read(StateDir.default().endpoints) or {}
+    client: Any
+    if local and database in (None, local.get("database")):
+        client = aws_client("dynamodb", local["aws"])
+        payments = payments or function_variable("PAYMENT_FAILURES_TABLE")
+        connections = connections or function_variable("REALTIME_CONNECTIONS_TABLE")
+    else:
+        client = boto3.client("dynamodb")
+    if not payments or not connections:
+        raise OpsError("add --payments-table and --connections-table")
+    return list(traces.in_dynamodb(client, user, payments, connections))
+
+
+def _dead_letters(user: str, broker: str | None) -> list[str]:
+    with selecting.current_letters(options.broker_url(broker)) as letters:
+        return traces.letters_of((one.letter for one in letters), user)
+
+
+def _table(found: list[Trace]) -> Table:
+    table = Table("Place", box=None, pad_edge=False)
+    table.add_column("Must be gone", justify="right")
+    table.add_column("Ids and times", justify="right")
+    for one in found:
+        count = Text(str(one.count), "bold red" if one.must_be_gone and one.count else "")
+        table.add_row(one.place, *((count, "") if one.must_be_gone else ("", count)))
+    return table
+
+
+def _summary(user: str, state: ErasureState, letters: list[str], missed: dict[str, str]) -> str:
+    lines = [f"{user} is {state.status}{_progress(state)}."]
+    if letters:
+        lines.append(f"Dead letters: {', '.join(letters)}; replay or discard them.")
+    lines += [f"Not searched: {place}: {why}." for place, why in missed.items()]
+    return "\n".join(lines)
+
+
+def _progress(state: ErasureState) -> str:
+    if state.finished_at:
+        return f", the erasure was finished at {state.finished_at:%Y-%m-%d %H:%M:%S} UTC"
+    return ", the erasure is not finished" if state.requested_at else ""

@@ -1,0 +1,117 @@
+"""Searches for what is stored of a user: in MariaDB, in DynamoDB and in dead letters.
+
+A test compares the list with the schema, so that a new table cannot be forgotten.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from ops.dead_letters.describe import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from pymysql.cursors import Cursor
+
+    from ops.dead_letters.letter import DeadLetter
+
+# Where a condition is empty, every row of the user counts.
+_ERASED: Final[dict[str, str]] = {
+    "users": "id = %s AND (email IS NOT NULL OR phone IS NOT NULL OR time_zone IS NOT NULL)",
+    "notifications": "user_id = %s AND (title <> '' OR message <> '' OR data <> '{}')",
+    "notification_deliveries": "notification_id IN (SELECT id FROM notifications WHERE"
+    " user_id = %s) AND (provider_message_id IS NOT NULL OR last_error <> 'user deleted')",
+    "notification_preferences": "user_id = %s",
+    "idempotency_keys": "user_id = %s",
+    "allocations": "user_id = %s AND (status = 'ALLOCATED' OR NOT release_code <=> 'user_deleted'"
+    " AND (release_reason IS NOT NULL OR release_details IS NOT NULL))",
+    "waiting": "user_id = %s AND status = 'WAITING'",
+    "reservations": "user_id = %s AND status = 'RESERVED'",
+}
+"""By table, the rows that must be gone after an erasure, or have something that must be gone."""
+
+_KEPT: Final[dict[str, str]] = {
+    "users": "id = %s",
+    "notifications": "user_id = %s",
+    "allocations": "user_id = %s",
+    "waiting": "user_id = %s",
+    "reservations": "user_id = %s",
+    "event_versions": "aggregate = 'user' AND id = %s",
+    "erasures": "user_id = %s",
+}
+"""By table, the rows that are kept with ids and times only (docs/privacy.md).
+
+Outgoing events have no index by user, and hold nothing else.
+"""
+
+_STATE: Final = """
+    SELECT u.status, e.requested_at, e.finished_at
+    FROM users u LEFT JOIN erasures e ON e.user_id = u.id WHERE u.id = %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """How many rows, items or letters of a user a place holds, and whether they must be gone."""
+
+    place: str
+    count: int
+    must_be_gone: bool
+
+
+class ErasureState(NamedTuple):
+    """The status of a user (``unknown`` without a row), and the times of their erasure."""
+
+    status: str = "unknown"
+    requested_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+def read_state(cursor: Cursor, user_id: str) -> ErasureState:
+    """Return whether a user was deleted and erased."""
+    cursor.execute(_STATE, (user_id,))
+    row = cursor.fetchone()
+    return ErasureState(*row) if row else ErasureState()
+
+
+def in_database(cursor: Cursor, user_id: str) -> Iterator[Trace]:
+    """Count the rows of a user in each table."""
+    for must_be_gone, conditions in ((True, _ERASED), (False, _KEPT)):
+        for table, condition in conditions.items():
+            cursor.execute(f"SELECT COUNT(*) FROM {table} WHERE {condition}", (user_id,))  # noqa: S608 - constants
+            ((count,),) = cursor.fetchall()
+            yield Trace(table, int(count), must_be_gone)
+
+
+def in_dynamodb(dynamodb: Any, user_id: str, payments: str, connections: str) -> Iterator[Trace]:  # noqa: ANN401 - boto3's client
+    """Count the item of failed payments and the open connections of a user.
+
+    Raises:
+        botocore.exceptions.BotoCoreError, ClientError: DynamoDB is unavailable or denies access.
+    """
+    item = dynamodb.get_item(TableName=payments, Key={"user_id": {"S": user_id}})
+    yield Trace("failed payments (DynamoDB)", int("Item" in item), must_be_gone=True)
+    found = dynamodb.query(
+        TableName=connections,
+        IndexName="user_id",
+        KeyConditionExpression="user_id = :user",
+        ExpressionAttributeValues={":user": {"S": user_id}},
+    )
+    yield Trace("WebSocket connections (DynamoDB)", found["Count"], must_be_gone=True)
+
+
+def letters_of(letters: Iterable[DeadLetter], user_id: str) -> list[str]:
+    """Return the ids of the dead letters in which a user's id occurs anywhere."""
+    # Not within a longer id: u1 must not be found in u10 or in team-u1.
+    named = re.compile(rf"(?<![\w.@-]){re.escape(user_id)}(?![\w.@-])")
+    return [one.id for one in letters if named.search(_text(one))]
+
+
+def _text(letter: DeadLetter) -> str:
+    about = json.dumps(describe(letter), ensure_ascii=False)
+    return about + letter.body.decode("utf-8", "replace")

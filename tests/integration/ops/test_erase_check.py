@@ -1,0 +1,121 @@
+"""``scheduler-ops erase check``, on the real database, broker and DynamoDB."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from local.aws import aws_client
+from local.environment import aws_environment
+from ops import traces
+from tests.integration.ops.letters import Broker, letter
+from tests.integration.ops.running import run
+from tests.support.events import message
+from tests.support.functions import OUTSIDE, Functions
+from tests.support.world import held, user, world
+
+if TYPE_CHECKING:
+    from tests.support.store import Store
+
+
+@pytest.fixture
+def environment(
+    store: Store, broker: Broker, aws_url: str, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Store:
+    """A user who holds a device, and the addresses of all servers."""
+    for name, value in {
+        **aws_environment(aws_url),
+        **OUTSIDE,
+        "DATABASE_URL": database_url,
+        "BROKER_URL": broker.url,
+    }.items():
+        monkeypatch.setenv(name, value)
+    store.seed(world(user("u1"), held("d1"), held("d2", by="u10")))
+    return store
+
+
+def check(expected_code: int, user_id: str = "u1") -> Any:  # noqa: ANN401 - any JSON
+    result = run("erase", "check", user_id, "--json")
+    assert result.exit_code == expected_code, result.output
+    return json.loads(result.stdout)
+
+
+def delete(store: Store, database_url: str) -> None:
+    with Functions(database_url) as functions:
+        functions.handle(message("user.deleted", userId="u1"))
+    store.run("UPDATE erasures SET finished_at = requested_at")
+
+
+def test_user_who_was_not_deleted_is_reported(environment: Store) -> None:
+    assert environment.rows("SELECT * FROM erasures") == []
+
+    found = check(1)
+
+    assert (found["status"], found["erased"]) == ("active", False)
+    assert found["left"] == {"users": 1, "allocations": 1}
+
+
+def test_only_ids_are_left_of_an_erased_user(environment: Store, database_url: str) -> None:
+    delete(environment, database_url)
+
+    found = check(0)
+
+    assert (found["status"], found["left"], found["notSearched"]) == ("deleted", {}, {})
+    assert found["kept"]["allocations"] == 1
+    assert found["finishedAt"]
+    assert "the erasure was finished at" in run("erase", "check", "u1").output
+
+
+def test_what_is_left_anywhere_is_found(
+    environment: Store, database_url: str, broker: Broker, aws_url: str
+) -> None:
+    delete(environment, database_url)
+    environment.run(
+        "INSERT INTO notification_preferences SET user_id = 'u1', channels = '{}'",
+        "UPDATE allocations SET release_code = 'user_suspended', release_reason = 'why'",
+    )
+    dynamodb = aws_client("dynamodb", aws_url)
+    table = OUTSIDE["PAYMENT_FAILURES_TABLE"]
+    dynamodb.put_item(TableName=table, Item={"user_id": {"S": "u1"}})
+    about = b'{"userId": "%s", "reason": "x"}'
+    broker.publish(
+        letter("user.suspended", id="of-u1", body=about % b"u1"),
+        letter("user.suspended", id="of-u10", body=about % b"u10"),
+        letter("user.suspended", id="broken", body=b"\xff u1"),
+    )
+
+    found = check(1)
+
+    assert found["left"] == {
+        "notification_preferences": 1,
+        "allocations": 1,
+        "failed payments (DynamoDB)": 1,
+        "dead letters": 2,
+    }
+    assert found["deadLetters"] == ["of-u1", "broken"]
+
+
+def test_place_that_cannot_be_searched_is_named(
+    environment: Store, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delete(environment, database_url)
+    monkeypatch.setenv("BROKER_URL", "amqp://127.0.0.1:1/x")
+    monkeypatch.delenv("PAYMENT_FAILURES_TABLE")
+
+    found = check(1)
+
+    assert set(found["notSearched"]) == {"DynamoDB", "dead letters"}
+    assert not found["erased"]
+
+
+def test_every_table_with_ids_of_users_is_searched(store: Store) -> None:
+    tables = store.rows(
+        "SELECT DISTINCT table_name FROM information_schema.columns"
+        " WHERE table_schema = DATABASE() AND column_name = 'user_id'"
+    )
+    with store.database.transaction() as cursor:
+        searched = {one.place for one in traces.in_database(cursor, "u1")}
+
+    assert {name for (name,) in tables} <= searched
