@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pika
 
-from bench.baselines import pika_consumer
 from bench.database_state import require_same, state
 from bench.testbed import Spent
 from bench.warm_function import warm
 from bench.workload import DEVICE_FAILED, USER_SUSPENDED, Workload, seed
+from bench.yardsticks import pika_consumer
 from local.paths import ROOT
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _faststream(testbed: Testbed, workload: Workload, count: int) -> Spent:
         # In its own process: a second event loop in the testbed's process crashed CPython 3.13.0.
         done = subprocess.run(  # noqa: S603 - our own module
             [
-                *(sys.executable, "-m", "bench.baselines.faststream_consumer"),
+                *(sys.executable, "-m", "bench.yardsticks.faststream_consumer"),
                 *(testbed.rabbitmq.url, testbed.mariadb.url, workload.queue.name, str(count)),
             ],
             cwd=ROOT,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
-from bench.baselines import bare_sql
 from bench.database_state import require_same, state
 from bench.warm_function import warm
 from bench.workload import (
@@ -17,6 +16,7 @@ from bench.workload import (
     invocations,
     seed,
 )
+from bench.yardsticks import bare_sql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,5 +1,8 @@
 """Finds rows that contradict each other, reports them, and corrects them.
 
+A run walks through a bounded number of rows, and the next run continues: its cost does not depend
+on the size of the tables.
+
 A finding is checked again under the locks of its rows before anything is changed, so that the
 intermediate state of a running transaction is not "corrected". The status of a device is corrected
 to match its allocations, never the other way round.
@@ -13,8 +16,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from housekeeping.search_pass import SearchPass, report_releases
+from housekeeping.walking import parts
 from scheduler.database import findings, load
 from scheduler.database.active_allocations import AllocationSearch
+from scheduler.database.times import to_sql
 from scheduler.domain.brake import BrakeLimits
 from scheduler.domain.model import BROKEN
 from scheduler.domain.notices import Channel, NoticeKind
@@ -71,14 +76,16 @@ _KINDS: Final = {kind.key: kind for kind in NoticeKind}
 def reconcile_users(tools: Tools, metrics: Metrics) -> Iterator[int]:
     """Release the devices of blocked users; report allocations of unknown users or devices."""
     _report(Finding.BLOCKED_USER_HOLDS_DEVICE, (), "", metrics)
-    for work in SearchPass(tools, AllocationSearch.of_blocked_users(), _release):
-        ids = list(work.releases)
-        _report(Finding.BLOCKED_USER_HOLDS_DEVICE, ids, "released", metrics)
-        report_releases("Released", work, metrics)
-        yield len(ids)
-    with tools.database.transaction() as cursor:
-        unknown = findings.allocations_of_unknown(cursor)
-    _report(Finding.ALLOCATION_OF_UNKNOWN, unknown, "left for an operator to decide", metrics)
+    for part in parts(tools, findings.ACTIVE_ALLOCATIONS):
+        with tools.database.transaction() as cursor:
+            unknown = findings.allocations_of_unknown(cursor, part)
+        _report(Finding.ALLOCATION_OF_UNKNOWN, unknown, "left for an operator to decide", metrics)
+        for work in SearchPass(tools, AllocationSearch.of_blocked_users(part), _release):
+            ids = list(work.releases)
+            _report(Finding.BLOCKED_USER_HOLDS_DEVICE, ids, "released", metrics)
+            report_releases("Released", work, metrics)
+            yield len(ids)
+        yield 0
 
 
 def reconcile_broken_devices(tools: Tools, metrics: Metrics) -> Iterator[int]:
@@ -86,25 +93,28 @@ def reconcile_broken_devices(tools: Tools, metrics: Metrics) -> Iterator[int]:
     _report(Finding.BROKEN_DEVICE_HELD, (), "", metrics)
     settings = tools.settings
     limits = BrakeLimits(settings.mass_failure_share, settings.mass_failure_devices)
-    search = AllocationSearch.of_broken_devices()
-    for work in SearchPass(tools, search, _release_broken, limits):
-        ids = list(work.releases)
-        _report(Finding.BROKEN_DEVICE_HELD, ids, "released", metrics)
-        report_releases("Released", work, metrics)
-        yield len(ids)
+    for part in parts(tools, findings.HELD_DEVICES):
+        search = AllocationSearch.of_broken_devices(part)
+        for work in SearchPass(tools, search, _release_broken, limits):
+            ids = list(work.releases)
+            _report(Finding.BROKEN_DEVICE_HELD, ids, "released", metrics)
+            report_releases("Released", work, metrics)
+            yield len(ids)
+        yield 0
 
 
 def reconcile_devices(tools: Tools, metrics: Metrics) -> Iterator[int]:
     """Correct the status of devices that contradicts their allocations."""
-    for finding, find in _DEVICE_FINDINGS.items():
-        with tools.database.transaction() as cursor:
-            suspects = find(cursor)
-        corrected: list[str] = []
-        if suspects:
-            work = tools.units.run(partial(_correct, device_ids=suspects))
-            corrected = list(work.changed_devices)
-        _report(finding, corrected, "corrected the status", metrics)
-        yield len(corrected)
+    for part in parts(tools, findings.DEVICES):
+        for finding, find in _DEVICE_FINDINGS.items():
+            with tools.database.transaction() as cursor:
+                suspects = find(cursor, part)
+            corrected: list[str] = []
+            if suspects:
+                work = tools.units.run(partial(_correct, device_ids=suspects))
+                corrected = list(work.changed_devices)
+            _report(finding, corrected, "corrected the status", metrics)
+            yield len(corrected)
 
 
 def reconcile_deliveries(tools: Tools, metrics: Metrics) -> Iterator[int]:
@@ -119,16 +129,17 @@ def reconcile_deliveries(tools: Tools, metrics: Metrics) -> Iterator[int]:
 
 def reconcile_notifications(tools: Tools, metrics: Metrics) -> Iterator[int]:
     """Create the missing deliveries of notifications of the last hour, due immediately."""
-    with tools.database.transaction() as cursor:
-        suspects = findings.notifications_without_deliveries(cursor, tools.clock() - _LOOK_BACK)
-    completed: list[str] = []
-    if suspects:
-        completed = tools.database.run(lambda cursor: _complete(cursor, tools, suspects))
     finding = Finding.NOTIFICATION_WITHOUT_DELIVERIES
-    _report(finding, completed, "created its deliveries, due now", metrics)
-    if completed:
-        tools.nudge()
-    yield len(completed)
+    for part in parts(tools, findings.NOTIFICATIONS, to_sql(tools.clock() - _LOOK_BACK)):
+        with tools.database.transaction() as cursor:
+            suspects = findings.notifications_without_deliveries(cursor, part)
+        completed: list[str] = []
+        if suspects:
+            completed = tools.database.run(partial(_complete, tools=tools, suspects=suspects))
+        _report(finding, completed, "created its deliveries, due now", metrics)
+        if completed:
+            tools.nudge()
+        yield len(completed)
 
 
 def _report(finding: Finding, ids: Sequence[object], remedy: str, metrics: Metrics) -> None:

@@ -101,17 +101,17 @@ class SearchPass:
         _log_locked("Devices", len(busy))
         still = [found for found in still if found.device_id not in busy]
         work = unit.lock(devices={found.device_id for found in still})
-        brake = self._load_brake(unit, len(still), work.now)
+        brake = self._load_brake(unit, work.now) if still else None
         for found in still:
             if brake is None or brake.admit(1):
                 self._decide(work, _allocation(work, found), found)
         return work
 
-    def _load_brake(self, unit: UnitOfWork, releases: int, now: datetime) -> Brake | None:
+    def _load_brake(self, unit: UnitOfWork, now: datetime) -> Brake | None:
         """Return the brake for releases of this pass; each decision releases one device."""
-        if self._brake is None or not releases:
+        if self._brake is None:
             return None
-        brake = brakes.query(unit.cursor, self._brake, releases, now)()
+        brake = brakes.query(unit.cursor, self._brake, now)()
         unit.add_write(lambda: brakes.store(unit.cursor, _BRAKE_SOURCE, brake, now))
         return brake
 

@@ -87,7 +87,7 @@ def _text(found: BrakeStatus, now: datetime) -> str:
     lines = [
         f"{_name(found, now)}{_details(found, now)}",
         _last_minute(found),
-        f"running devices: {state.running}",
+        _running(found, now),
     ]
     if state.engaged_at:
         lines.append(
@@ -101,6 +101,12 @@ def _text(found: BrakeStatus, now: datetime) -> str:
 def _last_minute(found: BrakeStatus) -> str:
     released, held = found.state.recent_releases, found.held
     return f"within the last minute: {released} devices released, {held} messages held"
+
+
+def _running(found: BrakeStatus, now: datetime) -> str:
+    if found.counted_at is None:
+        return "running devices: not counted yet; the limit is the fixed number of devices"
+    return f"running devices: {found.state.running}, counted {age(found.counted_at, now)} ago"
 
 
 def _name(found: BrakeStatus, now: datetime) -> str:
@@ -128,4 +134,5 @@ def _to_json(found: BrakeStatus, now: datetime) -> dict[str, Any]:
         "releasedLately": state.recent_releases,
         "heldLately": found.held,
         "runningDevices": state.running,
+        "countedAt": found.counted_at.isoformat() if found.counted_at else None,
     }

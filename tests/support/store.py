@@ -39,6 +39,7 @@ _EMPTIED: Final = (
     *("notifications", "notification_deliveries", "outgoing_events", "waiting", "reservations"),
     *("mass_failure_brake", "mass_failure_seconds", "unidentified_messages", "delivery_attempts"),
     *("erasures", "idempotency_keys", "notification_preferences"),
+    "housekeeping_walks",
 )
 
 State = dict[str, list[Any]]

@@ -49,7 +49,7 @@ def test_every_benchmark_can_be_imported() -> None:
         check=False,
     )
 
-    assert "bench.baselines.faststream_consumer" in names
+    assert "bench.yardsticks.faststream_consumer" in names
     assert done.returncode == 0, done.stderr
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -61,6 +62,31 @@ class Housekeeping:
 
     def _nudge(self) -> None:
         self.nudges += 1
+
+
+class Reports:
+    """The reports to operators: metrics on stdout, errors in the log."""
+
+    def __init__(self, output: pytest.CaptureFixture[str], log: pytest.LogCaptureFixture) -> None:
+        self._output = output
+        self._log = log
+
+    def findings(self) -> dict[str, float]:
+        """Return the counts of findings since the last call, by kind."""
+        lines = [json.loads(line) for line in self._output.readouterr().out.splitlines()]
+        found = [line for line in lines if "kind" in line]
+        return {line["kind"]: line["scheduler_reconciler_findings_total"] for line in found}
+
+    @property
+    def ids(self) -> dict[str, list[object]]:
+        """Return the logged ids of findings by kind."""
+        errors = [record.__dict__ for record in self._log.records if record.levelname == "ERROR"]
+        return {error["kind"]: error["ids"] for error in errors}
+
+
+@pytest.fixture
+def reports(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Reports:
+    return Reports(capsys, caplog)
 
 
 @pytest.fixture

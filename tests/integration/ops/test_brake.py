@@ -11,6 +11,7 @@ import pytest
 
 from local.endpoints import write
 from local.servers.mariadb import DATABASE_NAME
+from scheduler.database.brake import count_running
 from tests.integration.ops.running import run
 from tests.support.world import device, held, world
 
@@ -44,6 +45,7 @@ def test_brake_is_armed_at_first() -> None:
         "releasedLately": 0,
         "heldLately": 0,
         "runningDevices": 0,
+        "countedAt": None,
     }
 
 
@@ -57,8 +59,12 @@ def test_status_counts_releases_and_held_messages(store: Store) -> None:
         [("q1", 1, second, 7, 3), ("q2", 1, second, 1, 1), ("q2", 2, long_ago, 50, 50)],
     )
 
+    with store.database.transaction() as cursor:
+        count_running(cursor, 100, second)
+
     found = brake("status")
 
+    assert found["countedAt"] == second.isoformat()
     assert (found["releasedLately"], found["heldLately"], found["runningDevices"]) == (8, 4, 2)
 
 
@@ -79,6 +85,7 @@ def test_brake_is_engaged_released_and_armed(store: Store) -> None:
 def test_text_names_the_next_step() -> None:
     engaged = run("brake", "engage").stdout
 
+    assert "running devices: not counted yet" in engaged
     assert "engaged by operator for 0 s: releases are held" in engaged
     assert "brake release" in engaged
     assert "all releases are allowed" in run("brake", "release").stdout

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
+    from pymysql.cursors import Cursor
+
     from scheduler.messaging.message import Message
     from tests.support.queues import Queues
 
@@ -44,6 +46,7 @@ class Clock:
 @pytest.fixture
 def fleet(store: Store) -> Store:
     store.seed(world(*(held(f"d{n}", by=f"u{n}") for n in range(FLEET))))
+    decide(store, count_running, NOW)
     return store
 
 
@@ -90,6 +93,10 @@ def released(store: Store) -> int:
 def decide(store: Store, decision: Callable[..., None], *when: datetime) -> None:
     with store.database.transaction() as cursor:
         decision(cursor, *when)
+
+
+def count_running(cursor: Cursor, now: datetime) -> None:
+    assert brake.count_running(cursor, FLEET + 1, now)
 
 
 def status(store: Store, now: datetime = NOW) -> brake.BrakeStatus:
@@ -181,6 +188,7 @@ def test_operator_can_open_the_brake_for_a_time(
     assert functions.handle(*map(failed, range(10, 40))) == {"success": 30}
 
     clock.now += 10 * MINUTE
+    decide(fleet, count_running, clock.now)
     assert functions.handle(*map(failed, range(40, 50))) == {"success": 5, "retried": 5}
 
 
@@ -190,7 +198,7 @@ def test_batch_that_trips_late_does_not_override_the_operator(
     """The operator decides between the batch's reading of the brake and its commit."""
     consumer = Store(database_url)
     with consumer.database.transaction() as cursor:
-        loaded = brake.query(cursor, LIMITS, FLEET, NOW)()
+        loaded = brake.query(cursor, LIMITS, NOW)()
         assert not all(loaded.admit(1) for _ in range(FLEET))
         decide(fleet, brake.release, NOW + MINUTE)
         brake.store(cursor, "scheduler.device-failed", loaded, NOW)
@@ -272,7 +280,7 @@ def test_operator_sees_the_state_of_the_brake(fleet: Store, functions: Functions
     found, later = status(fleet), status(fleet, NOW + MINUTE)
 
     assert (found.state.engaged_at, found.engaged_by) == (NOW, "limit")
-    assert (found.state.recent_releases, found.held, found.state.running) == (10, 2, FLEET - 12)
+    assert (found.state.recent_releases, found.held, found.state.running) == (10, 2, FLEET)
     assert (later.state.engaged_at, later.state.recent_releases, later.held) == (NOW, 0, 0)
 
 
@@ -302,16 +310,44 @@ def test_batch_that_trips_costs_one_more_statement(functions: Functions) -> None
     assert (holding_again.selects, holding_again.writes, holding_again.commits) == (5, 1, 1)
 
 
-def test_devices_are_counted_only_if_their_number_matters(fleet: Store) -> None:
-    def rows_read(messages: int) -> int:
-        with fleet.database.transaction() as cursor:
-            brake.query(cursor, LIMITS, messages, NOW)()
-            status = "SHOW SESSION STATUS LIKE 'Handler_read_next'"
-            cursor.execute(status)
-            before = int(cursor.fetchall()[0][1])
-            brake.query(cursor, LIMITS, messages, NOW)()
-            cursor.execute(status)
-            return int(cursor.fetchall()[0][1]) - before
+def test_no_device_is_read_to_compare_with_the_limit(fleet: Store) -> None:
+    with fleet.database.transaction() as cursor:
+        brake.query(cursor, LIMITS, NOW)()
+        cursor.execute("SHOW SESSION STATUS LIKE 'Handler_read%%'")
+        before = cursor.fetchall()
+        brake.query(cursor, LIMITS, NOW)()
+        cursor.execute("SHOW SESSION STATUS LIKE 'Handler_read%%'")
+        read = sum(int(n) for _, n in cursor.fetchall()) - sum(int(n) for _, n in before)
 
-    assert rows_read(LIMITS.devices) < FLEET
-    assert rows_read(LIMITS.devices + 1) >= FLEET
+    assert read < FLEET
+
+
+def test_devices_that_were_released_before_the_count_were_running(
+    fleet: Store, functions: Functions, clock: Clock
+) -> None:
+    functions.handle(*map(failed, range(5)))
+    clock.now += SECOND
+    decide(fleet, count_running, clock.now)
+
+    assert functions.handle(*map(failed, range(5, 15))) == {"success": 5, "retried": 5}
+
+
+@pytest.mark.usefixtures("store")
+def test_without_a_count_the_fixed_number_is_the_limit(functions: Functions, store: Store) -> None:
+    store.seed(world(*(held(f"d{n}", by=f"u{n}") for n in range(FLEET))))
+
+    totals = functions.handle(*map(failed, range(8)))
+
+    assert totals == {"success": LIMITS.devices, "retried": 8 - LIMITS.devices}
+
+
+def test_count_of_a_large_fleet_is_stored_when_it_is_complete(fleet: Store) -> None:
+    fleet.run("UPDATE devices SET health = 'stopped' WHERE id = 'd7'")
+    decide(fleet, brake.arm)
+    running = []
+    for _ in range(3):
+        with fleet.database.transaction() as cursor:
+            complete = brake.count_running(cursor, 20, NOW + MINUTE)
+        running.append((complete, status(fleet).state.running))
+
+    assert running == [(False, FLEET), (False, FLEET), (True, FLEET - 1)]

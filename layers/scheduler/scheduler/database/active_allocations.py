@@ -1,4 +1,7 @@
-"""Searches of housekeeping jobs for active allocations, page by page in order of expiry."""
+"""Searches of housekeeping jobs for active allocations, page by page.
+
+What is due is searched in order of expiry; what contradicts other rows, within a part of a walk.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
 
     from pymysql.cursors import Cursor
 
+    from scheduler.database.walks import Part
+
 ALLOCATIONS_PER_TRANSACTION: Final = 500
 """Few enough that a transaction, and its locks, last a fraction of a second."""
 
@@ -23,6 +28,13 @@ _PAGE: Final = """
     WHERE a.status = 'ALLOCATED' AND {condition}
         AND a.expires_at >= %(after)s AND (a.expires_at > %(after)s OR a.id > %(after_id)s)
     ORDER BY a.expires_at, a.id LIMIT %(limit)s
+"""
+_PAGE_OF_PART: Final = """
+    SELECT STRAIGHT_JOIN a.id, a.user_id, a.device_id, a.expires_at
+    FROM allocations a FORCE INDEX (one_holder_per_device) {joins}
+    WHERE a.active_device_id > %(after_device)s AND a.active_device_id <= %(until_device)s
+        AND {condition}
+    ORDER BY a.active_device_id LIMIT %(limit)s
 """
 _RECHECK: Final = """
     SELECT a.id, a.user_id, a.device_id, a.expires_at FROM allocations a {joins}
@@ -55,6 +67,7 @@ class AllocationSearch:
     condition: str
     parameters: Mapping[str, object] = field(default_factory=dict)
     joins: str = ""
+    part: Part | None = None
 
     @classmethod
     def expired(cls, now: datetime) -> Self:
@@ -68,16 +81,16 @@ class AllocationSearch:
         return cls(condition, {"now": now, "until": until}, _JOIN_WARNING)
 
     @classmethod
-    def of_blocked_users(cls) -> Self:
+    def of_blocked_users(cls, part: Part) -> Self:
         """Find allocations of suspended or deleted users, and of users on billing hold."""
         condition = "(u.status <> 'active' OR u.billing_hold)"
-        return cls(condition, joins="JOIN users u ON u.id = a.user_id")
+        return cls(condition, joins="JOIN users u ON u.id = a.user_id", part=part)
 
     @classmethod
-    def of_broken_devices(cls) -> Self:
+    def of_broken_devices(cls, part: Part) -> Self:
         """Find allocations of broken devices."""
         joins = "JOIN devices d ON d.id = a.device_id"
-        return cls("d.health IN %(broken)s", {"broken": tuple(sorted(BROKEN))}, joins)
+        return cls("d.health IN %(broken)s", {"broken": tuple(sorted(BROKEN))}, joins, part)
 
     def page(self, cursor: Cursor, after: FoundAllocation | None) -> list[FoundAllocation]:
         """Return up to `ALLOCATIONS_PER_TRANSACTION` allocations that follow ``after``."""
@@ -86,7 +99,13 @@ class AllocationSearch:
             "after_id": after.id if after else "",
             "limit": ALLOCATIONS_PER_TRANSACTION,
         }
-        return self._select(cursor, _PAGE, position)
+        if self.part is None:
+            return self._select(cursor, _PAGE, position)
+        position |= {
+            "after_device": after.device_id if after else self.part.after,
+            "until_device": self.part.until,
+        }
+        return self._select(cursor, _PAGE_OF_PART, position)
 
     def recheck(self, cursor: Cursor, ids: Sequence[str]) -> list[FoundAllocation]:
         """Return which of some allocations still meet the condition."""

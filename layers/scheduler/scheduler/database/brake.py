@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from scheduler.database import walks
+from scheduler.database.walks import Walk
 from scheduler.domain.brake import WINDOW, Brake, BrakeLimits, BrakeState
 
 if TYPE_CHECKING:
@@ -14,17 +16,15 @@ if TYPE_CHECKING:
 
     from scheduler.database.cursor import BulkCursor
 
-_RUNNING: Final = """
-    SELECT COUNT(*) FROM devices WHERE status IN ('available', 'allocated') AND health = 'running'
-"""
-# The running devices are counted only if more fail than the fixed minimum, which is rare.
-_LOAD: Final = f"""
-    SELECT b.engaged_at, b.open_until, w.released,
-           IF(w.released + %s > %s, ({_RUNNING}), 0)
-    FROM (SELECT COALESCE(SUM(released), 0) AS released
-          FROM mass_failure_seconds WHERE second > %s) w
+# A device that was released before the last count was running before.
+_LOAD: Final = """
+    SELECT MAX(b.engaged_at), MAX(b.open_until), COALESCE(SUM(s.released), 0),
+           COALESCE(MAX(b.running), 0)
+           + COALESCE(SUM(IF(s.second < b.counted_at, s.released, 0)), 0)
+    FROM (SELECT 1) one
     LEFT JOIN mass_failure_brake b ON b.id = 1
-"""  # noqa: S608 - a constant
+    LEFT JOIN mass_failure_seconds s ON s.second > %s
+"""
 _COUNT: Final = """
     INSERT INTO mass_failure_seconds (queue, slot, second, released, held)
     VALUES (%s, %s, %s, %s, %s)
@@ -43,37 +43,53 @@ _TRIP: Final = """
                         VALUES(engaged_at), engaged_at)
 """
 _DECIDE: Final = """
-    REPLACE INTO mass_failure_brake (id, engaged_at, engaged_by, open_until) VALUES (1, %s, %s, %s)
+    INSERT INTO mass_failure_brake (id, engaged_at, engaged_by, open_until) VALUES (1, %s, %s, %s)
+    ON DUPLICATE KEY UPDATE engaged_at = VALUES(engaged_at), engaged_by = VALUES(engaged_by),
+        open_until = VALUES(open_until)
 """
-_STATUS: Final = f"""
-    SELECT b.engaged_at, b.engaged_by, b.open_until, w.released, w.held, ({_RUNNING})
+_COUNT_RUNNING: Final = """
+    SELECT COUNT(*) FROM devices FORCE INDEX (PRIMARY)
+    WHERE id > %s AND id <= %s AND health = 'running'
+"""
+_STORE_RUNNING: Final = """
+    INSERT INTO mass_failure_brake (id, running, counted_at) VALUES (1, %s, %s)
+    ON DUPLICATE KEY UPDATE running = VALUES(running), counted_at = VALUES(counted_at)
+"""
+_STATUS: Final = """
+    SELECT b.engaged_at, b.engaged_by, b.open_until, w.released, w.held, COALESCE(b.running, 0),
+           b.counted_at
     FROM (SELECT COALESCE(SUM(released), 0) AS released, COALESCE(SUM(held), 0) AS held
           FROM mass_failure_seconds WHERE second > %s) w
     LEFT JOIN mass_failure_brake b ON b.id = 1
-"""  # noqa: S608 - a constant
+"""
+
+_ALL_DEVICES: Final = Walk("running-devices", "devices", "id", "PRIMARY")
 
 
 class BrakeStatus(NamedTuple):
-    """The state as operators see it; ``held`` counts messages, which are retried every minute."""
+    """The state as operators see it; ``held`` counts messages, which are retried every minute.
+
+    The running devices were counted at ``counted_at``; None if they were not counted yet.
+    """
 
     state: BrakeState
     engaged_by: str | None
     held: int
+    counted_at: datetime | None
 
 
-def query(
-    cursor: BulkCursor, limits: BrakeLimits, messages: int, now: datetime
-) -> Callable[[], Brake]:
+def query(cursor: BulkCursor, limits: BrakeLimits, now: datetime) -> Callable[[], Brake]:
     """Query the state of the brake for a batch; calling the result waits for the answer.
 
-    Nothing is locked, so that queues do not wait for each other. A batch that another queue is
-    committing at this moment is therefore not counted.
+    No device is counted here: `count_running` does so in housekeeping. Nothing is locked, so that
+    queues do not wait for each other. A batch that another queue is committing at this moment is
+    therefore not counted.
     """
-    result = cursor.send_query(_LOAD, (messages, limits.devices, _since(now)))
+    result = cursor.send_query(_LOAD, (_since(now),))
 
     def brake() -> Brake:
         ((engaged_at, open_until, released, running),) = result.rows()
-        state = BrakeState(engaged_at, open_until, int(released), running)
+        state = BrakeState(engaged_at, open_until, int(released), int(running))
         return Brake(limits, state, now)
 
     return brake
@@ -106,9 +122,25 @@ def arm(cursor: Cursor) -> None:
 def read_status(cursor: Cursor, now: datetime) -> BrakeStatus:
     """Return the state of the brake."""
     cursor.execute(_STATUS, (_since(now),))
-    ((engaged_at, engaged_by, open_until, released, held, running),) = cursor.fetchall()
-    state = BrakeState(engaged_at, open_until, int(released), running)
-    return BrakeStatus(state, engaged_by, int(held))
+    ((engaged_at, engaged_by, open_until, released, held, *counted),) = cursor.fetchall()
+    running, counted_at = counted
+    state = BrakeState(engaged_at, open_until, int(released), int(running))
+    return BrakeStatus(state, engaged_by, int(held), counted_at)
+
+
+def count_running(cursor: Cursor, rows: int, now: datetime) -> bool:
+    """Count the running devices among the next rows, and tell whether all are counted now.
+
+    Only a complete count is stored for the brake.
+    """
+    part = walks.take(cursor, _ALL_DEVICES, rows)
+    cursor.execute(_COUNT_RUNNING, (part.after, part.until))
+    ((running,),) = cursor.fetchall()
+    total = part.counted + running
+    if part.is_last:
+        cursor.execute(_STORE_RUNNING, (total, now))
+    walks.store_count(cursor, _ALL_DEVICES, 0 if part.is_last else total)
+    return part.is_last
 
 
 def _since(now: datetime) -> datetime:

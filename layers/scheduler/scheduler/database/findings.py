@@ -1,8 +1,10 @@
-"""Queries of the reconciler: rows that contradict each other."""
+"""Queries of the reconciler: rows that contradict each other, within a part of a walk."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from scheduler.database.walks import Walk
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -10,26 +12,36 @@ if TYPE_CHECKING:
 
     from pymysql.cursors import Cursor
 
+    from scheduler.database.walks import Part
     from scheduler.domain.notices import Channel
 
 MAX_FINDINGS: Final = 500
-"""Maximum number of findings of a kind in one run; the next run finds the rest."""
+"""Maximum number of findings of a kind in one part of a walk; the next pass finds the rest."""
 
-_ALLOCATED_WITHOUT_HOLDER: Final = """
-    SELECT d.id FROM devices d LEFT JOIN allocations a ON a.active_device_id = d.id
-    WHERE d.status = 'allocated' AND a.id IS NULL
+ACTIVE_ALLOCATIONS: Final = Walk(
+    "active-allocations", "allocations", "active_device_id", "one_holder_per_device"
+)
+HELD_DEVICES: Final = ACTIVE_ALLOCATIONS._replace(name="held-devices")
+DEVICES: Final = Walk("devices", "devices", "id", "PRIMARY")
+NOTIFICATIONS: Final = Walk("notifications", "notifications", "created_at", "due_purge")
+
+_OF_DEVICES: Final = """
+    SELECT d.id FROM devices d FORCE INDEX (PRIMARY)
+    LEFT JOIN allocations a ON a.active_device_id = d.id
+    WHERE d.id > %s AND d.id <= %s AND {condition}
     ORDER BY d.id LIMIT %s
 """
-_HELD_BUT_AVAILABLE: Final = """
-    SELECT d.id FROM allocations a FORCE INDEX (due_expiry) JOIN devices d ON d.id = a.device_id
-    WHERE a.status = 'ALLOCATED' AND d.status = 'available'
-    ORDER BY d.id LIMIT %s
-"""
+_ALLOCATED_WITHOUT_HOLDER: Final = _OF_DEVICES.format(
+    condition="d.status = 'allocated' AND a.id IS NULL"
+)
+_HELD_BUT_AVAILABLE: Final = _OF_DEVICES.format(
+    condition="d.status = 'available' AND a.id IS NOT NULL"
+)
 _ALLOCATIONS_OF_UNKNOWN: Final = """
-    SELECT a.id FROM allocations a
+    SELECT a.id FROM allocations a FORCE INDEX (one_holder_per_device)
     LEFT JOIN users u ON u.id = a.user_id
     LEFT JOIN devices d ON d.id = a.device_id
-    WHERE a.status = 'ALLOCATED' AND (u.id IS NULL OR d.id IS NULL)
+    WHERE a.active_device_id > %s AND a.active_device_id <= %s AND (u.id IS NULL OR d.id IS NULL)
     LIMIT %s
 """
 # Users may have switched off all channels, except for urgent notifications.
@@ -42,8 +54,10 @@ _MISSING_DELIVERIES: Final = """
     WHERE {which} AND d.id IS NULL AND u.status <> 'deleted'
         AND (n.urgent OR p.user_id IS NULL OR JSON_LENGTH(p.channels) = 0)
 """
-_RECENT_WITHOUT_DELIVERIES: Final = f"""
-    {_MISSING_DELIVERIES.format(index="FORCE INDEX (due_purge)", which="n.created_at >= %s")}
+_IN_PART: Final = _MISSING_DELIVERIES.format(
+    index="FORCE INDEX (due_purge)", which="n.created_at > %s AND n.created_at <= %s"
+)
+_RECENT_WITHOUT_DELIVERIES: Final = f"""{_IN_PART}
     ORDER BY n.created_at LIMIT %s
 """
 _STILL_WITHOUT_DELIVERIES: Final = _MISSING_DELIVERIES.format(
@@ -63,26 +77,26 @@ class NotificationWithoutDeliveries(NamedTuple):
     dedupe_key: str
 
 
-def devices_allocated_without_holder(cursor: Cursor) -> list[str]:
+def devices_allocated_without_holder(cursor: Cursor, part: Part) -> list[str]:
     """Return devices that are marked as allocated but have no active allocation."""
-    return _ids(cursor, _ALLOCATED_WITHOUT_HOLDER)
+    return _ids(cursor, _ALLOCATED_WITHOUT_HOLDER, part)
 
 
-def held_devices_marked_available(cursor: Cursor) -> list[str]:
+def held_devices_marked_available(cursor: Cursor, part: Part) -> list[str]:
     """Return devices that are marked as available but have an active allocation."""
-    return _ids(cursor, _HELD_BUT_AVAILABLE)
+    return _ids(cursor, _HELD_BUT_AVAILABLE, part)
 
 
-def allocations_of_unknown(cursor: Cursor) -> list[str]:
+def allocations_of_unknown(cursor: Cursor, part: Part) -> list[str]:
     """Return active allocations whose user or device has no row."""
-    return _ids(cursor, _ALLOCATIONS_OF_UNKNOWN)
+    return _ids(cursor, _ALLOCATIONS_OF_UNKNOWN, part)
 
 
 def notifications_without_deliveries(
-    cursor: Cursor, since: datetime
+    cursor: Cursor, part: Part
 ) -> list[NotificationWithoutDeliveries]:
-    """Return notifications created since a time that have no delivery."""
-    cursor.execute(_RECENT_WITHOUT_DELIVERIES, (since, MAX_FINDINGS))
+    """Return the notifications of a part that have no delivery."""
+    cursor.execute(_RECENT_WITHOUT_DELIVERIES, (part.after, part.until, MAX_FINDINGS))
     return [NotificationWithoutDeliveries(*row) for row in cursor.fetchall()]
 
 
@@ -102,6 +116,6 @@ def add_deliveries(
     cursor.executemany(_DELIVERIES, [(id_, channel, due) for id_, channel in deliveries])
 
 
-def _ids(cursor: Cursor, statement: str) -> list[str]:
-    cursor.execute(statement, (MAX_FINDINGS,))
+def _ids(cursor: Cursor, statement: str, part: Part) -> list[str]:
+    cursor.execute(statement, (part.after, part.until, MAX_FINDINGS))
     return [id_ for (id_,) in cursor.fetchall()]

@@ -37,7 +37,8 @@ class BrakeState(NamedTuple):
     """The state of the brake before a batch.
 
     Releases are held since ``engaged_at``. Until ``open_until`` the limit does not apply.
-    ``recent_releases`` counts the releases of the last `WINDOW`, ``running`` the running devices.
+    ``recent_releases`` counts the releases of the last `WINDOW`, ``running`` the running devices
+    before them, as last counted.
     """
 
     engaged_at: datetime | None = None
@@ -58,8 +59,7 @@ class Brake:
     """
 
     def __init__(self, limits: BrakeLimits, state: BrakeState, now: datetime) -> None:
-        # Recently released devices were running before.
-        self.limit = limits.max_releases(state.running + state.recent_releases)
+        self.limit = limits.max_releases(state.running)
         self.released = self.held = 0
         self.tripped = False
         self._recent = state.recent_releases

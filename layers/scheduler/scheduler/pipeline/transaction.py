@@ -129,7 +129,7 @@ class BatchTransaction:
         locking = load.query_locks(cursor, users, devices, holders)
         braked = self._brake if handling.contract.braked else None
         # Asked behind the locks: the brake may have been engaged while we waited for them.
-        brake = braked and brakes.query(cursor, braked, len(batch), now)
+        brake = braked and brakes.query(cursor, braked, now)
         snapshot = locking.snapshot()
         return _Loaded(processed.hashes(), counted, snapshot, brake() if brake else None)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import pika
 
-from bench.baselines.message_work import steps
+from bench.yardsticks.message_work import steps
 from scheduler.database.connection import connect
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Consumes message by message with FastStream and aiomysql: ten at a time, a transaction each.
 
-    python -m bench.baselines.faststream_consumer BROKER_URL DATABASE_URL QUEUE COUNT
+    python -m bench.yardsticks.faststream_consumer BROKER_URL DATABASE_URL QUEUE COUNT
 
 Prints the seconds of wall-clock time and of CPU, without the start.
 """
@@ -19,7 +19,7 @@ from faststream.rabbit.annotations import RabbitMessage  # noqa: TC002 - FastStr
 from pymysql.constants import FIELD_TYPE
 from pymysql.converters import decoders
 
-from bench.baselines.message_work import steps
+from bench.yardsticks.message_work import steps
 from scheduler.database import times
 from scheduler.database.url import DatabaseUrl
 
