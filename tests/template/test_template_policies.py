@@ -3,6 +3,7 @@ from tests.template.stack import Stack
 # The reason of each is in template.yaml.
 WILDCARDS = {
     ("FunctionPolicy", "NetworkInterfaces"),
+    ("FunctionPolicy", "NoNetworkInterfacesForCode"),
     ("FunctionPolicy", "Traces"),
     ("EventSourcePolicy", "BrokerNetwork"),
     ("NotificationDispatchRole", "Email"),
