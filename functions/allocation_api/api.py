@@ -53,9 +53,6 @@ SECURITY_HEADERS: Final = {
 }
 """Of every response: it is personal data, and not a page."""
 
-_NUDGE_TIMEOUT_SECONDS: Final = 1.0
-"""How long a request waits if the broker is unavailable."""
-
 _logger: Final = service_logger()
 
 
@@ -64,7 +61,7 @@ class AllocationApi:
 
     def __init__(self, settings: ApiSettings) -> None:
         database = Database(settings)
-        nudge = Nudge(Publisher(settings, _NUDGE_TIMEOUT_SECONDS)).send
+        nudge = Nudge(Publisher(settings)).send
         units = UnitsOfWork(database, Quota(settings.default_max_devices), nudge)
         allocator = Allocator(units, settings.allocation_strategy)
         leases = Leases(units, settings.max_duration_minutes)

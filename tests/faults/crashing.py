@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from scheduler.database.connection import Database
 from scheduler.messaging.publisher import Publisher
-from scheduler.messaging.topology import NOTIFICATION_QUEUE
 from scheduler.payments.ledger import PaymentLedger
 from tests.faults.crash_points import CrashPoint, CrashTrigger
 
@@ -111,11 +110,15 @@ class CrashingPublisher(Publisher):
 
     def publish(self, messages: Iterable[OutboundMessage]) -> None:
         listed = list(messages)
-        nudge = any(message.routing_key == NOTIFICATION_QUEUE for message in listed)
         for part in filter(None, (listed[:1], listed[1:])):
-            self._trigger.reach(CrashPoint.BEFORE_NUDGE if nudge else CrashPoint.BEFORE_PUBLISH)
+            self._trigger.reach(CrashPoint.BEFORE_PUBLISH)
             super().publish(part)
-            self._trigger.reach(CrashPoint.AFTER_NUDGE if nudge else CrashPoint.AFTER_PUBLISH)
+            self._trigger.reach(CrashPoint.AFTER_PUBLISH)
+
+    def publish_within(self, message: OutboundMessage, seconds: float) -> None:
+        self._trigger.reach(CrashPoint.BEFORE_NUDGE)
+        super().publish_within(message, seconds)
+        self._trigger.reach(CrashPoint.AFTER_NUDGE)
 
 
 class CrashingLedger(PaymentLedger):

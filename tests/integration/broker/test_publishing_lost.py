@@ -85,6 +85,32 @@ def test_silent_broker_fails_the_first_unconfirmed_message(
         publisher.publish(messages(MAX_UNCONFIRMED + 10))
 
 
+def test_message_with_a_time_limit_is_published_on_a_new_connection_if_the_old_one_is_lost(
+    line: Line, publisher: Publisher, arrived: Callable[[], list[str]]
+) -> None:
+    first, second = messages(2)
+    publisher.publish_within(first, 10)
+    line.cut()
+
+    publisher.publish_within(second, 10)
+
+    assert arrived() == ["m-0000", "m-0001"]
+
+
+@pytest.mark.usefixtures("queue")
+def test_message_with_a_time_limit_is_not_sent_again_to_a_silent_broker(
+    line: Line, publisher: Publisher
+) -> None:
+    first, second = messages(2)
+    publisher.publish_within(first, 10)
+    line.answers.clear()
+
+    with pytest.raises(BrokerUnavailableError, match="could not publish m-0001"):
+        publisher.publish_within(second, 0.3)
+
+    assert line.messages == 2
+
+
 # RabbitMQ 3.10 may lose a quorum queue declared less than a second before it is killed.
 @pytest.mark.parametrize("queue", ["classic"], indirect=True)
 @pytest.mark.usefixtures("queue")

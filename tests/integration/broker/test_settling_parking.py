@@ -118,6 +118,23 @@ def test_when_time_runs_out_the_rest_is_parked_and_nothing_applied_twice(
     assert store.rows("SELECT COUNT(*), COUNT(DISTINCT user_id) FROM notifications") == [(3, 3)]
 
 
+def test_batch_that_a_slow_database_does_not_finish_in_time_is_parked(
+    hops: Hops, make_consumer: MakeConsumer, store: Store
+) -> None:
+    store.seed(world(held("d1")))
+    consumer = make_consumer()
+    hops.publish(FAILED, deviceId="d1")
+    store.run("CREATE TRIGGER slow BEFORE INSERT ON processed_messages FOR EACH ROW DO SLEEP(2)")
+    try:
+        assert hops.deliver(consumer, {FAILED: 1}, Context(2)) == {"retried": 1}
+    finally:
+        store.run("DROP TRIGGER slow")
+
+    assert store.rows("SELECT status FROM allocations") == [("ALLOCATED",)]
+    assert hops.look(FAILED).headers["x-attempt"] == 0
+    assert hops.deliver(consumer, {FAILED: 1}, Context(60)) == {"success": 1}
+
+
 class _UnavailableCounter:
     """A payment counter with an unreachable DynamoDB."""
 

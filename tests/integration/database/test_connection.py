@@ -1,6 +1,7 @@
 """The connection of an environment: its session, bulk statements, and lost connections."""
 
 import json
+import time
 from contextlib import closing
 
 import boto3
@@ -13,6 +14,7 @@ from scheduler.database.connection import Database, connect
 from scheduler.database.cursor import BulkCursor
 from scheduler.database.errors import DatabaseUnavailableError, is_unavailable
 from scheduler.database.url import DatabaseUrl
+from scheduler.deadline import NEVER, Deadline
 from scheduler.settings import DatabaseSettings
 from tests.support.statements import counted
 from tests.support.store import Store
@@ -243,3 +245,33 @@ def test_a_password_comes_from_the_secret(
 
     with closing(opened) as connection, connection.cursor() as cursor:
         assert cursor.execute("SELECT 1") == 1
+
+
+def fifty_naps(cursor: BulkCursor) -> None:
+    answers = [cursor.send_query("SELECT SLEEP(0.2)", ()) for _ in range(50)]
+    for answer in answers:
+        answer.rows()
+
+
+def test_statement_is_not_awaited_beyond_the_deadline(database_url: str) -> None:
+    with closing(Database(settings(database_url))) as database:
+        one(database, "SELECT 1")
+        database.deadline = Deadline(time.monotonic() + 0.3)
+
+        with pytest.raises(DatabaseUnavailableError):
+            one(database, "SELECT SLEEP(30)")
+
+        with pytest.raises(DatabaseUnavailableError, match="no time left"):
+            one(database, "SELECT 1")
+        database.deadline = NEVER
+        assert one(database, "SELECT 1") == 1
+
+
+def test_answers_of_pipelined_statements_are_not_awaited_beyond_the_deadline(
+    database_url: str,
+) -> None:
+    with closing(Database(settings(database_url))) as database:
+        database.deadline = Deadline(time.monotonic() + 0.5)
+
+        with pytest.raises(DatabaseUnavailableError):
+            database.run(fifty_naps)

@@ -20,8 +20,6 @@ from tests.support.queues import Queues
 from tests.support.world import held, user, world
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from scheduler.messaging.message import Message
     from tests.support.store import Store
 
@@ -77,8 +75,9 @@ class _UnavailablePublisher(Publisher):
         self.attempts = 0
         self.available = False
 
-    def publish(self, messages: Iterable[OutboundMessage]) -> None:
-        assert list(messages)
+    def publish_within(self, message: OutboundMessage, seconds: float) -> None:
+        assert message
+        assert seconds <= 1
         self.attempts += 1
         if not self.available:
             raise BrokerUnavailableError("unavailable")

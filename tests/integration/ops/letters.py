@@ -10,7 +10,6 @@ import pika
 
 from ops.dead_letters.letter import REPLAYS_HEADER
 from scheduler.messaging.publisher import Publisher
-from scheduler.messaging.topology import DELIVERY_LIMIT
 from scheduler.pipeline.envelope import outbound_message
 from scheduler.pipeline.outcome import Outcome, Verdict
 from scheduler.pipeline.settle import Settled, Settlement
@@ -81,14 +80,6 @@ class Broker(Queues):
         with self._channel() as channel:
             method, _, _ = channel.basic_get(queue)
             channel.basic_reject(method.delivery_tag, requeue=False)
-
-    def exceed_delivery_limit(self, queue: str) -> None:
-        """Requeue the first message until the broker dead-letters it at the delivery limit."""
-        with self._channel() as channel:
-            for _ in range(DELIVERY_LIMIT + 1):
-                while (method := channel.basic_get(queue)[0]) is None:
-                    pass  # a requeued message is available after a moment
-                channel.basic_reject(method.delivery_tag, requeue=True)
 
     @contextmanager
     def _channel(self) -> Iterator[BlockingChannel]:

@@ -13,6 +13,7 @@ from scheduler.messaging.topology import DEAD_LETTER_QUEUE, VHOST
 from tests.integration.ops.letters import Broker, letter
 from tests.integration.ops.running import DeadLetters, run
 from tests.support.events import message
+from tests.support.world import NOW
 
 if TYPE_CHECKING:
     from local.servers.rabbitmq import RabbitMQ
@@ -157,8 +158,16 @@ def test_malformed_filter_is_refused(
 def test_message_dead_lettered_by_the_broker_has_its_queue_and_reason(
     broker: Broker, dead_letters: DeadLetters
 ) -> None:
-    broker.publish(OutboundMessage("", "scheduler.user-deleted", b"{}", {"message_id": "poison"}))
-    broker.exceed_delivery_limit("scheduler.user-deleted")
+    death = {
+        "queue": "scheduler.user-deleted",
+        "reason": "delivery_limit",
+        "count": 1,
+        "exchange": "",
+        "routing-keys": ["scheduler.user-deleted"],
+        "time": NOW,
+    }
+    poison = {"message_id": "poison", "headers": {"x-death": [death]}}
+    broker.publish(OutboundMessage("", DEAD_LETTER_QUEUE, b"{}", poison))
     broker.publish(
         OutboundMessage("", "scheduler.device-failed", b"{}", {"message_id": "rejected"})
     )

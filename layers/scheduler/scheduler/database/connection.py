@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pymysql
 from pymysql.connections import Connection
-from pymysql.constants import FIELD_TYPE
+from pymysql.constants import CR, FIELD_TYPE
 from pymysql.converters import conversions
 
 from scheduler import credentials
@@ -23,10 +23,15 @@ from scheduler.database.errors import (
     retry_on_conflict,
 )
 from scheduler.database.url import DatabaseUrl
+from scheduler.deadline import NEVER
 from scheduler.settings import DatabaseAuth, DatabaseSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    _Connection = Connection[BulkCursor]
+else:
+    _Connection = Connection
 
 T = TypeVar("T")
 
@@ -34,8 +39,8 @@ _CONNECT_TIMEOUT: Final = 5
 _PING_TIMEOUT: Final = 5
 """Seconds for the handshake and for a ping, which detect a server that hangs."""
 _STATEMENT_TIMEOUT: Final = 15
-"""Seconds; longer than any statement takes. All attempts of `scheduler.pipeline.isolation` together
-must end before the function's timeout: a killed invocation counts against its messages."""
+"""Seconds; longer than any statement takes. Near the deadline of the invocation it is shorter: a
+killed invocation counts against its messages."""
 
 _SESSION: Final = (
     "SET SESSION tx_isolation = 'READ-COMMITTED', time_zone = '+00:00',"
@@ -56,13 +61,23 @@ _CONVERTERS: Final[dict[Any, Any]] = {
 }
 
 
-class _ClosesWhenOutOfSync(Connection):
+class _GuardedConnection(_Connection):
     """A connection that closes itself if reading a result is interrupted.
 
     Otherwise the rest would be taken for the result of the next statement.
+
+    ``statement_timeout`` limits the wait for each answer (s), ``deadline`` that for all of them.
     """
 
+    statement_timeout: float = _PING_TIMEOUT
+    deadline = NEVER
+
+    def _execute_command(self, command: int, sql: Any) -> None:  # noqa: ANN401 - PyMySQL's
+        self._limit_wait()
+        super()._execute_command(command, sql)  # type: ignore[misc]
+
     def _read_query_result(self, unbuffered: bool = False) -> int:  # noqa: FBT001, FBT002 - PyMySQL's
+        self._limit_wait()  # the answers of pipelined statements are awaited one by one
         with self._close_unless_read():
             return super()._read_query_result(unbuffered)  # type: ignore[misc,no-any-return]
 
@@ -77,6 +92,14 @@ class _ClosesWhenOutOfSync(Connection):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         return context
+
+    def _limit_wait(self) -> None:
+        left = self.deadline.seconds_left
+        if left <= 0:
+            self._force_close()  # type: ignore[attr-defined]
+            raise pymysql.OperationalError(CR.CR_SERVER_LOST, "no time left in this invocation")
+        # PyMySQL has one read timeout for handshake, ping and statements, and cannot change it.
+        self._read_timeout = min(self.statement_timeout, left)
 
     @contextmanager
     def _close_unless_read(self) -> Iterator[None]:
@@ -94,7 +117,9 @@ class Database:
 
     def __init__(self, settings: DatabaseSettings) -> None:
         self._settings = settings
-        self._connection: Connection[BulkCursor] | None = None
+        self._connection: _GuardedConnection | None = None
+        self.deadline = NEVER
+        """When the invocation's time ends; statements fail then as if the server were away."""
 
     @contextmanager
     def transaction(self) -> Iterator[BulkCursor]:
@@ -148,17 +173,22 @@ class Database:
             with suppress(pymysql.MySQLError):
                 connection.close()
 
-    def _live_connection(self) -> Connection[BulkCursor]:
-        if self._connection is not None:
+    def _live_connection(self) -> _GuardedConnection:
+        if self.deadline.passed:
+            raise DatabaseUnavailableError("no time left in this invocation")
+        if (connection := self._connection) is not None:
+            connection.deadline = self.deadline
+            connection.statement_timeout = _PING_TIMEOUT
             try:
-                with _read_timeout_of(self._connection, _PING_TIMEOUT):
-                    self._connection.ping()
+                connection.ping()
             except pymysql.MySQLError:
                 self._connection = None
             else:
-                return self._connection
+                connection.statement_timeout = _STATEMENT_TIMEOUT
+                return connection
         try:
             self._connection = connect(self._settings)
+            self._connection.deadline = self.deadline
         except (pymysql.MySQLError, CredentialsUnavailableError) as error:
             raise DatabaseUnavailableError(str(error)) from error
         return self._connection
@@ -177,7 +207,7 @@ class Database:
 
 def connect(
     settings: DatabaseSettings, statement_timeout: int = _STATEMENT_TIMEOUT
-) -> Connection[BulkCursor]:
+) -> _GuardedConnection:
     """Open a connection: READ COMMITTED, UTC, strict mode, timeouts, verified TLS if configured.
 
     Args:
@@ -190,7 +220,7 @@ def connect(
     """
     url = DatabaseUrl.parse(settings.database_url.get_secret_value())
     user, password = _account(settings, url)
-    connection: Connection[Any] = _ClosesWhenOutOfSync(
+    connection = _GuardedConnection(
         host=url.host,
         port=url.port,
         user=user,
@@ -205,21 +235,8 @@ def connect(
         conv=_CONVERTERS,
         **_tls(settings),
     )
-    _set_read_timeout(connection, statement_timeout)
+    connection.statement_timeout = statement_timeout
     return connection
-
-
-@contextmanager
-def _read_timeout_of(connection: Connection[Any], seconds: int) -> Iterator[None]:
-    previous: int = connection._read_timeout  # type: ignore[attr-defined]  # noqa: SLF001
-    _set_read_timeout(connection, seconds)
-    yield
-    _set_read_timeout(connection, previous)
-
-
-def _set_read_timeout(connection: Connection[Any], seconds: int) -> None:
-    # PyMySQL uses one read timeout for handshake, ping and statements, and cannot change it.
-    connection._read_timeout = seconds  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _account(settings: DatabaseSettings, url: DatabaseUrl) -> credentials.Credentials:

@@ -8,6 +8,7 @@ uses pika's callback-driven `SelectConnection` instead. Its loop runs only insid
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from pika import BasicProperties, DeliveryMode, SelectConnection
@@ -38,7 +39,7 @@ class Link:
 
         Args:
             where: the broker; its ``stack_timeout`` limits the time to connect.
-            timeout: seconds to wait for each answer of the broker.
+            timeout: seconds to open it, and to close it.
         """
         # pika logs each failure about ten times; ours are raised, and logged once.
         logging.getLogger("pika").setLevel(logging.CRITICAL)
@@ -50,22 +51,30 @@ class Link:
         self._connection = SelectConnection(where, self._stop, self._fail, self._fail)
 
     def open(self) -> None:
-        """Connect, and open a channel in confirm mode.
+        """Connect, and open a channel in confirm mode, all within the timeout.
 
         Raises:
             CONNECTION_ERRORS: the broker is unreachable, refuses the account or does not answer;
                 `root_cause` finds the reason in them.
         """
+        ends = time.monotonic() + self._timeout
         self._run()  # where.stack_timeout limits it
         self._channel = self._connection.channel(on_open_callback=self._stop)
         self._channel.add_on_close_callback(self._on_channel_closed)
         self._channel.add_on_return_callback(self._on_return)
-        self._run(self._timeout)
+        self._run(_until(ends))
         self._channel.confirm_delivery(self._on_confirm, self._stop)
-        self._run(self._timeout)
+        self._run(_until(ends))
 
-    def publish(self, messages: Sequence[OutboundMessage], *, mandatory: bool) -> None:
+    def publish(
+        self, messages: Sequence[OutboundMessage], *, mandatory: bool, timeout: float
+    ) -> None:
         """Publish messages in order, and return when the broker has confirmed all of them.
+
+        Args:
+            messages: at most `MAX_UNCONFIRMED`.
+            mandatory: whether a message must be routed to a queue.
+            timeout: seconds to wait for the confirms.
 
         Raises:
             BrokerUnavailableError: a message was refused or, if ``mandatory``, not routed.
@@ -75,7 +84,7 @@ class Link:
         for message in messages:
             send(self._channel, message, mandatory=mandatory)
             self._published += 1
-        self._run(self._timeout)
+        self._run(timeout)
 
     @property
     def confirmed_in_order(self) -> int:
@@ -119,7 +128,7 @@ class Link:
         # function, its messages would be suspected. pika terminates connections that stay blocked
         # in the same way.
         if not self._connection.is_closed:
-            late = AMQPConnectionError(f"no answer within {self._timeout:g} s")
+            late = AMQPConnectionError("the broker did not answer in time")
             self._connection._terminate_stream(late)  # noqa: SLF001 - close() would await an answer
 
     def _on_channel_closed(self, channel: object, error: BaseException) -> None:
@@ -147,6 +156,10 @@ class Link:
 
     def _fail_to_publish(self, message: OutboundMessage, why: str) -> None:
         self._fail(self, BrokerUnavailableError(f"could not publish {message}: {why}"))
+
+
+def _until(moment: float) -> float:
+    return max(moment - time.monotonic(), 0.001)
 
 
 def send(channel: Channel | BlockingChannel, message: OutboundMessage, *, mandatory: bool) -> None:

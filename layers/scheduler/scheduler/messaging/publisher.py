@@ -8,6 +8,8 @@ message that is published twice does no harm: the consumer recognises it by its 
 
 from __future__ import annotations
 
+import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -15,10 +17,12 @@ from scheduler import credentials
 from scheduler.messaging.outbound import BrokerUnavailableError, OutboundMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from scheduler.messaging.link import Link
     from scheduler.settings import BrokerSettings
+
+    LostErrors = tuple[type[BaseException], ...]
 
 TIMEOUT: Final = 10.0
 """Seconds."""
@@ -55,6 +59,22 @@ class Publisher:
         if outgoing := list(messages):
             self._publish(outgoing)
 
+    def publish_within(self, message: OutboundMessage, seconds: float) -> None:
+        """Publish a message if that takes no longer than so many seconds.
+
+        Raises:
+            BrokerUnavailableError: as for `publish`, or it took longer.
+        """
+        ends = time.monotonic() + seconds
+        with self._failing([message]) as lost_errors:
+            try:
+                self._publish_until(message, ends)
+            except lost_errors:
+                self.close()
+                if time.monotonic() >= ends:
+                    raise
+                self._publish_until(message, ends)
+
     def close(self) -> None:
         """Close the connection, if there is one, dead or alive."""
         link, self._link = self._link, None
@@ -63,14 +83,20 @@ class Publisher:
 
     def _publish(self, outgoing: list[OutboundMessage]) -> None:
         """Publish messages; if the connection turns out to be dead, again on a new one."""
+        with self._failing(outgoing) as lost_errors:
+            try:
+                self._publish_windows(outgoing)
+            except lost_errors:
+                self.close()
+                self._publish_windows(outgoing)
+
+    @contextmanager
+    def _failing(self, outgoing: Sequence[OutboundMessage]) -> Iterator[LostErrors]:
+        """Close the connection after an error, and translate it; pass the errors of a lost one."""
         from scheduler.messaging import link  # noqa: PLC0415 - pika: 100 ms that only this needs
 
         try:
-            try:
-                self._publish_windows(outgoing)
-            except link.LOST_ERRORS:
-                self.close()
-                self._publish_windows(outgoing)
+            yield link.LOST_ERRORS
         except BrokerUnavailableError:
             self.close()
             raise
@@ -80,6 +106,11 @@ class Publisher:
             text = f"could not publish {outgoing[0]}: {type(cause).__name__} {cause}"
             raise BrokerUnavailableError(text) from error
 
+    def _publish_until(self, message: OutboundMessage, ends: float) -> None:
+        link = self._link or self._connect(max(ends - time.monotonic(), 0.001))
+        left = max(ends - time.monotonic(), 0.001)
+        link.publish([message], mandatory=self._mandatory, timeout=left)
+
     def _publish_windows(self, outgoing: list[OutboundMessage]) -> None:
         """Publish messages window by window, and remove from the list what is confirmed.
 
@@ -87,16 +118,17 @@ class Publisher:
         published again, so that the last copies of all messages are in the original order.
         """
         while outgoing:
-            link = self._link or self._connect()
+            link = self._link or self._connect(self._timeout)
+            window = outgoing[:MAX_UNCONFIRMED]
             try:
-                link.publish(outgoing[:MAX_UNCONFIRMED], mandatory=self._mandatory)
+                link.publish(window, mandatory=self._mandatory, timeout=self._timeout)
             finally:
                 del outgoing[: link.confirmed_in_order]
 
-    def _connect(self) -> Link:
+    def _connect(self, timeout: float) -> Link:
         from scheduler.messaging.link import Link  # noqa: PLC0415 - likewise
 
-        self._link = Link(parameters(self._settings, self._timeout), self._timeout)
+        self._link = Link(parameters(self._settings, timeout), timeout)
         self._link.open()
         return self._link
 

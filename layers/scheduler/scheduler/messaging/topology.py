@@ -20,11 +20,11 @@ DEAD_LETTER_QUEUE: Final = "scheduler.dead-letters"
 NOTIFICATION_QUEUE: Final = "scheduler.notification-dispatch"
 
 RETRY_DELAY_MS: Final = 60_000
-DELIVERY_LIMIT: Final = 100
-"""The broker's last resort; the functions count deliveries themselves."""
 NO_DELIVERY_LIMIT: Final = 2**31 - 1
-"""Practically unlimited: each time dead letters are listed, they are delivered and returned, and
-beyond the limit the broker drops them.
+"""Practically unlimited: while the broker refuses publishers, as during a memory alarm, batches
+with a message to retry are returned again and again, and a limit would dead-letter their good
+messages without a reason. The functions count deliveries themselves. Dead letters are returned
+whenever they are listed; beyond a limit the broker would drop them.
 
 Without the argument, RabbitMQ 4 takes 20. Its value for "unlimited", -1, makes 3.x drop a message
 when it is first returned (observed on 3.10.8; rabbitmq-server#12250).
@@ -171,7 +171,7 @@ def _work_arguments(queue: WorkQueue) -> dict[str, Any]:
         "x-dead-letter-routing-key": queue.dead_letter_key,
         "x-dead-letter-strategy": "at-least-once",
         "x-overflow": "reject-publish",
-        "x-delivery-limit": DELIVERY_LIMIT,
+        "x-delivery-limit": NO_DELIVERY_LIMIT,
     }
 
 

@@ -57,7 +57,7 @@ class Consumer:
         self._clock = clock
         self._publisher = publisher or Publisher(settings)
         self._nudge = Nudge(self._publisher)
-        database = database or Database(settings)
+        self._database = database = database or Database(settings)
         quota = Quota(settings.default_max_devices)
         units = UnitsOfWork(database, quota, self._need_nudge, clock, new_id)
         self._transaction = BatchTransaction(units, ledger, brake)
@@ -73,7 +73,8 @@ class Consumer:
                 letters. The mapping redelivers the batch, in which committed messages are then
                 duplicates.
         """
-        invocation = _Invocation(Isolation(self._transaction, Deadline.of(context)), Counter())
+        self._database.deadline = deadline = Deadline.of(context)
+        invocation = _Invocation(Isolation(self._transaction, deadline), Counter())
         self._nudge_needed = False
         for queue, records in decode(event):
             self._consume_queue(queue, records, invocation)
