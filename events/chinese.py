@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from events.contracts.documented import documented_events
 from events.contracts.produced import EXAMPLES
 from events.repairs import REFUSALS, REPAIRS, refusal, repaired, shown
-from ops.event_bodies import fields
+from operations.event_bodies import fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

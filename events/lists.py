@@ -17,7 +17,7 @@ from events.contracts.documented import plain
 from events.contracts.produced import EXAMPLES, PRODUCED
 from events.repairs import table_of_refusals, table_of_repairs
 from local.paths import ROOT
-from ops.event_bodies import CONTRACTS, fields
+from operations.event_bodies import CONTRACTS, fields
 from scheduler.messaging.topology import WORK_QUEUES
 from scheduler.settings import MAX_SHARDS
 from scheduler.version import VERSION

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ops.event_bodies import CONTRACTS
+from operations.event_bodies import CONTRACTS
 from scheduler.messaging.body import InvalidBodyError
 from scheduler.messaging.message import Message
 from scheduler.messaging.validate import parse

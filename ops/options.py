@@ -1,15 +1,32 @@
-"""Options that several commands share, and their defaults from the local platform."""
+"""The options that several commands share, above all where a command works."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import inspect
+from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
 
+import click
 import typer
 
-from local import endpoints
-from local.paths import StateDir
-from ops.errors import OpsError
+from operations.errors import InvalidInputError
+from ops.direct import DirectOperations
+from ops.terminal import handled_errors
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ops.interface import Operations
+
+StackOption = Annotated[
+    str | None,
+    typer.Option(
+        "--stack",
+        metavar="NAME",
+        envvar="SCHEDULER_STACK",
+        show_envvar=True,
+        help="Work on this CloudFormation stack, with your AWS credentials.",
+    ),
+]
 BrokerUrlOption = Annotated[
     str | None,
     typer.Option(
@@ -32,33 +49,70 @@ DatabaseUrlOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
+_OPERATIONS: Final = "operations"
+_WHERE: Final[dict[str, Any]] = {
+    "stack": StackOption,
+    "broker": BrokerUrlOption,
+    "database": DatabaseUrlOption,
+}
 
-def broker_url(given: str | None) -> str:
-    """Return the given URL of the broker, or that of the running local platform.
+
+def connects(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say where it works, for its parameter ``operations``.
+
+    The command also gets --json as its parameter ``as_json``, and errors are printed.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    given = inspect.signature(command)
+    own = [
+        one.replace(annotation=hints[one.name])
+        for one in given.parameters.values()
+        if one.name not in (_OPERATIONS, "as_json")
+    ]
+    added = {**_WHERE, "as_json": JsonOption}
+    options = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=False if name == "as_json" else None,
+            annotation=annotation,
+        )
+        for name, annotation in added.items()
+    ]
+
+    def run(**arguments: Any) -> None:  # noqa: ANN401 - the parameters of the command
+        where = {name: arguments.pop(name) for name in _WHERE}
+        with handled_errors(as_json=arguments["as_json"]):
+            command(**arguments, operations=deployment(**where))
+
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__annotations__ = {one.name: one.annotation for one in (*own, *options)}
+    vars(run)["__signature__"] = inspect.Signature([*own, *options])  # typer reads it
+    return run
+
+
+def deployment(
+    stack: str | None = None,
+    broker: str | None = None,
+    database: str | None = None,
+) -> Operations:
+    """Return the operations of a stack, or of a broker and a database.
+
+    A stack may also be named before the command: ``scheduler-ops --stack NAME queues``.
 
     Raises:
-        OpsError: no URL is given and the local platform is not running.
+        InvalidInputError: both a stack and a URL are given.
+        OpsError: the stack cannot be found.
     """
-    return given or _local_url("amqp", "--broker-url")
+    context = click.get_current_context(silent=True)
+    stack = stack or (context.find_object(str) if context else None)
+    if stack is None:
+        return DirectOperations(broker, database)
+    if broker or database:
+        raise InvalidInputError(
+            "both a stack and the URL of a server are given; remove --stack (SCHEDULER_STACK), or"
+            " --broker-url and --database-url (BROKER_URL, DATABASE_URL)"
+        )
+    from ops.function_url import FunctionUrlOperations  # noqa: PLC0415 - botocore: 200 ms
 
-
-def database_url(given: str | None) -> str:
-    """Return the given URL of the database, or that of the running local platform.
-
-    Raises:
-        OpsError: no URL is given and the local platform is not running.
-    """
-    return given or _local_url("database", "--database-url")
-
-
-def local_endpoints(broker: str) -> dict[str, Any]:
-    """Return the endpoints of the local platform if this is its broker, else an empty dict."""
-    local = endpoints.read(StateDir.default().endpoints) or {}
-    return local if local.get("amqp") == broker else {}
-
-
-def _local_url(endpoint: str, option: str) -> str:
-    local = endpoints.read(StateDir.default().endpoints)
-    if local is None:
-        raise OpsError(f"the local platform is not running; start it (make run), or add {option}")
-    return str(local[endpoint])
+    return FunctionUrlOperations.of_stack(stack)

@@ -7,20 +7,19 @@ import re
 import sys
 import unicodedata
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 from rich.console import Console, RenderableType
 from rich.progress import Progress
 
-from ops.errors import OpsError
+from operations.errors import OpsError
 from scheduler.observability.safe_json import escape_unsafe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from datetime import datetime, timedelta
 
-_T = TypeVar("_T")
 _PIPE_WIDTH: Final = 200
 _NOT_PLAIN_ASCII: Final = re.compile(r"[^ -~\n\t]")
 _BREAKS: Final = frozenset({"Zl", "Zp"})
@@ -56,15 +55,12 @@ def progress_bars() -> Progress:
     return Progress(console=below, transient=True, disable=not below.is_terminal)
 
 
-def track(items: Iterable[_T], bars: Progress, label: str, total: int) -> Iterator[_T]:
-    """Yield items and advance a bar after each.
-
-    rich's own ``track`` is not used because its thread keeps the program alive after Ctrl-C.
-    """
-    task = bars.add_task(label, total=total)
-    for item in items:
-        yield item
-        bars.advance(task)
+@contextmanager
+def working(label: str) -> Iterator[None]:
+    """Show on a terminal that something of unknown length goes on."""
+    with progress_bars() as bars:
+        bars.add_task(label, total=None)
+        yield
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from ops.dead_letters.describe import describe
+from operations.dead_letters.describe import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pymysql.cursors import Cursor
 
-    from ops.dead_letters.letter import DeadLetter
+    from operations.dead_letters.letter import DeadLetter
 
 # Where a condition is empty, every row of the user counts.
 _ERASED: Final[dict[str, str]] = {

@@ -19,9 +19,9 @@ from events.samples import VALID
 from local.aws import sent_messages
 from local.gateway.api_app import metrics_route
 from local.own_requests import is_own_request
-from ops.errors import InvalidInputError, OpsError
-from ops.event_bodies import fields, fill_in, validate
-from ops.publishing import message_ids, publish_event
+from operations.errors import InvalidInputError, OpsError
+from operations.event_bodies import fields, fill_in, validate
+from operations.publishing import message_ids, publish_event
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
 
 if TYPE_CHECKING:

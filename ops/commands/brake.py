@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from ops import options
-from ops.database import transaction
-from ops.dead_letters.selection import parse_duration
-from ops.terminal import age, handled_errors, print_result
-from scheduler.database import brake
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pymysql.cursors import Cursor
-
-    from scheduler.database.brake import BrakeStatus
+from operations.dead_letters.selection import parse_duration
+from ops.interface import Operations  # noqa: TC001 - Typer reads it at run time
+from ops.options import connects
+from ops.terminal import age, print_result, printable
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,68 +20,60 @@ app = typer.Typer(
 
 
 @app.command()
-def status(
-    *, database: options.DatabaseUrlOption = None, as_json: options.JsonOption = False
-) -> None:
+@connects
+def status(*, operations: Operations, as_json: bool) -> None:
     """Show the brake, and the releases of the last minute."""
-    _act(None, database, as_json=as_json)
+    _act(operations, "brake.status", as_json=as_json)
 
 
 @app.command()
-def engage(
-    *, database: options.DatabaseUrlOption = None, as_json: options.JsonOption = False
-) -> None:
+@connects
+def engage(*, operations: Operations, as_json: bool) -> None:
     """Hold all releases until `brake release` or `brake arm`.
 
     Held messages wait in their retry queues, are tried again every minute, and use up no attempts.
     """
-    _act(brake.engage, database, as_json=as_json)
+    _act(operations, "brake.engage", as_json=as_json)
 
 
 @app.command()
+@connects
 def release(
     *,
     for_: Annotated[
         str, typer.Option("--for", metavar="TIME", help="Duration: 90s, 30m, 2h, 7d.")
     ] = "1h",
-    database: options.DatabaseUrlOption = None,
-    as_json: options.JsonOption = False,
+    operations: Operations,
+    as_json: bool,
 ) -> None:
     """Allow all releases, because the failures are real.
 
     Held messages are processed within a minute. After the duration the limit applies again.
     """
-    with handled_errors(as_json=as_json):
-        span = parse_duration(for_)
-    _act(lambda cursor, now: brake.release(cursor, now + span), database, as_json=as_json)
+    seconds = int(parse_duration(for_).total_seconds())
+    _act(operations, "brake.release", as_json=as_json, seconds=seconds)
 
 
 @app.command()
-def arm(*, database: options.DatabaseUrlOption = None, as_json: options.JsonOption = False) -> None:
+@connects
+def arm(*, operations: Operations, as_json: bool) -> None:
     """Apply the limit again: end `brake engage` and `brake release`."""
-    _act(lambda cursor, _: brake.arm(cursor), database, as_json=as_json)
+    _act(operations, "brake.arm", as_json=as_json)
 
 
-def _act(
-    decide: Callable[[Cursor, datetime], None] | None, database: str | None, *, as_json: bool
-) -> None:
-    with handled_errors(as_json=as_json):
-        now = datetime.now(UTC)
-        with transaction(options.database_url(database)) as cursor:
-            if decide:
-                decide(cursor, now)
-            found = brake.read_status(cursor, now)
-        print_result(_text(found, now), _to_json(found, now), as_json=as_json)
+def _act(operations: Operations, operation: str, *, as_json: bool, **arguments: Any) -> None:  # noqa: ANN401 - any JSON
+    found = operations.call(operation, arguments)
+    print_result(_text(found, datetime.now(UTC)), found, as_json=as_json)
 
 
-def _text(found: BrakeStatus, now: datetime) -> str:
-    state = found.state
+def _text(found: dict[str, Any], now: datetime) -> str:
+    released, held = found["releasedLately"], found["heldLately"]
     lines = [
-        f"{_name(found, now)}{_details(found, now)}",
-        _last_minute(found),
+        f"{found['brake']}{_details(found, now)}",
+        f"within the last minute: {released} devices released, {held} messages held",
         _running(found, now),
     ]
-    if state.engaged_at:
+    if found["engagedAt"]:
         lines.append(
             "If the failures are real: scheduler-ops brake release. If it is a false alarm: fix its"
             " source, then scheduler-ops brake arm; a device that is reported running again stays"
@@ -98,41 +82,19 @@ def _text(found: BrakeStatus, now: datetime) -> str:
     return "\n".join(lines)
 
 
-def _last_minute(found: BrakeStatus) -> str:
-    released, held = found.state.recent_releases, found.held
-    return f"within the last minute: {released} devices released, {held} messages held"
-
-
-def _running(found: BrakeStatus, now: datetime) -> str:
-    if found.counted_at is None:
+def _running(found: dict[str, Any], now: datetime) -> str:
+    if found["countedAt"] is None:
         return "running devices: not counted yet; the limit is the fixed number of devices"
-    return f"running devices: {found.state.running}, counted {age(found.counted_at, now)} ago"
+    ago = age(datetime.fromisoformat(found["countedAt"]), now)
+    return f"running devices: {found['runningDevices']}, counted {ago} ago"
 
 
-def _name(found: BrakeStatus, now: datetime) -> str:
-    if found.state.engaged_at:
-        return "engaged"
-    return "open" if found.state.is_open(now) else "armed"
-
-
-def _details(found: BrakeStatus, now: datetime) -> str:
-    state = found.state
-    if state.engaged_at:
-        return f" by {found.engaged_by} for {age(state.engaged_at, now)}: releases are held"
-    if state.is_open(now):
-        return f" until {state.open_until:%Y-%m-%d %H:%M:%S} UTC: all releases are allowed"
+def _details(found: dict[str, Any], now: datetime) -> str:
+    if found["engagedAt"]:
+        since = datetime.fromisoformat(found["engagedAt"])
+        by = printable(str(found["engagedBy"]))
+        return f" by {by} for {age(since, now)}: releases are held"
+    if found["brake"] == "open":
+        until = datetime.fromisoformat(found["openUntil"])
+        return f" until {until:%Y-%m-%d %H:%M:%S} UTC: all releases are allowed"
     return ": the limit applies"
-
-
-def _to_json(found: BrakeStatus, now: datetime) -> dict[str, Any]:
-    state = found.state
-    return {
-        "brake": _name(found, now),
-        "engagedAt": state.engaged_at.isoformat() if state.engaged_at else None,
-        "engagedBy": found.engaged_by,
-        "openUntil": state.open_until.isoformat() if state.open_until else None,
-        "releasedLately": state.recent_releases,
-        "heldLately": found.held,
-        "runningDevices": state.running,
-        "countedAt": found.counted_at.isoformat() if found.counted_at else None,
-    }

@@ -13,10 +13,12 @@ from rich.text import Text
 from local import endpoints
 from local.paths import StateDir
 from local.template import function_variable
+from operations.broker import connected
+from operations.database import transaction
+from operations.dead_letters.queue import dead_letter_queue
+from operations.errors import ExitCode, OpsError
 from ops import options, traces
-from ops.commands.dead_letters import selecting
-from ops.database import transaction
-from ops.errors import ExitCode, OpsError
+from ops.direct import DirectOperations
 from ops.terminal import handled_errors, print_result, printable
 
 if TYPE_CHECKING:
@@ -57,15 +59,16 @@ def check(
     Exit code: 0 everything was searched and only ids and times are left, 1 otherwise.
     """
     with handled_errors(as_json=as_json):
+        direct = DirectOperations(broker, database)
         missed: dict[str, str] = {}
-        with transaction(options.database_url(database)) as cursor:
+        with transaction(direct.database_url()) as cursor:
             state = traces.read_state(cursor, user)
             found = list(traces.in_database(cursor, user))
         with _noting(missed, "DynamoDB"):
             found += _in_dynamodb(user, database, payments_table, connections_table)
         letters: list[str] = []
         with _noting(missed, "dead letters"):
-            letters = _dead_letters(user, broker)
+            letters = _dead_letters(user, direct)
             found.append(traces.Trace("dead letters", len(letters), must_be_gone=True))
         left = [one for one in found if one.must_be_gone and one.count]
         done = state.status == "deleted" and bool(state.finished_at) and not left and not missed
@@ -119,9 +122,9 @@ def _in_dynamodb(
     return list(traces.in_dynamodb(client, user, payments, connections))
 
 
-def _dead_letters(user: str, broker: str | None) -> list[str]:
-    with selecting.current_letters(options.broker_url(broker)) as letters:
-        return traces.letters_of((one.letter for one in letters), user)
+def _dead_letters(user: str, direct: DirectOperations) -> list[str]:
+    with connected(direct.broker_url()) as connection, dead_letter_queue(connection) as queue:
+        return traces.letters_of((one.letter for one in queue.letters()), user)
 
 
 def _table(found: list[Trace]) -> Table:

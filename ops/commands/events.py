@@ -10,9 +10,9 @@ import typer
 from rich.table import Table
 
 from local.paths import ROOT
+from operations.errors import InvalidInputError
+from operations.event_bodies import contract_of
 from ops import options  # noqa: TC001 - Typer evaluates annotations
-from ops.errors import InvalidInputError
-from ops.event_bodies import contract_of
 from ops.terminal import handled_errors, print_result
 
 if TYPE_CHECKING:

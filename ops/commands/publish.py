@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
-from ops import options
-from ops.errors import InvalidInputError
-from ops.event_bodies import fill_in, parse_assignments, validate
-from ops.publishing import message_ids, publish_event
-from ops.terminal import handled_errors, print_result
+from operations.errors import InvalidInputError
+from operations.event_bodies import fill_in, parse_assignments
+from operations.publishing import MAX_IDS, message_ids
+from ops.interface import Operations  # noqa: TC001 - Typer reads it at run time
+from ops.options import connects
+from ops.terminal import print_result
 
 
+@connects
 def publish(  # noqa: PLR0913 - each is an option
     event: Annotated[str, typer.Argument(metavar="EVENT", help="Event type, e.g. device.failed.")],
     values: Annotated[
@@ -47,8 +50,12 @@ def publish(  # noqa: PLR0913 - each is an option
     raw: Annotated[
         bool, typer.Option("--raw", help="Publish the body without validating it.")
     ] = False,
-    broker: options.BrokerUrlOption = None,
-    as_json: options.JsonOption = False,
+    allow_unknown: Annotated[
+        bool,
+        typer.Option("--allow-unknown", help="Publish fields that consumers ignore."),
+    ] = False,
+    operations: Operations,
+    as_json: bool,
 ) -> None:
     """Publish an event and wait for the broker's confirm.
 
@@ -56,15 +63,22 @@ def publish(  # noqa: PLR0913 - each is an option
     event.
     """
     now = datetime.now(UTC)
-    with handled_errors(as_json=as_json):
-        text = file.read() if file else None
-        body = _body(event, values or [], text, timestamp or (None if raw else now.isoformat()))
-        if not raw:
-            validate(event, body, now)
-        ids = message_ids(count, message_id)
-        publish_event(options.broker_url(broker), event, body, ids, now)
-        summary = f"Published {event}, message id {ids[0]}" + (f" … {ids[-1]}" if count > 1 else "")
-        print_result(summary, {"eventType": event, "messageIds": ids}, as_json=as_json)
+    text = file.read() if file else None
+    body = _body(event, values or [], text, timestamp or (None if raw else now.isoformat()))
+    ids = message_ids(count, message_id)
+    done = 0
+    while done < count:
+        arguments = {
+            "eventType": event,
+            "body": base64.b64encode(body).decode("ascii"),
+            "ids": ids[done : done + MAX_IDS],
+            "raw": raw,
+            "allowUnknown": allow_unknown,
+            "published": done,
+        }
+        done += operations.call("publish", arguments)["published"]
+    summary = f"Published {event}, message id {ids[0]}" + (f" … {ids[-1]}" if count > 1 else "")
+    print_result(summary, {"eventType": event, "messageIds": ids}, as_json=as_json)
 
 
 def _body(event: str, values: list[str], text: str | None, timestamp: str | None) -> bytes:

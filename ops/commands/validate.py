@@ -12,9 +12,9 @@ from typing import Annotated, Any, Final
 import typer
 from pydantic_core import from_json
 
+from operations.errors import InvalidInputError
+from operations.event_bodies import CONTRACTS, body_error, contract_of
 from ops import options  # noqa: TC001 - Typer evaluates annotations
-from ops.errors import InvalidInputError
-from ops.event_bodies import CONTRACTS, body_error, contract_of
 from ops.terminal import handled_errors, print_result, printable
 
 _STDIN: Final = "-"

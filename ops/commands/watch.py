@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.live import Live
 from rich.text import Text
 
-from ops import options
-from ops.broker import connected
-from ops.errors import InvalidInputError, OpsError
-from ops.snapshot import QueueSnapshot
-from ops.terminal import console, handled_errors, print_result, printable
+from operations.errors import InvalidInputError, OpsError
+from ops.interface import Operations  # noqa: TC001 - Typer reads it at run time
+from ops.options import connects
+from ops.snapshot import queue_view
+from ops.terminal import console, print_result, printable
 from scheduler.settings import MAX_SHARDS
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
-
+@connects
 def watch(
     *,
     once: Annotated[bool, typer.Option("--once", help="Print the figures once and exit.")] = False,
@@ -31,44 +29,40 @@ def watch(
             envvar="SHARDS",
             min=1,
             max=MAX_SHARDS,
-            help="Queues per event. Default: the number of the local platform, else 1.",
+            help="Queues per event. Default: the number of the stack or local platform, else 1.",
         ),
     ] = None,
-    broker: options.BrokerUrlOption = None,
-    as_json: options.JsonOption = False,
+    operations: Operations,
+    as_json: bool,
 ) -> None:
-    """Show the depths of the queues and the outcomes of messages.
+    """Show the depths of the queues, their consumers and rates, and the outcomes of messages.
 
-    Messages in work and outcomes are only available for the local platform. With --json each update
-    is printed as one line. Stop with Ctrl-C.
+    Outcomes are only available for the local platform, rates and messages in work also for a stack.
+    With --json each update is printed as one line. Stop with Ctrl-C.
     """
-    with handled_errors(as_json=as_json), suppress(KeyboardInterrupt):
-        url = options.broker_url(broker)
-        if once or as_json:
-            for snapshot in _snapshots(url, interval, shards):
-                print_result(snapshot.table(), snapshot.to_json(), as_json=as_json)
-                if once:
-                    return
-        _show(url, interval, shards)
-
-
-def _snapshots(url: str, interval: float, shards: int | None) -> Iterator[QueueSnapshot]:
-    endpoints = options.local_endpoints(url)
-    with connected(url) as connection:
+    arguments = {"shards": shards}
+    with suppress(KeyboardInterrupt):
+        if not once and not as_json:
+            _show(operations, arguments, interval)
         while True:
-            yield QueueSnapshot.take(connection, endpoints, shards)
-            connection.sleep(interval)
+            found = operations.call("queues", arguments)
+            names = ("at", "queues", "outcomes")
+            data = {name: found[name] for name in names}
+            print_result(queue_view(found, console()), data, as_json=as_json)
+            if once:
+                return
+            time.sleep(interval)
 
 
-def _show(url: str, interval: float, shards: int | None) -> None:
-    """Keep a table up to date, and reconnect if the broker cannot be reached."""
+def _show(operations: Operations, arguments: dict[str, Any], interval: float) -> None:
+    """Keep a table up to date, and try again if the deployment cannot be reached."""
     with Live(console=console(), auto_refresh=False) as live:
         while True:
             try:
-                for snapshot in _snapshots(url, interval, shards):
-                    live.update(snapshot.table(), refresh=True)
+                found = operations.call("queues", arguments)
+                live.update(queue_view(found, live.console), refresh=True)
             except InvalidInputError:
                 raise
             except OpsError as error:
                 live.update(Text(printable(f"{error}; retrying"), "bold red"), refresh=True)
-                time.sleep(interval)
+            time.sleep(interval)

@@ -13,7 +13,7 @@ from events.contracts.documented import documented_events, field_meanings
 from events.contracts.files import contract_files
 from events.contracts.produced import EXAMPLES, PRODUCED
 from local.paths import ROOT
-from ops.event_bodies import CONTRACTS
+from operations.event_bodies import CONTRACTS
 from scheduler.database import allocation_events
 from scheduler.domain.reasons import ReleaseReason
 from scheduler.domain.work import Work

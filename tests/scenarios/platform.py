@@ -17,7 +17,7 @@ from websockets.sync.client import connect
 
 from local.aws import SentMessages, sent_messages
 from local.gateway.tokens import TokenIssuer
-from ops.publishing import shard_key
+from operations.publishing import shard_key
 from scheduler.messaging.topology import EVENTS_EXCHANGE
 
 if TYPE_CHECKING:

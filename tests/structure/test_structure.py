@@ -18,7 +18,7 @@ from tests.structure.source import (
 )
 
 FOREIGN_TIMES = {
-    "ops.dead_letters.letter": "the header may come from another program, without a zone",
+    "operations.dead_letters.letter": "the header may come from another program, without a zone",
     "scheduler.messaging.contract": "times near the years 1 and 9999 cannot be converted",
     "scheduler.messaging.record": "Java's dates have no zone; Lambda's are in UTC",
     "scheduler.notification.preferences": "quiet hours are in the user's time zone",

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ops import options
+from operations.errors import OpsError, with_progress_in_errors
+from ops.backup import Backup
 from ops.commands.dead_letters import selecting
-from ops.dead_letters.backup import Backup, discard_letters
-from ops.dead_letters.groups import grouped
-from ops.dead_letters.selection import Filter
-from ops.dead_letters.tables import groups_table
-from ops.errors import OpsError, with_progress_in_errors
-from ops.terminal import console, handled_errors, print_result
+from ops.interface import Operations  # noqa: TC001 - Typer reads it at run time
+from ops.options import connects
+from ops.tables import groups_table
+from ops.terminal import console, print_result, progress_bars, working
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
-
-    from ops.dead_letters.groups import LetterGroup
-    from ops.dead_letters.letter import DeadLetter
-    from ops.dead_letters.queue import TakenLetter
+    from collections.abc import Mapping
 
 
+@connects
 def discard(  # noqa: PLR0913 - each is an option
     *,
     queue: selecting.QueueOption = None,
@@ -40,8 +36,8 @@ def discard(  # noqa: PLR0913 - each is an option
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     dry_run: selecting.DryRunOption = False,
-    broker: options.BrokerUrlOption = None,
-    as_json: options.JsonOption = False,
+    operations: Operations,
+    as_json: bool,
 ) -> None:
     """Remove dead letters after copying them to a file.
 
@@ -50,44 +46,31 @@ def discard(  # noqa: PLR0913 - each is an option
     --from-file.
     """
     now = datetime.now(UTC)
-    with handled_errors(as_json=as_json):
-        chosen = Filter(selecting.selection(queue, error, ids, older_than, newer_than, now))
-        url = options.broker_url(broker)
-        seen, groups = _look(url, chosen)
-        chosen.require_match()
-        path = backup or Path(f"dead-letters-{now:%Y%m%dT%H%M%SZ}.jsonl")
-        discarded = 0
-        if seen and not dry_run:
-            if not yes:
-                console(stderr=True).print(groups_table(groups, now))
-                _ask(chosen.matched, path)
-            discarded = _discard(url, seen, path)
-        done = f"Would discard {chosen.matched}" if dry_run else f"Discarded {discarded}"
-        print_result(
-            f"{done} of {chosen.total} dead letters"
-            + (f"; the copies are in {path}." if discarded else "."),
-            {
-                "dryRun": dry_run,
-                "total": chosen.total,
-                "matched": chosen.matched,
-                "discarded": discarded,
-                "backup": str(path) if discarded else None,
-            },
-            as_json=as_json,
-        )
-
-
-def _look(url: str, chosen: Filter) -> tuple[set[bytes], list[LetterGroup]]:
-    """Return the fingerprints of the selected letters, and their groups."""
-    seen: set[bytes] = set()
-
-    def remembered(letters: Iterable[TakenLetter]) -> Iterator[DeadLetter]:
-        for one in letters:
-            seen.add(one.letter.fingerprint)
-            yield one.letter
-
-    with selecting.current_letters(url) as letters:
-        return seen, grouped(remembered(chosen.apply(letters)))
+    chosen = selecting.selection(queue, error, ids, older_than, newer_than)
+    with working("Reading"):
+        found = operations.call("dead-letters.list", chosen)
+    selecting.note(found)
+    selecting.require_match(found)
+    path = backup or Path(f"dead-letters-{now:%Y%m%dT%H%M%SZ}.jsonl")
+    discarded, matched = 0, found["matched"]
+    if matched and not dry_run:
+        if not yes:
+            console(stderr=True).print(groups_table(found["groups"], now))
+            _ask(matched, path)
+        discarded = _discard(operations, chosen | {"until": found["at"]}, matched, path)
+    done = f"Would discard {matched}" if dry_run else f"Discarded {discarded}"
+    print_result(
+        f"{done} of {found['total']} dead letters"
+        + (f"; the copies are in {path}." if discarded else "."),
+        {
+            "dryRun": dry_run,
+            "total": found["total"],
+            "matched": matched,
+            "discarded": discarded,
+            "backup": str(path) if discarded else None,
+        },
+        as_json=as_json,
+    )
 
 
 def _ask(count: int, path: Path) -> None:
@@ -99,19 +82,21 @@ def _ask(count: int, path: Path) -> None:
     raise OpsError("nothing was discarded; answer y to discard, or add --yes")
 
 
-def _discard(url: str, seen: Container[bytes], path: Path) -> int:
-    """Discard the letters that were shown, but none that has arrived or failed again since."""
+def _discard(operations: Operations, chosen: Mapping[str, Any], count: int, path: Path) -> int:
+    """Store and remove letters in turn; none that has arrived or failed again since."""
     removed = 0
+    stored: list[str] = []
 
     def progress() -> str:
         return f"{removed} discarded before; the copies are in {path}" if removed else ""
 
-    with (
-        with_progress_in_errors(progress),
-        selecting.current_letters(url, "Discarding") as letters,
-        Backup(path) as backup,
-    ):
-        shown = (one for one in letters if one.letter.fingerprint in seen)
-        for count in discard_letters(shown, backup):
-            removed += count
-    return removed
+    with with_progress_in_errors(progress), Backup(path) as backup, progress_bars() as bars:
+        task = bars.add_task("Discarding", total=count)
+        while True:
+            result = operations.call("dead-letters.discard", {**chosen, "remove": stored})
+            removed += int(result["discarded"])
+            bars.update(task, completed=removed)
+            if not result["letters"]:
+                return removed
+            backup.write(result["letters"])
+            stored = result["fingerprints"]

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from rich.console import Group as RichGroup
 
-from ops import options
 from ops.commands.dead_letters import selecting
-from ops.dead_letters.groups import grouped
-from ops.dead_letters.selection import Filter
-from ops.dead_letters.tables import groups_table
-from ops.terminal import handled_errors, print_result
+from ops.interface import Operations  # noqa: TC001 - Typer reads it at run time
+from ops.options import connects
+from ops.tables import groups_table
+from ops.terminal import print_result, working
 
 
+@connects
 def list_letters(
     *,
     queue: selecting.QueueOption = None,
@@ -21,31 +22,29 @@ def list_letters(
     ids: selecting.IdOption = None,
     older_than: selecting.OlderThanOption = None,
     newer_than: selecting.NewerThanOption = None,
-    broker: options.BrokerUrlOption = None,
-    as_json: options.JsonOption = False,
+    operations: Operations,
+    as_json: bool,
 ) -> None:
-    """Count dead letters by original queue and error.
+    """Count dead letters by original queue and error, with the age of the first and the last.
 
     Errors that differ only in ids and numbers are counted together.
     """
-    now = datetime.now(UTC)
-    with handled_errors(as_json=as_json):
-        chosen = Filter(selecting.selection(queue, error, ids, older_than, newer_than, now))
-        with selecting.current_letters(options.broker_url(broker)) as letters:
-            groups = grouped(one.letter for one in chosen.apply(letters))
-        data = {
-            "total": chosen.total,
-            "matched": chosen.matched,
-            "groups": [group.to_json() for group in groups],
-        }
-        summary = _summary(chosen)
-        text = RichGroup(groups_table(groups, now), "", summary) if groups else summary
-        print_result(text, data, as_json=as_json)
+    chosen = selecting.selection(queue, error, ids, older_than, newer_than)
+    with working("Reading"):
+        found = operations.call("dead-letters.list", chosen)
+    selecting.note(found)
+    groups, summary = found["groups"], _summary(found)
+    table = groups_table(groups, datetime.now(UTC))
+    text = RichGroup(table, "", summary) if groups else summary
+    data = {name: found[name] for name in ("total", "matched", "groups")}
+    print_result(text, data, as_json=as_json)
 
 
-def _summary(chosen: Filter) -> str:
-    if chosen.total and not chosen.matched:
-        return f"{chosen.no_match_message}."
-    total = f"{chosen.total} dead letter{'' if chosen.total == 1 else 's'}"
-    selected = "" if chosen.matched == chosen.total else f", {chosen.matched} of them selected"
-    return f"{total}{selected}."
+def _summary(found: dict[str, Any]) -> str:
+    total, matched = found["total"], found["matched"]
+    if total and not matched:
+        return f"{selecting.no_match_message(found)}."
+    selected = "" if matched == total else f", {matched} of them selected"
+    left_off = found["groupsLeftOff"]
+    more = f"; {left_off} more groups are not listed" if left_off else ""
+    return f"{total} dead letter{'' if total == 1 else 's'}{selected}{more}."

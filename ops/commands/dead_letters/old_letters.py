@@ -3,77 +3,36 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime
+from typing import Any, Final
 
 import typer
 
-from ops import options
-from ops.database import transaction
-from ops.dead_letters.replay import refusal_of
-from ops.dead_letters.takeovers import RELEASING_QUEUES, find_takeovers, old_release
-from ops.errors import InvalidInputError, OpsError
+from operations.errors import OpsError
 from ops.terminal import printable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from datetime import datetime
-
-    from ops.dead_letters.queue import TakenLetter
-    from ops.dead_letters.selection import Selection
-    from ops.dead_letters.takeovers import OldRelease, Takeover
 
 _MAX_LISTED: Final = 20
 
 
 class OldLetters:
-    """The selected letters that are older than a day and release a device."""
+    """The results of ``dead-letters.check``: letters older than a day that release a device.
 
-    def __init__(self, selection: Selection, now: datetime, *, force: bool) -> None:
-        self._selection = selection
-        self._now = now
-        self._force = force
-        self._releases: dict[bytes, OldRelease] = {}
-        self._takeovers: list[Takeover] = []
+    Attributes:
+        at: when the letters were read; later ones were not checked. Empty before.
+    """
+
+    def __init__(self) -> None:
+        self.at = ""
+        self._takeovers: list[dict[str, Any]] = []
+        self._old = 0
         self._unchecked = ""
 
-    @property
-    def are_possible(self) -> bool:
-        """Tell whether the selected queues may have such letters."""
-        queues = self._selection.queues
-        return not queues or not queues.isdisjoint(RELEASING_QUEUES)
-
-    def look(self, letters: Iterable[TakenLetter]) -> None:
-        """Remember the old letters that are to be replayed."""
-        for one in letters:
-            if not self._selection.matches(one.letter):
-                continue
-            if refusal_of(one.letter, force=self._force):
-                continue
-            if release := old_release(one.letter, self._now):
-                self._releases[one.letter.fingerprint] = release
-
-    def find_takeovers(self, broker_url: str, database_url: str | None) -> None:
-        """Look up the holders of the devices, if there are old letters.
-
-        Without a URL, the database of the local platform is used, if the letters are from its
-        broker.
-
-        Raises:
-            InvalidInputError: the URL of the database is invalid.
-        """
-        if not self._releases:
-            return
-        url = database_url or options.local_endpoints(broker_url).get("database")
-        if not url:
-            self._unchecked = "no database is given; add --database-url"
-            return
-        try:
-            with transaction(url) as cursor:
-                self._takeovers = find_takeovers(cursor, self._releases.values())
-        except InvalidInputError:
-            raise
-        except OpsError as error:
-            self._unchecked = str(error)
+    def add(self, found: dict[str, Any]) -> None:
+        """Add the result of a call."""
+        self.at = self.at or found["at"]
+        self._old += found["oldLetters"]
+        self._takeovers += found["takesDevices"] or []
+        self._unchecked = self._unchecked or found["unchecked"]
 
     def tell(self) -> None:
         """Print what `ask` would ask about."""
@@ -98,27 +57,20 @@ class OldLetters:
             pass
         raise OpsError(f"nothing was replayed. {_HINT}")
 
-    def without_unseen(self, letters: Iterable[TakenLetter]) -> Iterator[TakenLetter]:
-        """Leave out old letters that arrived after `look`."""
-        for one in letters:
-            if not old_release(one.letter, self._now) or one.letter.fingerprint in self._releases:
-                yield one
-
     def to_json(self) -> dict[str, Any]:
         """Return the letters that take devices; None if that is unknown."""
-        found = [one.to_json() for one in self._takeovers]
-        return {"takesDevices": None if self._unchecked else found}
+        return {"takesDevices": None if self._unchecked else self._takeovers}
 
     def _text(self) -> str:
         if self._unchecked:
-            return (
-                f"{_letters(len(self._releases))} of device events older than a day cannot be"
+            return printable(
+                f"{_letters(self._old)} of device events older than a day cannot be"
                 " checked: they may take devices from users who got them after the event"
                 f" ({self._unchecked})"
             )
         if not self._takeovers:
             return ""
-        shown = [printable(str(one)) for one in self._takeovers[:_MAX_LISTED]]
+        shown = [printable(_line(one)) for one in self._takeovers[:_MAX_LISTED]]
         if more := len(self._takeovers) - len(shown):
             shown.append(f"and {more} more")
         count = _letters(len(self._takeovers))
@@ -132,6 +84,17 @@ class OldLetters:
 _HINT: Final = (
     "Add --yes to replay them, or remove those that are no longer true with dead-letters discard"
 )
+
+
+def _line(one: dict[str, Any]) -> str:
+    return (
+        f"{one['id']}: {one['eventType']} of {one['deviceId']} at {_minute(one['occurredAt'])},"
+        f" held by {one['holder']} since {_minute(one['heldSince'])}"
+    )
+
+
+def _minute(moment: str) -> str:
+    return f"{datetime.fromisoformat(moment):%Y-%m-%d %H:%M} UTC"
 
 
 def _letters(count: int) -> str:

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path  # noqa: TC003 - Typer reads it at run time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from ops import broker as brokers
-from ops import options
+from operations.dead_letters.arguments import MAX_COPIES
+from operations.errors import OpsError, with_progress_in_errors
+from ops.backup import read_backup
 from ops.commands.dead_letters import selecting
+from ops.commands.dead_letters.dry_run import dry_run_text, preview_letters
 from ops.commands.dead_letters.old_letters import OldLetters
-from ops.dead_letters.backup import read_backup
-from ops.dead_letters.queue import TakenLetter
-from ops.dead_letters.replay import ReplayResult, replay_letters
-from ops.dead_letters.selection import Filter
-from ops.errors import OpsError, with_progress_in_errors
-from ops.terminal import handled_errors, print_result, progress_bars, track
+from ops.interface import Operations, calls
+from ops.options import connects
+from ops.terminal import print_result, printable, progress_bars, working
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
-    from scheduler.messaging.outbound import OutboundMessage
+_MAX_PART_BYTES: Final = 2_000_000
+"""Of the copies in one call, whose arguments may have 6 MB."""
 
 
+@connects
 def replay(  # noqa: PLR0913 - each is an option
     *,
     queue: selecting.QueueOption = None,
@@ -46,9 +44,8 @@ def replay(  # noqa: PLR0913 - each is an option
         bool, typer.Option("--force", help="Also replay letters that reached the replay limit.")
     ] = False,
     dry_run: selecting.DryRunOption = False,
-    broker: options.BrokerUrlOption = None,
-    database: options.DatabaseUrlOption = None,
-    as_json: options.JsonOption = False,
+    operations: Operations,
+    as_json: bool,
 ) -> None:
     """Move dead letters back to their work queues, in order.
 
@@ -59,79 +56,87 @@ def replay(  # noqa: PLR0913 - each is an option
     If a letter is older than a day and would take a device from a user who got it after the event,
     the command asks first. Without a terminal it then replays nothing, unless --yes is given.
 
+    --dry-run says what each letter would change now: its rule runs, and nothing is written.
+
     Exit code 1: some letters were not replayed; the message lists the reasons.
     """
-    with handled_errors(as_json=as_json):
-        now = datetime.now(UTC)
-        selection = selecting.selection(queue, error, ids, older_than, newer_than, now)
-        chosen, result = Filter(selection), ReplayResult()
-        url = options.broker_url(broker)
-        check = OldLetters(selection, now, force=force)
-        if check.are_possible and not yes:
-            with _letters(url, from_file, "") as letters:
-                check.look(letters)
-            check.find_takeovers(url, database)
-            if dry_run:
-                check.tell()
-            else:
-                check.ask()
-        with (
-            with_progress_in_errors(lambda: _progress(result)),
-            _letters(url, from_file, "Replaying") as letters,
-            brokers.connected(url) as connection,
-        ):
-            selected = chosen.apply(letters if yes else check.without_unseen(letters))
-            if dry_run:
-                replay_letters(map(_without_removal, selected), _discarded, result, force=force)
-            else:
-                channel = brokers.confirming_channel(connection)
-                publish = partial(brokers.publish_confirmed, channel)
-                replay_letters(selected, publish, result, force=force)
-        chosen.require_match()
-        done = "Would replay" if dry_run else "Replayed"
-        print_result(
-            f"{done} {result.replayed} of {chosen.total} dead letters.",
-            _data(chosen, result, dry_run=dry_run) | (check.to_json() if dry_run else {}),
-            as_json=as_json,
-        )
-        _require_all(result)
+    chosen = selecting.selection(queue, error, ids, older_than, newer_than) | {"force": force}
+    sources: list[dict[str, Any]] = [{}]
+    if from_file is not None:
+        sources = [{"letters": part} for part in _parts(from_file)]
+    check = OldLetters()
+    if not yes:
+        with working("Reading"):
+            for source in sources:
+                check.add(operations.call("dead-letters.check", {**chosen, **source}))
+        check.tell() if dry_run else check.ask()
+    if dry_run:
+        found = preview_letters(operations, chosen, sources)
+        done, text = "Would replay", dry_run_text(found)
+    else:
+        if from_file is None:
+            found = _replay(operations, chosen | ({"until": check.at} if check.at else {}))
+        else:
+            found = _restore(operations, chosen, sources)
+        done, text = "Replayed", ""
+    selecting.note(found)
+    selecting.require_match(found)
+    names = ("total", "matched", "replayed", "refused")
+    data = {"dryRun": dry_run} | {name: found[name] for name in names}
+    if dry_run:
+        data |= check.to_json() | {"letters": found["letters"]}
+    summary = f"{done} {found['replayed']} of {found['total']} dead letters."
+    print_result(f"{text}{summary}", data, as_json=as_json)
+    _require_all(found)
 
 
-@contextmanager
-def _letters(url: str, file: Path | None, label: str) -> Iterator[Iterable[TakenLetter]]:
-    if file is None:
-        with selecting.current_letters(url, label) as current:
-            yield current
-        return
-    letters = [TakenLetter(letter, lambda: None) for letter in read_backup(file)]
-    with progress_bars() as bars:
-        yield track(letters, bars, label, len(letters)) if label else letters
+def _replay(operations: Operations, chosen: dict[str, Any]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    with with_progress_in_errors(lambda: _progress(result)), progress_bars() as bars:
+        task = bars.add_task("Replaying", total=None)
+        for found in calls(operations, "dead-letters.replay", chosen):
+            result = found
+            bars.update(task, completed=result["replayed"], total=result["total"])
+    return result
 
 
-def _without_removal(one: TakenLetter) -> TakenLetter:
-    return TakenLetter(one.letter, lambda: None)
+def _restore(
+    operations: Operations, chosen: dict[str, Any], sources: list[dict[str, Any]]
+) -> dict[str, Any]:
+    result: dict[str, Any] = {"total": 0, "matched": 0, "replayed": 0, "refused": [], "sources": {}}
+    with with_progress_in_errors(lambda: _progress(result)), progress_bars() as bars:
+        for source in bars.track(sources, description="Replaying"):
+            arguments = {**chosen, **source, "replayed": result["replayed"]}
+            found = operations.call("dead-letters.restore", arguments)
+            result = {
+                "total": result["total"] + found["total"],
+                "matched": result["matched"] + found["matched"],
+                "replayed": found["replayed"],
+                "refused": result["refused"] + found["refused"],
+                "sources": result["sources"] | found["sources"],
+            }
+    return result
 
 
-def _discarded(_message: OutboundMessage) -> None:
-    """Publish nothing, for a dry run."""
+def _parts(path: Path) -> Iterator[list[dict[str, Any]]]:
+    """Yield the copies in a file in parts that fit into a call."""
+    part, size = list[dict[str, Any]](), 0
+    for copy in list(read_backup(path)):  # before the first call, the whole file is checked
+        length = len(copy["raw"]["body"]) + len(copy["raw"]["properties"])
+        if part and (len(part) == MAX_COPIES or size + length > _MAX_PART_BYTES):
+            yield part
+            part, size = [], 0
+        part.append(copy)
+        size += length
+    yield part
 
 
-def _progress(result: ReplayResult) -> str:
-    count = result.replayed
+def _progress(result: dict[str, Any]) -> str:
+    count = result.get("replayed", 0)
     return f"{count} replayed before; nothing is lost, run the command again" if count else ""
 
 
-def _data(chosen: Filter, result: ReplayResult, *, dry_run: bool) -> dict[str, Any]:
-    return {
-        "dryRun": dry_run,
-        "total": chosen.total,
-        "matched": chosen.matched,
-        "replayed": result.replayed,
-        "refused": [{"reason": why, "count": n} for why, n in result.refused.most_common()],
-    }
-
-
-def _require_all(result: ReplayResult) -> None:
-    if result.refused:
-        reasons = "; ".join(f"{n} × {why}" for why, n in result.refused.most_common())
-        raise OpsError(f"not replayed: {reasons}")
+def _require_all(result: dict[str, Any]) -> None:
+    if result["refused"]:
+        reasons = "; ".join(f"{one['count']} × {one['reason']}" for one in result["refused"])
+        raise OpsError(f"not replayed: {printable(reasons)}")

@@ -1,23 +1,16 @@
-"""The filter options of the dead-letter commands, and reading the letters they select."""
+"""The filter options of the dead-letter commands, and notes on what they select."""
 
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
 import typer
 
-from ops.broker import connected
-from ops.dead_letters.queue import dead_letter_queue
-from ops.dead_letters.selection import Selection, error_pattern, parse_duration, queue_name
-from ops.terminal import progress_bars, track
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from datetime import datetime
-
-    from ops.dead_letters.queue import TakenLetter
+from operations.dead_letters.selection import error_pattern, parse_duration, queue_name
+from operations.errors import OpsError
+from ops.terminal import printable
 
 QueueOption = Annotated[
     list[str] | None,
@@ -52,45 +45,50 @@ def selection(
     ids: list[str] | None,
     older_than: str | None,
     newer_than: str | None,
-    now: datetime,
-) -> Selection:
-    """Return the selection for the options.
+) -> dict[str, Any]:
+    """Return the arguments of an operation for the options.
 
     Raises:
-        InvalidInputError: an age or the regular expression is malformed.
+        InvalidInputError: an age or the regular expression is malformed, or there is no such queue.
     """
-    return Selection(
-        queues=frozenset(map(queue_name, queues or ())),
-        error=error_pattern(error) if error else None,
-        ids=frozenset(ids or ()),
-        failed_until=now - parse_duration(older_than) if older_than else None,
-        failed_since=now - parse_duration(newer_than) if newer_than else None,
-    )
+    now = datetime.now(UTC)
+    for queue in queues or ():
+        queue_name(queue)
+    if error:
+        error_pattern(error)
+    until = now - parse_duration(older_than) if older_than else None
+    since = now - parse_duration(newer_than) if newer_than else None
+    return {
+        "queues": queues or [],
+        "error": error or None,
+        "ids": ids or [],
+        "failedUntil": until and until.isoformat(),
+        "failedSince": since and since.isoformat(),
+    }
 
 
-@contextmanager
-def current_letters(broker_url: str, label: str = "") -> Iterator[Iterable[TakenLetter]]:
-    """Read the current dead letters, the oldest first; those not removed stay in the queue.
+def note(result: dict[str, Any]) -> None:
+    """Tell on stderr why letters may be missing in a result."""
+    if result.get("readers"):
+        print(
+            "note: another program is reading dead letters; those it holds are missing here",
+            file=sys.stderr,
+        )
+    if not result.get("complete", True):
+        print("note: there was not enough time to read all dead letters", file=sys.stderr)
 
-    Args:
-        broker_url: the broker's.
-        label: of a second progress bar, if processing a letter takes longer than reading it.
+
+def require_match(result: dict[str, Any]) -> None:
+    """Raise an error if there are letters but none was selected.
 
     Raises:
-        InvalidInputError: the URL is not an AMQP URL.
-        OpsError: the broker cannot be reached, or has no dead-letter queue.
+        OpsError: the message lists the queues that have letters.
     """
-    with (
-        connected(broker_url) as connection,
-        dead_letter_queue(connection) as queue,
-        progress_bars() as bars,
-    ):
-        if queue.readers:
-            print(
-                "note: another program is reading dead letters; those it holds are missing here",
-                file=sys.stderr,
-            )
-        reading = bars.add_task("Reading", total=queue.count)
-        queue.on_arrival = lambda: bars.advance(reading)
-        letters = queue.letters()
-        yield track(letters, bars, label, queue.count) if label else letters
+    if result["total"] and not result["matched"]:
+        raise OpsError(no_match_message(result))
+
+
+def no_match_message(result: dict[str, Any]) -> str:
+    """Return the message for an empty selection; it lists the queues that have letters."""
+    there = ", ".join(f"{queue} ({count})" for queue, count in result["sources"].items())
+    return printable(f"no dead letter matches; there are letters from {there}")

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from itertools import islice
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
-from ops import options
+from operations.dead_letters.arguments import MAX_SHOWN
 from ops.commands.dead_letters import selecting
-from ops.dead_letters.describe import describe
-from ops.dead_letters.selection import Filter
-from ops.dead_letters.tables import body_text, letter_page
-from ops.terminal import console, handled_errors, json_text
-
-if TYPE_CHECKING:
-    from ops.dead_letters.letter import DeadLetter
+from ops.interface import Operations  # noqa: TC001 - Typer reads it at run time
+from ops.options import connects
+from ops.tables import body_text, letter_page
+from ops.terminal import console, json_text, working
 
 
+@connects
 def show(  # noqa: PLR0913 - each is an option
     ids: Annotated[
         list[str] | None, typer.Argument(metavar="[ID]...", help="Message ids. Default: any.")
@@ -28,28 +25,32 @@ def show(  # noqa: PLR0913 - each is an option
     error: selecting.ErrorOption = None,
     older_than: selecting.OlderThanOption = None,
     newer_than: selecting.NewerThanOption = None,
-    limit: Annotated[int, typer.Option(min=1, help="Maximum number of letters.")] = 10,
-    broker: options.BrokerUrlOption = None,
-    as_json: options.JsonOption = False,
+    limit: Annotated[
+        int, typer.Option(min=1, max=MAX_SHOWN, help="Maximum number of letters.")
+    ] = 10,
+    operations: Operations,
+    as_json: bool,
 ) -> None:
     """Show dead letters with error, headers and body, the oldest first."""
-    now = datetime.now(UTC)
-    with handled_errors(as_json=as_json):
-        chosen = Filter(selecting.selection(queue, error, ids, older_than, newer_than, now))
-        with selecting.current_letters(options.broker_url(broker)) as letters:
-            found = [one.letter for one in islice(chosen.apply(letters), limit)]
-        chosen.require_match()
-        if as_json:
-            print(json_text({"letters": [describe(letter) for letter in found]}))
-        else:
-            _print(found, now, limit)
+    chosen = selecting.selection(queue, error, ids, older_than, newer_than)
+    with working("Reading"):
+        found = operations.call("dead-letters.show", chosen | {"limit": limit})
+    selecting.note(found)
+    selecting.require_match(found)
+    if as_json:
+        print(json_text({"letters": found["letters"]}))
+    else:
+        _print(found, limit)
 
 
-def _print(found: list[DeadLetter], now: datetime, limit: int) -> None:
-    for letter in found:
-        console().print(letter_page(letter, now))
-        print(f"\n{body_text(letter)}\n")
-    if not found:
+def _print(found: dict[str, Any], limit: int) -> None:
+    letters, now = found["letters"], datetime.now(UTC)
+    for about in letters:
+        console().print(letter_page(about, now))
+        print(f"\n{body_text(about)}\n")
+    if not letters:
         print("No dead letters.")
-    if len(found) == limit:
+    if len(letters) == limit:
         print(f"Stopped at {limit} (--limit).")
+    elif found["limited"]:
+        print(f"Stopped at {len(letters)}: more do not fit into one answer; add filters.")

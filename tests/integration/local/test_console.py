@@ -17,7 +17,7 @@ from local.gateway.console import console_app, event_forms, is_local
 from local.gateway.metrics import EmfCollector
 from local.gateway.server import AsgiServer
 from local.ports import free_port
-from ops.event_bodies import CONTRACTS
+from operations.event_bodies import CONTRACTS
 from tests.integration.ops.test_ops_commands import received
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pika
 
-from ops.dead_letters.letter import REPLAYS_HEADER
+from operations.dead_letters.letter import REPLAYS_HEADER
 from scheduler.messaging.publisher import Publisher
 from scheduler.pipeline.envelope import outbound_message
 from scheduler.pipeline.outcome import Outcome, Verdict

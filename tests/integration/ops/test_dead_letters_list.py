@@ -28,9 +28,9 @@ def ago(**span: int) -> datetime:
 def test_letters_are_counted_by_queue_and_error_largest_group_first(
     broker: Broker, dead_letters: DeadLetters
 ) -> None:
-    oldest, older = ago(days=2), ago(days=1)
+    oldest, older, newest = ago(days=2), ago(days=1), ago(hours=1)
     broker.publish(
-        letter(error=DEADLOCK, failed_at=ago(hours=1)),
+        letter(error=DEADLOCK, failed_at=newest),
         letter(error=DEADLOCK, failed_at=oldest, id="oldest", replays=2),
         letter("user.suspended", error=DEADLOCK, failed_at=older, id="older"),
     )
@@ -44,6 +44,7 @@ def test_letters_are_counted_by_queue_and_error_largest_group_first(
                 "error": DEADLOCK,
                 "count": 2,
                 "oldest": oldest.isoformat(),
+                "newest": newest.isoformat(),
                 "oldestId": "oldest",
                 "replays": 2,
             },
@@ -52,6 +53,7 @@ def test_letters_are_counted_by_queue_and_error_largest_group_first(
                 "error": DEADLOCK,
                 "count": 1,
                 "oldest": older.isoformat(),
+                "newest": older.isoformat(),
                 "oldestId": "older",
                 "replays": 0,
             },
@@ -64,8 +66,10 @@ def test_text_is_a_table(broker: Broker, dead_letters: DeadLetters) -> None:
 
     (heading, row, _, sum_line) = dead_letters.run("list").stdout.splitlines()
 
-    assert heading.split() == ["Queue", "Error", "Letters", "Oldest", "Replays", "Oldest", "id"]
-    assert row.split() == ["scheduler.device-failed", *DEADLOCK.split(), "1", "3", "h", "1", "m-1"]
+    headings = ["Queue", "Error", "Letters", "Oldest", "Newest", "Replays", "Oldest", "id"]
+    assert heading.split() == headings
+    ages = ["3", "h", "3", "h"]
+    assert row.split() == ["scheduler.device-failed", *DEADLOCK.split(), "1", *ages, "1", "m-1"]
     assert sum_line == "1 dead letter."
 
 

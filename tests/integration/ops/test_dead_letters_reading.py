@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pika
 import pytest
 
-from ops.dead_letters.queue import DeadLetterQueue, dead_letter_queue
+from operations.dead_letters.queue import DeadLetterQueue, dead_letter_queue
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE, queues
 from tests.integration.ops.letters import Broker, letter, numbered
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ops.dead_letters.takeovers import OldRelease, find_takeovers
+from operations.dead_letters.takeovers import OldRelease, find_takeovers
 from scheduler.database.connection import Database
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE
 from tests.integration.ops.letters import letter

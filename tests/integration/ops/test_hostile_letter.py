@@ -46,6 +46,7 @@ WALK: Final[dict[str, tuple[str, ...]]] = {
     "erase check": (EVIL, *DATABASE, *LETTER),
     "dead-letters list": LETTER,
     "dead-letters show": LETTER,
+    "dead-letters edit": (EVIL, *LETTER),
     "dead-letters discard": LETTER,
     "dead-letters replay": ("--yes", *DATABASE, *LETTER),
 }
@@ -73,6 +74,7 @@ def acting(text: str) -> set[str]:
 @pytest.fixture
 def hostile(broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Broker:
     monkeypatch.chdir(tmp_path)  # discard writes its backup here
+    monkeypatch.setenv("EDITOR", "true")
     body = json.dumps({"deviceId": EVIL, EVIL: [EVIL]}, ensure_ascii=False).encode()
     (tmp_path / "device.failed.json").write_bytes(body)
     (tmp_path / EVIL).write_text(f'{{"deviceId": {{"{EVIL}": 1}}}}')

@@ -8,8 +8,15 @@ from typing import Any
 import pytest
 
 from events.bodies import SMALLEST
-from ops.errors import ExitCode, InvalidInputError
-from ops.event_bodies import CONTRACTS, contract_of, fields, fill_in, parse_assignments, validate
+from operations.errors import ExitCode, InvalidInputError
+from operations.event_bodies import (
+    CONTRACTS,
+    contract_of,
+    fields,
+    fill_in,
+    parse_assignments,
+    validate,
+)
 from scheduler.messaging.topology import WORK_QUEUES
 from tests.support.events import encoded
 

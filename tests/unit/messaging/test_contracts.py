@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.bodies import FULLEST, SMALLEST
-from ops.event_bodies import fields
+from operations.event_bodies import fields
 from scheduler.messaging.body import InvalidBodyError
 from scheduler.messaging.contract import Event, PaymentEffect
 from scheduler.messaging.message import Message

@@ -6,7 +6,7 @@ import re
 from typing import Any, Final
 
 from local.paths import ROOT
-from ops.event_bodies import CONTRACTS
+from operations.event_bodies import CONTRACTS
 from scheduler.messaging.message import Message
 from scheduler.messaging.validate import parse
 from tests.support.world import NOW

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from pika import BasicProperties
 
-from ops.dead_letters.letter import DeadLetter
-from ops.dead_letters.selection import parse_duration
-from ops.errors import InvalidInputError
+from operations.dead_letters.letter import DeadLetter
+from operations.dead_letters.selection import parse_duration
+from operations.errors import InvalidInputError
 
 KEY = "scheduler.device-failed.failed"
 

@@ -2,8 +2,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ops.errors import ExitCode, InvalidInputError, OpsError
-from ops.publishing import MAX_BODY_BYTES, publish_event
+from operations.errors import ExitCode, InvalidInputError, OpsError
+from operations.publishing import MAX_BODY_BYTES, publish_event
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 NOBODY = "amqp://127.0.0.1:1/nowhere"

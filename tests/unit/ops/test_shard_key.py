@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ops.publishing import shard_key
+from operations.publishing import shard_key
 from scheduler.messaging.topology import SHARD_KEY_HEADER
 
 

@@ -34,6 +34,22 @@ _OLDEST_PENDING: Final = """
 _OLDEST_UNPUBLISHED: Final = """
     SELECT created_at FROM outgoing_events WHERE published_at IS NULL ORDER BY id LIMIT 1
 """
+# Counts stop at the limit, so that the statement stays short during a long outage.
+_PENDING: Final = """
+    SELECT channel, COUNT(*), SUM(attempts > 0), MAX(last_error) FROM (
+        SELECT channel, attempts, last_error FROM notification_deliveries FORCE INDEX (due)
+        WHERE status = 'pending' LIMIT 100000
+    ) pending GROUP BY channel ORDER BY channel
+"""
+
+
+class ChannelBacklog(NamedTuple):
+    """Pending deliveries of a channel, how many were tried before, and one of their errors."""
+
+    channel: str
+    pending: int
+    retried: int
+    last_error: str | None
 
 
 class Backlog(NamedTuple):
@@ -62,6 +78,15 @@ def overdue_deliveries(cursor: Cursor, before: datetime, limit: int) -> list[int
     """Return the ids of deliveries that have been due since a time."""
     cursor.execute(_OVERDUE, (_CHANNELS, before, limit))
     return [id_ for (id_,) in cursor.fetchall()]
+
+
+def pending_by_channel(cursor: Cursor) -> list[ChannelBacklog]:
+    """Return the pending deliveries of each channel that has any; at most 100,000 are counted."""
+    cursor.execute(_PENDING)
+    return [
+        ChannelBacklog(channel, count, int(retried), error)
+        for channel, count, retried, error in cursor.fetchall()
+    ]
 
 
 def _age(cursor: Cursor, statement: str, now: datetime, *parameters: object) -> float:

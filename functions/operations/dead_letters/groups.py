@@ -6,13 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from ops.dead_letters.describe import iso
+from operations.dead_letters.describe import iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from ops.dead_letters.letter import DeadLetter
+    from operations.dead_letters.letter import DeadLetter
 
 # The parts of an error that vary while its cause is the same: quoted values, ids, positions. The
 # number of a database error, as in "(1062, ", is kept because it identifies the cause.
@@ -26,6 +26,7 @@ class LetterGroup:
     Attributes:
         error: the error of the letter that failed first.
         oldest_id: the id of that letter.
+        newest: when the last of them failed.
         replays: the maximum number of replays.
     """
 
@@ -33,6 +34,7 @@ class LetterGroup:
     error: str
     oldest_id: str
     oldest: datetime | None
+    newest: datetime | None = None
     count: int = 0
     replays: int = 0
 
@@ -40,6 +42,8 @@ class LetterGroup:
         """Add a letter to the group."""
         self.count += 1
         self.replays = max(self.replays, letter.replays)
+        if letter.failed_at and (self.newest is None or letter.failed_at > self.newest):
+            self.newest = letter.failed_at
         if letter.failed_at and (self.oldest is None or letter.failed_at < self.oldest):
             self.oldest, self.oldest_id, self.error = letter.failed_at, letter.id, letter.error
 
@@ -50,6 +54,7 @@ class LetterGroup:
             "error": self.error,
             "count": self.count,
             "oldest": iso(self.oldest),
+            "newest": iso(self.newest),
             "oldestId": self.oldest_id,
             "replays": self.replays,
         }

@@ -10,7 +10,7 @@ import pymysql
 from pydantic import ValidationError
 from pymysql.constants import ER
 
-from ops.errors import InvalidInputError, OpsError
+from operations.errors import InvalidInputError, OpsError
 from scheduler.database.connection import Database
 from scheduler.database.errors import DatabaseUnavailableError
 from scheduler.settings import DatabaseSettings
@@ -18,13 +18,13 @@ from scheduler.settings import DatabaseSettings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pymysql.cursors import Cursor
+    from scheduler.database.cursor import BulkCursor
 
 _SCHEMA_ERRORS: Final = frozenset({ER.BAD_FIELD_ERROR, ER.NO_SUCH_TABLE})
 
 
 @contextmanager
-def transaction(database_url: str) -> Iterator[Cursor]:
+def transaction(database_url: str) -> Iterator[BulkCursor]:
     """Run a block in one transaction.
 
     For other logins than with the URL's password, set the functions' variables: DATABASE_AUTH,

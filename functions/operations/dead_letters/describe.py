@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from scheduler.messaging.message import FIRST_FAILED_HEADER
 
 if TYPE_CHECKING:
-    from ops.dead_letters.letter import DeadLetter
+    from operations.dead_letters.letter import DeadLetter
 
 _PROPERTIES: Final = (
     *("message_id", "correlation_id", "type", "app_id", "user_id", "reply_to", "timestamp"),

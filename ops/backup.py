@@ -1,34 +1,19 @@
-"""Discards letters after writing them to a backup file, one JSON object per line.
-
-``raw`` contains the exact letter for `read_backup`; the other fields are for people and tools.
-"""
+"""Backup files of discarded letters: a JSON object per line (`operations.dead_letters.copies`)."""
 
 from __future__ import annotations
 
-import base64
 import json
 import os
-import struct
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from pika import BasicProperties
-from pika.exceptions import AMQPError
-
-from ops.dead_letters.describe import describe
-from ops.dead_letters.letter import DeadLetter
-from ops.errors import InvalidInputError, OpsError
+from operations.dead_letters.copies import from_copy
+from operations.errors import InvalidInputError, OpsError
 from scheduler.observability.safe_json import safe_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
     from types import TracebackType
-
-    from ops.dead_letters.queue import TakenLetter
-
-_LETTERS_PER_SYNC: Final = 100
-"""Letters that are written to the disk before they are removed together."""
 
 
 class Backup:
@@ -50,14 +35,14 @@ class Backup:
         if self._file is not None:
             os.close(self._file)
 
-    def write(self, letters: Iterable[DeadLetter]) -> None:
-        """Write letters and return when they are on the disk.
+    def write(self, copies: Iterable[dict[str, Any]]) -> None:
+        """Write copies of letters and return when they are on the disk.
 
         Raises:
             InvalidInputError: the file exists.
             OpsError: the file cannot be written.
         """
-        lines = "".join(f"{safe_json(_line(one))}\n" for one in letters)
+        lines = "".join(f"{safe_json(one)}\n" for one in copies)
         try:
             if self._file is None:
                 self._file = self._create()
@@ -76,25 +61,15 @@ class Backup:
         return file
 
 
-def discard_letters(letters: Iterable[TakenLetter], backup: Backup) -> Iterator[int]:
-    """Write letters to a backup, then remove them; yield how many were removed each time."""
-    remaining = iter(letters)
-    while batch := list(islice(remaining, _LETTERS_PER_SYNC)):
-        backup.write(one.letter for one in batch)
-        for one in batch:
-            one.remove()
-        yield len(batch)
-
-
-def read_backup(path: Path) -> Iterator[DeadLetter]:
-    """Yield the letters of a file that `Backup` wrote.
+def read_backup(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the copies of letters in a file that `Backup` wrote.
 
     An incomplete last line is skipped: the command was killed, and the letter is still in the
     queue.
 
     Raises:
-        InvalidInputError: the file cannot be read or has another format; the message names the
-            line.
+        InvalidInputError: the file cannot be read, has another format or was edited; the message
+            names the line.
     """
     try:
         with path.open("rb") as file:
@@ -105,30 +80,15 @@ def read_backup(path: Path) -> Iterator[DeadLetter]:
         raise InvalidInputError(f"cannot read {path}: {error.strerror}") from None
 
 
-def _line(letter: DeadLetter) -> dict[str, Any]:
-    raw = {
-        "routingKey": letter.routing_key,
-        "properties": _base64(b"".join(letter.properties.encode())),
-        "body": _base64(letter.body),
-    }
-    return {**describe(letter), "raw": raw}
-
-
-def _letter(line: bytes, where: str) -> DeadLetter:
+def _letter(line: bytes, where: str) -> dict[str, Any]:
     try:
-        raw = json.loads(line)["raw"]
-        properties = BasicProperties()
-        properties.decode(base64.b64decode(raw["properties"], validate=True))
-        body = base64.b64decode(raw["body"], validate=True)
-        return DeadLetter(str(raw["routingKey"]), properties, body)
-    except (ValueError, KeyError, TypeError, struct.error, AMQPError) as error:
+        copy = json.loads(line)
+    except ValueError as error:
         raise InvalidInputError(
             f"{where} is not a dead letter ({error!r}); use a file that discard has written"
         ) from None
-
-
-def _base64(raw: bytes) -> str:
-    return base64.b64encode(raw).decode("ascii")
+    from_copy(copy if isinstance(copy, dict) else {}, where)
+    return dict(copy)
 
 
 def _write_all(file: int, data: bytes) -> None:

@@ -20,11 +20,23 @@ class ExitCode(IntEnum):
 
 
 class OpsError(Exception):
-    """An error for the operator; the message names the fix."""
+    """An error for the operator; the message names the fix.
 
-    def __init__(self, message: str, code: ExitCode = ExitCode.FAILED) -> None:
+    Attributes:
+        code: the exit code of the command.
+        tells_progress: whether the message says what was done before the error.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        code: ExitCode = ExitCode.FAILED,
+        *,
+        tells_progress: bool = False,
+    ) -> None:
         super().__init__(message)
         self.code = code
+        self.tells_progress = tells_progress
 
 
 class InvalidInputError(OpsError):
@@ -36,14 +48,17 @@ class InvalidInputError(OpsError):
 
 @contextmanager
 def with_progress_in_errors(progress: Callable[[], str]) -> Iterator[None]:
-    """Add the progress so far, if any, to an `OpsError`; turn Ctrl-C into an `OpsError`."""
+    """Add the progress so far, if any, to an `OpsError`; turn Ctrl-C into an `OpsError`.
+
+    An error that tells the progress already comes from where it is known better.
+    """
     try:
         yield
     except OpsError as error:
-        raise OpsError(_with(progress(), str(error)), error.code) from error
+        if error.tells_progress or not progress():
+            raise
+        text = f"{error} ({progress()})"
+        raise OpsError(text, error.code, tells_progress=True) from error
     except KeyboardInterrupt:
-        raise OpsError(_with(progress(), "stopped")) from None
-
-
-def _with(progress: str, text: str) -> str:
-    return f"{text} ({progress})" if progress else text
+        text = f"stopped ({progress()})" if progress() else "stopped"
+        raise OpsError(text, tells_progress=bool(progress())) from None

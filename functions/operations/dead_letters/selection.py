@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
-from ops.errors import InvalidInputError, OpsError
-from scheduler.messaging.topology import WorkQueue, event_queue
+from operations.errors import InvalidInputError
+from scheduler.messaging.topology import (
+    WORK_QUEUE_BY_NAME,
+    WORK_QUEUES,
+    WorkQueue,
+    event_queue,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from ops.dead_letters.letter import DeadLetter
-    from ops.dead_letters.queue import TakenLetter
+    from operations.dead_letters.letter import DeadLetter
+    from operations.dead_letters.queue import TakenLetter
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _DURATION: Final = re.compile(r"(\d{1,5})([smhd])")
@@ -34,6 +40,7 @@ class Selection:
     ids: frozenset[str] = frozenset()
     failed_until: datetime | None = None
     failed_since: datetime | None = None
+    no_later_than: datetime | None = None
 
     def matches(self, letter: DeadLetter) -> bool:
         """Return whether a letter meets all conditions."""
@@ -44,7 +51,16 @@ class Selection:
             and self._has_age(letter.failed_at)
         )
 
+    def limited_to(self, until: datetime) -> Self:
+        """Return the selection without letters that failed after a time.
+
+        Letters of unknown age stay: one that fails again has the time of its failure.
+        """
+        return replace(self, no_later_than=until)
+
     def _has_age(self, failed_at: datetime | None) -> bool:
+        if failed_at is not None and self.no_later_than and failed_at > self.no_later_than:
+            return False
         if failed_at is None:
             return self.failed_until is None and self.failed_since is None
         return (self.failed_until is None or failed_at <= self.failed_until) and (
@@ -70,25 +86,38 @@ class Filter:
                 self.matched += 1
                 yield one
 
-    def require_match(self) -> None:
-        """Raise an error if there are letters but none was selected.
+    def require_known_queues(self) -> None:
+        """Raise an error for a name that is neither a queue of ours nor one of a letter.
 
         Raises:
-            OpsError: the message lists the queues that have letters.
+            InvalidInputError: the message suggests a similar name.
         """
-        if self.total and not self.matched:
-            raise OpsError(self.no_match_message)
-
-    @property
-    def no_match_message(self) -> str:
-        """Return the message for an empty selection; it lists the queues that have letters."""
-        there = ", ".join(f"{queue} ({count})" for queue, count in self.sources.most_common())
-        return f"no dead letter matches; there are letters from {there}"
+        known = {*WORK_QUEUE_BY_NAME, *self.sources}
+        for name in sorted(self.selection.queues - known):
+            raise _unknown_queue(name, sorted(known))
 
 
 def queue_name(given: str) -> str:
-    """Return the queue of an event for an event type, the queue's name or a shard's name."""
-    return event_queue(given)[0] if given.startswith("scheduler.") else WorkQueue(given).name
+    """Return the queue of an event for an event type, the queue's name or a shard's name.
+
+    Any name that starts with ``scheduler.`` is accepted, since letters may come from a queue of
+    another version of the product; `Filter.require_known_queues` checks it.
+
+    Raises:
+        InvalidInputError: it is neither an event nor a queue; the message suggests a similar one.
+    """
+    if given.startswith("scheduler."):
+        return event_queue(given)[0]
+    if any(queue.event_type == given for queue in WORK_QUEUES):
+        return WorkQueue(given).name
+    raise _unknown_queue(given, [queue.event_type for queue in WORK_QUEUES])
+
+
+def _unknown_queue(given: str, known: Iterable[str]) -> InvalidInputError:
+    names = list(known)
+    close = difflib.get_close_matches(given, names, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}"
+    return InvalidInputError(f"no event or queue is called {given}: {hint}")
 
 
 def error_pattern(given: str) -> re.Pattern[str]:

@@ -3,58 +3,55 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Group as RichGroup
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from ops.dead_letters.describe import describe
-from ops.dead_letters.letter import FAILURE_HEADERS
+from operations.dead_letters.letter import FAILURE_HEADERS
 from ops.terminal import age, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
-
-    from ops.dead_letters.groups import LetterGroup
-    from ops.dead_letters.letter import DeadLetter
 
 _INDENTED_DEPTH: Final = 50
 
 
-def groups_table(groups: Iterable[LetterGroup], now: datetime) -> Table:
-    """Return a table with a row per group."""
+def groups_table(groups: Iterable[dict[str, Any]], now: datetime) -> Table:
+    """Return a table with a row per group of `operations.dead_letters.groups`."""
     table = Table("Queue", "Error", box=None, pad_edge=False)
-    for name in ("Letters", "Oldest", "Replays"):
+    for name in ("Letters", "Oldest", "Newest", "Replays"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("Oldest id", overflow="fold")
     for one in groups:
         table.add_row(
-            Text(printable(one.queue)),
-            Text(printable(one.error)),
-            str(one.count),
-            age(one.oldest, now),
-            str(one.replays or ""),
-            Text(printable(one.oldest_id)),
+            Text(printable(one["queue"])),
+            Text(printable(one["error"])),
+            str(one["count"]),
+            age(_time(one["oldest"]), now),
+            age(_time(one["newest"]), now),
+            str(one["replays"] or ""),
+            Text(printable(one["oldestId"])),
         )
     return table
 
 
-def letter_page(letter: DeadLetter, now: datetime) -> RichGroup:
-    """Return all data of a letter except its body."""
-    about = describe(letter)
+def letter_page(about: dict[str, Any], now: datetime) -> RichGroup:
+    """Return all data of a letter (`operations.dead_letters.describe`) except its body."""
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
+    failed_at = about["failedAt"]
     for name, value in {
-        "queue": letter.source_queue,
-        "error": letter.error,
-        "failed": f"{about['failedAt'] or '?'} ({age(letter.failed_at, now)} ago)",
+        "queue": about["queue"],
+        "error": about["error"],
+        "failed": f"{failed_at or '?'} ({age(_time(failed_at), now)} ago)",
         "first failed": about["firstFailedAt"],
-        "attempt": letter.attempt or None,
-        "replays": letter.replays or None,
+        "attempt": about["attempt"] or None,
+        "replays": about["replays"] or None,
         **about["properties"],
     }.items():
         if value is not None:
@@ -62,18 +59,21 @@ def letter_page(letter: DeadLetter, now: datetime) -> RichGroup:
     for name, value in about["headers"].items():
         if name not in FAILURE_HEADERS:
             table.add_row("header", Text(printable(f"{name}: {_pretty(value)}")))
-    heading = Rule(Text(printable(letter.id)), align="left")
+    heading = Rule(Text(printable(about["id"])), align="left")
     return RichGroup(heading, table)
 
 
-def body_text(letter: DeadLetter) -> str:
+def body_text(about: dict[str, Any]) -> str:
     """Return a letter's body, formatted; as a string, because rich is slow with long texts."""
-    about = describe(letter)
     if "body" in about:
         return printable(_pretty(about["body"]))
     if "bodyText" in about:
         return printable(f"(not JSON)\n{about['bodyText']}")
     return f"(not UTF-8; base64)\n{about['bodyBase64']}"
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _pretty(value: object) -> str:

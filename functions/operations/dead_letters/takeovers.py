@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from pymysql.cursors import Cursor
 
-    from ops.dead_letters.letter import DeadLetter
+    from operations.dead_letters.letter import DeadLetter
     from scheduler.database.allocations import Holder
 
 MAX_AGE: Final = timedelta(days=1)
@@ -58,15 +58,6 @@ class Takeover:
     release: OldRelease
     holder: Holder
 
-    def __str__(self) -> str:
-        """Describe the release and the holder."""
-        release, holder = self.release, self.holder
-        return (
-            f"{release.letter_id}: {release.event_type} of {release.device_id}"
-            f" at {_minute(release.occurred_at)},"
-            f" held by {holder.user_id} since {_minute(holder.since)}"
-        )
-
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON data."""
         return {
@@ -89,7 +80,7 @@ def old_release(letter: DeadLetter, now: datetime) -> OldRelease | None:
     if contract is None:
         return None
     headers = {RECEIVED_HEADER: to_milliseconds(received_at)} if received_at else {}
-    message = Message(letter.source_queue, letter.body, {"headers": headers}, _sent_at(letter))
+    message = Message(letter.source_queue, letter.body, {"headers": headers}, sent_at(letter))
     try:
         event = parse(message, contract, now).event
     except InvalidBodyError:
@@ -112,12 +103,9 @@ def find_takeovers(cursor: Cursor, releases: Iterable[OldRelease]) -> list[Takeo
     ]
 
 
-def _sent_at(letter: DeadLetter) -> datetime | None:
+def sent_at(letter: DeadLetter) -> datetime | None:
+    """Return the AMQP timestamp of a letter in UTC; None if there is none."""
     try:
         return datetime.fromtimestamp(letter.properties.timestamp, UTC)
     except (TypeError, ValueError, OverflowError, OSError):
         return None  # none is given, or it is beyond the calendar
-
-
-def _minute(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import billing_events.contracts
 import device_events.contracts
 import user_events.contracts
-from ops.errors import InvalidInputError
+from operations.errors import InvalidInputError
 from scheduler.messaging.body import InvalidBodyError
 from scheduler.messaging.contract import Event
 from scheduler.messaging.message import Message
@@ -125,6 +125,53 @@ def body_error(event_type: str, raw: bytes, now: datetime) -> str | None:
     except InvalidBodyError as error:
         return str(error)
     return None
+
+
+def refuse_unknown_fields(event_type: str, raw: bytes, now: datetime) -> None:
+    """Refuse a valid body with a field that the consuming function would ignore.
+
+    Raises:
+        InvalidInputError: the message names the fields and suggests similar ones.
+    """
+    body, contract = json.loads(raw), contract_of(event_type)
+    known = {"timestamp", "eventId", "version", *(one.path for one in fields(event_type))}
+    event = _event(contract, body, now)
+    ignored = [
+        path
+        for path in _paths(body)
+        if path not in known and not any(one.startswith(f"{path}.") for one in known)
+        # A contract may understand other shapes: then the event is not the same without it.
+        if _event(contract, _without(body, path), now) == event
+    ]
+    if not ignored:
+        return
+    close = [name for path in ignored for name in difflib.get_close_matches(path, known, n=1)]
+    hint = f"did you mean {', '.join(close)}? " if close else ""
+    raise InvalidInputError(
+        f"{event_type} has no field {', '.join(ignored)}; {hint}Consumers would ignore it"
+        " (--allow-unknown publishes it)"
+    )
+
+
+def _event(contract: type[Event], body: dict[str, Any], now: datetime) -> Event | None:
+    try:
+        return parse(Message("", json.dumps(body).encode(), {}), contract, now).event
+    except InvalidBodyError:
+        return None
+
+
+def _paths(body: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, value in body.items():
+        yield f"{prefix}{name}"
+        if isinstance(value, dict):
+            yield from _paths(value, f"{prefix}{name}.")
+
+
+def _without(body: dict[str, Any], path: str) -> dict[str, Any]:
+    name, _, rest = path.partition(".")
+    if not rest:
+        return {key: value for key, value in body.items() if key != name}
+    return {**body, name: _without(body[name], rest)}
 
 
 def _fields(

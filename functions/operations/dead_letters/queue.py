@@ -28,8 +28,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pika.exceptions import AMQPError, ChannelClosedByBroker
 
-from ops.dead_letters.letter import DeadLetter
-from ops.errors import OpsError
+from operations.dead_letters.letter import DeadLetter
+from operations.errors import OpsError
+from scheduler.deadline import NEVER, Deadline
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE
 
 if TYPE_CHECKING:
@@ -57,16 +58,21 @@ class TakenLetter:
 
 @contextmanager
 def dead_letter_queue(
-    connection: BlockingConnection, block_size: int = _BLOCK_SIZE
+    connection: BlockingConnection,
+    block_size: int = _BLOCK_SIZE,
+    deadline: Deadline = NEVER,
 ) -> Iterator[DeadLetterQueue]:
     """Open the queue; at the end of the block all letters that were not removed are returned.
+
+    After the deadline no more blocks are fetched. Then letters that were returned before may
+    change places with those that were not read.
 
     At Ctrl-C, as after a kill, the broker requeues them when the connection is closed.
 
     Raises:
         OpsError: the queue does not exist.
     """
-    queue = DeadLetterQueue(connection, block_size)
+    queue = DeadLetterQueue(connection, block_size, deadline)
     try:
         yield queue
         queue.take_remaining()
@@ -83,11 +89,11 @@ class DeadLetterQueue:
     Attributes:
         count: the number of letters.
         readers: the number of other consumers; letters that they hold are not in ``count``.
-        on_arrival: called for each letter that arrives from the broker.
     """
 
-    def __init__(self, connection: BlockingConnection, block_size: int) -> None:
+    def __init__(self, connection: BlockingConnection, block_size: int, deadline: Deadline) -> None:
         self._connection = connection
+        self._deadline = deadline
         self._channel = connection.channel()
         self._block_size = block_size
         self._taken = 0
@@ -96,15 +102,16 @@ class DeadLetterQueue:
         found = _declared(self._channel)
         self.count: int = found.message_count
         self.readers: int = found.consumer_count
-        self.on_arrival: Callable[[], None] = lambda: None
 
     def letters(self) -> Iterator[TakenLetter]:
         """Yield the letters, the oldest first; a block is fetched when the previous one is used up.
 
+        Ends early when the deadline has passed, as `out_of_time` tells.
+
         Raises:
             OpsError: not all letters arrived.
         """
-        while self._taken < self.count:
+        while self._taken < self.count and not self._deadline.passed:
             if not self._fetch():
                 raise OpsError(
                     f"only {self._taken} of {self.count} dead letters arrived; the broker is busy,"
@@ -113,11 +120,18 @@ class DeadLetterQueue:
             while self._waiting:
                 yield self._waiting.popleft()
 
+    @property
+    def out_of_time(self) -> bool:
+        """Tell whether letters were not fetched because the deadline has passed."""
+        return self._taken < self.count and self._deadline.passed
+
     def take_remaining(self) -> None:
         """Take the letters that were not yielded, so that all are returned in their order."""
         some_stay = self._taken > self._removed
         self._waiting.clear()
-        while some_stay and self._taken < self.count and self._fetch():
+        while some_stay and self._taken < self.count and not self._deadline.passed:
+            if not self._fetch():
+                break
             self._waiting.clear()
 
     def return_letters(self) -> None:
@@ -160,7 +174,6 @@ class DeadLetterQueue:
         letter = DeadLetter(method.routing_key, properties, body)
         self._waiting.append(TakenLetter(letter, partial(self._remove, method.delivery_tag)))
         self._taken += 1
-        self.on_arrival()
 
     def _remove(self, delivery_tag: int) -> None:
         self._channel.basic_ack(delivery_tag)

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from ops.dead_letters.letter import FAILURE_HEADERS, REPLAYS_HEADER, DeadLetter
+from operations.dead_letters.letter import FAILURE_HEADERS, REPLAYS_HEADER, DeadLetter
 from scheduler.messaging.message import RECEIVED_HEADER, to_milliseconds
 from scheduler.messaging.outbound import OutboundMessage
 from scheduler.messaging.record import is_set_by_broker
@@ -19,7 +19,7 @@ from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from ops.dead_letters.queue import TakenLetter
+    from operations.dead_letters.queue import TakenLetter
 
 MAX_REPLAYS: Final = 3
 """A message that has failed after this many replays will fail again until its cause is fixed."""
@@ -66,12 +66,12 @@ def replay_letters(
         if refusal := refusal_of(one.letter, force=force):
             result.refused[refusal] += 1
             continue
-        publish(_copy_for_work_queue(one.letter))
+        publish(copy_for_work_queue(one.letter))
         one.remove()
         result.replayed += 1
 
 
-def _copy_for_work_queue(letter: DeadLetter) -> OutboundMessage:
+def copy_for_work_queue(letter: DeadLetter) -> OutboundMessage:
     """Return the message as it was first published, with its replay counter incremented."""
     headers = {
         name: value

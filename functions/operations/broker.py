@@ -13,7 +13,7 @@ from pika import exceptions
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pydantic import ValidationError
 
-from ops.errors import InvalidInputError, OpsError
+from operations.errors import InvalidInputError, OpsError
 from scheduler.messaging.far_times import keep_far_times
 from scheduler.messaging.link import root_cause, send
 from scheduler.messaging.publisher import TIMEOUT, parameters

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import TYPE_CHECKING, Any, Final
+from itertools import takewhile
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from ops import broker
-from ops.errors import InvalidInputError, with_progress_in_errors
+from pydantic import Base64Bytes, Field
+
+from operations import broker
+from operations.context import Arguments, OperationContext
+from operations.errors import InvalidInputError, with_progress_in_errors
+from operations.event_bodies import refuse_unknown_fields, validate
 from scheduler.messaging.amqp import encodable
 from scheduler.messaging.outbound import OutboundMessage
 from scheduler.messaging.topology import EVENTS_EXCHANGE, SHARD_KEY_HEADER
@@ -16,12 +21,44 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-
 MAX_BODY_BYTES: Final = 512 * 1024
 """What RabbitMQ 4 on Amazon MQ accepts by default.
 
 docs.aws.amazon.com/amazon-mq/latest/developer-guide/rabbitmq-resource-limits-configuration.html
 """
+MAX_IDS: Final = 1000
+"""Messages per call."""
+
+
+class PublishArguments(Arguments):
+    """An event, published once for each id; ``raw`` publishes the body without validation."""
+
+    event_type: str = Field(max_length=255)
+    body: Annotated[Base64Bytes, Field(max_length=2 * MAX_BODY_BYTES)]
+    ids: list[Annotated[str, Field(min_length=1, max_length=255)]] = Field(max_length=MAX_IDS)
+    raw: bool = False
+    allow_unknown: bool = False
+    published: int = Field(default=0, ge=0)
+    """How many ids earlier calls have published, for messages about errors."""
+
+
+def publish(context: OperationContext, arguments: PublishArguments) -> dict[str, Any]:
+    """Publish an event, and return for how many of the ids, in order, in the time of a call.
+
+    Raises:
+        InvalidInputError: the consuming function would not accept the body, or ignore a field.
+        OpsError: the broker cannot be reached or refused a message.
+    """
+    body, event_type = arguments.body, arguments.event_type
+    if not arguments.raw:
+        validate(event_type, body, context.now)
+        if not arguments.allow_unknown:
+            refuse_unknown_fields(event_type, body, context.now)
+    in_time = takewhile(lambda _: not context.deadline.passed, arguments.ids)
+    done = publish_event(
+        context.broker_url(), event_type, body, in_time, context.now, arguments.published
+    )
+    return {"published": done}
 
 
 def message_ids(count: int, given: str | None) -> list[str]:
@@ -32,9 +69,16 @@ def message_ids(count: int, given: str | None) -> list[str]:
 
 
 def publish_event(
-    broker_url: str, event_type: str, body: bytes, ids: Iterable[str], sent_at: datetime
-) -> None:
-    """Publish a body once per id and return when the broker has confirmed all messages.
+    broker_url: str,
+    event_type: str,
+    body: bytes,
+    ids: Iterable[str],
+    sent_at: datetime,
+    before: int = 0,
+) -> int:
+    """Publish a body once per id, and return how often when the broker has confirmed all.
+
+    ``before`` were published by earlier calls; it is only for messages about errors.
 
     Raises:
         InvalidInputError: the URL is not an AMQP URL, or the body is too large for Amazon MQ.
@@ -46,8 +90,12 @@ def publish_event(
             f"the body has {len(body)} bytes; Amazon MQ accepts at most {MAX_BODY_BYTES}"
         )
     done = 0
+
+    def progress() -> str:
+        return f"{before + done} published before" if before + done else ""
+
     with (
-        with_progress_in_errors(lambda: f"{done} published before" if done else ""),
+        with_progress_in_errors(progress),
         broker.connected(broker_url) as connection,
     ):
         channel = broker.confirming_channel(connection)
@@ -56,6 +104,7 @@ def publish_event(
             message = OutboundMessage(EVENTS_EXCHANGE, event_type, body, properties)
             broker.publish_confirmed(channel, message)
             done += 1
+    return done
 
 
 def shard_key(event_type: str, body: bytes) -> dict[str, Any]:

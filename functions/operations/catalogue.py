@@ -1,0 +1,81 @@
+"""The operations by name; docs/operations-interface.md describes them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from pydantic import ValidationError
+
+from operations import brake, lookups, outbox, publishing, queues
+from operations.context import NoArguments
+from operations.dead_letters import arguments as letters
+from operations.dead_letters import calls
+from operations.dead_letters.edit import edit
+from operations.dead_letters.preview import preview
+from operations.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from operations.context import Arguments, OperationContext
+
+
+class Operation(NamedTuple):
+    """An operation: the model of its arguments, and what it does.
+
+    Operations that change something are recorded in the audit table by the function.
+    """
+
+    arguments: type[Arguments]
+    run: Callable[[OperationContext, Any], dict[str, Any]]
+    changes: bool = False
+
+
+OPERATIONS: Final[Mapping[str, Operation]] = {
+    "queues": Operation(queues.QueuesArguments, queues.read_queues),
+    "brake.status": Operation(NoArguments, brake.status),
+    "brake.engage": Operation(NoArguments, brake.engage, changes=True),
+    "brake.release": Operation(brake.ReleaseArguments, brake.release, changes=True),
+    "brake.arm": Operation(NoArguments, brake.arm, changes=True),
+    "outbox": Operation(NoArguments, outbox.read_outbox),
+    "user": Operation(lookups.UserArguments, lookups.read_user),
+    "device": Operation(lookups.DeviceArguments, lookups.read_device),
+    "publish": Operation(publishing.PublishArguments, publishing.publish, changes=True),
+    "dead-letters.list": Operation(letters.ListArguments, calls.list_groups),
+    "dead-letters.show": Operation(letters.ShowArguments, calls.show),
+    "dead-letters.check": Operation(letters.CheckArguments, calls.check),
+    "dead-letters.preview": Operation(letters.PreviewArguments, preview),
+    "dead-letters.replay": Operation(letters.ReplayArguments, calls.replay, changes=True),
+    "dead-letters.restore": Operation(letters.RestoreArguments, calls.restore, changes=True),
+    "dead-letters.discard": Operation(letters.DiscardArguments, calls.discard, changes=True),
+    "dead-letters.edit": Operation(letters.EditArguments, edit, changes=True),
+}
+
+
+def operation(name: str) -> Operation:
+    """Return the operation with a name.
+
+    Raises:
+        InvalidInputError: there is none.
+    """
+    if name not in OPERATIONS:
+        raise InvalidInputError(f"unknown operation {name}; there are {', '.join(OPERATIONS)}")
+    return OPERATIONS[name]
+
+
+def run(name: str, arguments: Mapping[str, Any], context: OperationContext) -> dict[str, Any]:
+    """Run an operation, and return its result as JSON data.
+
+    Raises:
+        InvalidInputError: the name or the arguments are invalid; nothing was done.
+        OpsError: it failed; the message names the fix.
+    """
+    found = operation(name)
+    try:
+        given = found.arguments.model_validate(arguments)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()
+        )
+        raise InvalidInputError(f"{name}: {problems}") from None
+    return found.run(context, given)

@@ -1,0 +1,79 @@
+"""What an operation may use: broker, database, the time that it has, and who calls it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from operations import broker, database
+from scheduler.deadline import NEVER, Deadline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from pika import BlockingConnection
+
+    from scheduler.database.cursor import BulkCursor
+
+EventOutcomes = dict[str, dict[str, int]]
+"""Number of messages by event type and status."""
+
+CALL_SECONDS: Final = 10.0
+"""After this time a call starts nothing new, and returns where the next call continues."""
+
+
+class Arguments(BaseModel):
+    """The arguments of an operation; unknown ones are refused."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, extra="forbid", frozen=True
+    )
+
+
+class NoArguments(Arguments):
+    """For operations without arguments."""
+
+
+def _soon() -> Deadline:
+    return Deadline(time.monotonic() + CALL_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class OperationContext:
+    """One call of an operation.
+
+    Attributes:
+        broker_url: returns the broker's address; raises `OpsError` if there is none.
+        database_url: likewise for the database.
+        shards: queues per event.
+        management_url: RabbitMQ's HTTP API with a login, if it can be reached.
+        outcomes: returns the number of messages by event type and status, or None.
+        default_max_devices: the quota of users for whom no event has set one.
+        now: when the call began, in UTC.
+        deadline: when it should start nothing new.
+        last_moment: when it must return; reading a long queue goes on until then.
+    """
+
+    broker_url: Callable[[], str]
+    database_url: Callable[[], str]
+    shards: int = 1
+    management_url: str | None = None
+    outcomes: Callable[[], EventOutcomes | None] = lambda: None
+    default_max_devices: int = 10
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    deadline: Deadline = field(default_factory=_soon)
+    last_moment: Deadline = NEVER
+
+    def connected(self) -> AbstractContextManager[BlockingConnection]:
+        """Connect to the broker for the duration of a block; raises as `broker.connected`."""
+        return broker.connected(self.broker_url())
+
+    def transaction(self) -> AbstractContextManager[BulkCursor]:
+        """Run a block in one transaction; raises as `database.transaction`."""
+        return database.transaction(self.database_url())

@@ -1,0 +1,119 @@
+"""The arguments of the operations on dead letters."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pydantic import AwareDatetime, Field
+
+from operations.context import Arguments
+from operations.dead_letters.selection import (
+    Selection,
+    error_pattern,
+    queue_name,
+)
+
+MAX_COPIES: Final = 500
+"""Copies of letters in one call, in either direction."""
+MAX_SHOWN: Final = 1000
+
+
+class SelectionArguments(Arguments):
+    """Conditions that a letter must all meet.
+
+    Attributes:
+        queues: event types, names of queues, or names of shards.
+        error: a part of the error, or ``/regular expression/``.
+        failed_until: excludes letters that failed later.
+        failed_since: excludes letters that failed earlier.
+    """
+
+    queues: frozenset[str] = frozenset()
+    error: str | None = Field(default=None, max_length=1000)
+    ids: frozenset[str] = frozenset()
+    failed_until: AwareDatetime | None = None
+    failed_since: AwareDatetime | None = None
+
+    @property
+    def selection(self) -> Selection:
+        """Return the selection.
+
+        Raises:
+            InvalidInputError: a queue is unknown, or the regular expression is malformed.
+        """
+        return Selection(
+            queues=frozenset(map(queue_name, self.queues)),
+            error=error_pattern(self.error) if self.error else None,
+            ids=self.ids,
+            failed_until=self.failed_until,
+            failed_since=self.failed_since,
+        )
+
+
+class ListArguments(SelectionArguments):
+    """Which letters are counted."""
+
+
+class ShowArguments(SelectionArguments):
+    """Which letters are shown, and how many."""
+
+    limit: int = Field(default=10, ge=1, le=MAX_SHOWN)
+
+
+class CheckArguments(SelectionArguments):
+    """Which letters would be replayed: those of the queue, or the given copies."""
+
+    force: bool = False
+    letters: list[dict[str, Any]] | None = Field(default=None, max_length=MAX_COPIES)
+
+
+class PreviewArguments(CheckArguments):
+    """Of how many letters to say what they would change."""
+
+    limit: int = Field(default=100, ge=0, le=MAX_SHOWN)
+
+
+class ReplayArguments(SelectionArguments):
+    """Which letters are replayed.
+
+    Attributes:
+        force: also those that reached the replay limit.
+        until: letters that failed later wait for another run; the time of the first call.
+        replayed: how many earlier calls have replayed.
+        total: how many letters there were at the first call.
+    """
+
+    force: bool = False
+    until: AwareDatetime | None = None
+    replayed: int = Field(default=0, ge=0)
+    total: int | None = Field(default=None, ge=0)
+
+
+class RestoreArguments(SelectionArguments):
+    """Copies of letters, which are published if they meet the conditions."""
+
+    letters: list[dict[str, Any]] = Field(max_length=MAX_COPIES)
+    force: bool = False
+    replayed: int = Field(default=0, ge=0)
+    """How many letters earlier calls have replayed, for messages about errors."""
+
+
+class DiscardArguments(SelectionArguments):
+    """Which letters are discarded: first they are returned, then removed by the next call.
+
+    Attributes:
+        until: letters that failed later are kept; the time at which the operator saw them.
+        remove: fingerprints of the letters that the caller has stored.
+    """
+
+    until: AwareDatetime
+    remove: frozenset[str] = Field(default=frozenset(), max_length=MAX_COPIES)
+
+
+class EditArguments(Arguments):
+    """A letter and its new body, as text."""
+
+    fingerprint: str = Field(pattern="^[0-9a-f]{64}$")
+    body: str = Field(max_length=512 * 1024)
+    new_id: str = Field(min_length=1, max_length=128, pattern="^[!-~]+$")
+    allow_unknown: bool = False

@@ -1,0 +1,79 @@
+"""Replays a letter with another body, under a new id."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from operations import broker as brokers
+from operations.dead_letters.reading import opened, require_complete
+from operations.dead_letters.replay import copy_for_work_queue
+from operations.errors import InvalidInputError, OpsError
+from operations.event_bodies import refuse_unknown_fields, validate
+from operations.publishing import shard_key
+from scheduler.messaging.message import IDENTITY_HEADER
+from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
+
+if TYPE_CHECKING:
+    from operations.context import OperationContext
+    from operations.dead_letters.arguments import EditArguments
+    from operations.dead_letters.letter import DeadLetter
+    from scheduler.messaging.outbound import OutboundMessage
+
+EDITED_FROM_HEADER: Final = "x-edited-from"
+"""The id of the letter from which an operator made a message."""
+
+
+def edit(context: OperationContext, arguments: EditArguments) -> dict[str, Any]:
+    """Publish a letter with a new body and a new id, then remove it.
+
+    Published twice, after a kill, the copies have the same new id if the caller repeats the call.
+
+    Raises:
+        InvalidInputError: the body is invalid; nothing was replayed.
+        OpsError: the letter is no longer there, or cannot be replayed.
+    """
+    with opened(context) as queue, context.connected() as connection:
+        found = next(
+            (
+                one
+                for one in queue.letters()
+                if one.letter.fingerprint.hex() == arguments.fingerprint
+            ),
+            None,
+        )
+        if found is None:
+            require_complete(queue)
+            raise OpsError(
+                "the letter is no longer there, or has failed again; nothing was replayed"
+            )
+        message = _edited(context, found.letter, arguments)
+        brokers.publish_confirmed(brokers.confirming_channel(connection), message)
+        found.remove()
+    return {
+        "id": found.letter.id,
+        "newId": arguments.new_id,
+        "queue": found.letter.source_queue,
+    }
+
+
+def _edited(
+    context: OperationContext, letter: DeadLetter, arguments: EditArguments
+) -> OutboundMessage:
+    work_queue = WORK_QUEUE_BY_NAME.get(letter.source_queue)
+    if work_queue is None:
+        raise InvalidInputError(f"{letter.source_queue} is not a work queue; nothing was replayed")
+    body = arguments.body.encode("utf-8", "surrogateescape")
+    validate(work_queue.event_type, body, context.now)
+    if not arguments.allow_unknown:
+        refuse_unknown_fields(work_queue.event_type, body, context.now)
+    copy = copy_for_work_queue(letter)
+    headers = {
+        name: value
+        for name, value in copy.properties["headers"].items()
+        if name != IDENTITY_HEADER  # the id that it was given belongs to the old body
+    }
+    headers |= shard_key(work_queue.event_type, body).get("headers", {})
+    headers[EDITED_FROM_HEADER] = letter.id
+    properties = {**copy.properties, "message_id": arguments.new_id, "headers": headers}
+    return replace(copy, body=body, properties=properties)

@@ -1,0 +1,105 @@
+"""Reads the letters of a call: those in the queue, or copies that the caller gives."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from operations.dead_letters.copies import from_copy
+from operations.dead_letters.queue import TakenLetter, dead_letter_queue
+from operations.errors import OpsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from operations.context import OperationContext
+    from operations.dead_letters.queue import DeadLetterQueue
+    from operations.dead_letters.selection import Filter
+
+_MAX_SOURCES: Final = 50
+_MAX_RESULT_BYTES: Final = 2_000_000
+"""Of the letters in a result, whose JSON may have 6 MB."""
+
+
+@contextmanager
+def opened(context: OperationContext) -> Iterator[DeadLetterQueue]:
+    """Open the queue for the duration of a block.
+
+    Raises:
+        InvalidInputError: the broker's URL is not an AMQP URL.
+        OpsError: the broker cannot be reached, or has no dead-letter queue.
+    """
+    with (
+        context.connected() as connection,
+        dead_letter_queue(connection, deadline=context.last_moment) as queue,
+    ):
+        yield queue
+
+
+@contextmanager
+def all_letters(
+    context: OperationContext, copies: Sequence[dict[str, Any]] | None
+) -> Iterator[Iterable[TakenLetter]]:
+    """Return the letters of the queue, or of copies if they are given.
+
+    Raises:
+        InvalidInputError: a copy is malformed, or its readable body was edited.
+        OpsError: not all letters could be read in the time of a call.
+    """
+    if copies is not None:
+        yield of_copies(copies)
+        return
+    with opened(context) as queue:
+        yield queue.letters()
+        require_complete(queue)
+
+
+def of_copies(copies: Sequence[dict[str, Any]]) -> list[TakenLetter]:
+    """Return the letters of copies; removing one does nothing.
+
+    Raises:
+        InvalidInputError: a copy is malformed, or its readable body was edited.
+    """
+    return [
+        TakenLetter(from_copy(copy, f"letter {number}"), lambda: None)
+        for number, copy in enumerate(copies, 1)
+    ]
+
+
+def require_complete(queue: DeadLetterQueue) -> None:
+    """Raise an error if letters were left unread because the time was over.
+
+    Raises:
+        OpsError: names the number of letters that were read.
+    """
+    if queue.out_of_time:
+        raise OpsError(
+            f"only a part of the {queue.count} dead letters could be read in the time of a call;"
+            " try again when the broker is less busy, or run scheduler-ops inside the network"
+        )
+
+
+def within_result(letters: Iterable[TakenLetter]) -> Iterator[TakenLetter]:
+    """Yield letters while they fit into a result; at least one."""
+    size = 0
+    for one in letters:
+        size += 2 * len(one.letter.body)  # the headers are as long at most, in practice
+        if size > _MAX_RESULT_BYTES and size > 2 * len(one.letter.body):
+            return
+        yield one
+
+
+def counts(chosen: Filter, queue: DeadLetterQueue, context: OperationContext) -> dict[str, Any]:
+    """Return the figures that all results have.
+
+    ``readers`` is the number of other programs that read the queue: letters that they hold are
+    missing. ``complete`` tells whether all letters were read in the time of a call.
+    """
+    return {
+        "at": context.now.isoformat(),
+        "total": chosen.total,
+        "matched": chosen.matched,
+        "sources": dict(chosen.sources.most_common(_MAX_SOURCES)),
+        "readers": queue.readers,
+        "complete": not queue.out_of_time,
+    }

@@ -1,0 +1,37 @@
+"""How far behind notifications and outgoing events are."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from scheduler.outbox.backlog import backlog, pending_by_channel
+
+if TYPE_CHECKING:
+    from operations.context import NoArguments, OperationContext
+
+_DUE_FOR: Final = timedelta(minutes=1)
+
+
+def read_outbox(context: OperationContext, _arguments: NoArguments) -> dict[str, Any]:
+    """Return the ages of the oldest unsent notification and event, and what each channel has.
+
+    A channel has its pending deliveries, those of them that failed before, and the last error.
+    """
+    with context.transaction() as cursor:
+        found = backlog(cursor, context.now, _DUE_FOR)
+        channels = pending_by_channel(cursor)
+    return {
+        "at": context.now.isoformat(),
+        "oldestNotificationSeconds": found.notification_seconds,
+        "oldestEventSeconds": found.event_seconds,
+        "dispatcherIsLate": found.unclaimed,
+        "channels": {
+            one.channel: {
+                "pending": one.pending,
+                "retried": one.retried,
+                "lastError": one.last_error,
+            }
+            for one in channels
+        },
+    }

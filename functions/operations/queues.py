@@ -1,0 +1,132 @@
+"""The depth of each queue, its consumers, and its rates."""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.error import URLError
+from urllib.parse import quote, unquote, urlsplit
+from urllib.request import Request, urlopen
+
+from pika.exceptions import ChannelClosedByBroker
+from pydantic import Field
+
+from operations.context import Arguments, OperationContext
+from scheduler.messaging.topology import queues
+from scheduler.settings import MAX_SHARDS
+
+if TYPE_CHECKING:
+    from pika import BlockingConnection
+    from pika.adapters.blocking_connection import BlockingChannel
+
+_HTTP_TIMEOUT_SECONDS: Final = 2.0
+_NOT_FOUND: Final = 404
+_COLUMNS: Final = (
+    "name,messages_unacknowledged,message_stats.publish_details.rate,message_stats.ack_details.rate"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueDepth:
+    """Messages that wait in a queue, and its consumers.
+
+    The rest is None if the management plugin does not respond.
+
+    Attributes:
+        unacked: messages that were delivered and not acknowledged.
+        publish_rate: messages that arrived per second.
+        ack_rate: messages that were acknowledged per second.
+    """
+
+    ready: int
+    unacked: int | None
+    consumers: int
+    publish_rate: float | None = None
+    ack_rate: float | None = None
+
+
+class QueuesArguments(Arguments):
+    """How many shards to show; None for those of the deployment."""
+
+    shards: int | None = Field(default=None, ge=1, le=MAX_SHARDS)
+
+
+def read_queues(context: OperationContext, arguments: QueuesArguments) -> dict[str, Any]:
+    """Return the depth of each queue; None for a queue that does not exist.
+
+    ``outcomes`` counts the messages by event type and status; None if that is unknown.
+    """
+    shards = arguments.shards or context.shards
+    url = context.broker_url()
+    managed = managed_queues(context.management_url, unquote(urlsplit(url).path[1:]))
+    with context.connected() as connection:
+        depths = _depths(connection, managed, shards)
+    return {
+        "at": context.now.isoformat(),
+        "shards": shards,
+        "queues": {name: depth and _to_json(depth) for name, depth in depths.items()},
+        "outcomes": context.outcomes(),
+    }
+
+
+def managed_queues(management_url: str | None, vhost: str) -> dict[str, dict[str, Any]]:
+    """Return the figures of each queue that AMQP does not provide, by queue.
+
+    Empty if the management plugin does not respond. Its figures are up to 5 seconds old.
+    """
+    if management_url is None:
+        return {}
+    url = urlsplit(f"{management_url}/api/queues/{quote(vhost, safe='')}?columns={_COLUMNS}")
+    headers = {}
+    if url.username is not None:
+        login = f"{unquote(url.username)}:{unquote(url.password or '')}".encode()
+        headers["Authorization"] = f"Basic {base64.b64encode(login).decode()}"
+    bare = url._replace(netloc=url.netloc.rpartition("@")[2]).geturl()
+    request = Request(bare, headers=headers)  # noqa: S310 - the settings say http or https
+    context = ssl.create_default_context() if url.scheme == "https" else None
+    try:
+        with urlopen(request, timeout=_HTTP_TIMEOUT_SECONDS, context=context) as response:  # noqa: S310 - likewise
+            listed = json.load(response)
+    except (URLError, OSError, ValueError):
+        return {}
+    return {one["name"]: one for one in listed}
+
+
+def _to_json(depth: QueueDepth) -> dict[str, Any]:
+    about = asdict(depth)
+    rates = {"publishRate": about.pop("publish_rate"), "ackRate": about.pop("ack_rate")}
+    return about | {name: rate for name, rate in rates.items() if rate is not None}
+
+
+def _depths(
+    connection: BlockingConnection, managed: dict[str, dict[str, Any]], shards: int
+) -> dict[str, QueueDepth | None]:
+    channel = connection.channel()
+    found: dict[str, QueueDepth | None] = {}
+    for queue in queues(shards=shards):
+        if channel.is_closed:  # the broker closes it when a queue does not exist
+            channel = connection.channel()
+        found[queue.name] = _depth(channel, queue.name, managed.get(queue.name, {}))
+    if channel.is_open:
+        channel.close()
+    return found
+
+
+def _depth(channel: BlockingChannel, name: str, managed: dict[str, Any]) -> QueueDepth | None:
+    try:
+        found = channel.queue_declare(name, passive=True).method
+    except ChannelClosedByBroker as error:
+        if error.reply_code != _NOT_FOUND:
+            raise
+        return None
+    stats = managed.get("message_stats", {})
+    return QueueDepth(
+        found.message_count,
+        managed.get("messages_unacknowledged", 0) if managed else None,
+        found.consumer_count,
+        stats.get("publish_details", {}).get("rate"),
+        stats.get("ack_details", {}).get("rate"),
+    )

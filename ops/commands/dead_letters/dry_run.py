@@ -1,0 +1,53 @@
+"""What ``replay --dry-run`` says of each letter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ops.terminal import printable, working
+
+if TYPE_CHECKING:
+    from ops.interface import Operations
+
+
+def preview_letters(
+    operations: Operations, chosen: dict[str, Any], sources: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return how many letters would be replayed, and what the first ones would change."""
+    total: dict[str, Any] = {
+        "total": 0,
+        "matched": 0,
+        "replayed": 0,
+        "refused": [],
+        "sources": {},
+        "letters": [],
+        "unknown": "",
+    }
+    with working("Reading"):
+        for source in sources:
+            found = operations.call("dead-letters.preview", {**chosen, **source})
+            total = {
+                name: value | found[name] if isinstance(value, dict) else value + found[name]
+                for name, value in total.items()
+            }
+    return total
+
+
+def dry_run_text(found: dict[str, Any]) -> str:
+    """Return lines on what each letter would change now."""
+    lines = [line for letter in found["letters"] for line in _lines(letter)]
+    if found["unknown"]:
+        lines.append(f"What the letters would change is unknown: {found['unknown']}")
+    left = found["replayed"] - len(found["letters"])
+    if left and not found["unknown"]:
+        lines.append(f"… and {left} more letters; add filters to see what they would change")
+    return "".join(f"{printable(line)}\n" for line in lines)
+
+
+def _lines(letter: dict[str, Any]) -> list[str]:
+    event = letter["queue"].removeprefix("scheduler.")
+    error = f": {letter['error']}" if letter["error"] else ""
+    changes = [f"  {change}" for change in letter["changes"]]
+    if letter["outcome"] == "done" and not changes:
+        changes = ["  changes nothing"]
+    return [f"{letter['id']} ({event}): {letter['outcome']}{error}", *changes]

@@ -1,0 +1,108 @@
+"""``scheduler-ops dead-letters edit``."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import click
+import typer
+
+from operations.errors import InvalidInputError, OpsError
+from operations.event_bodies import refuse_unknown_fields, validate
+from ops.commands.dead_letters import selecting
+from ops.interface import Operations  # noqa: TC001 - Typer reads it at run time
+from ops.options import connects
+from ops.terminal import print_result, printable, working
+from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
+
+
+@connects
+def edit(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="Message id.")],
+    *,
+    queue: selecting.QueueOption = None,
+    allow_unknown: Annotated[
+        bool, typer.Option("--allow-unknown", help="Accept fields that consumers ignore.")
+    ] = False,
+    operations: Operations,
+    as_json: bool,
+) -> None:
+    """Correct the body of a dead letter in your editor ($VISUAL, $EDITOR), and replay it.
+
+    The body is validated before anything happens. The message gets a new id, because the old one
+    belongs to the old body, and the header x-edited-from with the old id.
+    """
+    with working("Reading"):
+        found = operations.call(
+            "dead-letters.show", selecting.selection(queue, None, [id_], None, None)
+        )
+    selecting.note(found)
+    letter, fingerprint = _only(found, id_)
+    body = _edited(letter, allow_unknown=allow_unknown)
+    done = operations.call(
+        "dead-letters.edit",
+        {
+            "fingerprint": fingerprint,
+            "body": body,
+            "newId": str(uuid.uuid4()),
+            "allowUnknown": allow_unknown,
+        },
+    )
+    text = f"Replayed {done['id']} with its new body, as {done['newId']}."
+    print_result(printable(text), done, as_json=as_json)
+
+
+def _only(found: dict[str, Any], id_: str) -> tuple[dict[str, Any], str]:
+    if not found["letters"]:
+        selecting.require_match(found)
+        raise OpsError(f"there is no dead letter {printable(id_)}")
+    if len(found["letters"]) > 1:
+        queues = ", ".join(letter["queue"] for letter in found["letters"])
+        raise InvalidInputError(
+            f"{len(found['letters'])} dead letters have this id ({queues}); add --queue, or discard"
+            " those that are not needed"
+        )
+    return found["letters"][0], found["fingerprints"][0]
+
+
+def _edited(letter: dict[str, Any], *, allow_unknown: bool) -> str:
+    """Return the body that the operator wrote; until it is valid, they are asked again.
+
+    Raises:
+        OpsError: nothing was changed, the operator gave up, or no editor could be started.
+    """
+    queue = WORK_QUEUE_BY_NAME.get(letter["queue"])
+    if queue is None:
+        raise InvalidInputError(f"{letter['queue']} is not a work queue; discard the letter")
+    if "bodyBase64" in letter:
+        raise InvalidInputError("the body is not text; discard the letter and publish a new one")
+    before = text = (
+        json.dumps(letter["body"], ensure_ascii=False, indent=2) + "\n"
+        if "body" in letter
+        else letter["bodyText"]
+    )
+    while True:
+        try:
+            changed = click.edit(text, extension=".json", require_save=True)
+        except click.ClickException as error:
+            raise OpsError(f"{error.message}; set $EDITOR") from None
+        if changed is None or changed == before:
+            raise OpsError("the body was not changed; nothing was replayed")
+        try:
+            _validate(queue.event_type, changed, allow_unknown=allow_unknown)
+        except InvalidInputError as error:
+            text = changed
+            if not typer.confirm(f"{printable(str(error))}\nEdit it again?", err=True):
+                raise OpsError("the body is invalid; nothing was replayed") from None
+        else:
+            return changed
+
+
+def _validate(event_type: str, text: str, *, allow_unknown: bool) -> None:
+    raw, now = text.encode("utf-8", "surrogateescape"), datetime.now(UTC)
+    validate(event_type, raw, now)
+    if not allow_unknown:
+        refuse_unknown_fields(event_type, raw, now)
