@@ -156,3 +156,25 @@ def test_an_invalid_change_is_refused_with_its_fields(
     reply = api.send("PUT", "/api/users/u1", body=body)
 
     assert (reply.status, reply.fields) == (422, fields)
+
+
+def test_times_in_notifications_are_in_the_zone_of_the_user_else_of_their_quiet_hours(
+    api: Client, rows: Rows
+) -> None:
+    rows.device("d1")
+    rows.device("d2")
+    rows.device("d3")
+    quiet = {"start": "22:00", "end": "07:00", "timeZone": "Asia/Kolkata"}
+
+    api.allocate("u1")
+    api.send("PUT", "/api/users/u1/preferences", body={"quietHours": quiet})
+    api.allocate("u1")
+    api.send("PUT", "/api/users/u1", body={"timeZone": "America/Bogota", "locale": "en"})
+    api.allocate("u1")
+
+    by_locale, by_quiet_hours, by_zone = rows.column(
+        "SELECT message FROM notifications ORDER BY id"
+    )
+    assert "（" not in by_locale
+    assert "（UTC+5:30）" in by_quiet_hours
+    assert "(UTC-5)" in by_zone

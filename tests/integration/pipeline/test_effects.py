@@ -90,7 +90,8 @@ def test_deleted_user_has_no_address_and_no_deliveries(store: Store, functions: 
     )
     store.run(
         "UPDATE notification_deliveries d JOIN notifications n ON n.id = d.notification_id"
-        " SET d.status = 'sent' WHERE n.user_id = 'u2'"
+        " SET d.status = 'sent' WHERE n.user_id = 'u2'",
+        "UPDATE users SET time_zone = 'Asia/Tokyo'",
     )
 
     functions.handle(message("user.deleted"))
@@ -100,6 +101,7 @@ def test_deleted_user_has_no_address_and_no_deliveries(store: Store, functions: 
         (None, None, None),
         (None, "someone@example.com", "+8613800138000"),
     ]
+    assert store.rows("SELECT time_zone FROM users ORDER BY id") == [(None,), ("Asia/Tokyo",)]
     assert [row.status for row in state["allocations"]] == ["RELEASED"] * 3
     assert [row.status for row in state["deliveries"]] == ["skipped", "sent"]
     mine, others = state["notifications"]
