@@ -96,6 +96,13 @@ bench-api: servers ## Measure allocation with 10,000 devices and 1,000,000 old a
 bench-dispatch: servers ## Measure the time and cost of sending 10,000 due deliveries
 	@$(BIN)/python -m bench.dispatch
 
+DEVICES ?= 10000000
+bench-housekeeping: servers ## Measure a run of each housekeeping job in a large fleet (DEVICES=10000000: half an hour, 8 GB of disk)
+	@$(BIN)/python -m bench.housekeeping --devices $(DEVICES)
+
+bench-brake: servers ## Measure the mass-failure brake with its default limits, in fleets of up to a million devices
+	@$(BIN)/python -m bench.brake
+
 DOWN ?= 300
 bench-ses-outage: servers ## Measure push latency while SES hangs (DOWN=300 seconds), and the e-mails afterwards
 	@$(BIN)/python -m bench.ses_outage --down $(DOWN)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bench import cold_start, cost, end_to_end, handler, payments, scale
+from bench.machine import describe, machine
 from bench.results import FOLDER, Results
 from bench.testbed import running_testbed
 
@@ -27,7 +28,8 @@ def main() -> None:
     """Run all sections in order."""
     logging.getLogger("pika").setLevel(logging.CRITICAL)
     started = time.monotonic()
-    results = Results()
+    results = Results(machine())
+    print(describe(results.machine))
     with running_testbed() as testbed:
         for title, section in _SECTIONS.items():
             print(f"[{time.monotonic() - started:4.0f} s] {title}", flush=True)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.end_to_end import FASTSTREAM, OURS, PIKA
+from bench.machine import describe
 from bench.targets import TARGETS
 from local.paths import ROOT
 
@@ -23,8 +22,9 @@ _NO_DECIMALS_FROM: Final = 100
 
 @dataclass(slots=True)
 class Results:
-    """Figures by section and name."""
+    """Figures by section and name, and the machine that they were measured on."""
 
+    machine: dict[str, str | int | float]
     figures: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def add(self, section: str, found: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
@@ -39,9 +39,7 @@ class Results:
         FOLDER.mkdir(exist_ok=True)
         document = {
             "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-            "load": os.getloadavg()[0],
+            **self.machine,
             **self.figures,
         }
         text = json.dumps(document, indent=2, ensure_ascii=False)
@@ -71,6 +69,8 @@ class Results:
 
     def tables(self) -> Iterator[str]:
         """Yield all figures as Markdown tables."""
+        yield describe(self.machine)
+        yield ""
         yield from self.targets()
         for section, rows in self.figures.items():
             columns = list(dict.fromkeys(key for row in rows.values() for key in row))

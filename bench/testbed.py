@@ -7,7 +7,9 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -22,13 +24,15 @@ from local.ports import free_port
 from local.servers.mariadb import DURABLE_OPTIONS, MariaDB
 from local.servers.moto import Moto
 from local.servers.rabbitmq import RabbitMQ, RabbitPorts
-from scheduler.database.connection import connect
+from local.template import function_variable
+from scheduler.database.brake import count_running
+from scheduler.database.connection import Database, connect
 from scheduler.database.migrate import migrate
 from scheduler.messaging.declaration import declare
 from scheduler.settings import DatabaseSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from pymysql.cursors import Cursor
 
@@ -46,8 +50,15 @@ _TABLES: Final = (
     *("delivery_attempts", "notifications", "notification_deliveries", "outgoing_events"),
 )
 
-_NO_BRAKE: Final = {"MASS_FAILURE_SHARE": "1", "MASS_FAILURE_DEVICES": "1000000"}
-"""A benchmark is a mass failure, but its releases must not be held."""
+_BRAKE: Final = ("MASS_FAILURE_SHARE", "MASS_FAILURE_DEVICES")
+_LARGE_FLEET: Final = """
+    INSERT INTO mass_failure_brake (id, running, counted_at) VALUES (1, 100000000, UTC_TIMESTAMP(6))
+    ON DUPLICATE KEY UPDATE running = VALUES(running), counted_at = VALUES(counted_at)
+"""
+"""A benchmark is a mass failure; in a fleet of this size it does not reach the default limit."""
+
+
+_ROWS_PER_COUNT: Final = 100_000
 
 
 class Spent(NamedTuple):
@@ -66,6 +77,8 @@ class Testbed:
     mariadb: MariaDB
     rabbitmq: RabbitMQ
     aws_url: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables of the functions that differ from the deployed ones."""
 
     @property
     def logs(self) -> Path:
@@ -77,7 +90,8 @@ class Testbed:
         """Return the environment variables of the functions."""
         return {
             **function_environment(self.mariadb.url, self.rabbitmq.url, self.aws_url),
-            **_NO_BRAKE,
+            **{name: function_variable(name) for name in _BRAKE},
+            **self.variables,
         }
 
     @property
@@ -101,6 +115,8 @@ class Testbed:
                 # A SELECT is much cheaper than truncating an empty table.
                 if cursor.execute(f"SELECT 1 FROM {table} LIMIT 1"):
                     cursor.execute(f"TRUNCATE TABLE {table}")
+            cursor.execute("DELETE FROM mass_failure_seconds")
+            cursor.execute(_LARGE_FLEET)
 
     def write_back(self) -> None:
         """Flush the filled tables to disk by a restart, not while something is measured."""
@@ -121,6 +137,15 @@ class Testbed:
         yield found
         seconds = time.perf_counter() - started
         found.append(Spent(seconds, *(_cpu(p) - b for p, b in zip(processes, before, strict=True))))
+
+
+def count_devices(testbed: Testbed) -> None:
+    """Let the brake know the real size of the fleet, as housekeeping does."""
+    database = Database(testbed.database)
+    count = partial(count_running, rows=_ROWS_PER_COUNT, now=datetime.now(UTC))
+    while not database.run(count):
+        pass
+    database.close()
 
 
 @contextmanager

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from housekeeping.tools import Tools
     from scheduler.database.walks import Part, Walk
 
-ROWS_PER_PART: Final = 20_000
+ROWS_PER_PART: Final = 10_000
 """Few enough that a statement about a part takes a fraction of a second."""
 _PARTS_PER_RUN: Final = 5
 
