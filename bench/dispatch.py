@@ -42,8 +42,8 @@ _NOTIFICATIONS: Final = """
     VALUES (%s, %s, 'device_released', '设备已释放', '设备故障：Docker crashed', %s, %s, %s)
 """
 _DELIVERIES: Final = """
-    INSERT INTO notification_deliveries (notification_id, channel, next_attempt_at)
-    VALUES (%s, %s, %s)
+    INSERT INTO notification_deliveries (notification_id, channel, next_attempt_at, user_id)
+    VALUES (%s, %s, %s, %s)
 """
 _PENDING: Final = "SELECT COUNT(*) FROM notification_deliveries WHERE status = 'pending'"
 _ENDS: Final = """
@@ -101,11 +101,13 @@ def _write_deliveries(cursor: Cursor, count: int, users: int, devices: int) -> N
     now = datetime.now(UTC)
     notifications, deliveries = [], []
     for number in range(count // (devices + 3)):
-        for channels in [(Channel.WEBSOCKET,)] * devices + [tuple(Channel)]:
+        for device, channels in enumerate([(Channel.WEBSOCKET,)] * devices + [tuple(Channel)]):
             id_ = uuid7()
             user = f"user-{number % users}"
-            notifications.append((id_, user, '{"deviceId": "d1"}', f"bench:{id_}", now))
-            deliveries += [(id_, channel, now) for channel in channels]
+            notifications.append(
+                (id_, user, f'{{"deviceId": "{number}-{device}"}}', f"bench:{id_}", now)
+            )
+            deliveries += [(id_, channel, now, user) for channel in channels]
     cursor.executemany(_NOTIFICATIONS, notifications)
     cursor.executemany(_DELIVERIES, deliveries)
 

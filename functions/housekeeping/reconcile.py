@@ -174,12 +174,12 @@ def _complete(
     if not users:
         return []
     bare = findings.still_without_deliveries(cursor, suspects, users)
-    deliveries = [(one.id, channel) for one in bare for channel in _channels(one.dedupe_key)]
+    deliveries = [(one, channel) for one in bare for channel in _channels(one.kind)]
     findings.add_deliveries(cursor, deliveries, tools.clock())
     return [one.id for one in bare]
 
 
-def _channels(dedupe_key: str) -> Sequence[Channel]:
-    """Return the channels of a notification's kind, with which its dedupe key starts."""
-    kind = _KINDS.get(dedupe_key.partition(":")[0])
+def _channels(key: str) -> Sequence[Channel]:
+    """Return the channels of a `NoticeKind`, given by its key."""
+    kind = _KINDS.get(key)
     return kind.channels if kind else (Channel.WEBSOCKET,)

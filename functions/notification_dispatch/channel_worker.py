@@ -7,9 +7,10 @@ hangs delays no other channel.
 from __future__ import annotations
 
 import logging
+import math
 import random
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -28,9 +29,10 @@ from scheduler.outbox.retry_policy import (
     check_before_sending,
     outcome_of,
 )
+from scheduler.outbox.turns import TURN_SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from notification_dispatch.channels.sender import Sender
@@ -41,6 +43,9 @@ MAX_CLAIMED: Final = 100
 
 RECORD_INTERVAL_SECONDS: Final = 0.05
 """How long results are collected for one statement while more deliveries wait to be sent."""
+
+MAX_TURN_SECONDS: Final = 2.0
+"""After so long no further delivery of a user is sent before other users had their turn."""
 
 _MAX_SLEEP_SECONDS: Final = 2.0
 """A pause of the circuit breaker up to this length is waited for; a longer one ends the work."""
@@ -91,7 +96,8 @@ class ChannelWorker:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=sender.channel)
         self._window = window or SendWindow()
         self._finished: SimpleQueue[_Finished] = SimpleQueue()
-        self._unrecorded = 0
+        self._in_flight: Counter[str] = Counter()
+        self._with_more_due: set[str] = set()
         self._next_claim_at = 0.0
         self._stopped = False
 
@@ -125,25 +131,32 @@ class ChannelWorker:
         if full or invocation.time_is_up or self._breaker.pause or too_early:
             return
         wanted = 1 if half_open else MAX_CLAIMED - self._unrecorded
-        claimed = self._claims.claim(wanted, invocation.lease)
-        # If there were fewer than wanted, no more are due.
+        claimed = self._claims.claim(wanted, invocation.lease, self._in_flight.keys())
+        # If there were fewer than wanted, no more are due but of users who had a whole turn.
         self._next_claim_at = time.monotonic() + POLL_SECONDS if len(claimed) < wanted else 0.0
+        turns = Counter(map(_user, claimed))
+        self._with_more_due.update(user for user in turns if turns[user] >= TURN_SIZE)
         now = self._clock()
         held = {delivery.id: check_before_sending(delivery, now) for delivery in claimed}
         # Count each one when it is queued: after a bug in here, _drain waits only for those.
         for result in filter(None, held.values()):
+            self._in_flight[_user(result.delivery)] += 1
             self._finished.put(_Finished(result))
-            self._unrecorded += 1
-        for batch in self._sender.batches([one for one in claimed if not held[one.id]]):
+        for batch in _by_user(one for one in claimed if not held[one.id]):
             self._pool.submit(self._send, batch, invocation)
-            self._unrecorded += len(batch)
+            self._in_flight[_user(batch[0])] += len(batch)
 
     def _send(self, batch: Sequence[Delivery], invocation: Invocation) -> None:
-        """Send in a thread of the pool. Every delivery is put into the queue, attempted or not."""
-        responses = self._sender.send(batch)
+        """Send one user's deliveries in a thread of the pool.
+
+        Every delivery is put into the queue, attempted or not.
+        """
+        responses, turn_ends_at = self._sender.send(batch), None
         for delivery in batch:
             self._window.acquire()
-            skip = invocation.time_is_up or self._stopped or self._breaker.pause
+            time_is_up = invocation.time_is_up or time.monotonic() > (turn_ends_at or math.inf)
+            turn_ends_at = turn_ends_at or time.monotonic() + MAX_TURN_SECONDS
+            skip = time_is_up or self._stopped or self._breaker.pause
             item = delivery if skip else self._send_next(delivery, responses)
             self._finished.put(_Finished(item, in_window=True))
 
@@ -183,7 +196,8 @@ class ChannelWorker:
         return finished
 
     def _record(self, finished: Sequence[_Finished], counts: Counter[DeliveryOutcome]) -> None:
-        self._unrecorded -= len(finished)
+        for one in finished:
+            self._forget(one.item)
         results = [one.item for one in finished if isinstance(one.item, DeliveryResult)]
         not_attempted = [one.item for one in finished if isinstance(one.item, Delivery)]
         try:
@@ -191,6 +205,7 @@ class ChannelWorker:
                 self._record_with_retries(results)
             if not_attempted:
                 self._claims.release(not_attempted)
+                self._next_claim_at = 0.0
         finally:
             self._window.release(sum(one.in_window for one in finished))
             _log(results)
@@ -204,6 +219,19 @@ class ChannelWorker:
                 time.sleep(delay)
         return self._claims.record(results)
 
+    def _forget(self, item: DeliveryResult | Delivery) -> None:
+        user = _user(item.delivery if isinstance(item, DeliveryResult) else item)
+        self._in_flight[user] -= 1
+        if not self._in_flight[user]:
+            del self._in_flight[user]
+            if user in self._with_more_due:
+                self._with_more_due.remove(user)
+                self._next_claim_at = 0.0
+
+    @property
+    def _unrecorded(self) -> int:
+        return self._in_flight.total()
+
     def _drain(self) -> None:
         """Wait for deliveries in flight: a frozen thread would resume in a later invocation."""
         self._stopped = True
@@ -211,10 +239,22 @@ class ChannelWorker:
         while self._unrecorded:
             item, in_window = self._finished.get()
             self._window.release(in_window)
-            self._unrecorded -= 1
+            self._forget(item)
             if isinstance(item, DeliveryResult):
                 results.append(item)
         _log(results)
+
+
+def _user(delivery: Delivery) -> str:
+    return delivery.recipient.user_id
+
+
+def _by_user(deliveries: Iterable[Delivery]) -> Iterable[Sequence[Delivery]]:
+    """Split into one batch for each user, whose deliveries keep their order."""
+    batches: defaultdict[str, list[Delivery]] = defaultdict(list)
+    for delivery in deliveries:
+        batches[_user(delivery)].append(delivery)
+    return batches.values()
 
 
 def _log(results: Sequence[DeliveryResult]) -> None:

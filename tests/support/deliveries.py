@@ -12,7 +12,7 @@ from scheduler.outbox.delivery import Delivery, Recipient
 from tests.support.world import NOW
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 REACHABLE: Final = Recipient("u1", "someone@example.com", "+8613800138000", "zh-CN")
 
@@ -52,10 +52,6 @@ class FakeSender:
         self.overlapping: set[int] = set()
         self._in_flight: set[int] = set()
         self._lock = Lock()
-
-    def batches(self, deliveries: Sequence[Delivery]) -> Iterable[Sequence[Delivery]]:
-        """Split into single deliveries."""
-        return [(delivery,) for delivery in deliveries]
 
     def send(self, batch: Sequence[Delivery]) -> Iterator[SendResponse]:
         """Call the test's function."""

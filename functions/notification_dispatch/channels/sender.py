@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from scheduler.outbox.retry_policy import ProviderError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from scheduler.domain.notices import Channel
     from scheduler.outbox.delivery import Delivery
@@ -40,21 +40,13 @@ class Sender(Protocol):
         """Return the channel."""
         ...
 
-    def batches(self, deliveries: Sequence[Delivery]) -> Iterable[Sequence[Delivery]]:
-        """Split deliveries into batches; one thread sends a batch, in order."""
-        ...
-
     def send(self, batch: Sequence[Delivery]) -> Iterator[SendResponse]:
-        """Send one delivery at each step of the iterator, in order, and yield its response."""
+        """Send one user's deliveries, one at each step of the iterator, and yield its response."""
         ...
 
 
 class UnbatchedSender(ABC):
     """A sender whose deliveries are independent of each other."""
-
-    def batches(self, deliveries: Sequence[Delivery]) -> Iterable[Sequence[Delivery]]:
-        """Split into single deliveries."""
-        return [(delivery,) for delivery in deliveries]
 
     def send(self, batch: Sequence[Delivery]) -> Iterator[SendResponse]:
         """Send one delivery at each step of the iterator."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from functools import cached_property
-from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from notification_dispatch.channels import aws_client
@@ -46,11 +45,6 @@ class WebSocketSender:
         self._endpoint = endpoint
         self._threads = threads
         self._clock = clock
-
-    def batches(self, deliveries: Sequence[Delivery]) -> Iterable[Sequence[Delivery]]:
-        """Put the deliveries of a user into one batch, in order."""
-        by_user = sorted(deliveries, key=lambda delivery: delivery.recipient.user_id)
-        return [tuple(own) for _, own in groupby(by_user, lambda one: one.recipient.user_id)]
 
     def send(self, batch: Sequence[Delivery]) -> Iterator[SendResponse]:
         """Send the frames of one user, one after the other, to all their connections."""

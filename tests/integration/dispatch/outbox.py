@@ -25,8 +25,8 @@ _NOTIFICATIONS: Final = (
     " created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
 )
 _DELIVERIES: Final = (
-    "INSERT INTO notification_deliveries (notification_id, channel, next_attempt_at)"
-    " VALUES (%s, %s, %s)"
+    "INSERT INTO notification_deliveries (notification_id, channel, next_attempt_at, user_id, kind)"
+    " VALUES (%s, %s, %s, %s, %s)"
 )
 _OUTGOING: Final = "INSERT INTO outgoing_events (routing_key, body, created_at) VALUES (%s, %s, %s)"
 _ROWS: Final = (
@@ -50,6 +50,11 @@ class StoredDelivery(NamedTuple):
     sent_at: datetime | None
 
 
+def to_each_user(number: int, **fields: Any) -> list[NewNotification]:  # noqa: ANN401 - any field
+    """Return a notification for each of so many users."""
+    return [NewNotification(user_id=f"user-{n}", **fields) for n in range(number)]
+
+
 @dataclass(frozen=True, slots=True)
 class NewNotification:
     """A notification to insert, created at ``at``."""
@@ -60,6 +65,7 @@ class NewNotification:
     title: str = "设备已释放"
     type: str = "device_released"
     data: str = '{"deviceId": "d1"}'
+    kind: str = "device_released"
     urgent: bool = False
     at: datetime = NOW
     id: str = field(default_factory=uuid7)
@@ -89,7 +95,11 @@ class Outbox:
         )
         self._many(
             _DELIVERIES,
-            [(one.id, channel, one.at) for one in notifications for channel in one.channels],
+            [
+                (one.id, channel, one.at, one.user_id, one.kind)
+                for one in notifications
+                for channel in one.channels
+            ],
         )
         return [one.id for one in notifications]
 

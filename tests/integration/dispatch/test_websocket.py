@@ -55,7 +55,7 @@ def frames(*numbers: int, user: str = "u1") -> list[Delivery]:
 
 
 def send(sender: WebSocketSender, *deliveries: Delivery) -> list[SendResponse]:
-    return [response for batch in sender.batches(deliveries) for response in sender.send(batch)]
+    return list(sender.send(deliveries))
 
 
 def received(provider: Provider, connection_id: str) -> list[str]:
@@ -88,10 +88,8 @@ def test_frames_of_a_user_are_sent_in_order(
     connect(dynamodb, "phone")
     connect(dynamodb, "other", user="u2")
 
-    batches = sender.batches([*frames(1, 2), *frames(3, user="u2"), *frames(4, 5)])
-    assert [[one.id for one in batch] for batch in batches] == [[1, 2, 4, 5], [3]]
-    for batch in batches:
-        list(sender.send(batch))
+    send(sender, *frames(1, 2, 4, 5))
+    send(sender, *frames(3, user="u2"))
 
     assert received(provider, "phone") == ["n1", "n2", "n4", "n5"]
     assert received(provider, "other") == ["n3"]

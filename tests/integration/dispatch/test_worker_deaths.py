@@ -9,7 +9,7 @@ from notification_dispatch.channels.sender import Accepted, SendResponse
 from scheduler.domain.notices import Channel
 from scheduler.outbox.claims import Claims
 from scheduler.outbox.delivery import Delivery, DeliveryOutcome
-from tests.integration.dispatch.outbox import NewNotification, Outbox
+from tests.integration.dispatch.outbox import Outbox, to_each_user
 from tests.integration.dispatch.workers import (
     EMAIL_ONLY,
     invocation,
@@ -40,7 +40,7 @@ def test_new_worker_sends_nothing_before_the_last_result_is_recorded(
         return Accepted()
 
     sender = FakeSender(respond=send)
-    outbox.add(*[NewNotification(channels=EMAIL_ONLY) for _ in range(60)])
+    outbox.add(*to_each_user(60, channels=EMAIL_ONLY))
 
     make_worker(sender).work(invocation())
 
@@ -51,7 +51,7 @@ def test_new_worker_sends_nothing_before_the_last_result_is_recorded(
 def test_concurrent_dispatchers_never_send_the_same_delivery(
     make_worker: Callable[..., ChannelWorker], outbox: Outbox
 ) -> None:
-    outbox.add(*[NewNotification(channels=EMAIL_ONLY) for _ in range(500)])
+    outbox.add(*to_each_user(500, channels=EMAIL_ONLY))
     sender = FakeSender()
     workers = [make_worker(sender) for _ in range(4)]
 
@@ -65,7 +65,7 @@ def test_concurrent_dispatchers_never_send_the_same_delivery(
 def test_claims_of_a_dead_dispatcher_are_taken_over_after_the_lease(
     make_worker: Callable[..., ChannelWorker], outbox: Outbox, database: Database, clock: Clock
 ) -> None:
-    outbox.add(*[NewNotification(channels=EMAIL_ONLY) for _ in range(5)])
+    outbox.add(*to_each_user(5, channels=EMAIL_ONLY))
     assert len(Claims(database, Channel.EMAIL, clock).claim(5, MINUTE)) == 5
     worker = make_worker(FakeSender())
 

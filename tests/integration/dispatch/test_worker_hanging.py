@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from notification_dispatch.channels.sender import Accepted, SendResponse
 from notification_dispatch.send_window import SendWindow
 from scheduler.domain.notices import Channel
-from tests.integration.dispatch.outbox import NewNotification, Outbox
+from tests.integration.dispatch.outbox import NewNotification, Outbox, to_each_user
 from tests.integration.dispatch.workers import (
     EMAIL_ONLY,
     THREADS,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def test_hanging_channel_does_not_delay_another(
     make_worker: Callable[..., ChannelWorker], outbox: Outbox
 ) -> None:
-    outbox.add(*[NewNotification(channels=(*EMAIL_ONLY, *WEBSOCKET_ONLY)) for _ in range(10)])
+    outbox.add(*to_each_user(10, channels=(*EMAIL_ONLY, *WEBSOCKET_ONLY)))
     release = Event()
 
     def hang(_: Delivery) -> SendResponse:
@@ -70,7 +70,7 @@ def test_hanging_request_does_not_delay_new_deliveries(
     thread = Thread(target=worker.work, args=(invocation(),))
     thread.start()
     eventually(lambda: len(sender.sent) == 1, "one is in flight")
-    outbox.add(NewNotification(channels=WEBSOCKET_ONLY))
+    outbox.add(NewNotification("another", WEBSOCKET_ONLY))
 
     eventually(lambda: outbox.statuses() == {"pending": 1, "sent": 1}, "the other is sent")
 

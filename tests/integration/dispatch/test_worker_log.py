@@ -15,7 +15,7 @@ from notification_dispatch.send_window import SendWindow
 from scheduler.aws_errors import ErrorClass
 from scheduler.database.errors import DatabaseUnavailableError
 from scheduler.outbox.retry_policy import ProviderError
-from tests.integration.dispatch.outbox import NewNotification, Outbox
+from tests.integration.dispatch.outbox import NewNotification, Outbox, to_each_user
 from tests.integration.dispatch.workers import (
     EMAIL_ONLY,
     invocation,
@@ -96,7 +96,7 @@ def test_log_lines_are_written_with_their_batch(
     make_worker: Callable[..., ChannelWorker], outbox: Outbox, log: WrittenLog
 ) -> None:
     count = 3 * MAX_CLAIMED
-    outbox.add(*[NewNotification(channels=EMAIL_ONLY) for _ in range(count)])
+    outbox.add(*to_each_user(count, channels=EMAIL_ONLY))
     window = SendWindow(initial_size=MAX_CLAIMED, max_size=MAX_CLAIMED)
 
     make_worker(FakeSender(), window=window).work(invocation())
@@ -114,7 +114,7 @@ def test_deliveries_that_cannot_be_recorded_are_logged(
     def refuse(*_: object) -> None:
         raise DatabaseUnavailableError("gone")
 
-    outbox.add(*[NewNotification(channels=EMAIL_ONLY) for _ in range(3)])
+    outbox.add(*to_each_user(3, channels=EMAIL_ONLY))
     monkeypatch.setattr("scheduler.outbox.claims.Claims.record", refuse)
     monkeypatch.setattr("notification_dispatch.channel_worker._RECORD_RETRY_DELAYS", ())
 

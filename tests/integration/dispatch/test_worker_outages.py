@@ -13,7 +13,7 @@ from notification_dispatch.circuit_breaker import (
     CircuitBreaker,
 )
 from scheduler.outbox.retry_policy import MAX_ATTEMPTS
-from tests.integration.dispatch.outbox import NewNotification, Outbox
+from tests.integration.dispatch.outbox import NewNotification, Outbox, to_each_user
 from tests.integration.dispatch.workers import (
     EMAIL_ONLY,
     THREADS,
@@ -65,7 +65,7 @@ def test_sixth_failure_is_final(
 def test_outage_stops_sending_and_costs_few_attempts(
     make_worker: Callable[..., ChannelWorker], outbox: Outbox
 ) -> None:
-    outbox.add(*[NewNotification(channels=EMAIL_ONLY) for _ in range(50)])
+    outbox.add(*to_each_user(50, channels=EMAIL_ONLY))
     sender = FakeSender(respond=lambda _: UNAVAILABLE)
 
     make_worker(sender).work(invocation())
@@ -79,7 +79,7 @@ def test_outage_stops_sending_and_costs_few_attempts(
 def test_outage_of_five_minutes_loses_no_delivery(
     make_worker: Callable[..., ChannelWorker], outbox: Outbox, clock: Clock
 ) -> None:
-    outbox.add(*[NewNotification(channels=EMAIL_ONLY) for _ in range(30)])
+    outbox.add(*to_each_user(30, channels=EMAIL_ONLY))
     sender = FakeSender(respond=lambda _: UNAVAILABLE)
     worker = make_worker(sender, breaker=CircuitBreaker(clock.monotonic))
 

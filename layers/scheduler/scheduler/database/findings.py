@@ -64,8 +64,8 @@ _STILL_WITHOUT_DELIVERIES: Final = _MISSING_DELIVERIES.format(
     index="", which="n.id IN %s AND n.user_id IN %s"
 )
 _DELIVERIES: Final = """
-    INSERT INTO notification_deliveries (notification_id, channel, next_attempt_at)
-    VALUES (%s, %s, %s)
+    INSERT INTO notification_deliveries (notification_id, channel, next_attempt_at, user_id, kind)
+    VALUES (%s, %s, %s, %s, %s)
 """
 
 
@@ -75,6 +75,11 @@ class NotificationWithoutDeliveries(NamedTuple):
     id: str
     user_id: str
     dedupe_key: str
+
+    @property
+    def kind(self) -> str:
+        """Return the key of its `NoticeKind`, with which its dedupe key starts."""
+        return self.dedupe_key.partition(":")[0]
 
 
 def devices_allocated_without_holder(cursor: Cursor, part: Part) -> list[str]:
@@ -110,10 +115,13 @@ def still_without_deliveries(
 
 
 def add_deliveries(
-    cursor: Cursor, deliveries: Iterable[tuple[str, Channel]], due: datetime
+    cursor: Cursor,
+    deliveries: Iterable[tuple[NotificationWithoutDeliveries, Channel]],
+    due: datetime,
 ) -> None:
-    """Insert deliveries, given as notification id and channel, that are due at a time."""
-    cursor.executemany(_DELIVERIES, [(id_, channel, due) for id_, channel in deliveries])
+    """Insert deliveries, given as notification and channel, that are due at a time."""
+    rows = [(one.id, channel, due, one.user_id, one.kind) for one, channel in deliveries]
+    cursor.executemany(_DELIVERIES, rows)
 
 
 def _ids(cursor: Cursor, statement: str, part: Part) -> list[str]:

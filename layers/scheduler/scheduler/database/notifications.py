@@ -19,8 +19,8 @@ _INSERT_NOTIFICATIONS: Final = """
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 _INSERT_DELIVERIES: Final = """
-    INSERT INTO notification_deliveries (notification_id, channel, next_attempt_at)
-    VALUES (%s, %s, %s)
+    INSERT INTO notification_deliveries (notification_id, channel, next_attempt_at, user_id, kind)
+    VALUES (%s, %s, %s, %s, %s)
 """
 
 
@@ -42,6 +42,6 @@ def write(cursor: Cursor, work: Work, new_id: NewId) -> None:
                 now,
             )
         )
-        deliveries += [(id_, channel, now) for channel in channels]
+        deliveries += [(id_, channel, now, notice.user_id, kind.key) for channel in channels]
     cursor.executemany(_INSERT_NOTIFICATIONS, notifications)
     cursor.executemany(_INSERT_DELIVERIES, deliveries)

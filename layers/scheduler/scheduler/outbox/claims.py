@@ -2,23 +2,23 @@
 
 A claim is committed before anything is sent and lasts longer than sending can take, so two
 dispatchers never send the same delivery at once, and the claims of a killed dispatcher expire.
-Claiming up to a hundred deliveries takes three statements; recording any number of results takes
-one.
+Claiming up to a hundred deliveries takes five statements, three more if a user has many frames;
+recording any number of results takes one.
 """
 
 from __future__ import annotations
 
 import json
 from datetime import time, timedelta
-from time import sleep
 from typing import TYPE_CHECKING, Any, Final
 
 from scheduler.database.times import to_sql
 from scheduler.notification.preferences import QuietHours
 from scheduler.outbox.delivery import Delivery, DeliveryOutcome, DeliveryResult, Recipient
+from scheduler.outbox.turns import Turns, lock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from datetime import datetime
 
     from pymysql.cursors import Cursor
@@ -26,25 +26,6 @@ if TYPE_CHECKING:
     from scheduler.database.connection import Database
     from scheduler.domain.notices import Channel
 
-_CLOCK_SKEW: Final = timedelta(seconds=1)
-"""The writer's clock may be ahead of ours; the nudge that follows must find its delivery due."""
-
-_SELECT_DUE: Final = """
-    SELECT id FROM notification_deliveries
-    WHERE status = 'pending' AND channel = %s AND next_attempt_at <= %s
-        AND (claimed_until IS NULL OR claimed_until <= %s)
-    ORDER BY next_attempt_at, id LIMIT %s FOR UPDATE SKIP LOCKED
-"""
-# A locking scan also locks the row behind its range: the first due row of the next channel, which
-# the scan of that channel then skips. So an empty scan is checked with a plain read.
-_ANY_DUE: Final = """
-    SELECT 1 FROM notification_deliveries
-    WHERE status = 'pending' AND channel = %s AND next_attempt_at <= %s
-        AND (claimed_until IS NULL OR claimed_until <= %s)
-    LIMIT 1
-"""
-_MAX_RESCANS: Final = 20
-_RESCAN_DELAY_SECONDS: Final = 0.005
 _SET_CLAIM: Final = """
     UPDATE notification_deliveries SET claimed_until = %s WHERE id IN %s
 """
@@ -93,43 +74,53 @@ class Claims:
         self._database = database
         self._channel = channel
         self._clock = clock
+        self._turns = Turns(channel)
         self._found_nothing = False
 
-    def claim(self, limit: int, lease: timedelta) -> list[Delivery]:
-        """Claim up to ``limit`` due deliveries, the longest due first.
+    def claim(self, limit: int, lease: timedelta, busy: Collection[str] = ()) -> list[Delivery]:
+        """Claim up to ``limit`` due deliveries; users take turns.
 
         Args:
             limit: maximum number of deliveries.
             lease: how long other dispatchers leave them alone; longer than sending can take.
+            busy: users whose deliveries are not claimed now.
 
         Raises:
             DatabaseUnavailableError: claims that were nevertheless committed expire after
                 ``lease``.
         """
         now = self._clock()
-        until = now + lease
         if self._found_nothing and not self._any_due(now):
             return []
+        claimed = self._claim(
+            lambda cursor: self._turns.lock_next(cursor, now, limit, busy), now + lease
+        )
+        self._found_nothing = not claimed
+        return claimed
 
+    def claim_again(self, delivery: Delivery, lease: timedelta) -> list[Delivery]:
+        """Claim a delivery before its next attempt is due, if it is pending and not claimed.
+
+        Raises:
+            DatabaseUnavailableError: as `claim`.
+        """
+        now = self._clock()
+        return self._claim(lambda cursor: lock(cursor, now, [delivery.id]), now + lease)
+
+    def _claim(
+        self, lock_some: Callable[[Cursor], tuple[int, ...]], until: datetime
+    ) -> list[Delivery]:
         def claim(cursor: Cursor) -> Sequence[tuple[Any, ...]]:
-            cursor.execute(_SELECT_DUE, (self._channel, now + _CLOCK_SKEW, now, limit))
-            if not (ids := tuple(id_ for (id_,) in cursor.fetchall())):
+            if not (ids := lock_some(cursor)):
                 return ()
             cursor.execute(_SET_CLAIM, (until, ids))
             return _load_claimed(cursor, ids)
 
-        rows = self._database.run(claim)
-        for _ in range(_MAX_RESCANS):
-            if rows or not self._any_due(now):
-                break
-            sleep(_RESCAN_DELAY_SECONDS)
-            rows = self._database.run(claim)
-        self._found_nothing = not rows
-        return [_delivery(row, self._channel, until) for row in rows]
+        return [_delivery(row, self._channel, until) for row in self._database.run(claim)]
 
     def _any_due(self, now: datetime) -> bool:
         with self._database.transaction() as cursor:
-            return bool(cursor.execute(_ANY_DUE, (self._channel, now + _CLOCK_SKEW, now)))
+            return self._turns.any_due(cursor, now)
 
     def record(self, results: Iterable[DeliveryResult]) -> None:
         """Record results, all in one statement and one transaction.

@@ -19,6 +19,7 @@ INVALID_PHONE_NUMBER: Final = "the phone number is not in E.164 form"
 NOT_CONNECTED: Final = "not connected; it waits in the inbox"
 QUIET_HOURS: Final = "quiet hours"
 TOO_OLD: Final = "not sent within a day"
+SUPERSEDED: Final = "superseded by a newer frame about the device; it waits in the inbox"
 
 _PUBLIC_ERRORS: Final = {
     NO_EMAIL_ADDRESS: "no_address",
@@ -27,6 +28,7 @@ _PUBLIC_ERRORS: Final = {
     NOT_CONNECTED: "not_connected",
     QUIET_HOURS: "quiet_hours",
     TOO_OLD: "too_old",
+    SUPERSEDED: "superseded",
 }
 
 
