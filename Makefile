@@ -8,6 +8,7 @@ SAM_READY := .venv-sam/.synced
 CHECKOV_READY := .venv-checkov/.synced
 BENCH_READY := .venv-bench/.synced
 CLIENTS_READY := .venv-clients/.synced
+AUDIT_READY := .venv-audit/.synced
 NODE_READY := contracts/node_modules/.synced
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
@@ -37,7 +38,7 @@ clean: ## Delete the local platform's data, build results and caches
 
 # In parallel, with unmixed output (GNU Make 4). The environments come first, because build starts another make.
 PARALLEL := -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync)
-test: $(READY) $(SAM_READY) $(CHECKOV_READY) $(if $(shell command -v npm),$(NODE_READY)) ## Run all checks: lint, types, templates, and tests on real servers
+test: $(READY) $(SAM_READY) $(CHECKOV_READY) $(AUDIT_READY) $(if $(shell command -v npm),$(NODE_READY)) ## Run all checks: lint, types, templates, and tests on real servers
 	@$(MAKE) --no-print-directory $(PARALLEL) validate lint build-here programs
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
@@ -128,12 +129,14 @@ WHEELS       := .aws-sam/wheels
 PIP_FETCH    := $(SAM_BIN)/python -m pip download --quiet --disable-pip-version-check --require-hashes --dest $(WHEELS) $(patsubst %,-r %,$(wildcard layers/*/requirements.txt))
 COMPILE      := $(SAM_BIN)/python3.13 -m compileall -q -j 0 --invalidation-mode unchecked-hash
 
-build: $(SAM_READY) ## Build for the architecture of this machine, or for ARCHITECTURE=arm64 or x86_64
+build: $(SAM_READY) $(AUDIT_READY) ## Build for the architecture of this machine, or for ARCHITECTURE=arm64 or x86_64
 	@$(PIP_FETCH)
 	@$(PIP_FETCH) --only-binary :all: --platform $(PLATFORM)
 	@PIP_NO_INDEX=1 PIP_FIND_LINKS=$(CURDIR)/$(WHEELS) $(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE)
 	@for l in .aws-sam/build/*Layer; do $(COMPILE) -s $$l -p /opt $$l; done
 	@for f in .aws-sam/build/*Function; do $(COMPILE) -s $$f -p /var/task $$f; done
+	@mkdir -p .aws-sam/sbom && for l in layers/*/; do .venv-audit/bin/cyclonedx-py requirements --output-reproducible \
+	  -o .aws-sam/sbom/$$(basename $$l).cdx.json $$l/requirements.txt; done
 
 EVENT    ?= events/device-failed.json
 FUNCTION ?=
@@ -159,14 +162,21 @@ deploy: validate ## Deploy to AWS (ENVIRONMENT=dev or prod, see samconfig.toml)
 	@$(MAKE) --no-print-directory build ARCHITECTURE=$(DEPLOYED)
 	@$(SAM) deploy --config-env $(CONFIG_ENV)
 
-lock: $(READY) ## Resolve the dependencies in pyproject.toml into lock files with hashes
+lock: $(READY) ## Resolve the dependencies in pyproject.toml into lock files; versions that still fit are kept
 	@$(LOCK) --group layer -o layers/scheduler/requirements.txt
 	@$(LOCK) --group provisioning -o layers/provisioning/requirements.txt
 	@$(LOCK) --group dev -o requirements/dev.txt
 	@$(LOCK) --group sam -o requirements/sam.txt
 	@$(LOCK) --group checkov -o requirements/checkov.txt
 	@$(LOCK) --group clients -o requirements/clients.txt
+	@$(LOCK) --group audit -o requirements/audit.txt
 	@$(LOCK) --group bench -c requirements/dev.txt -o requirements/bench.txt
+
+upgrade: LOCK += --upgrade
+upgrade: lock ## Upgrade all locked dependencies; review the difference, then run `make test audit`
+
+audit: $(AUDIT_READY) ## Look up known vulnerabilities of the locked packages at osv.dev
+	@$(BIN)/python requirements/audit.py layers/*/requirements.txt requirements/*.txt
 
 IMPORT_ROOTS := -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "cloudphone.pth").write_text("".join(f"../../../../{root}\n" for root in (".", "functions", "layers/scheduler")))'
 
@@ -201,6 +211,12 @@ $(CLIENTS_READY): requirements/clients.txt $(READY)
 	@echo "Installing the client generator into .venv-clients (once, and when requirements/clients.txt changes)"
 	@test -x .venv-clients/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-clients
 	@$(BIN)/uv pip sync --quiet --python .venv-clients/bin/python requirements/clients.txt
+	@touch $@
+
+$(AUDIT_READY): requirements/audit.txt $(READY)
+	@echo "Installing the tools for audits into .venv-audit (once, and when requirements/audit.txt changes)"
+	@test -x .venv-audit/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-audit
+	@$(BIN)/uv pip sync --quiet --python .venv-audit/bin/python requirements/audit.txt
 	@touch $@
 
 $(BENCH_READY): requirements/bench.txt $(READY)
