@@ -64,6 +64,12 @@ record: programs ## Record docs/recording.svg and docs/console.png from a platfo
 release: $(READY) ## Record the contracts as released (then breaking changes need a new major version)
 	@$(BIN)/python -m events.contracts.release
 
+# The properties about arbitrary input; each example of a pipeline takes a transaction.
+ANY_INPUT := tests/integration/pipeline/test_anything.py tests/unit/messaging tests/unit/observability tests/unit/api
+attack: programs ## Attack longer than `make test` does: every operation of the API, and arbitrary messages
+	@$(MAKE) --no-print-directory schemathesis EXAMPLES=200
+	@EXAMPLES=1000 $(BIN)/python -m pytest -q $(ANY_INPUT)
+
 lint: $(READY) ## Run ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 pytest_plugins = ["tests.servers"]
 
 # A busy machine is slow to draw, which says nothing about a strategy. The examples are always the
-# same, except where EXAMPLES asks for others (`make stateful`, `make schemathesis`).
+# same, except where EXAMPLES asks for others (`make stateful`, `make schemathesis`, `make attack`).
 settings.register_profile(
     "scheduler",
     deadline=None,
+    max_examples=int(os.environ.get("EXAMPLES", "100")),
     derandomize="EXAMPLES" not in os.environ,
     suppress_health_check=[HealthCheck.too_slow],
 )

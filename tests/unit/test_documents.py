@@ -12,7 +12,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 FILE = re.compile(r"`((?:[\w.-]+/)+(?:[\w.-]+\.(?:py|json|yaml|md|toml|sql))?)`")
 PLACE = re.compile(r"`([\w./-]+\.py):([\w.]+)`")
 """A name in a file, such as `pipeline/settle.py:settle`."""
-MADE = {"bench/results/", ".local/endpoints.json"}
+MADE = {".aws-sam/sbom/", "bench/results/", ".local/endpoints.json"}
 """By a command; not in the repository."""
 TARGET = re.compile(r"\bmake ([a-z][a-z-]*)\b")
 

@@ -1,6 +1,7 @@
 """For any input the handler does not raise, and every record is settled."""
 
 import base64
+import os
 from collections import Counter
 from typing import Any
 
@@ -15,7 +16,10 @@ from tests.support.functions import Functions
 from tests.support.queues import Queues
 from tests.support.store import Store
 
-FEW = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(
+    max_examples=int(os.environ.get("EXAMPLES", "40")),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 SETTLED = {"success", "duplicate", "outdated", "invalid", "retried", "dead_lettered", "error"}
 
 bodies = st.one_of(
