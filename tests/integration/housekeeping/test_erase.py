@@ -11,6 +11,7 @@ from local.aws import aws_client
 from local.environment import aws_environment
 from scheduler.database import erasures
 from tests.integration.housekeeping.conftest import Housekeeping, add_reservation
+from tests.support.counter import FakeCounter
 from tests.support.events import message
 from tests.support.explaining import explain
 from tests.support.functions import OUTSIDE, Functions
@@ -41,8 +42,13 @@ def dynamodb(aws_url: str, monkeypatch: pytest.MonkeyPatch) -> DynamoDBClient:
 
 
 @pytest.fixture
-def functions(database_url: str) -> Iterator[Functions]:
-    with Functions(database_url) as made:
+def counter() -> FakeCounter:
+    return FakeCounter()
+
+
+@pytest.fixture
+def functions(database_url: str, counter: FakeCounter) -> Iterator[Functions]:
+    with Functions(database_url, counter=counter) as made:
         yield made
 
 
@@ -114,6 +120,21 @@ def test_erasure_is_repeated_until_all_that_was_under_way_is_over(
     assert stored.rows("SELECT * FROM idempotency_keys") == []
     assert erasure(stored) == [("u1", True)]
     assert housekeeping.run(JOB) == 0
+
+
+@pytest.mark.usefixtures("stored")
+def test_later_events_leave_nothing(
+    functions: Functions, housekeeping: Housekeeping, store: Store, counter: FakeCounter
+) -> None:
+    functions.handle(message("user.deleted", userId="u1"))
+    housekeeping.after(timedelta(seconds=91)).run(JOB)
+
+    for event in ("user.suspended", "billing.payment_failed", "billing.balance_low"):
+        late = message(event, userId="u1", reason=PRIVATE, at=NOW + MINUTE)
+        assert functions.handle(late) == {"outdated": 1}
+
+    assert places_with(store, PRIVATE) == []
+    assert counter.current("u1", NOW) == 0
 
 
 def test_erasure_of_many_rows_continues_after_every_stop(

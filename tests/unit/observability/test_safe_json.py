@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.paths import ROOT
+from scheduler.messaging.outbound import BrokerUnavailableError, OutboundMessage
 from scheduler.observability.log_lines import LogLines
 from scheduler.observability.logger import service_logger
 from scheduler.observability.safe_json import escape_unsafe, safe_json
@@ -65,6 +66,14 @@ def test_lines_of_a_batch_are_safe() -> None:
     first, second, end = stream.getvalue().split("\n")
     assert not unsafe(first + second + end)
     assert json.loads(first)["error"] == EVIL
+
+
+def test_message_id_in_an_error_is_safe() -> None:
+    """Lambda itself logs the error of an invocation that failed."""
+    message = OutboundMessage("", "queue", b"", {"message_id": EVIL})
+
+    assert not unsafe(str(BrokerUnavailableError(f"could not publish {message}")))
+    assert str(OutboundMessage("", "q", b"", {"message_id": "m-1"})) == "m-1 to queue q"
 
 
 def test_functions_use_no_other_logger() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from scheduler.observability.safe_json import safe_json
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -19,7 +21,8 @@ class OutboundMessage:
     properties: Mapping[str, Any]
 
     def __str__(self) -> str:
-        id_ = self.properties.get("message_id") or "a message"
+        # Errors quote this, and Lambda logs the error of a failed invocation as it is.
+        id_ = safe_json(self.properties.get("message_id") or "a message").strip('"')
         return f"{id_} to {self.exchange or 'queue'} {self.routing_key}"
 
 
