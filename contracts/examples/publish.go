@@ -24,7 +24,10 @@ type DeviceFailed struct {
 	Timestamp time.Time `json:"timestamp"`
 }
 
-var errUnroutable = errors.New("no queue is bound to this routing key")
+var (
+	errNotConfirmed = errors.New("the broker did not confirm the message")
+	errUnroutable   = errors.New("no queue is bound to this routing key")
+)
 
 // publish returns when the broker has confirmed. Publish again with the same messageID if it fails.
 func publish(ctx context.Context, url, eventType, messageID, shardKey string, body any) error {
@@ -45,31 +48,31 @@ func publish(ctx context.Context, url, eventType, messageID, shardKey string, bo
 		return err
 	}
 	returned := channel.NotifyReturn(make(chan amqp.Return, 1))
-	confirm, err := channel.PublishWithDeferredConfirmWithContext(
-		ctx, "cloudphone.events", eventType, true, false,
-		amqp.Publishing{
-			MessageId:    messageID,
-			DeliveryMode: amqp.Persistent,
-			ContentType:  "application/json",
-			Headers:      amqp.Table{"x-shard-key": shardKey},
-			Body:         raw,
-		})
-	if err != nil {
-		return err
-	}
-	acknowledged, err := confirm.WaitContext(ctx)
+	confirmed := channel.NotifyPublish(make(chan amqp.Confirmation, 1))
+	err = channel.PublishWithContext(ctx, "cloudphone.events", eventType, true, false, amqp.Publishing{
+		MessageId:    messageID,
+		DeliveryMode: amqp.Persistent,
+		ContentType:  "application/json",
+		Headers:      amqp.Table{"x-shard-key": shardKey},
+		Body:         raw,
+	})
 	if err != nil {
 		return err
 	}
 	select {
-	case <-returned: // it comes before the confirm
+	case confirm, open := <-confirmed: // closed with the connection
+		if !open || !confirm.Ack {
+			return errNotConfirmed
+		}
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-returned: // a message without a queue is returned before its confirm
 		return errUnroutable
 	default:
+		return nil
 	}
-	if !acknowledged {
-		return errors.New("the queue refused the message")
-	}
-	return nil
 }
 
 func main() {
