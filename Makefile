@@ -33,7 +33,7 @@ status: $(READY) ## Show whether the platform is running, and its addresses
 
 clean: ## Delete the local platform's data, build results and caches
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local clean; else rm -rf .local; fi
-	@rm -rf .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf contracts/build .aws-sam .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find functions layers local ops tests bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # In parallel, with unmixed output (GNU Make 4). The environments come first, because build starts another make.
@@ -204,7 +204,7 @@ $(SAM_READY): requirements/sam.txt $(READY)
 
 $(NODE_READY): contracts/package-lock.json
 	@echo "Installing the npm packages of contracts/ (once, and when contracts/package-lock.json changes)"
-	@npm ci --prefix contracts --ignore-scripts --no-audit --no-fund --silent
+	@npm ci --prefix contracts --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(CHECKOV_READY): requirements/checkov.txt $(READY)
