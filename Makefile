@@ -85,6 +85,11 @@ servers: $(READY) ## Install mariadbd and rabbitmq-server if they are missing
 scenarios: up ## Run the six acceptance scenarios step by step on the running platform
 	@$(BIN)/python -m tests.scenarios
 
+WHAT ?= database
+FOR  ?= 60
+outage: up ## Stop a server of the running platform and tell what happens (WHAT=database|broker|aws FOR=seconds)
+	@$(BIN)/python -m tests.scenarios.outage $(WHAT) $(FOR)
+
 KILLS ?= 1000
 SEED  ?= 1
 faults: servers ## Kill function, broker and database under load; print what was lost or doubled (KILLS=, SEED=)

@@ -42,6 +42,11 @@ class StateDir:
         return self.path / "processes.json"
 
     @property
+    def outage(self) -> Path:
+        """Return the file in which an outage of a server is requested."""
+        return self.path / "outage.json"
+
+    @property
     def logs(self) -> Path:
         """Return the folder with the logs of the current (or last) run."""
         return self.path / "log"

@@ -72,10 +72,6 @@ class PlatformServers:
     aws_url: str
     private: tuple[Server, ...]
 
-    def failure(self) -> str | None:
-        """Return a message about a private server that has ended by itself; None if all run."""
-        return next(filter(None, (server.failure() for server in self.private)), None)
-
 
 @dataclass(frozen=True, slots=True)
 class RunningPlatform:
@@ -122,6 +118,12 @@ def start_platform(startup: Startup) -> RunningPlatform:
         startup.on_stop("HTTP API and console page", gateway.stop)
     addresses = _endpoints(servers, api, websocket, console, gateway.tokens)
     return RunningPlatform(servers, {**addresses, "shards": startup.shards})
+
+
+def prepare_again(server: Server) -> None:
+    """Prepare a server that was started again: AWS is kept in memory only."""
+    if isinstance(server, Moto):
+        aws.create_resources(server.url)
 
 
 def _start_servers(startup: Startup) -> PlatformServers:

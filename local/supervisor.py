@@ -8,13 +8,14 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
-from local import LocalError, endpoints
+from local import endpoints
 from local.event_source_mapping.mapping import Batching
 from local.paths import open_log
-from local.platform import Startup, start_platform
+from local.platform import Startup, prepare_again, start_platform
 from local.ports import PortPlan
 from local.processes import ProcessList, supervisor_lock
 from local.progress import CancelledError
+from local.restarts import Restarts
 from local.servers.existing import ExistingServers
 from local.servers.programs import ensure_installed
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from local.paths import StateDir
-    from local.platform import PlatformServers
     from local.progress import ProgressDisplay
 
 _LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -40,7 +40,7 @@ def run(state: StateDir, display: ProgressDisplay, window: float, shards: int) -
         shards: queues per event.
 
     Raises:
-        LocalError: the platform did not start, or one of its servers ended by itself.
+        LocalError: the platform did not start.
         AlreadyRunningError: another supervisor uses the folder.
     """
     state.create()
@@ -75,7 +75,9 @@ def _serve(
     # Written after the last line is printed: `up` stops relaying output when the file exists.
     stack.callback(state.endpoints.unlink, missing_ok=True)
     endpoints.write(state.endpoints, platform.endpoints)
-    _watch(platform.servers, display)
+    restarts = Restarts(platform.servers.private, prepare_again, state.outage, display.print_line)
+    while not display.cancelled.wait(_CHECK_INTERVAL_SECONDS):
+        restarts.check()
     display.print_line("Stopping")
 
 
@@ -92,13 +94,8 @@ def _stop_on_signals(display: ProgressDisplay) -> None:
 def _remove_leftovers(state: StateDir, processes: ProcessList, display: ProgressDisplay) -> None:
     """Clean up after a killed supervisor, and keep the logs of the previous run only."""
     state.endpoints.unlink(missing_ok=True)
+    state.outage.unlink(missing_ok=True)
     if processes.alive():
         with display.step("Stopping servers of an earlier run"):
             processes.stop_all()
     state.rotate_logs()
-
-
-def _watch(servers: PlatformServers, display: ProgressDisplay) -> None:
-    while not display.cancelled.wait(_CHECK_INTERVAL_SECONDS):
-        if failure := servers.failure():
-            raise LocalError(failure)

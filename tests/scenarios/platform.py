@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 import pika
+from pika.exceptions import AMQPError
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -59,22 +60,33 @@ class Platform:
     """Publishes events, calls the API as an administrator, and listens as a user."""
 
     def __init__(self, state: StateDir) -> None:
-        self._endpoints: dict[str, Any] = json.loads(state.endpoints.read_text("utf-8"))
+        self.endpoints: dict[str, Any] = json.loads(state.endpoints.read_text("utf-8"))
         self._issuer = TokenIssuer.of(state.path)
-        endpoints, token = self._endpoints, self._endpoints["tokens"]["admin"]
+        endpoints, token = self.endpoints, self.endpoints["tokens"]["admin"]
         self._http = httpx.Client(
             base_url=endpoints["api"],
             headers={"Authorization": f"Bearer {token}"},
             timeout=_TIMEOUT_SECONDS,
         )
-        self._broker = pika.BlockingConnection(pika.URLParameters(endpoints["amqp"]))
+        self._connect()
+
+    def _connect(self) -> None:
+        self._broker = pika.BlockingConnection(pika.URLParameters(self.endpoints["amqp"]))
         self._channel = self._broker.channel()
         self._channel.confirm_delivery()
+
+    def reconnect(self) -> bool:
+        """Connect to the broker again; return whether it accepts the connection."""
+        with suppress(AMQPError, OSError):
+            self._connect()
+            return True
+        return False
 
     def close(self) -> None:
         """Close both connections."""
         self._http.close()
-        self._broker.close()
+        if self._broker.is_open:
+            self._broker.close()
 
     def publish(self, event_type: str, **fields: object) -> None:
         """Publish an event and wait for the broker's confirm."""
@@ -87,6 +99,10 @@ class Platform:
             **shard_key(event_type, raw),
         )
         self._channel.basic_publish(EVENTS_EXCHANGE, event_type, raw, properties, mandatory=True)
+
+    def depth(self, queue: str) -> int:
+        """Return the number of messages that are ready in a queue."""
+        return int(self._channel.queue_declare(queue, passive=True).method.message_count)
 
     def get(self, path: str) -> Any:  # noqa: ANN401 - JSON
         """Return the JSON of a GET request."""
@@ -104,11 +120,11 @@ class Platform:
         """Connect a WebSocket client for a user."""
         token = {"Authorization": f"Bearer {self._issuer.issue_token(user_id)}"}
         response = self._http.post("/api/realtime/ticket", headers=token).raise_for_status()
-        return Listener(f"{self._endpoints['websocket']}/?ticket={response.json()['ticket']}")
+        return Listener(f"{self.endpoints['websocket']}/?ticket={response.json()['ticket']}")
 
     def sent(self) -> SentMessages:
         """Return all e-mails and text messages that were sent."""
-        return sent_messages(self._endpoints["aws"])
+        return sent_messages(self.endpoints["aws"])
 
     def allocations(self, user_id: str, status: str) -> list[dict[str, Any]]:
         """Return a user's allocations, newest first."""
@@ -119,14 +135,16 @@ class Platform:
         """Return a user's inbox."""
         return list(self.get(f"/api/users/{user_id}/notifications?limit=100")["items"])
 
-    def wait_until(self, holds: Callable[[], bool], what: str) -> None:
+    def wait_until(
+        self, holds: Callable[[], bool], what: str, seconds: float = _TIMEOUT_SECONDS
+    ) -> None:
         """Return when a condition holds.
 
         Raises:
             AssertionError: it did not hold in time; the message names the condition.
         """
-        deadline = time.monotonic() + _TIMEOUT_SECONDS
+        deadline = time.monotonic() + seconds
         while not holds():
             if time.monotonic() > deadline:
-                raise AssertionError(f"not true within {_TIMEOUT_SECONDS} s: {what}")
+                raise AssertionError(f"not true within {seconds:.0f} s: {what}")
             time.sleep(0.05)

@@ -35,9 +35,9 @@ class Story:
         """Print the next step."""
         self._print_line(f"  → {sentence}")
 
-    def check(self, sentence: str, holds: Callable[[], bool]) -> None:
-        """Wait until a statement is true and print it."""
-        self.platform.wait_until(holds, sentence)
+    def check(self, sentence: str, holds: Callable[[], bool], seconds: float = 30) -> None:
+        """Wait up to so many seconds until a statement is true, and print it."""
+        self.platform.wait_until(holds, sentence, seconds)
         self._print_line(f"  ✓ {sentence}")
 
     def given(self, devices: int, quota: int = 10) -> None:
@@ -82,6 +82,10 @@ class Story:
     def frames(self, type_: str) -> list[dict[str, Any]]:
         """Return the received WebSocket frames of a type."""
         return self._client.frames(type_) if self._client else []
+
+    def has_notice(self, type_: str) -> bool:
+        """Return whether the user's inbox has a notification of a type."""
+        return any(one["type"] == type_ for one in self.platform.notifications(self.user))
 
     def mails(self) -> list[str]:
         """Return the e-mails to the user."""

@@ -19,12 +19,14 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from local import LocalError, ports
+from local.aws import aws_client
 from local.processes import ProcessList, is_alive
 from local.servers import programs
 from local.servers.existing import ExistingServers
+from local.template import dynamodb_tables
 from scheduler.database.url import DatabaseUrl
 from scheduler.messaging.topology import WORK_QUEUES, queues, work_queues
-from tests.support.local_platform import READY_SECONDS, LocalPlatform, start_lock, wait_for
+from tests.support.local_platform import LocalPlatform, start_lock, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -211,16 +213,17 @@ def test_ctrl_c_while_starting_leaves_no_process(given: LocalPlatform) -> None:
     assert "Stopped before everything was started" in given.printed()
 
 
-def test_run_ends_with_an_error_when_a_server_dies(given: LocalPlatform) -> None:
+def test_server_that_dies_is_started_again(given: LocalPlatform) -> None:
     given.run()
     (aws,) = ProcessList(given.state.processes).alive()
 
     aws.kill()
 
-    assert given.supervisor.wait(READY_SECONDS) == 1
-    assert "error: AWS: " in given.printed()
+    wait_for(lambda: "AWS runs again" in given.printed())
+    assert "AWS: " in given.printed()
     assert "ended with code -9; see " in given.printed()
-    assert given.processes() == []
+    tables = aws_client("dynamodb", given.endpoints()["aws"]).list_tables()["TableNames"]
+    assert len(tables) == len(dynamodb_tables())
 
 
 @pytest.mark.parametrize(
