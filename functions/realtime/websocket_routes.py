@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from scheduler.realtime.connections import Connections
     from scheduler.realtime.tickets import Tickets
 
-MAX_CONNECTIONS: Final = 20
-"""Per user. The index is eventually consistent, so there may be one more now and then."""
 MIN_REPLAY_INTERVAL: Final = timedelta(seconds=10)
 """Between two replays on one connection: each may take a hundred frames."""
 
@@ -81,9 +79,8 @@ class WebSocketRoutes:
             return _refused(connection_id, HTTPStatus.UNAUTHORIZED, "no valid ticket")
         if self._replay.is_deleted(ticket.user_id):
             return _refused(connection_id, HTTPStatus.UNAUTHORIZED, "the user was deleted")
-        if len(self._connections.of_user(ticket.user_id, now)) >= MAX_CONNECTIONS:
+        if not self._connections.add(connection_id, ticket.user_id, now):
             return _refused(connection_id, HTTPStatus.TOO_MANY_REQUESTS, "too many connections")
-        self._connections.add(connection_id, ticket.user_id, now)
         since = since or Since.exactly(ticket.issued_at)
         self._invoke_later(PendingConnection(connection_id=connection_id, since=since))
         extra = {"connection_id": connection_id, "user_id": ticket.user_id}

@@ -19,6 +19,7 @@ LAYER: Final = "layers/scheduler/scheduler"
 TABLE: Final = f"{LAYER}/payments/table.py:FailureTable"
 CONNECTIONS: Final = f"{LAYER}/realtime/connections.py:Connections"
 TICKETS: Final = f"{LAYER}/realtime/tickets.py:Tickets"
+LIMIT: Final = f"{LAYER}/realtime/user_limit.py:UserLimit"
 SECRET: Final = f"{LAYER}/credentials.py:from_secret"
 ERASURE: Final = "functions/housekeeping/erase.py:_OutsideDatabase.erase"
 
@@ -34,7 +35,11 @@ NEEDS: Final = {
     ("BillingEventsRole", "Counts", "dynamodb:UpdateItem"): f"{TABLE}.update",
     ("BillingEventsRole", "FirstFailuresOfManyUsers", "dynamodb:PutItem"): f"{TABLE}.transact",
     ("AllocationApiRole", "PaymentFailures", "dynamodb:GetItem"): f"{TABLE}.get",
+    ("AllocationApiRole", "Tickets", "dynamodb:BatchGetItem"): f"{LIMIT}._existing",
+    ("AllocationApiRole", "Tickets", "dynamodb:DeleteItem"): f"{TICKETS}.issue",
+    ("AllocationApiRole", "Tickets", "dynamodb:GetItem"): f"{LIMIT}._counted",
     ("AllocationApiRole", "Tickets", "dynamodb:PutItem"): f"{TICKETS}.issue",
+    ("AllocationApiRole", "Tickets", "dynamodb:UpdateItem"): f"{LIMIT}._add",
     (
         *("NotificationDispatchRole", "ConnectionsOfAUser"),
         "dynamodb:Query",
@@ -57,6 +62,7 @@ NEEDS: Final = {
     ("HousekeepingRole", "Connections", "dynamodb:DeleteItem"): f"{CONNECTIONS}.remove",
     ("HousekeepingRole", "Disconnecting", "execute-api:ManageConnections"): ERASURE,
     ("RealtimeRole", "Tickets", "dynamodb:DeleteItem"): f"{TICKETS}.redeem",
+    ("RealtimeRole", "Connections", "dynamodb:BatchGetItem"): f"{LIMIT}._existing",
     ("RealtimeRole", "Connections", "dynamodb:DeleteItem"): f"{CONNECTIONS}.remove",
     ("RealtimeRole", "Connections", "dynamodb:GetItem"): f"{CONNECTIONS}.owner",
     ("RealtimeRole", "Connections", "dynamodb:PutItem"): f"{CONNECTIONS}.add",

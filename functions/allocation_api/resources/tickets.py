@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime
 from functools import cached_property
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from allocation_api.access import Access, Router
-from allocation_api.errors import unavailable
+from allocation_api.errors import ApiError, unavailable
 from allocation_api.fields import ResponseBody
 from allocation_api.openapi.responses import body_of, refusal
 from allocation_api.settings import AWS_TIMEOUTS
@@ -32,12 +33,21 @@ class TicketService:
         """Return a new ticket for a user.
 
         Raises:
-            ApiError: 503, DynamoDB is unavailable.
+            ApiError: 429, too many of the user's tickets are open; 503, DynamoDB is unavailable.
         """
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see below
 
+        from scheduler.realtime.tickets import TICKET_LIFETIME, TooManyTicketsError  # noqa: PLC0415 - likewise
+
         try:
             return self._tickets.issue(user_id, now)
+        except TooManyTicketsError as error:
+            raise ApiError(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                "too_many_tickets",
+                "use the tickets that you have, or wait until they expire",
+                headers={"Retry-After": str(TICKET_LIFETIME.seconds)},
+            ) from error
         except (BotoCoreError, ClientError) as error:
             message = "tickets cannot be issued now; try again later"
             raise unavailable("tickets_unavailable", message) from error
@@ -63,7 +73,11 @@ def ticket_routes(settings: TicketSettings) -> Router:
         status_code=201,
         operation_id="issueTicket",
         summary="Issue a one-time ticket for the WebSocket",
-        responses={201: body_of(TicketResponse), 503: refusal("tickets_unavailable")},
+        responses={
+            201: body_of(TicketResponse),
+            429: refusal("too_many_tickets"),
+            503: refusal("tickets_unavailable"),
+        },
     )
     @router.allow(Access.USER)
     def issue() -> TicketResponse:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import socket as sockets
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from realtime.websocket_routes import MAX_CONNECTIONS
+from scheduler.realtime.connections import MAX_CONNECTIONS
 from tests.support.together import eventually
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ HOUR = 3600
 
 
 def items(table: Table) -> list[dict[str, Any]]:
-    return [dict(item) for item in table.scan()["Items"]]
+    """Return the connections or tickets, without the items that count them."""
+    return [dict(item) for item in table.scan()["Items"] if "open_items" not in item]
 
 
 def test_ticket_opens_a_connection_that_becomes_active(
@@ -60,6 +62,29 @@ def test_connections_of_a_user_are_limited(clients: Clients, connections: Connec
     assert refused.value.response.status_code == 429
     with clients.connect("u2"):
         pass
+
+
+def test_connections_that_have_ended_make_room(clients: Clients, connections: Connections) -> None:
+    now = datetime.now(UTC)
+    for number in range(MAX_CONNECTIONS):
+        assert connections.add(f"ended {number}", "u1", now - timedelta(hours=3 * (number % 2)))
+    for number in range(0, MAX_CONNECTIONS, 2):
+        connections.remove(f"ended {number}")  # the others have expired
+
+    with clients.connect("u1"):
+        pass
+
+
+def test_limit_of_connections_holds_when_many_open_at_once(
+    connections: Connections, connections_table: Table
+) -> None:
+    now = datetime.now(UTC)
+
+    with ThreadPoolExecutor(32) as pool:
+        admitted = sum(pool.map(lambda n: connections.add(f"c{n}", "u1", now), range(200)))
+
+    assert admitted == MAX_CONNECTIONS
+    assert len(items(connections_table)) == MAX_CONNECTIONS
 
 
 def test_closed_connection_is_removed(clients: Clients, connections_table: Table) -> None:

@@ -11,7 +11,12 @@ import pytest
 from allocation_api.api import AllocationApi
 from allocation_api.settings import ApiSettings
 from local.environment import aws_environment, function_environment
-from scheduler.realtime.tickets import TICKET_LIFETIME, Tickets
+from scheduler.realtime.tickets import (
+    MAX_OPEN_TICKETS,
+    TICKET_LIFETIME,
+    Tickets,
+    TooManyTicketsError,
+)
 from tests.integration.api.client import ADMIN, Client, user
 
 if TYPE_CHECKING:
@@ -49,6 +54,42 @@ def test_ticket_is_valid_for_its_whole_lifetime(tickets: Tickets) -> None:
 
     assert tickets.redeem(ticket.secret, NOW + TICKET_LIFETIME) is not None
     assert ticket.expires_at - NOW <= TICKET_LIFETIME + timedelta(seconds=1)
+
+
+def test_open_tickets_of_a_user_are_limited_also_when_many_are_issued_at_once(
+    tickets: Tickets, tickets_table: Table
+) -> None:
+    def issue(_: int) -> str | None:
+        try:
+            return tickets.issue("u1", NOW).secret
+        except TooManyTicketsError:
+            return None
+
+    with ThreadPoolExecutor(16) as pool:
+        issued = [one for one in pool.map(issue, range(100)) if one]
+
+    assert len(issued) == MAX_OPEN_TICKETS
+    assert len(tickets_table.scan()["Items"]) == MAX_OPEN_TICKETS + 1
+    assert tickets.redeem(issued[0], NOW)
+    assert [issue(0) is None, issue(0) is None] == [False, True]
+    assert tickets.issue("u1", NOW + 2 * TICKET_LIFETIME)
+    assert tickets.issue("u2", NOW)
+
+
+def test_item_that_counts_a_users_tickets_is_no_ticket(tickets: Tickets) -> None:
+    user_id = "u" * (len(tickets.issue("u1", NOW).secret) - len("user:"))
+    tickets.issue(user_id, NOW)
+
+    assert tickets.redeem(f"user:{user_id}", NOW) is None
+
+
+def test_api_refuses_further_tickets_with_429(api: Client) -> None:
+    replies = [
+        api.send("POST", "/api/realtime/ticket", user("u1")) for _ in range(MAX_OPEN_TICKETS + 1)
+    ]
+
+    assert [one.status for one in replies] == [201] * MAX_OPEN_TICKETS + [429]
+    assert (replies[-1].code, replies[-1].headers["Retry-After"]) == ("too_many_tickets", "60")
 
 
 def test_concurrent_redeeming_succeeds_once(tickets: Tickets) -> None:

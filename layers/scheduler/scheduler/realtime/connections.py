@@ -6,6 +6,7 @@ The item of a connection::
 
 ``user_id`` is the key of the index by user. It is set when the handshake has completed, not before:
 until then API Gateway answers frames with 410 Gone, and a sender that gets 410 deletes the item.
+How many a user has is counted in another item: see `scheduler.realtime.user_limit`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import ClientError
 
 from scheduler.aws_errors import code_of
+from scheduler.realtime.user_limit import UserLimit
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 MAX_CONNECTION_AGE: Final = timedelta(hours=2)
 """API Gateway closes every WebSocket after two hours:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html"""
+
+MAX_CONNECTIONS: Final = 20
+"""Per user, also if they open many at once."""
 
 _CONDITION_FAILED: Final = "ConditionalCheckFailedException"
 _USER_INDEX: Final = "user_id"
@@ -39,17 +44,26 @@ class Connections:
     def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
         self._dynamodb = dynamodb
         self._table = table
+        self._limit = UserLimit(dynamodb, table, "connection_id", MAX_CONNECTIONS)
 
-    def add(self, connection_id: str, user_id: str, now: datetime) -> None:
-        """Store a connection whose handshake has begun; it is not yet in the index by user."""
+    def add(self, connection_id: str, user_id: str, now: datetime) -> bool:
+        """Store a connection whose handshake has begun; it is not yet in the index by user.
+
+        Returns False, and stores nothing, if the user has `MAX_CONNECTIONS` already.
+        """
+        expires_at = _seconds(now + MAX_CONNECTION_AGE)
         self._dynamodb.put_item(
             TableName=self._table,
             Item={
                 "connection_id": {"S": connection_id},
                 "owner": {"S": user_id},
-                "expires_at": {"N": str(_seconds(now + MAX_CONNECTION_AGE))},
+                "expires_at": {"N": str(expires_at)},
             },
         )
+        admitted = self._limit.admit(user_id, connection_id, expires_at, now)
+        if not admitted:
+            self.remove(connection_id)
+        return admitted
 
     def owner(self, connection_id: str) -> str | None:
         """Return the user of a connection; None if it has ended."""

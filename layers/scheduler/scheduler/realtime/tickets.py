@@ -16,15 +16,22 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from botocore.exceptions import ClientError
 
 from scheduler.aws_errors import code_of
+from scheduler.realtime.user_limit import UserLimit
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 TICKET_LIFETIME: Final = timedelta(seconds=60)
+MAX_OPEN_TICKETS: Final = 20
+"""Per user; a ticket that was used is no longer open."""
 
 _BYTES: Final = 32
 _LENGTH: Final = len(secrets.token_urlsafe(_BYTES))
 _CONDITION_FAILED: Final = "ConditionalCheckFailedException"
+
+
+class TooManyTicketsError(Exception):
+    """The user has too many open tickets."""
 
 
 class Ticket(NamedTuple):
@@ -47,11 +54,13 @@ class Tickets:
     def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
         self._dynamodb = dynamodb
         self._table = table
+        self._limit = UserLimit(dynamodb, table, "ticket", MAX_OPEN_TICKETS)
 
     def issue(self, user_id: str, now: datetime) -> Ticket:
         """Return a new ticket for a user.
 
         Raises:
+            TooManyTicketsError: the user has `MAX_OPEN_TICKETS` that are neither used nor expired.
             botocore.exceptions.BotoCoreError, ClientError: DynamoDB did not store it.
         """
         # TTL has whole seconds; rounding up keeps a ticket valid for at least its lifetime.
@@ -66,6 +75,9 @@ class Tickets:
                 "expires_at": {"N": str(int(expires_at.timestamp()))},
             },
         )
+        if not self._limit.admit(user_id, ticket.secret, int(expires_at.timestamp()), now):
+            self._dynamodb.delete_item(TableName=self._table, Key={"ticket": {"S": ticket.secret}})
+            raise TooManyTicketsError(f"{MAX_OPEN_TICKETS} tickets are open")
         return ticket
 
     def redeem(self, secret: str, now: datetime) -> RedeemedTicket | None:
@@ -83,7 +95,8 @@ class Tickets:
             answer = self._dynamodb.delete_item(
                 TableName=self._table,
                 Key={"ticket": {"S": secret}},
-                ConditionExpression="expires_at > :now",
+                # Only tickets have a user_id; the items that count them are named after users.
+                ConditionExpression="expires_at > :now AND attribute_exists(user_id)",
                 ExpressionAttributeValues={":now": {"N": str(int(now.timestamp()))}},
                 ReturnValues="ALL_OLD",
             )
