@@ -259,6 +259,8 @@ export interface DeviceAllocated {
   storageMB: number;
   /** When it happened, in UTC. */
   timestamp: string;
+  /** The id of the message that caused it; absent if a user or the scheduler did. */
+  causedBy?: string;
   /** When the device will be released automatically. */
   expiresAt: string;
 }
@@ -279,6 +281,8 @@ export interface DeviceReleased {
   storageMB: number;
   /** When it happened, in UTC. */
   timestamp: string;
+  /** The id of the message that caused it; absent if a user or the scheduler did. */
+  causedBy?: string;
   /** A code, such as `device_failed` or `user_request`; all are in docs/texts.md. */
   reason: string;
   /** How long the user held the device. */
@@ -301,6 +305,8 @@ export interface DeviceExtended {
   storageMB: number;
   /** When it happened, in UTC. */
   timestamp: string;
+  /** The id of the message that caused it; absent if a user or the scheduler did. */
+  causedBy?: string;
   /** When the device will be released automatically. */
   expiresAt: string;
 }

@@ -34,6 +34,8 @@ class ProducedEvent(BaseModel):
     """Storage in MB; 0 if unknown."""
     timestamp: datetime
     """When it happened, in UTC."""
+    caused_by: Annotated[str, Field(default_factory=str)]
+    """The id of the message that caused it; absent if a user or the scheduler did."""
 
 
 class _Granted(ProducedEvent):
@@ -72,6 +74,7 @@ _BODY: Final = {
     "memoryMB": 8192,
     "storageMB": 65536,
     "timestamp": "2026-03-01T12:00:00+00:00",
+    "causedBy": "7d1f2c1e-5a0b-4c55-9a53-0a4f7d3c9b1e",
 }
 _END: Final = {"expiresAt": "2026-03-01T13:00:00+00:00"}
 EXAMPLES: Final = {

@@ -90,11 +90,12 @@ def test_who_is_notified_follows_from_the_rules() -> None:
 def test_what_is_published_satisfies_its_schema() -> None:
     work = Work(world(user("u1"), held("d1"), held("d2"), device("d3")), NOW, QUOTA)
     first, second = work.active_allocations(user="u1")
+    work.begin("scheduler.device-failed:message-1")
     work.release(first, ReleaseReason.device_failed("x"))
     work.extend(second, NOW + MINUTE)
     work.allocate("allocation-3", "u1", device("d3"), NOW + MINUTE)
 
-    published = dict(allocation_events._events(work))
+    published = {type_: body for type_, _, body in allocation_events._events(work)}
 
     assert published.keys() == {one.event_type for one in PRODUCED}
     for event_type, body in published.items():

@@ -37,6 +37,7 @@ _READ: Final = {
 _EMPTIED: Final = (
     *("users", "devices", "allocations", "event_versions", "processed_messages"),
     *("notifications", "notification_deliveries", "outgoing_events", "waiting", "reservations"),
+    "unapplied_messages",
     *("mass_failure_brake", "mass_failure_seconds", "unidentified_messages", "delivery_attempts"),
     *("erasures", "idempotency_keys", "notification_preferences"),
     "housekeeping_walks",

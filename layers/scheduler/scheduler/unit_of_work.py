@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from scheduler.database.connection import Database
     from scheduler.database.cursor import BulkCursor
+    from scheduler.database.processed_messages import ProcessedMessage
     from scheduler.domain.model import Quota
     from scheduler.domain.state import Snapshot
-    from scheduler.messaging.validate import Parsed
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -93,7 +93,7 @@ class UnitOfWork:
         self.cursor = cursor
         self._units = units
         self._work: Work | None = None
-        self._processed: Sequence[Parsed] = ()
+        self._processed: Sequence[ProcessedMessage] = ()
         self._writes: list[Callable[[], None]] = []
 
     def lock(
@@ -135,8 +135,8 @@ class UnitOfWork:
         """Return a new id."""
         return self._units.new_id()
 
-    def mark_processed(self, messages: Sequence[Parsed]) -> None:
-        """Store the ids of messages with their effects, so that each is applied once."""
+    def mark_processed(self, messages: Sequence[ProcessedMessage]) -> None:
+        """Store messages with their effects, so that each is applied once."""
         self._processed = messages
 
     def add_write(self, write: Callable[[], None]) -> None:

@@ -92,6 +92,8 @@ def index_for(statement: str, table: str) -> str:
     if table == "allocations":
         by_device = "active_device_id IN" in statement
         return "one_holder_per_device" if by_device else "active_by_user"
+    if "subject_id IN" in statement:
+        return "by_subject"
     if "notification_deliveries d" in statement:
         return {"n": "inbox", "d": "one_per_channel"}[table]
     return INDICES[table]

@@ -84,7 +84,8 @@ def test_a_device_may_have_any_number_of_ended_allocations(store: Store) -> None
 
 
 def test_a_message_cannot_be_processed_twice(store: Store) -> None:
-    insert = "INSERT INTO processed_messages VALUES ('q', 'm', REPEAT('x', 32), NOW(6))"
+    insert = "INSERT INTO processed_messages (queue, message_id, body_sha256, processed_at)"
+    insert += " VALUES ('q', 'm', REPEAT('x', 32), NOW(6))"
     store.run(insert)
 
     assert refused(store, insert) == 1062

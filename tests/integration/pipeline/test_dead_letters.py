@@ -59,6 +59,7 @@ def test_dead_letter_keeps_the_publishers_properties_and_has_the_error(
         "x-error": "body is not JSON: EOF while parsing an object at line 1 column 1",
         "x-failed-at": NOW.isoformat(),
         "x-first-failed-at": NOW.isoformat(),
+        "x-published-by": "device-service",
         "x-received-at": int(NOW.timestamp() * 1000),
         "x-source-queue": "scheduler.device-failed",
     }

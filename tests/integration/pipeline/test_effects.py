@@ -49,6 +49,7 @@ def test_failed_device_is_released_and_its_holder_notified(
                 "memoryMB": 4096,
                 "storageMB": 0,
                 "timestamp": "2026-03-01T12:00:00+00:00",
+                "causedBy": "m-1",
             },
         )
     ]

@@ -11,40 +11,50 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from pymysql.cursors import Cursor
 
-    from scheduler.domain.model import Allocation
+    from scheduler.domain.changes import Grant, Release
     from scheduler.domain.work import Work
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 _INSERT: Final = """
-    INSERT INTO outgoing_events (routing_key, body, created_at) VALUES (%s, %s, %s)
+    INSERT INTO outgoing_events (routing_key, body, created_at,
+        caused_by, correlation_id, traceparent, allocation_id)
+    VALUES (%s, %s, %s, %s, %s, %s, %s)
 """
 
 
 def write(cursor: Cursor, work: Work) -> None:
     """Insert the events about released, allocated and extended devices."""
-    rows = [(routing_key, _encode(body), work.now) for routing_key, body in _events(work)]
-    cursor.executemany(_INSERT, rows)
+    cursor.executemany(_INSERT, [_row(*event, work.now) for event in _events(work)])
 
 
-def _events(work: Work) -> Iterator[tuple[str, dict[str, Any]]]:
+def _events(work: Work) -> Iterator[tuple[str, Release | Grant, dict[str, Any]]]:
     for release in work.releases.values():
         reason, seconds = release.reason.code, release.duration_seconds
         details = {"reason": reason, "durationSeconds": seconds}
-        yield "device.released", _body(work, release.allocation, details)
+        yield "device.released", release, _body(work, release, details)
     for routing_key, grants in (
         ("device.allocated", work.grants),
         ("device.extended", work.extensions),
     ):
         for grant in grants.values():
             details = {"expiresAt": grant.expires_at.isoformat()}
-            yield routing_key, _body(work, grant.allocation, details)
+            yield routing_key, grant, _body(work, grant, details)
 
 
-def _body(work: Work, allocation: Allocation, details: dict[str, Any]) -> dict[str, Any]:
+def _row(
+    routing_key: str, change: Release | Grant, body: dict[str, Any], now: datetime
+) -> tuple[object, ...]:
+    allocation_id, cause = change.allocation.id, change.actor or None
+    return (routing_key, _encode(body), now, cause, *change.trace, allocation_id)
+
+
+def _body(work: Work, change: Release | Grant, details: dict[str, Any]) -> dict[str, Any]:
+    allocation = change.allocation
     device = work.device(allocation.device_id)
     return {
         "allocationId": allocation.id,
@@ -55,4 +65,11 @@ def _body(work: Work, allocation: Allocation, details: dict[str, Any]) -> dict[s
         "memoryMB": device.memory_mb,
         "storageMB": device.storage_mb,
         "timestamp": work.now.isoformat(),
+        **_cause(change.actor),
     }
+
+
+def _cause(actor: str) -> dict[str, str]:
+    """Return the id of the message that caused a change; nothing if no message did."""
+    source, _, key = actor.partition(":")
+    return {"causedBy": key.partition(":")[2]} if source == "event" else {}

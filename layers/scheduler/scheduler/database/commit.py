@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from scheduler.database import allocation_events, erasures, notifications, release_reasons
+from scheduler.database import (
+    allocation_events,
+    erasures,
+    notifications,
+    processed_messages,
+    release_reasons,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,19 +22,15 @@ if TYPE_CHECKING:
 
     from pymysql.cursors import Cursor
 
+    from scheduler.database.processed_messages import ProcessedMessage
     from scheduler.domain.changes import Grant, Release
     from scheduler.domain.guard import MarkKey, Stamp
     from scheduler.domain.model import Device, User
     from scheduler.domain.work import Work
     from scheduler.ids import NewId
-    from scheduler.messaging.validate import Parsed
 
 _Row: TypeAlias = tuple[object, ...]
 
-_PROCESSED: Final = """
-    INSERT INTO processed_messages (queue, message_id, body_sha256, processed_at)
-    VALUES (%s, %s, %s, %s)
-"""
 _NEW_USERS: Final = """
     INSERT INTO users (id, status, billing_hold, max_devices, max_cpu, max_memory_mb)
     VALUES (%s, %s, %s, %s, %s, %s)
@@ -86,13 +88,15 @@ _MARKS: Final = """
 """
 
 
-def commit(cursor: Cursor, work: Work, processed: Sequence[Parsed], new_id: NewId) -> None:
-    """Write the ids of processed messages and all changes recorded in a work.
+def commit(
+    cursor: Cursor, work: Work, processed: Sequence[ProcessedMessage], new_id: NewId
+) -> None:
+    """Write the processed messages and all changes recorded in a work.
 
     Raises:
         pymysql.MySQLError: a statement was refused; the caller rolls back.
     """
-    cursor.executemany(_PROCESSED, [_processed_row(one, work.now) for one in processed])
+    processed_messages.write(cursor, work, processed)
     users = [work.users[id_] for id_ in work.changed_users]
     cursor.executemany(_NEW_USERS, [_user_row(user) for user in users if not user.known])
     cursor.executemany(_USERS, [_user_row(user) for user in users if user.known])
@@ -120,10 +124,6 @@ def _write_grants(cursor: Cursor, grants: Sequence[Grant], now: datetime) -> Non
 def _write_extensions(cursor: Cursor, extensions: Sequence[Grant], now: datetime) -> None:
     cursor.executemany(_EXPIRIES, [_grant_row(one) for one in extensions])
     cursor.executemany(_EXTENSIONS, [_extension_row(one, now) for one in extensions])
-
-
-def _processed_row(parsed: Parsed, now: datetime) -> _Row:
-    return (parsed.message.queue, parsed.identity.id, parsed.identity.sha256, now)
 
 
 def _user_row(user: User) -> _Row:

@@ -47,9 +47,11 @@ _NOTIFICATIONS: Final = """
     SELECT id FROM notifications FORCE INDEX (inbox)
     WHERE user_id = %s AND id > %s ORDER BY id LIMIT %s
 """
-_ERASE_TEXTS: Final = (
-    "UPDATE notifications SET title = '', message = '', data = '{}' WHERE id IN %s"
-)
+_ERASE_TEXTS: Final = """
+    UPDATE notifications
+    SET title = '', message = '', data = '{}', correlation_id = NULL, traceparent = NULL
+    WHERE id IN %s
+"""
 # The provider's id would find the message at the provider, and its errors may quote the address.
 _ERASE_DELIVERIES: Final = """
     UPDATE notification_deliveries SET provider_message_id = NULL,
@@ -61,6 +63,15 @@ _ERASE_REASONS: Final = """
     UPDATE allocations FORCE INDEX (by_user) SET release_reason = NULL, release_details = NULL
     WHERE user_id = %s AND NOT release_code <=> 'user_deleted'
         AND (release_reason IS NOT NULL OR release_details IS NOT NULL) LIMIT %s
+"""
+# The ids of messages stay, so that a copy that comes later is recognised; not whom they were about.
+_ERASE_MESSAGES: Final = """
+    UPDATE processed_messages FORCE INDEX (by_subject)
+    SET aggregate = NULL, subject_id = NULL, correlation_id = NULL, publisher = NULL
+    WHERE aggregate = 'user' AND subject_id = %s LIMIT %s
+"""
+_ERASE_UNAPPLIED: Final = """
+    DELETE FROM unapplied_messages WHERE aggregate = 'user' AND subject_id = %s LIMIT %s
 """
 _ERASE_KEYS: Final = "DELETE FROM idempotency_keys WHERE user_id = %s LIMIT %s"
 
@@ -92,6 +103,8 @@ def erase(database: Database, user_id: str) -> Iterator[int]:
         yield len(ids)
     yield from _in_chunks(database, _ERASE_REASONS, user_id)
     yield from _in_chunks(database, _ERASE_KEYS, user_id)
+    yield from _in_chunks(database, _ERASE_MESSAGES, user_id)
+    yield from _in_chunks(database, _ERASE_UNAPPLIED, user_id)
     database.run(lambda cursor: cursor.execute(_ERASE_PREFERENCES, ((user_id,),)))
 
 

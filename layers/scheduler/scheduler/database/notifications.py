@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 _INSERT_NOTIFICATIONS: Final = """
     INSERT INTO notifications
-        (id, user_id, type, title, message, data, dedupe_key, urgent, created_at)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+        (id, user_id, type, title, message, data, dedupe_key, urgent, created_at,
+         caused_by, correlation_id, traceparent, allocation_id)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 _INSERT_DELIVERIES: Final = """
     INSERT INTO notification_deliveries (notification_id, channel, next_attempt_at, user_id, kind)
@@ -40,6 +41,9 @@ def write(cursor: Cursor, work: Work, new_id: NewId) -> None:
                 notice.dedupe_key,
                 kind.account_critical,
                 now,
+                notice.actor or None,
+                *notice.trace,
+                notice.allocation_id,
             )
         )
         deliveries += [(id_, channel, now, notice.user_id, kind.key) for channel in channels]

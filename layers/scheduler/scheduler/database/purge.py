@@ -69,6 +69,7 @@ class _RetentionRule(NamedTuple):
 
 _MESSAGES: Final = (
     _RetentionRule("processed_messages", "processed_at", "queue, message_id"),
+    _RetentionRule("unapplied_messages", "last_at", "queue, message_id, outcome"),
     _RetentionRule("delivery_attempts", "last_at", "queue, message_id"),
     _RetentionRule("unidentified_messages", "received_at", "queue, message_id"),
     _RetentionRule("idempotency_keys", "created_at", "user_id, idempotency_key"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from scheduler.domain.trace import NO_TRACE, Trace
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -20,6 +22,7 @@ class Release(NamedTuple):
     duration_seconds: int
     expired: bool = False
     actor: str = ""
+    trace: Trace = NO_TRACE
 
 
 class Grant(NamedTuple):
@@ -28,3 +31,4 @@ class Grant(NamedTuple):
     allocation: Allocation
     expires_at: datetime
     actor: str = ""
+    trace: Trace = NO_TRACE

@@ -8,6 +8,9 @@ from __future__ import annotations
 from enum import Enum, StrEnum
 from typing import Any, NamedTuple
 
+from scheduler.domain.model import Allocation
+from scheduler.domain.trace import NO_TRACE, Trace
+
 
 class Channel(StrEnum):
     """A channel over which users are notified."""
@@ -80,7 +83,8 @@ class Notice(NamedTuple):
     """Something to notify a user of.
 
     ``dedupe_key`` is unique in the database: the same notice is stored once. ``message_key``
-    is the key of the message that caused it, empty for API requests and scheduled jobs.
+    is the key of the message that caused it, empty for API requests and scheduled jobs; ``actor``
+    is as in `scheduler.domain.work.Work.actor`.
     """
 
     user_id: str
@@ -88,3 +92,11 @@ class Notice(NamedTuple):
     dedupe_key: str
     params: dict[str, Any]
     message_key: str = ""
+    actor: str = ""
+    trace: Trace = NO_TRACE
+
+    @property
+    def allocation_id(self) -> str | None:
+        """Return the allocation it is about; None if it is about none or about several."""
+        allocation = self.params.get("allocation")
+        return allocation.id if isinstance(allocation, Allocation) else None

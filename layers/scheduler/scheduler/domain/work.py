@@ -14,6 +14,7 @@ from scheduler.domain.model import Allocation, Device, DeviceStatus, Health, Quo
 from scheduler.domain.notices import Notice, NoticeKind, dedupe_key
 from scheduler.domain.reasons import ReleaseReason
 from scheduler.domain.state import State
+from scheduler.domain.trace import NO_TRACE, Trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -50,17 +51,20 @@ class Work(State):
         self._payment_failures = payment_failures or {}
         self._actor = actor
         self._message = ""
+        self._trace = NO_TRACE
 
     def payment_failures(self) -> int:
         """Return how many payments of the current message's user have failed, with this one."""
         return self._payment_failures[self._message]
 
-    def begin(self, message_key: str) -> None:
+    def begin(self, message_key: str, trace: Trace = NO_TRACE) -> None:
         """Start the changes of one message; `undo` undoes them.
 
-        ``message_key`` is unique over all queues. Scheduled jobs use an id of what they change.
+        Args:
+            message_key: unique over all queues. Scheduled jobs use an id of what they change.
+            trace: of the message.
         """
-        self._message = message_key
+        self._message, self._trace = message_key, trace
         self.savepoint()
         self.remarks = []
 
@@ -90,7 +94,7 @@ class Work(State):
         """
         allocation = Allocation(allocation_id, user_id, device.id, self.now)
         actor = self.actor if actor is None else actor
-        self._set(self.grants, allocation.id, Grant(allocation, until, actor))
+        self._set(self.grants, allocation.id, Grant(allocation, until, actor, self._trace))
         self._activate(allocation)
         self._put_device(device._replace(status=DeviceStatus.ALLOCATED))
         self._notify(
@@ -102,7 +106,7 @@ class Work(State):
 
     def extend(self, allocation: Allocation, until: datetime) -> None:
         """Extend an active allocation."""
-        self._set(self.extensions, allocation.id, Grant(allocation, until, self.actor))
+        self._set(self.extensions, allocation.id, Grant(allocation, until, self.actor, self._trace))
 
     def release(self, allocation: Allocation, reason: ReleaseReason) -> None:
         """End an allocation: free the device and notify the user."""
@@ -198,7 +202,7 @@ class Work(State):
         # The clock of the environment that allocated the device may be ahead of ours.
         ended_at = max(self.now, allocation.allocated_at)
         used = int((ended_at - allocation.allocated_at).total_seconds())
-        release = Release(allocation, reason, ended_at, used, expired, self.actor)
+        release = Release(allocation, reason, ended_at, used, expired, self.actor, self._trace)
         self._set(self.releases, allocation.id, release)
         self._deactivate(allocation)
         device = self.device(allocation.device_id)
@@ -222,4 +226,5 @@ class Work(State):
     def _notify(self, user_id: str, kind: NoticeKind, cause: str, params: dict[str, Any]) -> None:
         if self.user(user_id).status is not UserStatus.DELETED:
             key = dedupe_key(kind, cause)
-            self._set(self.notices, key, Notice(user_id, kind, key, params, self._message))
+            notice = Notice(user_id, kind, key, params, self._message, self.actor, self._trace)
+            self._set(self.notices, key, notice)

@@ -8,6 +8,9 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from scheduler.domain.trace import Trace, valid_traceparent
+from scheduler.messaging import amqp
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -15,11 +18,14 @@ ATTEMPT_HEADER: Final = "x-attempt"
 RECEIVED_HEADER: Final = "x-received-at"
 """When the message was first received, in milliseconds since 1970."""
 FIRST_FAILED_HEADER: Final = "x-first-failed-at"
+USER_HEADER: Final = "x-published-by"
+"""The AMQP user-id of the first publish; the broker accepts the property only from that user."""
 IDENTITY_HEADER: Final = "x-identity"
 """The id that a message without one was given when it was first received."""
 UNKNOWN_IDENTITY: Final = "unknown"
 """Value of `IDENTITY_HEADER` on a redelivered message whose given id could not be looked up."""
 
+TRACEPARENT_HEADER: Final = "traceparent"
 _canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -34,7 +40,7 @@ class Message(NamedTuple):
 
     ``queue`` is the event's first queue even if the message came through another shard.
     ``properties`` are the AMQP properties that are kept when the message is published again;
-    headers are decoded, absent properties are missing.
+    headers are decoded, absent properties are missing. ``amqp_user`` is the AMQP user-id.
     """
 
     queue: str
@@ -43,6 +49,25 @@ class Message(NamedTuple):
     sent_at: datetime | None = None
     redelivered: bool = False
     shard: int = 0
+    amqp_user: str | None = None
+
+    @property
+    def trace(self) -> Trace:
+        """Return what the publisher set to follow the message."""
+        traceparent = valid_traceparent(self.headers.get(TRACEPARENT_HEADER))
+        return Trace(self.properties.get("correlation_id"), traceparent)
+
+    @property
+    def first_user(self) -> str | None:
+        """Return the AMQP user-id with which the message was first published, if it was set."""
+        value = self.headers.get(USER_HEADER)
+        return self.amqp_user or (amqp.short_text(value) if value else None)
+
+    @property
+    def publisher(self) -> str | None:
+        """Return who published it: the AMQP app-id, else the user-id, where given."""
+        app: str | None = self.properties.get("app_id")
+        return app or self.first_user
 
     @property
     def headers(self) -> Mapping[str, Any]:

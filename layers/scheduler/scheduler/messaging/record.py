@@ -26,7 +26,8 @@ _TEXTS: Final = {
     "appId": "app_id",
 }
 # Not kept: expiration (a dead letter must not expire), userId (the broker accepts only that of the
-# publishing connection), clusterId and deliveryMode (set when publishing).
+# publishing connection; it becomes `Message.amqp_user`), clusterId and deliveryMode (set when
+# publishing).
 
 _FIRST_AMQP_TIME: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -73,6 +74,7 @@ def _decode_record(queue: str, shard: int, record: object) -> Message | Undecoda
         _java_date(properties.get("timestamp")),
         record.get("redelivered") is True,
         shard,
+        amqp.short_text(properties.get("userId")),
     )
     return Undecodable(message, reason) if reason else message
 

@@ -73,4 +73,7 @@ def _digest(group: Sequence[Notice]) -> Notice:
             "devices": [notice.params["device"] for notice in group],
             "reason": first.params["reason"],
         },
+        first.message_key,
+        first.actor,
+        first.trace,
     )

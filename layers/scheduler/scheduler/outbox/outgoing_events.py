@@ -11,6 +11,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from scheduler.messaging.message import TRACEPARENT_HEADER
 from scheduler.messaging.outbound import OutboundMessage
 from scheduler.messaging.topology import EVENTS_EXCHANGE
 
@@ -25,7 +26,7 @@ BATCH_SIZE: Final = 500
 """Maximum number of events in one publish."""
 
 _SELECT_UNPUBLISHED: Final = """
-    SELECT id, routing_key, body, created_at FROM outgoing_events
+    SELECT id, routing_key, body, created_at, correlation_id, traceparent FROM outgoing_events
     WHERE published_at IS NULL ORDER BY id LIMIT %s
 """
 _MARK_PUBLISHED: Final = """
@@ -87,11 +88,22 @@ class OutgoingEvents:
             return cursor.fetchall()
 
 
-def _outbound(id_: int, routing_key: str, body: str, created_at: datetime) -> OutboundMessage:
-    properties = {
+def _outbound(
+    id_: int,
+    routing_key: str,
+    body: str,
+    created_at: datetime,
+    correlation_id: str | None,
+    traceparent: str | None,
+) -> OutboundMessage:
+    properties: dict[str, Any] = {
         "message_id": str(id_),
         "content_type": "application/json",
         "type": routing_key,
         "timestamp": int(created_at.timestamp()),
     }
+    if correlation_id:
+        properties["correlation_id"] = correlation_id
+    if traceparent:
+        properties["headers"] = {TRACEPARENT_HEADER: traceparent}
     return OutboundMessage(EVENTS_EXCHANGE, routing_key, body.encode(), properties)

@@ -24,6 +24,7 @@ from scheduler.pipeline.redelivery import KILLED, Redeliveries, redelivered
 from scheduler.pipeline.report import report
 from scheduler.pipeline.settle import settle
 from scheduler.pipeline.transaction import BatchTransaction
+from scheduler.pipeline.unapplied import note_unapplied
 from scheduler.pipeline.unidentified import UnidentifiedMessages
 from scheduler.unit_of_work import UnitsOfWork
 
@@ -125,6 +126,7 @@ class Consumer:
             self._redeliveries.forget(queue, _noted(outcomes, _UNCOMMITTED))
             raise
         self._redeliveries.forget(queue, _noted(outcomes, _UNCOMMITTED | {Verdict.KILLER}))
+        note_unapplied(self._database, batch, now)
         report(batch, time.perf_counter() - started, now)
         invocation.totals.update(settled.settlement.value for settled in batch)
 

@@ -84,7 +84,7 @@ def _seen_before(parsed: Parsed, *, same: bool) -> Outcome:
 def _apply(parsed: Parsed, work: Work, handling: Handling, brake: Brake | None) -> Outcome:
     event = parsed.event
     released, notified = len(work.releases), len(work.notices)
-    work.begin(parsed.key)
+    work.begin(parsed.key, parsed.message.trace)
     try:
         work.ensure_exists(event.aggregate, event.subject_id)
         handling.rule(event, work)

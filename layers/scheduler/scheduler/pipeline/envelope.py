@@ -11,6 +11,7 @@ from scheduler.messaging.message import (
     IDENTITY_HEADER,
     RECEIVED_HEADER,
     UNKNOWN_IDENTITY,
+    USER_HEADER,
     is_given,
     to_milliseconds,
 )
@@ -72,6 +73,8 @@ def _history(outcome: Outcome, now: datetime) -> dict[str, Any]:
         RECEIVED_HEADER: to_milliseconds(received_at),
         FIRST_FAILED_HEADER: _first_failed(message, now),
     }
+    if message.first_user:
+        history[USER_HEADER] = message.first_user
     if parsed and is_given(parsed.identity):
         history[IDENTITY_HEADER] = parsed.identity.id
     elif _has_unknown_id(outcome):

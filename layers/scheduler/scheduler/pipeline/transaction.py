@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from scheduler.database import brake as brakes
 from scheduler.database import load, redelivery_notes
 from scheduler.database.errors import is_conflict_without_wait
+from scheduler.database.processed_messages import ProcessedMessage
 from scheduler.database.purge import MESSAGES_KEPT
 from scheduler.domain.guard import Aggregate
 from scheduler.domain.notices import NoticeKind, dedupe_key
 from scheduler.domain.work import Work
 from scheduler.payments.ledger import Counted
 from scheduler.pipeline.decide import decide, is_outdated
-from scheduler.pipeline.outcome import EFFECTIVE, Outcome
+from scheduler.pipeline.outcome import EFFECTIVE, Outcome, Verdict
 from scheduler.pipeline.redelivery import redelivered
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class BatchTransaction:
         work = unit.begin(loaded.snapshot, payment_failures=loaded.counted.counts)
         brake = loaded.brake
         outcomes = decide(batch, work, handling, loaded.processed, loaded.counted, brake)
-        unit.mark_processed([o.parsed for o in outcomes if o.verdict in EFFECTIVE and o.parsed])
+        unit.mark_processed(list(_processed(outcomes)))
         if brake:
             unit.add_write(lambda: brakes.store(cursor, queue, brake, now))
         if noted := redelivered([parsed.message for parsed in batch]):
@@ -147,6 +148,12 @@ class BatchTransaction:
         users = {parsed.event.subject_id for parsed in paying}
         before = Work(load.read_users(cursor, users), now, self._units.default_quota)
         return self._ledger.apply(_fresh(paying, before), now)
+
+
+def _processed(outcomes: Iterable[Outcome]) -> Iterator[ProcessedMessage]:
+    for outcome in outcomes:
+        if outcome.parsed and outcome.verdict in EFFECTIVE:
+            yield ProcessedMessage(outcome.parsed, applied=outcome.verdict is Verdict.DONE)
 
 
 def _fresh(batch: Iterable[Parsed], work: Work) -> Iterator[Parsed]:

@@ -1,0 +1,85 @@
+"""Notes the messages of a batch that were not applied, for the timeline of their user or device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pymysql
+from aws_lambda_powertools import Logger
+
+from scheduler.database import unapplied_messages
+from scheduler.database.errors import DatabaseUnavailableError, is_conflict_without_wait
+from scheduler.database.unapplied_messages import UnappliedMessage, UnappliedOutcome
+from scheduler.domain.guard import Aggregate
+from scheduler.messaging.amqp import encodable
+from scheduler.messaging.body import InvalidBodyError, read_body
+from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
+from scheduler.pipeline.outcome import Verdict
+from scheduler.pipeline.settle import Settlement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from scheduler.database.connection import Database
+    from scheduler.messaging.message import Message
+    from scheduler.pipeline.settle import Settled
+
+_OUTCOMES: Final = {
+    Settlement.DUPLICATE: UnappliedOutcome.DUPLICATE,
+    Settlement.RETRIED: UnappliedOutcome.RETRIED,
+    Settlement.INVALID: UnappliedOutcome.DEAD_LETTERED,
+    Settlement.DEAD_LETTERED: UnappliedOutcome.DEAD_LETTERED,
+    Settlement.ERROR: UnappliedOutcome.GIVEN_UP,
+}
+_MAX_ID: Final = 64
+
+logger: Final = Logger()
+
+
+def note_unapplied(database: Database, batch: Sequence[Settled], now: datetime) -> None:
+    """Note what was not applied, in one statement; a note that cannot be written is lost.
+
+    Parked messages are not noted: while the database is unavailable, no note can be written.
+    """
+    notes = list(_notes(batch))
+    if not notes:
+        return
+    try:
+        database.run(
+            lambda cursor: unapplied_messages.note(cursor, notes, now), is_conflict_without_wait
+        )
+    except (DatabaseUnavailableError, pymysql.MySQLError) as error:
+        details = {"messages": len(notes), "error": str(error)}
+        logger.warning("Could not note messages for their timeline", extra=details)
+
+
+def _notes(batch: Sequence[Settled]) -> Iterator[UnappliedMessage]:
+    for settled in batch:
+        outcome, kind = settled.outcome, _OUTCOMES.get(settled.settlement)
+        message, parsed = outcome.message, outcome.parsed
+        # Messages of other queues become dead letters unread; such a name may be too long to store.
+        queue = WORK_QUEUE_BY_NAME.get(message.queue)
+        if kind is None or queue is None or outcome.verdict is Verdict.PARKED:
+            continue
+        aggregate = Aggregate.DEVICE if queue.family == "device" else Aggregate.USER
+        yield UnappliedMessage(
+            message.queue,
+            parsed.identity.id if parsed else message.delivery_key,
+            UnappliedOutcome.HELD if outcome.verdict is Verdict.HELD else kind,
+            aggregate,
+            parsed.event.subject_id if parsed else _named_subject(message, aggregate),
+            encodable(outcome.error),
+            message.trace.correlation_id,
+            message.publisher,
+        )
+
+
+def _named_subject(message: Message, aggregate: Aggregate) -> str | None:
+    """Return the user or device that an invalid body names."""
+    try:
+        named = read_body(message.body).get(f"{aggregate}Id")
+    except InvalidBodyError:
+        return None
+    usable = isinstance(named, str) and 0 < len(named) <= _MAX_ID and encodable(named) == named
+    return named if usable else None
