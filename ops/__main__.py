@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from ops.commands import brake, dead_letters, erase, events, publish, token, validate, watch
+from ops.commands import (
+    brake,
+    dead_letters,
+    erase,
+    events,
+    publish,
+    timeline,
+    token,
+    validate,
+    watch,
+)
 from scheduler.version import VERSION
 
 app = typer.Typer(
@@ -38,6 +48,7 @@ def _options(
 
 app.command("events")(events.events)
 app.command("publish")(publish.publish)
+app.command("timeline")(timeline.timeline)
 app.command("token")(token.print_token)
 app.command("validate")(validate.validate)
 app.command("watch")(watch.watch)

@@ -16,6 +16,7 @@ from allocation_api.language import requested_language
 from allocation_api.requests import normalize, parse_json_object
 from allocation_api.resources.allocation_batches import allocation_batch_routes
 from allocation_api.resources.allocations import AllocateOrWait, allocation_routes
+from allocation_api.resources.device_allocations import device_allocation_routes
 from allocation_api.resources.devices import device_routes
 from allocation_api.resources.health import health_routes
 from allocation_api.resources.history import history_routes
@@ -24,6 +25,7 @@ from allocation_api.resources.openapi import openapi_routes
 from allocation_api.resources.preferences import preference_routes
 from allocation_api.resources.reservations import reservation_routes
 from allocation_api.resources.tickets import ticket_routes
+from allocation_api.resources.timelines import timeline_routes
 from allocation_api.resources.users import user_routes
 from allocation_api.resources.waiting import waiting_routes
 from scheduler.allocation.allocate import Allocator
@@ -76,6 +78,8 @@ class AllocationApi:
             reservation_routes(database, ReservationBook(units), minutes),
             device_routes(database, units),
             user_routes(database, settings, units),
+            device_allocation_routes(database),
+            timeline_routes(database),
             notification_routes(database),
             preference_routes(database),
             ticket_routes(settings),

@@ -13,6 +13,7 @@ from operations.dead_letters import calls
 from operations.dead_letters.edit import edit
 from operations.dead_letters.preview import preview
 from operations.errors import InvalidInputError
+from operations.timeline import TimelineArguments, timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,6 +41,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "outbox": Operation(NoArguments, outbox.read_outbox),
     "user": Operation(lookups.UserArguments, lookups.read_user),
     "device": Operation(lookups.DeviceArguments, lookups.read_device),
+    "timeline": Operation(TimelineArguments, timeline),
     "publish": Operation(publishing.PublishArguments, publishing.publish, changes=True),
     "dead-letters.list": Operation(letters.ListArguments, calls.list_groups),
     "dead-letters.show": Operation(letters.ShowArguments, calls.show),

@@ -1,5 +1,6 @@
 """Allocations: requested, looked up, released and extended one at a time."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -251,14 +252,10 @@ def allocation_routes(
         limit: PageLimit = DEFAULT_PAGE_SIZE,
         cursor: PageCursor = None,
     ) -> AllocationPage:
-        before = _position(cursor) if cursor else None
+        before = page_position(cursor) if cursor else None
         with database.transaction() as sql:
             found = allocations.of_user(sql, user_id, status, before, limit + 1)
-        page, next_cursor = paginate(
-            found, limit, lambda last: (last.allocated_at.isoformat(), last.id)
-        )
-        items = [to_response(one, router.language) for one in page]
-        return AllocationPage(items=items, next_cursor=next_cursor)
+        return to_page(found, limit, router.language)
 
     def _find_own(allocation_id: str) -> AllocationRecord:
         with database.transaction() as sql:
@@ -271,7 +268,21 @@ def allocation_routes(
     return router
 
 
-def _position(cursor: str) -> PagePosition:
+def to_page(found: Sequence[AllocationRecord], limit: int, language: str | None) -> AllocationPage:
+    """Return a page of allocations; of one more than the limit, the last is on the next page."""
+    page, next_cursor = paginate(
+        found, limit, lambda last: (last.allocated_at.isoformat(), last.id)
+    )
+    items = [to_response(one, language) for one in page]
+    return AllocationPage(items=items, next_cursor=next_cursor)
+
+
+def page_position(cursor: str) -> PagePosition:
+    """Return the allocation after which a page starts.
+
+    Raises:
+        ApiError: 422, the cursor was not made by a list of allocations.
+    """
     moment, id_ = decode_cursor(cursor, parts=2)
     try:
         allocated_at = datetime.fromisoformat(moment)

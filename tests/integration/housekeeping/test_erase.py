@@ -102,6 +102,8 @@ def test_nothing_that_a_user_told_or_was_told_is_left(
     assert stored.rows(f"{texts} 'u2'") == others
     assert "Item" not in dynamodb.get_item(TableName=TABLE, Key={"user_id": {"S": "u1"}})
     assert erasure(stored) == [("u1", True)]
+    about = "SELECT DISTINCT subject_id FROM processed_messages WHERE aggregate = 'user'"
+    assert stored.rows(about) == [("u2",)]
     codes = "SELECT user_id, release_code, release_reason IS NULL FROM allocations ORDER BY 1"
     assert stored.rows(codes) == [("u1", "user_suspended", 1), ("u2", "user_suspended", 0)]
 
@@ -183,6 +185,8 @@ def test_every_statement_finds_the_rows_of_a_user_by_an_index(
         ("notification_deliveries", "one_per_channel"),
         ("allocations", "by_user"),
         ("idempotency_keys", "PRIMARY"),
+        ("processed_messages", "by_subject"),
+        ("unapplied_messages", "by_subject"),
         ("notification_preferences", "PRIMARY"),
     }
 

@@ -96,6 +96,7 @@ _NEWEST: Final = "ORDER BY a.allocated_at DESC, a.id DESC LIMIT %s"
 # Spelled out because MariaDB does not turn (allocated_at, id) < (…) into an index range.
 _BEFORE: Final = "AND a.allocated_at <= %s AND (a.allocated_at < %s OR a.id < %s)"
 _OF_USER: Final = f"{_SELECT} WHERE a.user_id = %s {{status}} {{position}} {_NEWEST}"
+_OF_DEVICE: Final = f"{_SELECT} WHERE a.device_id = %s {{position}} {_NEWEST}"
 
 _BEGIN_AND_END: Final = """
     SELECT status, allocated_at, allocated_by, released_at, released_by, release_code,
@@ -161,6 +162,16 @@ def of_user(
         status="AND a.status = %s" if status else "", position=_BEFORE if before else ""
     )
     cursor.execute(statement, (*parameters, limit))
+    return [_record(row) for row in cursor.fetchall()]
+
+
+def of_device(
+    cursor: Cursor, device_id: str, before: PagePosition | None, limit: int
+) -> list[AllocationRecord]:
+    """Return a device's allocations, newest first; as `of_user`."""
+    position = (before.allocated_at, before.allocated_at, before.id) if before else ()
+    statement = _OF_DEVICE.format(position=_BEFORE if before else "")
+    cursor.execute(statement, (device_id, *position, limit))
     return [_record(row) for row in cursor.fetchall()]
 
 

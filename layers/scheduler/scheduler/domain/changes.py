@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from scheduler.domain.trace import NO_TRACE, Trace
+from scheduler.domain.trace import NO_TRACE, TraceContext
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,7 +22,7 @@ class Release(NamedTuple):
     duration_seconds: int
     expired: bool = False
     actor: str = ""
-    trace: Trace = NO_TRACE
+    trace: TraceContext = NO_TRACE
 
 
 class Grant(NamedTuple):
@@ -31,4 +31,4 @@ class Grant(NamedTuple):
     allocation: Allocation
     expires_at: datetime
     actor: str = ""
-    trace: Trace = NO_TRACE
+    trace: TraceContext = NO_TRACE

@@ -9,7 +9,7 @@ from enum import Enum, StrEnum
 from typing import Any, NamedTuple
 
 from scheduler.domain.model import Allocation
-from scheduler.domain.trace import NO_TRACE, Trace
+from scheduler.domain.trace import NO_TRACE, TraceContext
 
 
 class Channel(StrEnum):
@@ -93,7 +93,7 @@ class Notice(NamedTuple):
     params: dict[str, Any]
     message_key: str = ""
     actor: str = ""
-    trace: Trace = NO_TRACE
+    trace: TraceContext = NO_TRACE
 
     @property
     def allocation_id(self) -> str | None:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 _TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
-class Trace(NamedTuple):
+class TraceContext(NamedTuple):
     """What the publisher of a message set to follow it; None where it set nothing.
 
     ``traceparent`` is that of W3C Trace Context, which OpenTelemetry propagates.
@@ -19,7 +19,7 @@ class Trace(NamedTuple):
     traceparent: str | None = None
 
 
-NO_TRACE: Final = Trace()
+NO_TRACE: Final = TraceContext()
 """Of API requests and scheduled jobs."""
 
 

@@ -14,7 +14,7 @@ from scheduler.domain.model import Allocation, Device, DeviceStatus, Health, Quo
 from scheduler.domain.notices import Notice, NoticeKind, dedupe_key
 from scheduler.domain.reasons import ReleaseReason
 from scheduler.domain.state import State
-from scheduler.domain.trace import NO_TRACE, Trace
+from scheduler.domain.trace import NO_TRACE, TraceContext
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -57,7 +57,7 @@ class Work(State):
         """Return how many payments of the current message's user have failed, with this one."""
         return self._payment_failures[self._message]
 
-    def begin(self, message_key: str, trace: Trace = NO_TRACE) -> None:
+    def begin(self, message_key: str, trace: TraceContext = NO_TRACE) -> None:
         """Start the changes of one message; `undo` undoes them.
 
         Args:

@@ -8,7 +8,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from scheduler.domain.trace import Trace, valid_traceparent
+from scheduler.domain.trace import TraceContext, valid_traceparent
 from scheduler.messaging import amqp
 
 if TYPE_CHECKING:
@@ -52,10 +52,10 @@ class Message(NamedTuple):
     amqp_user: str | None = None
 
     @property
-    def trace(self) -> Trace:
+    def trace(self) -> TraceContext:
         """Return what the publisher set to follow the message."""
         traceparent = valid_traceparent(self.headers.get(TRACEPARENT_HEADER))
-        return Trace(self.properties.get("correlation_id"), traceparent)
+        return TraceContext(self.properties.get("correlation_id"), traceparent)
 
     @property
     def first_user(self) -> str | None:

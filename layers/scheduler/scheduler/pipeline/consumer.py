@@ -22,9 +22,8 @@ from scheduler.pipeline.isolation import Isolation
 from scheduler.pipeline.outcome import Outcome, Verdict
 from scheduler.pipeline.redelivery import KILLED, Redeliveries, redelivered
 from scheduler.pipeline.report import report
-from scheduler.pipeline.settle import settle
+from scheduler.pipeline.settle import Settled, Settlement, settle
 from scheduler.pipeline.transaction import BatchTransaction
-from scheduler.pipeline.unapplied import note_unapplied
 from scheduler.pipeline.unidentified import UnidentifiedMessages
 from scheduler.unit_of_work import UnitsOfWork
 
@@ -126,9 +125,18 @@ class Consumer:
             self._redeliveries.forget(queue, _noted(outcomes, _UNCOMMITTED))
             raise
         self._redeliveries.forget(queue, _noted(outcomes, _UNCOMMITTED | {Verdict.KILLER}))
-        note_unapplied(self._database, batch, now)
+        self._note_unapplied(batch, now)
         report(batch, time.perf_counter() - started, now)
         invocation.totals.update(settled.settlement.value for settled in batch)
+
+    def _note_unapplied(self, batch: Sequence[Settled], now: datetime) -> None:
+        if all(settled.settlement in _APPLIED for settled in batch):
+            return
+        from scheduler.pipeline.unapplied import (  # noqa: PLC0415 - a cold start need not have it
+            note_unapplied,
+        )
+
+        note_unapplied(self._database, batch, now)
 
     def _outcomes(
         self, queue: str, records: Sequence[Message | Undecodable], isolation: Isolation
@@ -156,6 +164,7 @@ class _Invocation(NamedTuple):
     totals: Counter[str]
 
 
+_APPLIED: Final = {Settlement.SUCCESS, Settlement.OUTDATED}
 _UNCOMMITTED: Final = {Verdict.INVALID, Verdict.FAILED, Verdict.PARKED, Verdict.HELD}
 """Verdicts after which no commit has dropped the note of a redelivered message."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import pymysql
-from aws_lambda_powertools import Logger
 
 from scheduler.database import unapplied_messages
 from scheduler.database.errors import DatabaseUnavailableError, is_conflict_without_wait
@@ -14,6 +13,7 @@ from scheduler.domain.guard import Aggregate
 from scheduler.messaging.amqp import encodable
 from scheduler.messaging.body import InvalidBodyError, read_body
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
+from scheduler.observability.logger import service_logger
 from scheduler.pipeline.outcome import Verdict
 from scheduler.pipeline.settle import Settlement
 
@@ -34,7 +34,7 @@ _OUTCOMES: Final = {
 }
 _MAX_ID: Final = 64
 
-logger: Final = Logger()
+logger: Final = service_logger()
 
 
 def note_unapplied(database: Database, batch: Sequence[Settled], now: datetime) -> None:

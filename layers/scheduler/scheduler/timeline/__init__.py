@@ -1,0 +1,1 @@
+"""The timeline of a user or device: everything that happened to them, in one list."""

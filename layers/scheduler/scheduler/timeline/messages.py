@@ -1,0 +1,97 @@
+"""The messages about a user or device, and the messages that caused something."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from scheduler.database.unapplied_messages import UnappliedOutcome
+from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
+from scheduler.timeline.entries import (
+    MAX_OF_A_KIND,
+    EntryKind,
+    MessageRef,
+    Subject,
+    TimelineEntry,
+    Window,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pymysql.cursors import Cursor
+
+_PROCESSED: Final = """
+    SELECT processed_at, outcome, queue, message_id, correlation_id, publisher
+    FROM processed_messages FORCE INDEX (by_subject)
+    WHERE aggregate = %s AND subject_id = %s AND processed_at BETWEEN %s AND %s
+    ORDER BY processed_at DESC LIMIT %s
+"""
+_UNAPPLIED: Final = """
+    SELECT last_at, outcome, times, first_at, error, queue, message_id, correlation_id, publisher
+    FROM unapplied_messages FORCE INDEX (by_subject)
+    WHERE aggregate = %s AND subject_id = %s AND last_at BETWEEN %s AND %s
+    ORDER BY last_at DESC LIMIT %s
+"""
+_BY_KEY: Final = """
+    SELECT queue, message_id, correlation_id, publisher FROM processed_messages
+    WHERE (queue, message_id) IN %s
+"""
+_NEXT_STEPS: Final = {
+    UnappliedOutcome.RETRIED: "it is tried again within a minute; scheduler-ops watch shows it",
+    UnappliedOutcome.HELD: "decide whether the failures are real: scheduler-ops brake status",
+    UnappliedOutcome.DEAD_LETTERED: "scheduler-ops dead-letters show --id {id}",
+    UnappliedOutcome.GIVEN_UP: "its body is in the log of its function: message_id = {id}",
+}
+
+
+def read_messages(cursor: Cursor, subject: Subject, window: Window) -> Iterator[TimelineEntry]:
+    """Yield what became of the messages about a user or device."""
+    parameters = (*subject, *window, MAX_OF_A_KIND)
+    cursor.execute(_PROCESSED, parameters)
+    for at, outcome, *ref in cursor.fetchall():
+        message = MessageRef(*ref)
+        yield TimelineEntry(
+            at=at,
+            kind=EntryKind.EVENT,
+            action=event_type(message.queue),
+            outcome=outcome,
+            detail="a newer event was applied before" if outcome == "outdated" else "",
+            message=message,
+        )
+    cursor.execute(_UNAPPLIED, parameters)
+    for at, outcome, times, first_at, error, *ref in cursor.fetchall():
+        message = MessageRef(*ref)
+        since = f"{times} times since {first_at:%Y-%m-%d %H:%M:%S}" if times > 1 else ""
+        step = _NEXT_STEPS.get(UnappliedOutcome(outcome), "")
+        yield TimelineEntry(
+            at=at,
+            kind=EntryKind.EVENT,
+            action=event_type(message.queue),
+            outcome=outcome,
+            detail="; ".join(filter(None, (error, since))),
+            message=message,
+            next_step=step.format(id=message.id),
+        )
+
+
+def event_type(queue: str) -> str:
+    """Return the type of the events in a queue."""
+    known = WORK_QUEUE_BY_NAME.get(queue)
+    return known.event_type if known else queue
+
+
+def find_causes(cursor: Cursor, actors: Iterable[str | None]) -> dict[str, MessageRef]:
+    """Return the messages among the causes of changes, by actor."""
+    named = {one: ref for one in actors if one and (ref := _message_of(one))}
+    if not named:
+        return {}
+    keys = tuple(dict.fromkeys((ref.queue, ref.id) for ref in named.values()))
+    cursor.execute(_BY_KEY, (keys,))
+    known = {row[:2]: MessageRef(*row) for row in cursor.fetchall()}
+    return {actor: known.get((ref.queue, ref.id), ref) for actor, ref in named.items()}
+
+
+def _message_of(actor: str) -> MessageRef | None:
+    source, _, key = actor.partition(":")
+    queue, _, id_ = key.partition(":")
+    return MessageRef(queue, id_) if source == "event" and id_.isascii() else None

@@ -1,0 +1,95 @@
+"""``scheduler-ops timeline``, on the real database."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from operations.errors import InvalidInputError
+from ops.commands.timeline import parse_moment
+from tests.integration.ops.running import run
+from tests.support.events import encoded, message
+from tests.support.functions import Functions
+from tests.support.world import NOW, held, world
+
+if TYPE_CHECKING:
+    from tests.support.store import Store
+
+AT: Final = NOW.isoformat()
+
+
+@pytest.fixture
+def failed(
+    store: Store, database_url: str, broker_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Store:
+    """A device that failed, and a message about its user that became a dead letter."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    store.seed(world(held("d1", by="u1")))
+    with Functions(database_url, broker_url) as functions:
+        functions.handle(message("device.failed", id="m-1", deviceId="d1", reason="It is dark"))
+        bad = {"userId": "u1", "version": "\x1b]0;pwned\x07"}
+        functions.handle(message("user.suspended", id="m-2", body=encoded(bad)))
+    return store
+
+
+def timeline(*arguments: str) -> str:
+    result = run("timeline", *arguments)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.mark.usefixtures("failed")
+def test_timeline_says_why_the_phone_vanished_and_what_to_do() -> None:
+    lines = timeline("user", "u1", "--at", AT).splitlines()
+
+    assert lines[0] == "user u1, 2026-03-01 11:50:00 to 12:10:00 UTC"
+    (released,) = (n for n, line in enumerate(lines) if "allocation   released" in line)
+    assert lines[released] == "12:00:00  allocation   released (device_failed) u1 d1"
+    assert "It is dark" in lines[released + 1]
+    assert lines[released + 2].strip() == "message m-1, queue scheduler.device-failed"
+    assert "12:00:00  event        user.suspended (dead_lettered)" in lines
+
+
+@pytest.mark.usefixtures("failed")
+def test_json_holds_the_same_entries() -> None:
+    found: Any = json.loads(timeline("device", "d1", "--at", AT, "--around", "1m", "--json"))
+
+    actions = [one["action"] for one in found["entries"]]
+    assert actions == ["device.failed", "released", "device_released", "device.released"]
+    assert found["entries"][0]["message"]["id"] == "m-1"
+    assert found["complete"] is True
+
+
+@pytest.mark.usefixtures("failed")
+def test_timeline_of_an_unknown_id_asks_for_the_id() -> None:
+    assert "Is the id right?" in timeline("user", "nobody", "--at", AT)
+
+
+@pytest.mark.usefixtures("failed")
+def test_too_long_window_is_refused() -> None:
+    result = run("timeline", "user", "u1", "--around", "90d")
+
+    assert result.exit_code == 2
+    assert "31 days" in result.output
+
+
+@pytest.mark.parametrize(
+    ("given", "moment"),
+    [
+        ("11:03", datetime(2026, 3, 1, 11, 3, tzinfo=UTC)),
+        ("14:03", datetime(2026, 2, 28, 14, 3, tzinfo=UTC)),
+        ("11:03:20", datetime(2026, 3, 1, 11, 3, 20, tzinfo=UTC)),
+        ("2026-03-01T14:03+08:00", datetime(2026, 3, 1, 6, 3, tzinfo=UTC)),
+    ],
+)
+def test_time_is_the_last_one_of_that_name(given: str, moment: datetime) -> None:
+    assert parse_moment(given, NOW) == moment
+
+
+@pytest.mark.parametrize("given", ["25:00", "14", "yesterday", "2026-03-01T14:03"])
+def test_time_without_a_zone_is_refused(given: str) -> None:
+    with pytest.raises(InvalidInputError, match="is not a time"):
+        parse_moment(given, NOW)
