@@ -12,6 +12,7 @@ from local import LocalError, aws, demo_data, ports
 from local.environment import function_environment, websocket_environment
 from local.event_source_mapping import run_mappings
 from local.gateway import start_gateway
+from local.operations import start_operations
 from local.schedules import run_schedules
 from local.servers.mariadb import MariaDB
 from local.servers.moto import Moto
@@ -95,10 +96,12 @@ def start_platform(startup: Startup) -> RunningPlatform:
     api = startup.ports.choose("HTTP API", ports.API)
     websocket = startup.ports.choose("WebSocket", ports.WEBSOCKET)
     console = startup.ports.choose("console page", ports.CONSOLE)
+    operations = startup.ports.choose("operations", ports.OPERATIONS)
     environment = {
         **function_environment(servers.database_url, servers.broker_url, servers.aws_url),
         **websocket_environment(websocket),
         "SHARDS": str(startup.shards),
+        "BROKER_MANAGEMENT_URL": servers.management_url or "",
     }
     logs = state.logs / "functions"
     with display.step("Starting WebSocket API"):
@@ -116,8 +119,12 @@ def start_platform(startup: Startup) -> RunningPlatform:
     with display.step("Starting HTTP API and console page"):
         gateway = start_gateway(api, console, environment, state.path)
         startup.on_stop("HTTP API and console page", gateway.stop)
+    with display.step("Starting the operators' function"):
+        function = start_operations(operations, environment, logs)
+        startup.on_stop("the operators' function", function.stop)
     addresses = _endpoints(servers, api, websocket, console, gateway.tokens)
-    return RunningPlatform(servers, {**addresses, "shards": startup.shards})
+    more = {"shards": startup.shards, "operations": function.endpoint()}
+    return RunningPlatform(servers, {**addresses, **more})
 
 
 def prepare_again(server: Server) -> None:

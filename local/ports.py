@@ -21,6 +21,7 @@ AMQP: Final = 30007
 RABBITMQ_MANAGEMENT: Final = 30008
 EPMD: Final = 30009
 ERLANG_DISTRIBUTION: Final = 30010
+OPERATIONS: Final = 30011
 
 HOST: Final = "127.0.0.1"
 # Ephemeral ports start at 32768. A lower port cannot be taken by an outgoing connection while a

@@ -35,7 +35,11 @@ def _print_version(given: bool) -> None:  # noqa: FBT001 - the signature of a Ty
 
 @app.callback()
 def _options(
+    context: typer.Context,
     *,
+    stack: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Same as --stack of the command.")
+    ] = None,
     version: Annotated[
         bool,
         typer.Option(
@@ -43,7 +47,7 @@ def _options(
         ),
     ] = False,
 ) -> None:
-    pass
+    context.obj = stack
 
 
 app.command("events")(events.events)

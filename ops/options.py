@@ -105,7 +105,7 @@ def deployment(
         OpsError: the stack cannot be found.
     """
     context = click.get_current_context(silent=True)
-    stack = stack or (context.find_object(str) if context else None)
+    stack = (context.find_object(str) if context else None) or stack
     if stack is None:
         return DirectOperations(broker, database)
     if broker or database:

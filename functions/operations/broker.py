@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -14,6 +15,7 @@ from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pydantic import ValidationError
 
 from operations.errors import InvalidInputError, OpsError
+from scheduler.credentials import CredentialsUnavailableError
 from scheduler.messaging.far_times import keep_far_times
 from scheduler.messaging.link import root_cause, send
 from scheduler.messaging.publisher import TIMEOUT, parameters
@@ -41,13 +43,16 @@ def connected(broker_url: str) -> Iterator[pika.BlockingConnection]:
 
     Raises:
         InvalidInputError: the URL is not an AMQP URL.
-        OpsError: the broker cannot be reached, closes the connection or refuses an operation.
+        OpsError: the account cannot be read; or the broker cannot be reached, closes the
+            connection or refuses an operation.
     """
     settings = _settings(broker_url)
     try:
         where = parameters(settings)
     except ValueError as error:
         raise InvalidInputError(f"the broker URL is invalid: {error}") from None
+    except CredentialsUnavailableError as error:
+        raise OpsError(f"the broker's account cannot be read: {error}") from None
     try:
         connection = pika.BlockingConnection(where)
         try:
@@ -125,7 +130,8 @@ def _settings(broker_url: str) -> BrokerSettings:
             "the broker URL must look like amqps://user:password@host:5671/vhost"
         )
     try:
-        return BrokerSettings.model_validate({"BROKER_URL": broker_url})
+        given = {name: value for name, value in os.environ.items() if value}
+        return BrokerSettings.model_validate({**given, "BROKER_URL": broker_url})
     except ValidationError as error:
         raise InvalidInputError(str(error)) from None
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from provisioning.broker_accounts import create_accounts
 from provisioning.broker_topology import declare_topology
 from provisioning.custom_resource import ResourceRequest
-from provisioning.database_account import create_account
+from provisioning.database_account import create_database_accounts
 from provisioning.settings import ProvisioningSettings
 from scheduler.database.migrate import migrate
 from scheduler.observability.logger import service_logger
@@ -46,7 +46,7 @@ def provision() -> None:
     """Migrate the schema, create the accounts and declare the topology; idempotent."""
     settings = ProvisioningSettings.from_environment()
     applied = migrate(settings)
-    create_account(settings)
+    create_database_accounts(settings)
     declare_topology(settings)
     create_accounts(settings)
     _logger.info("Provisioned", extra={"migrations": applied})

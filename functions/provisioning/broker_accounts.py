@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from provisioning.management import put
 from scheduler import credentials
 from scheduler.messaging.publisher import parameters
-from scheduler.messaging.topology import EVENTS_EXCHANGE
+from scheduler.messaging.topology import DEAD_LETTER_QUEUE, EVENTS_EXCHANGE
 
 if TYPE_CHECKING:
     from provisioning.settings import ProvisioningSettings
@@ -30,6 +30,16 @@ _PUBLISHER: Final = {
 Measuring the depth of a queue, which is a passive declaration, needs no permission.
 """
 
+_OPERATOR: Final = {
+    "configure": _NOTHING,
+    "write": f"^({re.escape(EVENTS_EXCHANGE)}|{re.escape(_DEFAULT_EXCHANGE)})$",
+    "read": f"^{re.escape(DEAD_LETTER_QUEUE)}$",
+}
+"""Events, replays to work queues by the default exchange, and the dead letters.
+
+Its tag lets it read the figures of the queues from RabbitMQ's HTTP API, and nothing else.
+"""
+
 
 def create_accounts(settings: ProvisioningSettings) -> None:
     """Create the accounts, or reset the password and the permissions of the existing ones.
@@ -41,15 +51,17 @@ def create_accounts(settings: ProvisioningSettings) -> None:
         OSError: the broker is unreachable or refuses the administrator.
     """
     account = parameters(settings)
-    for arn, permissions in (
-        (settings.consumer_secret_arn, _CONSUMER),
-        (settings.publisher_secret_arn, _PUBLISHER),
+    for arn, permissions, tags in (
+        (settings.consumer_secret_arn, _CONSUMER, ""),
+        (settings.publisher_secret_arn, _PUBLISHER, ""),
+        (settings.operator_secret_arn, _OPERATOR, "management"),
     ):
         if arn and arn != settings.broker_secret_arn:
-            _create(settings.broker_management_url, account, arn, permissions)
+            user, password = credentials.from_secret(arn)
+            about = {"password": password, "tags": tags}
+            put(settings.broker_management_url, ("users", user), about, account)
+            _permit(settings.broker_management_url, account, user, permissions)
 
 
-def _create(url: str, account: Any, arn: str, permissions: dict[str, str]) -> None:  # noqa: ANN401 - pika has no types
-    user, password = credentials.from_secret(arn)
-    put(url, ("users", user), {"password": password, "tags": ""}, account)
+def _permit(url: str, account: Any, user: str, permissions: dict[str, str]) -> None:  # noqa: ANN401 - pika has no types
     put(url, ("permissions", account.virtual_host, user), permissions, account)

@@ -1,4 +1,4 @@
-"""Creates the account with which the functions use the database."""
+"""Creates the accounts with which the functions use the database."""
 
 from __future__ import annotations
 
@@ -12,32 +12,44 @@ from scheduler.database.url import DatabaseUrl
 if TYPE_CHECKING:
     from provisioning.settings import ProvisioningSettings
 
-_PRIVILEGES: Final = "SELECT, INSERT, UPDATE, DELETE"
+_PRIVILEGES: Final = {"*": "SELECT, INSERT, UPDATE, DELETE"}
+_OPERATIONS_PRIVILEGES: Final = {
+    "*": "SELECT",
+    "mass_failure_brake": "INSERT, UPDATE, DELETE",
+    "operator_actions": "INSERT, UPDATE",
+}
+"""By table. Operators cannot delete what the audit table says about them."""
 
 _IAM_LOGIN: Final = "IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'"
 """docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.DBAccounts.html"""
 
 
-def create_account(settings: ProvisioningSettings) -> None:
-    """Create the account, or reset the login and the privileges of the existing one.
+def create_database_accounts(settings: ProvisioningSettings) -> None:
+    """Create the accounts, or reset the login and the privileges of existing ones.
 
     Raises:
         pymysql.MySQLError: the administrator lacks a privilege, or the server has no IAM
             authentication.
     """
-    user, login, values = _login(settings)
     # TLS is required where the functions verify the server; local servers have no certificate.
     tls = "REQUIRE SSL" if settings.database_ca_file else "REQUIRE NONE"
-    database = DatabaseUrl.parse(settings.database_url.get_secret_value()).name
+    name = DatabaseUrl.parse(settings.database_url.get_secret_value()).name
+    database = name.replace("_", r"\_")  # in GRANT on a database, _ matches any character
     with closing(connect(settings)) as connection, connection.cursor() as cursor:
-        for verb in ("CREATE USER IF NOT EXISTS", "ALTER USER"):
-            cursor.execute(f"{verb} %s@'%%' {login} {tls}", (user, *values))
-        escaped = database.replace("_", r"\_")  # in GRANT, _ matches any character
-        cursor.execute(f"GRANT {_PRIVILEGES} ON `{escaped}`.* TO %s@'%%'", (user,))
+        for user, secret, privileges in (
+            (settings.application_user, settings.application_secret_arn, _PRIVILEGES),
+            (settings.operations_user, settings.operations_secret_arn, _OPERATIONS_PRIVILEGES),
+        ):
+            account, login, values = _login(user, secret)
+            for verb in ("CREATE USER IF NOT EXISTS", "ALTER USER"):
+                cursor.execute(f"{verb} %s@'%%' {login} {tls}", (account, *values))
+            for table, granted in privileges.items():
+                where = f"`{database}`.*" if table == "*" else f"`{name}`.{table}"
+                cursor.execute(f"GRANT {granted} ON {where} TO %s@'%%'", (account,))
 
 
-def _login(settings: ProvisioningSettings) -> tuple[str, str, tuple[str, ...]]:
-    if settings.application_secret_arn is None:
-        return settings.application_user, _IAM_LOGIN, ()
-    user, password = credentials.from_secret(settings.application_secret_arn)
-    return user, "IDENTIFIED BY %s", (password,)
+def _login(user: str, secret_arn: str | None) -> tuple[str, str, tuple[str, ...]]:
+    if secret_arn is None:
+        return user, _IAM_LOGIN, ()
+    account, password = credentials.from_secret(secret_arn)
+    return account, "IDENTIFIED BY %s", (password,)

@@ -17,8 +17,16 @@ class ProvisioningSettings(DatabaseSettings, BrokerSettings, ShardSettings):
     publisher_secret_arn: str | None = None
     """Secret of the broker account that only publishes."""
 
+    operator_secret_arn: str | None = None
+    """Secret of the broker account of the operations function."""
+
     application_user: str
     """User name; it logs in with IAM unless there is a secret."""
 
     application_secret_arn: str | None = None
     """Secret ``{"username", "password"}`` of the account."""
+
+    operations_user: str
+    """The account of the operations function; it logs in with IAM unless there is a secret."""
+
+    operations_secret_arn: str | None = None

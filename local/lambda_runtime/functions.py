@@ -17,6 +17,7 @@ ALLOCATION_API: Final = "allocation-api"
 REALTIME: Final = "realtime"
 DISPATCHER: Final = "notification-dispatch"
 HOUSEKEEPING: Final = "housekeeping"
+OPERATIONS: Final = "operations"
 
 _IMPORT_ROOTS: Final = (ROOT / "functions", ROOT / "layers" / "scheduler")
 

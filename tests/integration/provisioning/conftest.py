@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 VHOST = "provisioned"
 DATABASE = "cloudphone_provisioned"
 ACCOUNT = ("application", "secret of 'mine' 100%")
+OPERATIONS = ("application_operations", "secret of operators")
 
 
 @pytest.fixture
@@ -33,19 +34,25 @@ def database(mariadb: MariaDB) -> Iterator[MariaDB]:
     with closing(mariadb.connect()) as connection, connection.cursor() as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS {DATABASE}")
         cursor.execute(f"CREATE DATABASE {DATABASE}")
-        cursor.execute(f"DROP USER IF EXISTS '{ACCOUNT[0]}'@'%'")
+        for user, _ in (ACCOUNT, OPERATIONS):
+            cursor.execute(f"DROP USER IF EXISTS '{user}'@'%'")
         yield mariadb
-        cursor.execute(f"DROP USER IF EXISTS '{ACCOUNT[0]}'@'%'")
+        for user, _ in (ACCOUNT, OPERATIONS):
+            cursor.execute(f"DROP USER IF EXISTS '{user}'@'%'")
 
 
 @pytest.fixture
 def secret(aws_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     for name, value in aws_environment(aws_url).items():
         monkeypatch.setenv(name, value)
-    user, password = ACCOUNT
-    client = boto3.client("secretsmanager")
+    return stored(*ACCOUNT)
+
+
+def stored(user: str, password: str) -> str:
+    """Store an account as a secret, and return its ARN."""
     text = json.dumps({"username": user, "password": password})
-    return str(client.create_secret(Name="application", SecretString=text)["ARN"])
+    client = boto3.client("secretsmanager")
+    return str(client.create_secret(Name=user, SecretString=text)["ARN"])
 
 
 @pytest.fixture(autouse=True)
@@ -59,3 +66,5 @@ def environment(
     monkeypatch.setenv("BROKER_MANAGEMENT_URL", f"http://127.0.0.1:{rabbitmq.ports.management}")
     monkeypatch.setenv("APPLICATION_USER", ACCOUNT[0])
     monkeypatch.setenv("APPLICATION_SECRET_ARN", secret)
+    monkeypatch.setenv("OPERATIONS_USER", OPERATIONS[0])
+    monkeypatch.setenv("OPERATIONS_SECRET_ARN", stored(*OPERATIONS))

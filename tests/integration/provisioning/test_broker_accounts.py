@@ -27,19 +27,20 @@ if TYPE_CHECKING:
 
 CONSUMER = ("scheduler-consumer", "consumer secret")
 PUBLISHER = ("scheduler-publisher", "publisher secret")
+OPERATOR = ("scheduler-operator", "operator secret")
 REFUSED = 403
 
 
 @pytest.fixture(autouse=True)
 def accounts(rabbitmq: RabbitMQ, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     client = boto3.client("secretsmanager")
-    for user, password in (CONSUMER, PUBLISHER):
+    for user, password in (CONSUMER, PUBLISHER, OPERATOR):
         text = json.dumps({"username": user, "password": password})
         arn = client.create_secret(Name=user, SecretString=text)["ARN"]
         monkeypatch.setenv(f"{user.removeprefix('scheduler-').upper()}_SECRET_ARN", arn)
     provision()
     yield
-    for user, _ in (CONSUMER, PUBLISHER):
+    for user, _ in (CONSUMER, PUBLISHER, OPERATOR):
         rabbitmq.delete_user(user)
         client.delete_secret(SecretId=user, ForceDeleteWithoutRecovery=True)
 

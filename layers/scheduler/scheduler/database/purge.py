@@ -8,6 +8,7 @@ allocations that ended                       ALLOCATION_RETENTION_DAYS     ``due
 waiting entries, reservations, that ended    ALLOCATION_RETENTION_DAYS     ``due_purge``
 notifications with their deliveries          NOTIFICATION_RETENTION_DAYS   ``due_purge``
 outgoing events that were published          OUTGOING_RETENTION_DAYS       ``unpublished``
+changes by operators                         400 days                      ``due_purge``
 ===========================================  ============================  ===================
 
 The other tables have one row for each user or device ever seen. These stay: the mark of a deleted
@@ -84,6 +85,8 @@ _ALLOCATIONS: Final = (
 _NOTIFICATIONS: Final = _RetentionRule(
     "notifications", "created_at", children=("notification_deliveries", "notification_id")
 )
+_AUDIT: Final = _RetentionRule("operator_actions", "began_at")
+_AUDIT_KEPT: Final = timedelta(days=400)
 _OUTGOING: Final = _RetentionRule("outgoing_events", "published_at", found_by="unpublished")
 
 
@@ -101,6 +104,7 @@ def purge(database: Database, settings: RetentionSettings, now: datetime) -> Ite
         *((rows, allocations) for rows in _ALLOCATIONS),
         (_NOTIFICATIONS, timedelta(days=settings.notification_retention_days)),
         (_OUTGOING, timedelta(days=settings.outgoing_retention_days)),
+        (_AUDIT, _AUDIT_KEPT),
     ):
         yield from _chunks(database, rows, now - kept)
 

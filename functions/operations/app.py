@@ -1,0 +1,122 @@
+"""Lambda handler of the operations, behind a function URL with IAM authentication.
+
+Lambda verifies the signature and passes the caller's ARN; a request without it is refused here as
+well. docs/operations-interface.md describes requests and answers.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from contextlib import nullcontext
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, urlsplit
+
+from aws_lambda_powertools import Logger
+
+from operations import catalogue
+from operations.audit import recorded
+from operations.context import CALL_SECONDS, OperationContext
+from operations.errors import ExitCode, InvalidInputError, OpsError
+from operations.settings import OperationsSettings
+from scheduler.credentials import CredentialsUnavailableError
+from scheduler.deadline import Deadline
+from scheduler.messaging.publisher import parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+_MAX_ANSWER_BYTES: Final = 6_000_000
+
+_settings: Final = OperationsSettings.from_environment()
+_logger: Final = Logger()
+
+
+def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Run the operation of a request, and answer with its result or the error."""
+    caller = _caller(event)
+    if not caller:
+        return _answer(HTTPStatus.FORBIDDEN, {"error": "the request is not signed"})
+    try:
+        name, arguments = _request(event)
+        result = _run(name, arguments, caller, Deadline.of(context))
+    except OpsError as error:
+        bad = error.code is ExitCode.USAGE
+        answer = {
+            "error": str(error),
+            "code": error.code,
+            "tellsProgress": error.tells_progress,
+        }
+        return _answer(HTTPStatus.BAD_REQUEST if bad else HTTPStatus.CONFLICT, answer)
+    return _answer(HTTPStatus.OK, {"result": result})
+
+
+def _run(
+    name: str, arguments: Mapping[str, Any], caller: str, last_moment: Deadline
+) -> dict[str, Any]:
+    changes = catalogue.operation(name).changes
+    _logger.info("Operation", extra={"operation": name, "caller": caller, "changes": changes})
+    context = OperationContext(
+        broker_url=_settings.broker_url.get_secret_value,
+        database_url=_settings.database_url.get_secret_value,
+        shards=_settings.shards,
+        management_url=_management_url() if name == "queues" else None,
+        default_max_devices=_settings.default_max_devices,
+        deadline=Deadline(min(time.monotonic() + CALL_SECONDS, last_moment.at)),
+        last_moment=last_moment,
+    )
+    with recorded(context, caller, name, arguments) if changes else nullcontext():
+        return catalogue.run(name, arguments, context)
+
+
+def _management_url() -> str | None:
+    """Return the URL of RabbitMQ's HTTP API with the account of the function."""
+    if _settings.broker_management_url is None:
+        return None
+    try:
+        account = parameters(_settings).credentials
+    except CredentialsUnavailableError:
+        return None
+    url = urlsplit(_settings.broker_management_url)
+    login = f"{quote(account.username, safe='')}:{quote(account.password, safe='')}"
+    return url._replace(netloc=f"{login}@{url.netloc.rpartition('@')[2]}").geturl()
+
+
+def _caller(event: Mapping[str, Any]) -> str:
+    """Return the ARN of the identity whose signature Lambda has verified; empty if none."""
+    authorizer = event.get("requestContext", {}).get("authorizer") or {}
+    return str((authorizer.get("iam") or {}).get("userArn") or "")
+
+
+def _request(event: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the operation and its arguments.
+
+    Raises:
+        InvalidInputError: the body has another form.
+    """
+    body = event.get("body") or ""
+    try:
+        text = base64.b64decode(body) if event.get("isBase64Encoded") else body
+        request = json.loads(text)
+        name, arguments = request["operation"], request["arguments"]
+    except (ValueError, TypeError, LookupError):
+        name = arguments = None
+    if not isinstance(name, str) or not isinstance(arguments, dict):
+        raise InvalidInputError('the body must be {"operation": "…", "arguments": {…}}')
+    return name, arguments
+
+
+def _answer(status: HTTPStatus, content: Mapping[str, Any]) -> dict[str, Any]:
+    body = json.dumps(content)
+    if len(body) > _MAX_ANSWER_BYTES:
+        status = HTTPStatus.CONFLICT
+        body = json.dumps({"error": "the result is too long; ask for less", "code": 1})
+    return {
+        "statusCode": int(status),
+        "headers": {"content-type": "application/json", "cache-control": "no-store"},
+        "body": body,
+    }

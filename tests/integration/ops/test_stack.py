@@ -1,0 +1,184 @@
+"""``scheduler-ops --stack``: the function behind the local gateway, with real signatures."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from local.aws import aws_client
+from local.environment import aws_environment, function_environment
+from local.operations import STACK, OperationsServer, start_operations
+from local.ports import free_port
+from scheduler.messaging.topology import DEAD_LETTER_QUEUE
+from tests.integration.ops.letters import Broker, letter
+from tests.integration.ops.running import run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from typer.testing import Result
+
+    from tests.support.store import Store
+
+FAILED = "scheduler.device-failed"
+BODY = json.dumps({"operation": "brake.engage", "arguments": {}})
+
+
+@pytest.fixture
+def function(
+    store: Store, broker: Broker, aws_url: str, database_url: str, tmp_path: Path
+) -> Iterator[OperationsServer]:
+    assert store
+    environment = function_environment(database_url, broker.url, aws_url) | {"SHARDS": "1"}
+    running = start_operations(free_port(), environment, tmp_path)
+    yield running
+    running.stop()
+    aws_client("cloudformation", aws_url).delete_stack(StackName=STACK)
+
+
+@pytest.fixture
+def operator(
+    function: OperationsServer, aws_url: str, monkeypatch: pytest.MonkeyPatch
+) -> OperationsServer:
+    """Our AWS credentials are those of the local operator; there is nothing else."""
+    endpoint = function.endpoint()
+    for name, value in {
+        **aws_environment(aws_url),
+        "AWS_ACCESS_KEY_ID": endpoint["accessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": endpoint["secretAccessKey"],
+        "SCHEDULER_STACK": STACK,
+    }.items():
+        monkeypatch.setenv(name, value)
+    return function
+
+
+def ops(*arguments: str, code: int = 0, **options: Any) -> Result:  # noqa: ANN401 - as `run`
+    result = run(*arguments, **options)
+    assert result.exit_code == code, result.output + str(result.exception)
+    return result
+
+
+@pytest.mark.usefixtures("operator")
+def test_dead_letters_are_listed_replayed_and_discarded(broker: Broker, tmp_path: Path) -> None:
+    broker.publish(letter(id="m-1"), letter("user.suspended", id="m-2"), letter(id="m-3"))
+    file = tmp_path / "copies.jsonl"
+
+    listed = json.loads(ops("dead-letters", "list", "--json").stdout)
+    shown = json.loads(ops("dead-letters", "show", "m-2", "--json").stdout)
+    replayed = ops("dead-letters", "replay", "--queue", "device.failed")
+    discarded = ops("dead-letters", "discard", "--yes", "--backup", str(file))
+    restored = ops("dead-letters", "replay", "--from-file", str(file))
+
+    assert (listed["total"], shown["letters"][0]["id"]) == (3, "m-2")
+    assert replayed.stdout == "Replayed 2 of 3 dead letters.\n"
+    assert "Discarded 1 of 1" in discarded.stdout
+    assert restored.stdout == "Replayed 1 of 1 dead letters.\n"
+    assert broker.ids(FAILED, "scheduler.user-suspended") == ["m-1", "m-3", "m-2"]
+    assert broker.depth(DEAD_LETTER_QUEUE) == 0
+
+
+def test_each_change_is_recorded_with_its_caller(operator: OperationsServer, store: Store) -> None:
+    ops("brake", "status")
+    ops("brake", "engage")
+    ops("publish", "device.failed", "deviceId=d1", "reason=x", "--id", "m-1")
+    ops("dead-letters", "edit", "nobody", code=1)
+
+    rows = store.rows(
+        "SELECT caller, operation, arguments, result, ended_at >= began_at FROM operator_actions"
+    )
+
+    arn = operator.identity.arn
+    assert [row[:2] for row in rows] == [(arn, "brake.engage"), (arn, "publish")]
+    assert [(row[3], row[4]) for row in rows] == [("ok", 1)] * 2
+    assert json.loads(rows[1][2])["ids"] == ["m-1"]
+    assert "reason" not in rows[1][2]
+
+
+@pytest.mark.usefixtures("operator")
+def test_watch_shows_the_queues_of_the_stack(broker: Broker) -> None:
+    broker.publish(letter())
+
+    seen = json.loads(ops("watch", "--once", "--json").stdout)
+
+    assert seen["queues"][DEAD_LETTER_QUEUE]["ready"] == 1
+
+
+@pytest.mark.usefixtures("operator")
+def test_errors_of_the_function_are_those_of_the_command() -> None:
+    result = ops("dead-letters", "replay", "--error", "/(/", code=2)
+    unknown = ops("publish", "device.failed", "deviceId=d1", "reason=x", "resaon=y", code=2)
+
+    assert "not a regular expression" in result.stderr
+    assert "did you mean reason?" in unknown.stderr
+
+
+@pytest.mark.usefixtures("operator")
+def test_stack_and_url_exclude_each_other(broker: Broker) -> None:
+    result = ops("dead-letters", "list", "--broker-url", broker.url, code=2)
+
+    assert "both a stack and the URL" in result.stderr
+
+
+@pytest.mark.usefixtures("operator")
+def test_unknown_stack_is_named() -> None:
+    result = ops("--stack", "typo", "brake", "status", code=1, SCHEDULER_STACK="")
+
+    assert "cannot look up the stack typo" in result.stderr
+
+
+def signed(function: OperationsServer, body: str = BODY, **changes: str) -> httpx.Response:
+    """Post a request with a signature, after changing headers or body."""
+    endpoint = function.endpoint()
+    url = endpoint["url"]
+    request = AWSRequest("POST", url, headers={"content-type": "application/json"}, data=body)
+    secret = changes.pop("secret", endpoint["secretAccessKey"])
+    credentials = Credentials(endpoint["accessKeyId"], secret)
+    SigV4Auth(credentials, changes.pop("service", "lambda"), "us-east-1").add_auth(request)
+    sent = changes.pop("sent", body)
+    headers = {**dict(request.headers.items()), **changes}
+    return httpx.post(url, content=sent, headers=headers, timeout=30)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"secret": "another"},
+        {"service": "s3"},
+        {"sent": BODY.replace("engage", "arm")},
+        {"X-Amz-Date": "20200101T000000Z"},
+        {"Authorization": "Bearer token"},
+        {"Authorization": ""},
+    ],
+    ids=["secret", "service", "body", "old", "scheme", "none"],
+)
+def test_request_without_a_valid_signature_is_refused(
+    function: OperationsServer, store: Store, changes: dict[str, str]
+) -> None:
+    assert signed(function, **changes).status_code == 403
+    assert store.rows("SELECT COUNT(*) FROM operator_actions") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    "body", ["", "x", "[]", '{"operation": "brake.engage"}', '{"operation": 1, "arguments": {}}']
+)
+def test_malformed_request_is_refused(function: OperationsServer, body: str) -> None:
+    answer = signed(function, body)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, 2)
+
+
+def test_function_itself_refuses_what_lambda_has_not_authenticated(
+    function: OperationsServer,
+) -> None:
+    event = {"requestContext": {"authorizer": None}, "body": BODY}
+
+    answer = json.loads(function.pool.submit(json.dumps(event).encode()).result())
+
+    assert answer["statusCode"] == 403
