@@ -40,7 +40,7 @@ def _options(
     stack: Annotated[
         str | None, typer.Option(metavar="NAME", help="Same as --stack of the command.")
     ] = None,
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 - its callback prints it and exits
         bool,
         typer.Option(
             "--version", callback=_print_version, is_eager=True, help="Print the version."
