@@ -60,5 +60,11 @@ app.add_typer(brake.app, name="brake")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(erase.app, name="erase")
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """Run the command line."""
     app(prog_name="scheduler-ops")
+
+
+if __name__ == "__main__":
+    main()

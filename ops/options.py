@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Annotated, Any, Final, get_type_hints
 
-import click
 import typer
 
 from operations.errors import InvalidInputError
@@ -60,6 +59,7 @@ _WHERE: Final[dict[str, Any]] = {
 def connects(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options that say where it works, for its parameter ``operations``.
 
+    A stack may also be named before the command: ``scheduler-ops --stack NAME brake status``.
     The command also gets --json as its parameter ``as_json``, and errors are printed.
     """
     hints = get_type_hints(command, include_extras=True)
@@ -80,14 +80,19 @@ def connects(command: Callable[..., None]) -> Callable[..., None]:
         for name, annotation in added.items()
     ]
 
-    def run(**arguments: Any) -> None:  # noqa: ANN401 - the parameters of the command
+    def run(context: typer.Context, **arguments: Any) -> None:  # noqa: ANN401 - the parameters of the command
         where = {name: arguments.pop(name) for name in _WHERE}
+        where["stack"] = context.find_object(str) or where["stack"]
         with handled_errors(as_json=arguments["as_json"]):
             command(**arguments, operations=deployment(**where))
 
     run.__name__, run.__doc__ = command.__name__, command.__doc__
-    run.__annotations__ = {one.name: one.annotation for one in (*own, *options)}
-    vars(run)["__signature__"] = inspect.Signature([*own, *options])  # typer reads it
+    first = inspect.Parameter(
+        "context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
+    )
+    parameters = [first, *own, *options]
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    vars(run)["__signature__"] = inspect.Signature(parameters)  # typer reads it
     return run
 
 
@@ -98,14 +103,10 @@ def deployment(
 ) -> Operations:
     """Return the operations of a stack, or of a broker and a database.
 
-    A stack may also be named before the command: ``scheduler-ops --stack NAME queues``.
-
     Raises:
         InvalidInputError: both a stack and a URL are given.
         OpsError: the stack cannot be found.
     """
-    context = click.get_current_context(silent=True)
-    stack = (context.find_object(str) if context else None) or stack
     if stack is None:
         return DirectOperations(broker, database)
     if broker or database:

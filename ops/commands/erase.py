@@ -10,14 +10,11 @@ from rich.console import Group as RichGroup
 from rich.table import Table
 from rich.text import Text
 
-from local import endpoints
-from local.paths import StateDir
-from local.template import function_variable
 from operations.broker import connected
 from operations.database import transaction
 from operations.dead_letters.queue import dead_letter_queue
 from operations.errors import ExitCode, OpsError
-from ops import options, traces
+from ops import local_platform, options, traces
 from ops.direct import DirectOperations
 from ops.terminal import handled_errors, print_result, printable
 
@@ -94,7 +91,10 @@ def check(
 @contextmanager
 def _noting(missed: dict[str, str], place: str) -> Iterator[None]:
     """Note a place that cannot be searched, and why, instead of failing."""
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see below
+    from botocore.exceptions import (  # noqa: PLC0415 - 200 ms that others need not spend
+        BotoCoreError,
+        ClientError,
+    )
 
     try:
         yield
@@ -105,18 +105,19 @@ def _noting(missed: dict[str, str], place: str) -> Iterator[None]:
 def _in_dynamodb(
     user: str, database: str | None, payments: str | None, connections: str | None
 ) -> list[Trace]:
-    import boto3  # noqa: PLC0415 - 300 ms that other commands need not spend
+    from botocore.session import Session  # noqa: PLC0415 - likewise
 
-    from local.aws import aws_client  # noqa: PLC0415 - likewise
-
-    local = endpoints.read(StateDir.default().endpoints) or {}
+    local = local_platform.endpoints() or {}
     client: Any
     if local and database in (None, local.get("database")):
+        from local.aws import aws_client  # noqa: PLC0415 - only a checkout has it
+        from local.template import function_variable  # noqa: PLC0415 - likewise
+
         client = aws_client("dynamodb", local["aws"])
         payments = payments or function_variable("PAYMENT_FAILURES_TABLE")
         connections = connections or function_variable("REALTIME_CONNECTIONS_TABLE")
     else:
-        client = boto3.client("dynamodb")
+        client = Session().create_client("dynamodb")
     if not payments or not connections:
         raise OpsError("add --payments-table and --connections-table")
     return list(traces.in_dynamodb(client, user, payments, connections))

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import json
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.table import Table
 
-from local.paths import ROOT
+import ops
 from operations.errors import InvalidInputError
 from operations.event_bodies import contract_of
-from ops import options  # noqa: TC001 - Typer evaluates annotations
+from ops import options
 from ops.terminal import handled_errors, print_result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_DOCUMENT: Final = ROOT / "contracts" / "asyncapi.json"
+_DOCUMENT: Final = Path(ops.__file__).parent.parent / "contracts" / "asyncapi.json"
 _WIDTH: Final = 100
 _NARROW: Final = 40
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Final
 
 import typer
 
-from local.gateway.tokens import TokenIssuer
-from local.paths import StateDir
 from ops.options import JsonOption  # noqa: TC001 - Typer reads it at run time
 from ops.terminal import print_result
 
@@ -27,6 +26,12 @@ def print_token(
 
     Example: curl -H "Authorization: Bearer $(scheduler-ops token user-123)" …
     """
+    try:
+        from local.gateway.tokens import TokenIssuer  # noqa: PLC0415 - only a checkout has it
+        from local.paths import StateDir  # noqa: PLC0415 - likewise
+    except ModuleNotFoundError:
+        print("error: only bin/scheduler-ops of a checkout makes tokens", file=sys.stderr)
+        raise typer.Exit(1) from None
     issuer = TokenIssuer.of(StateDir.default().path)
     token = issuer.issue_token(user, admin=admin, ttl_seconds=hours * _HOUR_SECONDS)
     print_result(token, {"token": token, "user": user, "admin": admin}, as_json=as_json)

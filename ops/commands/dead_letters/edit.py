@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import subprocess
 import uuid
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any, Final
 
-import click
 import typer
 
 from operations.errors import InvalidInputError, OpsError
@@ -17,6 +21,8 @@ from ops.interface import Operations  # noqa: TC001 - Typer reads it at run time
 from ops.options import connects
 from ops.terminal import print_result, printable, working
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
+
+_DEFAULT_EDITOR: Final = "vi"
 
 
 @connects
@@ -85,11 +91,8 @@ def _edited(letter: dict[str, Any], *, allow_unknown: bool) -> str:
         else letter["bodyText"]
     )
     while True:
-        try:
-            changed = click.edit(text, extension=".json", require_save=True)
-        except click.ClickException as error:
-            raise OpsError(f"{error.message}; set $EDITOR") from None
-        if changed is None or changed == before:
+        changed = _in_editor(text)
+        if changed == before:
             raise OpsError("the body was not changed; nothing was replayed")
         try:
             _validate(queue.event_type, changed, allow_unknown=allow_unknown)
@@ -99,6 +102,23 @@ def _edited(letter: dict[str, Any], *, allow_unknown: bool) -> str:
                 raise OpsError("the body is invalid; nothing was replayed") from None
         else:
             return changed
+
+
+def _in_editor(text: str) -> str:
+    """Return a text after the operator has edited it.
+
+    Raises:
+        OpsError: the editor cannot be started, or failed.
+    """
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or _DEFAULT_EDITOR
+    with TemporaryDirectory() as folder:  # readable by its owner only
+        file = Path(folder, "body.json")
+        file.write_text(text, encoding="utf-8", errors="surrogateescape")
+        try:
+            subprocess.run([*shlex.split(editor), file], check=True)
+        except (OSError, ValueError, subprocess.CalledProcessError) as error:
+            raise OpsError(f"the editor failed: {error}; set $EDITOR") from None
+        return file.read_text(encoding="utf-8", errors="surrogateescape")
 
 
 def _validate(event_type: str, text: str, *, allow_unknown: bool) -> None:

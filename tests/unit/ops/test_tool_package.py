@@ -1,0 +1,116 @@
+"""The package of scheduler-ops contains what its commands import, and requires what they need."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from local.paths import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+PROJECT: Final[dict[str, Any]] = tomllib.loads((ROOT / "ops/pyproject.toml").read_text("utf-8"))
+NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
+PROGRAM: Final = """
+import sys
+FOREIGN = set(sys.argv.pop(1).split(","))
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in FOREIGN:
+            raise ModuleNotFoundError(f"not in the package: {name}", name=name)
+
+sys.meta_path.insert(0, Refuse())
+import importlib, pkgutil
+import ops.commands
+for module in pkgutil.walk_packages(ops.commands.__path__, "ops.commands."):
+    importlib.import_module(module.name)
+import ops.function_url
+from ops.__main__ import main
+main()
+"""
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def distribution(requirement: str) -> str:
+    """Return the name in a requirement."""
+    found = NAME.match(requirement)
+    assert found
+    return normal(found[0])
+
+
+def closure(names: Iterable[str]) -> set[str]:
+    """Return distributions with all that they require, without extras."""
+    found: set[str] = set()
+    left = list(names)
+    while left:
+        name = distribution(left.pop())
+        if name not in found:
+            found.add(name)
+            try:
+                needed = requires(name) or []
+            except PackageNotFoundError:  # for another platform
+                needed = []
+            left += [one for one in needed if "extra ==" not in one]
+    return found
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """The folder that the wheel becomes."""
+    parts = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    for source, target in parts.items():
+        place = tmp_path / target
+        place.parent.mkdir(exist_ok=True)
+        place.symlink_to((ROOT / "ops" / source).resolve())
+    return tmp_path
+
+
+@pytest.mark.parametrize("command", [("--version",), ("--help",), ("events",)], ids=" ".join)
+def test_commands_need_nothing_but_the_package_and_its_requirements(
+    package: Path, command: tuple[str, ...]
+) -> None:
+    allowed = closure(PROJECT["project"]["dependencies"])
+    foreign = {
+        module
+        for module, owners in packages_distributions().items()
+        if not allowed & {normal(owner) for owner in owners}
+    }
+    own = {"local", "tests", "allocation_api", "housekeeping", "provisioning", "realtime"}
+
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", PROGRAM, ",".join(foreign | own), *command],
+        cwd=package,
+        env={"PYTHONPATH": str(package)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_development_has_the_same_requirements() -> None:
+    """The locked versions of development are those that are tested."""
+    root = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    locked = {
+        distribution(one)
+        for group in root["dependency-groups"].values()
+        for one in group
+        if isinstance(one, str)
+    }
+    ours = set(map(distribution, PROJECT["project"]["dependencies"]))
+
+    assert ours - {"botocore"} <= locked  # boto3 brings it
