@@ -98,6 +98,7 @@ class ChannelWorker:
         self._finished: SimpleQueue[_Finished] = SimpleQueue()
         self._in_flight: Counter[str] = Counter()
         self._with_more_due: set[str] = set()
+        self._probe: Delivery | None = None
         self._next_claim_at = 0.0
         self._stopped = False
 
@@ -131,7 +132,8 @@ class ChannelWorker:
         if full or invocation.time_is_up or self._breaker.pause or too_early:
             return
         wanted = 1 if half_open else MAX_CLAIMED - self._unrecorded
-        claimed = self._claims.claim(wanted, invocation.lease, self._in_flight.keys())
+        claimed = self._claim_probe(invocation) if half_open else []
+        claimed = claimed or self._claims.claim(wanted, invocation.lease, self._in_flight.keys())
         # If there were fewer than wanted, no more are due but of users who had a whole turn.
         self._next_claim_at = time.monotonic() + POLL_SECONDS if len(claimed) < wanted else 0.0
         turns = Counter(map(_user, claimed))
@@ -145,6 +147,13 @@ class ChannelWorker:
         for batch in _by_user(one for one in claimed if not held[one.id]):
             self._pool.submit(self._send, batch, invocation)
             self._in_flight[_user(batch[0])] += len(batch)
+
+    def _claim_probe(self, invocation: Invocation) -> list[Delivery]:
+        """Claim the delivery that got no response; it may have been sent already.
+
+        Probing with others would send each of them twice if the provider is only slow.
+        """
+        return self._claims.claim_again(self._probe, invocation.lease) if self._probe else []
 
     def _send(self, batch: Sequence[Delivery], invocation: Invocation) -> None:
         """Send one user's deliveries in a thread of the pool.
@@ -172,14 +181,20 @@ class ChannelWorker:
         match response:
             case Accepted(provider_message_id):
                 self._breaker.record(None)
+                self._probe = None
                 return DeliveryResult(
                     delivery, DeliveryOutcome.SENT, provider_message_id=provider_message_id
                 )
             case Unreachable(reason):
                 return DeliveryResult(delivery, DeliveryOutcome.SKIPPED, reason)
             case ProviderError():
-                self._breaker.record(response.error_class)
-                return outcome_of(response, delivery, self._clock(), self._jitter)
+                now = self._clock()
+                result = outcome_of(response, delivery, now, self._jitter)
+                pause = (result.due_at - now).total_seconds() if result.due_at else 0.0
+                self._breaker.record(response.error_class, pause)
+                if response.error_class is ErrorClass.UNCERTAIN:
+                    self._probe = delivery if result.due_at else None
+                return result
         return delivery  # an earlier delivery of the batch raised, which ended the iterator
 
     def _collect(self) -> list[_Finished]:

@@ -47,15 +47,23 @@ class CircuitBreaker:
         """
         return self._failures >= FAILURE_THRESHOLD or self._throttles >= THROTTLE_THRESHOLD
 
-    def record(self, error_class: ErrorClass | None) -> None:
+    def record(self, error_class: ErrorClass | None, pause_seconds: float = 0.0) -> None:
         """Record a response; None is success. A permanent error also shows that the provider works.
 
-        A busy recipient counts for nothing: one user must not stop sending to all others.
+        One missing response is an outage already: whatever is sent now may arrive, and is sent
+        again. A busy recipient counts for nothing: one user must not stop sending to all others.
+
+        Args:
+            error_class: the class of the error.
+            pause_seconds: after a missing response, the least time before the next attempt.
         """
         with self._lock:
             match error_class:
                 case None | ErrorClass.PERMANENT:
                     self._failures = self._throttles = 0
+                case ErrorClass.UNCERTAIN:
+                    self._failures = FAILURE_THRESHOLD
+                    self._closes_at = self._clock() + max(OUTAGE_PAUSE_SECONDS, pause_seconds)
                 case ErrorClass.TRANSIENT:
                     self._failures += 1
                     if self.tripped:

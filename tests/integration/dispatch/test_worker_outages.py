@@ -12,7 +12,8 @@ from notification_dispatch.circuit_breaker import (
     OUTAGE_PAUSE_SECONDS,
     CircuitBreaker,
 )
-from scheduler.outbox.retry_policy import MAX_ATTEMPTS
+from scheduler.aws_errors import ErrorClass
+from scheduler.outbox.retry_policy import MAX_ATTEMPTS, ProviderError
 from tests.integration.dispatch.outbox import NewNotification, Outbox, to_each_user
 from tests.integration.dispatch.workers import (
     EMAIL_ONLY,
@@ -95,3 +96,41 @@ def test_outage_of_five_minutes_loses_no_delivery(
     assert outbox.statuses() == {"sent": 30}
     assert failed_attempts < 30
     assert max(row.attempts for row in outbox.rows()) <= MAX_ATTEMPTS
+
+
+def test_slow_provider_that_sends_nevertheless_gets_only_one_delivery_twice(
+    make_worker: Callable[..., ChannelWorker], outbox: Outbox, clock: Clock
+) -> None:
+    outbox.add(*to_each_user(40, channels=EMAIL_ONLY))
+    timeout = ProviderError(ErrorClass.UNCERTAIN, "ReadTimeoutError: Read timed out")
+    sender = FakeSender(respond=lambda _: timeout)
+    worker = make_worker(sender, breaker=CircuitBreaker(clock.monotonic))
+
+    while clock() < NOW + 5 * MINUTE:
+        worker.work(invocation())
+        clock.wait(timedelta(seconds=OUTAGE_PAUSE_SECONDS))
+    sender.respond = lambda _: Accepted()
+    for _ in range(12):  # invoked every minute
+        worker.work(invocation())
+        clock.wait(MINUTE)
+
+    assert outbox.statuses() == {"sent": 40}
+    twice = [id_ for id_, times in Counter(sender.sent).items() if times > 1]
+    assert len(twice) == 1
+    assert len(sender.sent) < 40 + MAX_ATTEMPTS
+
+
+def test_delivery_that_never_gets_a_response_does_not_stop_the_channel(
+    make_worker: Callable[..., ChannelWorker], outbox: Outbox, clock: Clock
+) -> None:
+    outbox.add(*to_each_user(3, channels=EMAIL_ONLY))
+    poison = outbox.rows()[0].id
+    timeout = ProviderError(ErrorClass.UNCERTAIN, "ReadTimeoutError: Read timed out")
+    sender = FakeSender(respond=lambda one: timeout if one.id == poison else Accepted())
+    worker = make_worker(sender, breaker=CircuitBreaker(clock.monotonic))
+
+    for _ in range(40):
+        worker.work(invocation())
+        clock.wait(MINUTE)
+
+    assert [row.status for row in outbox.rows()] == ["failed", "sent", "sent"]

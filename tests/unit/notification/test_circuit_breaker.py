@@ -92,3 +92,14 @@ def test_busy_recipients_do_not_pause_sending() -> None:
 
     assert breaker.pause == 0
     assert not breaker.tripped
+
+
+def test_one_missing_response_pauses_until_its_delivery_is_due_again() -> None:
+    breaker = CircuitBreaker(Clock().monotonic)
+
+    breaker.record(ErrorClass.UNCERTAIN, 60.0)
+
+    assert breaker.tripped
+    assert breaker.pause == 60
+    breaker.record(None)
+    assert not breaker.tripped
