@@ -122,7 +122,7 @@ def _failure(error: BaseException, request_id: str) -> bytes:
         error.error_type if isinstance(error, _RuntimeFailureError) else type(error).__name__
     )
     trace = traceback.format_exception(error)
-    print(f"[ERROR] {error_type}: {error}\n{''.join(trace)}", flush=True)
+    print(_printable(f"[ERROR] {error_type}: {error}\n{''.join(trace)}"), flush=True)
     report = {
         "errorMessage": str(error),
         "errorType": error_type,
@@ -130,6 +130,14 @@ def _failure(error: BaseException, request_id: str) -> bytes:
         "stackTrace": traceback.format_tb(error.__traceback__),
     }
     return ERROR + json.dumps(report).encode()
+
+
+def _printable(text: str) -> str:
+    """Escape what acts on a terminal that shows the log; an error may quote a message."""
+    return "".join(
+        one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape").decode()
+        for one in text
+    )
 
 
 def send_frame(connection: socket.socket, payload: bytes) -> None:

@@ -21,6 +21,7 @@ from ops.interface import Operations  # noqa: TC001 - Typer reads it at run time
 from ops.options import connects
 from ops.terminal import print_result, printable, working
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
+from scheduler.observability.safe_json import escape_unsafe
 
 _DEFAULT_EDITOR: Final = "vi"
 
@@ -86,7 +87,7 @@ def _edited(letter: dict[str, Any], *, allow_unknown: bool) -> str:
     if "bodyBase64" in letter:
         raise InvalidInputError("the body is not text; discard the letter and publish a new one")
     before = text = (
-        json.dumps(letter["body"], ensure_ascii=False, indent=2) + "\n"
+        escape_unsafe(json.dumps(letter["body"], ensure_ascii=False, indent=2)) + "\n"
         if "body" in letter
         else letter["bodyText"]
     )

@@ -60,9 +60,10 @@ def test_exception_is_reported_with_type_and_message(
         failing.invoke(b"{}")
 
     assert caught.value.error_type == "LookupError"
-    assert caught.value.message == "told to fail"
+    assert caught.value.message == "told to fail \x1b[2J\x9b\u202e设备"
     assert any("_fail" in line for line in caught.value.stack_trace)
-    assert "[ERROR] LookupError: told to fail" in (tmp_path / "stream.log").read_text()
+    safe = "told to fail \\x1b[2J\\x9b\\u202e设备"
+    assert f"[ERROR] LookupError: {safe}\n" in (tmp_path / "stream.log").read_text("utf-8")
 
 
 def test_process_is_replaced_after_a_timeout(

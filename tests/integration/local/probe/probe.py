@@ -24,7 +24,7 @@ def _outlast_heartbeats() -> None:
 
 
 def _fail() -> None:
-    raise LookupError("told to fail")
+    raise LookupError("told to fail \x1b[2J\x9b\u202e设备")
 
 
 def _work() -> None:
