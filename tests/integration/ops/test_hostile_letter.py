@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import unicodedata
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,8 @@ from scheduler.messaging.topology import DEAD_LETTER_QUEUE
 from scheduler.pipeline.envelope import SOURCE_HEADER
 from tests.integration.ops.letters import Broker, letter
 from tests.integration.ops.running import run
+from tests.support.events import message
+from tests.support.functions import Functions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +47,7 @@ WALK: Final[dict[str, tuple[str, ...]]] = {
     "brake release": DATABASE,
     "brake arm": DATABASE,
     "erase check": (EVIL, *DATABASE, *LETTER),
+    "timeline": ("user", "u1", "--database-url", "{database}", *LETTER),
     "dead-letters list": LETTER,
     "dead-letters show": LETTER,
     "dead-letters edit": (EVIL, *LETTER),
@@ -72,7 +76,13 @@ def acting(text: str) -> set[str]:
 
 
 @pytest.fixture
-def hostile(broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Broker:
+def hostile(
+    broker: Broker, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Broker:
+    """Letters, files and an applied event that are full of what a terminal obeys."""
+    with Functions(database_url) as functions:
+        assert functions.handle(message("user.suspended", reason=EVIL)) == {"success": 1}
+    monkeypatch.setenv("TEST_DATABASE", database_url)
     monkeypatch.chdir(tmp_path)  # discard writes its backup here
     monkeypatch.setenv("EDITOR", "true")
     body = json.dumps({"deviceId": EVIL, EVIL: [EVIL]}, ensure_ascii=False).encode()
@@ -90,7 +100,8 @@ def hostile(broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def walk(command: str, broker: Broker, *more: str) -> Result:
-    arguments = [one.replace("{broker}", broker.url) for one in WALK[command]]
+    urls = {"{broker}": broker.url, "{database}": os.environ["TEST_DATABASE"]}
+    arguments = [urls.get(one, one) for one in WALK[command]]
     return run(*command.split(), *arguments, *more, stdin="n\n")
 
 
