@@ -23,7 +23,7 @@ _UNSIZED: Final = "AND (d.cpu_cores = 0 OR d.memory_mb = 0)"
 # Devices picked by this transaction are excluded by id, because their rows are written later. A
 # reserved device is allocated only until the reserved slot starts.
 _FREE: Final = """
-    d.status = 'available' AND d.health = 'running'
+    d.free = 1
     AND d.cpu_cores BETWEEN %s AND %s AND d.memory_mb BETWEEN %s AND %s AND d.id NOT IN %s
     AND NOT EXISTS (
         SELECT 1 FROM reservations r FORCE INDEX (calendar)

@@ -88,7 +88,7 @@ _STILL_RESERVED: Final = f"""
 """  # noqa: S608 - constants
 _LOCK_FREE_DEVICES: Final = f"""
     SELECT {DEVICE_COLUMNS} FROM devices d
-    WHERE d.id IN %s AND d.status = 'available' AND d.health = 'running'
+    WHERE d.id IN %s AND d.free = 1
     FOR UPDATE SKIP LOCKED
 """  # noqa: S608 - constants
 

@@ -70,7 +70,7 @@ _SERVABLE: Final = f"""
     SELECT {_COLUMNS} FROM waiting w FORCE INDEX (line)
     WHERE w.status = 'WAITING' AND w.expires_at > %(now)s AND EXISTS (
         SELECT 1 FROM devices d FORCE INDEX (best_fit)
-        WHERE d.status = 'available' AND d.health = 'running'
+        WHERE d.free = 1
             AND d.cpu_cores >= w.min_cpu_cores AND d.memory_mb >= w.min_memory_mb
     ) {{after}}
     ORDER BY {_SERVING_ORDER} LIMIT %(limit)s
