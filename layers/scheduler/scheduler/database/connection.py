@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ssl
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pymysql
-from pymysql.connections import Connection
-from pymysql.constants import CR, FIELD_TYPE
+from pymysql.constants import FIELD_TYPE
 from pymysql.converters import conversions
 
 from scheduler import credentials
@@ -23,21 +21,19 @@ from scheduler.database.errors import (
     retry_on_conflict,
 )
 from scheduler.database.url import DatabaseUrl
+from scheduler.database.wire import PING_TIMEOUT, WireConnection
 from scheduler.deadline import NEVER
 from scheduler.settings import DatabaseAuth, DatabaseSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    _Connection = Connection[BulkCursor]
-else:
-    _Connection = Connection
+    from pymysql.connections import Connection
 
 T = TypeVar("T")
 
 _CONNECT_TIMEOUT: Final = 5
-_PING_TIMEOUT: Final = 5
-"""Seconds for the handshake and for a ping, which detect a server that hangs."""
+"""Seconds for the handshake, which detects a server that hangs."""
 _STATEMENT_TIMEOUT: Final = 15
 """Seconds; longer than any statement takes. Near the deadline of the invocation it is shorter: a
 killed invocation counts against its messages."""
@@ -61,63 +57,12 @@ _CONVERTERS: Final[dict[Any, Any]] = {
 }
 
 
-class _GuardedConnection(_Connection):
-    """A connection that closes itself if reading a result is interrupted.
-
-    Otherwise the rest would be taken for the result of the next statement.
-
-    ``statement_timeout`` limits the wait for each answer (s), ``deadline`` that for all of them.
-    """
-
-    statement_timeout: float = _PING_TIMEOUT
-    deadline = NEVER
-
-    def _execute_command(self, command: int, sql: Any) -> None:  # noqa: ANN401 - PyMySQL's
-        self._limit_wait()
-        super()._execute_command(command, sql)  # type: ignore[misc]
-
-    def _read_query_result(self, unbuffered: bool = False) -> int:  # noqa: FBT001, FBT002 - PyMySQL's
-        self._limit_wait()  # the answers of pipelined statements are awaited one by one
-        with self._close_unless_read():
-            return super()._read_query_result(unbuffered)  # type: ignore[misc,no-any-return]
-
-    def _read_ok_packet(self) -> Any:  # noqa: ANN401 - PyMySQL's
-        with self._close_unless_read():
-            return super()._read_ok_packet()  # type: ignore[misc]
-
-    def _create_ssl_ctx(self, options: dict[str, Any]) -> ssl.SSLContext:
-        if "ca" in options:
-            return super()._create_ssl_ctx(options)  # type: ignore[misc,no-any-return]
-        # Without a CA nothing is verified: loading those of the machine would only cost 25 ms.
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        return context
-
-    def _limit_wait(self) -> None:
-        left = self.deadline.seconds_left
-        if left <= 0:
-            self._force_close()  # type: ignore[attr-defined]
-            raise pymysql.OperationalError(CR.CR_SERVER_LOST, "no time left in this invocation")
-        # PyMySQL has one read timeout for handshake, ping and statements, and cannot change it.
-        self._read_timeout = min(self.statement_timeout, left)
-
-    @contextmanager
-    def _close_unless_read(self) -> Iterator[None]:
-        try:
-            yield
-        except pymysql.MySQLError:  # the result was read, or the connection is closed
-            raise
-        except BaseException:
-            self._force_close()  # type: ignore[attr-defined]
-            raise
-
-
 class Database:
     """Runs transactions on one lazily opened connection. Not thread-safe."""
 
     def __init__(self, settings: DatabaseSettings) -> None:
         self._settings = settings
-        self._connection: _GuardedConnection | None = None
+        self._connection: WireConnection | None = None
         self.deadline = NEVER
         """When the invocation's time ends; statements fail then as if the server were away."""
 
@@ -173,12 +118,12 @@ class Database:
             with suppress(pymysql.MySQLError):
                 connection.close()
 
-    def _live_connection(self) -> _GuardedConnection:
+    def _live_connection(self) -> WireConnection:
         if self.deadline.passed:
             raise DatabaseUnavailableError("no time left in this invocation")
         if (connection := self._connection) is not None:
             connection.deadline = self.deadline
-            connection.statement_timeout = _PING_TIMEOUT
+            connection.statement_timeout = PING_TIMEOUT
             try:
                 connection.ping()
             except pymysql.MySQLError:
@@ -207,7 +152,7 @@ class Database:
 
 def connect(
     settings: DatabaseSettings, statement_timeout: int = _STATEMENT_TIMEOUT
-) -> _GuardedConnection:
+) -> WireConnection:
     """Open a connection: READ COMMITTED, UTC, strict mode, timeouts, verified TLS if configured.
 
     Args:
@@ -220,7 +165,7 @@ def connect(
     """
     url = DatabaseUrl.parse(settings.database_url.get_secret_value())
     user, password = _account(settings, url)
-    connection = _GuardedConnection(
+    connection = WireConnection(
         host=url.host,
         port=url.port,
         user=user,
@@ -228,7 +173,7 @@ def connect(
         database=url.name,
         charset="utf8mb4",
         connect_timeout=_CONNECT_TIMEOUT,
-        read_timeout=_PING_TIMEOUT,
+        read_timeout=PING_TIMEOUT,
         write_timeout=statement_timeout,
         init_command=_SESSION,
         cursorclass=BulkCursor,

@@ -1,27 +1,39 @@
-"""A cursor for batches: many rows in one statement, and pipelined statements."""
+"""A cursor for batches: many rows in one statement, and pipelined statements.
+
+Rows written in a pipeline are sent by MariaDB's bulk protocol (`scheduler.database.bulk_protocol`),
+and as text to servers that do not have it, such as MySQL.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from pymysql import InterfaceError, MySQLError
-from pymysql.constants import COMMAND
+from pymysql.constants import COMMAND, ER
 from pymysql.cursors import Cursor
 
+from scheduler.database.bulk_protocol import LAST_PREPARED, NotEncodableError, encode
 from scheduler.database.times import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from scheduler.database.wire import WireConnection
 
 
 class PendingResult:
     """The result of a statement whose response was not read yet."""
 
-    def __init__(self, receive: Callable[[PendingResult], None]) -> None:
+    def __init__(
+        self,
+        receive: Callable[[PendingResult], None],
+        read: Callable[[], Sequence[tuple[Any, ...]] | None],
+    ) -> None:
         self._receive = receive
+        self._read = read
         self._rows: Sequence[tuple[Any, ...]] | None = None
 
     def rows(self) -> Sequence[tuple[Any, ...]]:
@@ -34,9 +46,9 @@ class PendingResult:
             self._receive(self)
         return self._rows or ()
 
-    def set_rows(self, rows: Sequence[tuple[Any, ...]] | None) -> None:
-        """Store the rows of the response; a write has none."""
-        self._rows = rows or ()
+    def read(self) -> None:
+        """Read the response; a write has no rows."""
+        self._rows = self._read() or ()
 
 
 class BulkCursor(Cursor):
@@ -98,6 +110,44 @@ class BulkCursor(Cursor):
             self._pipelining = False
         self._receive()
 
+    def executemany(self, query: str, args: Iterable[Any]) -> int | None:
+        """Execute a statement for each row; within `pipelined`, by the bulk protocol if possible.
+
+        Raises:
+            pymysql.MySQLError: the server refused a statement; within `pipelined`, perhaps later.
+        """
+        rows = args if isinstance(args, list) else list(args)
+        if rows and self._pipelining and self._wire.speaks_bulk:
+            try:
+                self._send_bulk(query, rows)
+            except NotEncodableError:  # as text
+                pass
+            else:
+                return None
+        return super().executemany(query, rows)
+
+    def _send_bulk(self, query: str, rows: list[tuple[object, ...]]) -> None:
+        bodies = list(self._encoded(self._wire.prepared.get(query, LAST_PREPARED), rows))
+        if query not in self._wire.prepared:
+            self._wire.send_prepare(query)
+            self._await(lambda: self._wire.read_prepared(query))
+        for body in bodies:
+            self._wire.send_bulk(body)
+            self._await(self._read_result)
+
+    def _encoded(self, statement_id: int, rows: list[tuple[object, ...]]) -> Iterator[bytes]:
+        body = encode(statement_id, rows)
+        if len(body) <= self.max_stmt_length or len(rows) == 1:
+            yield body
+            return
+        half = len(rows) // 2
+        yield from self._encoded(statement_id, rows[:half])
+        yield from self._encoded(statement_id, rows[half:])
+
+    @property
+    def _wire(self) -> WireConnection:
+        return cast("WireConnection", self.connection)
+
     def _query(self, query: Any) -> int:  # noqa: ANN401 - PyMySQL's signature
         if self._pipelining and _is_write(query):
             self._send(query)
@@ -108,7 +158,10 @@ class BulkCursor(Cursor):
 
     def _send(self, query: Any) -> PendingResult:  # noqa: ANN401 - str or bytes
         self.connection._execute_command(COMMAND.COM_QUERY, query)  # type: ignore[attr-defined]  # noqa: SLF001
-        result = PendingResult(self._receive)
+        return self._await(self._read_result)
+
+    def _await(self, read: Callable[[], Sequence[tuple[Any, ...]] | None]) -> PendingResult:
+        result = PendingResult(self._receive, read)
         self._pending.append(result)
         return result
 
@@ -118,8 +171,11 @@ class BulkCursor(Cursor):
         while self._pending:
             result = self._pending.popleft()
             try:
-                result.set_rows(self._read_result())
+                self._prepare_to_read()
+                result.read()
             except MySQLError as error:
+                if error.args[0] == ER.UNKNOWN_STMT_HANDLER:
+                    self._wire.prepared.clear()  # the next attempt prepares them again
                 first = first or error
             if result is until:
                 break
@@ -130,16 +186,21 @@ class BulkCursor(Cursor):
         with suppress(MySQLError):
             self._receive()
 
-    def _read_result(self) -> Sequence[tuple[Any, ...]] | None:
+    def _prepare_to_read(self) -> None:
         connection: Any = self.connection
         if not connection.open:
             raise InterfaceError(0, "the connection was lost before the response")
         connection._next_seq_id = 1  # noqa: SLF001 - each response counts its packets from 1
+
+    def _read_result(self) -> Sequence[tuple[Any, ...]] | None:
+        connection: Any = self.connection
         connection._read_query_result()  # noqa: SLF001 - the reading half of query()
         rows: Sequence[tuple[Any, ...]] | None = connection._result.rows  # noqa: SLF001
         return rows
 
     def _mogrify(self, query: str, args: Any) -> str:  # noqa: ANN401 - PyMySQL's signature
+        if not self._wire.escapes_backslashes:
+            raise InterfaceError(0, "NO_BACKSLASH_ESCAPES is on: values would be escaped wrongly")
         if type(args) is not tuple:
             return super()._mogrify(query, args)  # type: ignore[misc,no-any-return]
         return query % tuple([_LITERALS.get(type(value), self._literal)(value) for value in args])
@@ -159,8 +220,8 @@ def _is_write(query: str | bytes | bytearray) -> bool:
 
 
 def _text(value: str) -> str:
-    # Only these two characters are special, because sessions use UTF-8 and do not set
-    # NO_BACKSLASH_ESCAPES (https://mariadb.com/kb/en/string-literals/).
+    # Only these two characters are special, because sessions use UTF-8, and no value is escaped
+    # with NO_BACKSLASH_ESCAPES (https://mariadb.com/kb/en/string-literals/).
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 

@@ -25,11 +25,18 @@ def to_sql(moment: datetime) -> str:
     Raises:
         TypeError: the time is naive, so its time zone is unknown.
     """
+    return str(in_utc(moment))[: -len(_OFFSET)]
+
+
+def in_utc(moment: datetime) -> datetime:
+    """Return a time in UTC.
+
+    Raises:
+        TypeError: the time is naive, so its time zone is unknown.
+    """
     if moment.tzinfo is None:
         raise TypeError(f"a naive time cannot be stored: {moment}")
-    if moment.tzinfo is not UTC:
-        moment = moment.astimezone(UTC)
-    return str(moment)[: -len(_OFFSET)]
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
 def quoted(moment: datetime, _mapping: object = None) -> str:
