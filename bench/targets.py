@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import mean
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from bench.end_to_end import OURS, PIKA
+from bench.end_to_end import BATCHER, OURS, PIKA
 from bench.scale import MOST_HISTORY, NO_HISTORY
 
 if TYPE_CHECKING:
@@ -60,6 +60,14 @@ TARGETS: Final = (
         "handler, device.failed, batch 100, against the bare SQL limit",
         lambda f: f["bare SQL"]["device.failed, batch 100"]["ratio"],
         least=0.5,
+    ),
+    Target(
+        "end to end, device.failed, against batches of 100 written by hand",
+        lambda f: float(
+            f["end to end"][f"device.failed: {OURS}"]["per_second"]
+            / f["end to end"][f"device.failed: {BATCHER}"]["per_second"]
+        ),
+        least=1.8,
     ),
     Target(
         "end to end, device.failed, against message-at-a-time Python",

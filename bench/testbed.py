@@ -25,9 +25,9 @@ from local.servers.mariadb import DURABLE_OPTIONS, MariaDB
 from local.servers.moto import Moto
 from local.servers.rabbitmq import RabbitMQ, RabbitPorts
 from local.template import function_variable
-from scheduler.database.brake import count_running
 from scheduler.database.connection import Database, connect
 from scheduler.database.migrate import migrate
+from scheduler.database.running_devices import count_running
 from scheduler.messaging.declaration import declare
 from scheduler.settings import DatabaseSettings
 

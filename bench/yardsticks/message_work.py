@@ -36,7 +36,7 @@ _HELD: Final = """
 _MARK: Final = """
     SELECT occurred_at FROM event_versions WHERE aggregate = %s AND id = %s AND concern = %s
 """
-_SET_MARK: Final = """
+SET_MARK: Final = """
     INSERT INTO event_versions (aggregate, id, concern, occurred_at) VALUES (%s, %s, %s, %s)
     ON DUPLICATE KEY UPDATE occurred_at = VALUES(occurred_at)
 """
@@ -48,12 +48,12 @@ _RELEASE: Final = """
         release_code = %s, release_reason = %s
     WHERE id = %s
 """
-_NOTIFY: Final = """
+NOTIFY: Final = """
     INSERT INTO notifications
         (id, user_id, type, title, message, data, dedupe_key, urgent, created_at)
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
-_DELIVER: Final = """
+DELIVER: Final = """
     INSERT INTO notification_deliveries (notification_id, channel, next_attempt_at)
     VALUES (%s, %s, %s)
 """
@@ -81,7 +81,7 @@ def _device_failed(_key: str, body: dict[str, Any]) -> StatementSteps:
         return
     yield from _release(device, "device_failed", f"设备故障：{body['reason']}")
     yield _HEALTH, ("failed", device)
-    yield _SET_MARK, ("device", device, "health", at)
+    yield SET_MARK, ("device", device, "health", at)
 
 
 def _user_suspended(key: str, body: dict[str, Any]) -> StatementSteps:
@@ -98,7 +98,7 @@ def _user_suspended(key: str, body: dict[str, Any]) -> StatementSteps:
     data = {"reason": body["reason"], "released": released}
     notification = ("account_suspended", "账户已暂停", text, data, f"account_suspended:{key}")
     yield from _notify(user, notification, ("websocket", "email"), urgent=True)
-    yield _SET_MARK, ("user", user, "account", at)
+    yield SET_MARK, ("user", user, "account", at)
 
 
 _WORK: Final[dict[str, Callable[[str, dict[str, Any]], StatementSteps]]] = {
@@ -152,9 +152,9 @@ def _notify(
     type_, title, text, data, key = notification
     id_, now = uuid7(), _now()
     content = (type_, title, text, json.dumps(data, ensure_ascii=False))
-    yield _NOTIFY, (id_, user, *content, key, urgent, now)
+    yield NOTIFY, (id_, user, *content, key, urgent, now)
     for channel in channels:
-        yield _DELIVER, (id_, channel, now)
+        yield DELIVER, (id_, channel, now)
 
 
 def _outdated(

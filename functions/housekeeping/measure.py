@@ -16,6 +16,7 @@ from pika import BlockingConnection
 from pika.exceptions import ChannelClosedByBroker
 
 from scheduler.database import brake
+from scheduler.database.running_devices import count_running
 from scheduler.messaging.publisher import parameters
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE, WORK_QUEUES, WorkQueue, queues
 from scheduler.observability.logger import service_logger
@@ -59,7 +60,7 @@ def measure_brake(tools: Tools, metrics: Metrics) -> Iterator[int]:
     """
     now = tools.clock()
     for _ in range(_PARTS_PER_COUNT):
-        count = partial(brake.count_running, rows=_ROWS_PER_PART, now=now)
+        count = partial(count_running, rows=_ROWS_PER_PART, now=now)
         if tools.database.run(count):
             break
         yield 0

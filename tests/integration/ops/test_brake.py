@@ -11,7 +11,7 @@ import pytest
 
 from local.endpoints import write
 from local.servers.mariadb import DATABASE_NAME
-from scheduler.database.brake import count_running
+from scheduler.database.running_devices import count_running
 from tests.integration.ops.running import run
 from tests.support.world import device, held, world
 

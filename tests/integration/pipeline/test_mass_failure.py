@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scheduler.database import brake
+from scheduler.database import brake, running_devices
 from scheduler.domain.brake import BrakeLimits
 from scheduler.domain.model import Health
 from scheduler.messaging.topology import WORK_QUEUES
@@ -96,7 +96,7 @@ def decide(store: Store, decision: Callable[..., None], *when: datetime) -> None
 
 
 def count_running(cursor: Cursor, now: datetime) -> None:
-    assert brake.count_running(cursor, FLEET + 1, now)
+    assert running_devices.count_running(cursor, FLEET + 1, now)
 
 
 def status(store: Store, now: datetime = NOW) -> brake.BrakeStatus:
@@ -349,7 +349,7 @@ def test_count_of_a_large_fleet_is_stored_when_it_is_complete(fleet: Store) -> N
     running = []
     for _ in range(3):
         with fleet.database.transaction() as cursor:
-            complete = brake.count_running(cursor, 20, NOW + MINUTE)
+            complete = running_devices.count_running(cursor, 20, NOW + MINUTE)
         running.append((complete, status(fleet).state.running))
 
     assert running == [(False, FLEET), (False, FLEET), (True, FLEET - 1)]

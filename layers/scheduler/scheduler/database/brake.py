@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from scheduler.database import walks
-from scheduler.database.walks import Walk
 from scheduler.domain.brake import WINDOW, Brake, BrakeLimits, BrakeState
 
 if TYPE_CHECKING:
@@ -47,14 +45,6 @@ _DECIDE: Final = """
     ON DUPLICATE KEY UPDATE engaged_at = VALUES(engaged_at), engaged_by = VALUES(engaged_by),
         open_until = VALUES(open_until)
 """
-_COUNT_RUNNING: Final = """
-    SELECT COUNT(*) FROM devices FORCE INDEX (PRIMARY)
-    WHERE id > %s AND id <= %s AND health = 'running'
-"""
-_STORE_RUNNING: Final = """
-    INSERT INTO mass_failure_brake (id, running, counted_at) VALUES (1, %s, %s)
-    ON DUPLICATE KEY UPDATE running = VALUES(running), counted_at = VALUES(counted_at)
-"""
 _STATUS: Final = """
     SELECT b.engaged_at, b.engaged_by, b.open_until, w.released, w.held, COALESCE(b.running, 0),
            b.counted_at
@@ -62,8 +52,6 @@ _STATUS: Final = """
           FROM mass_failure_seconds WHERE second > %s) w
     LEFT JOIN mass_failure_brake b ON b.id = 1
 """
-
-_ALL_DEVICES: Final = Walk("running-devices", "devices", "id", "PRIMARY")
 
 
 class BrakeStatus(NamedTuple):
@@ -81,7 +69,7 @@ class BrakeStatus(NamedTuple):
 def query(cursor: BulkCursor, limits: BrakeLimits, now: datetime) -> Callable[[], Brake]:
     """Query the state of the brake for a batch; calling the result waits for the answer.
 
-    No device is counted here: `count_running` does so in housekeeping. Nothing is locked, so that
+    No device is counted here: housekeeping does so (`running_devices`). Nothing is locked, so that
     queues do not wait for each other. A batch that another queue is committing at this moment is
     therefore not counted.
     """
@@ -126,21 +114,6 @@ def read_status(cursor: Cursor, now: datetime) -> BrakeStatus:
     running, counted_at = counted
     state = BrakeState(engaged_at, open_until, int(released), int(running))
     return BrakeStatus(state, engaged_by, int(held), counted_at)
-
-
-def count_running(cursor: Cursor, rows: int, now: datetime) -> bool:
-    """Count the running devices among the next rows, and tell whether all are counted now.
-
-    Only a complete count is stored for the brake.
-    """
-    part = walks.take(cursor, _ALL_DEVICES, rows)
-    cursor.execute(_COUNT_RUNNING, (part.after, part.until))
-    ((running,),) = cursor.fetchall()
-    total = part.counted + running
-    if part.is_last:
-        cursor.execute(_STORE_RUNNING, (total, now))
-    walks.store_count(cursor, _ALL_DEVICES, 0 if part.is_last else total)
-    return part.is_last
 
 
 def _since(now: datetime) -> datetime:

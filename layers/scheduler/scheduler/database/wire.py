@@ -22,9 +22,7 @@ from scheduler.deadline import NEVER
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from scheduler.database.cursor import BulkCursor
-
-    _Connection = Connection[BulkCursor]
+    _Connection = Connection[Any]
 else:
     _Connection = Connection
 
