@@ -132,7 +132,8 @@ bench-latency: servers ## Measure the latency from publishing to the WebSocket f
 
 # sam does not verify hashes of wheels for other architectures, so pip downloads and verifies them first.
 # Bytecode is not validated by modification time: /opt and /var/task are read-only, and zip rounds times.
-SAM          := PATH="$(CURDIR)/$(SAM_BIN):$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} sam
+SAM_IN_REGION := PATH="$(CURDIR)/$(SAM_BIN):$$PATH" SAM_CLI_TELEMETRY=0 sam
+SAM          := AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} $(SAM_IN_REGION)
 HERE         := $(subst aarch64,arm64,$(shell uname -m))
 ARCHITECTURE ?= $(HERE)
 PLATFORM     := manylinux2014_$(subst arm64,aarch64,$(ARCHITECTURE))
@@ -169,9 +170,13 @@ validate: $(SAM_READY) $(CHECKOV_READY) ## Check template.yaml and the nested te
 ENVIRONMENT ?= dev
 CONFIG_ENV  = $(patsubst dev,default,$(ENVIRONMENT))
 DEPLOYED    = $(or $(shell sed -n '/^\[$(CONFIG_ENV)\.global/,/^\[.*\.build/s/.*"Architecture=\(.*\)".*/\1/p' samconfig.toml),x86_64)
-deploy: validate ## Deploy to AWS (ENVIRONMENT=dev or prod, see samconfig.toml)
+deploy: validate preflight ## Deploy to AWS (ENVIRONMENT=dev or prod, see samconfig.toml)
 	@$(MAKE) --no-print-directory build ARCHITECTURE=$(DEPLOYED)
-	@$(SAM) deploy --config-env $(CONFIG_ENV)
+	@$(SAM_IN_REGION) deploy --config-env $(CONFIG_ENV)
+
+WITHOUT ?=
+preflight: $(READY) ## Check whether the AWS account is ready for a deployment (ENVIRONMENT=, WITHOUT="check …")
+	@$(BIN)/python -m ops.preflight $(CONFIG_ENV) $(addprefix --without ,$(WITHOUT))
 
 lock: $(READY) ## Resolve the dependencies in pyproject.toml into lock files; versions that still fit are kept
 	@$(LOCK) --group layer -o layers/scheduler/requirements.txt

@@ -29,6 +29,11 @@ def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]
 _Loader.add_multi_constructor("!", _short_form)
 
 
+def template() -> dict[str, Any]:
+    """Return the main template; ``!Ref X`` is ``{"Ref": "X"}``."""
+    return _template()
+
+
 def dynamodb_tables() -> list[dict[str, Any]]:
     """Return the properties of each DynamoDB table."""
     resources = _template()["Resources"].values()

@@ -25,7 +25,9 @@ def environments(stack: Stack, policies: tuple[str, ...], shards: int) -> dict[s
         role = stack.roles[function["Role"]["Fn::GetAtt"][0]]
         if any({"Ref": policy} in role["ManagedPolicyArns"] for policy in policies):
             match function["ReservedConcurrentExecutions"]:
-                case {"Fn::FindInMap": [mapping, _, column]}:
+                case {
+                    "Fn::If": ["OneEnvironmentPerQueue", {"Fn::FindInMap": [mapping, _, column]}, _]
+                }:
                     found[name] = stack.mappings[mapping][str(shards)][column]
                 case reserved:
                     found[name] = reserved

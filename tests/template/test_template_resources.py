@@ -46,7 +46,9 @@ def test_reserved_concurrency_matches_the_number_of_queues(stack: Stack) -> None
 
     for name, function in stack.functions.items():
         match function["ReservedConcurrentExecutions"]:
-            case {"Fn::FindInMap": [mapping, {"Ref": "Shards"}, column]}:
+            case {"Fn::If": ["OneEnvironmentPerQueue", {"Fn::FindInMap": found}, other]}:
+                mapping, _, column = found
+                assert other == {"Ref": "EventConcurrency"}
                 by_shards = stack.mappings[mapping]
                 assert [by_shards[str(n)][column] for n in SHARDS] == [
                     queues[name] * n for n in SHARDS

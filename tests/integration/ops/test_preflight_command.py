@@ -1,0 +1,55 @@
+"""`make preflight` against the embedded AWS."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from local.environment import aws_environment
+from local.paths import ROOT
+from ops.preflight.checks import CHECKS
+
+NOT_IN_MOTO = "text-sandbox"
+
+
+def preflight(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    nowhere = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
+    return subprocess.run(
+        [sys.executable, "-m", "ops.preflight", *options],
+        cwd=ROOT,
+        env={**kept, **nowhere, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_every_check_prints_a_line(aws_url: str) -> None:
+    done = preflight("default", "--without", NOT_IN_MOTO, **aws_environment(aws_url))
+
+    lines = done.stdout.splitlines()
+    assert "ok       account 123456789012" in lines[0]
+    for name in CHECKS.keys() - {NOT_IN_MOTO}:
+        (line,) = (one for one in lines if f"  {name}: " in one)
+        assert line.split()[0] in {"ok", "WRONG"}
+    assert "WRONG    sender: EmailFrom is missing" in done.stdout
+    assert done.returncode == 1
+
+
+def test_omitted_checks_do_not_stop_a_deployment(aws_url: str) -> None:
+    options = (word for name in CHECKS for word in ("--without", name))
+
+    assert preflight("prod", *options, **aws_environment(aws_url)).returncode == 0
+
+
+def test_missing_region_is_named() -> None:
+    done = preflight("default")
+
+    assert "no region: set AWS_REGION" in done.stderr
+    assert done.returncode == 1
+
+
+def test_unknown_environment_is_named() -> None:
+    assert "samconfig.toml has no section staging" in preflight("staging").stderr

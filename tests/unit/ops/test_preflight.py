@@ -1,0 +1,174 @@
+"""Each check of `make preflight` is green, or red with what to do; responses are botocore stubs."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from local.paths import ROOT
+from ops.preflight.checks import CHECKS, Account, CheckResult, run
+from ops.preflight.deployment import BROKER_VERSION, Deployment
+
+ENGINE = re.compile(r'^ +EngineVersion: "(.+)"', re.MULTILINE)
+PROD = Deployment.of("prod")
+
+
+def limits(free: int) -> list[tuple[str, str, Any]]:
+    found = {"AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": free}}
+    return [("lambda", "get_account_settings", found)]
+
+
+def identity(*, verified: bool) -> tuple[str, str, Any]:
+    return ("sesv2", "get_email_identity", {"VerifiedForSendingStatus": verified})
+
+
+def missing(service: str, operation: str, code: str) -> tuple[str, str, Any]:
+    return (service, operation, code)
+
+
+def in_use(kind: str, used: int, allowed: int) -> list[tuple[str, str, Any]]:
+    operation, key = {
+        "addresses": ("describe_addresses", "Addresses"),
+        "networks": ("describe_vpcs", "Vpcs"),
+    }[kind]
+    return [
+        ("ec2", operation, {key: [{}] * used}),
+        ("service-quotas", "get_service_quota", {"Quota": {"Value": float(allowed)}}),
+    ]
+
+
+def offered(*versions: str) -> list[tuple[str, str, Any]]:
+    options = [{"SupportedEngineVersions": list(versions)}]
+    return [("mq", "describe_broker_instance_options", {"BrokerInstanceOptions": options})]
+
+
+def spending(limit: str) -> list[tuple[str, str, Any]]:
+    return [("sns", "get_sms_attributes", {"attributes": {"MonthlySpendLimit": limit}})]
+
+
+def sandbox(*, inside: bool) -> list[tuple[str, str, Any]]:
+    return [("sns", "get_sms_sandbox_account_status", {"IsInSandbox": inside})]
+
+
+def production(*, access: bool) -> list[tuple[str, str, Any]]:
+    return [("sesv2", "get_account", {"ProductionAccessEnabled": access})]
+
+
+NO_TABLE = missing("dynamodb", "describe_table", "ResourceNotFoundException")
+NO_IDENTITY = missing("sesv2", "get_email_identity", "NotFoundException")
+NO_QUOTA = missing("service-quotas", "get_service_quota", "NoSuchResourceException")
+DEFAULT_QUOTA = ("service-quotas", "get_aws_default_service_quota", {"Quota": {"Value": 5.0}})
+
+GREEN = [
+    ("concurrency", limits(1000)),
+    ("sender", [identity(verified=True)]),
+    ("sender", [NO_IDENTITY, NO_IDENTITY, identity(verified=True)]),
+    ("email-sandbox", production(access=True)),
+    ("text-sandbox", sandbox(inside=False)),
+    ("text-spending", spending("1")),
+    ("addresses", in_use("addresses", 3, 5)),
+    ("networks", in_use("networks", 4, 5)),
+    ("networks", [in_use("networks", 4, 5)[0], NO_QUOTA, DEFAULT_QUOTA]),
+    ("tables", [NO_TABLE] * 3),
+    ("broker-version", offered("3.13", "4.2")),
+]
+RED = [
+    ("concurrency", limits(10), "raise Lambda's quota"),
+    ("sender", [NO_IDENTITY] * 3, "create-email-identity"),
+    ("sender", [identity(verified=False)] * 3, "create-email-identity"),
+    ("email-sandbox", production(access=False), "request production access"),
+    ("text-sandbox", sandbox(inside=True), "leave the sandbox"),
+    ("text-spending", spending("50"), "set SmsSpendLimit"),
+    ("addresses", in_use("addresses", 4, 5), "release some, or raise the quota"),
+    ("networks", in_use("networks", 5, 5), "release some, or raise the quota"),
+    ("tables", [NO_TABLE, ("dynamodb", "describe_table", {}), NO_TABLE], "set other names"),
+    ("broker-version", offered("3.13"), "set BrokerInstanceType"),
+]
+
+
+def check(
+    name: str, answers: list[tuple[str, str, Any]], region: str = "us-east-1", **given: str
+) -> CheckResult:
+    """Run a check against stubbed responses; a text is the code of an error."""
+    stubs: dict[str, Stubber] = {}
+    for service, operation, answer in answers:
+        if service not in stubs:
+            client = boto3.client(  # type: ignore[call-overload]
+                service,
+                region_name=region,
+                aws_access_key_id="x",
+                aws_secret_access_key="x",
+            )
+            stubs[service] = Stubber(client)
+        if isinstance(answer, str):
+            stubs[service].add_client_error(operation, answer)
+        else:
+            stubs[service].add_response(operation, answer)
+    for stub in stubs.values():
+        stub.activate()
+    parameters = {**PROD.parameters, "EmailFrom": "no-reply@mail.example.com", **given}
+    account = Account(region, lambda service: stubs[service].client, stack_exists=False)
+    return run(name, account, Deployment(PROD.stack_name, parameters))
+
+
+@pytest.mark.parametrize(("name", "answers"), GREEN)
+def test_ready_account_is_green(name: str, answers: list[tuple[str, str, Any]]) -> None:
+    assert check(name, answers).ok
+
+
+@pytest.mark.parametrize(("name", "answers", "advice"), RED)
+def test_unready_account_is_red_with_what_to_do(
+    name: str, answers: list[tuple[str, str, Any]], advice: str
+) -> None:
+    found = check(name, answers)
+
+    assert not found.ok
+    assert advice in found.text
+
+
+@pytest.mark.parametrize(("region", "ready"), [("us-east-1", True), ("cn-north-1", False)])
+def test_region_needs_certificates(region: str, ready: bool) -> None:  # noqa: FBT001 - expected
+    assert check("region", [], region).ok == ready
+    assert check("region", [], region, DatabaseCaFile="/opt/python/my-ca.pem").ok
+
+
+def test_missing_sender_is_red() -> None:
+    found = check("sender", [], EmailFrom="")
+
+    assert not found.ok
+    assert "EmailFrom" in found.text
+
+
+@pytest.mark.parametrize("name", [name for name, _ in GREEN])
+def test_refused_question_is_red_with_the_reason(name: str) -> None:
+    service, operation, _ = next(answers[0] for one, answers in GREEN if one == name)
+
+    found = check(name, [(service, operation, "AccessDeniedException")])
+
+    assert not found.ok
+    assert "AccessDeniedException" in found.text
+
+
+def test_every_check_is_tested_green_and_red() -> None:
+    assert {name for name, _ in GREEN} | {"region"} == set(CHECKS)
+    assert {name for name, _, _ in RED} | {"region"} == set(CHECKS)
+
+
+def test_version_of_the_broker_is_that_of_the_template() -> None:
+    text = (ROOT / "infrastructure" / "broker.yaml").read_text("utf-8")
+
+    assert set(ENGINE.findall(text)) == {BROKER_VERSION}
+
+
+def test_second_nat_gateway_needs_another_address() -> None:
+    assert (Deployment.of("default").nat_gateways, PROD.nat_gateways) == (1, 2)
+
+
+def test_reserved_concurrency_follows_its_parameter() -> None:
+    more = Deployment(PROD.stack_name, {**PROD.parameters, "EventConcurrency": "20"})
+
+    assert more.reserved_concurrency == PROD.reserved_concurrency + 3 * (20 - 5)
