@@ -15,6 +15,7 @@ from local.gateway.tokens import AUDIENCE, DAY_SECONDS, ISSUER, TokenIssuer
 from local.lambda_runtime.environment import EnvironmentPool
 from local.lambda_runtime.functions import ALLOCATION_API, deployed
 from local.paths import StateDir
+from ops.direct import DirectOperations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +67,7 @@ def start_gateway(
     def admin_token() -> str:
         return issuer.issue_token("console", admin=True, ttl_seconds=_CONSOLE_TOKEN_SECONDS)
 
-    page = console_app(http_api, admin_token, metrics, environment)
+    page = console_app(http_api, admin_token, metrics, environment, DirectOperations())
     api = AsgiServer(api_app(http_api, issuer.jwks(), metrics), port)
     try:
         console = AsgiServer(page, console_port)

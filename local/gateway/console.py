@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from local.gateway.metrics import EmfCollector
+    from ops.interface import Operations
 
 _MAX_MESSAGES: Final = 20
 _PAGE: Final = Path(__file__).with_name("console.html")
@@ -47,6 +48,7 @@ def console_app(
     admin_token: Callable[[], str],
     metrics: EmfCollector,
     environment: Mapping[str, str],
+    operations: Operations,
 ) -> Starlette:
     """Return the application for the console's port; it calls the API as an administrator."""
     broker_url = environment["BROKER_URL"]
@@ -60,6 +62,9 @@ def console_app(
     async def publish(request: Request) -> Response:
         return await _publish(request, broker_url)
 
+    async def operation(request: Request) -> Response:
+        return await _operate(operations, request)
+
     def messages(_request: Request) -> Response:  # not async: it calls AWS
         return JSONResponse(newest_messages(environment["AWS_ENDPOINT_URL"]))
 
@@ -69,6 +74,7 @@ def console_app(
             Route("/console/messages", messages),
             Route("/console/events", events),
             Route("/console/publish", publish, methods=["POST"]),
+            Route("/console/operations/{name}", operation, methods=["POST"]),
             metrics_route(metrics),
             Mount("/api", app=_AsAdmin(http_api, admin_token)),
         ],
@@ -158,6 +164,18 @@ async def _publish(request: Request, broker_url: str) -> Response:
     except OpsError as error:
         return JSONResponse({"error": str(error)}, 502)
     return JSONResponse({"messageId": message_id})
+
+
+async def _operate(operations: Operations, request: Request) -> Response:
+    """Run an operation of docs/operations-interface.md on the local platform."""
+    name, arguments = request.path_params["name"], await request.json()
+    try:
+        result = await run_in_threadpool(operations.call, name, arguments)
+    except InvalidInputError as error:
+        return JSONResponse({"error": str(error)}, 422)
+    except OpsError as error:
+        return JSONResponse({"error": str(error)}, 502)
+    return JSONResponse(result)
 
 
 def _publish_form(broker_url: str, event_type: str, values: dict[str, str]) -> str:

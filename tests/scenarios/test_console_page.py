@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
+import pika
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from local.servers.programs import require_program
+from scheduler.messaging.topology import EVENTS_EXCHANGE, WORK_QUEUES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +28,16 @@ _OPTIONS: Final = (
     "--disable-sync",
 )
 _MARKUP: Final = "<img src=x onerror=document.title='broken'> went dark"
+
+
+DEVICE: Final = {"id": "d1", "name": "d1", "status": "available", "health": "running"}
+
+
+def publish_raw(state: StateDir, body: bytes) -> None:
+    """Publish a body that is not an event."""
+    url = json.loads(state.endpoints.read_text("utf-8"))["amqp"]
+    with closing(pika.BlockingConnection(pika.URLParameters(url))) as connection:
+        connection.channel().basic_publish(EVENTS_EXCHANGE, "device.failed", body)
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +95,67 @@ def test_form_shows_why_an_event_is_invalid(console: Page) -> None:
     console.get_by_role("button", name="Publish").click()
 
     expect(console.locator("#publish-result")).to_contain_text("overdueAmount")
+
+
+def test_dead_letters_are_listed_shown_and_replayed(
+    console: Page, local_platform: StateDir
+) -> None:
+    for _ in range(50):
+        publish_raw(local_platform, b'{"deviceId": ')
+    group = console.locator("#letters tr", has_text="body is not JSON")
+    expect(group.locator("td").nth(2)).to_have_text("50")
+    expect(console.locator("#flow li.bad")).to_contain_text("50")
+
+    group.get_by_role("button", name="Show").click()
+    expect(console.locator("#letter")).to_contain_text('"x-error"')
+
+    console.on("dialog", lambda dialog: dialog.accept())
+    group.get_by_role("button", name="Replay").click()
+    expect(console.locator("#letters-result")).to_contain_text("Replayed 50 of 50")
+
+
+def test_each_queue_is_shown_with_its_depth(console: Page) -> None:
+    expect(console.locator("#queues tr")).to_have_count(len(WORK_QUEUES) + 2)
+    expect(console.locator("#health .badge.good")).to_have_count(5)
+
+
+def test_more_devices_than_shown_are_not_hidden(console: Page) -> None:
+    console.route(
+        "**/api/devices?limit=200",
+        lambda route: route.fulfill(json={"items": [DEVICE], "nextCursor": "more"}),
+    )
+
+    expect(console.locator("#device-summary")).to_contain_text("The first 1 devices")
+
+
+def test_server_that_hangs_is_shown_as_not_answering(console: Page) -> None:
+    console.route("**/console/operations/queues", lambda _: None)
+
+    expect(console.locator("#live")).to_have_text("Not live: no answer within 4 s")
+    expect(console.locator("[data-panel=queues] .stale")).to_contain_text("no answer within 4 s")
+
+    console.unroute("**/console/operations/queues")
+    expect(console.locator("#live")).to_have_text("Live")
+
+
+def test_focus_survives_a_refresh(console: Page) -> None:
+    button = console.locator("#user")
+    button.focus()
+    updated = console.locator("#updated").inner_text()
+
+    expect(console.locator("#updated")).not_to_have_text(updated)
+    expect(button).to_be_focused()
+
+
+def test_page_is_shown_in_chinese(console: Page) -> None:
+    console.get_by_role("button", name="中文").click()
+
+    expect(console.locator("#devices-title")).to_have_text("设备")
+    expect(console.locator("#letters-title")).to_have_text("死信")
+    expect(console.locator("html")).to_have_attribute("lang", "zh-CN")
+    console.get_by_role("button", name="English").click()
+    console.reload()
+    expect(console.locator("#devices-title")).to_have_text("Devices")
 
 
 @pytest.mark.parametrize("width", [360, 800, 1600])

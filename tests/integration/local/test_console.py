@@ -18,6 +18,7 @@ from local.gateway.metrics import EmfCollector
 from local.gateway.server import AsgiServer
 from local.ports import free_port
 from operations.event_bodies import CONTRACTS
+from ops.direct import DirectOperations
 from tests.integration.ops.test_ops_commands import received
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def console(
     broker_url: str, log_dir: Path, aws_url: str = "http://127.0.0.1:1"
 ) -> Iterator[httpx.Client]:
     environment = {"BROKER_URL": broker_url, "AWS_ENDPOINT_URL": aws_url}
-    app = console_app(echo_api, lambda: "the-token", EmfCollector(log_dir), environment)
+    operations = DirectOperations(broker_url)
+    app = console_app(echo_api, lambda: "the-token", EmfCollector(log_dir), environment, operations)
     server = AsgiServer(app, 0)
     with httpx.Client(base_url=f"http://127.0.0.1:{server.port}") as client:
         yield client
@@ -145,6 +147,27 @@ def test_other_website_is_refused(page: httpx.Client, headers: dict[str, str]) -
     assert not is_local(Headers({"host": HOST, **headers}))
     assert page.get("/api/devices", headers=headers).status_code == 403
     assert page.post("/console/publish", headers=headers, json={}).status_code == 403
+    assert page.post("/console/operations/queues", headers=headers, json={}).status_code == 403
+
+
+def test_operation_returns_its_result(broker_url: str, tmp_path: Path) -> None:
+    with console(broker_url, tmp_path) as client:
+        response = client.post("/console/operations/dead-letters.list", json={})
+
+    assert response.json()["total"] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "status"),
+    [("queues", {"shards": 0}, 422), ("no-such-operation", {}, 422), ("queues", {}, 502)],
+)
+def test_operation_that_fails_says_why(
+    page: httpx.Client, name: str, arguments: dict[str, int], status: int
+) -> None:
+    response = page.post(f"/console/operations/{name}", json=arguments)
+
+    assert response.status_code == status
+    assert response.json()["error"]
 
 
 def test_sent_messages_are_listed_newest_first(aws_url: str, tmp_path: Path) -> None:
