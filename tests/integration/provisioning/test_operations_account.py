@@ -72,6 +72,9 @@ def test_every_operation_is_permitted(context: OperationContext, rabbitmq: Rabbi
     for name, id_ in (("user", "userId"), ("device", "deviceId")):
         with pytest.raises(Exception, match="there is no"):
             call(name, {id_: "x1"})
+    day = {"start": "2026-11-26T00:00:00Z", "end": "2026-11-27T00:00:00Z"}
+    for kind in ("user", "device"):
+        call("timeline", {"kind": kind, "id": "x1", **day})
     assert call("publish", {"eventType": "device.failed", "body": body, "ids": ["p-1"]})
     shown = call("dead-letters.show", NOTHING)
     assert call("dead-letters.check", NOTHING)["unchecked"] == ""
