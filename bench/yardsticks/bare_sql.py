@@ -88,7 +88,10 @@ def _statements(cursor: Cursor, batch: Sequence[QueuedEvent]) -> list[str]:
         ),
         insert(
             "outgoing_events (routing_key, body, created_at)",
-            [("device.released", _event(n, now), now) for n in numbers],
+            [
+                ("device.released", _event(n, e.message_id, now), now)
+                for n, e in zip(numbers, batch, strict=True)
+            ],
         ),
     ]
 
@@ -112,7 +115,7 @@ def _notice(n: int, now: datetime) -> tuple[Any, ...]:
     return (uuid7(), f"u{n}", *content, key, 0, now)
 
 
-def _event(n: int, now: datetime) -> str:
+def _event(n: int, message_id: str, now: datetime) -> str:
     event = {
         "allocationId": _allocation(n),
         "userId": f"u{n}",
@@ -123,6 +126,7 @@ def _event(n: int, now: datetime) -> str:
         "memoryMB": 8192,
         "storageMB": 65536,
         "timestamp": now.isoformat(),
+        "causedBy": message_id,
     }
     return json.dumps(event, ensure_ascii=False)
 

@@ -75,11 +75,11 @@ def steps(queue: str, message_id: str, raw: bytes) -> StatementSteps:
     yield _PROCESSED, (queue, message_id, digest, now)
 
 
-def _device_failed(_key: str, body: dict[str, Any]) -> StatementSteps:
+def _device_failed(key: str, body: dict[str, Any]) -> StatementSteps:
     device, at = body["deviceId"], _time(body)
     if (yield from _outdated("device", device, "health", at)):
         return
-    yield from _release(device, "device_failed", f"设备故障：{body['reason']}")
+    yield from _release(key, device, "device_failed", f"设备故障：{body['reason']}")
     yield _HEALTH, ("failed", device)
     yield SET_MARK, ("device", device, "health", at)
 
@@ -92,7 +92,7 @@ def _user_suspended(key: str, body: dict[str, Any]) -> StatementSteps:
     yield _STATUS, ("suspended", user)
     held = yield _HELD, (user,)
     for (device,) in held:
-        yield from _release(device, "user_suspended", f"账户已暂停：{body['reason']}")
+        yield from _release(key, device, "user_suspended", f"账户已暂停：{body['reason']}")
     released = len(held)
     text = f"您的账户已暂停：{body['reason']}。已自动释放 {released} 台设备。"
     data = {"reason": body["reason"], "released": released}
@@ -107,7 +107,7 @@ _WORK: Final[dict[str, Callable[[str, dict[str, Any]], StatementSteps]]] = {
 }
 
 
-def _release(device: str, code: str, reason: str) -> StatementSteps:
+def _release(key: str, device: str, code: str, reason: str) -> StatementSteps:
     rows = yield _DEVICE, (device,)
     name, cpu, memory, storage, allocation, user, since = rows[0]
     if not allocation:
@@ -138,6 +138,7 @@ def _release(device: str, code: str, reason: str) -> StatementSteps:
         "memoryMB": memory,
         "storageMB": storage,
         "timestamp": now.isoformat(),
+        "causedBy": key.partition(":")[2],
     }
     yield _ANNOUNCE, (json.dumps(event, ensure_ascii=False), now)
 

@@ -181,6 +181,7 @@ def _apply(cursor: Cursor, queue: str, batch: Sequence[_Received]) -> None:
             "memoryMB": memory,
             "storageMB": storage,
             "timestamp": now.isoformat(),
+            "causedBy": message_id,
         }
         events.append(("device.released", json.dumps(event, ensure_ascii=False), now))
     cursor.executemany(_PROCESSED, processed)
