@@ -10,6 +10,7 @@ from provisioning.broker_accounts import create_accounts
 from provisioning.broker_topology import declare_topology
 from provisioning.custom_resource import ResourceRequest
 from provisioning.database_account import create_database_accounts
+from provisioning.log_retention import expire_logs
 from provisioning.settings import ProvisioningSettings
 from scheduler.database.migrate import migrate
 from scheduler.observability.logger import service_logger
@@ -49,6 +50,7 @@ def provision() -> None:
     create_database_accounts(settings)
     declare_topology(settings)
     create_accounts(settings)
+    expire_logs(settings)
     _logger.info("Provisioned", extra={"migrations": applied})
 
 

@@ -20,6 +20,11 @@ class ProvisioningSettings(DatabaseSettings, BrokerSettings, ShardSettings):
     operator_secret_arn: str | None = None
     """Secret of the broker account of the operations function."""
 
+    log_groups: str = ""
+    """Log groups of a created broker and database, separated by commas."""
+
+    log_retention_days: int = 30
+
     application_user: str
     """User name; it logs in with IAM unless there is a secret."""
 

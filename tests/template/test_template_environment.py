@@ -36,6 +36,8 @@ VALUES = {
     "DEFAULT_MAX_DEVICES": "10",
     "DISPATCH_THREADS": "8",
     "EMAIL_FROM": "no-reply@example.com",
+    "LOG_GROUPS": "/aws/rds/instance/db/error",
+    "LOG_RETENTION_DAYS": "30",
     "MASS_FAILURE_DEVICES": "20",
     "MASS_FAILURE_SHARE": "0.2",
     "MAX_DURATION_MINUTES": "10080",

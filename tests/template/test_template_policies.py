@@ -11,6 +11,7 @@ WILDCARDS = {
     ("NotificationDispatchRole", "TextMessages"),
     ("HousekeepingRole", "Disconnecting"),
     ("RealtimeRole", "Frames"),
+    ("ProvisioningRole", "LogsOfBrokerAndDatabase"),
 }
 
 

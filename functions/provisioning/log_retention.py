@@ -1,0 +1,34 @@
+"""Lets the logs of a created broker and database expire; AWS would keep them indefinitely."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import boto3
+from aws_lambda_powertools import Logger
+from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from provisioning.settings import ProvisioningSettings
+
+_logger = Logger()
+
+
+def expire_logs(settings: ProvisioningSettings) -> None:
+    """Set the retention of the log groups, which are made if their service has not yet done so.
+
+    CloudFormation cannot: the services make the groups themselves, at an unknown time. A failure is
+    only logged, because everything works without.
+    """
+    logs = boto3.client("logs")
+    for group in filter(None, settings.log_groups.split(",")):
+        try:
+            with suppress(logs.exceptions.ResourceAlreadyExistsException):
+                logs.create_log_group(logGroupName=group)
+            logs.put_retention_policy(
+                logGroupName=group, retentionInDays=settings.log_retention_days
+            )
+        except (BotoCoreError, ClientError) as error:
+            details = {"group": group, "error": str(error)}
+            _logger.warning("The logs do not expire", extra=details)
