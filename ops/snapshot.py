@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 _FAILURES: Final = frozenset((Settlement.INVALID, Settlement.DEAD_LETTERED, Settlement.ERROR))
 _READY, _IN_WORK, _RETRY = "Ready", "In work", "Retry"
 _CONSUMERS, _IN_RATE, _OUT_RATE = "Consumers", "In/s", "Done/s"
+_SHORT: Final = {
+    Settlement.DUPLICATE: "dup",
+    Settlement.OUTDATED: "old",
+    Settlement.DEAD_LETTERED: "dead",
+}
+"""Headings that fit 80 columns beside the others."""
+_COMPACT_FROM: Final = 100_000
+_ANY_WIDTH: Final = 10_000
 _LINES_AROUND: Final = 6
 """Headings and captions, without which the rows of a terminal are counted."""
 
@@ -54,7 +62,7 @@ def queue_view(found: Mapping[str, Any], console: Console) -> RenderableType:
     both = {event: states[event] | outcomes.get(event, {}) for event in states}
     for rows in (both, _without_zero_columns(both)):
         table = _table(_fitting(rows, console))
-        if Measurement.get(console, console.options, table).maximum <= console.width:
+        if _width(table, console) <= console.width:
             return Group(table, caption)
     below = _without_zero_rows(_without_zero_columns(outcomes))
     return Group(_table(_fitting(states, console)), "", _table(below), caption)
@@ -106,7 +114,7 @@ def _outcomes(found: Mapping[str, Any]) -> _Rows:
         return {}
     return {
         queue.event_type: {
-            status.replace("_", " "): _count(
+            _SHORT.get(status, str(status)): _count(
                 outcomes.get(queue.event_type, {}).get(status, 0), bad=status in _FAILURES
             )
             for status in Settlement
@@ -149,6 +157,12 @@ def _table(rows: _Rows) -> Table:
     return table
 
 
+def _width(table: Table, console: Console) -> int:
+    """Return the width that the table would like to have."""
+    unlimited = console.options.update_width(_ANY_WIDTH)
+    return Measurement.get(console, unlimited, table).maximum
+
+
 def _caption(found: Mapping[str, Any]) -> Text:
     dead = _total([found["queues"][DEAD_LETTER_QUEUE]], "ready")
     nudges = _total([found["queues"][NOTIFICATION_QUEUE]], "ready")
@@ -161,4 +175,5 @@ def _caption(found: Mapping[str, Any]) -> Text:
 def _count(number: int, *, bad: bool = False) -> _Cell:
     if not number:
         return _Cell(Text("0", "dim"), is_zero=True)
-    return _Cell(Text(f"{number}", "bold red" if bad else "bold"))
+    shown = f"{number}" if number < _COMPACT_FROM else f"{number // 1000}k"
+    return _Cell(Text(shown, "bold red" if bad else "bold"))

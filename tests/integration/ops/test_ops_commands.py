@@ -213,4 +213,6 @@ def test_error_without_an_environment_names_the_fix(tmp_path: Path) -> None:
     result = subprocess.run([script, "--help"], capture_output=True, text=True, check=False)
 
     assert result.returncode == 1
-    assert ".venv is missing; make up creates it" in result.stderr
+    assert ".venv is missing" in result.stderr
+    assert "make up" in result.stderr
+    assert "uvx --from" in result.stderr

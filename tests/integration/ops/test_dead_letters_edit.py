@@ -1,0 +1,111 @@
+"""``dead-letters edit``: a valid body is replayed under a new id; anything else changes nothing."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scheduler.messaging.topology import DEAD_LETTER_QUEUE
+from tests.integration.ops.letters import Broker, letter
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from typer.testing import Result
+
+    from tests.integration.ops.running import DeadLetters
+
+FAILED = "scheduler.device-failed"
+VALID = '{"deviceId": "d2", "reason": "fixed"}'
+
+
+@pytest.fixture
+def editor(tmp_path: Path) -> Path:
+    """A program that replaces the text that it is given with a file, if the file exists."""
+    script = tmp_path / "editor.py"
+    script.write_text(
+        "import pathlib, sys\n"
+        "text = pathlib.Path(__file__).with_name('new.json')\n"
+        "if text.exists():\n"
+        "    pathlib.Path(sys.argv[1]).write_text(text.read_text())\n"
+    )
+    return script
+
+
+def edit(dead_letters: DeadLetters, editor: Path, body: str | None, *options: str) -> Result:
+    if body is not None:
+        editor.with_name("new.json").write_text(body)
+    command = shlex.join([sys.executable, str(editor)])
+    return dead_letters.run("edit", "m-1", *options, stdin="n\n", EDITOR=command, VISUAL="")
+
+
+def test_edited_letter_is_replayed_under_a_new_id(
+    broker: Broker, dead_letters: DeadLetters, editor: Path
+) -> None:
+    headers = {"trace": "t", "x-shard-key": "d1", "x-identity": "content:x:y"}
+    broker.publish(letter(id="m-1", headers=headers), letter(id="m-2"))
+
+    result = edit(dead_letters, editor, VALID, "--json")
+
+    assert result.exit_code == 0, result.output
+    done = json.loads(result.stdout)
+    (found,) = broker.take(FAILED)
+    assert (done["id"], done["newId"]) == ("m-1", found.properties.message_id)
+    assert json.loads(found.body) == json.loads(VALID)
+    assert found.headers["x-edited-from"] == "m-1"
+    assert (found.headers["trace"], found.headers["x-shard-key"]) == ("t", "d2")
+    assert "x-identity" not in found.headers
+    assert broker.ids(DEAD_LETTER_QUEUE) == ["m-2"]
+
+
+@pytest.mark.parametrize(
+    ("body", "options", "said"),
+    [
+        (None, (), "was not changed"),
+        ('{"deviceId": "d2"}', (), "reason"),
+        ("{", (), "not JSON"),
+        ('{"deviceId": "d2", "reason": "x", "resaon": "y"}', (), "did you mean reason?"),
+    ],
+)
+def test_body_that_is_unchanged_or_invalid_is_not_replayed(
+    broker: Broker,
+    dead_letters: DeadLetters,
+    editor: Path,
+    body: str | None,
+    options: tuple[str, ...],
+    said: str,
+) -> None:
+    broker.publish(letter(id="m-1"))
+
+    result = edit(dead_letters, editor, body, *options)
+
+    assert result.exit_code == 1
+    assert said in result.stderr
+    assert "nothing was replayed" in result.stderr
+    assert broker.ids(DEAD_LETTER_QUEUE) == ["m-1"]
+
+
+def test_two_letters_with_one_id_are_told_apart_by_their_queue(
+    broker: Broker, dead_letters: DeadLetters, editor: Path
+) -> None:
+    broker.publish(letter(id="m-1"), letter("user.suspended", id="m-1"))
+
+    ambiguous = edit(dead_letters, editor, VALID)
+    chosen = edit(dead_letters, editor, VALID, "--queue", "device.failed")
+
+    assert (ambiguous.exit_code, "add --queue" in ambiguous.stderr) == (2, True)
+    assert chosen.exit_code == 0
+    assert broker.depth(DEAD_LETTER_QUEUE) == 1
+
+
+def test_missing_editor_is_named(broker: Broker, dead_letters: DeadLetters) -> None:
+    broker.publish(letter(id="m-1"))
+
+    result = dead_letters.run("edit", "m-1", EDITOR="no-such-editor", VISUAL="")
+
+    assert result.exit_code == 1
+    assert "set $EDITOR" in result.stderr

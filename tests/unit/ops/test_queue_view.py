@@ -1,0 +1,66 @@
+"""``watch`` is readable at 80 columns, whatever the numbers are."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from ops.snapshot import queue_view
+from scheduler.messaging.topology import WORK_QUEUES, queues
+from scheduler.pipeline.settle import Settlement
+
+
+def found(number: int, outcomes: dict[str, dict[str, int]] | None) -> dict[str, Any]:
+    depth = {
+        "ready": number,
+        "unacked": number,
+        "consumers": 1,
+        "publishRate": float(number),
+        "ackRate": float(number),
+    }
+    return {
+        "at": "2026-11-26T12:00:00+00:00",
+        "shards": 1,
+        "queues": {queue.name: dict(depth) for queue in queues()},
+        "outcomes": outcomes,
+    }
+
+
+def text(result: dict[str, Any], width: int) -> str:
+    console = Console(file=StringIO(), width=width, no_color=True)
+    console.print(queue_view(result, console))
+    file = console.file
+    assert isinstance(file, StringIO)
+    return file.getvalue()
+
+
+ALL: dict[str, dict[str, int]] = {
+    queue.event_type: {str(status): 123_456 for status in Settlement} for queue in WORK_QUEUES
+}
+
+
+@pytest.mark.parametrize("number", [0, 7, 123_456])
+@pytest.mark.parametrize("outcomes", [None, {}, ALL], ids=["none", "empty", "all"])
+def test_event_names_are_whole_and_no_line_is_too_long(
+    number: int, outcomes: dict[str, dict[str, int]] | None
+) -> None:
+    lines = text(found(number, outcomes), 80).splitlines()
+
+    assert all(len(line.rstrip()) <= 80 for line in lines)
+    for queue in WORK_QUEUES:
+        assert any(line.startswith(f"{queue.event_type} ") for line in lines)
+    assert "…" not in "".join(lines)
+
+
+def test_columns_that_are_zero_everywhere_go_first() -> None:
+    outcomes = {"device.failed": {"success": 7}}
+
+    heading = text(found(0, outcomes), 80).splitlines()[0].split()
+    wide = text(found(0, outcomes), 200).splitlines()[0].split()
+
+    assert "success" in heading
+    assert "dup" not in heading
+    assert "dup" in wide
