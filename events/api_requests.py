@@ -10,7 +10,7 @@ from local.gateway.payload import HttpRequest, http_api_event
 from local.gateway.routes import find_route
 
 _USER: Final = {"sub": "user-123", "scope": "openid"}
-_ADMIN: Final = {"sub": "operator-1", "scope": "openid admin"}
+_ADMIN: Final = {"sub": "operator-1", "cognito:groups": "[cloudphone:admin]"}
 _UNKNOWN_ALLOCATION: Final = "/api/allocations/00000000-0000-4000-8000-000000000000"
 _REQUEST_ID: Final = "TlNqHgkVjoEEJ2A="
 _TRACE_ID: Final = "Root=1-6908050f-4a6f1c1b2d3e4f5061728394"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 from allocation_api.access import AccessGuard
-from allocation_api.caller import caller_of
+from allocation_api.caller import AdminClaim, caller_of
 from allocation_api.deleted_users import DeletedUsers
 from allocation_api.errors import ApiError, handle_exceptions
 from allocation_api.language import requested_language
@@ -62,6 +62,7 @@ class AllocationApi:
     """The API of one execution environment. Powertools serves one request at a time."""
 
     def __init__(self, settings: ApiSettings) -> None:
+        self._admin = AdminClaim(settings.admin_claim, settings.admin_value)
         database = Database(settings)
         nudge = Nudge(Publisher(settings)).send
         units = UnitsOfWork(database, Quota(settings.default_max_devices), nudge)
@@ -107,7 +108,7 @@ class AllocationApi:
         caller: Caller | None = None
         try:
             if not self._guard.is_open(http["method"], event["rawPath"]):
-                caller = caller_of(event)
+                caller = caller_of(event, self._admin)
             self.resolver.context["caller"] = caller
             self.resolver.context["language"] = requested_language(event.get("headers") or {})
             response = self.resolver.resolve(normalize(event), context)  # type: ignore[arg-type]  # no route uses it

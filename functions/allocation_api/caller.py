@@ -1,25 +1,26 @@
 """The caller: the claims that the JWT authorizer of the HTTP API passes on.
 
-It has verified signature, issuer, audience and expiry. Every claim arrives as a string; a list
-arrives as ``[admin users]``
-(github.com/aws-solutions-library-samples/guidance-for-claude-code-with-amazon-bedrock/pull/803).
-A group whose name contains a space therefore looks like two groups: the identity provider in front
-of this API must not have one (Cognito does not allow them).
+It has verified signature, issuer, audience and expiry. Every claim arrives as a string, a list as
+``[admin users]``
+(github.com/aws-solutions-library-samples/guidance-for-claude-code-with-amazon-bedrock/pull/803),
+so ``["billing admin"]`` looks like ``["billing", "admin"]``. Only two claims can be split at blanks
+without a doubt: ``scope`` (RFC 6749, 3.3) and ``cognito:groups``, since a Cognito group's name has
+none. Any other claim counts only if it is the value as a whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
 from allocation_api.errors import forbidden, unauthorized
 from scheduler.messaging.contract import ResourceId
 
-_ADMIN: Final = "admin"
-_ROLE_CLAIMS: Final = ("scope", "groups", "cognito:groups")
+_WORDS_CLAIMS: Final = frozenset({"scope", "cognito:groups"})
+_ACCESS_TOKEN: Final = "access"  # noqa: S105 - a kind of token
 _USER_ID: Final[TypeAdapter[str]] = TypeAdapter(ResourceId)
 
 
@@ -50,19 +51,42 @@ class Caller:
             raise forbidden()
 
 
-def caller_of(event: Mapping[str, Any]) -> Caller:
+class AdminClaim(NamedTuple):
+    """The claim that makes a caller an administrator, and its value."""
+
+    name: str
+    value: str
+
+    def is_in(self, claims: Mapping[str, Any]) -> bool:
+        """Return whether the claims of a token have it."""
+        claim = claims.get(self.name)
+        if isinstance(claim, list):
+            return self.value in claim
+        text = str(claim or "")
+        if self.name in _WORDS_CLAIMS:
+            return self.value in text.removeprefix("[").removesuffix("]").split(" ")
+        return text in {self.value, f"[{self.value}]"}
+
+
+def caller_of(event: Mapping[str, Any], admin: AdminClaim) -> Caller:
     """Return who sent a request.
 
+    Args:
+        event: of the HTTP API.
+        admin: what makes an administrator.
+
     Raises:
-        ApiError: 401, the event carries no claims, or their subject is not a valid user id.
+        ApiError: 401, the event carries no claims, their subject is not a valid user id, or the
+            token is not an access token, where it says so (Cognito's ``token_use``).
     """
     claims = _claims(event)
+    if claims.get("token_use", _ACCESS_TOKEN) != _ACCESS_TOKEN:
+        raise unauthorized()
     try:
         user_id = _USER_ID.validate_python(claims.get("sub"))
     except ValidationError:
         raise unauthorized() from None
-    roles = {role for claim in _ROLE_CLAIMS for role in _items(claims.get(claim))}
-    return Caller(user_id, _ADMIN in roles)
+    return Caller(user_id, admin.is_in(claims))
 
 
 def _claims(event: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -70,12 +94,3 @@ def _claims(event: Mapping[str, Any]) -> Mapping[str, Any]:
     for key in ("requestContext", "authorizer", "jwt", "claims"):
         found = found.get(key) if isinstance(found, Mapping) else None
     return found if isinstance(found, Mapping) else {}
-
-
-def _items(claim: object) -> list[str]:
-    if isinstance(claim, list):
-        return [str(item) for item in claim]
-    text = str(claim or "").strip()
-    if text.startswith("[") and text.endswith("]"):
-        text = text[1:-1]
-    return text.replace(",", " ").split()

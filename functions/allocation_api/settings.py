@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from pydantic import Field
+
 from scheduler.settings import (
     AllocationSettings,
     BrokerSettings,
@@ -30,3 +32,7 @@ class ApiSettings(
     TicketSettings,
 ):
     """The variables of the API; those of the broker are used by nudges and the health check."""
+
+    admin_claim: str = Field(default="cognito:groups", min_length=1)
+    """The claim of a token that makes its owner an administrator; see `caller.AdminClaim`."""
+    admin_value: str = Field(default="cloudphone:admin", min_length=1)

@@ -59,7 +59,10 @@ class JwtAuthorizer:
         )
         # `client_id` counts only if there is no `aud`, as in Cognito's access tokens.
         given = claims["aud"] if claims.get("aud") is not None else claims.get("client_id")
-        if self._audiences.isdisjoint(given if isinstance(given, list) else [given]):
+        named = [
+            one for one in (given if isinstance(given, list) else [given]) if isinstance(one, str)
+        ]
+        if self._audiences.isdisjoint(named):
             raise UnauthorizedError("the token does not have a valid audience")
         return claims
 

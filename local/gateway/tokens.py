@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 ISSUER: Final = "https://identity.cloudphone.invalid"
 AUDIENCE: Final = "cloudphone"
-ADMIN_SCOPE: Final = "admin"
+ADMIN_GROUP: Final = "cloudphone:admin"
 DAY_SECONDS: Final = 86_400
 
 _ALGORITHM: Final = "RS256"
@@ -55,7 +55,7 @@ class TokenIssuer:
     def issue_token(
         self, user_id: str, *, admin: bool = False, ttl_seconds: int = DAY_SECONDS
     ) -> str:
-        """Return a signed token for a user; an administrator's has the scope ``admin``."""
+        """Return a signed token for a user; an administrator's has Cognito's group of them."""
         now = int(time.time())
         claims = {
             "sub": user_id,
@@ -63,7 +63,8 @@ class TokenIssuer:
             "aud": AUDIENCE,
             "iat": now,
             "exp": now + ttl_seconds,
-            "scope": f"openid {ADMIN_SCOPE}" if admin else "openid",
+            "scope": "openid",
+            "cognito:groups": [ADMIN_GROUP] if admin else [],
         }
         headers = {"kid": self._public_jwk()["kid"]}
         return jwt.encode(claims, self.key, algorithm=_ALGORITHM, headers=headers)

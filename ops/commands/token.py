@@ -17,7 +17,8 @@ def print_token(
     user: Annotated[str, typer.Argument(metavar="USER", help="User id, e.g. user-123.")],
     *,
     admin: Annotated[
-        bool, typer.Option("--admin", help="Add the scope admin, which may act for all users.")
+        bool,
+        typer.Option("--admin", help="Add the group of administrators, who may act for all users."),
     ] = False,
     hours: Annotated[int, typer.Option(min=1, help="Hours until the token expires.")] = 24,
     as_json: JsonOption = False,

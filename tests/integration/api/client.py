@@ -13,7 +13,7 @@ from local.gateway.routes import find_route
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-ADMIN: Final = {"sub": "root", "scope": "read admin"}
+ADMIN: Final = {"sub": "root", "cognito:groups": "[users cloudphone:admin]"}
 
 
 def user(user_id: str) -> dict[str, str]:

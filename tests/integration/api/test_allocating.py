@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.api.client import user
+from tests.integration.api.client import ADMIN, user
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,7 +88,7 @@ def test_the_state_and_quota_of_the_user_can_forbid_allocating(
     rows.user(**columns)
     rows.device()
 
-    for claims in (user("u1"), {"sub": "root", "scope": "admin"}):
+    for claims in (user("u1"), ADMIN):
         reply = api.allocate("u1", claims)
         assert (reply.status, reply.code) == (403, code)
     assert not rows.all("SELECT id FROM allocations")

@@ -75,6 +75,8 @@ def test_bearer_prefix_is_optional() -> None:
         pytest.param(_token(iss=...), id="without issuer"),
         pytest.param(_token(aud="consoles"), id="another audience"),
         pytest.param(_token(aud=[]), id="no audience"),
+        pytest.param(_token(aud={"any": "phones"}), id="audience is an object"),
+        pytest.param(_token(aud=[{}]), id="audience is a list of objects"),
         pytest.param(_token(aud=..., client_id="consoles"), id="another client"),
         pytest.param(_token(aud="consoles", client_id="phones"), id="audience outweighs client"),
         pytest.param(_token(aud=...), id="neither audience nor client"),

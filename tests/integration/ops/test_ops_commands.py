@@ -196,7 +196,7 @@ def test_token_is_accepted_by_the_local_platform(state_dir: Path, *, admin: bool
     claims = jwt.decode(result.stdout.strip(), key, ["RS256"], audience=AUDIENCE)
     assert claims["sub"] == "user-123"
     assert claims["exp"] - claims["iat"] == 3600
-    assert ("admin" in claims["scope"]) is admin
+    assert ("cloudphone:admin" in claims["cognito:groups"]) is admin
 
 
 @pytest.mark.parametrize("arguments", [[], ["publish"], ["token"]])

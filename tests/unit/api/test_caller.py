@@ -3,51 +3,87 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from allocation_api.caller import Caller, caller_of
+from allocation_api.caller import AdminClaim, Caller, caller_of
 from allocation_api.errors import ApiError
+from local.gateway.authorizer import claim_text
 
 
 def event(**claims: object) -> dict[str, Any]:
     return {"requestContext": {"authorizer": {"jwt": {"claims": claims, "scopes": None}}}}
 
 
+GROUP = AdminClaim("cognito:groups", "cloudphone:admin")
+
+
 @pytest.mark.parametrize(
-    "claims",
+    ("admin", "claim"),
     [
-        {"scope": "admin"},
-        {"scope": "read admin write"},
-        {"groups": "[admin]"},
-        {"groups": "[users admin]"},
-        {"groups": "users,admin"},
-        {"groups": ["users", "admin"]},
-        {"cognito:groups": "[admin]"},
-        {"scope": "read", "cognito:groups": "[users admin]"},
+        (GROUP, "[cloudphone:admin]"),
+        (GROUP, "[users cloudphone:admin]"),
+        (GROUP, ["users", "cloudphone:admin"]),
+        (AdminClaim("scope", "admin"), "admin"),
+        (AdminClaim("scope", "admin"), "read admin write"),
+        (AdminClaim("roles", "admin"), "[admin]"),
+        (AdminClaim("roles", "admin"), "admin"),
+        (AdminClaim("roles", "admin"), ["user", "admin"]),
+        (AdminClaim("isSuperAdmin", "true"), "true"),
     ],
 )
-def test_scope_or_group_makes_an_administrator(claims: dict[str, object]) -> None:
-    assert caller_of(event(sub="u1", **claims)) == Caller("u1", is_admin=True)
+def test_value_of_the_claim_makes_an_administrator(admin: AdminClaim, claim: object) -> None:
+    assert caller_of(event(sub="u1", **{admin.name: claim}), admin) == Caller("u1", is_admin=True)
 
 
 @pytest.mark.parametrize(
     "claims",
     [
         {},
-        {"scope": ""},
-        {"scope": "read administrator"},
-        {"scope": "Admin"},
-        {"scope": "devices:admin"},
-        {"groups": "[]"},
-        {"groups": "[admins]"},
-        {"groups": "nonadmin"},
-        {"role": "admin"},
-        {"roles": "[admin]"},
-        {"name": "admin"},
-        {"scope": None},
+        {"scope": "cloudphone:admin"},
+        {"groups": "[cloudphone:admin]"},
+        {"role": "cloudphone:admin"},
+        {"cognito:groups": ""},
+        {"cognito:groups": None},
+        {"cognito:groups": "[]"},
+        {"cognito:groups": "[admin]"},
+        {"cognito:groups": "[cloudphone:administrators]"},
+        {"cognito:groups": "[users,cloudphone:admin]"},
+        {"cognito:groups": "[Cloudphone:Admin]"},
+        {"cognito:groups": ["billing cloudphone:admin"]},
+        {"cognito:groups": "[cloudphone:admin\u00a0]"},
+        {"cognito:groups": {"cloudphone:admin": True}},
     ],
 )
 def test_other_claims_do_not_make_an_administrator(claims: dict[str, object]) -> None:
-    assert caller_of(event(sub="admin", **claims)) == Caller("admin", is_admin=False)
+    assert caller_of(event(sub="admin", **claims), GROUP) == Caller("admin", is_admin=False)
+
+
+@pytest.mark.parametrize(
+    "claim", ["[billing admin]", "[not admin]", "[read-only,admin]", " admin ", "[admin user]", "a"]
+)
+@pytest.mark.parametrize("name", ["groups", "roles", "role"])
+def test_claim_that_may_contain_blanks_is_compared_as_a_whole(name: str, claim: str) -> None:
+    caller = caller_of(event(sub="u1", **{name: claim}), AdminClaim(name, "admin"))
+
+    assert not caller.is_admin
+
+
+@given(groups=st.lists(st.text(alphabet="admin: ,[]\t", max_size=12), max_size=4))
+def test_only_the_whole_value_of_an_api_gateway_list_makes_an_administrator(
+    groups: list[str],
+) -> None:
+    caller = caller_of(event(sub="u1", roles=claim_text(groups)), AdminClaim("roles", "admin"))
+
+    assert not caller.is_admin or groups == ["admin"]
+
+
+def test_cognitos_identity_token_is_not_accepted() -> None:
+    caller_of(event(sub="u1", token_use="access"), GROUP)
+
+    with pytest.raises(ApiError) as refused:
+        caller_of(event(sub="u1", token_use="id"), GROUP)
+    assert refused.value.status == 401
 
 
 @pytest.mark.parametrize(
@@ -72,7 +108,7 @@ def test_other_claims_do_not_make_an_administrator(claims: dict[str, object]) ->
 )
 def test_a_request_without_a_valid_subject_is_unauthorized(without_claims: dict[str, Any]) -> None:
     with pytest.raises(ApiError) as refused:
-        caller_of(without_claims)
+        caller_of(without_claims, GROUP)
 
     assert refused.value.status == 401
     assert refused.value.headers == {"WWW-Authenticate": "Bearer"}
