@@ -18,6 +18,8 @@ POWERTOOLS = {
 }
 # Values that CloudFormation computes from the expressions in the template.
 VALUES = {
+    "ADMIN_CLAIM": "cognito:groups",
+    "ADMIN_VALUE": "cloudphone:admin",
     "ALLOCATION_RETENTION_DAYS": "180",
     "APPLICATION_SECRET_ARN": "",
     "APPLICATION_USER": "scheduler",
