@@ -14,8 +14,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
-from aws_lambda_powertools import Logger
-
 from operations import catalogue
 from operations.audit import recorded
 from operations.context import CALL_SECONDS, OperationContext
@@ -24,6 +22,7 @@ from operations.settings import OperationsSettings
 from scheduler.credentials import CredentialsUnavailableError
 from scheduler.deadline import Deadline
 from scheduler.messaging.publisher import parameters
+from scheduler.observability.logger import service_logger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 _MAX_ANSWER_BYTES: Final = 6_000_000
 
 _settings: Final = OperationsSettings.from_environment()
-_logger: Final = Logger()
+_logger: Final = service_logger()
 
 
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:

@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from aws_lambda_powertools import Logger
-
 from operations.errors import OpsError
 from scheduler.database import operator_actions
+from scheduler.observability.logger import service_logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,7 +23,7 @@ _BODIES: Final = frozenset({"body", "letters"})
 """Arguments that contain personal data."""
 _MAX_ITEMS: Final = 20
 
-_logger: Final = Logger()
+_logger: Final = service_logger()
 
 
 @contextmanager

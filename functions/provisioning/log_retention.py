@@ -6,13 +6,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import boto3
-from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError
+
+from scheduler.observability.logger import service_logger
 
 if TYPE_CHECKING:
     from provisioning.settings import ProvisioningSettings
 
-_logger = Logger()
+_logger = service_logger()
 
 
 def expire_logs(settings: ProvisioningSettings) -> None:

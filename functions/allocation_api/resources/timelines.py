@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BeforeValidator
 
 from allocation_api.access import Access, Router
 from allocation_api.errors import invalid
@@ -28,8 +28,17 @@ _FOR_USERS: Final = frozenset(
 )
 """Users see what happened to them; the messages behind it are for administrators."""
 
-WindowStart = Annotated[AwareDatetime | None, Query(alias="from")]
-WindowEnd = Annotated[AwareDatetime | None, Query()]
+
+def _no_number(value: object) -> object:
+    # pydantic takes numbers for seconds since 1970; the format of the document is a date and time.
+    if isinstance(value, str) and not value[:5].endswith("-"):
+        raise ValueError("must be a time with a zone, such as 2026-02-20T12:00:00Z")
+    return value
+
+
+_Moment = Annotated[AwareDatetime | None, BeforeValidator(_no_number)]
+WindowStart = Annotated[_Moment, Query(alias="from")]
+WindowEnd = Annotated[_Moment, Query()]
 
 
 class MessageResponse(ResponseBody):

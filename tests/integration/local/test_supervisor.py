@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 KEYS = {
     *("api", "websocket", "console", "amqp", "rabbitmq_management", "database", "aws"),
-    *("tokens", "shards"),
+    *("tokens", "shards", "operations"),
 }
 
 
