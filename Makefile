@@ -108,6 +108,10 @@ bench-api: servers ## Measure allocation with 10,000 devices and 1,000,000 old a
 bench-dispatch: servers ## Measure the time and cost of sending 10,000 due deliveries
 	@$(BIN)/python -m bench.dispatch
 
+bench-neighbour: servers ## Measure other users' frames while one user floods their inbox (with 15 and with 32 sockets)
+	@$(BIN)/python -m bench.neighbour --sockets 15
+	@$(BIN)/python -m bench.neighbour --sockets 32
+
 DEVICES ?= 10000000
 bench-housekeeping: servers ## Measure a run of each housekeeping job in a large fleet (DEVICES=10000000: half an hour, 8 GB of disk)
 	@$(BIN)/python -m bench.housekeeping --devices $(DEVICES)

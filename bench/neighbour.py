@@ -1,0 +1,157 @@
+"""Measures how fast users receive frames while another user floods their own inbox.
+
+    python -m bench.neighbour [--sockets 15] [--rate 100] [--seconds 20]
+
+Starts the local platform in a temporary folder. The loud user has as many WebSockets as are asked
+for and allowed, and gets a notification about one of three devices at the given rate, as if they
+allocated and released in a loop. Five quiet users have a WebSocket each and get two notifications
+a second each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from contextlib import AsyncExitStack, closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from statistics import quantiles
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from bench.local_platform import running_platform, websocket_address
+from scheduler.database.connection import connect as connect_database
+from scheduler.domain.notices import Channel
+from scheduler.ids import uuid7
+from scheduler.messaging.nudge import Nudge
+from scheduler.messaging.publisher import Publisher
+from scheduler.settings import BrokerSettings, DatabaseSettings
+
+if TYPE_CHECKING:
+    from local.paths import StateDir
+
+TARGET_MS: Final = 500
+"""For the p99 of the quiet users."""
+
+_QUIET: Final = tuple(f"quiet-{number}" for number in range(5))
+_QUIET_RATE: Final = 2
+_DEVICES: Final = 3
+_TIMEOUT: Final = 60
+
+_USERS: Final = "INSERT INTO users (id, max_devices) VALUES (%s, 10)"
+_NOTIFICATION: Final = """
+    INSERT INTO notifications (id, user_id, type, title, message, data, dedupe_key, created_at)
+    VALUES (%s, %s, 'device_released', 'Device released', 'flood', %s, %s, %s)
+"""
+_DELIVERY: Final = """
+    INSERT INTO notification_deliveries (notification_id, channel, next_attempt_at, user_id)
+    VALUES (%s, %s, %s, %s)
+"""
+
+
+@dataclass(slots=True)
+class FloodRun:
+    """When each notification of a quiet user was committed and its frame arrived (Unix time)."""
+
+    committed: dict[str, float] = field(default_factory=dict)
+    arrived: dict[str, float] = field(default_factory=dict)
+
+
+def main(
+    sockets: Annotated[int, typer.Option(help="WebSockets of the loud user.")] = 15,
+    rate: Annotated[float, typer.Option(help="Notifications of the loud user a second.")] = 100,
+    seconds: Annotated[float, typer.Option(help="Duration of each measurement.")] = 20,
+) -> None:
+    """Measure the quiet users' latency without and with the flood."""
+    with running_platform(window=0.05) as state:
+        asyncio.run(_measure(state, sockets, rate, seconds))
+
+
+async def _measure(state: StateDir, sockets: int, rate: float, seconds: float) -> None:
+    endpoints = json.loads(state.endpoints.read_text("utf-8"))
+    _add_users(endpoints)
+    async with AsyncExitStack() as stack:
+        run = FloodRun()
+        for user in _QUIET:
+            await _listen(stack, state, endpoints, user, run)
+        opened = 0
+        for _ in range(sockets):
+            try:
+                await _listen(stack, state, endpoints, "loud", FloodRun())
+            except InvalidStatus:
+                break
+            opened += 1
+        for name, flood in (("warm-up", 0.0), ("alone", 0.0), ("under the flood", rate)):
+            await _publish(endpoints, run, flood, seconds)
+            _print(f"{name} ({opened} of {sockets} sockets)", run)
+            run.committed.clear()
+            run.arrived.clear()
+
+
+async def _listen(
+    stack: AsyncExitStack, state: StateDir, endpoints: dict[str, Any], user: str, run: FloodRun
+) -> None:
+    url = await websocket_address(state, endpoints, user)
+    socket = await stack.enter_async_context(connect(url, compression=None, max_queue=None))
+
+    async def receive() -> None:
+        async for text in socket:
+            run.arrived.setdefault(json.loads(text)["id"], time.time())
+
+    stack.callback(asyncio.create_task(receive()).cancel)
+
+
+async def _publish(endpoints: dict[str, Any], run: FloodRun, flood: float, seconds: float) -> None:
+    await asyncio.to_thread(_write, endpoints, run, flood, seconds)
+    deadline = time.monotonic() + _TIMEOUT
+    while not run.arrived.keys() >= run.committed.keys() and time.monotonic() < deadline:  # noqa: ASYNC110 - frames arrive meanwhile
+        await asyncio.sleep(0.05)
+
+
+def _write(endpoints: dict[str, Any], run: FloodRun, flood: float, seconds: float) -> None:
+    """Commit and nudge at fixed times, as the API does after each change."""
+    settings = DatabaseSettings.model_validate({"DATABASE_URL": endpoints["database"]})
+    broker = BrokerSettings.model_validate({"BROKER_URL": endpoints["amqp"]})
+    quiet_rate = _QUIET_RATE * len(_QUIET)
+    plan = [(n / quiet_rate, _QUIET[n % len(_QUIET)]) for n in range(round(seconds * quiet_rate))]
+    plan += [(n / flood, "loud") for n in range(round(seconds * flood))]
+    with closing(Publisher(broker)) as publisher, closing(connect_database(settings)) as database:
+        nudge, started = Nudge(publisher), time.monotonic()
+        for number, (at, user) in enumerate(sorted(plan)):
+            time.sleep(max(0.0, started + at - time.monotonic()))
+            id_, now = uuid7(), datetime.now(UTC)
+            data = json.dumps({"deviceId": f"d{number % _DEVICES}"})
+            with database.cursor() as cursor:
+                cursor.execute(_NOTIFICATION, (id_, user, data, f"bench:{id_}", now))
+                cursor.execute(_DELIVERY, (id_, Channel.WEBSOCKET, now, user))
+            database.commit()
+            if user != "loud":
+                run.committed[id_] = time.time()
+            nudge.send()
+
+
+def _add_users(endpoints: dict[str, Any]) -> None:
+    settings = DatabaseSettings.model_validate({"DATABASE_URL": endpoints["database"]})
+    with closing(connect_database(settings)) as database, database.cursor() as cursor:
+        cursor.executemany(_USERS, [(user,) for user in (*_QUIET, "loud")])
+        database.commit()
+
+
+def _print(name: str, run: FloodRun) -> None:
+    waits = [run.arrived[id_] - at for id_, at in run.committed.items() if id_ in run.arrived]
+    lost = len(run.committed) - len(waits)
+    cuts = quantiles(waits, n=100, method="inclusive")
+    p50, p99 = (round(1000 * cuts[place]) for place in (49, 98))
+    print(
+        f"{name}: {len(waits)} frames of quiet users, p50 {p50} ms, p99 {p99} ms"
+        f" (target {TARGET_MS}), {lost} not within {_TIMEOUT} s, load {os.getloadavg()[0]:.1f}"
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)
