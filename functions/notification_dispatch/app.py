@@ -17,6 +17,7 @@ from notification_dispatch.dispatcher import Dispatcher
 from notification_dispatch.invocation import MAX_SEND_SECONDS
 from scheduler.database.connection import Database
 from scheduler.deadline import Deadline
+from scheduler.domain.notices import Channel
 from scheduler.messaging.publisher import Publisher
 from scheduler.outbox.claims import Claims
 from scheduler.outbox.outgoing_events import OutgoingEvents
@@ -41,9 +42,17 @@ def make_dispatcher(
         EmailSender(settings.email_from, threads),
         SmsSender(settings.sms_sender_id, threads),
     )
+    hourly_limits = {
+        Channel.EMAIL: settings.max_emails_per_hour,
+        Channel.SMS: settings.max_sms_per_hour,
+    }
     workers = [
         ChannelWorker(
-            Claims(Database(settings), sender.channel, _now), sender, threads=threads, clock=_now
+            Claims(Database(settings), sender.channel, _now),
+            sender,
+            threads=threads,
+            clock=_now,
+            hourly_limit=hourly_limits.get(sender.channel),
         )
         for sender in senders
     ]

@@ -24,6 +24,7 @@ from scheduler.database.errors import DatabaseUnavailableError
 from scheduler.observability.log_lines import LogLines
 from scheduler.observability.logger import service_logger
 from scheduler.outbox.delivery import Delivery, DeliveryOutcome, DeliveryResult
+from scheduler.outbox.hourly_limit import as_message
 from scheduler.outbox.retry_policy import (
     ProviderError,
     check_before_sending,
@@ -75,7 +76,7 @@ class _Finished(NamedTuple):
 class ChannelWorker:
     """The worker of one channel. Its threads outlive an invocation, its claims do not."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the last four have defaults
         self,
         claims: Claims,
         sender: Sender,
@@ -85,6 +86,7 @@ class ChannelWorker:
         jitter: Callable[[], float] = random.random,
         breaker: CircuitBreaker | None = None,
         window: SendWindow | None = None,
+        hourly_limit: int | None = None,
     ) -> None:
         self.channel = sender.channel
         self._claims = claims
@@ -95,6 +97,7 @@ class ChannelWorker:
         self._breaker = breaker or CircuitBreaker()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=sender.channel)
         self._window = window or SendWindow()
+        self._hourly_limit = hourly_limit
         self._finished: SimpleQueue[_Finished] = SimpleQueue()
         self._in_flight: Counter[str] = Counter()
         self._with_more_due: set[str] = set()
@@ -138,15 +141,25 @@ class ChannelWorker:
         self._next_claim_at = time.monotonic() + POLL_SECONDS if len(claimed) < wanted else 0.0
         turns = Counter(map(_user, claimed))
         self._with_more_due.update(user for user in turns if turns[user] >= TURN_SIZE)
-        now = self._clock()
-        held = {delivery.id: check_before_sending(delivery, now) for delivery in claimed}
+        held = self._held_back(claimed)
         # Count each one when it is queued: after a bug in here, _drain waits only for those.
-        for result in filter(None, held.values()):
+        for result in held.values():
             self._in_flight[_user(result.delivery)] += 1
             self._finished.put(_Finished(result))
-        for batch in _by_user(one for one in claimed if not held[one.id]):
+        for batch in _by_user(one for one in claimed if one.id not in held):
             self._pool.submit(self._send, batch, invocation)
             self._in_flight[_user(batch[0])] += len(batch)
+
+    def _held_back(self, claimed: Sequence[Delivery]) -> dict[int, DeliveryResult]:
+        """Return by id the results of deliveries that must not be sent now."""
+        now = self._clock()
+        checked = {one.id: check_before_sending(one, now) for one in claimed}
+        held = {id_: result for id_, result in checked.items() if result}
+        if self._hourly_limit:
+            sendable = [one for one in claimed if one.id not in held]
+            above = self._claims.above_limit(sendable, self._hourly_limit)
+            held |= {result.delivery.id: result for result in above}
+        return held
 
     def _claim_probe(self, invocation: Invocation) -> list[Delivery]:
         """Claim the delivery that got no response; it may have been sent already.
@@ -160,7 +173,7 @@ class ChannelWorker:
 
         Every delivery is put into the queue, attempted or not.
         """
-        responses, turn_ends_at = self._sender.send(batch), None
+        responses, turn_ends_at = self._sender.send([as_message(one) for one in batch]), None
         for delivery in batch:
             self._window.acquire()
             time_is_up = invocation.time_is_up or time.monotonic() > (turn_ends_at or math.inf)

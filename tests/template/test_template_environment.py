@@ -37,6 +37,8 @@ VALUES = {
     "DEFAULT_DURATION_MINUTES": "60",
     "DEFAULT_MAX_DEVICES": "10",
     "DISPATCH_THREADS": "8",
+    "MAX_EMAILS_PER_HOUR": "10",
+    "MAX_SMS_PER_HOUR": "3",
     "EMAIL_FROM": "no-reply@example.com",
     "LOG_GROUPS": "/aws/rds/instance/db/error",
     "LOG_RETENTION_DAYS": "30",

@@ -151,13 +151,18 @@ class RetentionSettings(Settings):
 
 
 class DispatchSettings(DatabaseSettings, BrokerSettings):
-    """How notifications are sent; ``dispatch_threads`` is the number of threads per channel."""
+    """How notifications are sent; ``dispatch_threads`` is the number of threads per channel.
+
+    Above the hourly limits, which hold for each user and kind of notification, a user gets digests.
+    """
 
     realtime_connections_table: str
     websocket_endpoint: str = Field(pattern=r"^https?://")
     email_from: str = Field(pattern=r"^.+@.+$")
     sms_sender_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]{1,11}$")
     dispatch_threads: int = Field(default=8, ge=1, le=64)
+    max_emails_per_hour: int = Field(default=10, ge=1, le=10_000)
+    max_sms_per_hour: int = Field(default=3, ge=1, le=10_000)
 
 
 class TicketSettings(Settings):

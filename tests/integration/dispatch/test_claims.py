@@ -71,6 +71,7 @@ def test_claimed_delivery_has_everything_that_sending_needs(
             "en",
             QuietHours(time(22), time(7, 30), "Asia/Shanghai"),
         ),
+        kind="device_released",
     )
 
 
@@ -316,5 +317,5 @@ def test_queries_use_their_indexes(claims: Claims, store: Store, outbox: Outbox)
     contents = plan_of(store, _LOAD_CLAIMED, ids)
     record = plan_of(store, _RECORD_RESULTS, results)
 
-    assert set(contents.values()) == {"PRIMARY"}
+    assert set(contents.values()) == {"PRIMARY", "digest"}
     assert record["d"] == "PRIMARY"

@@ -52,6 +52,21 @@ def notice_text(
     return NoticeText(write(text["title"]), write(text["message"]))
 
 
+def digest_text(locale: str, *, title: str, message: str, count: int) -> NoticeText:
+    """Return the text of one message that stands for several; unknown locales fall back to zh-CN.
+
+    Args:
+        locale: the user's language.
+        title: the title of the newest.
+        message: its message.
+        count: how many they are.
+    """
+    texts = _texts(locale)
+    params = {"title": title, "message": message, "count": count, "count_of_others": count - 1}
+    write = _Renderer(texts, params).render
+    return NoticeText(write(texts["digest"]["title"]), write(texts["digest"]["message"]))
+
+
 def reason_text(reason: ReleaseReason, locale: str = DEFAULT_LOCALE) -> str:
     """Return the text of a release reason; an unknown locale falls back to zh-CN.
 

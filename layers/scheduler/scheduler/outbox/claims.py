@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from scheduler.database.times import to_sql
 from scheduler.notification.preferences import QuietHours
 from scheduler.outbox.delivery import Delivery, DeliveryOutcome, DeliveryResult, Recipient
+from scheduler.outbox.hourly_limit import hold_back, load_usage
 from scheduler.outbox.turns import Turns, lock
 
 if TYPE_CHECKING:
@@ -31,9 +32,15 @@ _SET_CLAIM: Final = """
 """
 _LOAD_CLAIMED: Final = """
     SELECT d.id, d.attempts, n.id, n.type, n.title, n.message, n.data, n.created_at, n.urgent,
+           d.kind, GREATEST(1, (SELECT COUNT(*) FROM notification_deliveries one
+                                WHERE one.digest_id = d.id)),
            n.user_id, u.email, u.phone, u.locale, p.quiet_from, p.quiet_until, p.time_zone
     FROM notification_deliveries d
-    JOIN notifications n ON n.id = d.notification_id
+    JOIN notifications n ON n.id = COALESCE(
+        (SELECT MAX(one.notification_id) FROM notification_deliveries one
+         WHERE one.digest_id = d.id),
+        d.notification_id
+    )
     LEFT JOIN users u ON u.id = n.user_id
     LEFT JOIN notification_preferences p ON p.user_id = n.user_id
     WHERE d.id IN %s ORDER BY d.id
@@ -49,13 +56,15 @@ _RECORD_RESULTS: Final = """
             next_attempt_at DATETIME(6)     PATH '$.next_attempt_at',
             last_error      VARCHAR(500)    PATH '$.last_error',
             provider_id     VARCHAR(200)    PATH '$.provider_id',
-            sent_at         DATETIME(6)     PATH '$.sent_at'
+            sent_at         DATETIME(6)     PATH '$.sent_at',
+            digest_id       BIGINT UNSIGNED PATH '$.digest_id'
         )) r
         STRAIGHT_JOIN notification_deliveries d ON d.id = r.id
     SET d.status = r.status, d.attempts = r.attempts, d.claimed_until = NULL,
         d.next_attempt_at = COALESCE(r.next_attempt_at, d.next_attempt_at),
         d.last_error = COALESCE(r.last_error, d.last_error),
-        d.provider_message_id = r.provider_id, d.sent_at = r.sent_at
+        d.provider_message_id = r.provider_id, d.sent_at = r.sent_at,
+        d.digest_id = COALESCE(r.digest_id, d.digest_id)
     WHERE d.status = 'pending' AND d.claimed_until = r.claimed_until
 """
 _RELEASE_CLAIMS: Final = """
@@ -122,6 +131,22 @@ class Claims:
         with self._database.transaction() as cursor:
             return self._turns.any_due(cursor, now)
 
+    def above_limit(self, claimed: Sequence[Delivery], limit: int) -> list[DeliveryResult]:
+        """Return the results of claimed deliveries that are above an hourly limit.
+
+        Args:
+            claimed: deliveries that could be sent now.
+            limit: how many of a kind a user is sent in an hour.
+
+        Raises:
+            DatabaseUnavailableError: the database is unavailable.
+        """
+        if not claimed:
+            return []
+        now = self._clock()
+        usage = self._database.run(lambda cursor: load_usage(cursor, self._channel, claimed, now))
+        return list(hold_back(claimed, usage, limit, now))
+
     def record(self, results: Iterable[DeliveryResult]) -> None:
         """Record results, all in one statement and one transaction.
 
@@ -154,7 +179,7 @@ def _load_claimed(cursor: Cursor, ids: tuple[int, ...]) -> Sequence[tuple[Any, .
 
 def _delivery(row: tuple[Any, ...], channel: Channel, until: datetime) -> Delivery:
     id_, attempts, notification_id, type_, title, message, data, created_at, urgent = row[:9]
-    user_id, email, phone, locale, *quiet = row[9:]
+    kind, stands_for, user_id, email, phone, locale, *quiet = row[9:]
     return Delivery(
         id_,
         channel,
@@ -168,6 +193,8 @@ def _delivery(row: tuple[Any, ...], channel: Channel, until: datetime) -> Delive
         created_at,
         bool(urgent),
         Recipient(user_id, email, phone, locale, _quiet_hours(*quiet)),
+        kind,
+        stands_for,
     )
 
 
@@ -196,4 +223,5 @@ def _row(result: DeliveryResult, now: datetime) -> dict[str, Any]:
         "last_error": result.detail or None,
         "provider_id": result.provider_message_id,
         "sent_at": to_sql(now) if outcome is DeliveryOutcome.SENT else None,
+        "digest_id": result.digest_id,
     }

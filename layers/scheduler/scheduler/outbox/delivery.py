@@ -20,6 +20,8 @@ NOT_CONNECTED: Final = "not connected; it waits in the inbox"
 QUIET_HOURS: Final = "quiet hours"
 TOO_OLD: Final = "not sent within a day"
 SUPERSEDED: Final = "superseded by a newer frame about the device; it waits in the inbox"
+OVER_LIMIT: Final = "the hourly limit; it waits for a digest"
+IN_DIGEST: Final = "sent in a digest, because of the hourly limit"
 
 _PUBLIC_ERRORS: Final = {
     NO_EMAIL_ADDRESS: "no_address",
@@ -29,6 +31,8 @@ _PUBLIC_ERRORS: Final = {
     QUIET_HOURS: "quiet_hours",
     TOO_OLD: "too_old",
     SUPERSEDED: "superseded",
+    OVER_LIMIT: "hourly_limit",
+    IN_DIGEST: "in_digest",
 }
 
 
@@ -48,6 +52,8 @@ class Delivery:
     """A claimed delivery with its notification; times in UTC, ``data`` is JSON as stored.
 
     ``claimed_until`` identifies the claim: a result is recorded only if the claim still holds.
+    ``kind`` is the key of the `NoticeKind`, empty for deliveries of the former release;
+    ``stands_for`` is the number of deliveries whose digest this is, 1 if it is none.
     """
 
     id: int
@@ -62,6 +68,8 @@ class Delivery:
     created_at: datetime
     urgent: bool
     recipient: Recipient
+    kind: str = ""
+    stands_for: int = 1
 
 
 class DeliveryOutcome(StrEnum):
@@ -83,7 +91,7 @@ class DeliveryResult:
     """The outcome of a delivery, as it is recorded.
 
     ``due_at`` is the time of the next attempt if there is one; ``detail`` is the reason and
-    contains no addresses.
+    contains no addresses. ``digest_id`` is the delivery whose message stands for this one.
     """
 
     delivery: Delivery
@@ -91,6 +99,7 @@ class DeliveryResult:
     detail: str = ""
     provider_message_id: str | None = None
     due_at: datetime | None = None
+    digest_id: int | None = None
 
 
 def public_error(detail: str | None) -> str | None:

@@ -102,8 +102,10 @@ def _writing(outbox: Outbox, rate: float) -> Iterator[None]:
 
 def _notification(user: int, now: datetime) -> NewNotification:
     one = NewNotification(f"u{user}", at=now)
-    # Every text is the id, so that the provider's copy can be identified.
-    return NewNotification(one.user_id, id=one.id, message=one.id, title=one.id, at=now)
+    # Every text is the id, so that the provider's copy can be identified. Without device and kind
+    # each is sent on its own: it is neither superseded nor put into a digest.
+    id_ = one.id
+    return NewNotification(one.user_id, id=id_, message=id_, title=id_, data="{}", kind="", at=now)
 
 
 @contextmanager
