@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from billing_events.rules import billing_rules
+from scheduler.observability.logger import begin_invocation
 from scheduler.payments.counter import payment_failures
 from scheduler.payments.ledger import PaymentLedger
 from scheduler.pipeline.consumer import Consumer
@@ -23,4 +24,5 @@ _consumer = Consumer(
 
 def handler(event: object, context: object) -> dict[str, int]:
     """Consume a batch of one queue; returning acknowledges it."""
+    begin_invocation(context)
     return _consumer.handle(event, context)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from device_events.rules import events
 from scheduler.domain.brake import BrakeLimits
+from scheduler.observability.logger import begin_invocation
 from scheduler.pipeline.consumer import Consumer
 from scheduler.settings import BrakeSettings, ConsumerSettings
 
@@ -22,4 +23,5 @@ _consumer = Consumer(
 
 def handler(event: object, context: object) -> dict[str, int]:
     """Consume a batch of one queue; returning acknowledges it."""
+    begin_invocation(context)
     return _consumer.handle(event, context)

@@ -9,10 +9,12 @@ from housekeeping.runner import JobRunner, requested
 from housekeeping.settings import HousekeepingSettings
 from housekeeping.tools import Tools
 from scheduler.deadline import Deadline
+from scheduler.observability.logger import begin_invocation
 
 _runner = JobRunner(JOBS, Tools.of(HousekeepingSettings.from_environment()))
 
 
 def handler(event: object, context: object) -> dict[str, dict[str, Any]]:
     """Run all jobs, or those named as ``{"jobs": ["expire", …]}``, and return their results."""
+    begin_invocation(context)
     return _runner.run(requested(event, JOBS), Deadline.of(context))

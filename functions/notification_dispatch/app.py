@@ -19,6 +19,7 @@ from scheduler.database.connection import Database
 from scheduler.deadline import Deadline
 from scheduler.domain.notices import Channel
 from scheduler.messaging.publisher import Publisher
+from scheduler.observability.logger import begin_invocation
 from scheduler.outbox.claims import Claims
 from scheduler.outbox.outgoing_events import OutgoingEvents
 from scheduler.realtime.connections import Connections
@@ -69,4 +70,5 @@ _dispatcher = make_dispatcher(DispatchSettings.from_environment())
 
 def handler(_event: object, context: object) -> dict[str, int]:
     """Send the due notifications and publish the outgoing events."""
+    begin_invocation(context)
     return _dispatcher.run(Deadline.of(context))

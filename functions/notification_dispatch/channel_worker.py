@@ -303,6 +303,7 @@ def _log(results: Sequence[DeliveryResult]) -> None:
                 "channel": delivery.channel,
                 "attempt": delivery.attempts + 1,
                 "provider_message_id": result.provider_message_id,
+                **delivery.trace._asdict(),
                 "error": result.detail or None,
             },
         )

@@ -15,6 +15,7 @@ from realtime.handshake import AsyncInvoker, PendingConnection
 from realtime.replay import Replay
 from realtime.websocket_routes import WebSocketRoutes
 from scheduler.database.connection import Database
+from scheduler.observability.logger import begin_invocation
 from scheduler.realtime.connections import Connections
 from scheduler.realtime.tickets import Tickets
 from scheduler.settings import DatabaseSettings, TicketSettings
@@ -53,8 +54,9 @@ _routes = WebSocketRoutes(
 )
 
 
-def handler(event: dict[str, Any], _context: object) -> dict[str, int] | None:
+def handler(event: dict[str, Any], context: object) -> dict[str, int] | None:
     """Handle an event of the WebSocket API, or this function's own event after ``$connect``."""
+    begin_invocation(context)
     if "requestContext" in event:
         return _routes.handle(event)
     pending = PendingConnection.model_validate(event)

@@ -18,12 +18,15 @@ def test_log_groups_expire(stack: Stack) -> None:
         assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
-def test_functions_run_traced_python_313_with_the_layer_inside_the_network(stack: Stack) -> None:
+def test_functions_run_python_313_with_the_layer_and_are_traced_on_request(
+    stack: Stack,
+) -> None:
     (layer,) = (n for n in stack.of_type("AWS::Lambda::LayerVersion") if "Scheduler" in n)
 
+    tracing = {"Fn::If": ["HasXRay", "Active", "PassThrough"]}
     for function in stack.functions.values():
         assert function["Runtime"] == "python3.13"
-        assert function["TracingConfig"] == {"Mode": "Active"}
+        assert function["TracingConfig"] == {"Mode": tracing}
         assert function["Layers"][0] == {"Ref": layer}
         assert "Infrastructure" in str(function["VpcConfig"]["SubnetIds"])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -23,6 +24,8 @@ from scheduler.outbox.delivery import NO_EMAIL_ADDRESS
 if TYPE_CHECKING:
     from scheduler.outbox.delivery import Delivery
 
+# https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_MessageTag.html
+_TAG: Final = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _HTML: Final = Template((Path(__file__).parent / "email.html").read_text("utf-8"))
 
 
@@ -45,6 +48,7 @@ class EmailSender(UnbatchedSender):
                 FromEmailAddress=self._from,
                 Destination={"ToAddresses": [address]},
                 Content={"Simple": _content(delivery)},
+                EmailTags=_tags(delivery),
             )
         except aws_client.BOTO_ERRORS as error:
             return aws_client.to_provider_error(error, aws_errors.SES)
@@ -53,6 +57,15 @@ class EmailSender(UnbatchedSender):
     @cached_property
     def _ses(self) -> Any:  # noqa: ANN401 - no types installed
         return aws_client.make_client("sesv2", self._threads)
+
+
+def _tags(delivery: Delivery) -> list[dict[str, str]]:
+    """Return what finds the e-mail again in the events that SES publishes."""
+    tags = {"notification_id": delivery.notification_id}
+    correlation_id = delivery.trace.correlation_id
+    if correlation_id and _TAG.fullmatch(correlation_id):
+        tags["correlation_id"] = correlation_id
+    return [{"Name": name, "Value": value} for name, value in tags.items()]
 
 
 def _content(delivery: Delivery) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from datetime import time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from scheduler.database.times import to_sql
+from scheduler.domain.trace import TraceContext
 from scheduler.notification.preferences import QuietHours
 from scheduler.outbox.delivery import Delivery, DeliveryOutcome, DeliveryResult, Recipient
 from scheduler.outbox.hourly_limit import hold_back, load_usage
@@ -34,7 +35,8 @@ _LOAD_CLAIMED: Final = """
     SELECT d.id, d.attempts, n.id, n.type, n.title, n.message, n.data, n.created_at, n.urgent,
            d.kind, GREATEST(1, (SELECT COUNT(*) FROM notification_deliveries one
                                 WHERE one.digest_id = d.id)),
-           n.user_id, u.email, u.phone, u.locale, p.quiet_from, p.quiet_until, p.time_zone
+           n.user_id, u.email, u.phone, u.locale, p.quiet_from, p.quiet_until, p.time_zone,
+           n.correlation_id, n.traceparent
     FROM notification_deliveries d
     JOIN notifications n ON n.id = COALESCE(
         (SELECT MAX(one.notification_id) FROM notification_deliveries one
@@ -179,7 +181,7 @@ def _load_claimed(cursor: Cursor, ids: tuple[int, ...]) -> Sequence[tuple[Any, .
 
 def _delivery(row: tuple[Any, ...], channel: Channel, until: datetime) -> Delivery:
     id_, attempts, notification_id, type_, title, message, data, created_at, urgent = row[:9]
-    kind, stands_for, user_id, email, phone, locale, *quiet = row[9:]
+    kind, stands_for, user_id, email, phone, locale, *quiet = row[9:-2]
     return Delivery(
         id_,
         channel,
@@ -195,6 +197,7 @@ def _delivery(row: tuple[Any, ...], channel: Channel, until: datetime) -> Delive
         Recipient(user_id, email, phone, locale, _quiet_hours(*quiet)),
         kind,
         stands_for,
+        TraceContext(*row[-2:]),
     )
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from scheduler.domain.trace import NO_TRACE, TraceContext
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -70,6 +72,7 @@ class Delivery:
     recipient: Recipient
     kind: str = ""
     stands_for: int = 1
+    trace: TraceContext = NO_TRACE
 
 
 class DeliveryOutcome(StrEnum):
