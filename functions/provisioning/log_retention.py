@@ -5,9 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
-
 from scheduler.observability.logger import service_logger
 
 if TYPE_CHECKING:
@@ -22,6 +19,9 @@ def expire_logs(settings: ProvisioningSettings) -> None:
     CloudFormation cannot: the services make the groups themselves, at an unknown time. A failure is
     only logged, because everything works without.
     """
+    import boto3  # noqa: PLC0415 - heavy, and only this needs it
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - likewise
+
     logs = boto3.client("logs")
     for group in filter(None, settings.log_groups.split(",")):
         try:

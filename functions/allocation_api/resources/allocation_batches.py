@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from allocation_api.access import Access, Router
 from allocation_api.caller import Caller
@@ -24,6 +24,8 @@ from scheduler.database.connection import Database
 from scheduler.messaging.contract import ResourceId
 
 MAX_BATCH_ITEMS: Final = 100
+MAX_SIZES: Final = 10
+"""Different minimums of cores and memory in a batch."""
 
 AllocationIds = Annotated[list[ResourceId], Field(min_length=1, max_length=MAX_BATCH_ITEMS)]
 
@@ -38,6 +40,16 @@ class NewAllocations(RequestBody):
     """Requests for one device each, processed in this order."""
 
     requests: Annotated[list[BatchRequest], Field(min_length=1, max_length=MAX_BATCH_ITEMS)]
+    """Of at most ten different sizes."""
+
+    @field_validator("requests")
+    @classmethod
+    def _few_sizes(cls, requests: list[BatchRequest]) -> list[BatchRequest]:
+        # Each size is searched for in the pool separately.
+        sizes = {(one.min_cpu_cores, one.min_memory_mb) for one in requests}
+        if len(sizes) > MAX_SIZES:
+            raise ValueError(f"ask for at most {MAX_SIZES} different sizes, not {len(sizes)}")
+        return requests
 
 
 class Releases(RequestBody):

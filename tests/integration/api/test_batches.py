@@ -89,6 +89,17 @@ def test_a_refused_item_does_not_affect_the_others(api: Client, rows: Rows) -> N
     assert len(rows.all("SELECT 1 FROM allocations")) == 3
 
 
+def test_more_than_ten_different_sizes_are_refused(api: Client, rows: Rows) -> None:
+    rows.devices(1)
+    wishes = [{"userId": "u1", "minCpuCores": 100 + number} for number in range(11)]
+
+    assert allocate(api, *wishes[:10], *wishes[:10]).status == 200
+    refused = allocate(api, *wishes)
+
+    assert refused.status == 422
+    assert "at most 10 different sizes" in str(refused.body)
+
+
 def test_the_quota_counts_the_devices_allocated_earlier_in_the_batch(
     api: Client, rows: Rows
 ) -> None:

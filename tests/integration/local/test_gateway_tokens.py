@@ -27,11 +27,11 @@ def test_token_verifies_against_the_published_key(tmp_path: Path) -> None:
     assert claims["scope"] == "openid"
 
 
-def test_token_of_an_administrator_has_the_scope_admin(tmp_path: Path) -> None:
+def test_token_of_an_administrator_has_their_group(tmp_path: Path) -> None:
     token = TokenIssuer.of(tmp_path).issue_token("operator", admin=True)
 
     claims = jwt.decode(token, options={"verify_signature": False})
-    assert "admin" in claims["scope"].split()
+    assert claims["cognito:groups"] == ["cloudphone:admin"]
 
 
 def test_key_is_kept_and_readable_by_its_owner_only(tmp_path: Path) -> None:
