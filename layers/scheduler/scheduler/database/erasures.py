@@ -1,8 +1,9 @@
 """Erases what is stored of deleted users, except ids and times.
 
 The transaction of ``user.deleted`` erases what could still be sent and requests the rest.
-Housekeeping does that in chunks, because a user may have any number of rows. What remains, and for
-how long, is in docs/privacy.md.
+Housekeeping does that in chunks, because a user may have any number of rows. Contact data is
+removed with the status, in `scheduler.database.commit`. What remains, and for how long, is in
+docs/privacy.md.
 """
 
 from __future__ import annotations
