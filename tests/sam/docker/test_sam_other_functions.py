@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tests.sam.docker.stage import Stage
 
 ACCOUNT = ("application", "only here")
+OPERATIONS = ("operator", "secret of operators")
 CONNECTIONS = "realtime-connections"
 PEER = Peer("sam-1=", datetime.now(UTC), "127.0.0.1", "test", "localhost")
 
@@ -86,8 +87,12 @@ def test_provisioning_creates_the_account_and_answers_cloudformation(
     stage: Stage, cloudformation: CloudFormation
 ) -> None:
     secrets = aws_client("secretsmanager", stage.endpoints["aws"])
-    text = json.dumps(dict(zip(("username", "password"), ACCOUNT, strict=True)))
-    arn = secrets.create_secret(Name="application", SecretString=text)["ARN"]
+
+    def stored(name: str, account: tuple[str, str]) -> str:
+        text = json.dumps(dict(zip(("username", "password"), account, strict=True)))
+        arn: str = secrets.create_secret(Name=name, SecretString=text)["ARN"]
+        return arn
+
     request = cloudformation.request("Create")
     request["ResponseURL"] = request["ResponseURL"].replace("127.0.0.1", ALIAS)
 
@@ -95,7 +100,9 @@ def test_provisioning_creates_the_account_and_answers_cloudformation(
         "ProvisioningFunction",
         encoded(request),
         APPLICATION_USER="unused",
-        APPLICATION_SECRET_ARN=arn,
+        APPLICATION_SECRET_ARN=stored("application", ACCOUNT),
+        OPERATIONS_USER="unused",
+        OPERATIONS_SECRET_ARN=stored("operations", OPERATIONS),
         BROKER_MANAGEMENT_URL=stage.endpoints["rabbitmq_management"],
     )
 
