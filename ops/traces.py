@@ -28,6 +28,8 @@ _ERASED: Final[dict[str, str]] = {
     " user_id = %s) AND (provider_message_id IS NOT NULL OR last_error <> 'user deleted')",
     "notification_preferences": "user_id = %s",
     "idempotency_keys": "user_id = %s",
+    "processed_messages": "aggregate = 'user' AND subject_id = %s",
+    "unapplied_messages": "aggregate = 'user' AND subject_id = %s",
     "allocations": "user_id = %s AND (status = 'ALLOCATED' OR NOT release_code <=> 'user_deleted'"
     " AND (release_reason IS NOT NULL OR release_details IS NOT NULL))",
     "waiting": "user_id = %s AND status = 'WAITING'",
@@ -46,7 +48,7 @@ _KEPT: Final[dict[str, str]] = {
 }
 """By table, the rows that are kept with ids and times only (docs/privacy.md).
 
-Outgoing events have no index by user, and hold nothing else.
+Outgoing events have no index by user, and hold nothing else but what follows their message.
 """
 
 _STATE: Final = """

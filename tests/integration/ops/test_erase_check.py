@@ -75,6 +75,9 @@ def test_what_is_left_anywhere_is_found(
     environment.run(
         "INSERT INTO notification_preferences SET user_id = 'u1', channels = '{}'",
         "UPDATE allocations SET release_code = 'user_suspended', release_reason = 'why'",
+        "UPDATE processed_messages SET aggregate = 'user', subject_id = 'u1'",
+        "INSERT INTO unapplied_messages SET queue = 'q', message_id = 'm', outcome = 'duplicate',"
+        " aggregate = 'user', subject_id = 'u1', first_at = NOW(6), last_at = NOW(6)",
     )
     dynamodb = aws_client("dynamodb", aws_url)
     table = OUTSIDE["PAYMENT_FAILURES_TABLE"]
@@ -91,6 +94,8 @@ def test_what_is_left_anywhere_is_found(
     assert found["left"] == {
         "notification_preferences": 1,
         "allocations": 1,
+        "processed_messages": 1,
+        "unapplied_messages": 1,
         "failed payments (DynamoDB)": 1,
         "dead letters": 2,
     }
@@ -113,7 +118,7 @@ def test_place_that_cannot_be_searched_is_named(
 def test_every_table_with_ids_of_users_is_searched(store: Store) -> None:
     tables = store.rows(
         "SELECT DISTINCT table_name FROM information_schema.columns"
-        " WHERE table_schema = DATABASE() AND column_name = 'user_id'"
+        " WHERE table_schema = DATABASE() AND column_name IN ('user_id', 'subject_id')"
     )
     with store.database.transaction() as cursor:
         searched = {one.place for one in traces.in_database(cursor, "u1")}
