@@ -54,6 +54,16 @@ def test_timeline_says_why_the_phone_vanished_and_what_to_do() -> None:
 
 
 @pytest.mark.usefixtures("failed")
+def test_command_to_paste_quotes_the_id_that_a_publisher_chose(
+    database_url: str, broker_url: str
+) -> None:
+    with Functions(database_url, broker_url) as functions:
+        functions.handle(message("user.suspended", id="$(reboot)", body=encoded({"userId": "u2"})))
+
+    assert "dead-letters show --id '$(reboot)'\n" in timeline("user", "u2", "--at", AT)
+
+
+@pytest.mark.usefixtures("failed")
 def test_json_holds_the_same_entries() -> None:
     found: Any = json.loads(timeline("device", "d1", "--at", AT, "--around", "1m", "--json"))
 

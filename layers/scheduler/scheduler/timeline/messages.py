@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING, Final
 
 from scheduler.database.unapplied_messages import UnappliedOutcome
@@ -70,7 +71,7 @@ def read_messages(cursor: Cursor, subject: Subject, window: Window) -> Iterator[
             outcome=outcome,
             detail="; ".join(filter(None, (error, since))),
             message=message,
-            next_step=step.format(id=message.id),
+            next_step=step.format(id=quote(message.id)),  # operators paste it into a shell
         )
 
 
