@@ -14,7 +14,7 @@ LIBRARIES = (
     " pydantic.create_model('Model', field=str)"
 )
 OURS = ("scheduler", "device_events", "user_events")
-MOST_OF_OURS = 87
+MOST_OF_OURS = 85
 MOST_BESIDES = {"pydantic.alias_generators", "urllib", "urllib.parse"}
 """What comes with our modules beyond the libraries; each more is to be weighed."""
 

@@ -70,7 +70,8 @@ _SELECT_DELIVERIES: Final = """
     ORDER BY notification_id, channel
 """
 _UPDATE_FIRST_READ: Final = """
-    UPDATE notifications SET read_at = %s WHERE id = %s AND user_id = %s AND read_at IS NULL
+    UPDATE notifications FORCE INDEX (PRIMARY) SET read_at = %s
+    WHERE id = %s AND user_id = %s AND read_at IS NULL
 """
 
 

@@ -43,27 +43,28 @@ def hand_over(cursor: Cursor, work: Work, assign: Assign = assign) -> None:
     freed, blocked = work.changed_free_devices(), work.changed_blocked_users()
     if not freed and not blocked:
         return
-    leaving, candidates = waiting.affected(cursor, blocked, freed, work.now)
-    if leaving:
-        waiting.end(cursor, [one.id for one in leaving], WaitingStatus.REMOVED, work.now)
-    if ended := work.changed_ended_users():
-        _end_reservations(cursor, work, ended)
-    line = waiting.lock(cursor, work, candidates) if candidates else []
+    ended = work.changed_ended_users()
+    found = waiting.affected(cursor, blocked, ended, freed, work.now)
+    if found.leaving:
+        waiting.end(cursor, [one.id for one in found.leaving], WaitingStatus.REMOVED, work.now)
+    if found.reserved:
+        _end_reservations(cursor, work, found.reserved)
+    line = waiting.lock(cursor, work, found.candidates) if found.candidates else []
     if line:
         reserved = reservations.reserved_from(cursor, [device.id for device in freed])
         if served := _assigned(work, line, freed, reserved, assign):
             waiting.end(cursor, [one.id for one in served], WaitingStatus.SERVED, work.now)
 
 
-def _end_reservations(cursor: Cursor, work: Work, users: Sequence[str]) -> None:
-    """End the reservations of users, and notify those who were not deleted."""
-    found = reservations.of_users(cursor, users)
-    for one in found:
-        work.begin(one.id)
-        kind = NoticeKind.RESERVATION_FAILED_ACCOUNT
-        work.notify(one.user_id, kind, starts_at=one.slot.start)
-    if found:
-        reservations.end(cursor, [one.id for one in found], ReservationStatus.FAILED, work.now)
+def _end_reservations(
+    cursor: Cursor, work: Work, reserved: Sequence[tuple[str, str, datetime]]
+) -> None:
+    """End reservations, and notify their users, except deleted ones."""
+    for id_, user_id, start in reserved:
+        work.begin(id_)
+        work.notify(user_id, NoticeKind.RESERVATION_FAILED_ACCOUNT, starts_at=start)
+    ids = [id_ for id_, _, _ in reserved]
+    reservations.end(cursor, ids, ReservationStatus.FAILED, work.now)
 
 
 def _assigned(

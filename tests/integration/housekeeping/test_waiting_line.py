@@ -138,9 +138,9 @@ def test_handing_over_has_a_constant_number_of_statements(
         functions.handle(*(message("user.suspended", userId=f"u{n}") for n in range(size)))
 
     assert len(holders(store)) == size
-    # Besides the 14 of a batch: the waiting users, their entries again, their devices, the
+    # Besides the 13 of a batch: the waiting users, their entries again, their devices, the
     # reservations; the grants, the last allocation of the devices, and the entries.
-    assert (statements.selects, statements.writes) == (6 + 4, 8 + 3)
+    assert (statements.selects, statements.writes) == (5 + 4, 8 + 3)
 
 
 @pytest.mark.parametrize("entries", [0, 1])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from scheduler.database.purge import MESSAGES_KEPT
+from scheduler.database.processed_messages import MESSAGES_KEPT
 from scheduler.messaging.message import to_milliseconds
 from tests.support.counter import FakeCounter
 from tests.support.events import message

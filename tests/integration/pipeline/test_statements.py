@@ -17,7 +17,7 @@ from tests.support.store import Store
 from tests.support.world import MINUTE, NOW, device, held, mark, user, world
 
 SIZES = (1, 10, 100, 1000)
-LIMIT = 16
+LIMIT = 14
 NOTES = 1
 """The statement and commit that note the messages of a batch that were not applied."""
 
@@ -30,8 +30,8 @@ COSTS = {
     "device.status_changed": (5, 8),
     "device.maintenance": (4, 7),
     "device.created": (4, 3),
-    "user.deleted": (6, 9),
-    "user.suspended": (6, 8),
+    "user.deleted": (5, 8),
+    "user.suspended": (5, 8),
     "user.quota_updated": (5, 8),
     "user.quota_exceeded": (5, 7),
     "user.activated": (4, 3),
@@ -43,8 +43,8 @@ COSTS = {
 }
 
 # device.failed: the holders, then the locks. user.suspended: the locks, then the devices of the
-# users, then the waiting line, then the reservations.
-WAITS_FOR_READS = {"device.failed": 2, "user.suspended": 4}
+# users, then the waiting line.
+WAITS_FOR_READS = {"device.failed": 2, "user.suspended": 3}
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from scheduler.database import (
     allocation_events,
-    erasures,
     notifications,
     processed_messages,
     release_reasons,
@@ -111,6 +110,8 @@ def commit(
     notifications.write(cursor, work, new_id)
     allocation_events.write(cursor, work)
     if work.erased_users:
+        from scheduler.database import erasures  # noqa: PLC0415 - few batches need it
+
         erasures.begin(cursor, work.erased_users, work.now)
 
 

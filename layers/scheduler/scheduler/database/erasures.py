@@ -78,9 +78,8 @@ _ERASE_KEYS: Final = "DELETE FROM idempotency_keys WHERE user_id = %s LIMIT %s"
 
 
 def begin(cursor: Cursor, users: Collection[str], now: datetime) -> None:
-    """Erase unsent notifications and preferences of deleted users, and request the rest."""
+    """Erase unsent notifications of deleted users, and request the rest."""
     cursor.execute(_ERASE_UNSENT, (tuple(users),))
-    cursor.execute(_ERASE_PREFERENCES, (tuple(users),))
     cursor.executemany(_REQUEST, [(user, now) for user in users])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from scheduler.domain.guard import Aggregate
@@ -20,6 +21,8 @@ _INSERT: Final = """
         outcome, aggregate, subject_id, correlation_id, publisher)
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
+MESSAGES_KEPT: Final = timedelta(days=30)
+"""Operators may replay a dead letter weeks later, and its duplicates must still be detected."""
 
 
 class ProcessedMessage(NamedTuple):

@@ -20,6 +20,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from scheduler.database.processed_messages import MESSAGES_KEPT
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
@@ -28,9 +30,6 @@ if TYPE_CHECKING:
 
     from scheduler.database.connection import Database
     from scheduler.settings import RetentionSettings
-
-MESSAGES_KEPT: Final = timedelta(days=30)
-"""Operators may replay a dead letter weeks later, and its duplicates must still be detected."""
 
 ROWS_PER_STATEMENT: Final = 1000
 """Other transactions wait for at most this many row locks."""

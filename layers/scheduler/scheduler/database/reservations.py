@@ -33,10 +33,6 @@ _OF_USER: Final = f"""
     SELECT {_COLUMNS} FROM reservations r FORCE INDEX (by_user)
     WHERE r.user_id = %s AND r.status = 'RESERVED' ORDER BY r.starts_at, r.id
 """  # noqa: S608 - a constant
-_OF_USERS: Final = f"""
-    SELECT {_COLUMNS} FROM reservations r FORCE INDEX (by_user)
-    WHERE r.user_id IN %s AND r.status = 'RESERVED'
-"""  # noqa: S608 - a constant
 # Locked while a free slot is searched and until the reservation is committed, so that two requests
 # cannot find the same slot. The upsert locks the row even if it exists. The lock order is the
 # user's row, this row, the device's row.
@@ -105,12 +101,6 @@ def find(cursor: Cursor, reservation_id: str) -> Reservation | None:
 def of_user(cursor: Cursor, user_id: str) -> list[Reservation]:
     """Return a user's reservations that have not started, in order of their start."""
     cursor.execute(_OF_USER, (user_id,))
-    return [_reservation(row) for row in cursor.fetchall()]
-
-
-def of_users(cursor: Cursor, user_ids: Collection[str]) -> list[Reservation]:
-    """Return the reservations of users that have not started."""
-    cursor.execute(_OF_USERS, (tuple(user_ids),))
     return [_reservation(row) for row in cursor.fetchall()]
 
 

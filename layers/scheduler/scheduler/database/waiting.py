@@ -5,7 +5,7 @@ The user's row must be locked to change an entry.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from scheduler.database import allocations, load
 from scheduler.domain.quota import Requirements
@@ -52,12 +52,17 @@ _JOIN: Final = """
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
 """
 _END: Final = "UPDATE waiting SET status = %s, ended_at = %s WHERE id IN %s"
-# One statement for both, because usually no user waits, and then it is the only one.
+# One statement for all, because usually no user waits or has reservations, and then it is the only
+# one.
 _AFFECTED: Final = f"""
-    (SELECT {_COLUMNS}, 1 FROM waiting w FORCE INDEX (by_user)
+    (SELECT {_COLUMNS}, 'leaves' FROM waiting w FORCE INDEX (by_user)
      WHERE w.user_id IN %s AND w.status = 'WAITING')
     UNION ALL
-    (SELECT {_COLUMNS}, 0 FROM waiting w FORCE INDEX (line)
+    (SELECT r.id, r.user_id, NULL, NULL, NULL, NULL, NULL, r.starts_at, NULL, NULL, 'reserved'
+     FROM reservations r FORCE INDEX (by_user)
+     WHERE r.user_id IN %s AND r.status = 'RESERVED')
+    UNION ALL
+    (SELECT {_COLUMNS}, 'waits' FROM waiting w FORCE INDEX (line)
      WHERE w.status = 'WAITING' AND w.expires_at > %s AND w.user_id NOT IN %s
         AND w.min_cpu_cores <= %s AND w.min_memory_mb <= %s
      ORDER BY {_SERVING_ORDER} LIMIT %s)
@@ -131,21 +136,47 @@ def end(cursor: Cursor, entry_ids: Collection[str], status: WaitingStatus, now: 
     cursor.execute(_END, (status, now, tuple(entry_ids)))
 
 
+class Affected(NamedTuple):
+    """What freed devices and blocked users change; see `affected`."""
+
+    leaving: list[WaitingEntry]
+    candidates: list[WaitingEntry]
+    reserved: list[tuple[str, str, datetime]]
+    """Id, user and start of each reservation."""
+
+
 def affected(
-    cursor: Cursor, blocked: Sequence[str], freed: Sequence[Device], now: datetime
-) -> tuple[list[WaitingEntry], list[WaitingEntry]]:
-    """Return the entries of blocked users, and the first entries that freed devices may suit."""
+    cursor: Cursor,
+    blocked: Sequence[str],
+    ended: Sequence[str],
+    freed: Sequence[Device],
+    now: datetime,
+) -> Affected:
+    """Return what blocked users and freed devices change, in one statement.
+
+    Args:
+        cursor: of the transaction that blocked the users and freed the devices.
+        blocked: users whose entries leave the waiting line.
+        ended: users whose reservations end.
+        freed: devices; the first entries that they may suit are the candidates.
+        now: the current time (UTC); expired entries are no candidates.
+    """
     excluded = tuple(blocked) or _NO_USER
     parameters = (
-        *(excluded, now, excluded),
+        *(excluded, tuple(ended) or _NO_USER, now, excluded),
         max((device.cpu_cores for device in freed), default=0),
         max((device.memory_mb for device in freed), default=0),
         len(freed) + MAX_SKIPPED if freed else 0,
     )
     cursor.execute(_AFFECTED, parameters)
-    rows = cursor.fetchall()
-    leaving = [_entry(row[:-1]) for row in rows if row[-1]]
-    return leaving, [_entry(row[:-1]) for row in rows if not row[-1]]
+    found: dict[str, list[Any]] = {"leaves": [], "waits": [], "reserved": []}
+    for *columns, part in cursor.fetchall():
+        found[part].append(columns)
+    return Affected(
+        [_entry(row) for row in found["leaves"]],
+        [_entry(row) for row in found["waits"]],
+        [(id_, user, start) for id_, user, *_, start, _, _ in found["reserved"]],
+    )
 
 
 def lock(cursor: Cursor, work: Work, candidates: Iterable[WaitingEntry]) -> list[WaitingEntry]:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from scheduler.database import brake as brakes
 from scheduler.database import load, redelivery_notes
 from scheduler.database.errors import is_conflict_without_wait
-from scheduler.database.processed_messages import ProcessedMessage
-from scheduler.database.purge import MESSAGES_KEPT
+from scheduler.database.processed_messages import MESSAGES_KEPT, ProcessedMessage
 from scheduler.domain.guard import Aggregate
 from scheduler.domain.notices import NoticeKind, dedupe_key
 from scheduler.domain.work import Work
