@@ -139,6 +139,21 @@ def test_later_events_leave_nothing(
     assert counter.current("u1", NOW) == 0
 
 
+@pytest.mark.usefixtures("stored")
+def test_later_messages_without_effect_leave_nothing(
+    functions: Functions, housekeeping: Housekeeping, store: Store
+) -> None:
+    messages = [message("user.deleted", userId="u1"), message("user.suspended", userId="u2")]
+    for one in messages:
+        functions.handle(one)
+    housekeeping.after(timedelta(seconds=91)).run(JOB)
+
+    for one in messages:
+        assert functions.handle(one) == {"duplicate": 1}
+
+    assert store.rows("SELECT subject_id FROM unapplied_messages") == [("u2",)]
+
+
 def test_erasure_of_many_rows_continues_after_every_stop(
     stored: Store,
     functions: Functions,

@@ -5,6 +5,7 @@ They have no transaction to be stored in, so they are noted when they are settle
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -16,10 +17,25 @@ if TYPE_CHECKING:
 
     from scheduler.domain.guard import Aggregate
 
+# Deleted users are left out: nobody would erase the notes on them.
 _NOTE: Final = """
     INSERT INTO unapplied_messages (queue, message_id, outcome, aggregate, subject_id,
         first_at, last_at, error, correlation_id, publisher)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    SELECT m.queue, m.message_id, m.outcome, m.aggregate, m.subject_id,
+        %s, %s, m.error, m.correlation_id, m.publisher
+    FROM JSON_TABLE(%s, '$[*]' COLUMNS (
+        queue          VARCHAR(64)  PATH '$[0]',
+        message_id     VARCHAR(128) PATH '$[1]',
+        outcome        VARCHAR(32)  PATH '$[2]',
+        aggregate      VARCHAR(16)  PATH '$[3]',
+        subject_id     VARCHAR(64)  PATH '$[4]',
+        error          VARCHAR(500) PATH '$[5]',
+        correlation_id VARCHAR(255) PATH '$[6]',
+        publisher      VARCHAR(255) PATH '$[7]'
+    )) m
+    WHERE NOT (m.aggregate = 'user'
+        AND EXISTS (SELECT 1 FROM erasures e
+            WHERE e.user_id = m.subject_id COLLATE utf8mb4_nopad_bin))
     ON DUPLICATE KEY UPDATE times = times + 1, last_at = VALUES(last_at), error = VALUES(error)
 """
 _MAX_ERROR: Final = 500
@@ -51,13 +67,11 @@ class UnappliedMessage(NamedTuple):
 
 
 def note(cursor: Cursor, messages: Iterable[UnappliedMessage], now: datetime) -> None:
-    """Note messages, in one statement; the same outcome of a message is counted."""
+    """Note messages, in one statement; the same outcome of a message is counted.
+
+    Messages about deleted users are not noted.
+    """
     # In the order of the key, so that two batches never wait for each other.
     ordered = sorted(messages, key=lambda one: one[:3])
-    cursor.executemany(_NOTE, [_row(one, now) for one in ordered])
-
-
-def _row(one: UnappliedMessage, now: datetime) -> tuple[object, ...]:
-    key = (one.queue, one.message_id, one.outcome, one.aggregate, one.subject_id)
-    error = one.error[:_MAX_ERROR] or None
-    return (*key, now, now, error, one.correlation_id, one.publisher)
+    rows = [(*one[:5], one.error[:_MAX_ERROR] or None, *one[6:]) for one in ordered]
+    cursor.execute(_NOTE, (now, now, json.dumps(rows)))
