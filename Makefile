@@ -119,6 +119,9 @@ bench-housekeeping: servers ## Measure a run of each housekeeping job in a large
 bench-brake: servers ## Measure the mass-failure brake with its default limits, in fleets of up to a million devices
 	@$(BIN)/python -m bench.brake
 
+bench-upgrade: servers ## Measure how long migration 0041 takes, and blocks writes, with 1,000,000 devices
+	@$(BIN)/python -m bench.upgrade
+
 DOWN ?= 300
 bench-ses-outage: servers ## Measure push latency while SES hangs (DOWN=300 seconds), and the e-mails afterwards
 	@$(BIN)/python -m bench.ses_outage --down $(DOWN)

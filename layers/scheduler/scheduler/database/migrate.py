@@ -1,4 +1,8 @@
-"""Migrates the schema with the versioned, forward-only SQL files in ``migrations/``."""
+"""Migrates the schema with the versioned, forward-only SQL files in ``migrations/``.
+
+MariaDB commits each DDL statement, so a run that is stopped leaves a migration half done. The next
+run begins that migration again: every statement must be repeatable (``IF NOT EXISTS`` and so on).
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import pymysql
 from pymysql.converters import escape_datetime
 from yoyo import read_migrations
 from yoyo.backends.core.mysql import MySQLBackend
 from yoyo.connections import parse_uri
+from yoyo.migrations import read_sql_migration
 
 from scheduler.database.connection import connect
 
@@ -19,9 +25,10 @@ if TYPE_CHECKING:
 
     from pymysql.connections import Connection
 
+    from scheduler.database.wire import WireConnection
     from scheduler.settings import DatabaseSettings
 
-_MIGRATIONS: Final = Path(__file__).parent / "migrations"
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _LOCK: Final = "scheduler-migrations"
 _LOCK_TIMEOUT: Final = 120
 """Seconds to wait for another migration to end."""
@@ -31,19 +38,57 @@ _STATEMENT_TIMEOUT: Final = 800
 """Seconds; enough to index a large table, and within the 15 minutes of a Lambda function."""
 
 
-def migrate(settings: DatabaseSettings) -> list[str]:
-    """Apply pending migrations, one process at a time, and return their ids.
+class MigrationError(Exception):
+    """A migration was stopped; what it has done stays, and the next run continues."""
+
+
+def migrate(settings: DatabaseSettings, folder: Path = MIGRATIONS) -> list[str]:
+    """Apply the pending migrations of a folder, one process at a time, and return their ids.
 
     Raises:
         TimeoutError: another migration holds the lock for more than two minutes.
-        pymysql.MySQLError: a statement failed; the migrations before it stay applied.
+        MigrationError: a statement failed, or the connection was lost.
+        pymysql.MySQLError: the database cannot be reached.
     """
     with _migration_lock(settings), _backend(settings) as backend:
         # A killed run leaves yoyo's own lock behind; the lock below ends with its connection.
         backend.break_lock()
-        pending = backend.to_apply(read_migrations(str(_MIGRATIONS)))
-        backend.apply_migrations(pending)
+        pending = backend.to_apply(read_migrations(str(folder)))
+        for migration in pending:
+            try:
+                _execute(settings, migration.path)
+            except pymysql.MySQLError as error:
+                raise MigrationError(
+                    f"migration {migration.id} was stopped: {error}; deploy again to continue it"
+                ) from error
+            backend.log_migration(migration, "apply")
+            with backend.transaction():
+                backend.mark_one(migration, log=False)
         return [migration.id for migration in pending]
+
+
+def _execute(settings: DatabaseSettings, path: str) -> None:
+    """Execute the statements of a file.
+
+    yoyo would undo steps after an error, on savepoints that DDL has ended; the error of that would
+    hide the cause.
+    """
+    _, _, statements = read_sql_migration(path)
+    with closing(_connect(settings)) as connection, connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+        connection.commit()
+
+
+def _connect(settings: DatabaseSettings) -> WireConnection:
+    connection = connect(settings, _STATEMENT_TIMEOUT)
+    with connection.cursor() as cursor:
+        # yoyo keeps a transaction idle while a migration runs on another connection.
+        cursor.execute(
+            "SET SESSION lock_wait_timeout = %s, idle_transaction_timeout = 0",
+            (_TABLE_LOCK_TIMEOUT,),
+        )
+    return connection
 
 
 @contextmanager
@@ -64,15 +109,9 @@ def _backend(settings: DatabaseSettings) -> Iterator[MySQLBackend]:
 
     class Backend(MySQLBackend):  # type: ignore[misc]  # yoyo publishes no types
         def connect(self, dburi: object) -> Connection[Any]:  # noqa: ARG002 - yoyo's signature
-            connection = connect(settings, _STATEMENT_TIMEOUT)
+            connection = _connect(settings)
             # yoyo stores naive times in UTC.
             connection.encoders[datetime] = escape_datetime
-            with connection.cursor() as cursor:
-                # yoyo keeps a transaction idle while a migration runs on another connection.
-                cursor.execute(
-                    "SET SESSION lock_wait_timeout = %s, idle_transaction_timeout = 0",
-                    (_TABLE_LOCK_TIMEOUT,),
-                )
             return connection
 
     name = settings.database_url.get_secret_value().rpartition("/")[2]

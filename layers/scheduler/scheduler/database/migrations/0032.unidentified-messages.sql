@@ -1,6 +1,6 @@
 -- Messages whose publisher gave no id, and the ids given to them when they were first received.
 
-CREATE TABLE unidentified_messages (
+CREATE TABLE IF NOT EXISTS unidentified_messages (
   queue          VARCHAR(64)  CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   message_id     VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
   content_sha256 BINARY(32)   NOT NULL,

@@ -1,6 +1,6 @@
 -- What operators changed through the operations function: who, when, what, and how it ended.
 
-CREATE TABLE operator_actions (
+CREATE TABLE IF NOT EXISTS operator_actions (
   id        BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
   caller    VARCHAR(512)  NOT NULL COMMENT 'ARN of the AWS identity that signed the request',
   operation VARCHAR(64)   NOT NULL,
