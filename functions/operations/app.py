@@ -11,7 +11,7 @@ import json
 import time
 from contextlib import nullcontext
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import quote, urlsplit
 
 from operations import catalogue
@@ -57,8 +57,10 @@ def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
 def _run(
     name: str, arguments: Mapping[str, Any], caller: str, last_moment: Deadline
 ) -> dict[str, Any]:
-    changes = catalogue.operation(name).changes
-    _logger.info("Operation", extra={"operation": name, "caller": caller, "changes": changes})
+    operation = catalogue.operation(name)
+    about = {"operation": name, "caller": caller, "changes": operation.changes}
+    _logger.info("Operation", extra=about)
+    given = catalogue.validated(name, arguments)
     context = OperationContext(
         broker_url=_settings.broker_url.get_secret_value,
         database_url=_settings.database_url.get_secret_value,
@@ -68,8 +70,8 @@ def _run(
         deadline=Deadline(min(time.monotonic() + CALL_SECONDS, last_moment.at)),
         last_moment=last_moment,
     )
-    with recorded(context, caller, name, arguments) if changes else nullcontext():
-        return catalogue.run(name, arguments, context)
+    with recorded(context, caller, name, given) if operation.changes else nullcontext():
+        return operation.run(context, given)
 
 
 def _management_url() -> str | None:
@@ -100,13 +102,17 @@ def _request(event: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     body = event.get("body") or ""
     try:
         text = base64.b64decode(body) if event.get("isBase64Encoded") else body
-        request = json.loads(text)
+        request = json.loads(text, parse_constant=_refuse_constant)
         name, arguments = request["operation"], request["arguments"]
-    except (ValueError, TypeError, LookupError):
+    except (ValueError, TypeError, LookupError, RecursionError):
         name = arguments = None
     if not isinstance(name, str) or not isinstance(arguments, dict):
         raise InvalidInputError('the body must be {"operation": "…", "arguments": {…}}')
     return name, arguments
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise InvalidInputError(f"{name} is not a JSON number")
 
 
 def _answer(status: HTTPStatus, content: Mapping[str, Any]) -> dict[str, Any]:

@@ -65,6 +65,21 @@ def operation(name: str) -> Operation:
     return OPERATIONS[name]
 
 
+def validated(name: str, arguments: Mapping[str, Any]) -> Arguments:
+    """Return the arguments of an operation.
+
+    Raises:
+        InvalidInputError: there is no such operation, or its arguments are others.
+    """
+    try:
+        return operation(name).arguments.model_validate(arguments)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()
+        )
+        raise InvalidInputError(f"{name}: {problems}") from None
+
+
 def run(name: str, arguments: Mapping[str, Any], context: OperationContext) -> dict[str, Any]:
     """Run an operation, and return its result as JSON data.
 
@@ -72,12 +87,4 @@ def run(name: str, arguments: Mapping[str, Any], context: OperationContext) -> d
         InvalidInputError: the name or the arguments are invalid; nothing was done.
         OpsError: it failed; the message names the fix.
     """
-    found = operation(name)
-    try:
-        given = found.arguments.model_validate(arguments)
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()
-        )
-        raise InvalidInputError(f"{name}: {problems}") from None
-    return found.run(context, given)
+    return operation(name).run(context, validated(name, arguments))

@@ -133,7 +133,8 @@ def refuse_unknown_fields(event_type: str, raw: bytes, now: datetime) -> None:
     Raises:
         InvalidInputError: the message names the fields and suggests similar ones.
     """
-    body, contract = json.loads(raw), contract_of(event_type)
+    text = raw.decode("utf-8-sig", "replace")  # repaired like `read_body`, which accepted it
+    body, contract = json.loads(text, strict=False), contract_of(event_type)
     known = {"timestamp", "eventId", "version", *(one.path for one in fields(event_type))}
     event = _event(contract, body, now)
     ignored = [

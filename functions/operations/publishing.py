@@ -7,13 +7,13 @@ import uuid
 from itertools import takewhile
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from pydantic import Base64Bytes, Field
+from pydantic import AfterValidator, Base64Bytes, Field
 
 from operations import broker
 from operations.context import Arguments, OperationContext
 from operations.errors import InvalidInputError, with_progress_in_errors
 from operations.event_bodies import refuse_unknown_fields, validate
-from scheduler.messaging.amqp import encodable
+from scheduler.messaging.amqp import encodable, short_text
 from scheduler.messaging.outbound import OutboundMessage
 from scheduler.messaging.topology import EVENTS_EXCHANGE, SHARD_KEY_HEADER
 
@@ -30,12 +30,21 @@ MAX_IDS: Final = 1000
 """Messages per call."""
 
 
+def _short(text: str) -> str:
+    if short_text(text) is None:
+        raise ValueError("must be Unicode of at most 255 bytes, the limit of AMQP")
+    return text
+
+
+_ShortText = Annotated[str, AfterValidator(_short)]
+
+
 class PublishArguments(Arguments):
     """An event, published once for each id; ``raw`` publishes the body without validation."""
 
-    event_type: str = Field(max_length=255)
+    event_type: _ShortText
     body: Annotated[Base64Bytes, Field(max_length=2 * MAX_BODY_BYTES)]
-    ids: list[Annotated[str, Field(min_length=1, max_length=255)]] = Field(max_length=MAX_IDS)
+    ids: list[Annotated[_ShortText, Field(min_length=1)]] = Field(max_length=MAX_IDS)
     raw: bool = False
     allow_unknown: bool = False
     published: int = Field(default=0, ge=0)
@@ -62,10 +71,17 @@ def publish(context: OperationContext, arguments: PublishArguments) -> dict[str,
 
 
 def message_ids(count: int, given: str | None) -> list[str]:
-    """Return an id for each of `count` messages: `given` with a number, else random ids."""
+    """Return an id for each of `count` messages: `given` with a number, else random ids.
+
+    Raises:
+        InvalidInputError: the longest is too long, so that nothing is published.
+    """
     if given is None:
         return [str(uuid.uuid4()) for _ in range(count)]
-    return [given] if count == 1 else [f"{given}-{number}" for number in range(1, count + 1)]
+    ids = [given] if count == 1 else [f"{given}-{number}" for number in range(1, count + 1)]
+    if short_text(ids[-1]) is None:
+        raise InvalidInputError("a message id must be Unicode of at most 255 bytes")
+    return ids
 
 
 def publish_event(
@@ -115,7 +131,7 @@ def shard_key(event_type: str, body: bytes) -> dict[str, Any]:
     field = "deviceId" if event_type.startswith("device.") else "userId"
     try:
         subject = json.loads(body)[field]
-    except (ValueError, TypeError, LookupError):
+    except (ValueError, TypeError, LookupError, RecursionError):
         return {}
     if not isinstance(subject, str):
         return {}

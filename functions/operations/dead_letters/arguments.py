@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, BeforeValidator, Field
 
 from operations.context import Arguments
-from operations.dead_letters.selection import (
-    Selection,
-    error_pattern,
-    queue_name,
-)
+from operations.dead_letters.selection import Selection, error_pattern, queue_name
+from operations.publishing import MAX_BODY_BYTES
 
 MAX_COPIES: Final = 500
 """Copies of letters in one call, in either direction."""
 MAX_SHOWN: Final = 1000
+
+_Name = Annotated[str, Field(max_length=1024)]
+"""Bytes of an id that are not UTF-8 are four characters each."""
+
+
+def _bytes(text: object) -> object:
+    """Return the bytes of a text; Python reads one that is not UTF-8 as half a surrogate pair."""
+    if not isinstance(text, str):
+        return text
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise ValueError("must not contain half a surrogate pair") from None
 
 
 class SelectionArguments(Arguments):
@@ -28,9 +38,9 @@ class SelectionArguments(Arguments):
         failed_since: excludes letters that failed earlier.
     """
 
-    queues: frozenset[str] = frozenset()
+    queues: frozenset[_Name] = frozenset()
     error: str | None = Field(default=None, max_length=1000)
-    ids: frozenset[str] = frozenset()
+    ids: frozenset[_Name] = frozenset()
     failed_until: AwareDatetime | None = None
     failed_since: AwareDatetime | None = None
 
@@ -107,13 +117,13 @@ class DiscardArguments(SelectionArguments):
     """
 
     until: AwareDatetime
-    remove: frozenset[str] = Field(default=frozenset(), max_length=MAX_COPIES)
+    remove: frozenset[_Name] = Field(default=frozenset(), max_length=MAX_COPIES)
 
 
 class EditArguments(Arguments):
-    """A letter and its new body, as text."""
+    """A letter and its new body, which is given as text."""
 
     fingerprint: str = Field(pattern="^[0-9a-f]{64}$")
-    body: str = Field(max_length=512 * 1024)
+    body: Annotated[bytes, BeforeValidator(_bytes), Field(max_length=MAX_BODY_BYTES)]
     new_id: str = Field(min_length=1, max_length=128, pattern="^[!-~]+$")
     allow_unknown: bool = False

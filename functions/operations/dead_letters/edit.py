@@ -63,7 +63,7 @@ def _edited(
     work_queue = WORK_QUEUE_BY_NAME.get(letter.source_queue)
     if work_queue is None:
         raise InvalidInputError(f"{letter.source_queue} is not a work queue; nothing was replayed")
-    body = arguments.body.encode("utf-8", "surrogateescape")
+    body = arguments.body
     validate(work_queue.event_type, body, context.now)
     if not arguments.allow_unknown:
         refuse_unknown_fields(work_queue.event_type, body, context.now)

@@ -31,7 +31,7 @@ def editor(tmp_path: Path) -> Path:
         "import pathlib, sys\n"
         "text = pathlib.Path(__file__).with_name('new.json')\n"
         "if text.exists():\n"
-        "    pathlib.Path(sys.argv[1]).write_text(text.read_text())\n"
+        "    pathlib.Path(sys.argv[1]).write_bytes(text.read_bytes())\n"
     )
     return script
 
@@ -60,6 +60,19 @@ def test_edited_letter_is_replayed_under_a_new_id(
     assert (found.headers["trace"], found.headers["x-shard-key"]) == ("t", "d2")
     assert "x-identity" not in found.headers
     assert broker.ids(DEAD_LETTER_QUEUE) == ["m-2"]
+
+
+def test_byte_that_is_not_utf_8_stays_in_the_body(
+    broker: Broker, dead_letters: DeadLetters, editor: Path
+) -> None:
+    broker.publish(letter(id="m-1"))
+    editor.with_name("new.json").write_bytes(VALID.replace("fixed", "\x80").encode("latin-1"))
+
+    result = edit(dead_letters, editor, None)
+
+    assert result.exit_code == 0, result.output
+    (found,) = broker.take(FAILED)
+    assert b"\x80" in found.body
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,16 @@ def test_several_messages_have_numbered_ids(broker_url: str) -> None:
     assert ids == ["batch-1", "batch-2", "batch-3"]
 
 
+def test_id_may_have_255_bytes(broker_url: str) -> None:
+    longest = "设" * 85
+
+    publish(broker_url, *FAILED, "--id", longest)
+    refused = publish(broker_url, *FAILED, "--id", longest, "--count", "2")
+
+    assert [properties.message_id for properties, _ in received(broker_url)] == [longest]
+    assert (refused.exit_code, "255 bytes" in refused.stderr) == (2, True)
+
+
 def test_id_and_timestamp_are_as_given(broker_url: str) -> None:
     when = "2026-11-01T08:00:00+08:00"
 

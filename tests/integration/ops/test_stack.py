@@ -146,6 +146,11 @@ def signed(function: OperationsServer, body: str = BODY, **changes: str) -> http
     return httpx.post(url, content=sent, headers=headers, timeout=30)
 
 
+def ask(function: OperationsServer, operation: str, arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON
+    answer = signed(function, json.dumps({"operation": operation, "arguments": arguments})).json()
+    return answer.get("result", answer)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -166,7 +171,13 @@ def test_request_without_a_valid_signature_is_refused(
 
 
 @pytest.mark.parametrize(
-    "body", ["", "x", "[]", '{"operation": "brake.engage"}', '{"operation": 1, "arguments": {}}']
+    "body",
+    [
+        *("", "x", "[]", "[" * 100_000),
+        *('{"operation": "brake.engage"}', '{"operation": 1, "arguments": {}}'),
+        '{"operation": "brake.release", "arguments": {"seconds": NaN}}',
+    ],
+    ids=["empty", "text", "list", "deep", "no arguments", "number", "NaN"],
 )
 def test_malformed_request_is_refused(function: OperationsServer, body: str) -> None:
     answer = signed(function, body)
@@ -182,3 +193,35 @@ def test_function_itself_refuses_what_lambda_has_not_authenticated(
     answer = json.loads(function.pool.submit(json.dumps(event).encode()).result())
 
     assert answer["statusCode"] == 403
+
+
+def test_nothing_of_invalid_arguments_is_stored(function: OperationsServer, store: Store) -> None:
+    edit = {"fingerprint": "f" * 64, "newId": "n"}
+    for operation, arguments in (
+        ("dead-letters.edit", edit | {"Body": "secret"}),
+        ("dead-letters.edit", edit | {"body": "\ud800"}),
+        ("dead-letters.replay", {"queues": ["\ud800"]}),
+        ("brake.release", {"seconds": "secret"}),
+    ):
+        answer = signed(function, json.dumps({"operation": operation, "arguments": arguments}))
+
+        assert (answer.status_code, answer.json()["code"]) == (400, 2)
+    assert store.rows("SELECT COUNT(*) FROM operator_actions") == [(0,)]
+
+
+def test_no_body_is_recorded(function: OperationsServer, broker: Broker, store: Store) -> None:
+    broker.publish(letter(id="m-1"))
+    (fingerprint,) = ask(function, "dead-letters.show", {})["fingerprints"]
+    body = {"deviceId": "d1", "reason": "secret", "secret": "secret"}
+    edit = {"fingerprint": fingerprint, "newId": "n", "body": json.dumps(body)}
+    copies = {"letters": [{"raw": "secret"}]}
+
+    errors = [
+        ask(function, operation, arguments)["error"]
+        for operation, arguments in (("dead-letters.edit", edit), ("dead-letters.restore", copies))
+    ]
+
+    assert "no field secret" in errors[0]
+    stored = store.rows("SELECT arguments, result FROM operator_actions ORDER BY id")
+    assert [json.loads(row[0]) for row in stored] == [edit | {"body": "…"}, {"letters": "1 items"}]
+    assert {row[1] for row in stored} == {"the input is invalid; nothing was done"}
