@@ -100,6 +100,18 @@ def fill_in(body: dict[str, Any], event_type: str, values: Mapping[str, str]) ->
         target[name] = value if path in texts else _json_or_text(value)
 
 
+def to_bytes(body: Mapping[str, Any]) -> bytes:
+    """Return a body as JSON; bytes of the command line that are not UTF-8 stay as they are.
+
+    Raises:
+        InvalidInputError: a value contains half a surrogate pair.
+    """
+    try:
+        return json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise InvalidInputError("a value contains half a surrogate pair") from None
+
+
 def validate(event_type: str, raw: bytes, now: datetime) -> None:
     """Check that the consuming function would accept a body.
 

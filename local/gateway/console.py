@@ -20,7 +20,7 @@ from local.aws import sent_messages
 from local.gateway.api_app import metrics_route
 from local.own_requests import is_own_request
 from operations.errors import InvalidInputError, OpsError
-from operations.event_bodies import fields, fill_in, validate
+from operations.event_bodies import fields, fill_in, to_bytes, validate
 from operations.publishing import message_ids, publish_event
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
 
@@ -182,7 +182,7 @@ def _publish_form(broker_url: str, event_type: str, values: dict[str, str]) -> s
     now = datetime.now(UTC)
     body: dict[str, Any] = {"timestamp": now.isoformat()}
     fill_in(body, event_type, values)
-    raw = json.dumps(body, ensure_ascii=False).encode()
+    raw = to_bytes(body)
     validate(event_type, raw, now)
     (message_id,) = ids = message_ids(1, None)
     publish_event(broker_url, event_type, raw, ids, now)

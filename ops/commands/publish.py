@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from operations.errors import InvalidInputError
-from operations.event_bodies import fill_in, parse_assignments
+from operations.event_bodies import fill_in, parse_assignments, to_bytes
 from operations.publishing import MAX_IDS, message_ids
 from ops.interface import Operations  # noqa: TC001 - Typer reads it at run time
 from ops.options import connects
@@ -88,7 +88,7 @@ def _body(event: str, values: list[str], text: str | None, timestamp: str | None
     fill_in(body, event, parse_assignments(values))
     if timestamp:
         body.setdefault("timestamp", timestamp)
-    return json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogateescape")
+    return to_bytes(body)
 
 
 def _json_object(text: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from operations.event_bodies import (
     fields,
     fill_in,
     parse_assignments,
+    to_bytes,
     validate,
 )
 from scheduler.messaging.topology import WORK_QUEUES
@@ -27,6 +28,13 @@ def _body(event_type: str, *arguments: str) -> dict[str, Any]:
     body: dict[str, Any] = {}
     fill_in(body, event_type, parse_assignments(arguments))
     return body
+
+
+def test_body_keeps_bytes_of_the_command_line_and_refuses_half_a_surrogate_pair() -> None:
+    assert to_bytes(_body("device.failed", "reason=设\udc80")) == b'{"reason": "\xe8\xae\xbe\x80"}'
+
+    with pytest.raises(InvalidInputError, match="surrogate pair"):
+        to_bytes(_body("device.failed", r'extra="\ud800"'))
 
 
 def test_every_work_queue_has_a_contract() -> None:
