@@ -13,8 +13,14 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    NoRegionError,
+)
 from botocore.httpsession import URLLib3Session
+from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
 from operations.errors import ExitCode, OpsError
@@ -54,7 +60,17 @@ class FunctionUrlOperations:
         try:
             client: Any = session.create_client("cloudformation", config=_QUICK)
             (found,) = client.describe_stacks(StackName=stack)["Stacks"]
-        except (BotoCoreError, ClientError, ValueError) as error:
+        except NoRegionError:
+            raise OpsError(
+                f"cannot look up the stack {stack}: no region; set AWS_REGION, or AWS_PROFILE to a"
+                " profile with a region"
+            ) from None
+        except NoCredentialsError:
+            raise OpsError(
+                f"cannot look up the stack {stack}: no AWS credentials; log in (aws sso login), or"
+                " set AWS_PROFILE"
+            ) from None
+        except (BotoCoreError, ClientError, ResponseParserError, ValueError) as error:
             raise OpsError(f"cannot look up the stack {stack}: {error}") from None
         outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", ())}
         if OUTPUT not in outputs:

@@ -159,10 +159,10 @@ def refuse_unknown_fields(event_type: str, raw: bytes, now: datetime) -> None:
     if not ignored:
         return
     close = [name for path in ignored for name in difflib.get_close_matches(path, known, n=1)]
-    hint = f"did you mean {', '.join(close)}? " if close else ""
+    hint = f", did you mean {', '.join(close)}?" if close else ""
     raise InvalidInputError(
-        f"{event_type} has no field {', '.join(ignored)}; {hint}Consumers would ignore it"
-        " (--allow-unknown publishes it)"
+        f"{event_type} has no field {', '.join(ignored)}{hint} (consumers would ignore it;"
+        " --allow-unknown publishes it)"
     )
 
 

@@ -133,6 +133,23 @@ def test_unknown_stack_is_named() -> None:
     assert "cannot look up the stack typo" in result.stderr
 
 
+@pytest.mark.usefixtures("operator")
+@pytest.mark.parametrize(
+    ("missing", "fix"),
+    [
+        ({"AWS_REGION": None, "AWS_DEFAULT_REGION": None}, "no region; set AWS_REGION"),
+        ({"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}, "no AWS credentials; log in"),
+    ],
+)
+def test_missing_aws_setting_is_named(missing: dict[str, None], fix: str) -> None:
+    nothing = {"AWS_CONFIG_FILE": "/nowhere", "AWS_EC2_METADATA_DISABLED": "true"}
+    more = nothing | {"AWS_SHARED_CREDENTIALS_FILE": "/nowhere"} | missing
+
+    result = ops("--stack", "mine", "brake", "status", code=1, SCHEDULER_STACK="", **more)
+
+    assert fix in result.stderr
+
+
 def signed(function: OperationsServer, body: str = BODY, **changes: str) -> httpx.Response:
     """Post a request with a signature, after changing headers or body."""
     endpoint = function.endpoint()
