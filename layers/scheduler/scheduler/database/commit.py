@@ -112,7 +112,7 @@ def commit(
     if work.erased_users:
         from scheduler.database import erasures  # noqa: PLC0415 - few batches need it
 
-        erasures.begin(cursor, work.erased_users, work.now)
+        erasures.begin(cursor, [work.user(id_) for id_ in work.erased_users], work.now)
 
 
 def _write_grants(cursor: Cursor, grants: Sequence[Grant], now: datetime) -> None:

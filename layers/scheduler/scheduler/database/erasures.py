@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pymysql.cursors import Cursor
 
     from scheduler.database.connection import Database
+    from scheduler.domain.model import User
 
 ROWS_PER_TRANSACTION: Final = 1000
 
@@ -77,10 +78,13 @@ _ERASE_UNAPPLIED: Final = """
 _ERASE_KEYS: Final = "DELETE FROM idempotency_keys WHERE user_id = %s LIMIT %s"
 
 
-def begin(cursor: Cursor, users: Collection[str], now: datetime) -> None:
-    """Erase unsent notifications of deleted users, and request the rest."""
-    cursor.execute(_ERASE_UNSENT, (tuple(users),))
-    cursor.executemany(_REQUEST, [(user, now) for user in users])
+def begin(cursor: Cursor, users: Collection[User], now: datetime) -> None:
+    """Erase unsent notifications and preferences of deleted users, and request the rest."""
+    ids = tuple(user.id for user in users)
+    cursor.execute(_ERASE_UNSENT, (ids,))
+    if with_preferences := tuple(user.id for user in users if user.has_preferences):
+        cursor.execute(_ERASE_PREFERENCES, (with_preferences,))
+    cursor.executemany(_REQUEST, [(id_, now) for id_ in ids])
 
 
 def unfinished(cursor: Cursor, limit: int) -> list[tuple[str, datetime]]:

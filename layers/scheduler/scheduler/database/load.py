@@ -188,6 +188,7 @@ def _read_users(into: Snapshot, rows: Iterable[Any]) -> None:
                 locale,
                 time_zone=zone,
                 channel_choices=json.loads(channels) if channels else {},
+                has_preferences=channels is not None,
             )
         _read_mark(into, Aggregate.USER, id_, mark)
 

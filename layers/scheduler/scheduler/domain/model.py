@@ -74,6 +74,8 @@ class User(NamedTuple):
     known: bool = True
     time_zone: str | None = None
     channel_choices: Mapping[str, Mapping[str, bool]] = _NONE
+    has_preferences: bool = False
+    """Whether a row of preferences exists, with choices or without."""
 
     @property
     def blocked(self) -> bool:
