@@ -193,6 +193,21 @@ def test_batch_may_be_acknowledged_in_part(functions: Functions, counter: Crashi
     assert [counter.current(id_, NOW) for id_ in ("u1", "u2", "u3")] == [2, 1, 1]
 
 
+def test_message_of_a_returned_batch_is_recognised_by_the_batch_that_applied_it(
+    functions: Functions, counter: CrashingCounter
+) -> None:
+    """It got its id in one batch, whose run died, and was applied behind others in another."""
+    first, second = (unnamed("billing.payment_failed", userId=id_) for id_ in ("u1", "u2"))
+    counter.crashes = 1
+    with pytest.raises(CrashError):
+        functions.handle(second)
+    assert functions.handle(again(first), again(second)) == {"success": 2}
+
+    assert functions.handle(again(first), again(second)) == {"duplicate": 2}
+
+    assert [counter.current(id_, NOW) for id_ in ("u1", "u2")] == [1, 1]
+
+
 def test_message_that_was_never_applied_keeps_its_id_for_a_day(
     store: Store, functions: Functions, clock: Clock, counter: CrashingCounter
 ) -> None:

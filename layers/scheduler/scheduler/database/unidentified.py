@@ -10,9 +10,10 @@ if TYPE_CHECKING:
 
     from pymysql.cursors import Cursor
 
-_ADD: Final = """
+_STORE: Final = """
     INSERT INTO unidentified_messages (queue, message_id, content_sha256, received_at, batch_key)
     VALUES (%s, %s, %s, %s, %s)
+    ON DUPLICATE KEY UPDATE batch_key = VALUES(batch_key)
 """
 _SEEN: Final = """
     SELECT u.content_sha256, u.message_id, u.batch_key, p.processed_at
@@ -35,11 +36,14 @@ class SeenMessage(NamedTuple):
     processed_at: datetime | None
 
 
-def add(
+def store(
     cursor: Cursor, queue: str, ids: Iterable[tuple[str, bytes]], batch_key: str, now: datetime
 ) -> None:
-    """Store given ids with the hashes of their contents, before the messages are applied."""
-    cursor.executemany(_ADD, [(queue, id_, sha256, now, batch_key) for id_, sha256 in ids])
+    """Store given ids with the hashes of their contents, before the messages are applied.
+
+    An id that is stored already moves to this batch, with which its message comes again.
+    """
+    cursor.executemany(_STORE, [(queue, id_, sha256, now, batch_key) for id_, sha256 in ids])
 
 
 def seen(

@@ -100,16 +100,15 @@ class UnidentifiedMessages:
     def _give(self, cursor: BulkCursor, queue: str, unnamed: Sequence[Parsed]) -> list[str]:
         now = self._clock()
         ids_before = _IdsBefore(cursor, queue, unnamed, self._batches_again, now)
-        ids, new = [], []
+        ids, to_apply = [], []
         for parsed in unnamed:
             sha256 = parsed.identity.sha256
-            if known := ids_before.take(parsed):
-                ids.append(known)
-            else:
-                ids.append(given_id(sha256, self._new_id()))
-                new.append((ids[-1], sha256))
-        if new:
-            unidentified.add(cursor, queue, new, self._batch_key, now)
+            known = ids_before.take(parsed)
+            ids.append(known.message_id if known else given_id(sha256, self._new_id()))
+            if known is None or known.processed_at is None:
+                to_apply.append((ids[-1], sha256))
+        if to_apply:
+            unidentified.store(cursor, queue, to_apply, self._batch_key, now)
         return ids
 
 
@@ -142,7 +141,7 @@ class _IdsBefore:
         batches_again: Collection[str],
         now: datetime,
     ) -> None:
-        self._unapplied: dict[bytes, list[str]] = defaultdict(list)
+        self._unapplied: dict[bytes, list[SeenMessage]] = defaultdict(list)
         self._applied: dict[bytes, list[SeenMessage]] = defaultdict(list)
         self._batches_again = batches_again
         self._now = now
@@ -150,13 +149,11 @@ class _IdsBefore:
         unknown = any(p.message.has_unknown_id for p in batch)
         since = now - (_UNKNOWN_SINCE if unknown else _UNAPPLIED_SINCE)
         for one in unidentified.seen(cursor, queue, again, since) if again else ():
-            if one.processed_at is None:
-                self._unapplied[one.content_sha256].append(one.message_id)
-            else:
-                self._applied[one.content_sha256].append(one)
+            found = self._applied if one.processed_at else self._unapplied
+            found[one.content_sha256].append(one)
 
-    def take(self, parsed: Parsed) -> str | None:
-        """Return the id that a message probably has, for no other message; None if it is new."""
+    def take(self, parsed: Parsed) -> SeenMessage | None:
+        """Return what a message probably is, for no other message; None if it is new."""
         sha256, message = parsed.identity.sha256, parsed.message
         if not _may_have_id(message):
             return None
@@ -165,7 +162,7 @@ class _IdsBefore:
         applied = self._applied[sha256]
         if found := next((one for one in applied if self._is_same(one, parsed)), None):
             applied.remove(found)
-            return found.message_id
+            return found
         return None
 
     def _is_same(self, applied: SeenMessage, parsed: Parsed) -> bool:
