@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 NOW: Final = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 """The present of every test that passes a clock."""
 
+HOUR: Final = timedelta(hours=1)
 MINUTE: Final = timedelta(minutes=1)
 SECOND: Final = timedelta(seconds=1)
+MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 def user(id_: str = "u1", **fields: Any) -> User:  # noqa: ANN401 - whatever a User has

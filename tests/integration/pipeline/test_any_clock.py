@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.arrivals import ACCOUNT, DEBT, HEALTH, Kind, arrivals, newest
 from tests.support.clock import Clock
 from tests.support.events import message
 from tests.support.functions import Functions
 from tests.support.world import held, world
-from tests.unit.rules.test_clocks import ACCOUNT, DEBT, HEALTH, Kind, arrivals, newest
 
 if TYPE_CHECKING:
     from tests.support.store import Store

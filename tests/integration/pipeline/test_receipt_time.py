@@ -17,7 +17,7 @@ from tests.integration.pipeline.hops import consume, consume_retries
 from tests.support.deciding import FAMILIES, handling_of
 from tests.support.events import QUEUE_OF, message
 from tests.support.functions import Functions
-from tests.support.world import MINUTE, NOW, held, user, world
+from tests.support.world import HOUR, MINUTE, NOW, held, user, world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from tests.support.queues import Queues
     from tests.support.store import Store
 
-HOUR: Final = 60 * MINUTE
 FAILED, SUSPENDED = QUEUE_OF["device.failed"], QUEUE_OF["user.suspended"]
 MAINTENANCE: Final = QUEUE_OF["device.maintenance"]
 

@@ -1,0 +1,78 @@
+"""Events with any clocks, in any order and repeated, end in the same state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scheduler.domain.model import Device, Health, User, UserStatus
+from tests.support.arrivals import ACCOUNT, DEBT, HEALTH, QUOTAS, Arrival, Kind, arrivals, newest
+from tests.support.deciding import run
+from tests.support.world import held, world
+from tests.unit.rules.receipt import received
+
+if TYPE_CHECKING:
+    from scheduler.messaging.message import Message
+
+
+def sent(events: list[Arrival], **about: Any) -> list[Message]:  # noqa: ANN401 - as received
+    return [
+        received(one.kind.event_type, one.received_at, at=one.written, **about, **one.kind.fields)
+        for one in events
+    ]
+
+
+@st.composite
+def repeated(draw: st.DrawFn, messages: list[Message]) -> list[Message]:
+    """Return the messages in their order, some of them again at any later place."""
+    found = list(messages)
+    for one in draw(st.lists(st.sampled_from(messages), max_size=4)):
+        first = found.index(one)
+        found.insert(draw(st.integers(first + 1, len(found))), one._replace(redelivered=True))
+    return found
+
+
+@given(data=st.data())
+@pytest.mark.parametrize(
+    ("kinds", "default", "state"),
+    [
+        (ACCOUNT, UserStatus.ACTIVE, lambda one: one.work.user("u1").status),
+        (HEALTH, Health.RUNNING, lambda one: one.work.device("d1").health),
+        (DEBT, False, lambda one: one.work.user("u1").billing_hold),
+        (QUOTAS, 10, lambda one: one.work.user("u1").quota.max_devices),
+    ],
+    ids=["account", "health", "debt", "quota"],
+)
+def test_any_clocks_and_copies_end_in_the_state_of_the_limited_times(
+    data: st.DataObject,
+    kinds: list[Kind],
+    default: object,
+    state: Any,  # noqa: ANN401 - reads a result
+) -> None:
+    events = data.draw(arrivals(kinds))
+    messages = data.draw(repeated(sent(events)))
+
+    assert state(run(*messages, on=world(held("d1")))) == newest(events, default)
+
+
+@given(data=st.data(), kinds=st.sampled_from([ACCOUNT, HEALTH, DEBT, QUOTAS]))
+def test_retries_in_any_order_end_in_the_same_state(data: st.DataObject, kinds: list[Kind]) -> None:
+    events = data.draw(
+        arrivals(kinds).filter(lambda made: len({e.occurred_at for e in made}) == len(made))
+    )
+    messages = sent(events, id=data.draw(st.sampled_from(["", None])))
+
+    in_order, shuffled = (
+        run(*order, on=world(held("d1"))).work
+        for order in (messages, data.draw(st.permutations(messages)))
+    )
+
+    def states(user_: User, device_: Device) -> tuple[object, ...]:
+        return user_.status, user_.billing_hold, user_.quota, device_.health
+
+    assert states(in_order.user("u1"), in_order.device("d1")) == states(
+        shuffled.user("u1"), shuffled.device("d1")
+    )
