@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BeforeValidator, Field
 from operations.context import Arguments
 from operations.dead_letters.selection import Selection, error_pattern, queue_name
 from operations.publishing import MAX_BODY_BYTES
+from scheduler.messaging.message import stored_id
 
 MAX_COPIES: Final = 500
 """Copies of letters in one call, in either direction."""
@@ -34,6 +35,7 @@ class SelectionArguments(Arguments):
     Attributes:
         queues: event types, names of queues, or names of shards.
         error: a part of the error, or ``/regular expression/``.
+        ids: as the publisher gave them, or as the timeline shows them.
         failed_until: excludes letters that failed later.
         failed_since: excludes letters that failed earlier.
     """
@@ -54,7 +56,7 @@ class SelectionArguments(Arguments):
         return Selection(
             queues=frozenset(map(queue_name, self.queues)),
             error=error_pattern(self.error) if self.error else None,
-            ids=self.ids,
+            ids=frozenset(map(stored_id, self.ids)),
             failed_until=self.failed_until,
             failed_since=self.failed_since,
         )

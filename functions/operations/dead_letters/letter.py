@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from scheduler.messaging.message import ATTEMPT_HEADER, FIRST_FAILED_HEADER, RECEIVED_HEADER
+from scheduler.messaging.message import (
+    ATTEMPT_HEADER,
+    FIRST_FAILED_HEADER,
+    RECEIVED_HEADER,
+    Message,
+    known_id,
+)
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME, WORK_QUEUES, event_queue
 from scheduler.pipeline.envelope import ERROR_HEADER, FAILED_HEADER, SOURCE_HEADER
 
@@ -47,9 +53,14 @@ class DeadLetter:
 
     @property
     def id(self) -> str:
-        """Return the message id, or a hash of the body if there is none."""
-        given = self.properties.message_id
-        return _text(given) or f"sha256:{hashlib.sha256(self.body).hexdigest()[:16]}"
+        """Return the AMQP message id, else the id by which the timeline and the logs know it."""
+        return _text(self.properties.message_id) or self.stored_id
+
+    @property
+    def stored_id(self) -> str:
+        """Return the id by which the timeline and the logs know the message."""
+        about = {"message_id": _text(self.properties.message_id), "headers": self.headers}
+        return known_id(Message(self.source_queue, self.body, about))
 
     @property
     def source_queue(self) -> str:

@@ -32,7 +32,8 @@ _DURATION: Final = re.compile(r"(\d{1,5})([smhd])")
 class Selection:
     """Conditions that a letter must all meet; without conditions, every letter is selected.
 
-    A letter of unknown age meets no condition on the age.
+    A letter of unknown age meets no condition on the age. ``ids`` are those that are stored
+    (`scheduler.messaging.message.stored_id`).
     """
 
     queues: frozenset[str] = frozenset()
@@ -46,7 +47,7 @@ class Selection:
         """Return whether a letter meets all conditions."""
         return (
             (not self.queues or letter.source_queue in self.queues)
-            and (not self.ids or letter.id in self.ids)
+            and (not self.ids or letter.stored_id in self.ids)
             and (self.error is None or self.error.search(letter.error) is not None)
             and self._has_age(letter.failed_at)
         )

@@ -22,6 +22,7 @@ def show(  # noqa: PLR0913 - each is an option
     ] = None,
     *,
     queue: selecting.QueueOption = None,
+    more_ids: selecting.IdOption = None,
     error: selecting.ErrorOption = None,
     older_than: selecting.OlderThanOption = None,
     newer_than: selecting.NewerThanOption = None,
@@ -32,7 +33,8 @@ def show(  # noqa: PLR0913 - each is an option
     as_json: bool,
 ) -> None:
     """Show dead letters with error, headers and body, the oldest first."""
-    chosen = selecting.selection(queue, error, ids, older_than, newer_than)
+    every_id = [*(ids or ()), *(more_ids or ())]
+    chosen = selecting.selection(queue, error, every_id, older_than, newer_than)
     with working("Reading"):
         found = operations.call("dead-letters.show", chosen | {"limit": limit})
     selecting.note(found)

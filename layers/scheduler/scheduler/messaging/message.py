@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from scheduler.domain.trace import TraceContext, valid_traceparent
 from scheduler.messaging import amqp
+from scheduler.messaging.body import InvalidBodyError, read_body
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,7 +80,7 @@ class Message(NamedTuple):
         """Return an id of the message that is known before its body is parsed."""
         given = self.properties.get("message_id")
         if isinstance(given, str) and given:
-            return _storable(given)
+            return stored_id(given)
         return f"sha256:{hashlib.sha256(self.body).hexdigest()}"
 
     def first_received(self, now: datetime) -> datetime:
@@ -128,11 +129,24 @@ def identify(message: Message, body: Mapping[str, Any]) -> MessageIdentity:
     digest = hashlib.sha256(_canonical(body).encode()).digest()
     given = message.properties.get("message_id") or body.get("eventId")
     if isinstance(given, str) and given:
-        return MessageIdentity(_storable(given), digest)
+        return MessageIdentity(stored_id(given), digest)
     earlier = message.headers.get(IDENTITY_HEADER)
     if isinstance(earlier, str) and earlier.startswith(_GIVEN_PREFIX):
-        return MessageIdentity(_storable(earlier), digest)
+        return MessageIdentity(stored_id(earlier), digest)
     return MessageIdentity("", digest)
+
+
+def known_id(message: Message) -> str:
+    """Return the id by which operators find a message, whether or not its body is valid.
+
+    The timeline, the logs and the selection of dead letters use it. It is the message's identity;
+    without one, a hash of the body.
+    """
+    try:
+        body = {} if message.properties.get("message_id") else read_body(message.body)
+    except InvalidBodyError:
+        body = {}
+    return identify(message, body).id or message.delivery_key
 
 
 def given_id(sha256: bytes, unique: str) -> str:
@@ -145,8 +159,11 @@ def is_given(identity: MessageIdentity) -> bool:
     return identity.id.startswith(_GIVEN_PREFIX)
 
 
-def _storable(given: str) -> str:
-    # An id may be any text of up to 255 bytes; the column holds 128 characters of plain ASCII.
+def stored_id(given: str) -> str:
+    """Return the id under which a publisher's id is stored: itself if it is plain, else a hash.
+
+    An id may be any text of up to 255 bytes; the columns hold 128 characters of plain ASCII.
+    """
     if _PLAIN_ID.fullmatch(given):
         return given
     return f"sha256:{hashlib.sha256(given.encode('utf-8', 'surrogatepass')).hexdigest()}"

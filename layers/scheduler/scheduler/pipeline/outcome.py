@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from scheduler.messaging.message import known_id
+
 if TYPE_CHECKING:
     from scheduler.messaging.message import Message
     from scheduler.messaging.validate import Parsed
@@ -49,3 +51,8 @@ class Outcome(NamedTuple):
     released: tuple[str, ...] = ()
     notified: int = 0
     account_notices: int = 0
+
+    @property
+    def message_id(self) -> str:
+        """Return the id by which operators find the message."""
+        return (self.parsed and self.parsed.identity.id) or known_id(self.message)

@@ -84,7 +84,7 @@ def _log(settled: Settled, event_type: str, lines: LogLines) -> None:
     details: dict[str, Any] = {
         "event_type": event_type,
         "outcome": settled.settlement.value,
-        "message_id": parsed.identity.id if parsed else message.properties.get("message_id"),
+        "message_id": outcome.message_id,
         **message.trace._asdict(),
         "publisher": message.publisher,
         "attempt": message.attempt,

@@ -65,7 +65,7 @@ def _notes(batch: Sequence[Settled]) -> Iterator[UnappliedMessage]:
         aggregate = Aggregate.DEVICE if queue.family == "device" else Aggregate.USER
         yield UnappliedMessage(
             message.queue,
-            parsed.identity.id if parsed else message.delivery_key,
+            outcome.message_id,
             UnappliedOutcome.HELD if outcome.verdict is Verdict.HELD else kind,
             aggregate,
             parsed.event.subject_id if parsed else _named_subject(message, aggregate),

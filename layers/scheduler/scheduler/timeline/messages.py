@@ -28,10 +28,13 @@ _PROCESSED: Final = """
     ORDER BY processed_at DESC LIMIT %s
 """
 _UNAPPLIED: Final = """
-    SELECT last_at, outcome, times, first_at, error, queue, message_id, correlation_id, publisher
-    FROM unapplied_messages FORCE INDEX (by_subject)
-    WHERE aggregate = %s AND subject_id = %s AND last_at BETWEEN %s AND %s
-    ORDER BY last_at DESC LIMIT %s
+    SELECT u.last_at, u.outcome, u.times, u.first_at, u.error,
+        EXISTS (SELECT 1 FROM processed_messages p WHERE p.queue = u.queue
+            AND p.message_id = u.message_id AND p.processed_at >= u.last_at),
+        u.queue, u.message_id, u.correlation_id, u.publisher
+    FROM unapplied_messages u FORCE INDEX (by_subject)
+    WHERE u.aggregate = %s AND u.subject_id = %s AND u.last_at BETWEEN %s AND %s
+    ORDER BY u.last_at DESC LIMIT %s
 """
 _BY_KEY: Final = """
     SELECT queue, message_id, correlation_id, publisher FROM processed_messages
@@ -60,10 +63,10 @@ def read_messages(cursor: Cursor, subject: Subject, window: Window) -> Iterator[
             message=message,
         )
     cursor.execute(_UNAPPLIED, parameters)
-    for at, outcome, times, first_at, error, *ref in cursor.fetchall():
+    for at, outcome, times, first_at, error, done, *ref in cursor.fetchall():
         message = MessageRef(*ref)
         since = f"{times} times since {first_at:%Y-%m-%d %H:%M:%S}" if times > 1 else ""
-        step = _NEXT_STEPS.get(UnappliedOutcome(outcome), "")
+        step = "" if done else _NEXT_STEPS.get(UnappliedOutcome(outcome), "")
         yield TimelineEntry(
             at=at,
             kind=EntryKind.EVENT,
