@@ -12,6 +12,7 @@ from local.environment import aws_environment
 from local.template import function_variable
 from notification_dispatch.channel_worker import ChannelWorker
 from scheduler.database.connection import Database
+from scheduler.domain.notices import Channel
 from scheduler.outbox.claims import Claims
 from tests.integration.dispatch.outbox import Outbox
 from tests.integration.dispatch.workers import THREADS
@@ -32,6 +33,12 @@ CONNECTIONS_TABLE = function_variable("REALTIME_CONNECTIONS_TABLE")
 @pytest.fixture
 def outbox(store: Store) -> Outbox:
     return Outbox(store)
+
+
+@pytest.fixture
+def claims(database: Database, clock: Clock) -> Claims:
+    """The claims of e-mails."""
+    return Claims(database, Channel.EMAIL, clock)
 
 
 @pytest.fixture

@@ -31,11 +31,6 @@ FLOOD = 5 * TURN_SIZE
 
 
 @pytest.fixture
-def claims(database: Database, clock: Clock) -> Claims:
-    return Claims(database, Channel.EMAIL, clock)
-
-
-@pytest.fixture
 def frames(database: Database, clock: Clock) -> Claims:
     return Claims(database, Channel.WEBSOCKET, clock)
 

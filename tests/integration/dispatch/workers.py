@@ -1,4 +1,4 @@
-"""What the tests of the channel worker share."""
+"""What the tests of claims and of the channel worker share."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from scheduler.aws_errors import ErrorClass
 from scheduler.deadline import Deadline
 from scheduler.domain.notices import Channel
 from scheduler.outbox.retry_policy import ProviderError
+from tests.support.world import MINUTE
 
 EMAIL_ONLY: Final = (Channel.EMAIL,)
 WEBSOCKET_ONLY: Final = (Channel.WEBSOCKET,)
+LEASE: Final = MINUTE
 THREADS: Final = 4
 UNAVAILABLE: Final = ProviderError(ErrorClass.TRANSIENT, "ServiceUnavailable")
 
