@@ -18,22 +18,17 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from local import LocalError, ports
+from local import ports
 from local.aws import aws_client
 from local.processes import ProcessList, is_alive
-from local.servers import programs
-from local.servers.existing import ExistingServers
 from local.template import dynamodb_tables
 from scheduler.database.url import DatabaseUrl
-from scheduler.messaging.topology import WORK_QUEUES, queues, work_queues
+from scheduler.messaging.topology import queues, work_queues
 from tests.support.local_platform import LocalPlatform, start_lock, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from local.servers.mariadb import MariaDB
-    from local.servers.rabbitmq import RabbitMQ
 
 KEYS = {
     *("api", "websocket", "console", "amqp", "rabbitmq_management", "database", "aws"),
@@ -226,63 +221,6 @@ def test_server_that_dies_is_started_again(given: LocalPlatform) -> None:
     assert len(tables) == len(dynamodb_tables())
 
 
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        (
-            ExistingServers(database_url="mysql://u:secret@127.0.0.1:1/d"),
-            "DATABASE_URL: cannot log in to 127",
-        ),
-        (
-            ExistingServers(database_url="postgres://u:secret@h/db"),
-            "DATABASE_URL must look like mysql://",
-        ),
-        (
-            ExistingServers(broker_url="amqp://u:secret@127.0.0.1:1/v"),
-            "RABBITMQ_URL: cannot log in to 127",
-        ),
-        (ExistingServers(broker_url="http://u:secret@h/v"), "RABBITMQ_URL must look like amqp://"),
-    ],
-)
-def test_login_error_names_the_server_without_its_password(
-    given: ExistingServers, message: str
-) -> None:
-    with pytest.raises(LocalError, match=message) as caught:
-        given.check()
-
-    assert "secret" not in str(caught.value)
-
-
-def test_fixable_error_is_one_line_and_an_exit_code(tmp_path: Path) -> None:
-    platform = LocalPlatform(tmp_path / "state", RABBITMQ_URL="amqp://u:secret@127.0.0.1:1/v")
-
-    run = platform.command("run")
-
-    assert run.returncode == 1
-    assert run.stderr.startswith("error: RABBITMQ_URL: cannot log in to 127.0.0.1:1")
-    assert run.stderr.count("\n") == 1
-
-
-def test_conflicting_queues_of_an_existing_broker_are_all_named(
-    mariadb: MariaDB, rabbitmq: RabbitMQ, tmp_path: Path
-) -> None:
-    urls = {
-        "DATABASE_URL": mariadb.url,
-        "RABBITMQ_URL": rabbitmq.create_vhost("classic"),
-    }
-    names = [work.name for work in WORK_QUEUES[:2]]
-    with pika.BlockingConnection(pika.URLParameters(urls["RABBITMQ_URL"])) as connection:
-        for name in names:
-            connection.channel().queue_declare(name, durable=True)
-
-    with closing(LocalPlatform(tmp_path / "classic", **urls)) as platform:
-        run = platform.command("run")
-
-    assert run.returncode == 1
-    assert run.stderr.startswith("error: RABBITMQ_URL: 2 of the declarations conflict")
-    assert all(f"queue {name}: " in run.stderr for name in names)
-
-
 def test_other_process_with_a_reused_id_is_not_stopped(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
         recorded = [{"pid": other.pid, "started": 1.0}]
@@ -292,15 +230,6 @@ def test_other_process_with_a_reused_id_is_not_stopped(tmp_path: Path) -> None:
 
         assert other.poll() is None
         other.kill()
-
-
-def test_error_for_a_missing_program_contains_the_install_command(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(programs._PROGRAMS, "no-such-server", programs.Package("some", "some"))
-
-    with pytest.raises(LocalError, match=r"no-such-server is not installed; on Debian.*apt-get"):
-        programs.require_program("no-such-server")
 
 
 def query(platform: LocalPlatform, sql: str) -> tuple[tuple[Any, ...], ...]:
