@@ -6,7 +6,6 @@ hangs delays no other channel.
 
 from __future__ import annotations
 
-import logging
 import math
 import random
 import time
@@ -17,11 +16,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from notification_dispatch.channels.sender import Accepted, SendResponse, Unreachable
 from notification_dispatch.circuit_breaker import CircuitBreaker
+from notification_dispatch.delivery_log import log_results
 from notification_dispatch.invocation import POLL_SECONDS, Invocation
 from notification_dispatch.send_window import SendWindow
 from scheduler.aws_errors import ErrorClass
 from scheduler.database.errors import DatabaseUnavailableError
-from scheduler.observability.log_lines import LogLines
 from scheduler.observability.logger import service_logger
 from scheduler.outbox.delivery import Delivery, DeliveryOutcome, DeliveryResult
 from scheduler.outbox.hourly_limit import as_message
@@ -53,12 +52,6 @@ _MAX_SLEEP_SECONDS: Final = 2.0
 
 _RECORD_RETRY_DELAYS: Final = (0.2, 0.5, 1.0, 2.0)
 """Seconds."""
-
-_LEVELS: Final = {
-    DeliveryOutcome.FAILED: logging.ERROR,
-    DeliveryOutcome.RETRIED: logging.WARNING,
-}
-"""Levels of the log lines; INFO for the other outcomes."""
 
 logger: Final = service_logger()
 
@@ -236,7 +229,7 @@ class ChannelWorker:
                 self._next_claim_at = 0.0
         finally:
             self._window.release(sum(one.in_window for one in finished))
-            _log(results)
+            log_results(results)
         counts.update(result.outcome for result in results)
 
     def _record_with_retries(self, results: Sequence[DeliveryResult]) -> None:
@@ -270,7 +263,7 @@ class ChannelWorker:
             self._forget(item)
             if isinstance(item, DeliveryResult):
                 results.append(item)
-        _log(results)
+        log_results(results)
 
 
 def _user(delivery: Delivery) -> str:
@@ -283,28 +276,3 @@ def _by_user(deliveries: Iterable[Delivery]) -> Iterable[Sequence[Delivery]]:
     for delivery in deliveries:
         batches[_user(delivery)].append(delivery)
     return batches.values()
-
-
-def _log(results: Sequence[DeliveryResult]) -> None:
-    """Write a line for each delivery, without addresses and texts."""
-    lines = LogLines(logger)
-    for result in results:
-        delivery = result.delivery
-        user_id = delivery.recipient.user_id
-        lines.add(
-            _LEVELS.get(result.outcome, logging.INFO),
-            f"Notification {result.outcome}: {delivery.type} to user {user_id}",
-            {
-                "outcome": result.outcome,
-                "notification_id": delivery.notification_id,
-                "delivery_id": delivery.id,
-                "user_id": user_id,
-                "type": delivery.type,
-                "channel": delivery.channel,
-                "attempt": delivery.attempts + 1,
-                "provider_message_id": result.provider_message_id,
-                **delivery.trace._asdict(),
-                "error": result.detail or None,
-            },
-        )
-    lines.flush()
