@@ -7,13 +7,16 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+from aws_lambda_powertools.event_handler.middlewares.openapi_validation import (
+    OpenAPIRequestValidationMiddleware,
+)
 
 from allocation_api.access import AccessGuard
 from allocation_api.caller import AdminClaim, caller_of
 from allocation_api.deleted_users import DeletedUsers
 from allocation_api.errors import ApiError, handle_exceptions
 from allocation_api.language import requested_language
-from allocation_api.requests import normalize, parse_json_object
+from allocation_api.requests import parse_json_object, read_body, routable, skip
 from allocation_api.resources.allocation_batches import allocation_batch_routes
 from allocation_api.resources.allocations import AllocateOrWait, allocation_routes
 from allocation_api.resources.device_allocations import device_allocation_routes
@@ -95,7 +98,11 @@ class AllocationApi:
             json_body_deserializer=parse_json_object,
         )
         self._guard = AccessGuard(self.rules, DeletedUsers(database).refuse)
-        self.resolver.use([self._guard.check])
+        # Powertools would validate before all middlewares, so before access is checked.
+        self.resolver._request_validation_middleware = skip  # type: ignore[assignment]  # noqa: SLF001 - no public way
+        validate = OpenAPIRequestValidationMiddleware()  # type: ignore[no-untyped-call]  # not annotated
+        guard = self._guard
+        self.resolver.use([guard.check, read_body, validate, guard.check_deleted])
         handle_exceptions(self.resolver)
         for router in routers:
             self.resolver.include_router(router)
@@ -111,7 +118,7 @@ class AllocationApi:
                 caller = caller_of(event, self._admin)
             self.resolver.context["caller"] = caller
             self.resolver.context["language"] = requested_language(event.get("headers") or {})
-            response = self.resolver.resolve(normalize(event), context)  # type: ignore[arg-type]  # no route uses it
+            response = self.resolver.resolve(routable(event), context)  # type: ignore[arg-type]  # no route uses it
         except ApiError as error:
             response = error.gateway_response
         response["headers"].update(SECURITY_HEADERS)

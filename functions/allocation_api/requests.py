@@ -1,4 +1,4 @@
-"""Checks before routing: the path is made routable, and the body is decoded and limited."""
+"""Makes requests readable: the path before it is routed, the body once access is granted."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from allocation_api.errors import ApiError, invalid
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+    from aws_lambda_powertools.event_handler.middlewares import NextMiddleware
+
 MAX_BODY_BYTES: Final = 128 * 1024
 """Enough for a batch of a hundred requests with the longest ids and keys."""
 
@@ -22,15 +25,41 @@ _JSON: Final = "application/json"
 _FORM: Final = "application/x-www-form-urlencoded"
 """What ``curl -d`` declares, whatever the body is."""
 _CONTENT_TYPE: Final = "content-type"
+_METHODS_WITH_BODY: Final = frozenset({"POST", "PUT"})
 
 
-def normalize(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the event with a path that can be routed and a body that is text.
+def routable(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the event with a path that can be routed.
 
     An HTTP API decodes the path before it invokes the function
     (github.com/middleapi/standard-server/pull/93), and Powertools matches only some of the
     characters that it may then contain. So the path is encoded again, and ids are decoded where
     they are read (`allocation_api.fields.PathId`).
+    """
+    return {**event, "rawPath": quote(event["rawPath"])}
+
+
+def read_body(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
+    """Make the body of a request text; a middleware.
+
+    That of a GET or DELETE has no meaning (RFC 9110, 9.3) and is not read.
+
+    Raises:
+        ApiError: see `normalize`.
+    """
+    event = app.current_event.raw_event
+    if app.request.method in _METHODS_WITH_BODY:
+        event.update(normalize(event))
+    return next_middleware(app)
+
+
+def skip(app: APIGatewayHttpResolver, next_middleware: NextMiddleware) -> Response[Any]:
+    """Do nothing; a middleware in the place of another one."""
+    return next_middleware(app)
+
+
+def normalize(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parts of an event that change so that its body is text.
 
     Powertools parses a body as its content type says. Here every body is JSON, so the header says
     so too.
@@ -41,9 +70,7 @@ def normalize(event: Mapping[str, Any]) -> dict[str, Any]:
     """
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     body = _body(event, str(headers.get(_CONTENT_TYPE, "")))
-    path = quote(event["rawPath"])
-    normalized = {"rawPath": path, "headers": {**headers, _CONTENT_TYPE: _JSON}}
-    return {**event, **normalized, "isBase64Encoded": False} | body
+    return {"headers": {**headers, _CONTENT_TYPE: _JSON}, "isBase64Encoded": False, **body}
 
 
 def parse_json_object(text: str) -> dict[str, Any]:

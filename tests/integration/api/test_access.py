@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from allocation_api.access import Access
+from allocation_api.requests import MAX_BODY_BYTES
 from tests.integration.api.client import ADMIN, user
 from tests.integration.api.rules import RULES
 
@@ -89,6 +90,37 @@ def test_a_route_admits_exactly_the_callers_of_its_rule(
             assert reply.headers["WWW-Authenticate"] == "Bearer"
         else:
             assert (reply.status, reply.code) == (403, "forbidden"), caller
+
+
+WRONG_BODIES = {
+    "another field": ({"unknown": 1}, "application/json"),
+    "not JSON": (b"{", "application/json"),
+    "not text": (b"\xff", "application/json"),
+    "too long": (b" " * (MAX_BODY_BYTES + 1), "application/json"),
+    "another type": (b"<a/>", "text/xml"),
+}
+# Who owns the resource is known only from the body, or is looked up when the request is valid.
+OWNER_IN_BODY = {
+    *(route for route, access in RULES.items() if access is Access.EACH),
+    ("POST", "/api/allocations"),
+    ("POST", "/api/reservations"),
+    ("POST", "/api/allocations/{allocation_id}/extend"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_BODIES)
+def test_access_is_checked_before_the_body_is_read(
+    api: Client, ids: dict[str, str], kind: str
+) -> None:
+    wrong, content_type = WRONG_BODIES[kind]
+    headers = {"content-type": content_type}
+
+    for (method, path), access in RULES.items():
+        target = path.format(**ids)
+        if access is not Access.ANYONE:
+            assert api.send(method, target, None, wrong, headers).status == 401, target
+        if access in {Access.ADMIN, Access.OWNER} and (method, path) not in OWNER_IN_BODY:
+            assert api.send(method, target, user("u2"), wrong, headers).status == 403, target
 
 
 def test_a_refused_request_changes_nothing(api: Client, rows: Rows, ids: dict[str, str]) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from allocation_api.errors import ApiError
-from allocation_api.requests import normalize, parse_json_object
+from allocation_api.requests import normalize, parse_json_object, routable
 
 
 def event(body: str | None = None, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
@@ -19,7 +19,7 @@ def event(body: str | None = None, **more: Any) -> dict[str, Any]:  # noqa: ANN4
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_an_encoded_path_can_be_decoded(path: str) -> None:
-    encoded = normalize({"rawPath": path})["rawPath"]
+    encoded = routable({"rawPath": path})["rawPath"]
 
     assert unquote(encoded, errors="strict") == path
     assert encoded.isascii()
