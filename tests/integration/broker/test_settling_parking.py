@@ -160,6 +160,7 @@ def test_outage_of_dynamodb_parks_payments(hops: Hops, store: Store, vhost_url: 
 
     assert hops.look(PAYMENT).headers["x-attempt"] == 0
     assert store.rows("SELECT COUNT(*) FROM processed_messages") == [(0,)]
+    assert store.rows("SELECT outcome, times FROM unapplied_messages") == [("parked", 1)]
     database.close()
     publisher.close()
 

@@ -64,6 +64,7 @@ def stored(store: Store, functions: Functions, dynamodb: DynamoDBClient) -> Stor
         "UPDATE notification_deliveries d JOIN notifications n ON n.id = d.notification_id"  # noqa: S608 - likewise
         f" SET d.status = 'sent', d.provider_message_id = '{PRIVATE}', d.last_error = '{PRIVATE}'"
         " WHERE n.user_id = 'u1' AND d.channel = 'email'",
+        f"UPDATE processed_messages SET detail = '{PRIVATE}' WHERE subject_id = 'u1'",  # noqa: S608 - likewise
         f"INSERT INTO notification_preferences SET user_id = 'u1', channels = '{{}}',"
         f" time_zone = '{PRIVATE}'",
         f"INSERT INTO idempotency_keys SET user_id = 'u1', idempotency_key = '{PRIVATE}',"

@@ -10,10 +10,11 @@ import pytest
 
 from operations.errors import InvalidInputError
 from ops.commands.timeline import parse_moment
+from scheduler.messaging.message import to_milliseconds
 from tests.integration.ops.running import run
 from tests.support.events import encoded, message
 from tests.support.functions import Functions
-from tests.support.world import NOW, held, world
+from tests.support.world import MINUTE, NOW, held, world
 
 if TYPE_CHECKING:
     from tests.support.store import Store
@@ -76,6 +77,40 @@ def test_json_holds_the_same_entries() -> None:
 @pytest.mark.usefixtures("failed")
 def test_timeline_of_an_unknown_id_asks_for_the_id() -> None:
     assert "Is the id right?" in timeline("user", "nobody", "--at", AT)
+
+
+def test_count_of_failed_payments_and_its_reset_are_shown(
+    store: Store, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    store.seed(world(held("d1", by="u1")))
+    with Functions(database_url) as functions:
+        functions.handle(*(message("billing.payment_failed", userId="u1") for _ in range(3)))
+        functions.handle(message("billing.recharged", userId="u1"))
+
+    shown = timeline("user", "u1", "--at", AT)
+
+    assert [f"payment failure count: {n}/3" in shown for n in (1, 2, 3, 4)] == [True] * 3 + [False]
+    assert "Reset payment failure count for user u1" in shown
+
+
+def test_message_that_waited_says_since_when_and_why(
+    store: Store, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    store.seed(world(held("d1", by="u1")))
+    waited = {
+        "x-received-at": to_milliseconds(NOW - 2 * MINUTE),
+        "x-first-failed-at": (NOW - 2 * MINUTE).isoformat(),
+    }
+    with Functions(database_url) as functions:
+        functions.handle(message("user.quota_updated", userId="u1", headers=waited))
+        functions.handle(message("user.activated", userId="u1", headers=waited | {"x-attempt": 2}))
+
+    shown = timeline("user", "u1", "--at", AT)
+
+    assert "waited since 2026-03-01 11:58:00 (parked or held)" in shown
+    assert "waited since 2026-03-01 11:58:00 (failed attempts: 2)" in shown
 
 
 @pytest.mark.usefixtures("failed")

@@ -66,6 +66,11 @@ class Database:
         self.deadline = NEVER
         """When the invocation's time ends; statements fail then as if the server were away."""
 
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether there is a connection, as far as known, and time to use it."""
+        return self._connection is not None and not self.deadline.passed
+
     @contextmanager
     def transaction(self) -> Iterator[BulkCursor]:
         """Run the block in one transaction: commit at its end, roll back when it raises.

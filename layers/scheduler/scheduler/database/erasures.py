@@ -69,7 +69,8 @@ _ERASE_REASONS: Final = """
 # The ids of messages stay, so that a copy that comes later is recognised; not whom they were about.
 _ERASE_MESSAGES: Final = """
     UPDATE processed_messages FORCE INDEX (by_subject)
-    SET aggregate = NULL, subject_id = NULL, correlation_id = NULL, publisher = NULL
+    SET aggregate = NULL, subject_id = NULL, correlation_id = NULL, publisher = NULL,
+        detail = NULL
     WHERE aggregate = 'user' AND subject_id = %s LIMIT %s
 """
 _ERASE_UNAPPLIED: Final = """

@@ -18,18 +18,23 @@ if TYPE_CHECKING:
 
 _INSERT: Final = """
     INSERT INTO processed_messages (queue, message_id, body_sha256, processed_at,
-        outcome, aggregate, subject_id, correlation_id, publisher)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+        outcome, aggregate, subject_id, correlation_id, publisher, detail)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 MESSAGES_KEPT: Final = timedelta(days=30)
 """Operators may replay a dead letter weeks later, and its duplicates must still be detected."""
+_MAX_DETAIL: Final = 255
 
 
 class ProcessedMessage(NamedTuple):
-    """A message that was applied, or that is outdated and has no effect."""
+    """A message that was applied, or that is outdated and has no effect.
+
+    ``detail`` is for the timeline: what no other entry of it shows.
+    """
 
     parsed: Parsed
     applied: bool
+    detail: str = ""
 
 
 def write(cursor: Cursor, work: Work, processed: Sequence[ProcessedMessage]) -> None:
@@ -45,7 +50,7 @@ def _row(one: ProcessedMessage, work: Work) -> tuple[object, ...]:
     message, event = one.parsed.message, one.parsed.event
     outcome = "applied" if one.applied else "outdated"
     known: tuple[object, ...] = (event.aggregate, event.subject_id)
-    known += (message.trace.correlation_id, message.publisher)
+    known += (message.trace.correlation_id, message.publisher, one.detail[:_MAX_DETAIL] or None)
     if event.aggregate is Aggregate.USER and _is_deleted(event.subject_id, work):
         known = (None,) * len(known)
     return (

@@ -51,6 +51,8 @@ class UnappliedOutcome(StrEnum):
     DEAD_LETTERED = "dead_lettered"
     GIVEN_UP = "given_up"
     """An informational message whose last retry failed."""
+    PARKED = "parked"
+    """Its rows were locked, DynamoDB was away, or no time was left; it is tried again."""
 
 
 class UnappliedMessage(NamedTuple):

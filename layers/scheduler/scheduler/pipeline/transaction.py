@@ -12,6 +12,7 @@ from scheduler.database.processed_messages import MESSAGES_KEPT, ProcessedMessag
 from scheduler.domain.guard import Aggregate
 from scheduler.domain.notices import NoticeKind, dedupe_key
 from scheduler.domain.work import Work
+from scheduler.messaging.message import FIRST_FAILED_HEADER
 from scheduler.payments.ledger import Counted
 from scheduler.pipeline.decide import decide, is_outdated
 from scheduler.pipeline.outcome import EFFECTIVE, Outcome, Verdict
@@ -152,7 +153,18 @@ class BatchTransaction:
 def _processed(outcomes: Iterable[Outcome]) -> Iterator[ProcessedMessage]:
     for outcome in outcomes:
         if outcome.parsed and outcome.verdict in EFFECTIVE:
-            yield ProcessedMessage(outcome.parsed, applied=outcome.verdict is Verdict.DONE)
+            applied = outcome.verdict is Verdict.DONE
+            yield ProcessedMessage(outcome.parsed, applied, _detail(outcome, outcome.parsed))
+
+
+def _detail(outcome: Outcome, parsed: Parsed) -> str:
+    """Return what no other entry of the timeline shows: counts of payments, and a wait."""
+    parts = list(outcome.remarks) if parsed.event.payment else []
+    if FIRST_FAILED_HEADER in parsed.message.headers:
+        attempts = parsed.message.attempt
+        why = f"failed attempts: {attempts}" if attempts else "parked or held"
+        parts.append(f"waited since {parsed.received_at:%Y-%m-%d %H:%M:%S} ({why})")
+    return "; ".join(parts)
 
 
 def _fresh(batch: Iterable[Parsed], work: Work) -> Iterator[Parsed]:

@@ -32,6 +32,10 @@ _OUTCOMES: Final = {
     Settlement.DEAD_LETTERED: UnappliedOutcome.DEAD_LETTERED,
     Settlement.ERROR: UnappliedOutcome.GIVEN_UP,
 }
+_BY_VERDICT: Final = {
+    Verdict.HELD: UnappliedOutcome.HELD,
+    Verdict.PARKED: UnappliedOutcome.PARKED,
+}
 _MAX_ID: Final = 64
 
 logger: Final = service_logger()
@@ -40,10 +44,12 @@ logger: Final = service_logger()
 def note_unapplied(database: Database, batch: Sequence[Settled], now: datetime) -> None:
     """Note what was not applied, in one statement; a note that cannot be written is lost.
 
-    Parked messages are not noted: while the database is unavailable, no note can be written.
+    Messages that are parked because the database is away, or for lack of time, are not noted: an
+    attempt would only take more time. When they are applied, their entry says how long they waited.
     """
     notes = list(_notes(batch))
-    if not notes:
+    only_parked = all(one.outcome is UnappliedOutcome.PARKED for one in notes)
+    if not notes or (only_parked and not database.is_ready):
         return
     try:
         database.run(
@@ -56,17 +62,18 @@ def note_unapplied(database: Database, batch: Sequence[Settled], now: datetime) 
 
 def _notes(batch: Sequence[Settled]) -> Iterator[UnappliedMessage]:
     for settled in batch:
-        outcome, kind = settled.outcome, _OUTCOMES.get(settled.settlement)
+        outcome = settled.outcome
+        kind = _BY_VERDICT.get(outcome.verdict) or _OUTCOMES.get(settled.settlement)
         message, parsed = outcome.message, outcome.parsed
         # Messages of other queues become dead letters unread; such a name may be too long to store.
         queue = WORK_QUEUE_BY_NAME.get(message.queue)
-        if kind is None or queue is None or outcome.verdict is Verdict.PARKED:
+        if kind is None or queue is None:
             continue
         aggregate = Aggregate.DEVICE if queue.family == "device" else Aggregate.USER
         yield UnappliedMessage(
             message.queue,
             outcome.message_id,
-            UnappliedOutcome.HELD if outcome.verdict is Verdict.HELD else kind,
+            kind,
             aggregate,
             parsed.event.subject_id if parsed else _named_subject(message, aggregate),
             encodable(outcome.error),

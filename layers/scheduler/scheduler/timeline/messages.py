@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pymysql.cursors import Cursor
 
 _PROCESSED: Final = """
-    SELECT processed_at, outcome, queue, message_id, correlation_id, publisher
+    SELECT processed_at, outcome, detail, queue, message_id, correlation_id, publisher
     FROM processed_messages FORCE INDEX (by_subject)
     WHERE aggregate = %s AND subject_id = %s AND processed_at BETWEEN %s AND %s
     ORDER BY processed_at DESC LIMIT %s
@@ -40,8 +40,11 @@ _BY_KEY: Final = """
     SELECT queue, message_id, correlation_id, publisher FROM processed_messages
     WHERE (queue, message_id) IN %s
 """
+_OUTDATED: Final = "a newer event was applied before"
+_TRIED_AGAIN: Final = "it is tried again within a minute; scheduler-ops watch shows it"
 _NEXT_STEPS: Final = {
-    UnappliedOutcome.RETRIED: "it is tried again within a minute; scheduler-ops watch shows it",
+    UnappliedOutcome.RETRIED: _TRIED_AGAIN,
+    UnappliedOutcome.PARKED: _TRIED_AGAIN,
     UnappliedOutcome.HELD: "decide whether the failures are real: scheduler-ops brake status",
     UnappliedOutcome.DEAD_LETTERED: "scheduler-ops dead-letters show --id {id}",
     UnappliedOutcome.GIVEN_UP: "its body is in the log of its function: message_id = {id}",
@@ -52,14 +55,14 @@ def read_messages(cursor: Cursor, subject: Subject, window: Window) -> Iterator[
     """Yield what became of the messages about a user or device."""
     parameters = (*subject, *window, MAX_OF_A_KIND)
     cursor.execute(_PROCESSED, parameters)
-    for at, outcome, *ref in cursor.fetchall():
+    for at, outcome, detail, *ref in cursor.fetchall():
         message = MessageRef(*ref)
         yield TimelineEntry(
             at=at,
             kind=EntryKind.EVENT,
             action=event_type(message.queue),
             outcome=outcome,
-            detail="a newer event was applied before" if outcome == "outdated" else "",
+            detail="; ".join(filter(None, (_OUTDATED if outcome == "outdated" else "", detail))),
             message=message,
         )
     cursor.execute(_UNAPPLIED, parameters)
