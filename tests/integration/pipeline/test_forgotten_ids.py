@@ -9,16 +9,14 @@ import pytest
 
 from scheduler.database.processed_messages import MESSAGES_KEPT
 from scheduler.messaging.message import to_milliseconds
-from tests.support.counter import FakeCounter
 from tests.support.events import message
-from tests.support.functions import Functions
 from tests.support.world import NOW, held, world
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from scheduler.messaging.message import Message
     from tests.support.clock import Clock
+    from tests.support.counter import FakeCounter
+    from tests.support.functions import Functions
     from tests.support.store import Store
 
 NOTIFYING: Final = (
@@ -32,19 +30,6 @@ NOTIFYING: Final = (
 FIRST_RECEIPT: Final = {"x-received-at": to_milliseconds(NOW)}
 
 
-@pytest.fixture
-def counter() -> FakeCounter:
-    return FakeCounter()
-
-
-@pytest.fixture
-def functions(
-    database_url: str, broker_url: str, counter: FakeCounter, clock: Clock
-) -> Iterator[Functions]:
-    with Functions(database_url, broker_url, counter=counter, clock=clock) as made:
-        yield made
-
-
 def replayed(event_type: str) -> Message:
     """Return the message as it comes from the dead letters, which keep its first receipt."""
     return message(event_type, id="m1", at=NOW, headers=FIRST_RECEIPT)
@@ -52,27 +37,27 @@ def replayed(event_type: str) -> Message:
 
 @pytest.mark.parametrize("event_type", NOTIFYING)
 def test_message_replayed_after_its_id_was_purged_is_a_duplicate(
-    event_type: str, store: Store, functions: Functions, counter: FakeCounter, clock: Clock
+    event_type: str, store: Store, connected: Functions, counter: FakeCounter, clock: Clock
 ) -> None:
     store.seed(world(held("d1")))
-    assert functions.handle(message(event_type, id="m1", at=NOW)) == {"success": 1}
+    assert connected.handle(message(event_type, id="m1", at=NOW)) == {"success": 1}
     store.run("DELETE FROM processed_messages")
     before = store.state()
     clock.wait(MESSAGES_KEPT + timedelta(days=1))
 
-    assert functions.handle(replayed(event_type)) == {"duplicate": 1}
+    assert connected.handle(replayed(event_type)) == {"duplicate": 1}
 
     assert store.state() == before
     assert counter.current("u1", clock()) == 0
 
 
 def test_failed_payment_that_was_not_applied_counts_after_a_month(
-    store: Store, functions: Functions, counter: FakeCounter, clock: Clock
+    store: Store, connected: Functions, counter: FakeCounter, clock: Clock
 ) -> None:
     store.seed(world(held("d1")))
     clock.wait(MESSAGES_KEPT + timedelta(days=1))
 
-    assert functions.handle(replayed("billing.payment_failed")) == {"success": 1}
+    assert connected.handle(replayed("billing.payment_failed")) == {"success": 1}
 
     assert counter.current("u1", clock()) == 1
     assert len(store.state()["notifications"]) == 1

@@ -32,13 +32,6 @@ FAILED, SUSPENDED = QUEUE_OF["device.failed"], QUEUE_OF["user.suspended"]
 MAINTENANCE: Final = QUEUE_OF["device.maintenance"]
 
 
-@pytest.fixture
-def functions(database_url: str, broker_url: str, clock: Clock) -> Iterator[Functions]:
-    """The functions with a broker, and with the clock of the test."""
-    with Functions(database_url, broker_url, clock=clock) as made:
-        yield made
-
-
 @contextmanager
 def locked(store: Store, functions: Functions, query: str) -> Iterator[None]:
     """Lock rows longer than the functions wait for them."""
@@ -81,23 +74,23 @@ def failing(event_type: str) -> dict[str, EventRules]:
 
 @pytest.mark.parametrize("named", [True, False])
 def test_parked_maintenance_does_not_undo_a_recovery_meanwhile(
-    *, named: bool, store: Store, functions: Functions, queues: Queues, clock: Clock
+    *, named: bool, store: Store, connected: Functions, queues: Queues, clock: Clock
 ) -> None:
     store.seed(world(held("d1")))
-    with locked(store, functions, "SELECT * FROM devices WHERE id = 'd1'"):
+    with locked(store, connected, "SELECT * FROM devices WHERE id = 'd1'"):
         sent = message("device.maintenance", id="" if named else None)
-        assert functions.handle(sent) == {"retried": 1}
+        assert connected.handle(sent) == {"retried": 1}
 
     clock.wait(MINUTE / 2)
-    assert functions.handle(running()) == {"success": 1}
+    assert connected.handle(running()) == {"success": 1}
     clock.wait(MINUTE / 2)
 
-    assert consume_retries(functions, queues, MAINTENANCE) == {"outdated": 1}
+    assert consume_retries(connected, queues, MAINTENANCE) == {"outdated": 1}
     assert (health(store), released(store)) == ("running", 0)
 
 
 def test_batch_parked_by_an_outage_keeps_the_time_of_its_receipt(
-    store: Store, functions: Functions, queues: Queues, clock: Clock, broker_url: str
+    store: Store, connected: Functions, queues: Queues, clock: Clock, broker_url: str
 ) -> None:
     store.seed(world(held("d1")))
     sent = message("device.maintenance", id=None)
@@ -105,16 +98,16 @@ def test_batch_parked_by_an_outage_keeps_the_time_of_its_receipt(
         assert away.handle(sent) == {"retried": 1}
         clock.wait(MINUTE)
         assert consume_retries(away, queues, MAINTENANCE) == {"retried": 1}
-    functions.handle(running())
+    connected.handle(running())
     clock.wait(MINUTE)
 
-    assert consume_retries(functions, queues, MAINTENANCE) == {"outdated": 1}
+    assert consume_retries(connected, queues, MAINTENANCE) == {"outdated": 1}
     assert health(store) == "running"
 
 
 def test_retried_suspension_does_not_undo_a_later_activation(
     store: Store,
-    functions: Functions,
+    connected: Functions,
     queues: Queues,
     clock: Clock,
     database_url: str,
@@ -124,10 +117,10 @@ def test_retried_suspension_does_not_undo_a_later_activation(
     with Functions(database_url, broker_url, clock=clock, rules=failing("user.suspended")) as buggy:
         assert buggy.handle(message("user.suspended", id=None)) == {"retried": 1}
     clock.wait(MINUTE / 2)
-    functions.handle(message("user.activated"))
+    connected.handle(message("user.activated"))
     clock.wait(MINUTE / 2)
 
-    assert consume_retries(functions, queues, SUSPENDED) == {"outdated": 1}
+    assert consume_retries(connected, queues, SUSPENDED) == {"outdated": 1}
     assert (status(store), released(store)) == ("active", 0)
 
 
@@ -136,7 +129,7 @@ def test_suspension_replayed_after_an_hour_does_not_suspend_an_activated_user(
     *,
     named: bool,
     store: Store,
-    functions: Functions,
+    connected: Functions,
     queues: Queues,
     clock: Clock,
     database_url: str,
@@ -147,18 +140,18 @@ def test_suspension_replayed_after_an_hour_does_not_suspend_an_activated_user(
     with Functions(database_url, broker_url, clock=clock, rules=failing("user.suspended")) as buggy:
         assert buggy.handle(last) == {"dead_lettered": 1}
     clock.wait(MINUTE)
-    functions.handle(message("user.activated"))
+    connected.handle(message("user.activated"))
     clock.wait(HOUR)
 
     assert DeadLetters(broker_url).json("replay")["replayed"] == 1
 
-    assert consume(functions, queues, SUSPENDED) == {"outdated": 1}
+    assert consume(connected, queues, SUSPENDED) == {"outdated": 1}
     assert (status(store), released(store)) == ("active", 0)
 
 
 def test_replayed_letter_without_a_newer_event_is_applied_with_its_first_time(
     store: Store,
-    functions: Functions,
+    connected: Functions,
     queues: Queues,
     clock: Clock,
     database_url: str,
@@ -171,7 +164,7 @@ def test_replayed_letter_without_a_newer_event_is_applied_with_its_first_time(
     clock.wait(HOUR)
     DeadLetters(broker_url).json("replay")
 
-    assert consume(functions, queues, SUSPENDED) == {"success": 1}
+    assert consume(connected, queues, SUSPENDED) == {"success": 1}
 
     assert [row.occurred_at for row in store.state()["marks"]] == [NOW]
     assert (status(store), released(store)) == ("suspended", 1)
@@ -179,7 +172,7 @@ def test_replayed_letter_without_a_newer_event_is_applied_with_its_first_time(
 
 def test_time_ahead_counts_as_the_first_receipt_after_a_replay(
     store: Store,
-    functions: Functions,
+    connected: Functions,
     queues: Queues,
     clock: Clock,
     database_url: str,
@@ -190,11 +183,11 @@ def test_time_ahead_counts_as_the_first_receipt_after_a_replay(
     with Functions(database_url, broker_url, clock=clock, rules=failing("user.suspended")) as buggy:
         buggy.handle(last)
     clock.wait(MINUTE)
-    functions.handle(message("user.activated"))
+    connected.handle(message("user.activated"))
     clock.wait(HOUR)
     DeadLetters(broker_url).json("replay")
 
-    assert consume(functions, queues, SUSPENDED) == {"outdated": 1}
+    assert consume(connected, queues, SUSPENDED) == {"outdated": 1}
     assert status(store) == "active"
 
 
@@ -205,17 +198,17 @@ def test_failures_without_a_time_are_outdated_once_devices_run_again(
     store.seed(world(*(held(f"d{n}", by=f"u{n}") for n in range(10))))
     limits = BrakeLimits(share=0.2, devices=2)
     batch = [message("device.failed", id=None, deviceId=f"d{n}") for n in range(10)]
-    with Functions(database_url, broker_url, clock=clock, brake=limits) as functions:
-        assert functions.handle(*batch) == {"success": 2, "retried": 8}
+    with Functions(database_url, broker_url, clock=clock, brake=limits) as braked:
+        assert braked.handle(*batch) == {"success": 2, "retried": 8}
         clock.wait(MINUTE)
-        assert consume_retries(functions, queues, FAILED) == {"retried": 8}
+        assert consume_retries(braked, queues, FAILED) == {"retried": 8}
         clock.wait(MINUTE)
-        assert functions.handle(*(running(deviceId=f"d{n}") for n in range(10))) == {"success": 10}
+        assert braked.handle(*(running(deviceId=f"d{n}") for n in range(10))) == {"success": 10}
         with store.database.transaction() as cursor:
             brake.arm(cursor)
         clock.wait(MINUTE)
 
-        assert consume_retries(functions, queues, FAILED) == {"outdated": 8}
+        assert consume_retries(braked, queues, FAILED) == {"outdated": 8}
 
     assert released(store) == 2
     assert {health(store, f"d{n}") for n in range(10)} == {"running"}
@@ -227,13 +220,13 @@ def test_released_brake_applies_failures_of_devices_that_did_not_recover(
     store.seed(world(*(held(f"d{n}", by=f"u{n}") for n in range(10))))
     limits = BrakeLimits(share=0.2, devices=2)
     batch = [message("device.failed", id=None, deviceId=f"d{n}") for n in range(10)]
-    with Functions(database_url, broker_url, clock=clock, brake=limits) as functions:
-        functions.handle(*batch)
+    with Functions(database_url, broker_url, clock=clock, brake=limits) as braked:
+        braked.handle(*batch)
         clock.wait(MINUTE)
         with store.database.transaction() as cursor:
             brake.release(cursor, clock.now + HOUR)
 
-        assert consume_retries(functions, queues, FAILED) == {"success": 8}
+        assert consume_retries(braked, queues, FAILED) == {"success": 8}
 
     assert released(store) == 10
     marks = {row.occurred_at for row in store.state()["marks"]}
