@@ -14,19 +14,15 @@ from tests.structure.source import (
     calls_of,
     circles,
     import_graph,
+    line_counts,
     package_graph,
     read_modules,
     repeated_types,
     zone_replacements,
 )
 
-COUNTED = ("functions", "layers", "local", "ops", "events", "bench", "tests")
+COUNTED = (*FOLDERS, "tests")
 SHORT = 30
-
-
-def lengths(root: Path, name: str = "*.py") -> list[int]:
-    """Return the numbers of lines of the Python files below a folder."""
-    return [path.read_bytes().count(b"\n") for path in root.rglob(name)]
 
 
 def repeated_file_names(root: Path) -> list[str]:
@@ -38,12 +34,13 @@ def repeated_file_names(root: Path) -> list[str]:
 def main(root: Path) -> None:
     print(f"{'Python':<12}{'files':>8}{'lines':>8}{'mean':>8}{f'< {SHORT}':>8}")
     for folder in COUNTED:
-        found = lengths(root / folder)
+        found = line_counts(root, [folder]).values()
         short = sum(one < SHORT for one in found)
         mean = sum(found) / max(1, len(found))
         print(f"{folder:<12}{len(found):>8}{sum(found):>8}{mean:>8.0f}{short:>8}")
 
-    packages = [one for folder in COUNTED for one in lengths(root / folder, "__init__.py")]
+    counts = line_counts(root, COUNTED).items()
+    packages = [lines for path, lines in counts if path.endswith("__init__.py")]
     modules = read_modules(root)
     repeated = [f"{name} ({', '.join(found)})" for name, found in repeated_types(modules).items()]
     show("__init__.py of one line", sum(one <= 1 for one in packages))

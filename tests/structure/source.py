@@ -45,15 +45,29 @@ class Module:
 
 def read_modules(root: Path, folders: Iterable[str] = FOLDERS) -> dict[str, Module]:
     """Return the modules in some folders of a source tree, by name."""
-    paths = (path for folder in folders for path in sorted((root / folder).rglob("*.py")))
-    modules = (Module(_name(root, path), ast.parse(path.read_text("utf-8"))) for path in paths)
+    modules = (
+        Module(_name(root, path), ast.parse(path.read_text("utf-8")))
+        for path in _paths(root, folders)
+    )
     return {module.name: module for module in modules}
+
+
+def _paths(root: Path, folders: Iterable[str]) -> Iterator[Path]:
+    return (path for folder in folders for path in sorted((root / folder).rglob("*.py")))
 
 
 def _name(root: Path, path: Path) -> str:
     base = next(root / one for one in IMPORT_ROOTS if path.is_relative_to(root / one))
     *packages, module = path.relative_to(base).with_suffix("").parts
     return ".".join(packages if module == "__init__" else [*packages, module])
+
+
+def line_counts(root: Path, folders: Iterable[str]) -> dict[str, int]:
+    """Return the numbers of lines of the Python files in some folders, by path."""
+    return {
+        str(path.relative_to(root)): path.read_bytes().count(b"\n")
+        for path in _paths(root, folders)
+    }
 
 
 def import_graph(modules: Mapping[str, Module]) -> Graph:

@@ -1,4 +1,4 @@
-"""The imports of the repository point in one direction; `make structure` prints the figures."""
+"""Imports point in one direction, and files are short; `make structure` prints the figures."""
 
 import sys
 from collections import Counter
@@ -7,10 +7,12 @@ import pytest
 
 from local.paths import ROOT
 from tests.structure.source import (
+    FOLDERS,
     Module,
     calls_of,
     circles,
     import_graph,
+    line_counts,
     package_graph,
     read_modules,
     repeated_types,
@@ -24,6 +26,8 @@ FOREIGN_TIMES = {
     "scheduler.notification.preferences": "quiet hours are in the user's time zone",
 }
 """Modules that give a time of foreign origin its zone, with the reason."""
+
+MAX_LINES = 300
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +78,9 @@ def test_only_the_database_package_changes_the_zone_of_our_times(
     where = Counter(place.partition(":")[0] for place in zone_replacements(modules))
 
     assert where.keys() == FOREIGN_TIMES.keys()
+
+
+def test_no_file_has_more_lines_than_one_subject_needs() -> None:
+    lines = line_counts(ROOT, (*FOLDERS, "tests", "contracts/examples", "requirements"))
+
+    assert {path: n for path, n in lines.items() if n > MAX_LINES} == {}, "split it by subject"

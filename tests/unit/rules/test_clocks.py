@@ -17,7 +17,6 @@ from tests.unit.rules.receipt import received
 if TYPE_CHECKING:
     from datetime import timedelta
 
-
 AHEAD: Final = NOW + 8 * HOUR
 """The local time of UTC+8, written as if it were UTC."""
 
