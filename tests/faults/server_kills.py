@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Final, Self
 from tests.faults.drill_plan import seeded
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from local.servers.server import Server
     from tests.faults.drill_plan import DrillPlan, Servers
 
@@ -75,12 +73,7 @@ class ServerKiller:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._thread.shutdown()
 
 

@@ -16,7 +16,6 @@ from tests.support.together import eventually
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-    from types import TracebackType
 
 
 class Emulator:
@@ -62,12 +61,7 @@ class Emulator:
         eventually(self._listens, "the runtime emulator listens")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._process.terminate()
         self._process.wait()
 

@@ -20,7 +20,6 @@ from tests.support.world import NOW
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
-    from types import TracebackType
 
     from scheduler.domain.brake import BrakeLimits
     from scheduler.messaging.message import Message
@@ -85,12 +84,7 @@ class Functions:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         if not self._shares_database:
             self.database.close()
         self.publisher.close()

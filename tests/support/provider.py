@@ -16,7 +16,6 @@ from urllib.parse import parse_qs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
 EMAIL: Final = "/v2/email/outbound-emails"
 SMS: Final = "/"
@@ -103,12 +102,7 @@ class Provider:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.release()
         self._server.shutdown()
         self._server.server_close()
