@@ -21,12 +21,11 @@ from pathlib import Path
 from statistics import quantiles
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-import boto3
 import pika
 import typer
 
-from local.aws import create_resources
-from local.environment import aws_environment, function_environment
+from local.aws import aws_client, create_resources
+from local.environment import function_environment
 from local.event_source_mapping.mapping import Batching, EventSourceMapping
 from local.lambda_runtime.environment import LambdaEnvironment
 from local.lambda_runtime.functions import DISPATCHER, deployed
@@ -195,7 +194,7 @@ def _testbed() -> Iterator[OutageTestbed]:
         connection_to_database = stack.enter_context(closing(connect(settings)))
         cursor = connection_to_database.cursor()
         cursor.execute("SET autocommit = 1")
-        yield OutageTestbed(cursor, broker.url, provider, _dynamodb(aws.url))
+        yield OutageTestbed(cursor, broker.url, provider, aws_client("dynamodb", aws.url))
 
 
 def _run_functions(
@@ -213,17 +212,6 @@ def _run_functions(
     schedule = Schedule(every_minute, "every-minute")
     schedule.start()
     stack.callback(schedule.stop)
-
-
-def _dynamodb(aws_url: str) -> Any:  # noqa: ANN401 - only two methods are used
-    environment = aws_environment(aws_url)
-    return boto3.client(
-        "dynamodb",
-        endpoint_url=aws_url,
-        region_name=environment["AWS_REGION"],
-        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-    )
 
 
 if __name__ == "__main__":

@@ -9,11 +9,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-import boto3
 import pymysql
 
-from local.environment import aws_environment
-from local.template import function_variable
 from scheduler.allocation.waiting_line import serve
 from scheduler.database import brake, waiting
 from scheduler.database.connection import Database, connect
@@ -24,6 +21,7 @@ from scheduler.ids import uuid7
 from scheduler.settings import AllocationStrategy, DatabaseSettings
 from scheduler.unit_of_work import UnitsOfWork
 from tests.faults.workload import HAPPENED, REFUSED
+from tests.support.tables import dynamodb_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -94,7 +92,7 @@ class DrillDatabases:
         self._mariadb = mariadb
         self.url = mariadb.url_of(DATABASE)
         self._settings = DatabaseSettings.model_validate({"DATABASE_URL": self.url})
-        self._table = _table(aws_url)
+        self._table = dynamodb_table(aws_url, "PAYMENT_FAILURES_TABLE")
 
     def fill(self, world: World) -> None:
         """Create the database with the rows of the world and triggers that refuse some ids."""
@@ -181,18 +179,6 @@ class DrillDatabases:
             if "LastEvaluatedKey" not in page:
                 return
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
-
-
-def _table(aws_url: str) -> Any:  # noqa: ANN401 - the types need every argument spelled out
-    aws = aws_environment(aws_url)
-    resource = boto3.resource(
-        "dynamodb",
-        endpoint_url=aws_url,
-        region_name=aws["AWS_REGION"],
-        aws_access_key_id=aws["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=aws["AWS_SECRET_ACCESS_KEY"],
-    )
-    return resource.Table(function_variable("PAYMENT_FAILURES_TABLE"))
 
 
 def _failed_twice(user: str) -> dict[str, Any]:

@@ -6,11 +6,10 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import boto3
 import pytest
 
 from local.aws import aws_client
-from local.environment import aws_environment, function_environment, websocket_environment
+from local.environment import function_environment, websocket_environment
 from local.lambda_runtime.environment import LambdaEnvironment
 from local.lambda_runtime.functions import Function
 from local.ports import free_port
@@ -22,11 +21,12 @@ from scheduler.realtime.tickets import Tickets
 from scheduler.settings import DatabaseSettings
 from tests.integration.realtime.clients import Clients
 from tests.integration.realtime.stored_notifications import StoredNotifications
+from tests.support.tables import dynamodb_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from types_boto3_dynamodb.service_resource import DynamoDBServiceResource, Table
+    from types_boto3_dynamodb.service_resource import Table
 
     from local.servers.mariadb import MariaDB
     from local.servers.moto import Moto
@@ -34,25 +34,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def dynamodb(aws_url: str) -> DynamoDBServiceResource:
-    variables = aws_environment(aws_url)
-    return boto3.resource(
-        "dynamodb",
-        endpoint_url=aws_url,
-        region_name=variables["AWS_REGION"],
-        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
-    )
+def tickets_table(aws_url: str) -> Table:
+    return dynamodb_table(aws_url, "REALTIME_TICKETS_TABLE")
 
 
 @pytest.fixture
-def tickets_table(dynamodb: DynamoDBServiceResource) -> Table:
-    return dynamodb.Table(function_variable("REALTIME_TICKETS_TABLE"))
-
-
-@pytest.fixture
-def connections_table(dynamodb: DynamoDBServiceResource) -> Table:
-    return dynamodb.Table(function_variable("REALTIME_CONNECTIONS_TABLE"))
+def connections_table(aws_url: str) -> Table:
+    return dynamodb_table(aws_url, "REALTIME_CONNECTIONS_TABLE")
 
 
 @pytest.fixture

@@ -15,9 +15,7 @@ from datetime import UTC, datetime
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Final
 
-import boto3
-
-from local.aws import sent_messages
+from local.aws import aws_client, sent_messages
 from local.environment import SENDER, aws_environment
 from scheduler.domain.notices import Channel
 from tests.integration.dispatch.kills.report import KillReport
@@ -145,14 +143,7 @@ def _environment(database_url: str, aws_url: str, provider_url: str) -> dict[str
 
 
 def _connect(aws_url: str) -> None:
-    environment = aws_environment(aws_url)
-    client = boto3.client(
-        "dynamodb",
-        endpoint_url=aws_url,
-        region_name=environment["AWS_REGION"],
-        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-    )
+    client = aws_client("dynamodb", aws_url)
     for n in range(USERS):
         item = {"connection_id": {"S": f"c{n}"}, "user_id": {"S": f"u{n}"}}
         client.put_item(TableName=TABLE, Item={**item, "expires_at": {"N": _FAR_AHEAD}})
