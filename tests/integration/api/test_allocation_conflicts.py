@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,16 +20,30 @@ from tests.support.together import eventually
 from tests.unit.api.test_routes import ENVIRONMENT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
+
     from pymysql.cursors import Cursor
 
-    from tests.integration.api.client import Client
+    from tests.integration.api.client import Client, Reply
     from tests.integration.api.rows import Rows
 
 WAITING = """
     SELECT 1 FROM information_schema.processlist
     WHERE info LIKE '%%FROM users u%%FOR UPDATE%%' AND id <> CONNECTION_ID()
 """
+"""The request waits for the user's row."""
 LOCKABLE = "SELECT 1 FROM users WHERE id = 'u1' FOR UPDATE SKIP LOCKED"
+"""None while the request has locked the user and searches for a device."""
+
+
+@contextmanager
+def allocation(api: Client, condition: Callable[[], bool]) -> Iterator[Future[Reply]]:
+    """Request a device for u1; the block runs beside the request, once a condition holds."""
+    with ThreadPoolExecutor(1) as pool:
+        reply = pool.submit(api.allocate, "u1")
+        eventually(condition, "the request meets the other transaction")
+        yield reply
 
 
 @pytest.mark.parametrize(
@@ -47,9 +62,7 @@ def test_a_change_of_the_user_that_commits_first_counts(
     rows.device()
     other.execute(f"UPDATE users SET {change} WHERE id = 'u1'")  # noqa: S608 - the table above
 
-    with ThreadPoolExecutor(1) as pool:
-        reply = pool.submit(api.allocate, "u1")
-        eventually(lambda: bool(rows.all(WAITING)), "the request waits for the user's row")
+    with allocation(api, lambda: bool(rows.all(WAITING))) as reply:
         other.connection.commit()
 
     assert reply.result().status == status
@@ -63,9 +76,7 @@ def test_a_device_that_fails_meanwhile_is_not_allocated(
     rows.device()
     other.execute("UPDATE devices SET health = 'failed' WHERE id = 'd1'")
 
-    with ThreadPoolExecutor(1) as pool:
-        reply = pool.submit(api.allocate, "u1")
-        eventually(lambda: not rows.all(LOCKABLE), "the request searches for a device")
+    with allocation(api, lambda: not rows.all(LOCKABLE)) as reply:
         other.connection.commit()
 
     assert reply.result().code == "no_device_available"
@@ -78,9 +89,7 @@ def test_a_device_whose_lock_is_rolled_back_is_allocated(
     rows.device()
     other.execute("UPDATE devices SET status = 'allocated' WHERE id = 'd1'")
 
-    with ThreadPoolExecutor(1) as pool:
-        reply = pool.submit(api.allocate, "u1")
-        eventually(lambda: not rows.all(LOCKABLE), "the request searches for a device")
+    with allocation(api, lambda: not rows.all(LOCKABLE)) as reply:
         other.connection.rollback()
 
     assert reply.result().status == 201

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -13,7 +12,7 @@ from scheduler.messaging.outbound import BrokerUnavailableError
 from tests.integration.broker.hops import QUEUES
 from tests.integration.broker.marked import RAISES
 from tests.integration.broker.sharded import RETRY_DELAY_MS
-from tests.integration.local.proxy import Proxy
+from tests.integration.local.proxy import Proxy, proxy_to
 from tests.support.functions import NOWHERE
 from tests.support.world import held, world
 
@@ -31,11 +30,8 @@ RETRY_QUEUE = QUEUES[FAILED].retry_name
 
 @pytest.fixture
 def proxy(vhost_url: str) -> Iterator[Proxy]:
-    port = urlsplit(vhost_url).port
-    assert port
-    made = Proxy(port)
-    yield made
-    made.close()
+    with proxy_to(vhost_url) as made:
+        yield made
 
 
 @pytest.fixture

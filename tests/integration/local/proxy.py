@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 class Proxy:
@@ -81,6 +81,15 @@ class Proxy:
 
     def _await_leave(self, _answer: bytes) -> None:
         self.answers.wait()
+
+
+@contextlib.contextmanager
+def proxy_to(url: str) -> Iterator[Proxy]:
+    """Run a proxy to the port of a URL."""
+    port = urlsplit(url).port
+    assert port
+    with contextlib.closing(Proxy(port)) as proxy:
+        yield proxy
 
 
 def _relay(

@@ -15,7 +15,7 @@ from local.event_source_mapping import run_mappings
 from local.event_source_mapping.mapping import Batching, EventSourceMapping
 from local.lambda_runtime.environment import PAYLOAD_LIMIT
 from scheduler.messaging.topology import WORK_QUEUES
-from tests.integration.local.proxy import Proxy
+from tests.integration.local.proxy import Proxy, proxy_to
 from tests.support.queues import ready
 from tests.support.together import eventually
 
@@ -221,11 +221,8 @@ def test_invocation_may_take_longer_than_the_heartbeat_timeout(rig: MappingRig) 
 
 @pytest.fixture
 def proxy(broker_url: str) -> Iterator[Proxy]:
-    port = urlsplit(broker_url).port
-    assert port
-    one = Proxy(port)
-    yield one
-    one.close()
+    with proxy_to(broker_url) as made:
+        yield made
 
 
 def test_batch_is_redelivered_after_a_lost_connection(rig: MappingRig, proxy: Proxy) -> None:

@@ -112,28 +112,25 @@ def test_failed_message_is_not_recorded_as_processed() -> None:
     assert verdicts(once, once, handling=CHOOSY) == [Verdict.FAILED, Verdict.FAILED]
 
 
-def test_payment_that_cannot_be_counted_fails_alone() -> None:
+@pytest.mark.parametrize(
+    ("outcome", "verdict", "error"),
+    [
+        ("refused", Verdict.FAILED, "no room"),
+        ("throttled", Verdict.PARKED, "parked: DynamoDB throttles this user: no room"),
+    ],
+)
+def test_payment_that_cannot_be_counted_fails_or_is_parked_alone(
+    outcome: str, verdict: Verdict, error: str
+) -> None:
     batch = [message("billing.payment_failed", id=id_) for id_ in "ab"]
     queue = QUEUE_OF["billing.payment_failed"]
     work = Work(Snapshot(), NOW, QUOTA, {f"{queue}:b": 1})
-    counted = Counted({f"{queue}:b": 1}, refused={f"{queue}:a": "no room"})
+    uncounted: dict[str, Any] = {outcome: {f"{queue}:a": "no room"}}
 
-    found = outcomes(*batch, work=work, counted=counted)
+    found = outcomes(*batch, work=work, counted=Counted({f"{queue}:b": 1}, **uncounted))
 
-    assert [one.verdict for one in found] == [Verdict.FAILED, Verdict.DONE]
-    assert found[0].error == "no room"
-
-
-def test_payment_of_a_throttled_user_is_parked_alone() -> None:
-    batch = [message("billing.payment_failed", id=id_) for id_ in "ab"]
-    queue = QUEUE_OF["billing.payment_failed"]
-    work = Work(Snapshot(), NOW, QUOTA, {f"{queue}:b": 1})
-    counted = Counted({f"{queue}:b": 1}, throttled={f"{queue}:a": "slow down"})
-
-    found = outcomes(*batch, work=work, counted=counted)
-
-    assert [one.verdict for one in found] == [Verdict.PARKED, Verdict.DONE]
-    assert found[0].error == "parked: DynamoDB throttles this user: slow down"
+    assert [one.verdict for one in found] == [verdict, Verdict.DONE]
+    assert found[0].error == error
 
 
 def test_failed_payment_before_a_reset_is_outdated() -> None:
