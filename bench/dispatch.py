@@ -14,16 +14,15 @@ import json
 import os
 import time
 from contextlib import AsyncExitStack, closing
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from websockets.asyncio.client import connect
 
 from bench.local_platform import cpu_seconds, running_platform, websocket_address
+from bench.notifications import DueNotification, insert
 from scheduler.database.connection import connect as connect_database
 from scheduler.domain.notices import Channel
-from scheduler.ids import uuid7
 from scheduler.messaging.nudge import Nudge
 from scheduler.messaging.publisher import Publisher
 from scheduler.settings import BrokerSettings, DatabaseSettings
@@ -37,14 +36,6 @@ _TIMEOUT: Final = 300
 """Seconds for all deliveries."""
 
 _USERS: Final = "INSERT INTO users (id, max_devices, email, phone) VALUES (%s, 10, %s, %s)"
-_NOTIFICATIONS: Final = """
-    INSERT INTO notifications (id, user_id, type, title, message, data, dedupe_key, created_at)
-    VALUES (%s, %s, 'device_released', '设备已释放', '设备故障：Docker crashed', %s, %s, %s)
-"""
-_DELIVERIES: Final = """
-    INSERT INTO notification_deliveries (notification_id, channel, next_attempt_at, user_id)
-    VALUES (%s, %s, %s, %s)
-"""
 _PENDING: Final = "SELECT COUNT(*) FROM notification_deliveries WHERE status = 'pending'"
 _ENDS: Final = """
     SELECT channel, status, COUNT(*), MIN(sent_at), MAX(sent_at) FROM notification_deliveries
@@ -98,18 +89,15 @@ def _write_users(cursor: Cursor, users: int) -> None:
 
 
 def _write_deliveries(cursor: Cursor, count: int, users: int, devices: int) -> None:
-    now = datetime.now(UTC)
-    notifications, deliveries = [], []
-    for number in range(count // (devices + 3)):
-        for device, channels in enumerate([(Channel.WEBSOCKET,)] * devices + [tuple(Channel)]):
-            id_ = uuid7()
-            user = f"user-{number % users}"
-            notifications.append(
-                (id_, user, f'{{"deviceId": "{number}-{device}"}}', f"bench:{id_}", now)
-            )
-            deliveries += [(id_, channel, now, user) for channel in channels]
-    cursor.executemany(_NOTIFICATIONS, notifications)
-    cursor.executemany(_DELIVERIES, deliveries)
+    channels = [(Channel.WEBSOCKET,)] * devices + [tuple(Channel)]
+    insert(
+        cursor,
+        (
+            DueNotification(f"user-{number % users}", f"{number}-{device}", each)
+            for number in range(count // (devices + 3))
+            for device, each in enumerate(channels)
+        ),
+    )
 
 
 async def _dispatch(cursor: Cursor, amqp: str) -> float:

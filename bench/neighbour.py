@@ -16,7 +16,6 @@ import os
 import time
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from statistics import quantiles
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -25,9 +24,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from bench.local_platform import running_platform, websocket_address
+from bench.notifications import DueNotification, insert
 from scheduler.database.connection import connect as connect_database
 from scheduler.domain.notices import Channel
-from scheduler.ids import uuid7
 from scheduler.messaging.nudge import Nudge
 from scheduler.messaging.publisher import Publisher
 from scheduler.settings import BrokerSettings, DatabaseSettings
@@ -44,14 +43,6 @@ _DEVICES: Final = 3
 _TIMEOUT: Final = 60
 
 _USERS: Final = "INSERT INTO users (id, max_devices) VALUES (%s, 10)"
-_NOTIFICATION: Final = """
-    INSERT INTO notifications (id, user_id, type, title, message, data, dedupe_key, created_at)
-    VALUES (%s, %s, 'device_released', 'Device released', 'flood', %s, %s, %s)
-"""
-_DELIVERY: Final = """
-    INSERT INTO notification_deliveries (notification_id, channel, next_attempt_at, user_id)
-    VALUES (%s, %s, %s, %s)
-"""
 
 
 @dataclass(slots=True)
@@ -124,11 +115,9 @@ def _write(endpoints: dict[str, Any], run: FloodRun, flood: float, seconds: floa
         nudge, started = Nudge(publisher), time.monotonic()
         for number, (at, user) in enumerate(sorted(plan)):
             time.sleep(max(0.0, started + at - time.monotonic()))
-            id_, now = uuid7(), datetime.now(UTC)
-            data = json.dumps({"deviceId": f"d{number % _DEVICES}"})
+            new = DueNotification(user, f"d{number % _DEVICES}", (Channel.WEBSOCKET,))
             with database.cursor() as cursor:
-                cursor.execute(_NOTIFICATION, (id_, user, data, f"bench:{id_}", now))
-                cursor.execute(_DELIVERY, (id_, Channel.WEBSOCKET, now, user))
+                (id_,) = insert(cursor, [new])
             database.commit()
             if user != "loud":
                 run.committed[id_] = time.time()
