@@ -1,4 +1,4 @@
-"""PyMySQL's connection with what it lacks: deadlines, staying in step, and the bulk protocol."""
+"""PyMySQL's connection with what it lacks: deadlines, staying in step, bulk, fast rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import pymysql
-from pymysql.connections import Connection
+from pymysql.connections import Connection, MySQLResult
 from pymysql.constants import CR, SERVER_STATUS
 
 from scheduler.database import bulk_protocol
@@ -28,6 +28,10 @@ else:
 
 PING_TIMEOUT: Final = 5
 """Seconds for the answers of the handshake and of a ping, which detect a server that hangs."""
+
+_NULL: Final = 0xFB
+"""As a length: no value. Shorter lengths take one byte, longer ones the bytes that follow."""
+_LENGTH_BYTES: Final = {0xFC: 2, 0xFD: 3, 0xFE: 8}
 
 
 class WireConnection(_Connection):
@@ -77,7 +81,7 @@ class WireConnection(_Connection):
     @property
     def escapes_backslashes(self) -> bool:
         """Tell whether the server takes a backslash in a literal for an escape."""
-        status: int = self.server_status  # type: ignore[attr-defined]
+        status: int = self.server_status
         return not status & SERVER_STATUS.SERVER_STATUS_NO_BACKSLASH_ESCAPES
 
     def write_packet(self, payload: bytes) -> None:
@@ -113,7 +117,15 @@ class WireConnection(_Connection):
     def _read_query_result(self, unbuffered: bool = False) -> int:  # noqa: FBT001, FBT002 - PyMySQL's
         self._limit_wait()  # the answers of pipelined statements are awaited one by one
         with self._close_unless_read():
-            return super()._read_query_result(unbuffered)  # type: ignore[misc,no-any-return]
+            if unbuffered:
+                return super()._read_query_result(unbuffered)  # type: ignore[misc,no-any-return]
+            self._result = None
+            result = RowsResult(self)
+            result.read()
+            self._result = result
+            if result.server_status is not None:
+                self.server_status = result.server_status
+            return result.affected_rows or 0
 
     def _read_ok_packet(self) -> Any:  # noqa: ANN401 - PyMySQL's
         with self._close_unless_read():
@@ -144,3 +156,33 @@ class WireConnection(_Connection):
         except BaseException:
             self._force_close()  # type: ignore[attr-defined]
             raise
+
+
+class RowsResult(MySQLResult):
+    """The result of a statement. PyMySQL's reader of rows took a sixth of a batch's CPU time.
+
+    PyMySQL still reads the packets and decides how values are converted.
+
+    A row is a sequence of values with their lengths:
+    https://mariadb.com/docs/server/reference/clientserver-protocol/protocol-data-types
+    """
+
+    def _read_row_from_packet(self, packet: Any) -> tuple[Any, ...]:  # noqa: ANN401 - PyMySQL's packet
+        data: bytes = packet.get_all_data()
+        at = 0
+        row: list[Any] = []
+        for encoding, convert in self.converters:  # type: ignore[attr-defined]
+            length = data[at]
+            at += 1
+            if length >= _NULL:
+                if length == _NULL:
+                    row.append(None)
+                    continue
+                start = at + _LENGTH_BYTES[length]
+                length, at = int.from_bytes(data[at:start], "little"), start
+            value: Any = data[at : at + length]
+            at += length
+            if encoding is not None:
+                value = value.decode(encoding)
+            row.append(convert(value) if convert else value)
+        return tuple(row)

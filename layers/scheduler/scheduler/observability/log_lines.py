@@ -26,7 +26,7 @@ class LogLines:
 
     def __init__(self, logger: Logger) -> None:
         self._logger = logger
-        self._common: dict[int, dict[str, Any]] = {}
+        self._common: dict[int, str] = {}
         self._lines: list[str] = []
 
     def add(self, level: int, message: str, details: Mapping[str, object]) -> None:
@@ -35,8 +35,9 @@ class LogLines:
             return
         if level not in self._common:
             self._common[level] = self._format(level)
-        line = {**self._common[level], **details, "message": message}
-        self._lines.append(_encode({k: v for k, v in line.items() if v is not None}))
+        line = {"message": message, **details}
+        own = _encode({k: v for k, v in line.items() if v is not None})
+        self._lines.append(f"{self._common[level]},{own[1:]}")
 
     def flush(self) -> None:
         """Write the lines."""
@@ -48,7 +49,9 @@ class LogLines:
                 handler.flush()
             self._lines.clear()
 
-    def _format(self, level: int) -> dict[str, Any]:
+    def _format(self, level: int) -> str:
+        """Return the fields that all lines of a level have, as the beginning of an object."""
         record = logging.LogRecord("", level, __file__, 0, "", None, None, "report")
         fields: dict[str, Any] = json.loads(self._logger.registered_formatter.format(record))
-        return fields
+        del fields["message"]
+        return _encode({k: v for k, v in fields.items() if v is not None})[:-1]
