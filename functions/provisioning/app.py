@@ -10,6 +10,7 @@ from provisioning.broker_accounts import create_accounts
 from provisioning.broker_topology import declare_topology
 from provisioning.custom_resource import ResourceRequest
 from provisioning.database_account import create_database_accounts
+from provisioning.database_server import check_server
 from provisioning.log_retention import expire_logs
 from provisioning.settings import ProvisioningSettings
 from scheduler.database.migrate import migrate
@@ -46,6 +47,7 @@ def handler(event: object, context: LambdaContext) -> None:
 def provision() -> None:
     """Migrate the schema, create the accounts and declare the topology; idempotent."""
     settings = ProvisioningSettings.from_environment()
+    check_server(settings)
     applied = migrate(settings)
     create_database_accounts(settings)
     declare_topology(settings)

@@ -10,6 +10,7 @@ import pika
 import pymysql
 import pytest
 
+from provisioning import database_server
 from provisioning.app import handler, provision
 from scheduler.messaging import topology
 from tests.integration.provisioning.cloudformation import CloudFormation, Invocation
@@ -236,3 +237,17 @@ def test_refused_answer_is_sent_again(cloudformation: CloudFormation) -> None:
     invoke(cloudformation.request("Delete", PhysicalResourceId="provisioning"))
 
     assert cloudformation.answer["Status"] == "SUCCESS"
+
+
+def test_server_that_cannot_hold_a_batch_is_named_before_anything_is_made(
+    cloudformation: CloudFormation, database: MariaDB, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_server, "_MAX_ALLOWED_PACKET", 1 << 40)
+
+    invoke(cloudformation.request("Create"))
+
+    assert cloudformation.answer["Status"] == "FAILED"
+    assert "max_allowed_packet of the database is" in cloudformation.answer["Reason"]
+    with closing(database.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute(f"SHOW TABLES FROM {DATABASE}")
+        assert cursor.fetchall() == ()
