@@ -11,6 +11,7 @@ from ops.commands import (
     dead_letters,
     erase,
     events,
+    outbox,
     publish,
     timeline,
     token,
@@ -51,6 +52,7 @@ def _options(
 
 
 app.command("events")(events.events)
+app.command("outbox")(outbox.outbox)
 app.command("publish")(publish.publish)
 app.command("timeline")(timeline.timeline)
 app.command("token")(token.print_token)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 _FAILURES: Final = frozenset((Settlement.INVALID, Settlement.DEAD_LETTERED, Settlement.ERROR))
-_READY, _IN_WORK, _RETRY = "Ready", "In work", "Retry"
+_READY, _AGE, _IN_WORK, _RETRY = "Ready", "Age", "In work", "Retry"
 _CONSUMERS, _IN_RATE, _OUT_RATE = "Consumers", "In/s", "Done/s"
 _SHORT: Final = {
     Settlement.DUPLICATE: "dup",
@@ -34,6 +34,10 @@ _SHORT: Final = {
 }
 """Headings that fit 80 columns beside the others."""
 _COMPACT_FROM: Final = 100_000
+_NO_TENTHS_FROM: Final = 1000
+_MINUTE: Final = 60
+_HOUR: Final = 3_540
+"""The broker's statistics are an hour long, less the minute that they are exact to."""
 _ANY_WIDTH: Final = 10_000
 _LINES_AROUND: Final = 6
 """Headings and captions, without which the rows of a terminal are counted."""
@@ -82,6 +86,7 @@ def _state(found: Mapping[str, Any], shards: list[WorkQueue]) -> dict[str, _Cell
     retry = [queues[shard.retry_name] for shard in shards]
     cells = {
         _READY: _total(work, "ready"),
+        _AGE: _age(work),
         _IN_WORK: _total(work, "unacked"),
         _RETRY: _total(retry, "ready"),
         _CONSUMERS: _total(work, "consumers"),
@@ -100,11 +105,23 @@ def _total(queues: list[dict[str, Any] | None], name: str) -> _Cell:
     return _count(sum(counts))
 
 
+def _age(queues: list[dict[str, Any] | None]) -> _Cell:
+    """Return for how long the queue that is filled longest was not empty."""
+    ages = [queue["ageSeconds"] for queue in queues if queue and "ageSeconds" in queue]
+    if not ages:
+        return _NONE
+    oldest = max(ages)
+    shown = ">1h" if oldest >= _HOUR else f"{oldest // 60}min" if oldest >= _MINUTE else "<1min"
+    return _Cell(Text(shown, "bold" if oldest >= _MINUTE else ""))
+
+
 def _rate(queues: list[dict[str, Any] | None], name: str) -> _Cell:
     rates = [queue[name] for queue in queues if queue and name in queue]
     if not rates:
         return _NONE
     total = sum(rates)
+    if total >= _NO_TENTHS_FROM:
+        return _count(round(total))
     return _Cell(Text(f"{total:.1f}" if total else "0", "" if total else "dim"), not total)
 
 

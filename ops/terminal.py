@@ -7,6 +7,7 @@ import re
 import sys
 import unicodedata
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
@@ -18,7 +19,7 @@ from scheduler.observability.safe_json import escape_unsafe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
 _PIPE_WIDTH: Final = 200
 _NOT_PLAIN_ASCII: Final = re.compile(r"[^ -~\n\t]")
@@ -86,6 +87,11 @@ def printable(text: str) -> str:
 def age(since: datetime | None, now: datetime) -> str:
     """Return the time since a moment, in the largest unit that fits; ``?`` if unknown."""
     return "?" if since is None else _rounded(now - since)
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in the largest unit that fits."""
+    return _rounded(timedelta(seconds=seconds))
 
 
 def _rounded(span: timedelta) -> str:

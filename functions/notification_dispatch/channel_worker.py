@@ -110,7 +110,7 @@ class ChannelWorker:
             while True:
                 self._claim_and_submit(invocation)
                 if self._unrecorded:
-                    self._record(self._collect(), counts)
+                    self._record(self._collect(), counts, invocation)
                 elif 0 < self._breaker.pause <= _MAX_SLEEP_SECONDS and not invocation.time_is_up:
                     invocation.sleep(self._breaker.pause)
                 elif not invocation.wait_for_work():
@@ -216,7 +216,12 @@ class ChannelWorker:
             timeout = until - time.monotonic() if backlog else 0.0
         return finished
 
-    def _record(self, finished: Sequence[_Finished], counts: Counter[DeliveryOutcome]) -> None:
+    def _record(
+        self,
+        finished: Sequence[_Finished],
+        counts: Counter[DeliveryOutcome],
+        invocation: Invocation,
+    ) -> None:
         for one in finished:
             self._forget(one.item)
         results = [one.item for one in finished if isinstance(one.item, DeliveryResult)]
@@ -231,6 +236,7 @@ class ChannelWorker:
             self._window.release(sum(one.in_window for one in finished))
             log_results(results)
         counts.update(result.outcome for result in results)
+        invocation.measure(results, self._clock())
 
     def _record_with_retries(self, results: Sequence[DeliveryResult]) -> None:
         for delay in _RECORD_RETRY_DELAYS:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from notification_dispatch.invocation import MAX_SEND_SECONDS, Invocation
 from scheduler.database.errors import DatabaseUnavailableError
 from scheduler.messaging.outbound import BrokerUnavailableError
-from scheduler.observability.emf import Metrics
+from scheduler.observability.emf import Metrics, Unit
 from scheduler.observability.logger import service_logger
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Dispatcher:
             if not worker.exception()
         }
         published = 0 if publishing.exception() else publishing.result()
-        counts = _report(outcomes, published, self._clock())
+        counts = _report(outcomes, published, invocation.delays, self._clock())
         _raise_bugs(futures)
         return counts
 
@@ -82,7 +82,10 @@ def _publish_events(events: OutgoingEvents, invocation: Invocation) -> int:
 
 
 def _report(
-    outcomes: Mapping[Channel, Mapping[DeliveryOutcome, int]], published: int, now: datetime
+    outcomes: Mapping[Channel, Mapping[DeliveryOutcome, int]],
+    published: int,
+    delays: Mapping[Channel, Sequence[float]],
+    now: datetime,
 ) -> dict[str, int]:
     """Write the log line and the metrics of an invocation; return the counts."""
     metrics = Metrics()
@@ -91,6 +94,10 @@ def _report(
         for outcome, number in by_outcome.items():
             metrics.add("scheduler_notifications_total", number, channel=channel, status=outcome)
             counts[f"{channel}_{outcome}"] = number
+    for channel, seconds in delays.items():
+        metrics.observe(
+            "scheduler_notification_delay_seconds", seconds, Unit.SECONDS, channel=channel
+        )
     metrics.flush(now)
     logger.info("Dispatched", extra={"counts": counts})
     return counts

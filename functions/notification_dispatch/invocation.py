@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from datetime import timedelta
 from threading import Condition
 from typing import TYPE_CHECKING, Final
 
+from scheduler.outbox.delivery import DeliveryOutcome
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
     from scheduler.deadline import Deadline
+    from scheduler.domain.notices import Channel
+    from scheduler.outbox.delivery import DeliveryResult
 
 MAX_WORK_SECONDS: Final = 40.0
 """How long new work is begun."""
@@ -35,6 +43,20 @@ class Invocation:
         self._max_send_seconds = max_send_seconds
         self._changed = Condition()
         self._busy = workers
+        self.delays: defaultdict[Channel, list[float]] = defaultdict(list)
+        """Seconds from each notification to its delivery; a channel's worker adds to its own."""
+
+    def measure(self, results: Iterable[DeliveryResult], now: datetime) -> None:
+        """Add the delays of deliveries that were sent, but for those that had to wait.
+
+        Users with quiet hours, and with so many notifications that they get a digest, wait because
+        they should.
+        """
+        for result in results:
+            one = result.delivery
+            waits = one.stands_for > 1 or one.recipient.quiet_hours
+            if result.outcome is DeliveryOutcome.SENT and not waits:
+                self.delays[one.channel].append((now - one.created_at).total_seconds())
 
     @property
     def time_is_up(self) -> bool:

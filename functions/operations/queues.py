@@ -6,6 +6,8 @@ import base64
 import json
 import ssl
 from dataclasses import asdict, dataclass
+from itertools import takewhile
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 from urllib.error import URLError
 from urllib.parse import quote, unquote, urlsplit
@@ -13,6 +15,7 @@ from urllib.request import Request, urlopen
 
 from pika.exceptions import ChannelClosedByBroker
 from pydantic import Field
+from pydantic.alias_generators import to_camel
 
 from operations.context import Arguments, OperationContext
 from scheduler.messaging.topology import queues
@@ -25,8 +28,11 @@ if TYPE_CHECKING:
 _HTTP_TIMEOUT_SECONDS: Final = 2.0
 _NOT_FOUND: Final = 404
 _COLUMNS: Final = (
-    "name,messages_unacknowledged,message_stats.publish_details.rate,message_stats.ack_details.rate"
+    "name,messages_unacknowledged,messages_ready_details.samples,"
+    "message_stats.publish_details.rate,message_stats.ack_details.rate"
 )
+_SAMPLES: Final = "lengths_age=3600&lengths_incr=60"
+"""Of the depth; RabbitMQ keeps an hour by default (management.sample_retention_policies)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,8 @@ class QueueDepth:
         unacked: messages that were delivered and not acknowledged.
         publish_rate: messages that arrived per second.
         ack_rate: messages that were acknowledged per second.
+        age_seconds: since when the queue was not empty, in the last hour and to the minute: its
+            oldest message is not older, as queues are read in order.
     """
 
     ready: int
@@ -46,6 +54,7 @@ class QueueDepth:
     consumers: int
     publish_rate: float | None = None
     ack_rate: float | None = None
+    age_seconds: int | None = None
 
 
 class QueuesArguments(Arguments):
@@ -79,7 +88,8 @@ def managed_queues(management_url: str | None, vhost: str) -> dict[str, dict[str
     """
     if management_url is None:
         return {}
-    url = urlsplit(f"{management_url}/api/queues/{quote(vhost, safe='')}?columns={_COLUMNS}")
+    query = f"columns={_COLUMNS}&{_SAMPLES}"
+    url = urlsplit(f"{management_url}/api/queues/{quote(vhost, safe='')}?{query}")
     headers = {}
     if url.username is not None:
         login = f"{unquote(url.username)}:{unquote(url.password or '')}".encode()
@@ -97,8 +107,10 @@ def managed_queues(management_url: str | None, vhost: str) -> dict[str, dict[str
 
 def _to_json(depth: QueueDepth) -> dict[str, Any]:
     about = asdict(depth)
-    rates = {"publishRate": about.pop("publish_rate"), "ackRate": about.pop("ack_rate")}
-    return about | {name: rate for name, rate in rates.items() if rate is not None}
+    managed = {
+        to_camel(name): about.pop(name) for name in ("publish_rate", "ack_rate", "age_seconds")
+    }
+    return about | {name: value for name, value in managed.items() if value is not None}
 
 
 def _depths(
@@ -129,4 +141,17 @@ def _depth(channel: BlockingChannel, name: str, managed: dict[str, Any]) -> Queu
         found.consumer_count,
         stats.get("publish_details", {}).get("rate"),
         stats.get("ack_details", {}).get("rate"),
+        age_of(managed) if found.message_count else None,
     )
+
+
+def age_of(managed: dict[str, Any]) -> int | None:
+    """Return for how long samples of the depth are above 0; None if there are no samples."""
+    samples = managed.get("messages_ready_details", {}).get("samples", [])
+    newest_first = sorted(samples, key=itemgetter("timestamp"), reverse=True)
+    filled = list(takewhile(itemgetter("sample"), newest_first))
+    if not newest_first:
+        return None
+    oldest = filled[-1] if filled else newest_first[0]
+    milliseconds: int = newest_first[0]["timestamp"] - oldest["timestamp"]
+    return milliseconds // 1000

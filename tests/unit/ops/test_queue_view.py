@@ -64,3 +64,17 @@ def test_columns_that_are_zero_everywhere_go_first() -> None:
     assert "success" in heading
     assert "dup" not in heading
     assert "dup" in wide
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(0, "<1min"), (59, "<1min"), (720, "12min"), (3_540, ">1h")]
+)
+def test_age_of_a_queue_is_shown_to_the_minute(seconds: int, shown: str) -> None:
+    result = found(0, None)
+    result["queues"] |= {"scheduler.device-failed": {"ready": 3, "unacked": 0, "consumers": 1}}
+    result["queues"]["scheduler.device-failed"]["ageSeconds"] = seconds
+
+    heading, *rows = (line.split() for line in text(result, 80).splitlines() if line)
+
+    (row,) = (one for one in rows if one[0] == "device.failed")
+    assert row[heading.index("Age")] == shown
