@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from housekeeping.walking import parts
 from scheduler.database import erasures
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ def erase_deleted_users(tools: Tools, metrics: Metrics) -> Iterator[int]:  # noq
 
     An erasure is repeated until one began `_LAST_TRACES` after the deletion.
     """
+    for part in parts(tools, erasures.USERS):
+        tools.database.run(partial(erasures.request_missing, part=part, now=tools.clock()))
     with tools.database.transaction() as cursor:
         pending = erasures.unfinished(cursor, _USERS_PER_RUN)
     if not pending:

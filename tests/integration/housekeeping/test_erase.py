@@ -185,6 +185,19 @@ def test_erasure_of_many_rows_continues_after_every_stop(
     assert stored.rows("SELECT * FROM idempotency_keys") == []
 
 
+def test_deleted_user_whose_erasure_nobody_requested_is_erased(
+    stored: Store, functions: Functions, housekeeping: Housekeeping
+) -> None:
+    functions.handle(message("user.deleted", userId="u1"))
+    stored.run("DELETE FROM erasures")
+
+    housekeeping.run(JOB)
+    housekeeping.after(timedelta(seconds=91)).run(JOB)
+
+    assert places_with(stored, PRIVATE) == []
+    assert erasure(stored) == [("u1", True)]
+
+
 @pytest.mark.usefixtures("stored")
 def test_every_statement_finds_the_rows_of_a_user_by_an_index(
     functions: Functions, housekeeping: Housekeeping
@@ -195,6 +208,9 @@ def test_every_statement_finds_the_rows_of_a_user_by_an_index(
     housekeeping.run(JOB)
 
     assert {(plan["table"], plan["key"]) for plan in plans if plan["table"]} == {
+        ("housekeeping_walks", "PRIMARY"),
+        ("users", "PRIMARY"),
+        *(("u", "PRIMARY"), ("e", "PRIMARY")),  # users without an erasure
         ("erasures", "unfinished"),
         ("notifications", "inbox"),
         ("notifications", "PRIMARY"),

@@ -11,6 +11,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from scheduler.database.walks import Walk
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from datetime import datetime
@@ -18,9 +20,11 @@ if TYPE_CHECKING:
     from pymysql.cursors import Cursor
 
     from scheduler.database.connection import Database
+    from scheduler.database.walks import Part
     from scheduler.domain.model import User
 
 ROWS_PER_TRANSACTION: Final = 1000
+USERS: Final = Walk("deleted-users", "users", "id", "PRIMARY")
 
 # Skipped and failed deliveries were not sent either. A dispatcher that is sending one of these
 # records its result only while the row is pending, so it cannot undo this. The query plan is forced
@@ -37,6 +41,10 @@ _ERASE_PREFERENCES: Final = "DELETE FROM notification_preferences WHERE user_id 
 _REQUEST: Final = """
     INSERT INTO erasures (user_id, requested_at) VALUES (%s, %s)
     ON DUPLICATE KEY UPDATE requested_at = VALUES(requested_at), finished_at = NULL
+"""
+_NEVER_REQUESTED: Final = """
+    SELECT u.id FROM users u FORCE INDEX (PRIMARY) LEFT JOIN erasures e ON e.user_id = u.id
+    WHERE u.id > %s AND u.id <= %s AND u.status = 'deleted' AND e.user_id IS NULL
 """
 _UNFINISHED: Final = """
     SELECT user_id, requested_at FROM erasures FORCE INDEX (unfinished)
@@ -86,6 +94,15 @@ def begin(cursor: Cursor, users: Collection[User], now: datetime) -> None:
     if with_preferences := tuple(user.id for user in users if user.has_preferences):
         cursor.execute(_ERASE_PREFERENCES, (with_preferences,))
     cursor.executemany(_REQUEST, [(id_, now) for id_ in ids])
+
+
+def request_missing(cursor: Cursor, part: Part, now: datetime) -> None:
+    """Request the erasure of deleted users in a part of `USERS` that nobody has requested.
+
+    The release before the erasures requests none; during an upgrade its code deletes users, too.
+    """
+    cursor.execute(_NEVER_REQUESTED, (part.after, part.until))
+    cursor.executemany(_REQUEST, [(id_, now) for (id_,) in cursor.fetchall()])
 
 
 def unfinished(cursor: Cursor, limit: int) -> list[tuple[str, datetime]]:
