@@ -61,8 +61,12 @@ clients: servers $(NODE_READY) $(CLIENTS_READY) ## Generate clients of the API i
 record: programs ## Record docs/recording.svg and docs/console.png from a platform of their own
 	@$(BIN)/python -m local.recording
 
-release: $(READY) ## Record the contracts as released (then breaking changes need a new major version)
+# The code is that of HEAD, so the tests of rolling deployments run what was committed.
+RELEASED_CODE := functions layers/scheduler/scheduler ':!functions/allocation_api/openapi/openapi.json'
+release: $(READY) ## Record contracts and code as released: later ones must be compatible with them
+	@git diff --quiet HEAD -- $(RELEASED_CODE) || { echo "commit first: the code of HEAD is recorded"; exit 1; }
 	@$(BIN)/python -m events.contracts.release
+	@git archive -9 -o tests/integration/rolling/former.tar.gz HEAD $(RELEASED_CODE)
 
 # The properties about arbitrary input; each example of a pipeline takes a transaction.
 ANY_INPUT := tests/integration/pipeline/test_anything.py tests/unit/messaging tests/unit/observability tests/unit/api
