@@ -3,7 +3,8 @@
     python -m bench.api [--rounds 300]
 
 Two databases on one server are measured in turns: one with 100 devices and no history, one with
-10,000 devices and 1,000,000 ended allocations. In both, every second device is allocated.
+10,000 devices and 1,000,000 ended allocations. In both, every second device is allocated. Then
+1, 10 and 50 callers at once ask for devices of the large one.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from statistics import quantiles
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -25,6 +27,7 @@ import typer
 
 from allocation_api.api import AllocationApi
 from allocation_api.settings import ApiSettings
+from bench import api_callers
 from bench.testbed import Testbed, running_testbed
 from scheduler.allocation.device_picker import DevicePicker
 from scheduler.database.connection import connect
@@ -35,12 +38,13 @@ from tests.support.explaining import Explaining
 from tests.support.rows import named_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pymysql.cursors import Cursor
 
 USERS: Final = 1000
 WISH: Final = {"minCpuCores": 4, "minMemoryMB": 8192}
+CALLERS: Final = (1, 10, 50)
 GOAL_MS: Final = 5.0
 GOAL_RATIO: Final = 1.5
 
@@ -101,6 +105,8 @@ def main(rounds: Annotated[int, typer.Option(help="Requests of each kind.")] = 3
             for strategy in AllocationStrategy
             if not _measure(testbed, strategy, small, large, rounds)
         ]
+        for callers in CALLERS:
+            _measure_callers(testbed, large, callers, rounds)
     raise typer.Exit(bool(missed))
 
 
@@ -171,14 +177,43 @@ def _measure(
     return reached
 
 
+def _measure_callers(testbed: Testbed, platform: FilledDatabase, callers: int, rounds: int) -> None:
+    """Let callers send requests at once, and print the times."""
+    variables = _variables(testbed, platform, AllocationStrategy.RESOURCE_BASED)
+    found = api_callers.measure(callers, rounds, partial(_start_caller, variables))
+    print(
+        f"{callers:2} callers at once: allocate {_shown(found.allocate)},"
+        f" {found.per_second:.0f} requests a second"
+    )
+
+
+def _start_caller(variables: Mapping[str, str]) -> Callable[[], float]:
+    handle, times = _warm(variables), RequestTimes([], [])
+
+    def once() -> float:
+        _once(handle, WISH, times)
+        return times.allocate[-1]
+
+    return once
+
+
 def _handler(
     testbed: Testbed, platform: FilledDatabase, strategy: AllocationStrategy
 ) -> Callable[..., dict[str, Any]]:
-    variables = {
+    return _warm(_variables(testbed, platform, strategy))
+
+
+def _variables(
+    testbed: Testbed, platform: FilledDatabase, strategy: AllocationStrategy
+) -> dict[str, str]:
+    return {
         **testbed.environment,
         "DATABASE_URL": platform.settings.database_url.get_secret_value(),
         "ALLOCATION_STRATEGY": strategy.value,
     }
+
+
+def _warm(variables: Mapping[str, str]) -> Callable[..., dict[str, Any]]:
     handle = AllocationApi(ApiSettings.model_validate(variables)).handle
     for _ in range(20):  # warm
         _once(handle, {}, RequestTimes([], []))
