@@ -13,6 +13,7 @@ from ops.commands import (
     events,
     outbox,
     publish,
+    smoke,
     timeline,
     token,
     validate,
@@ -54,6 +55,7 @@ def _options(
 app.command("events")(events.events)
 app.command("outbox")(outbox.outbox)
 app.command("publish")(publish.publish)
+app.command("smoke")(smoke.smoke)
 app.command("timeline")(timeline.timeline)
 app.command("token")(token.print_token)
 app.command("validate")(validate.validate)

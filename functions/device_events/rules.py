@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from device_events.contracts import (
@@ -13,8 +14,9 @@ from device_events.contracts import (
     DeviceStatusChanged,
 )
 from scheduler.domain.guard import Aggregate, Concern
-from scheduler.domain.model import Health
+from scheduler.domain.model import CANARY_PREFIX, Health, is_canary
 from scheduler.domain.reasons import ReleaseReason
+from scheduler.ids import is_uuid
 from scheduler.pipeline.event_rules import EventRules
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 events = EventRules()
 
 _KNOWN: Final = frozenset(DeviceState)
+_CANARY_HELD_FOR: Final = timedelta(days=1)
 
 
 @events.on(DeviceFailed)
@@ -84,12 +87,23 @@ def add_device(event: DeviceCreated, work: Work) -> None:
             work.forget_device_versions(event.device_id)
         health = Health.RUNNING if event.status is None else health_of(event.status)
         work.set_device_health(event.device_id, health)
+        if is_canary(event.device_id):
+            _hand_out_canary(work, event.device_id)
     work.remark(f"Device {event.device_id} joined the pool")
 
 
 def health_of(status: str) -> Health:
     """Return what a reported status means; only the device's deletion event deletes it."""
     return Health(status) if status in _KNOWN else Health.UNKNOWN
+
+
+def _hand_out_canary(work: Work, device_id: str) -> None:
+    """Allocate a canary to its user, who is created with it."""
+    allocation_id = device_id.removeprefix(CANARY_PREFIX)
+    if is_uuid(allocation_id) and not work.active_allocations(device=device_id):
+        work.ensure_exists(Aggregate.USER, device_id)
+        until = work.now + _CANARY_HELD_FOR
+        work.allocate(allocation_id, device_id, work.device(device_id), until)
 
 
 def _release(work: Work, allocation: Allocation, reason: ReleaseReason, cause: str) -> None:

@@ -18,6 +18,7 @@ from operations import catalogue
 from operations.audit import recorded
 from operations.context import CALL_SECONDS, OperationContext
 from operations.errors import ExitCode, InvalidInputError, OpsError
+from operations.scheduled import SCHEDULED, run_canary
 from operations.settings import OperationsSettings
 from scheduler.credentials import CredentialsUnavailableError
 from scheduler.deadline import Deadline
@@ -37,6 +38,9 @@ _logger: Final = service_logger()
 
 def handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Run the operation of a request, and answer with its result or the error."""
+    if event == SCHEDULED:
+        last_moment = Deadline.of(context)
+        return run_canary(_context(last_moment, last_moment))
     caller = _caller(event)
     if not caller:
         return _answer(HTTPStatus.FORBIDDEN, {"error": "the request is not signed"})
@@ -61,17 +65,25 @@ def _run(
     about = {"operation": name, "caller": caller, "changes": operation.changes}
     _logger.info("Operation", extra=about)
     given = catalogue.validated(name, arguments)
-    context = OperationContext(
+    deadline = Deadline(min(time.monotonic() + CALL_SECONDS, last_moment.at))
+    management = _management_url() if name == "queues" else None
+    context = _context(deadline, last_moment, management)
+    with recorded(context, caller, name, given) if operation.changes else nullcontext():
+        return operation.run(context, given)
+
+
+def _context(
+    deadline: Deadline, last_moment: Deadline, management_url: str | None = None
+) -> OperationContext:
+    return OperationContext(
         broker_url=_settings.broker_url.get_secret_value,
         database_url=_settings.database_url.get_secret_value,
         shards=_settings.shards,
-        management_url=_management_url() if name == "queues" else None,
+        management_url=management_url,
         default_max_devices=_settings.default_max_devices,
-        deadline=Deadline(min(time.monotonic() + CALL_SECONDS, last_moment.at)),
+        deadline=deadline,
         last_moment=last_moment,
     )
-    with recorded(context, caller, name, given) if operation.changes else nullcontext():
-        return operation.run(context, given)
 
 
 def _management_url() -> str | None:

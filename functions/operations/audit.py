@@ -28,6 +28,7 @@ RECORDED: Final = frozenset(
         *("fingerprint", "new_id", "allow_unknown"),
         *("event_type", "raw", "published"),
         *("seconds",),
+        *("run", "thorough", "step", "since", "failed"),
     )
 )
 """Arguments that are stored. Of others, which may contain personal data, only the number is."""

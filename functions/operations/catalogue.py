@@ -13,6 +13,7 @@ from operations.dead_letters import calls
 from operations.dead_letters.edit import edit
 from operations.dead_letters.preview import preview
 from operations.errors import InvalidInputError
+from operations.smoke import SmokeArguments, smoke
 from operations.timeline import TimelineArguments, timeline
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "device": Operation(lookups.DeviceArguments, lookups.read_device),
     "timeline": Operation(TimelineArguments, timeline),
     "publish": Operation(publishing.PublishArguments, publishing.publish, changes=True),
+    "smoke": Operation(SmokeArguments, smoke, changes=True),
     "dead-letters.list": Operation(letters.ListArguments, calls.list_groups),
     "dead-letters.show": Operation(letters.ShowArguments, calls.show),
     "dead-letters.check": Operation(letters.CheckArguments, calls.check),

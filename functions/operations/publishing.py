@@ -18,7 +18,7 @@ from scheduler.messaging.outbound import OutboundMessage
 from scheduler.messaging.topology import EVENTS_EXCHANGE, SHARD_KEY_HEADER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
 MAX_BODY_BYTES: Final = 512 * 1024
@@ -91,10 +91,12 @@ def publish_event(
     ids: Iterable[str],
     sent_at: datetime,
     before: int = 0,
+    headers: Mapping[str, Any] | None = None,
 ) -> int:
     """Publish a body once per id, and return how often when the broker has confirmed all.
 
-    ``before`` were published by earlier calls; it is only for messages about errors.
+    ``before`` were published by earlier calls; it is only for messages about errors. ``headers``
+    are added to that of the shard.
 
     Raises:
         InvalidInputError: the URL is not an AMQP URL, or the body is too large for Amazon MQ.
@@ -105,7 +107,8 @@ def publish_event(
         raise InvalidInputError(
             f"the body has {len(body)} bytes; Amazon MQ accepts at most {MAX_BODY_BYTES}"
         )
-    done = 0
+    done, given = 0, shard_key(event_type, body).get("headers", {}) | (headers or {})
+    more = {"headers": given} if given else {}
 
     def progress() -> str:
         return f"{before + done} published before" if before + done else ""
@@ -116,7 +119,7 @@ def publish_event(
     ):
         channel = broker.confirming_channel(connection)
         for message_id in ids:
-            properties = _properties(event_type, message_id, sent_at) | shard_key(event_type, body)
+            properties = _properties(event_type, message_id, sent_at) | more
             message = OutboundMessage(EVENTS_EXCHANGE, event_type, body, properties)
             broker.publish_confirmed(channel, message)
             done += 1

@@ -26,6 +26,7 @@ GAUGES: Final = frozenset(
         "scheduler_oldest_unpublished_event_seconds",
         "scheduler_waiting",
         "scheduler_stranded_messages",
+        "scheduler_canary_passed",
         "scheduler_mass_failure_brake",
     )
 )

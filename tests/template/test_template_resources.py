@@ -1,12 +1,15 @@
 import json
+import re
 from collections import Counter
 from typing import Any
 
 from local.gateway.routes import ROUTES
+from operations.scheduled import PASSED, SCHEDULED
 from scheduler.settings import MAX_SHARDS
 from tests.template.stack import Stack
 
 SHARDS = range(1, MAX_SHARDS + 1)
+CANARY = "OperationsFunctionCanary"
 
 
 def test_log_groups_expire(stack: Stack) -> None:
@@ -61,13 +64,29 @@ def test_reserved_concurrency_matches_the_number_of_queues(stack: Stack) -> None
 
 
 def test_dispatcher_and_housekeeping_run_every_minute(stack: Stack) -> None:
-    rules = stack.of_type("AWS::Events::Rule").values()
+    all_rules = stack.of_type("AWS::Events::Rule")
+    rules = [rule for name, rule in all_rules.items() if name != CANARY]
 
     assert {rule["ScheduleExpression"] for rule in rules} == {"rate(1 minute)"}
     assert {target["Arn"]["Fn::GetAtt"][0] for rule in rules for target in rule["Targets"]} == {
         "HousekeepingFunction",
         "NotificationDispatchFunction",
     }
+
+
+def test_canary_runs_only_if_it_is_asked_for_and_then_has_an_alarm(
+    stack: Stack, nested: dict[str, Stack], expanded: dict[str, dict[str, Any]]
+) -> None:
+    rule = stack.of_type("AWS::Events::Rule")[CANARY]
+    alarm = nested["operations"].of_type("AWS::CloudWatch::Alarm")["CanaryFailed"]
+    (minutes,) = re.findall(r"rate\((\d+) minutes\)", rule["ScheduleExpression"])
+
+    assert expanded["template"]["Parameters"]["Canary"]["Default"] == "off"
+    assert rule["State"] == {"Fn::If": ["HasCanary", "ENABLED", "DISABLED"]}
+    assert [json.loads(target["Input"]) for target in rule["Targets"]] == [SCHEDULED]
+    assert nested["operations"].resources["CanaryFailed"]["Condition"] == "HasCanary"
+    assert (alarm["MetricName"], alarm["TreatMissingData"]) == (PASSED, "breaching")
+    assert alarm["Period"] == 2 * 60 * int(minutes)
 
 
 def test_events_that_were_throttled_are_not_kept_for_hours(stack: Stack) -> None:
@@ -78,6 +97,7 @@ def test_events_that_were_throttled_are_not_kept_for_hours(stack: Stack) -> None
     assert {one["FunctionName"]["Ref"] for one in invoked} == {
         "HousekeepingFunction",
         "NotificationDispatchFunction",
+        "OperationsFunction",
         "RealtimeFunction",
     }
     assert {one["MaximumEventAgeInSeconds"] for one in invoked} == {60}

@@ -9,6 +9,7 @@ waiting entries, reservations, that ended    ALLOCATION_RETENTION_DAYS     ``due
 notifications with their deliveries          NOTIFICATION_RETENTION_DAYS   ``due_purge``
 outgoing events that were published          OUTGOING_RETENTION_DAYS       ``unpublished``
 changes by operators                         400 days                      ``due_purge``
+everything of a canary                       1 hour                        ``PRIMARY``
 ===========================================  ============================  ===================
 
 The other tables have one row for each user or device ever seen. These stay: the mark of a deleted
@@ -20,6 +21,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from scheduler.database import canaries
 from scheduler.database.processed_messages import MESSAGES_KEPT
 
 if TYPE_CHECKING:
@@ -86,6 +88,8 @@ _NOTIFICATIONS: Final = _RetentionRule(
 )
 _AUDIT: Final = _RetentionRule("operator_actions", "began_at")
 _AUDIT_KEPT: Final = timedelta(days=400)
+_CANARIES_KEPT: Final = timedelta(hours=1)
+"""Much longer than a run of `scheduler-ops smoke`, which may have died half-way."""
 _OUTGOING: Final = _RetentionRule("outgoing_events", "published_at", found_by="unpublished")
 
 
@@ -106,6 +110,10 @@ def purge(database: Database, settings: RetentionSettings, now: datetime) -> Ite
         (_AUDIT, _AUDIT_KEPT),
     ):
         yield from _chunks(database, rows, now - kept)
+    while removed := database.run(
+        lambda cursor: canaries.delete_older(cursor, now - _CANARIES_KEPT)
+    ):
+        yield removed
 
 
 def _chunks(database: Database, rows: _RetentionRule, before: datetime) -> Iterator[int]:

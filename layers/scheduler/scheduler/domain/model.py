@@ -11,7 +11,19 @@ if TYPE_CHECKING:
 
 DEFAULT_LOCALE: Final = "zh-CN"
 LOCALES: Final = (DEFAULT_LOCALE, "en")
+CANARY_PREFIX: Final = "scheduler-canary-"
+"""Ids of canaries start with it; a UUID follows, which is also the id of their allocation."""
 _NONE: Final[Mapping[str, Mapping[str, bool]]] = {}
+
+
+def is_canary(id_: str) -> bool:
+    """Tell whether a user or device is one with which `scheduler-ops smoke` checks a deployment.
+
+    Canaries go through the real queues, functions and tables. A canary device belongs to the user
+    with the same id from its creation, and is never running, so that no other user can get it and
+    the mass-failure brake does not count it. Housekeeping deletes their rows.
+    """
+    return id_.startswith(CANARY_PREFIX)
 
 
 class UserStatus(StrEnum):

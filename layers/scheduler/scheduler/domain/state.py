@@ -6,7 +6,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from scheduler.domain.guard import Aggregate, Concern, MarkKey, Stamp, is_outdated
-from scheduler.domain.model import Allocation, Device, DeviceStatus, Health, Quota, User, UserStatus
+from scheduler.domain.model import (
+    Allocation,
+    Device,
+    DeviceStatus,
+    Health,
+    Quota,
+    User,
+    UserStatus,
+    is_canary,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
@@ -137,6 +146,8 @@ class State:
         self._set(self.changed_users, user.id, None)
 
     def _put_device(self, device: Device) -> None:
+        if is_canary(device.id) and device.health is Health.RUNNING:
+            device = device._replace(health=Health.UNKNOWN)
         self._set(self.devices, device.id, device)
         self._set(self.changed_devices, device.id, None)
 

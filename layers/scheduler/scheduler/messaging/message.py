@@ -23,6 +23,8 @@ USER_HEADER: Final = "x-published-by"
 """The AMQP user-id of the first publish; the broker accepts the property only from that user."""
 IDENTITY_HEADER: Final = "x-identity"
 """The id that a message without one was given when it was first received."""
+FAIL_UNTIL_HEADER: Final = "x-canary-fail-until"
+"""Until when a canary's message fails its batch unless it is redelivered, as `RECEIVED_HEADER`."""
 UNKNOWN_IDENTITY: Final = "unknown"
 """Value of `IDENTITY_HEADER` on a redelivered message whose given id could not be looked up."""
 

@@ -20,7 +20,14 @@ from scheduler.messaging.validate import Parsed, parse
 from scheduler.pipeline.envelope import outbound_message
 from scheduler.pipeline.isolation import Isolation
 from scheduler.pipeline.outcome import Outcome, Verdict
-from scheduler.pipeline.redelivery import KILLED, Redeliveries, redelivered
+from scheduler.pipeline.redelivery import (
+    KILLED,
+    NOT_REDELIVERED,
+    Redeliveries,
+    fail_once,
+    is_unproven,
+    redelivered,
+)
 from scheduler.pipeline.report import report
 from scheduler.pipeline.settle import Settled, Settlement, settle
 from scheduler.pipeline.transaction import BatchTransaction
@@ -72,6 +79,7 @@ class Consumer:
             BrokerUnavailableError: a message could not be published to its retry queue or the dead
                 letters. The mapping redelivers the batch, in which committed messages are then
                 duplicates.
+            CanaryFailureError: a canary asks for it, once.
         """
         self._database.deadline = deadline = Deadline.of(context)
         invocation = _Invocation(Isolation(self._transaction, deadline), Counter())
@@ -94,6 +102,7 @@ class Consumer:
         Killers are settled last. Settling drops their notes, and if a suspect killed
         the consumer after that, two killers in a batch would take turns indefinitely.
         """
+        fail_once(records, self._clock())
         self._unidentified.begin(queue, records)
         batch = self._redeliveries.split(queue, records)
         if batch.ordinary:
@@ -181,6 +190,8 @@ def _validate(
     if handling is None:
         error = f"no rule for queue {record.queue}: unknown event"
         return Outcome(record, Verdict.INVALID, error=error)
+    if is_unproven(record):
+        return Outcome(record, Verdict.INVALID, error=NOT_REDELIVERED)
     try:
         return parse(record, handling.contract, now)
     except InvalidBodyError as error:

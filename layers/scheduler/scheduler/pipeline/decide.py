@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from scheduler.domain.guard import Aggregate
-from scheduler.domain.model import Health, UserStatus
+from scheduler.domain.model import Health, UserStatus, is_canary
 from scheduler.domain.notices import NoticeKind
 from scheduler.payments.ledger import Counted
 from scheduler.pipeline.outcome import EFFECTIVE, Outcome, Verdict
@@ -92,7 +92,8 @@ def _apply(parsed: Parsed, work: Work, handling: Handling, brake: Brake | None) 
     except Exception as error:  # noqa: BLE001 - an error of a rule fails its message only
         work.undo()
         return Outcome(parsed.message, Verdict.FAILED, parsed, f"{type(error).__name__}: {error}")
-    if brake and not brake.admit(len(work.releases) - released):
+    releases = 0 if is_canary(event.subject_id) else len(work.releases) - released
+    if brake and not brake.admit(releases):
         _hold(event, work)
         return Outcome(parsed.message, Verdict.HELD, parsed, _HELD)
     kinds = [one.kind for one in _last(work.notices, len(work.notices) - notified)]

@@ -8,24 +8,28 @@ the batch again. So redelivered messages are noted in the database before they a
   when its turn comes, so that a suspect that kills the function leaves no note on those behind it;
 * at the third (the fourth delivery), it becomes a dead letter without being worked on.
 
-This does not depend on how the broker counts deliveries.
+This does not depend on how the broker counts deliveries, but on the flag ``redelivered``, which
+only a batch that fails can show: `scheduler-ops smoke` has a canary fail its batch once.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import pymysql
 
 from scheduler.database import redelivery_notes
 from scheduler.database.errors import DatabaseUnavailableError, is_conflict_without_wait
+from scheduler.domain.model import is_canary
+from scheduler.messaging.message import FAIL_UNTIL_HEADER, to_milliseconds
 from scheduler.messaging.record import Undecodable
-from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
+from scheduler.messaging.topology import SHARD_KEY_HEADER, WORK_QUEUE_BY_NAME
 from scheduler.observability.logger import service_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     from pymysql.cursors import Cursor
@@ -34,6 +38,10 @@ if TYPE_CHECKING:
     from scheduler.messaging.message import Message
 
 T = TypeVar("T")
+
+NOT_REDELIVERED: Final = "a failed batch was delivered again without redelivered: true"
+MAX_FAILING: Final = timedelta(seconds=30)
+"""How far ahead `FAIL_UNTIL_HEADER` may be: if the flag never comes, the queue waits no longer."""
 
 _NOTES_OF_SUSPECT: Final = 1
 _NOTES_OF_KILLER: Final = 2
@@ -111,3 +119,33 @@ def redelivered(records: Sequence[Message | Undecodable]) -> set[str]:
         for record in records
         if not isinstance(record, Undecodable) and record.redelivered
     }
+
+
+class CanaryFailureError(Exception):
+    """The batch fails on purpose."""
+
+
+def fail_once(records: Iterable[Message | Undecodable], now: datetime) -> None:
+    """Fail the batch of a canary's message that asks for it.
+
+    Raises:
+        CanaryFailureError: the mapping delivers the batch again.
+    """
+    for record in records:
+        if isinstance(record, Undecodable) or not is_unproven(record):
+            continue
+        if _must_fail(record, now):
+            raise CanaryFailureError("a canary fails its batch once; see scheduler-ops smoke")
+
+
+def is_unproven(message: Message) -> bool:
+    """Tell whether a canary's message must fail its batch, and has not been redelivered since."""
+    if message.redelivered or FAIL_UNTIL_HEADER not in message.headers:
+        return False
+    return is_canary(str(message.headers.get(SHARD_KEY_HEADER)))
+
+
+def _must_fail(message: Message, now: datetime) -> bool:
+    until = message.headers[FAIL_UNTIL_HEADER]
+    first, last = to_milliseconds(now), to_milliseconds(now + MAX_FAILING)
+    return isinstance(until, int) and first < until <= last
