@@ -42,6 +42,7 @@ WALK: Final[dict[str, tuple[str, ...]]] = {
     "validate": ("--event", "device.failed", "device.failed.json", EVIL),
     "token": (EVIL,),
     "watch": ("--once", *LETTER),
+    "smoke": ("--gentle", *DATABASE, *LETTER),
     "brake status": DATABASE,
     "brake engage": DATABASE,
     "brake release": DATABASE,
