@@ -43,6 +43,7 @@ WALK: Final[dict[str, tuple[str, ...]]] = {
     "token": (EVIL,),
     "watch": ("--once", *LETTER),
     "smoke": ("--gentle", *DATABASE, *LETTER),
+    "outbox": ("--database-url", "{database}", *LETTER),
     "brake status": DATABASE,
     "brake engage": DATABASE,
     "brake release": DATABASE,
