@@ -42,7 +42,8 @@ def main() -> None:
 
 def _bare_sql(testbed: Testbed) -> BenchSection:
     handler.compare_states(testbed)
-    yield "device.failed, batch 100", handler.against_bare_sql(testbed)
+    for size in (100, 1000):
+        yield f"device.failed, batch {size}", handler.against_bare_sql(testbed, size)
 
 
 def _largest_batch(testbed: Testbed) -> BenchSection:

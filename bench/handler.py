@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from statistics import median
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from bench.database_state import require_same, state
 from bench.warm_function import warm
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bench.testbed import Spent, Testbed
     from bench.warm_function import WarmFunction
     from bench.workload import QueuedEvent
+    from scheduler.database.wire import WireConnection
 
 BATCHES: Final = {1: 200, 10: 100, 100: 40, 1000: 8}
 """Number of batches by batch size."""
@@ -47,16 +48,24 @@ def measure(testbed: Testbed) -> Iterator[tuple[str, dict[str, Any]]]:
     yield f"all {len(ALL)} events, batch 100", _mix(testbed)
 
 
-def against_bare_sql(testbed: Testbed) -> dict[str, Any]:
-    """Return events per second of the handler and of bare SQL, and the median ratio by round."""
+def against_bare_sql(testbed: Testbed, size: int) -> dict[str, Any]:
+    """Return events per second of the handler and of bare SQL, and the median ratios by round."""
     with warm(DEVICE_FAILED.service, testbed) as function:
-        _round(testbed, function)  # connects
-        rounds = [_round(testbed, function) for _ in range(_ROUNDS)]
+        _round(testbed, function, size)  # connects
+        rounds = [_round(testbed, function, size) for _ in range(_ROUNDS)]
+
+    def per_second(contender: str) -> float:
+        return median(_EVENTS_PER_ROUND / one[contender].seconds for one in rounds)
+
     return {
-        "handler_per_second": median(_EVENTS_PER_ROUND / ours.seconds for ours, _ in rounds),
-        "bare_sql_per_second": median(_EVENTS_PER_ROUND / bare.seconds for _, bare in rounds),
-        "ratio": median(bare.seconds / ours.seconds for ours, bare in rounds),
-        "ratio_of_database_cpu": median(b.database_cpu / o.database_cpu for o, b in rounds),
+        "handler_per_second": per_second("handler"),
+        "text_per_second": per_second("text"),
+        "bulk_per_second": per_second("bulk"),
+        "ratio_to_text": median(one["text"].seconds / one["handler"].seconds for one in rounds),
+        "ratio_to_bulk": median(one["bulk"].seconds / one["handler"].seconds for one in rounds),
+        "ratio_of_database_cpu": median(
+            one["text"].database_cpu / one["handler"].database_cpu for one in rounds
+        ),
     }
 
 
@@ -67,13 +76,14 @@ def compare_states(testbed: Testbed) -> None:
         StateMismatchError: it leaves another one.
     """
     found = []
-    for contender in (_ours, _bare_sql):
+    for contender in (_ours, _text, _bulk):
         testbed.empty()
         with testbed.cursor() as cursor:
             began = seed(cursor, _COMPARED)
             contender(testbed, DEVICE_FAILED.events(range(_COMPARED), began))
             found.append(state(cursor, began))
     require_same(found[0], found[1], "bare SQL")
+    require_same(found[0], found[2], "bare SQL by the bulk protocol")
 
 
 def _ours(testbed: Testbed, events: list[QueuedEvent]) -> None:
@@ -81,9 +91,13 @@ def _ours(testbed: Testbed, events: list[QueuedEvent]) -> None:
         function.run([*invocations(events, _BATCH)])
 
 
-def _round(testbed: Testbed, function: WarmFunction) -> tuple[Spent, Spent]:
-    ours = function.run([*invocations(_fresh(testbed, _EVENTS_PER_ROUND), _BATCH)])
-    return ours, _bare_sql(testbed, _fresh(testbed, _EVENTS_PER_ROUND))
+def _round(testbed: Testbed, function: WarmFunction, size: int) -> dict[str, Spent]:
+    ours = function.run([*invocations(_fresh(testbed, _EVENTS_PER_ROUND), size)])
+    return {
+        "handler": ours,
+        "text": _text(testbed, _fresh(testbed, _EVENTS_PER_ROUND), size),
+        "bulk": _bulk(testbed, _fresh(testbed, _EVENTS_PER_ROUND), size),
+    }
 
 
 def _fresh(testbed: Testbed, count: int) -> list[QueuedEvent]:
@@ -93,11 +107,20 @@ def _fresh(testbed: Testbed, count: int) -> list[QueuedEvent]:
     return DEVICE_FAILED.events(range(count), began)
 
 
-def _bare_sql(testbed: Testbed, events: list[QueuedEvent]) -> Spent:
+def _text(testbed: Testbed, events: list[QueuedEvent], size: int = _BATCH) -> Spent:
     with testbed.cursor() as cursor:
-        ready = bare_sql.build(cursor, events, _BATCH)
+        ready = bare_sql.build(cursor, events, size)
         with testbed.measured() as spent:
             bare_sql.run(cursor, ready)
+        return spent[0]
+
+
+def _bulk(testbed: Testbed, events: list[QueuedEvent], size: int = _BATCH) -> Spent:
+    with testbed.cursor() as cursor:
+        connection = cast("WireConnection", cursor.connection)
+        ready = bare_sql.build_bulk(connection, cursor, events, size)
+        with testbed.measured() as spent:
+            bare_sql.run_bulk(connection, ready)
         return spent[0]
 
 
