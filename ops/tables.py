@@ -22,20 +22,19 @@ _INDENTED_DEPTH: Final = 50
 
 def groups_table(groups: Iterable[dict[str, Any]], now: datetime) -> Table:
     """Return a table with a row per group of `operations.dead_letters.groups`."""
-    table = Table("Queue", "Error", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("Queue, error, oldest id", overflow="fold")
     for name in ("Letters", "Oldest", "Newest", "Replays"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("Oldest id", overflow="fold")
     for one in groups:
         table.add_row(
-            Text(printable(one["queue"])),
-            Text(printable(one["error"])),
+            Text(printable(f"{one['queue']}\n{one['error']}\n{one['oldestId']}")),
             str(one["count"]),
             age(_time(one["oldest"]), now),
             age(_time(one["newest"]), now),
             str(one["replays"] or ""),
-            Text(printable(one["oldestId"])),
         )
+        table.add_row()
     return table
 
 

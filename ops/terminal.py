@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import textwrap
 import unicodedata
 from contextlib import contextmanager
 from datetime import timedelta
@@ -48,6 +49,22 @@ def console(*, stderr: bool = False) -> Console:
     if not made.is_terminal:
         made.width = _PIPE_WIDTH
     return made
+
+
+def wrapped(text: str, indent: str = "", *, at_most: int | None = None) -> list[str]:
+    """Return the lines of a text that fit the terminal, each with an indent.
+
+    Long words stay whole, so that an id can be copied. The text may be untrusted.
+    """
+    width = min(console().width, at_most or _PIPE_WIDTH)
+    fill = textwrap.TextWrapper(
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [line for part in printable(text).splitlines() for line in fill.wrap(part)]
 
 
 def progress_bars() -> Progress:

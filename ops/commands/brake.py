@@ -74,11 +74,11 @@ def _text(found: dict[str, Any], now: datetime) -> str:
         _running(found, now),
     ]
     if found["engagedAt"]:
-        lines.append(
-            "If the failures are real: scheduler-ops brake release. If it is a false alarm: fix its"
-            " source, then scheduler-ops brake arm; a device that is reported running again stays"
-            " allocated to its user."
-        )
+        lines += [
+            "Real failures: scheduler-ops brake release",
+            "False alarm: have the devices reported as running; they stay with their users.",
+            "             When no messages are held: scheduler-ops brake arm",
+        ]
     return "\n".join(lines)
 
 

@@ -132,9 +132,14 @@ def _table(found: list[Trace]) -> Table:
     table = Table("Place", box=None, pad_edge=False)
     table.add_column("Must be gone", justify="right")
     table.add_column("Ids and times", justify="right")
+    counts: dict[str, list[Text]] = {}
     for one in found:
-        count = Text(str(one.count), "bold red" if one.must_be_gone and one.count else "")
-        table.add_row(one.place, *((count, "") if one.must_be_gone else ("", count)))
+        row = counts.setdefault(one.place, [Text(), Text()])
+        row[not one.must_be_gone] = Text(
+            str(one.count), "bold red" if one.must_be_gone and one.count else ""
+        )
+    for place, row in counts.items():
+        table.add_row(place, *row)
     return table
 
 
@@ -149,4 +154,6 @@ def _summary(user: str, state: ErasureState, letters: list[str], missed: dict[st
 def _progress(state: ErasureState) -> str:
     if state.finished_at:
         return f", the erasure was finished at {state.finished_at:%Y-%m-%d %H:%M:%S} UTC"
-    return ", the erasure is not finished" if state.requested_at else ""
+    if state.requested_at:
+        return ", the erasure is not finished; it usually takes less than three minutes"
+    return ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -14,14 +13,13 @@ import ops
 from operations.errors import InvalidInputError
 from operations.event_bodies import contract_of
 from ops import options
-from ops.terminal import handled_errors, print_result
+from ops.terminal import handled_errors, print_result, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _DOCUMENT: Final = Path(ops.__file__).parent.parent / "contracts" / "asyncapi.json"
 _WIDTH: Final = 100
-_NARROW: Final = 40
 
 
 def events(
@@ -73,14 +71,15 @@ def _list(messages: Mapping[str, Mapping[str, Any]]) -> Table:
 
 def _describe(name: str, message: Mapping[str, Any]) -> str:
     meaning = " ".join(filter(None, (message["summary"], message.get("description"))))
-    lines = [f"{name} ({_class(message)})", *textwrap.wrap(_plain(meaning), _WIDTH), ""]
+    lines = [f"{name} ({_class(message)})", *wrapped(_plain(meaning), at_most=_WIDTH), ""]
     rows = list(_fields(message["payload"], ""))
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     for path, type_, about in rows:
         start = f"  {path:{widths[0]}}  {type_:{widths[1]}}  "
-        wrapped = textwrap.wrap(_plain(about), max(_NARROW, _WIDTH - len(start))) or [""]
-        lines += [start + wrapped[0], *(" " * len(start) + line for line in wrapped[1:])]
-    lines += ["", "Notifies: " + _notifies(message)] if "x-notifies" in message else []
+        about_lines = wrapped(_plain(about), " " * len(start), at_most=_WIDTH) or [""]
+        lines += [(start + about_lines[0].strip()).rstrip(), *about_lines[1:]]
+    if "x-notifies" in message:
+        lines += ["", *wrapped(f"Notifies: {_notifies(message)}", at_most=_WIDTH)]
     for example in message["examples"]:
         lines += ["", "Example:", json.dumps(example["payload"], ensure_ascii=False)]
     return "\n".join(lines)

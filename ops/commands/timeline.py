@@ -13,7 +13,7 @@ from operations.dead_letters.selection import parse_duration
 from operations.errors import InvalidInputError
 from ops.interface import Operations  # noqa: TC001 - Typer reads it at run time
 from ops.options import connects
-from ops.terminal import print_result, printable
+from ops.terminal import print_result, printable, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,13 +114,13 @@ def _entry_lines(entry: dict[str, Any], at: datetime) -> Iterator[str]:
     where = [entry[name] for name in ("userId", "deviceId") if entry[name]]
     yield f"{at:%H:%M:%S}  {what}{outcome} {' '.join(where)}".rstrip()
     if entry["detail"]:
-        yield f"{_INDENT}{entry['detail']}"
+        yield from wrapped(entry["detail"], _INDENT)
     if cause := _cause(entry):
-        yield f"{_INDENT}{cause}"
+        yield from wrapped(cause, _INDENT)
     for one in entry["deliveries"]:
         attempts = f", attempts {one['attempts']}" if one["attempts"] > 1 else ""
         answer = f": {one['answer']}" if one["answer"] else ""
-        yield f"{_INDENT}{one['channel']} {one['status']}{attempts}{answer}"
+        yield from wrapped(f"{one['channel']} {one['status']}{attempts}{answer}", _INDENT)
 
 
 def _cause(entry: dict[str, Any]) -> str:

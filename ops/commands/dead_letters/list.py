@@ -35,7 +35,7 @@ def list_letters(
     selecting.note(found)
     groups, summary = found["groups"], _summary(found)
     table = groups_table(groups, datetime.now(UTC))
-    text = RichGroup(table, "", summary) if groups else summary
+    text = RichGroup(table, summary) if groups else summary
     data = {name: found[name] for name in ("total", "matched", "groups")}
     print_result(text, data, as_json=as_json)
 

@@ -68,6 +68,18 @@ def test_only_ids_are_left_of_an_erased_user(environment: Store, database_url: s
     assert "the erasure was finished at" in run("erase", "check", "u1").output
 
 
+def test_table_has_one_row_for_a_place_and_says_how_long_it_takes(
+    environment: Store, database_url: str
+) -> None:
+    delete(environment, database_url)
+    environment.run("UPDATE erasures SET finished_at = NULL")
+
+    shown = run("erase", "check", "u1").output.splitlines()
+
+    assert [line.split() for line in shown if line.startswith("users")] == [["users", "0", "1"]]
+    assert "it usually takes less than three minutes" in shown[-1]
+
+
 def test_what_is_left_anywhere_is_found(
     environment: Store, database_url: str, broker: Broker, aws_url: str
 ) -> None:

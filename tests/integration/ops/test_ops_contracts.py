@@ -38,6 +38,13 @@ def test_an_event_is_shown_with_fields_example_and_notifications() -> None:
     assert json.loads(run("events", "user.quota_updated", "--json").output)["x-critical"] is True
 
 
+@pytest.mark.parametrize("event_type", EVENT_TYPES)
+def test_an_event_fits_a_terminal_of_80_columns(event_type: str) -> None:
+    shown = run("events", event_type, COLUMNS="80", FORCE_COLOR="1").output
+
+    assert max(map(len, shown.partition("\nExample:")[0].splitlines())) <= 80
+
+
 def test_an_unknown_event_is_answered_with_a_suggestion() -> None:
     result = run("events", "device.fail")
 

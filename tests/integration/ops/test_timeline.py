@@ -54,6 +54,21 @@ def test_timeline_says_why_the_phone_vanished_and_what_to_do() -> None:
     assert "12:00:00  event        user.suspended (dead_lettered)" in lines
 
 
+def test_timeline_fits_a_terminal_of_80_columns(
+    failed: Store, database_url: str, broker_url: str
+) -> None:
+    failed.seed(world(held("d2", by="u2")))
+    wordy = message("device.failed", id="m" * 36, deviceId="d2", reason="dark " * 50)
+    with Functions(database_url, broker_url) as functions:
+        functions.handle(wordy)
+
+    shown = run("timeline", "device", "d2", "--at", AT, COLUMNS="80", FORCE_COLOR="1").stdout
+
+    assert "m" * 36 in shown
+    assert shown.count("dark") == 50
+    assert max(map(len, shown.splitlines())) <= 80
+
+
 @pytest.mark.usefixtures("failed")
 def test_command_to_paste_quotes_the_id_that_a_publisher_chose(
     database_url: str, broker_url: str
