@@ -29,7 +29,7 @@ def test_delay_is_from_the_notification_to_its_delivery() -> None:
     assert measured(channel=Channel.SMS) == {Channel.SMS: [3.0]}
 
 
-@pytest.mark.parametrize("outcome", set(DeliveryOutcome) - {DeliveryOutcome.SENT})
+@pytest.mark.parametrize("outcome", sorted(set(DeliveryOutcome) - {DeliveryOutcome.SENT}))
 def test_what_was_not_sent_has_no_delay(outcome: DeliveryOutcome) -> None:
     assert measured(outcome) == {}
 
