@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,6 +41,7 @@ from scheduler.database.connection import Database
 from scheduler.domain.model import Quota
 from scheduler.messaging.nudge import Nudge
 from scheduler.messaging.publisher import Publisher
+from scheduler.observability.emf import Metrics
 from scheduler.observability.logger import service_logger
 from scheduler.unit_of_work import UnitsOfWork
 
@@ -122,6 +125,8 @@ class AllocationApi:
         except ApiError as error:
             response = error.gateway_response
         response["headers"].update(SECURITY_HEADERS)
+        if response["statusCode"] >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            _count_error()
         _logger.info(
             "Answered a request",
             extra={
@@ -134,3 +139,11 @@ class AllocationApi:
             },
         )
         return response
+
+
+def _count_error() -> None:
+    """Count a response by the version of the function: the rollout of a version rests on it."""
+    metrics = Metrics()
+    version = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+    metrics.add("scheduler_api_errors_total", 1, function_version=version)
+    metrics.flush(datetime.now(UTC))

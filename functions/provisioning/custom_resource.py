@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.request import Request, urlopen
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_pascal
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 _HTTP_TIMEOUT: Final = 5
 """Seconds."""
+_REVISION_LENGTH: Final = 16
 _RETRY_DELAYS: Final = (1, 2)
 MAX_REASON_BYTES: Final = 2500
 """The whole answer may have 4,096 bytes."""
@@ -30,6 +35,7 @@ class ResourceRequest(BaseModel):
     stack_id: str
     request_id: str
     logical_resource_id: str
+    resource_properties: dict[str, Any] = Field(default_factory=dict)
     # If an update answered with another id, CloudFormation would delete the old resource.
     physical_resource_id: str = "provisioning"
 
@@ -37,6 +43,12 @@ class ResourceRequest(BaseModel):
     def is_delete(self) -> bool:
         """Return whether the resource is to be deleted."""
         return self.request_type == "Delete"
+
+    @property
+    def api_revision(self) -> str:
+        """Return a hash of the configuration of the API, whose change publishes a version of it."""
+        configuration = self.resource_properties.get("ApiConfiguration")
+        return hashlib.sha256(json.dumps(configuration).encode()).hexdigest()[:_REVISION_LENGTH]
 
     def answer(self, failure: str | None = None) -> None:
         """Tell CloudFormation that the request succeeded, or why it failed.
@@ -54,6 +66,7 @@ class ResourceRequest(BaseModel):
             "StackId": self.stack_id,
             "RequestId": self.request_id,
             "LogicalResourceId": self.logical_resource_id,
+            "Data": {"ApiRevision": self.api_revision},
         }
         for delay in _RETRY_DELAYS:
             try:
@@ -62,7 +75,7 @@ class ResourceRequest(BaseModel):
                 time.sleep(delay)
         return self._put(body)
 
-    def _put(self, body: dict[str, str]) -> None:
+    def _put(self, body: Mapping[str, object]) -> None:
         # The URL is signed for an empty content type; urllib would send its own.
         request = Request(  # noqa: S310 - http(s) only, see response_url
             self.response_url,

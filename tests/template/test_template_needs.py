@@ -105,6 +105,8 @@ BY_LAMBDA: Final = {
     ("FunctionPolicy", "Traces"),
     ("EventSourcePolicy", "Broker"),
     ("EventSourcePolicy", "BrokerNetwork"),
+    ("ApiRolloutRole", "Alias"),  # CodeDeploy
+    ("ApiRolloutRole", "RolloutAlarms"),
 }
 
 
@@ -161,5 +163,6 @@ def test_code_of_functions_cannot_touch_network_interfaces(stack: Stack) -> None
         name = function["FunctionName"]["Fn::Sub"]
         prefix = pattern.removesuffix("${AWS::StackName}-*")
         assert fnmatchcase(prefix + name, pattern.replace("[", "[[]"))
-    for role in stack.roles.values():
+    for function in stack.functions.values():
+        role = stack.roles[function["Role"]["Fn::GetAtt"][0]]
         assert {"Ref": "FunctionPolicy"} in role["ManagedPolicyArns"]

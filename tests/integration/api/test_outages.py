@@ -1,18 +1,28 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import pytest
+
     from local.servers.mariadb import MariaDB
     from tests.integration.api.client import Client
     from tests.integration.api.rows import Rows
 
 
+def errors_counted(output: pytest.CaptureFixture[str]) -> list[float]:
+    lines = [json.loads(one) for one in output.readouterr().out.splitlines()]
+    name = "scheduler_api_errors_total"
+    return [line[name] for line in lines if name in line and "function_version" in line]
+
+
 def test_requests_fail_with_503_during_an_outage_and_succeed_afterwards(
-    api: Client, rows: Rows, mariadb: MariaDB
+    api: Client, rows: Rows, mariadb: MariaDB, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows.device()
     assert api.get("/api/devices").status == 200
+    assert errors_counted(capsys) == []
 
     mariadb.kill()
     replies = [api.allocate("u1"), api.get("/api/devices"), api.get("/api/devices/d1")]
@@ -22,6 +32,7 @@ def test_requests_fail_with_503_during_an_outage_and_succeed_afterwards(
         assert (reply.status, reply.code) == (503, "database_unavailable")
         assert reply.headers["Retry-After"] == "1"
         assert "127.0.0.1" not in str(reply.body)
+    assert errors_counted(capsys) == [1, 1, 1]  # the rollout of a version watches them
     assert api.allocate("u1").status == 201
 
 

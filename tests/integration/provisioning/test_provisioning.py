@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
+from unittest.mock import ANY
 
 import pika
 import pymysql
@@ -12,6 +13,7 @@ import pytest
 
 from provisioning import database_server
 from provisioning.app import handler, provision
+from provisioning.custom_resource import ResourceRequest
 from scheduler.messaging import topology
 from tests.integration.provisioning.cloudformation import CloudFormation, Invocation
 from tests.integration.provisioning.conftest import ACCOUNT, DATABASE, VHOST
@@ -39,6 +41,16 @@ def depth(rabbitmq: RabbitMQ, queue: str) -> int:
         return int(declared.method.message_count)
 
 
+def test_revision_changes_with_the_configuration_of_the_api(cloudformation: CloudFormation) -> None:
+    def revision(*configuration: str, **more: str) -> str:
+        properties: Any = {"ApiConfiguration": list(configuration), **more}
+        request = cloudformation.request("Update", ResourceProperties=properties)
+        return ResourceRequest.model_validate(request).api_revision
+
+    assert revision("a", "b") == revision("a", "b", LogGroups="x")
+    assert len({revision("a", "b"), revision("a", "c"), revision("ab"), revision()}) == 4
+
+
 @pytest.mark.parametrize("kind", ["Create", "Update"])
 def test_create_and_update_provision_everything(
     kind: str, cloudformation: CloudFormation, database: MariaDB, rabbitmq: RabbitMQ
@@ -52,6 +64,7 @@ def test_create_and_update_provision_everything(
         "StackId": "arn:aws:cloudformation:us-east-1:123456789012:stack/cloudphone/1",
         "RequestId": f"{kind}-1",
         "LogicalResourceId": "Provisioning",
+        "Data": {"ApiRevision": ANY},
     }
     for queue in topology.queues():
         assert depth(rabbitmq, queue.name) == 0
