@@ -70,7 +70,7 @@ def test_examples_compile_and_publish_and_wrong_bodies_do_not_compile(broker_url
     assert is_published_well(properties, amqplib.stdout, "device-001")
     assert body["reason"] == "Screen is dark"
 
-    nestjs = run("node", "build/check/nestjs.js", AMQP_URL=broker_url)
+    nestjs = run("node", "build/examples/nestjs-main.js", AMQP_URL=broker_url)
     assert nestjs.returncode == 0, nestjs.stderr
     properties, body = taken(broker_url, "scheduler.billing-overdue")
     assert is_published_well(properties, nestjs.stdout, "user-123")

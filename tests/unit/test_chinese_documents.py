@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 FOLDER: Final = ROOT / "docs/zh-CN"
 ENGLISH: Final = {
     ROOT / "README.zh-CN.md": ROOT / "README.md",
+    ROOT / "contracts/README.zh-CN.md": ROOT / "contracts/README.md",
     **{page: ROOT / "docs" / page.name for page in sorted(FOLDER.glob("*.md"))},
 }
 """By the Chinese page."""
