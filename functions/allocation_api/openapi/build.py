@@ -32,6 +32,9 @@ _UNREACHABLE: Final = {
 _ABOUT: Final = """Allocates cloud phones. Errors are `{"error": {"code", "message", "details"?}}`;
 those of API Gateway itself are `{"message"}`. Times are ISO 8601 in UTC.
 Texts for users are in the language of `Accept-Language` (`zh` or `en`), else in the user's."""
+_BEARER: Final = """An access token of the identity provider; its `sub` is the user.
+On the local platform, `bin/scheduler-ops token USER` prints one; `--admin` makes it one of an
+administrator."""
 _VALIDATION_SCHEMAS: Final = ("HTTPValidationError", "ValidationError", "ResponseValidationError")
 """Of responses that Powertools describes and the API replaces."""
 _VALIDATION_STATUSES: Final = ("422", "500")
@@ -67,7 +70,12 @@ def document() -> dict[str, Any]:
     found = json.loads(re.sub(r'\b([A-Z]\w+)Response"', r'\1"', text))  # suffix of models
     schemas = found["components"]["schemas"]
     kept = {name: schemas[name] for name in sorted(schemas) if name not in _VALIDATION_SCHEMAS}
-    bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+    bearer = {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": _BEARER,
+    }
     return {
         "openapi": found["openapi"],
         "info": found["info"],
