@@ -116,6 +116,9 @@ bench-neighbour: servers ## Measure other users' frames while one user floods th
 	@$(BIN)/python -m bench.neighbour --sockets 15
 	@$(BIN)/python -m bench.neighbour --sockets 32
 
+bench-floods: servers ## Measure another user's requests while one user floods the API (4 minutes)
+	@$(BIN)/python -m bench.floods
+
 DEVICES ?= 10000000
 bench-housekeeping: servers ## Measure a run of each housekeeping job in a large fleet (DEVICES=10000000: half an hour, 8 GB of disk)
 	@$(BIN)/python -m bench.housekeeping --devices $(DEVICES)

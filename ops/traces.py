@@ -45,6 +45,7 @@ _KEPT: Final[dict[str, str]] = {
     "reservations": "user_id = %s",
     "event_versions": "aggregate = 'user' AND id = %s",
     "erasures": "user_id = %s",
+    "request_limits": "SUBSTRING_INDEX(bucket, '/', 1) = %s",
 }
 """By table, the rows that are kept with ids and times only (docs/privacy.md).
 

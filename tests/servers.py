@@ -97,6 +97,7 @@ _SERVERS: Final = ("rabbitmq", "mariadb", "moto")
 _POOL: Final = pytest.StashKey[ServerPool]()
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Return the workers of ``-n auto``: one more than cores, because tests wait for servers."""
     return (os.cpu_count() or 1) + 1

@@ -18,6 +18,7 @@ from allocation_api.caller import AdminClaim, caller_of
 from allocation_api.deleted_users import DeletedUsers
 from allocation_api.errors import ApiError, handle_exceptions
 from allocation_api.language import requested_language
+from allocation_api.limits import CreationLimits, RequestLimits, shared_buckets
 from allocation_api.requests import parse_json_object, read_body, routable, skip
 from allocation_api.resources.allocation_batches import allocation_batch_routes
 from allocation_api.resources.allocations import AllocateOrWait, allocation_routes
@@ -33,6 +34,7 @@ from allocation_api.resources.tickets import ticket_routes
 from allocation_api.resources.timelines import timeline_routes
 from allocation_api.resources.users import user_routes
 from allocation_api.resources.waiting import waiting_routes
+from allocation_api.token_buckets import TokenBuckets
 from scheduler.allocation.allocate import Allocator
 from scheduler.allocation.leases import Leases
 from scheduler.allocation.reservation_book import ReservationBook
@@ -70,6 +72,9 @@ class AllocationApi:
     def __init__(self, settings: ApiSettings) -> None:
         self._admin = AdminClaim(settings.admin_claim, settings.admin_value)
         database = Database(settings)
+        buckets = TokenBuckets(shared_buckets(database))
+        self._limits = RequestLimits(settings, buckets)
+        creations = CreationLimits(settings, buckets, database)
         nudge = Nudge(Publisher(settings)).send
         units = UnitsOfWork(database, Quota(settings.default_max_devices), nudge)
         allocator = Allocator(units, settings.allocation_strategy)
@@ -78,11 +83,11 @@ class AllocationApi:
         minutes = settings.default_duration_minutes
         allocate_or_wait = AllocateOrWait(database, allocator, line)
         routers = (
-            allocation_routes(database, allocate_or_wait, leases, minutes),
+            allocation_routes(database, allocate_or_wait, leases, creations, minutes),
             history_routes(database),
             waiting_routes(database, line),
-            allocation_batch_routes(database, allocator, leases, minutes),
-            reservation_routes(database, ReservationBook(units), minutes),
+            allocation_batch_routes(database, allocator, leases, creations, minutes),
+            reservation_routes(database, ReservationBook(units), creations, minutes),
             device_routes(database, units),
             user_routes(database, settings, units),
             device_allocation_routes(database),
@@ -119,6 +124,7 @@ class AllocationApi:
         try:
             if not self._guard.is_open(http["method"], event["rawPath"]):
                 caller = caller_of(event, self._admin)
+            self._limits.admit(http, caller)
             self.resolver.context["caller"] = caller
             self.resolver.context["language"] = requested_language(event.get("headers") or {})
             response = self.resolver.resolve(routable(event), context)  # type: ignore[arg-type]  # no route uses it

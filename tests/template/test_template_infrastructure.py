@@ -43,6 +43,16 @@ def test_messages_rows_and_users_are_kept_when_the_stack_is_deleted(
     assert nested["identity"].resources["UserPool"]["DeletionPolicy"] == "RetainExceptOnCreate"
 
 
+def test_user_pool_requires_a_second_factor_and_nobody_can_sign_up(
+    nested: dict[str, Stack],
+) -> None:
+    (pool,) = nested["identity"].of_type("AWS::Cognito::UserPool").values()
+
+    assert pool["MfaConfiguration"] == "ON"  # of everybody, so of administrators too
+    assert pool["EnabledMfas"] == ["SOFTWARE_TOKEN_MFA"]
+    assert pool["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
+
+
 def test_each_part_is_created_unless_an_existing_one_is_given(nested: dict[str, Stack]) -> None:
     conditions = {n: r["Condition"] for n, r in nested["stack"].resources.items()}
 

@@ -55,7 +55,7 @@ _SCHEMAS: Final = {
 _GATEWAY_STATUSES: Final = frozenset({401, 413, 429, 500, 503})
 """Errors that API Gateway may return too."""
 _OF_EVERY_ROUTE: Final[dict[int, tuple[str, ...]]] = {
-    429: ("too many requests",),
+    429: ("too_many_requests",),
     500: ("internal_error",),
     503: ("database_unavailable", "busy"),
 }

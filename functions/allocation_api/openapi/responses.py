@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 ERROR_SCHEMA: Final[dict[str, Any]] = {"$ref": "#/components/schemas/Error"}
-MAY_NOT_ALLOCATE: Final = ("user_deleted", "user_suspended", "billing_hold")
+MAY_NOT_ALLOCATE: Final = ("user_deleted", "user_suspended", "billing_hold", "user_unknown")
+TOO_MANY_CREATIONS: Final = "hourly_limit_exceeded"
 
 
 def body_of(model: type[BaseModel]) -> OpenAPIResponse:

@@ -9,6 +9,8 @@ from allocation_api.access import Access, Router
 from allocation_api.caller import Caller
 from allocation_api.errors import ApiError, forbidden, not_found, to_api_error
 from allocation_api.fields import IdempotencyKeyText, Problem, RequestBody, ResponseBody
+from allocation_api.limits import CreationLimits
+from allocation_api.openapi.responses import TOO_MANY_CREATIONS, body_of, refusal
 from allocation_api.resources.allocations import (
     AllocationResponse,
     DeviceRequest,
@@ -99,7 +101,11 @@ _Change: TypeAlias = Callable[[list[AllocationRecord]], Sequence[AllocationRecor
 
 
 def allocation_batch_routes(
-    database: Database, allocator: Allocator, leases: Leases, default_minutes: int
+    database: Database,
+    allocator: Allocator,
+    leases: Leases,
+    creations: CreationLimits,
+    default_minutes: int,
 ) -> Router:
     """Return the routes that allocate, release and extend."""
     router = Router()
@@ -108,11 +114,18 @@ def allocation_batch_routes(
         "/api/allocations/batch",
         operation_id="allocateBatch",
         summary="Allocate up to 100 devices; each request succeeds or fails on its own",
+        responses={
+            200: body_of(AllocatedBatch),
+            403: refusal("user_deleted", "user_unknown"),
+            429: refusal(TOO_MANY_CREATIONS),
+        },
     )
     @router.allow(Access.EACH)
     def allocate(body: NewAllocations) -> AllocatedBatch:
         caller = router.caller
         own = [item for item in body.requests if caller.may_act_for(item.user_id)]
+        if own:
+            creations.require(caller)
         requests = [to_request(item, item.idempotency_key, default_minutes) for item in own]
         outcomes = iter(allocator.allocate_all(requests, caller.actor) if requests else ())
         results: list[AllocationResponse | RefusedRequest] = []
@@ -122,7 +135,9 @@ def allocation_batch_routes(
                 results.append(RefusedRequest(user_id=item.user_id, error=_problem(outcome)))
             else:
                 results.append(to_response(outcome, router.language))
-        return AllocatedBatch(**_counts(results), results=results)
+        counts = _counts(results)
+        creations.count(caller, counts["success"])
+        return AllocatedBatch(**counts, results=results)
 
     @router.post(
         "/api/allocations/batch/release",
@@ -138,11 +153,19 @@ def allocation_batch_routes(
         "/api/allocations/batch/extend",
         operation_id="extendBatch",
         summary="Extend up to 100 allocations; each succeeds or fails on its own",
+        responses={
+            200: body_of(ChangedBatch),
+            403: refusal("user_deleted", "user_unknown"),
+            429: refusal(TOO_MANY_CREATIONS),
+        },
     )
     @router.allow(Access.EACH)
     def extend(body: Extensions) -> ChangedBatch:
         actor, minutes = router.caller.actor, body.additional_minutes
-        return _change(body.allocation_ids, lambda own: leases.extend(own, minutes, actor))
+        creations.require(router.caller)
+        extended = _change(body.allocation_ids, lambda own: leases.extend(own, minutes, actor))
+        creations.count(router.caller, extended.success)
+        return extended
 
     def _change(ids: Sequence[str], change: _Change) -> ChangedBatch:
         with database.transaction() as sql:

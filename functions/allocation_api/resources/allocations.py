@@ -20,7 +20,13 @@ from allocation_api.fields import (
     RequestBody,
     ResponseBody,
 )
-from allocation_api.openapi.responses import MAY_NOT_ALLOCATE, body_of, refusal
+from allocation_api.limits import CreationLimits
+from allocation_api.openapi.responses import (
+    MAY_NOT_ALLOCATE,
+    TOO_MANY_CREATIONS,
+    body_of,
+    refusal,
+)
 from allocation_api.pages import (
     DEFAULT_PAGE_SIZE,
     PageCursor,
@@ -170,7 +176,11 @@ class AllocateOrWait:
 
 
 def allocation_routes(
-    database: Database, allocate_or_wait: AllocateOrWait, leases: Leases, default_minutes: int
+    database: Database,
+    allocate_or_wait: AllocateOrWait,
+    leases: Leases,
+    creations: CreationLimits,
+    default_minutes: int,
 ) -> Router:
     """Return the routes of single allocations, and of a user's list."""
     router = Router()
@@ -184,6 +194,7 @@ def allocation_routes(
             202: body_of(WaitingPlaceResponse),
             403: refusal(*MAY_NOT_ALLOCATE, "quota_exceeded"),
             409: refusal("no_device_available"),
+            429: refusal(TOO_MANY_CREATIONS),
         },
     )
     @router.allow(Access.OWNER)
@@ -193,12 +204,14 @@ def allocation_routes(
         router.caller.require(body.user_id)
         if body.priority and not router.caller.is_admin:
             raise forbidden("only an administrator may set a priority")
+        creations.require(router.caller)
         request = replace(
             to_request(body, idempotency_key, default_minutes),
             wait=body.wait,
             priority=body.priority,
         )
         status, response = allocate_or_wait.handle(request, router.caller.actor, router.language)
+        creations.count(router.caller)
         return Response(status, CONTENT_TYPE, response)
 
     @router.get(
@@ -228,6 +241,7 @@ def allocation_routes(
             200: body_of(AllocationResponse),
             403: refusal(*MAY_NOT_ALLOCATE),
             409: refusal("not_active", "duration_exceeded", "device_reserved"),
+            429: refusal(TOO_MANY_CREATIONS),
         },
     )
     @router.allow(Access.OWNER)
@@ -235,9 +249,11 @@ def allocation_routes(
         allocation_id: PathId, body: Extension, idempotency_key: IdempotencyKeyHeader = None
     ) -> AllocationResponse:
         allocation, minutes = _find_own(allocation_id), body.additional_minutes
+        creations.require(router.caller)
         (extended,) = leases.extend([allocation], minutes, router.caller.actor, idempotency_key)
         if isinstance(extended, Exception):
             raise extended
+        creations.count(router.caller)
         return to_response(extended, router.language)
 
     @router.get(

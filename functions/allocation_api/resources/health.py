@@ -21,8 +21,8 @@ from scheduler.settings import BrokerSettings, DatabaseSettings, PaymentSettings
 from scheduler.version import VERSION
 
 OK: Final = "ok"
-REPORT_SECONDS: Final = 1.0
-"""How long a report is repeated, so that callers without a token cannot cause endless logins."""
+REPORT_SECONDS: Final = 5.0
+"""How long an environment repeats a report: a flood of requests causes no flood of logins."""
 
 _CHECK_TIMEOUT_SECONDS: Final = 2.5
 _BROKER_TIMEOUT_SECONDS: Final = 2

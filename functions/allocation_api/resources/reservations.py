@@ -13,7 +13,13 @@ from allocation_api.fields import (
     RequestBody,
     ResponseBody,
 )
-from allocation_api.openapi.responses import MAY_NOT_ALLOCATE, body_of, refusal
+from allocation_api.limits import CreationLimits
+from allocation_api.openapi.responses import (
+    MAY_NOT_ALLOCATE,
+    TOO_MANY_CREATIONS,
+    body_of,
+    refusal,
+)
 from scheduler.allocation.reservation_book import ReservationBook, ReservationRequest
 from scheduler.database import reservations
 from scheduler.database.connection import Database
@@ -60,7 +66,9 @@ class ReservationsResponse(ResponseBody):
     items: list[ReservationResponse]
 
 
-def reservation_routes(database: Database, book: ReservationBook, default_minutes: int) -> Router:
+def reservation_routes(
+    database: Database, book: ReservationBook, creations: CreationLimits, default_minutes: int
+) -> Router:
     """Return the routes that make reservations, look them up and cancel them."""
     router = Router()
 
@@ -73,6 +81,7 @@ def reservation_routes(database: Database, book: ReservationBook, default_minute
             201: body_of(ReservationResponse),
             403: refusal(*MAY_NOT_ALLOCATE, "quota_exceeded"),
             409: refusal("slot_taken", "no_device_available"),
+            429: refusal(TOO_MANY_CREATIONS),
         },
     )
     @router.allow(Access.OWNER)
@@ -80,10 +89,13 @@ def reservation_routes(database: Database, book: ReservationBook, default_minute
         body: NewReservation, idempotency_key: IdempotencyKeyHeader = None
     ) -> ReservationResponse:
         router.caller.require(body.user_id)
+        creations.require(router.caller)
         slot = _slot(body, default_minutes)
         requirements = Requirements(body.min_cpu_cores or 0, body.min_memory_mb or 0)
         request = ReservationRequest(body.user_id, slot, requirements, idempotency_key)
-        return _to_response(book.reserve(request))
+        reserved = book.reserve(request)
+        creations.count(router.caller)
+        return _to_response(reserved)
 
     @router.get(
         "/api/reservations/<reservation_id>",

@@ -53,6 +53,7 @@ class Client:
         claims: dict[str, str] | None = ADMIN,
         body: object = None,
         headers: Mapping[str, str] | None = None,
+        client: str = "127.0.0.1",
     ) -> Reply:
         """Send a request.
 
@@ -62,8 +63,9 @@ class Client:
             claims: those of the token; None means without a token.
             body: bytes are sent as they are, anything else as JSON.
             headers: names in lower case; ``content-type`` is JSON by default.
+            client: the address from which it comes.
         """
-        event = http_event(method, target, claims, body, headers)
+        event = http_event(method, target, claims, body, headers, client)
         response = self._handler(event, None)
         assert response["headers"]["Content-Type"] == "application/json"
         return Reply(response["statusCode"], json.loads(response["body"]), response["headers"])
@@ -83,6 +85,7 @@ def http_event(
     claims: dict[str, str] | None,
     body: object = None,
     headers: Mapping[str, str] | None = None,
+    client: str = "127.0.0.1",
 ) -> dict[str, Any]:
     """Return the event of a request; see `Client.send`."""
     path, _, query = target.partition("?")
@@ -95,7 +98,7 @@ def http_event(
         headers=tuple(given.items()),
         body=raw,
         protocol="HTTP/1.1",
-        client="127.0.0.1",
+        client=client,
         port=80,
     )
     found = find_route(method, request.path)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.support.store import Store
 
-DAY = timedelta(days=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
 
 def add_ended_allocation(store: Store, id_: str, released: datetime) -> None:
@@ -113,6 +113,16 @@ def test_processed_ids_are_kept_for_30_days(store: Store, housekeeping: Housekee
 
     assert housekeeping.run("purge") == 1
     assert ids(store, "processed_messages", "message_id") == ["recent"]
+
+
+def test_buckets_of_request_limits_are_kept_for_an_hour_after_they_are_full(
+    store: Store, housekeeping: Housekeeping
+) -> None:
+    buckets = [("old", NOW - HOUR - SECOND), ("recent", NOW - HOUR)]
+    store.insert("request_limits", "bucket, full_at", buckets)
+
+    assert housekeeping.run("purge") == 1
+    assert ids(store, "request_limits", "bucket") == ["recent"]
 
 
 def test_the_retention_is_a_setting(store: Store, housekeeping: Housekeeping) -> None:

@@ -10,6 +10,7 @@ notifications with their deliveries          NOTIFICATION_RETENTION_DAYS   ``due
 outgoing events that were published          OUTGOING_RETENTION_DAYS       ``unpublished``
 changes by operators                         400 days                      ``due_purge``
 everything of a canary                       1 hour                        ``PRIMARY``
+buckets of request limits that are full      an hour                       ``due_purge``
 ===========================================  ============================  ===================
 
 The other tables have one row for each user or device ever seen. These stay: the mark of a deleted
@@ -90,6 +91,8 @@ _AUDIT: Final = _RetentionRule("operator_actions", "began_at")
 _AUDIT_KEPT: Final = timedelta(days=400)
 _CANARIES_KEPT: Final = timedelta(hours=1)
 """Much longer than a run of `scheduler-ops smoke`, which may have died half-way."""
+_LIMITS: Final = _RetentionRule("request_limits", "full_at", "bucket")
+_LIMITS_KEPT: Final = timedelta(hours=1)
 _OUTGOING: Final = _RetentionRule("outgoing_events", "published_at", found_by="unpublished")
 
 
@@ -108,6 +111,7 @@ def purge(database: Database, settings: RetentionSettings, now: datetime) -> Ite
         (_NOTIFICATIONS, timedelta(days=settings.notification_retention_days)),
         (_OUTGOING, timedelta(days=settings.outgoing_retention_days)),
         (_AUDIT, _AUDIT_KEPT),
+        (_LIMITS, _LIMITS_KEPT),
     ):
         yield from _chunks(database, rows, now - kept)
     while removed := database.run(
