@@ -86,7 +86,7 @@ class AllocationApi:
             allocation_routes(database, allocate_or_wait, leases, creations, minutes),
             history_routes(database),
             waiting_routes(database, line),
-            allocation_batch_routes(database, allocator, leases, creations, minutes),
+            allocation_batch_routes(database, allocator, leases, self._limits, creations, minutes),
             reservation_routes(database, ReservationBook(units), creations, minutes),
             device_routes(database, units),
             user_routes(database, settings, units),
@@ -94,7 +94,7 @@ class AllocationApi:
             timeline_routes(database),
             notification_routes(database),
             preference_routes(database),
-            ticket_routes(settings),
+            ticket_routes(settings, self._limits),
             health_routes(settings),
             openapi_routes(),
         )

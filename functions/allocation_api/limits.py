@@ -90,6 +90,11 @@ class RequestLimits:
         elif not caller.is_admin:
             self._take(f"{caller.user_id}/requests", self._requests)
 
+    def add(self, caller: Caller, requests: int) -> None:
+        """Count a request of a user as more than one, because it costs as much as several."""
+        if requests and not caller.is_admin:
+            self._buckets.take(f"{caller.user_id}/requests", self._requests, requests)
+
     def _take(self, name: str, limit: TokenLimit) -> None:
         if wait := self._buckets.wait(name, limit):
             raise _too_many("too_many_requests", "too many requests; try again later", wait)

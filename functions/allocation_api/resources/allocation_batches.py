@@ -9,7 +9,7 @@ from allocation_api.access import Access, Router
 from allocation_api.caller import Caller
 from allocation_api.errors import ApiError, forbidden, not_found, to_api_error
 from allocation_api.fields import IdempotencyKeyText, Problem, RequestBody, ResponseBody
-from allocation_api.limits import CreationLimits
+from allocation_api.limits import CreationLimits, RequestLimits
 from allocation_api.openapi.responses import TOO_MANY_CREATIONS, body_of, refusal
 from allocation_api.resources.allocations import (
     AllocationResponse,
@@ -104,6 +104,7 @@ def allocation_batch_routes(
     database: Database,
     allocator: Allocator,
     leases: Leases,
+    limits: RequestLimits,
     creations: CreationLimits,
     default_minutes: int,
 ) -> Router:
@@ -126,6 +127,8 @@ def allocation_batch_routes(
         own = [item for item in body.requests if caller.may_act_for(item.user_id)]
         if own:
             creations.require(caller)
+            sizes = {(item.min_cpu_cores, item.min_memory_mb) for item in own}
+            limits.add(caller, len(sizes) - 1)
         requests = [to_request(item, item.idempotency_key, default_minutes) for item in own]
         outcomes = iter(allocator.allocate_all(requests, caller.actor) if requests else ())
         results: list[AllocationResponse | RefusedRequest] = []

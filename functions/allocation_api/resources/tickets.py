@@ -3,11 +3,12 @@
 from datetime import UTC, datetime
 from functools import cached_property
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from allocation_api.access import Access, Router
 from allocation_api.errors import ApiError, unavailable
 from allocation_api.fields import ResponseBody
+from allocation_api.limits import RequestLimits
 from allocation_api.openapi.responses import body_of, refusal
 from allocation_api.settings import AWS_TIMEOUTS
 from scheduler.settings import TicketSettings
@@ -63,7 +64,11 @@ class TicketService:
         return Tickets(dynamodb, self._settings.realtime_tickets_table)
 
 
-def ticket_routes(settings: TicketSettings) -> Router:
+_REQUESTS_PER_TICKET: Final = 5
+"""As many calls of DynamoDB as a refused ticket costs."""
+
+
+def ticket_routes(settings: TicketSettings, limits: RequestLimits) -> Router:
     """Return the route that issues a ticket to the caller."""
     router = Router()
     service = TicketService(settings)
@@ -81,6 +86,7 @@ def ticket_routes(settings: TicketSettings) -> Router:
     )
     @router.allow(Access.USER)
     def issue() -> TicketResponse:
+        limits.add(router.caller, _REQUESTS_PER_TICKET - 1)
         ticket = service.issue(router.caller.user_id, datetime.now(UTC))
         return TicketResponse(ticket=ticket.secret, expires_at=ticket.expires_at)
 

@@ -90,6 +90,28 @@ def test_without_the_database_each_environment_limits_alone(
     assert statuses[-1] == 429
 
 
+def test_a_batch_counts_as_many_requests_as_it_asks_for_sizes(
+    start_api: Callable[..., Client], rows: Rows
+) -> None:
+    rows.user()
+    api = start_api(**SLOW)
+    wishes = [{"userId": "u1", "minCpuCores": cores} for cores in range(10)]
+
+    def ask() -> Reply:
+        return api.send("POST", "/api/allocations/batch", user("u1"), {"requests": wishes})
+
+    assert 3 <= answered(ask, 20).count(200) <= 5
+
+
+def test_a_ticket_counts_as_five_requests(start_api: Callable[..., Client]) -> None:
+    api = start_api(**SLOW)
+
+    statuses = answered(lambda: api.send("POST", "/api/realtime/ticket", user("u1")), 20)
+
+    assert 6 <= statuses.count(503) <= 8  # AWS is unreachable
+    assert statuses[-1] == 429
+
+
 def allocate_and_release(api: Client) -> Reply:
     made = api.allocate("u1", user("u1"))
     if made.status == 201:
