@@ -105,12 +105,14 @@ def issuer(tmp_path: Path) -> TokenIssuer:
 
 
 @pytest.fixture
-def api_url(database_url: str, aws_url: str, issuer: TokenIssuer, tmp_path: Path) -> Iterator[str]:
-    """The URL of the API, which has a few devices and no broker."""
+def api_url(
+    database_url: str, broker_url: str, aws_url: str, issuer: TokenIssuer, tmp_path: Path
+) -> Iterator[str]:
+    """The URL of the API, which has a few devices."""
     database = Database(DatabaseSettings.model_validate({"DATABASE_URL": database_url}))
     with closing(database), database.transaction() as cursor:
         cursor.execute(DEVICES)
-    environment = function_environment(database_url, f"amqp://{UNREACHABLE}/cloudphone", aws_url)
+    environment = function_environment(database_url, broker_url, aws_url)
     pool = EnvironmentPool(deployed(ALLOCATION_API, environment, tmp_path), 2)
     authorizer = JwtAuthorizer(issuer.jwks(), ISSUER, frozenset((AUDIENCE,)))
     app = api_app(HttpApi(pool, authorizer), issuer.jwks(), EmfCollector(tmp_path))
