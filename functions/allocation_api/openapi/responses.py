@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 ERROR_SCHEMA: Final[dict[str, Any]] = {"$ref": "#/components/schemas/Error"}
-MAY_NOT_ALLOCATE: Final = ("user_deleted", "user_suspended", "billing_hold", "user_unknown")
-TOO_MANY_CREATIONS: Final = "hourly_limit_exceeded"
+_MAY_NOT_ALLOCATE: Final = ("user_deleted", "user_suspended", "billing_hold", "user_unknown")
 
 
 def body_of(model: type[BaseModel]) -> OpenAPIResponse:
@@ -26,3 +25,9 @@ def body_of(model: type[BaseModel]) -> OpenAPIResponse:
 def refusal(*codes: str) -> OpenAPIResponse:
     """Return an error response with one of the codes."""
     return {"description": ", ".join(codes), "content": {CONTENT_TYPE: {"schema": ERROR_SCHEMA}}}
+
+
+def may_not_create(*codes: str) -> dict[int, OpenAPIResponse]:
+    """Return the error responses of routes that create something for a user, and more of 403."""
+    forbidden = refusal(*_MAY_NOT_ALLOCATE, *codes)
+    return {403: forbidden, 429: refusal("hourly_limit_exceeded")}

@@ -10,7 +10,7 @@ from allocation_api.caller import Caller
 from allocation_api.errors import ApiError, forbidden, not_found, to_api_error
 from allocation_api.fields import IdempotencyKeyText, Problem, RequestBody, ResponseBody
 from allocation_api.limits import CreationLimits, RequestLimits
-from allocation_api.openapi.responses import TOO_MANY_CREATIONS, body_of, refusal
+from allocation_api.openapi.responses import body_of, may_not_create
 from allocation_api.resources.allocations import (
     AllocationResponse,
     DeviceRequest,
@@ -115,11 +115,7 @@ def allocation_batch_routes(
         "/api/allocations/batch",
         operation_id="allocateBatch",
         summary="Allocate up to 100 devices; each request succeeds or fails on its own",
-        responses={
-            200: body_of(AllocatedBatch),
-            403: refusal("user_deleted", "user_unknown"),
-            429: refusal(TOO_MANY_CREATIONS),
-        },
+        responses={200: body_of(AllocatedBatch), **may_not_create()},
     )
     @router.allow(Access.EACH)
     def allocate(body: NewAllocations) -> AllocatedBatch:
@@ -156,11 +152,7 @@ def allocation_batch_routes(
         "/api/allocations/batch/extend",
         operation_id="extendBatch",
         summary="Extend up to 100 allocations; each succeeds or fails on its own",
-        responses={
-            200: body_of(ChangedBatch),
-            403: refusal("user_deleted", "user_unknown"),
-            429: refusal(TOO_MANY_CREATIONS),
-        },
+        responses={200: body_of(ChangedBatch), **may_not_create()},
     )
     @router.allow(Access.EACH)
     def extend(body: Extensions) -> ChangedBatch:

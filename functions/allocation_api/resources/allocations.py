@@ -21,12 +21,7 @@ from allocation_api.fields import (
     ResponseBody,
 )
 from allocation_api.limits import CreationLimits
-from allocation_api.openapi.responses import (
-    MAY_NOT_ALLOCATE,
-    TOO_MANY_CREATIONS,
-    body_of,
-    refusal,
-)
+from allocation_api.openapi.responses import body_of, may_not_create, refusal
 from allocation_api.pages import (
     DEFAULT_PAGE_SIZE,
     PageCursor,
@@ -192,9 +187,8 @@ def allocation_routes(
         responses={
             201: body_of(AllocationResponse),
             202: body_of(WaitingPlaceResponse),
-            403: refusal(*MAY_NOT_ALLOCATE, "quota_exceeded"),
+            **may_not_create("quota_exceeded"),
             409: refusal("no_device_available"),
-            429: refusal(TOO_MANY_CREATIONS),
         },
     )
     @router.allow(Access.OWNER)
@@ -239,9 +233,8 @@ def allocation_routes(
         summary="Extend an active allocation",
         responses={
             200: body_of(AllocationResponse),
-            403: refusal(*MAY_NOT_ALLOCATE),
+            **may_not_create(),
             409: refusal("not_active", "duration_exceeded", "device_reserved"),
-            429: refusal(TOO_MANY_CREATIONS),
         },
     )
     @router.allow(Access.OWNER)
@@ -286,9 +279,7 @@ def allocation_routes(
 
 def to_page(found: Sequence[AllocationRecord], limit: int, language: str | None) -> AllocationPage:
     """Return a page of allocations; of one more than the limit, the last is on the next page."""
-    page, next_cursor = paginate(
-        found, limit, lambda last: (last.allocated_at.isoformat(), last.id)
-    )
+    page, next_cursor = paginate(found, limit, lambda a: (a.allocated_at.isoformat(), a.id))
     items = [to_response(one, language) for one in page]
     return AllocationPage(items=items, next_cursor=next_cursor)
 

@@ -14,12 +14,7 @@ from allocation_api.fields import (
     ResponseBody,
 )
 from allocation_api.limits import CreationLimits
-from allocation_api.openapi.responses import (
-    MAY_NOT_ALLOCATE,
-    TOO_MANY_CREATIONS,
-    body_of,
-    refusal,
-)
+from allocation_api.openapi.responses import body_of, may_not_create, refusal
 from scheduler.allocation.reservation_book import ReservationBook, ReservationRequest
 from scheduler.database import reservations
 from scheduler.database.connection import Database
@@ -79,9 +74,8 @@ def reservation_routes(
         summary="Reserve a device; the error `slot_taken` names the nearest free slot",
         responses={
             201: body_of(ReservationResponse),
-            403: refusal(*MAY_NOT_ALLOCATE, "quota_exceeded"),
+            **may_not_create("quota_exceeded"),
             409: refusal("slot_taken", "no_device_available"),
-            429: refusal(TOO_MANY_CREATIONS),
         },
     )
     @router.allow(Access.OWNER)
