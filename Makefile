@@ -177,16 +177,17 @@ build-here: ## Build for the architecture of this machine
 
 validate: $(SAM_READY) $(CHECKOV_READY) ## Check template.yaml and the nested templates with sam, cfn-lint and checkov
 	@$(SAM) validate
-	@$(SAM_BIN)/cfn-lint template.yaml infrastructure/*.yaml && echo "cfn-lint: nothing found"
-	@.venv-checkov/bin/checkov --config-file .checkov.yaml $(patsubst %,-f %,template.yaml $(wildcard infrastructure/*.yaml)) && echo "checkov: nothing found"
+	@$(SAM_BIN)/cfn-lint template.yaml infrastructure/*.yaml infrastructure/ci/*.yaml && echo "cfn-lint: nothing found"
+	@.venv-checkov/bin/checkov --config-file .checkov.yaml $(patsubst %,-f %,template.yaml $(wildcard infrastructure/*.yaml infrastructure/ci/*.yaml)) && echo "checkov: nothing found"
 
 # dev is the section [default] of samconfig.toml. Build and deploy need the same architecture, that of the section.
 ENVIRONMENT ?= dev
 CONFIG_ENV  = $(patsubst dev,default,$(ENVIRONMENT))
 DEPLOYED    = $(or $(shell sed -n '/^\[$(CONFIG_ENV)\.global/,/^\[.*\.build/s/.*"Architecture=\(.*\)".*/\1/p' samconfig.toml),x86_64)
-deploy: validate preflight ## Deploy to AWS (ENVIRONMENT=dev or prod, see samconfig.toml)
+DEPLOY_OPTIONS ?=
+deploy: validate preflight ## Deploy to AWS (ENVIRONMENT=dev or prod, see samconfig.toml; DEPLOY_OPTIONS= of sam deploy)
 	@$(MAKE) --no-print-directory build ARCHITECTURE=$(DEPLOYED)
-	@$(SAM_IN_REGION) deploy --config-env $(CONFIG_ENV)
+	@$(SAM_IN_REGION) deploy --config-env $(CONFIG_ENV) $(DEPLOY_OPTIONS)
 
 WITHOUT ?=
 preflight: $(READY) ## Check whether the AWS account is ready for a deployment (ENVIRONMENT=, WITHOUT="check …")

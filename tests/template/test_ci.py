@@ -1,0 +1,120 @@
+"""The workflows of GitHub Actions: what they run exists, and the roles trust nobody else."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from local.paths import ROOT
+
+WORKFLOWS: Final = sorted((ROOT / ".github/workflows").glob("*.yml"))
+ROLES: Final = ROOT / "infrastructure/ci/deploy-roles.yaml"
+FOLDER_OF: Final = {"pip": "*.txt", "npm": "package.json", "github-actions": ".github/workflows"}
+each_workflow: Final = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: str(path.name))
+
+
+class Loader(yaml.SafeLoader):
+    """Reads the short forms of CloudFormation's functions as their values."""
+
+
+def _value(loader: Loader, _suffix: str, node: yaml.Node) -> Any:  # noqa: ANN401 - any YAML
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return node.value
+
+
+Loader.add_multi_constructor("!", _value)
+
+
+def load(path: Any) -> dict[Any, Any]:  # noqa: ANN401 - a path
+    found: dict[Any, Any] = yaml.load(path.read_text("utf-8"), Loader=Loader)  # noqa: S506 - it is a SafeLoader
+    return found
+
+
+def steps(path: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - a path
+    return [step for job in load(path)["jobs"].values() for step in job["steps"]]
+
+
+@each_workflow
+def test_commands_of_a_workflow_exist(path: Any) -> None:  # noqa: ANN401 - a path
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    commands = "\n".join(step["run"] for step in steps(path) if "run" in step)
+
+    made = set(re.findall(r"\bmake ([a-z-]+)", commands))
+
+    assert made
+    assert made <= targets
+    assert all((ROOT / one).is_file() for one in re.findall(r"\bbin/[a-z-]+", commands))
+    assert not re.search(r"https?://", path.read_text("utf-8"))
+
+
+@each_workflow
+def test_actions_have_exact_versions(path: Any) -> None:  # noqa: ANN401 - a path
+    used = [step["uses"] for step in steps(path) if "uses" in step]
+
+    assert used
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+@v\d+\.\d+\.\d+", one) for one in used)
+
+
+def test_only_the_job_that_deploys_gets_an_identity_and_it_has_an_environment() -> None:
+    jobs = [job for path in WORKFLOWS for job in load(path)["jobs"].values()]
+    trusted = [job for job in jobs if "id-token" in job.get("permissions", {})]
+
+    assert all(load(path)["permissions"] == {"contents": "read"} for path in WORKFLOWS)
+    assert len(trusted) == 1
+    assert trusted[0]["environment"]
+
+
+def test_dependabot_watches_files_that_exist() -> None:
+    updates = load(ROOT / ".github/dependabot.yml")["updates"]
+
+    assert {one["package-ecosystem"] for one in updates} == set(FOLDER_OF)
+    for one in updates:
+        for folder in one.get("directories", [one.get("directory")]):
+            found = (ROOT / folder.strip("/")).glob(FOLDER_OF[one["package-ecosystem"]])
+            assert any(found), folder
+
+
+@pytest.fixture
+def roles() -> dict[str, dict[str, Any]]:
+    resources = load(ROLES)["Resources"]
+    return {name: one["Properties"] for name, one in resources.items() if name.endswith("Role")}
+
+
+def test_pipeline_is_trusted_for_one_environment_of_one_repository(
+    roles: dict[str, dict[str, Any]],
+) -> None:
+    (trust,) = roles["PipelineExecutionRole"]["AssumeRolePolicyDocument"]["Statement"]
+
+    issuer = "token.actions.githubusercontent.com"
+    assert trust["Condition"] == {
+        "StringEquals": {
+            f"{issuer}:aud": "sts.amazonaws.com",
+            f"{issuer}:sub": "repo:${Repository}:environment:${Environment}",
+        }
+    }
+
+
+def test_pipeline_itself_can_make_nothing_but_change_sets(roles: dict[str, dict[str, Any]]) -> None:
+    (policy,) = roles["PipelineExecutionRole"]["Policies"]
+    statements = {one["Sid"]: one for one in policy["PolicyDocument"]["Statement"]}
+
+    wide = [sid for sid, one in statements.items() if one["Resource"] == "*"]
+
+    assert wide == ["Preflight"]
+    reading = re.compile(r"\w+:(Get|Describe)\w+")
+    assert all(reading.fullmatch(action) for action in statements["Preflight"]["Action"])
+    assert not [one for one in statements.values() if "*" in str(one["Action"])]
+
+
+def test_cloudformation_makes_roles_of_the_stack_only(roles: dict[str, dict[str, Any]]) -> None:
+    (policy,) = roles["CloudFormationExecutionRole"]["Policies"]
+    statements = policy["PolicyDocument"]["Statement"]
+
+    for one in statements:
+        if "iam:" in str(one["Action"]) and one["Sid"] != "ServiceLinkedRoles":
+            assert all("/${StackName}-*" in arn for arn in one["Resource"])
+        assert one["Resource"] != "*" or "aws:RequestedRegion" in str(one["Condition"])
