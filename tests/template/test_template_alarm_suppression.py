@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from alarm_relay.text import SECTIONS
 from housekeeping.jobs import JOBS
 from local.paths import ROOT
 from tests.support.pages import anchors
@@ -49,6 +50,29 @@ def test_every_alarm_that_notifies_links_to_its_runbook(nested: dict[str, Stack]
             link = re.search(r"Docs\}?/(\S+\.md)#(\S+)$", text(about["AlarmDescription"]))
             assert link, alarm
             assert link[2] in anchors(DOCS / link[1]), alarm
+
+
+def test_chinese_alarms_link_to_the_same_section_of_the_chinese_runbooks() -> None:
+    english, chinese = (
+        re.findall(r"^##? (.+)$", (DOCS / page).read_text("utf-8"), re.MULTILINE)
+        for page in ("operations.md", "zh-CN/operations.md")
+    )
+    same = {
+        one.lower().replace(" ", "-"): other for one, other in zip(english, chinese, strict=True)
+    }
+
+    assert {section: same.get(section) for section in SECTIONS} == SECTIONS
+
+
+def test_every_runbook_of_an_alarm_has_a_chinese_name(nested: dict[str, Stack]) -> None:
+    linked = {
+        text(one["AlarmDescription"]).rpartition("#")[2]
+        for stack in (nested["operations"], nested["shard"])
+        for one in (stack.of_type(METRIC) | stack.of_type(COMPOSITE)).values()
+        if "#" in text(one["AlarmDescription"])
+    }
+
+    assert linked == set(SECTIONS)
 
 
 def test_links_begin_with_the_url_of_the_repository(stack: Stack) -> None:

@@ -62,6 +62,8 @@ VALUES = {
     "REALTIME_TICKETS_TABLE": "realtime-tickets",
     "SHARDS": "1",
     "SMS_SENDER_ID": "",
+    "RELAY_LANGUAGE": "en",
+    "WEBHOOK_SECRET_ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:webhook-a1b2c3",
     "WAITING_MINUTES": "120",
     "WEBSOCKET_ENDPOINT": "https://abc.execute-api.us-east-1.amazonaws.com/live",
 }

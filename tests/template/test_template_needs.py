@@ -20,7 +20,7 @@ TABLE: Final = f"{LAYER}/payments/table.py:FailureTable"
 CONNECTIONS: Final = f"{LAYER}/realtime/connections.py:Connections"
 TICKETS: Final = f"{LAYER}/realtime/tickets.py:Tickets"
 LIMIT: Final = f"{LAYER}/realtime/user_limit.py:UserLimit"
-SECRET: Final = f"{LAYER}/credentials.py:from_secret"
+SECRET: Final = f"{LAYER}/credentials.py:read_secret"
 ERASURE: Final = "functions/housekeeping/erase.py:_OutsideDatabase.erase"
 
 # By the owner of a statement, its Sid and an action: the function that makes the call.
@@ -30,6 +30,7 @@ NEEDS: Final = {
     ("DatabasePolicy", "Database", "rds-db:connect"): f"{LAYER}/credentials.py:iam_token",
     ("BrokerPolicy", "Broker", "secretsmanager:GetSecretValue"): SECRET,
     ("PublisherPolicy", "Broker", "secretsmanager:GetSecretValue"): SECRET,
+    ("AlarmRelayRole", "Webhook", "secretsmanager:GetSecretValue"): SECRET,
     ("OperationsRole", "Broker", "secretsmanager:GetSecretValue"): SECRET,
     ("OperationsRole", "Database", "secretsmanager:GetSecretValue"): SECRET,
     ("OperationsRole", "Database", "rds-db:connect"): f"{LAYER}/credentials.py:iam_token",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class CredentialsUnavailableError(Exception):
@@ -24,6 +24,20 @@ def from_secret(arn: str) -> Credentials:
         CredentialsUnavailableError: Secrets Manager is unreachable, or the secret is missing,
             unreadable or malformed.
     """
+    secret = read_secret(arn)
+    try:
+        return Credentials(secret["username"], secret["password"])
+    except (KeyError, TypeError) as error:
+        raise CredentialsUnavailableError(f"{arn}: {type(error).__name__} {error}") from error
+
+
+def read_secret(arn: str) -> dict[str, Any]:
+    """Read a JSON object from Secrets Manager.
+
+    Raises:
+        CredentialsUnavailableError: Secrets Manager is unreachable, or the secret is missing,
+            unreadable or not JSON.
+    """
     import boto3  # noqa: PLC0415 - 300 ms of cold start that only a secret needs
     from botocore.config import Config  # noqa: PLC0415 - likewise
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - likewise
@@ -33,10 +47,10 @@ def from_secret(arn: str) -> Credentials:
     )
     try:
         client = boto3.client("secretsmanager", config=quick)
-        secret = json.loads(client.get_secret_value(SecretId=arn)["SecretString"])
-        return Credentials(secret["username"], secret["password"])
-    except (BotoCoreError, ClientError, KeyError, TypeError, ValueError) as error:
+        secret: dict[str, Any] = json.loads(client.get_secret_value(SecretId=arn)["SecretString"])
+    except (BotoCoreError, ClientError, KeyError, ValueError) as error:
         raise CredentialsUnavailableError(f"{arn}: {type(error).__name__} {error}") from error
+    return secret
 
 
 def iam_token(host: str, port: int, user: str) -> str:

@@ -1,0 +1,1 @@
+"""Passes alarms on to a chat: Feishu, DingTalk, WeCom or Slack."""
