@@ -12,6 +12,11 @@ AUDIT_READY := .venv-audit/.synced
 NODE_READY := contracts/node_modules/.synced
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
+# The AWS CLI reads both; boto3 and sam read AWS_DEFAULT_REGION only.
+ifdef AWS_REGION
+export AWS_DEFAULT_REGION := $(AWS_REGION)
+endif
+
 .DEFAULT_GOAL := help
 # All targets are commands, not files.
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' Makefile)

@@ -7,6 +7,7 @@ and ``lambda:InvokeFunctionUrl`` and ``lambda:InvokeFunction`` for the function,
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -57,6 +58,8 @@ class FunctionUrlOperations:
                 such function.
         """
         session = Session()
+        if region := os.environ.get("AWS_REGION"):  # botocore reads AWS_DEFAULT_REGION only
+            session.set_config_variable("region", region)
         try:
             client: Any = session.create_client("cloudformation", config=_QUICK)
             (found,) = client.describe_stacks(StackName=stack)["Stacks"]

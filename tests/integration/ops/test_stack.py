@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -108,6 +109,14 @@ def test_watch_shows_the_queues_of_the_stack(broker: Broker) -> None:
     seen = json.loads(ops("watch", "--once", "--json").stdout)
 
     assert seen["queues"][DEAD_LETTER_QUEUE]["ready"] == 1
+
+
+@pytest.mark.usefixtures("operator")
+def test_region_may_be_in_either_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", os.environ["AWS_DEFAULT_REGION"])
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+
+    ops("brake", "status")
 
 
 @pytest.mark.usefixtures("operator")
