@@ -68,6 +68,9 @@ record: programs ## Record docs/recording.svg and docs/console.png from a platfo
 
 # The code is that of HEAD, so the tests of rolling deployments run what was committed.
 RELEASED_CODE := functions layers/scheduler/scheduler ':!functions/allocation_api/openapi/openapi.json'
+sessions: servers ## Record the sessions in docs/three-questions.md
+	@RECORD=1 $(BIN)/python -m pytest -q -n 0 tests/integration/ops/test_sessions.py
+
 release: $(READY) ## Record contracts and code as released: later ones must be compatible with them
 	@git diff --quiet HEAD -- $(RELEASED_CODE) || { echo "commit first: the code of HEAD is recorded"; exit 1; }
 	@$(BIN)/python -m events.contracts.release

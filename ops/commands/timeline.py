@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _CLOCK: Final = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
 _INDENT: Final = " " * 10
-_NOTHING: Final = "Next: nothing; every message is settled and every notification was delivered."
+_NOTHING: Final = "Next: nothing; every message is settled, and no delivery failed or waits."
 
 
 class SubjectKind(StrEnum):
