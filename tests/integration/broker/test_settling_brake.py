@@ -77,5 +77,19 @@ def test_batch_redelivered_after_a_crash_counts_nothing_twice(
     assert store.rows("SELECT SUM(released) FROM mass_failure_seconds") == [(2,)]
 
 
+def test_held_message_does_not_become_a_suspect(
+    hops: Hops, doubtful: Consumer, store: Store
+) -> None:
+    store.seed(world(*(held(f"d{n}") for n in range(5))))
+    for n in range(5):
+        hops.publish(FAILED, deviceId=f"d{n}")
+    hops.deliver(doubtful, {FAILED: 5})
+
+    for _ in range(4):
+        hops.look(FAILED)  # which the broker then delivers again
+        assert hops.deliver(doubtful, {FAILED: 3}) == {"retried": 3}
+        assert store.rows("SELECT message_id FROM delivery_attempts") == []
+
+
 def _url(store: Store) -> str:
     return store.settings.database_url.get_secret_value()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pymysql
@@ -16,13 +18,20 @@ from scheduler.domain.notices import NoticeKind
 from scheduler.unit_of_work import UnitsOfWork
 from tests.integration.database.changes import add_write, notify, release_all
 from tests.support.statements import counted
-from tests.support.together import together
-from tests.support.world import NOW, held, user, world
+from tests.support.together import eventually, together
+from tests.support.world import NOW, SECOND, held, user, world
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from scheduler.domain.work import Work
     from scheduler.unit_of_work import UnitOfWork
     from tests.support.store import Store
+
+LOCKING = """
+    SELECT COUNT(*) FROM information_schema.processlist
+    WHERE info LIKE '%% FOR UPDATE%%' AND id <> CONNECTION_ID()
+"""
 
 
 def test_units_that_lock_the_same_user_run_one_after_the_other(store: Store) -> None:
@@ -40,6 +49,34 @@ def test_units_that_lock_the_same_user_run_one_after_the_other(store: Store) -> 
     together(*[increase_repeatedly] * 4)
 
     assert store.rows("SELECT max_devices FROM users") == [(40,)]
+
+
+def test_the_time_of_a_change_is_later_than_the_commit_that_its_locks_waited_for(
+    store: Store,
+) -> None:
+    store.seed(world(user("u1")))
+    ticks = count()
+
+    def clock() -> datetime:
+        return NOW + next(ticks) * SECOND
+
+    def time_of_change() -> datetime:
+        with closing(Database(store.settings)) as database:
+            units = UnitsOfWork(database, Quota(10), lambda: None, clock)
+            return units.run(lambda unit: unit.lock(users=["u1"]).now)
+
+    with (
+        ThreadPoolExecutor(1) as thread,
+        closing(connect(store.settings)) as other,
+        other.cursor() as cursor,
+    ):
+        cursor.execute("SELECT id FROM users WHERE id = 'u1' FOR UPDATE")
+        change = thread.submit(time_of_change)
+        eventually(lambda: store.rows(LOCKING) == [(1,)], "the change waits for the lock")
+        committed_at = clock()
+        other.commit()
+
+        assert change.result() > committed_at
 
 
 def test_users_locked_by_another_transaction_are_skipped(units: UnitsOfWork, store: Store) -> None:

@@ -99,6 +99,25 @@ def test_many_events_are_published_in_order(
     assert len(ids) == BATCH_SIZE + 50
 
 
+def test_events_are_published_in_the_order_of_their_ids_whichever_index_the_server_uses(
+    events: OutgoingEvents, outbox: Outbox, store: Store, broker_url: str, subscriber: str
+) -> None:
+    store.run(
+        "INSERT INTO outgoing_events (routing_key, body, created_at, published_at)"
+        " SELECT 'device.released', '{}', NOW(6), NOW(6) FROM seq_1_to_2000"
+    )
+    outbox.add_events(*[(key, "{}") for key in ("device.released", "device.allocated") * 2])
+    change = "ALTER TABLE outgoing_events DROP KEY unpublished, ADD KEY unpublished (published_at, "
+    try:
+        store.run(change + "routing_key)")
+        publish_all(events)
+    finally:
+        store.run(change + "id)")
+
+    found = [one.routing_key for one in Queues(broker_url).take(subscriber)]
+    assert found == ["device.released", "device.allocated"] * 2
+
+
 def test_event_without_a_bound_queue_is_published(
     events: OutgoingEvents, outbox: Outbox, store: Store
 ) -> None:

@@ -250,3 +250,24 @@ def test_creation_before_the_deletion_does_not_restore_the_device(
     decided = run(message("device.created", at=NOW - 40 * MINUTE, version=version), on=deleted)
 
     assert decided.work.device("d1").health is Health.DELETED
+
+
+@pytest.mark.parametrize(
+    ("fields", "address"),
+    [
+        ({}, (None, None)),
+        ({"adbHost": "10.0.0.1", "adbPort": 5555}, ("10.0.0.1", 5555)),
+    ],
+)
+def test_adb_address_of_the_event_is_stored(
+    fields: dict[str, Any], address: tuple[str | None, int | None]
+) -> None:
+    found = run(message("device.created", **fields)).work.device("d1")
+
+    assert (found.adb_host, found.adb_port) == address
+
+
+def test_operators_read_that_a_device_joined_the_pool() -> None:
+    (outcome,) = run(message("device.created")).outcomes
+
+    assert outcome.remarks == ("Device d1 joined the pool",)

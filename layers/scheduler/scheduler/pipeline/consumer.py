@@ -174,7 +174,7 @@ class _Invocation(NamedTuple):
 
 
 _APPLIED: Final = {Settlement.SUCCESS, Settlement.OUTDATED}
-_UNCOMMITTED: Final = {Verdict.INVALID, Verdict.FAILED, Verdict.PARKED, Verdict.HELD}
+_UNCOMMITTED: Final = {Verdict.INVALID, Verdict.FAILED, Verdict.PARKED}
 """Verdicts after which no commit has dropped the note of a redelivered message."""
 
 
