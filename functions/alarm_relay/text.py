@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
@@ -91,5 +92,6 @@ def _shown(at: datetime, words: _Words) -> str:
 def _link(alarm: Alarm, language: str) -> str:
     if language == CHINESE and alarm.section in SECTIONS:
         docs = alarm.docs.replace("docs/operations.md", "docs/zh-CN/operations.md")
-        return f"{docs}#{SECTIONS[alarm.section].lower().replace(' ', '-')}"
+        heading = SECTIONS[alarm.section].lower().replace(" ", "-")
+        return f"{docs}#{quote(heading) if '://' in docs else heading}"
     return f"{alarm.docs}#{alarm.section}" if alarm.docs else ""

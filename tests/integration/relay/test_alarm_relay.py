@@ -6,6 +6,7 @@ import json
 import time
 from traceback import format_exception
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 import boto3
 import pytest
@@ -30,6 +31,7 @@ ALARM: Final = {
     "StateChangeTime": "2026-11-27T03:04:05.678+0000",
 }
 LINK: Final = "https://git.example/docs/operations.md#dead-letters"
+CHINESE_LINK: Final = f"https://git.example/docs/zh-CN/operations.md#{quote('死信')}"
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def test_feishu_gets_rich_text_signed_with_an_empty_text(deliver: Deliver, chat:
         "cloudphone-DeadLetters-1A2B",
         "处理手册",
     ]
-    assert post["content"][-1][0]["href"] == "https://git.example/docs/zh-CN/operations.md#死信"
+    assert post["content"][-1][0]["href"] == CHINESE_LINK
     assert message["sign"] == signature(f"{message['timestamp']}\n{KEY}", "")
     assert abs(int(message["timestamp"]) - time.time()) < 3600
 
@@ -100,7 +102,7 @@ def test_wecom_gets_markdown_that_is_not_too_long(deliver: Deliver, chat: Chat) 
 
     content = chat.message["markdown"]["content"]
     assert len(content.encode()) <= 4096
-    assert content.endswith("[处理手册](https://git.example/docs/zh-CN/operations.md#死信)")
+    assert content.endswith(f"[处理手册]({CHINESE_LINK})")
 
 
 def test_slack_gets_escaped_text_with_a_link(deliver: Deliver, chat: Chat) -> None:
