@@ -1,6 +1,7 @@
 """Commits of other transactions between the snapshot of a batch and its commit."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -9,12 +10,13 @@ from scheduler.database.cursor import BulkCursor, PendingResult
 from scheduler.domain.state import Snapshot
 from scheduler.domain.work import Work
 from scheduler.pipeline.event_rules import EventRules
+from tests.support.counter import FakeCounter
 from tests.support.deciding import FAMILIES, handling_of
 from tests.support.events import QUEUE_OF, message
 from tests.support.functions import Functions
 from tests.support.statements import counted
 from tests.support.store import Store
-from tests.support.world import device, held, user, world
+from tests.support.world import MINUTE, NOW, device, held, user, world
 
 
 def interrupted(event_type: str, once: Callable[[], object]) -> dict[str, EventRules]:
@@ -95,3 +97,35 @@ def test_device_that_is_reallocated_while_locking_is_released(
         "new": "device_failed",
     }
     assert [row.user_id for row in state["notifications"]] == ["u2"]
+
+
+def test_payment_that_is_applied_while_a_later_failure_is_counted_ends_the_hold(
+    store: Store, database_url: str
+) -> None:
+    store.seed(world(user("u1", billing_hold=True)))
+    counter = FakeCounter()
+    for minutes in (5, 4):
+        counter.count("u1", f"before-{minutes}", NOW - minutes * MINUTE, NOW)
+    paid = message("billing.recharged", at=NOW - 2 * MINUTE)
+
+    class Paying(FakeCounter):
+        def count(self, user_id: str, message_id: str, at: datetime, now: datetime) -> int | None:
+            count = counter.count(user_id, message_id, at, now)
+            if count == 3:
+                assert others.handle(paid) == {"success": 1}
+            return count
+
+    with (
+        Functions(database_url, counter=counter) as others,
+        Functions(database_url, counter=Paying()) as functions,
+    ):
+        failed = message("billing.payment_failed", at=NOW - MINUTE)
+        assert functions.handle(failed) == {"success": 1}
+
+    state = store.state()
+    assert [row.billing_hold for row in state["users"]] == [0]
+    assert counter.current("u1", NOW) == 1
+    assert {row.dedupe_key.partition(":")[0] for row in state["notifications"]} == {
+        "billing_alert.recharged",
+        "billing_alert.payment_failed",
+    }

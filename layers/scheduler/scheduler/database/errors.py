@@ -43,7 +43,7 @@ class DatabaseUnavailableError(Exception):
 
 
 class StaleSnapshotError(Exception):
-    """A device got another holder between two statements; the transaction must run again."""
+    """Rows changed between reading and locking them; the transaction must run again."""
 
 
 class Fault(Enum):

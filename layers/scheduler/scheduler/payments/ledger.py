@@ -103,6 +103,10 @@ class PaymentLedger:
                 self._known = {parsed.key: parsed for parsed in listed}
         return self._counted
 
+    def forget(self) -> None:
+        """Count the last batch again if it is retried, because a reset may have happened since."""
+        self._known = {}
+
     def _apply(self, batch: Iterable[Parsed], now: datetime) -> Counted:
         by_user: dict[str, list[Parsed]] = defaultdict(list)
         for parsed in batch:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from scheduler.database import brake as brakes
 from scheduler.database import load, redelivery_notes
-from scheduler.database.errors import is_conflict_without_wait
+from scheduler.database.errors import StaleSnapshotError, is_conflict_without_wait
 from scheduler.database.processed_messages import MESSAGES_KEPT, ProcessedMessage
-from scheduler.domain.guard import Aggregate
+from scheduler.domain.guard import Aggregate, Concern
 from scheduler.domain.notices import NoticeKind, dedupe_key
+from scheduler.domain.state import Snapshot
 from scheduler.domain.work import Work
 from scheduler.messaging.message import FIRST_FAILED_HEADER
 from scheduler.payments.ledger import Counted
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from scheduler.database.cursor import BulkCursor
     from scheduler.domain.brake import Brake, BrakeLimits
-    from scheduler.domain.state import Snapshot
     from scheduler.messaging.validate import Parsed
     from scheduler.payments.ledger import PaymentLedger
     from scheduler.pipeline.event_rules import Handling
@@ -126,28 +126,44 @@ class BatchTransaction:
         users, devices = (subjects, set[str]()) if by_user else (set[str](), subjects)
         processed = _Processed(cursor, batch, now)
         holders = load.query_holders(cursor, devices)
-        counted = self._count_payments(cursor, batch, processed, now)
+        counted, known = self._count_payments(cursor, batch, processed, now)
         locking = load.query_locks(cursor, users, devices, holders)
         braked = self._brake if handling.contract.braked else None
         # Asked behind the locks: the brake may have been engaged while we waited for them.
         brake = braked and brakes.query(cursor, braked, now)
         snapshot = locking.snapshot()
+        self._require_same_payments(known, snapshot)
         return _Loaded(processed.hashes(), counted, snapshot, brake() if brake else None)
 
     def _count_payments(
         self, cursor: BulkCursor, batch: Sequence[Parsed], processed: _Processed, now: datetime
-    ) -> Counted:
-        """Count what is neither processed nor outdated, before any row is locked."""
+    ) -> tuple[Counted, Snapshot]:
+        """Count what is neither processed nor outdated, before any row is locked.
+
+        The result comes with the users as they were before.
+        """
         paying = [parsed for parsed in batch if parsed.event.payment]
         if not paying or self._ledger is None:
-            return Counted()
+            return Counted(), Snapshot()
         done = processed.hashes()
         paying = [parsed for parsed in paying if parsed.identity.id not in done]
         if not paying:
-            return Counted()
-        users = {parsed.event.subject_id for parsed in paying}
-        before = Work(load.read_users(cursor, users), now, self._units.default_quota)
-        return self._ledger.apply(_fresh(paying, before), now)
+            return Counted(), Snapshot()
+        known = load.read_users(cursor, {parsed.event.subject_id for parsed in paying})
+        before = Work(known, now, self._units.default_quota)
+        return self._ledger.apply(_fresh(paying, before), now), known
+
+    def _require_same_payments(self, known: Snapshot, locked: Snapshot) -> None:
+        """Have the batch counted again if another one has settled an account in the meantime.
+
+        Raises:
+            StaleSnapshotError: failures may have been counted that a payment has made good since.
+        """
+        counted = [key for key in locked.marks if key.id in known.users]
+        keys = [key for key in counted if key.concern is Concern.BILLING]
+        if self._ledger and any(known.marks.get(key) != locked.marks[key] for key in keys):
+            self._ledger.forget()
+            raise StaleSnapshotError
 
 
 def _processed(outcomes: Iterable[Outcome]) -> Iterator[ProcessedMessage]:
