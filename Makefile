@@ -102,10 +102,15 @@ FOR  ?= 60
 outage: up ## Stop a server of the running platform and tell what happens (WHAT=database|broker|aws FOR=seconds)
 	@$(BIN)/python -m tests.scenarios.outage $(WHAT) $(FOR)
 
-KILLS ?= 1000
-SEED  ?= 1
-faults: servers ## Kill function, broker and database under load; print what was lost or doubled (KILLS=, SEED=)
-	@$(BIN)/python -m tests.faults drill --kills $(KILLS) --seed $(SEED)
+KILLS   ?= $(if $(NETWORK),0,1000)
+NETWORK ?=
+SHARDS  ?= 1
+SEED    ?= 1
+faults: servers ## Kill function, broker and database under load, or disturb the network; print what was lost or doubled (KILLS=, NETWORK=300, SHARDS=, SEED=)
+	@$(BIN)/python -m tests.faults drill --kills $(KILLS) --network $(or $(NETWORK),0) --shards $(SHARDS) --seed $(SEED)
+
+faults-controls: servers ## Run the drill with weakened functions; fail unless each is reported (SEED=)
+	@$(BIN)/python -m tests.faults controls --seed $(SEED)
 
 bench: servers build-here $(BENCH_READY) ## Measure the event functions, also against bare SQL and other consumers (5 minutes)
 	@.venv-bench/bin/python -m bench

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import shutil
 import signal
 import sys
@@ -20,9 +21,9 @@ from local.ports import free_port
 from local.servers.mariadb import FAST_OPTIONS, MariaDB
 from local.servers.moto import Moto
 from local.servers.rabbitmq import RabbitMQ, RabbitPorts
-from scheduler.pipeline.redelivery import KILLED
-from tests.faults.drill import run
-from tests.faults.drill_plan import DrillPlan, Servers
+from tests.faults.controls import controls_table, run_control
+from tests.faults.drill import is_clean, run
+from tests.faults.drill_plan import DrillPlan, Servers, Weakness
 from tests.faults.figures import table
 from tests.faults.outage import run_outage
 from tests.faults.outage import table as outage_table
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from tests.faults.drill import DrillReport
 
 _EVENTS_PER_KILL: Final = 20
+_EVENTS_PER_FAULT: Final = 10
 _KILLS_PER_OUTAGE: Final = 50
 
 # As on Ctrl-C, so that the servers are stopped too.
@@ -42,45 +44,53 @@ app = typer.Typer(add_completion=False, pretty_exceptions_show_locals=False)
 
 
 @app.command()
-def drill(
+def drill(  # noqa: PLR0913, PLR0917 - the options of a command
     kills: Annotated[int, typer.Option(help="SIGKILLs of the function.")] = 50,
+    network: Annotated[
+        int, typer.Option(help="Faults of the function's connections: delays, cuts, resets, …")
+    ] = 0,
     events: Annotated[
-        int | None, typer.Option(help="Distinct events; by default 20 per kill.")
+        int | None, typer.Option(help="Distinct events; by default 20 per kill, 10 per fault.")
     ] = None,
     broker_kills: Annotated[
-        int | None,
-        typer.Option(help="SIGKILLs of RabbitMQ; by default one per 50 kills, at least one."),
+        int | None, typer.Option(help="SIGKILLs of RabbitMQ; by default one per 50 kills.")
     ] = None,
     database_kills: Annotated[
-        int | None,
-        typer.Option(help="SIGKILLs of MariaDB; by default one per 50 kills, at least one."),
+        int | None, typer.Option(help="SIGKILLs of MariaDB; by default one per 50 kills.")
     ] = None,
+    shards: Annotated[int, typer.Option(help="Queues per event.")] = 1,
     seed: Annotated[int, typer.Option(help="Determines all random choices.")] = 1,
-    without_processed_ids: Annotated[  # noqa: FBT002 - a flag of the command line
-        bool,
-        typer.Option(
-            "--without-processed-ids",
-            help="The negative control.",
-        ),
-    ] = False,
+    weakness: Annotated[
+        Weakness | None, typer.Option(help="What to take away: a negative control.")
+    ] = None,
 ) -> None:
-    """Publish events while function, broker and database are killed, and print the account."""
+    """Publish events while function, servers and network fail, and print the account."""
     plan = DrillPlan(
         seed=seed,
-        events=_EVENTS_PER_KILL * kills if events is None else events,
+        events=_events(kills, network) if events is None else events,
         kills=kills,
+        network_faults=network,
         broker_kills=_outages(kills) if broker_kills is None else broker_kills,
         database_kills=_outages(kills) if database_kills is None else database_kills,
-        forgetful=without_processed_ids,
+        shards=shards,
+        weakness=weakness,
     )
     with _folder() as folder, _servers(folder) as servers:
         done = _run(plan, servers, folder)
     Console(width=120).print(table(done))
-    # A valid event may be dead-lettered only because its consumer was killed repeatedly.
-    unexpected = {done.dead[key] for key in done.first.wrongly_rejected if key in done.dead} - {
-        KILLED
-    }
-    if done.final.lost or done.final.doubled or done.final.wrongly_rejected or unexpected:
+    if not is_clean(done):
+        sys.exit(1)
+
+
+@app.command()
+def controls(
+    seed: Annotated[int, typer.Option(help="Determines all random choices.")] = 1,
+) -> None:
+    """Run a short drill of each weakened function; each must be reported."""
+    with _folder() as folder, _servers(folder) as servers:
+        verdicts = [run_control(one, servers, folder / one, seed) for one in Weakness]
+    Console(width=120).print(controls_table(verdicts))
+    if not all(verdict.reported for verdict in verdicts):
         sys.exit(1)
 
 
@@ -98,12 +108,16 @@ def outage(
     with _folder() as folder, _servers(folder) as servers:
         done = run_outage(plan, servers, _records(folder), seconds)
     Console(width=120).print(outage_table(done))
-    if done.balance.lost or done.balance.doubled or done.dead:
+    if not done.balance.is_perfect or done.dead:
         sys.exit(1)
 
 
+def _events(kills: int, faults: int) -> int:
+    return max(_EVENTS_PER_KILL * kills, _EVENTS_PER_FAULT * faults)
+
+
 def _outages(kills: int) -> int:
-    return max(1, kills // _KILLS_PER_OUTAGE)
+    return math.ceil(kills / _KILLS_PER_OUTAGE)
 
 
 def _run(plan: DrillPlan, servers: Servers, folder: Path) -> DrillReport:
@@ -114,8 +128,8 @@ def _run(plan: DrillPlan, servers: Servers, folder: Path) -> DrillReport:
             plan,
             servers,
             _records(folder),
-            lambda share, function_kills: progress.update(
-                bar, completed=share, description=f"{share:.0%} published, {function_kills} kills"
+            lambda share, faults: progress.update(
+                bar, completed=share, description=f"{share:.0%} published, {faults} faults"
             ),
         )
 
@@ -158,4 +172,5 @@ def _servers(folder: Path) -> Iterator[Servers]:
             server.kill()
 
 
-app()
+if __name__ == "__main__":
+    app()

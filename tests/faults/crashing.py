@@ -62,18 +62,6 @@ class StepCursor:
             self._trigger.reach(point)
 
 
-class ForgetfulCursor(StepCursor):
-    """Negative control: does not store which messages were processed."""
-
-    def executemany(self, query: str, rows: Sequence[tuple[Any, ...]]) -> int:
-        if "INSERT INTO processed_messages" in query:
-            return 0
-        if "INSERT INTO notifications" in query:
-            # Otherwise the dedupe key (the seventh column) would catch some duplicates.
-            rows = [(*row[:6], f"{row[6]}:{row[0]}", *row[7:]) for row in rows]
-        return super().executemany(query, rows)
-
-
 class CrashingDatabase(Database):
     """A database whose transactions have crash points."""
 

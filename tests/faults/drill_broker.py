@@ -13,7 +13,13 @@ from pika.exceptions import AMQPError
 
 from scheduler.messaging.declaration import declare
 from scheduler.messaging.message import IDENTITY_HEADER, RECEIVED_HEADER
-from scheduler.messaging.topology import DEAD_LETTER_QUEUE, EVENTS_EXCHANGE, WORK_QUEUES
+from scheduler.messaging.topology import (
+    DEAD_LETTER_QUEUE,
+    EVENTS_EXCHANGE,
+    SHARD_KEY_HEADER,
+    work_queues,
+)
+from tests.faults.records import event_key
 from tests.support.queues import consumers, ready
 
 if TYPE_CHECKING:
@@ -22,9 +28,6 @@ if TYPE_CHECKING:
 
     from tests.faults.workload import DrillMessage
 
-_CONSUMED_QUEUES: Final = tuple(
-    name for queue in WORK_QUEUES for name in (queue.name, queue.retry_name)
-)
 _KEPT_HEADERS: Final = (RECEIVED_HEADER, IDENTITY_HEADER)
 _RETRY_SECONDS: Final = 0.2
 _UNAVAILABLE: Final = (AMQPError, AMQPConnectorException, OSError)
@@ -34,7 +37,11 @@ BY_THE_BROKER: Final = "dead-lettered by the broker"
 class DrillBroker:
     """A connection that is reopened after an outage of the broker."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, shards: int = 1) -> None:
+        self._shards = shards
+        self._consumed = [
+            name for queue in work_queues(shards) for name in (queue.name, queue.retry_name)
+        ]
         self._parameters = pika.URLParameters(url)
         self._parameters.heartbeat = 0
         self._connection: pika.BlockingConnection | None = None
@@ -46,13 +53,14 @@ class DrillBroker:
 
     def declare(self, retry_delay_ms: int) -> None:
         """Declare the topology with a retry delay."""
-        declare(self._open(), retry_delay_ms)
+        declare(self._open(), retry_delay_ms, self._shards)
 
     def publish(self, message: DrillMessage) -> None:
         """Publish until a copy is confirmed, as a producer must."""
         properties = pika.BasicProperties(
             content_type="application/json",
-            correlation_id=message.key,
+            correlation_id=f"{message.key}.{message.subject}",
+            headers={SHARD_KEY_HEADER: message.shard_key} if message.shard_key else None,
             message_id=message.message_id,
             delivery_mode=2,
         )
@@ -76,14 +84,14 @@ class DrillBroker:
     def waiting(self) -> int | None:
         """Return the number of messages in work and retry queues; None during an outage."""
         try:
-            return sum(ready(self._open(), queue) for queue in _CONSUMED_QUEUES)
+            return sum(ready(self._open(), queue) for queue in self._consumed)
         except _UNAVAILABLE:
             self.close()
             return None
 
     def is_consumed(self) -> bool:
         """Tell whether a queue still has a consumer, which may hold unacknowledged messages."""
-        return any(consumers(self._open(), queue) for queue in _CONSUMED_QUEUES)
+        return any(consumers(self._open(), queue) for queue in self._consumed)
 
     def dead_letters(self) -> dict[str, str]:
         """Return the error of each dead letter by event key, and leave them in their queue."""
@@ -133,7 +141,7 @@ class DrillBroker:
 
 
 def _key(properties: BasicProperties) -> str:
-    return str(properties.correlation_id)
+    return event_key(str(properties.correlation_id))
 
 
 def _source(properties: BasicProperties) -> str:

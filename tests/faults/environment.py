@@ -13,7 +13,7 @@ from local.event_source_mapping import Mappings
 from local.event_source_mapping.mapping import EventSourceMapping
 from local.lambda_runtime.functions import Function
 from local.paths import ROOT
-from scheduler.messaging.topology import WORK_QUEUES, WorkQueue
+from scheduler.messaging.topology import WorkQueue, work_queues
 from tests.faults.drill_broker import DrillBroker
 from tests.faults.drill_databases import DrillDatabases
 from tests.faults.invocations import InvocationLog, RecordedEnvironment
@@ -23,17 +23,19 @@ from tests.support.queues import await_saved_names
 from tests.support.together import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from tests.faults.drill_plan import DrillPlan, Servers
-    from tests.faults.workload import World
+    from tests.faults.network import Network
+    from tests.faults.workload import Household
 
 _VHOST: Final = "faults"
 _ROOTS: Final = (ROOT / "functions", ROOT / "layers" / "scheduler", ROOT)
 _FUNCTION_SECONDS: Final = 60.0
 _QUIET_SECONDS: Final = 1.5
 _POLL_SECONDS: Final = 0.1
+_HELD_SECONDS: Final = 60.0
 _STUCK_SECONDS: Final = 600.0
 
 
@@ -44,8 +46,15 @@ class DrillStuckError(Exception):
 class DrillEnvironment:
     """The prepared servers and the function of a drill."""
 
-    def __init__(self, plan: DrillPlan, servers: Servers, folder: Path, world: World) -> None:
-        self._plan = plan
+    def __init__(
+        self,
+        plan: DrillPlan,
+        servers: Servers,
+        folder: Path,
+        households: Sequence[Household],
+        network: Network,
+    ) -> None:
+        self.plan = plan
         self._servers = servers
         self._folder = folder
         self.logs = folder / "logs"
@@ -53,11 +62,28 @@ class DrillEnvironment:
         self.commits = Commits(folder)
         self.invocations = InvocationLog()
         self._url = _new_vhost(servers)
-        self.broker = DrillBroker(self._url)
+        self._network = network
+        self.broker = DrillBroker(self._url, plan.shards)
         self.broker.declare(plan.retry_delay_ms)
         await_saved_names()
-        self.store = DrillDatabases(servers.mariadb, servers.aws_url)
-        self.store.fill(world)
+        self.store = DrillDatabases(servers.mariadb, servers.aws_url, self._url)
+        self.store.fill(households)
+
+    @property
+    def faults_wanted(self) -> int:
+        """Return how many kills of the function and faults of the network there shall be."""
+        return self.plan.kills + self.plan.network_faults
+
+    def faults(self) -> int:
+        """Return how many of them there were."""
+        return self.function_kills.count() + self._network.count()
+
+    def release_brake(self) -> None:
+        """Release the brake once it has held a message, or nothing waits that it could hold."""
+        deadline = time.monotonic() + _HELD_SECONDS
+        while time.monotonic() < deadline and self.broker.waiting() and not self.store.held():
+            time.sleep(_POLL_SECONDS)
+        self.store.release_brake()
 
     @contextmanager
     def function(self, kills: int) -> Iterator[None]:
@@ -65,15 +91,15 @@ class DrillEnvironment:
 
         Afterwards every delivered message that was not settled is back in its queue.
         """
-        environment = PreloadedEnvironment if self._plan.preloaded else RecordedEnvironment
+        environment = PreloadedEnvironment if self.plan.preloaded else RecordedEnvironment
         mappings = Mappings(
             EventSourceMapping(
                 self._url,
                 queue.name,
                 environment(self._deployed(queue, kills), queue.name, self.invocations),
-                self._plan.batching,
+                self.plan.batching,
             )
-            for queue in WORK_QUEUES
+            for queue in work_queues(self.plan.shards)
         )
         with mappings:
             yield
@@ -85,15 +111,20 @@ class DrillEnvironment:
         Raises:
             DrillStuckError: it takes more than ten minutes.
         """
-        deadline = time.monotonic() + _STUCK_SECONDS
         while self.broker.waiting() != 0:
             with self.function(kills):
-                self.await_quiet(deadline)
+                self.await_quiet()
 
-    def await_quiet(self, deadline: float | None = None) -> None:
-        """Wait until no message waits and no invocation ends; unsettled ones may come back."""
-        deadline = deadline or time.monotonic() + _STUCK_SECONDS
-        quiet = max(_QUIET_SECONDS, 2 * self._plan.retry_delay_ms / 1000)
+    def await_quiet(self, quiet: float = _QUIET_SECONDS) -> None:
+        """Wait until no message waits and no invocation ends for some seconds.
+
+        Unsettled messages may come back.
+
+        Raises:
+            DrillStuckError: it takes more than ten minutes.
+        """
+        deadline = time.monotonic() + _STUCK_SECONDS
+        quiet = max(quiet, 2 * self.plan.retry_delay_ms / 1000)
         since, count = time.monotonic(), -1
         while time.monotonic() < since + quiet:
             if time.monotonic() > deadline:
@@ -109,7 +140,8 @@ class DrillEnvironment:
         self.store.drop()
 
     def _deployed(self, queue: WorkQueue, kills: int) -> Function:
-        variables = function_environment(self.store.url, self._url, self._servers.aws_url)
+        urls = (self.store.url, self._url, self._servers.aws_url)
+        variables = function_environment(*self._network.through(urls))
         return Function(
             name=f"{queue.family}-events",
             handler="tests.faults.function.handler",
@@ -117,9 +149,9 @@ class DrillEnvironment:
                 **variables,
                 "FAULTS_QUEUE": queue.name,
                 "FAULTS_FOLDER": str(self._folder),
-                "FAULTS_SEED": str(self._plan.seed),
+                "FAULTS_SEED": str(self.plan.seed),
                 "FAULTS_KILLS": str(kills),
-                **({"FAULTS_FORGETFUL": "yes"} if self._plan.forgetful else {}),
+                "FAULTS_WEAKNESS": self.plan.weakness or "",
             },
             log_dir=self.logs,
             timeout_seconds=_FUNCTION_SECONDS,

@@ -14,7 +14,9 @@ from tests.faults.records import ProgressMoment
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from tests.faults.account import DrillBalance
     from tests.faults.drill import DrillReport
+    from tests.faults.model import Fact
 
 _MAX_LISTED: Final = 10
 
@@ -76,36 +78,48 @@ def rows(drill: DrillReport) -> Iterator[tuple[str, str]]:
     said, errors = totals(drill), Counter(_kind(error) for error in drill.dead.values())
     yield "events published", f"{drill.distinct:,} ({drill.sent:,} messages sent)"
     yield "confirmed by the broker", f"{drill.confirmed:,} messages"
-    if drill.ambiguous:
-        yield "  without id, sent again", f"{drill.ambiguous:,} events, not accounted for"
-    yield "applied", f"{len(drill.final.applied):,} events"
+    yield "applied", f"{drill.balance.applied:,} events"
+    yield "outdated", f"{drill.balance.outdated:,} events"
     yield "duplicates recognised", f"{said['duplicate']:,} deliveries"
     yield "retried after a delay", f"{said['retried']:,} deliveries"
     yield "dead-lettered", f"{len(drill.dead):,} events"
     for kind, count in errors.most_common():
         yield f"  {kind}", f"{count:,}"
-    yield "  valid ones, replayed", f"{len(drill.first.wrongly_rejected):,}"
+    yield "  valid ones, replayed", f"{len(drill.replayed):,}"
+    yield "held by the brake", f"{drill.held:,} events"
     yield "acknowledged with an error log", f"{drill.logged:,} events"
     yield "kills of the function", f"{len(drill.function_kills):,}"
     for point, count in Counter(kill.point for kill in drill.function_kills).most_common():
         yield f"  {point}", f"{count:,}"
+    if drill.network_faults:
+        yield "faults of the network", f"{drill.network_faults.total():,}"
+    for (server, fault), count in sorted(drill.network_faults.items()):
+        yield f"  {server}: {fault}", f"{count:,}"
     yield "invocations", f"{drill.invocations.count():,}"
     for error, count in Counter(drill.invocations.failed).most_common():
         yield f"  failed: {error}", f"{count:,}"
     for name, seconds in recovery(drill).items():
         if seconds:
             yield f"recovery, {name} ({len(seconds):,} kills)", _percentiles(seconds)
-    yield "lost", f"{len(drill.final.lost):,}{_listing(drill.final.lost)}"
-    yield "doubled", f"{drill.final.doubled.total():,}{_listing(drill.final.doubled)}"
-    lost, doubled = drill.final.lost_without_id, drill.final.doubled_without_id
-    yield "without an id: lost", f"{len(lost):,}{_listing(lost)}"
-    yield "without an id: doubled", f"{doubled.total():,}{_listing(doubled)}"
+    yield from account_rows(drill.balance)
     yield "took", f"{drill.seconds:,.0f} s"
+
+
+def account_rows(balance: DrillBalance) -> Iterator[tuple[str, str]]:
+    """Yield what was lost, doubled or wrong."""
+    for prefix, found in (("", balance.certain), ("without an id: ", balance.without_id)):
+        yield f"{prefix}lost", f"{found.lost.total():,}{_listing(found.lost)}"
+        yield f"{prefix}doubled", f"{found.doubled.total():,}{_listing(found.doubled)}"
+        yield f"{prefix}wrong", f"{len(found.wrong):,}{_listing(found.wrong)}"
+    if balance.left_out:
+        yield "  sent again for lack of a confirm", f"{balance.left_out:,} households, left out"
+    if balance.wrongly_rejected:
+        yield "wrongly rejected", _listing((key,) for key in balance.wrongly_rejected)
 
 
 def _title(drill: DrillReport) -> str:
     plan = drill.plan
-    variant = ", WITHOUT PROCESSED IDS" if plan.forgetful else ""
+    variant = f", {plan.weakness.upper()}" if plan.weakness else ""
     return f"Account of the drill with seed {plan.seed}{variant}"
 
 
@@ -121,7 +135,7 @@ def _kind(error: str) -> str:
     return error.partition(":")[0]
 
 
-def _listing(items: Iterable[object]) -> str:
-    listed = sorted(map(str, items))
+def _listing(facts: Iterable[Fact]) -> str:
+    listed = sorted(" ".join(fact) for fact in facts)
     more = "…" if len(listed) > _MAX_LISTED else ""
-    return f": {', '.join(listed[:_MAX_LISTED])}{more}" if listed else ""
+    return f": {'; '.join(listed[:_MAX_LISTED])}{more}" if listed else ""

@@ -1,7 +1,7 @@
 """The function under test in its own process: the deployed rules and Consumer, with crash points.
 
 Environment variables beside the deployed ones: FAULTS_QUEUE, FAULTS_FOLDER, FAULTS_SEED,
-FAULTS_KILLS (in the whole drill) and FAULTS_FORGETFUL (the negative control).
+FAULTS_KILLS (in the whole drill) and FAULTS_WEAKNESS (of a negative control, else empty).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from threading import Timer
 from typing import TYPE_CHECKING, Final
 
 from scheduler.domain.brake import BrakeLimits
-from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
+from scheduler.messaging.topology import WORK_QUEUE_BY_NAME, event_queue
 from scheduler.pipeline.consumer import Consumer
 from scheduler.settings import ConsumerSettings, PaymentSettings
 from tests.faults.crash_points import PAYMENT_POINTS, CrashPlan, CrashPoint, CrashTrigger
@@ -21,16 +21,17 @@ from tests.faults.crashing import (
     CrashingDatabase,
     CrashingLedger,
     CrashingPublisher,
-    ForgetfulCursor,
     StepCursor,
 )
+from tests.faults.drill_plan import Weakness
 from tests.faults.records import Commits, FunctionKills
 
 if TYPE_CHECKING:
     from scheduler.pipeline.event_rules import EventRules
 
 _QUEUE: Final = os.environ["FAULTS_QUEUE"]
-_FAMILY: Final = WORK_QUEUE_BY_NAME[_QUEUE].family
+_FAMILY: Final = WORK_QUEUE_BY_NAME[event_queue(_QUEUE)[0]].family
+_WEAKNESS: Final = os.environ["FAULTS_WEAKNESS"]
 _AFTER_RETURN_SECONDS: Final = 0.005
 
 _folder = Path(os.environ["FAULTS_FOLDER"])
@@ -63,17 +64,25 @@ def _rules_and_ledger(trigger: CrashTrigger) -> tuple[EventRules, CrashingLedger
     return device_events, None
 
 
+def _cursor_and_publisher() -> tuple[type[StepCursor], type[CrashingPublisher]]:
+    if not _WEAKNESS:
+        return StepCursor, CrashingPublisher
+    from tests.faults.weakened import weakened  # noqa: PLC0415 - only negative controls need it
+
+    return weakened(Weakness(_WEAKNESS))
+
+
 def _consumer(trigger: CrashTrigger) -> Consumer:
     settings = ConsumerSettings.from_environment()
     rules, ledger = _rules_and_ledger(trigger)
-    cursor = ForgetfulCursor if os.environ.get("FAULTS_FORGETFUL") else StepCursor
+    cursor, publisher = _cursor_and_publisher()
     return Consumer(
         rules,
         settings,
         ledger=ledger,
         brake=BrakeLimits(share=1, devices=0) if _FAMILY == "device" else None,
         database=CrashingDatabase(settings, trigger, cursor, partial(_commits.add, _QUEUE)),
-        publisher=CrashingPublisher(settings, trigger),
+        publisher=publisher(settings, trigger),
     )
 
 

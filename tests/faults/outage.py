@@ -11,6 +11,8 @@ from rich.table import Table
 
 from tests.faults.drill import observed_balance
 from tests.faults.environment import DrillEnvironment
+from tests.faults.figures import account_rows
+from tests.faults.network import Network
 from tests.faults.scenarios import workload
 
 if TYPE_CHECKING:
@@ -57,7 +59,10 @@ def run_outage(plan: DrillPlan, servers: Servers, folder: Path, seconds: float) 
     """Stop the database for so many seconds while valid events are published."""
     load = workload(plan.seed, plan.events, faulty=False)
     first = round(len(load.messages) * _WARM_UP)
-    with closing(DrillEnvironment(plan, servers, folder, load.world)) as environment:
+    with (
+        Network(plan) as network,
+        closing(DrillEnvironment(plan, servers, folder, load.households, network)) as environment,
+    ):
         with environment.function(kills=0):
             for message in load.messages[:first]:
                 environment.broker.publish(message)
@@ -69,7 +74,6 @@ def run_outage(plan: DrillPlan, servers: Servers, folder: Path, seconds: float) 
             ended_at = time.time()
             environment.await_quiet()
         environment.drain(kills=0)
-        environment.store.serve_waiting()
         dead = environment.broker.dead_letters()
         during = [i for i in environment.invocations.returned if began_at < i.ended_at < ended_at]
         return OutageDrill(
@@ -81,7 +85,7 @@ def run_outage(plan: DrillPlan, servers: Servers, folder: Path, seconds: float) 
             invocations=len(during),
             parked=sum(invocation.totals.get("retried", 0) for invocation in during),
             dead=len(dead),
-            balance=observed_balance(load.expected, environment, dead),
+            balance=observed_balance(load, environment),
         )
 
 
@@ -115,8 +119,6 @@ def _rows(drill: OutageDrill) -> Iterator[tuple[str, str]]:
     per_delay = drill.invocations / drill.delays
     yield "  per retry delay", f"{per_delay:.1f}, {per_delay / drill.queues:.1f} a queue"
     yield "dead letters", f"{drill.dead:,}"
-    yield "applied afterwards", f"{len(drill.balance.applied):,} of {drill.distinct:,} events"
-    yield "lost", f"{len(drill.balance.lost):,}"
-    yield "doubled", f"{drill.balance.doubled.total():,}"
-    yield "without an id: lost", f"{len(drill.balance.lost_without_id):,}"
-    yield "without an id: doubled", f"{drill.balance.doubled_without_id.total():,}"
+    ended = drill.balance.applied + drill.balance.outdated
+    yield "applied or outdated afterwards", f"{ended:,} of {drill.distinct:,} events"
+    yield from account_rows(drill.balance)

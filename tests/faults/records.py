@@ -92,10 +92,15 @@ class Commits:
         return [ProgressMoment(line["at"], line["queue"]) for line in read_lines(self._path)]
 
 
+def event_key(correlation_id: str) -> str:
+    """Return the key of the event whose messages have this correlation id."""
+    return correlation_id.partition(".")[0]
+
+
 def logged_errors(log_dir: Path) -> frozenset[str]:
     """Return the keys of acknowledged messages that were logged as errors with their payload."""
     return frozenset(
-        str(line["correlation_id"])
+        event_key(str(line["correlation_id"]))
         for file in log_dir.glob("*.log")
         for line in _json_lines(file)
         if line.get("outcome") == "error" and line.get("payload")

@@ -1,4 +1,4 @@
-"""The scenarios of a drill; each adds events and the effects that are expected of them."""
+"""The scenarios of a drill; each adds a household and the events that concern it."""
 
 from __future__ import annotations
 
@@ -7,21 +7,30 @@ from typing import TYPE_CHECKING, Final
 from tests.faults.workload import DrillWorkload, Household
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    Scenario = Callable[[DrillWorkload], None]
 
 _TWICE: Final = 0.25
-_MALFORMED: Final = 0.01
-_FAILING: Final = 0.01
-_HELD: Final = 3
+_MALFORMED: Final = 0.025
+_FAILING: Final = 0.025
+"""Shares of the draws: a scenario has two or three events, so about 1 % of the events."""
+_HISTORY: Final = (2, 4)
+"""Minimum and maximum number of events about the same concern."""
+_MANY: Final = 7
+"""More releases than this service announces one by one in e-mails."""
 
 
-def workload(seed: int, events: int, *, faulty: bool = True) -> DrillWorkload:
+def workload(
+    seed: int, events: int, *, faulty: bool = True, only: Sequence[Scenario] = ()
+) -> DrillWorkload:
     """Return at least so many distinct events, shuffled and partly duplicated.
 
     Args:
         seed: determines all random choices.
-        events: the number of events; the last scenario may add up to three more.
+        events: the number of events; the last scenario may add a few more.
         faulty: whether to add malformed and always failing messages.
+        only: the scenarios to draw from; by default all.
     """
     made = DrillWorkload(seed)
     while len(made.messages) < events:
@@ -31,7 +40,7 @@ def workload(seed: int, events: int, *, faulty: bool = True) -> DrillWorkload:
         elif faulty and drawn < _MALFORMED + _FAILING:
             made.failing()
         else:
-            made.chance.choice(_SCENARIOS)(made)
+            made.chance.choice(only or SCENARIOS)(made)
     made.messages += [
         one for one in made.messages if one.identified and made.chance.random() < _TWICE
     ]
@@ -40,109 +49,130 @@ def workload(seed: int, events: int, *, faulty: bool = True) -> DrillWorkload:
 
 
 def suspended(load: DrillWorkload) -> None:
-    """All devices are released and the user is notified; one device fails at the same time."""
-    home = load.household(_HELD)
-    key = load.event("user.suspended", userId=home.user)
-    load.expect(key, states=[("user", home.user, "suspended")])
-    load.notify(home, "account_suspended", key)
-    load.release(home, _HELD, key)
+    """A user is suspended; one of their devices fails at the same time."""
+    home = load.household(3)
+    load.event(home, "user.suspended", home.user)
+    _device_trouble(load, home)
+
+
+def suspended_with_many(load: DrillWorkload) -> None:
+    """So many devices are released that their e-mails become one."""
+    home = load.household(_MANY)
+    home.mails_releases = True
+    load.event(home, "user.suspended", home.user)
     _device_trouble(load, home)
 
 
 def deleted(load: DrillWorkload) -> None:
-    """All devices are released; the user may or may not be notified of the failed device."""
-    home = load.household(_HELD, notified=False)
-    key = load.event("user.deleted", userId=home.user)
-    load.expect(key, states=[("user", home.user, "deleted")])
-    load.release(home, _HELD, key)
+    """A user is deleted; one of their devices fails at the same time, and they owe money."""
+    home = load.household(3)
+    home.mails_releases = load.chance.random() < 1 / 2
+    load.event(home, "user.deleted", home.user)
     _device_trouble(load, home)
+    if load.chance.random() < 1 / 2:
+        load.event(home, "billing.payment_failed", home.user)
 
 
-def activated(load: DrillWorkload) -> None:
-    """A suspended user is activated."""
-    home = load.household(0, status="suspended")
-    key = load.event("user.activated", userId=home.user)
-    load.expect(key, states=[("user", home.user, "active")])
+def account_changes(load: DrillWorkload) -> None:
+    """A user is suspended and activated in turn, and perhaps deleted."""
+    home = load.household(2, status=load.chance.choice(("active", "suspended")))
+    if home.users[home.user][0] == "suspended":
+        home.holds.clear()
+    for _ in range(load.chance.randint(*_HISTORY)):
+        load.event(home, load.chance.choice(("user.suspended", "user.activated")), home.user)
+    if load.chance.random() < 1 / 4:
+        load.event(home, "user.deleted", home.user)
 
 
 def quota_updated(load: DrillWorkload) -> None:
-    """The quota falls to one device, the newest; the oldest fails at the same time."""
-    home = load.household(_HELD)
-    key = load.event("user.quota_updated", userId=home.user, newQuota={"maxDevices": 1})
-    load.expect(key, states=[("quota", home.user, "1")])
-    load.notify(home, "quota_adjusted", key)
-    load.release(home, _HELD - 1, key)
+    """The quota changes several times; the oldest device fails at the same time."""
+    home = load.household(4)
+    for _ in range(load.chance.randint(1, 3)):
+        quota = {"maxDevices": load.chance.randint(0, 4)}
+        load.event(home, "user.quota_updated", home.user, newQuota=quota)
     _device_trouble(load, home)
 
 
+def quota_with_versions(load: DrillWorkload) -> None:
+    """The quota changes in the order of versions; the times say otherwise."""
+    home = load.household(3)
+    for version in range(1, load.chance.randint(*_HISTORY) + 1):
+        quota = {"maxDevices": load.chance.randint(0, 3)}
+        load.event(home, "user.quota_updated", home.user, newQuota=quota, version=version)
+
+
 def quota_exceeded(load: DrillWorkload) -> None:
-    """The limit is one device; applying the event twice releases the same two."""
-    home = load.household(_HELD)
-    key = load.event("user.quota_exceeded", userId=home.user, limit=1)
-    load.notify(home, "quota_adjusted", key)
-    load.release(home, _HELD - 1, key)
+    """The limit is one device, told twice."""
+    home = load.household(3)
+    for _ in range(load.chance.randint(1, 2)):
+        load.event(home, "user.quota_exceeded", home.user, limit=1)
     _device_trouble(load, home)
 
 
 def payments_failed(load: DrillWorkload) -> None:
-    """Three failures, each counted and notified; together they suspend the service."""
+    """Three failures suspend the service."""
     home = load.household(2)
-    keys = load.events(3, "billing.payment_failed", userId=home.user)
-    for key in keys:
-        load.repeat(key, ("failures", home.user))
-        load.notify(home, "billing", key)
-    load.expect(
-        *keys, states=[("held back", home.user, "True"), ("failures", home.user, str(len(keys)))]
-    )
-    load.release(home, len(home.held), *keys)
+    load.events(3, home, "billing.payment_failed", home.user)
 
 
 def balance_low(load: DrillWorkload) -> None:
     """The user is notified."""
     home = load.household(0)
-    load.notify(home, "billing", load.event("billing.balance_low", userId=home.user))
+    load.event(home, "billing.balance_low", home.user)
 
 
-def overdue(load: DrillWorkload) -> None:
-    """A billing hold is set and all devices are released."""
+def debts(load: DrillWorkload) -> None:
+    """Debts and payments take turns; a device fails at the same time."""
     home = load.household(2)
-    key = load.event("billing.overdue", userId=home.user)
-    load.expect(key, states=[("held back", home.user, "True")])
-    load.notify(home, "billing", key)
-    load.release(home, len(home.held), key)
+    load.event(home, "billing.overdue", home.user)
+    for _ in range(load.chance.randint(0, 2)):
+        load.event(home, load.chance.choice(("billing.overdue", *_CREDITS)), home.user)
     _device_trouble(load, home)
 
 
 def paid(load: DrillWorkload) -> None:
-    """Two failures are forgotten and the billing hold ends."""
+    """Two failures are forgotten and the billing hold ends; perhaps another payment fails."""
     home = load.household(0, hold=True)
-    load.world.payers.append(home.user)
-    load.expected.limits["failures", home.user] = 2
-    event_type = load.chance.choice(("billing.payment_success", "billing.recharged"))
-    key = load.event(event_type, userId=home.user)
-    load.expect(key, states=[("held back", home.user, "False"), ("failures", home.user, "0")])
-    load.notify(home, "billing", key)
+    home.failures = 2
+    load.event(home, load.chance.choice(_CREDITS), home.user)
+    if load.chance.random() < 1 / 2:
+        load.event(home, "billing.payment_failed", home.user)
 
 
 def created(load: DrillWorkload) -> None:
     """A device joins the pool."""
-    device = f"new-{len(load.messages)}"
-    key = load.event("device.created", deviceId=device, cpuCores=4)
-    load.expect(key, states=[("health", device, "running"), ("free", device)])
+    home = load.household(0)
+    load.event(home, "device.created", f"d{home.number}-new", cpuCores=4)
+
+
+def device_changes(load: DrillWorkload) -> None:
+    """A device breaks and works again several times; it may be deleted and created again."""
+    home = load.household(1)
+    for _ in range(load.chance.randint(*_HISTORY)):
+        if load.chance.random() < 1 / 3:
+            load.event(home, "device.created", home.devices[0])
+        elif load.chance.random() < 1 / 3:
+            load.event(home, "device.status_changed", home.devices[0], newStatus="running")
+        else:
+            _device_trouble(load, home)
 
 
 def handed_over(load: DrillWorkload) -> None:
     """The freed device goes to a user in the waiting line, once."""
-    waiter, entry, size = load.waiter()
-    home = load.household(1, sizes=size)
-    event_type = load.chance.choice(("user.suspended", "billing.overdue"))
-    key = load.event(event_type, userId=home.user)
-    load.notify(home, "account_suspended" if event_type == "user.suspended" else "billing", key)
-    load.release(home, 1, key, free=False)
-    notified = ("notified", waiter, "allocation_success", "")
-    load.allow(notified)
-    states = [("served", entry), ("holds", home.held[0][1], waiter)]
-    load.expect(key, effects=[notified], states=states)
+    home = load.household(1, sized=True)
+    load.waiter(home)
+    load.event(home, load.chance.choice(("user.suspended", "billing.overdue")), home.user)
+    if load.chance.random() < 1 / 4:
+        _device_trouble(load, home)
+
+
+def contended(load: DrillWorkload) -> None:
+    """One device is freed, and two users wait for it; the first may be suspended."""
+    home = load.household(1, sized=True)
+    first, _ = load.waiter(home), load.waiter(home)
+    load.event(home, load.chance.choice(("user.suspended", "user.deleted")), home.user)
+    if load.chance.random() < 1 / 2:
+        load.event(home, load.chance.choice(("user.suspended", "billing.overdue")), first)
 
 
 def device_trouble(load: DrillWorkload) -> None:
@@ -151,31 +181,29 @@ def device_trouble(load: DrillWorkload) -> None:
 
 
 def _device_trouble(load: DrillWorkload, home: Household) -> None:
-    device = home.held[0][1]
-    event_type, health = load.chance.choice(
-        (
-            ("device.failed", "failed"),
-            ("device.deleted", "deleted"),
-            ("device.maintenance", "maintenance"),
-            ("device.status_changed", "stopped"),
-        )
+    event_type = load.chance.choice(
+        ("device.failed", "device.deleted", "device.maintenance", "device.status_changed")
     )
-    key = load.event(event_type, deviceId=device)
-    load.expect(key, states=[("health", device, health)])
-    load.release(home, 1, key)
+    load.event(home, event_type, f"d{home.number}-0")
 
 
-_SCENARIOS: Final[tuple[Callable[[DrillWorkload], None], ...]] = (
+_CREDITS: Final = ("billing.payment_success", "billing.recharged")
+
+SCENARIOS: Final[tuple[Scenario, ...]] = (
     suspended,
+    suspended_with_many,
     deleted,
-    activated,
+    account_changes,
     quota_updated,
+    quota_with_versions,
     quota_exceeded,
     payments_failed,
     balance_low,
-    overdue,
+    debts,
     paid,
     created,
+    device_changes,
     handed_over,
+    contended,
     device_trouble,
 )

@@ -1,154 +1,145 @@
-"""The account finds every lost event and every doubled effect."""
+"""The account finds every difference between what is observed and what may be."""
 
 from __future__ import annotations
 
 from collections import Counter
 
-from tests.faults.account import (
-    DrillBalance,
-    Effect,
-    Expectation,
-    Expected,
-    FailureOutcome,
-    Observed,
-    settle_account,
-)
+import pytest
 
-RELEASED: Effect = ("released", "a1")
-NOTIFIED: Effect = ("notified", "u1", "billing")
+from tests.faults.account import Observed, difference, settle_account
+from tests.faults.model import EFFECTS, Facts
+from tests.faults.outcomes import outcomes
+from tests.faults.scenarios import workload
+from tests.faults.workload import DrillWorkload, FailureOutcome
+
+KINDS = frozenset({"user", "device", "holds", "waiting", "mark", "erased"}) | EFFECTS
 
 
-def _expected() -> Expected:
-    """Two events that release the same device, and two that notify the same user."""
-    return Expected(
-        events={"e1", "e2", "p1", "p2"},
-        expectations=[
-            Expectation(
-                frozenset({"e1"}), frozenset({RELEASED}), frozenset({("health", "d1", "bad")})
-            ),
-            Expectation(frozenset({"e2"}), frozenset({RELEASED})),
-            Expectation(frozenset({"p1"}), frozenset({NOTIFIED})),
-            Expectation(frozenset({"p2"}), frozenset({NOTIFIED})),
-            Expectation(frozenset({"p1", "p2"}), states=frozenset({("hold", "u1")})),
-        ],
-        limits=Counter({RELEASED: 1, NOTIFIED: 2}),
-        rejected={"m1": FailureOutcome.DEAD_LETTER, "i1": FailureOutcome.LOGGED},
-    )
+@pytest.fixture(scope="module")
+def load() -> DrillWorkload:
+    made = workload(1, 200)
+    for home in made.households:
+        home.identified = True
+    return made
 
 
-def _settled(
-    effects: dict[Effect, int] | None = None,
-    states: frozenset[Effect] = frozenset({("health", "d1", "bad"), ("hold", "u1")}),
-    dead: dict[str, str] | None = None,
-    logged: frozenset[str] = frozenset({"i1"}),
-) -> DrillBalance:
-    observed = Observed(
-        Counter({RELEASED: 1, NOTIFIED: 2} if effects is None else effects),
-        states,
-        {"m1": "not JSON"} if dead is None else dead,
-        logged,
-    )
-    return settle_account(_expected(), frozenset({"e1", "e2", "p1", "p2", "m1", "i1"}), observed)
+@pytest.fixture(scope="module")
+def perfect(load: DrillWorkload) -> Facts:
+    """One of the states that each household may end in."""
+    facts: Facts = {}
+    for home in load.households:
+        facts |= outcomes(home)[-1]
+    return facts
 
 
-def test_expected_effects_are_neither_lost_nor_doubled() -> None:
-    assert _settled() == DrillBalance(
-        applied=frozenset({"e1", "e2", "p1", "p2"}),
-        lost=frozenset(),
-        doubled=Counter(),
-        lost_without_id=frozenset(),
-        doubled_without_id=Counter(),
-        wrongly_rejected=frozenset(),
-    )
+def observed(load: DrillWorkload, facts: Facts, **more: frozenset[str]) -> Observed:
+    dead = {key: "" for key, end in load.rejected.items() if end is FailureOutcome.DEAD_LETTER}
+    return Observed(facts, dead, logged=frozenset(load.rejected.keys() - dead.keys()), **more)
 
 
-def test_event_with_a_missing_effect_is_lost() -> None:
-    assert _settled({RELEASED: 1, NOTIFIED: 1}).lost == {"p1"}
-    assert _settled({RELEASED: 1}).lost == {"p1", "p2"}
+def test_any_state_that_the_model_allows_is_perfect(load: DrillWorkload, perfect: Facts) -> None:
+    balance = settle_account(load, observed(load, perfect))
+
+    assert balance.is_perfect, str(balance.certain)
+    assert balance.applied + balance.outdated + len(load.rejected) == load.distinct
+    assert {fact[0] for fact in perfect} == KINDS
 
 
-def test_effect_of_two_events_is_expected_once() -> None:
-    assert _settled({RELEASED: 0, NOTIFIED: 2}).lost == {"e1"}
+def test_suspending_everybody_and_breaking_all_devices_is_wrong(
+    load: DrillWorkload, perfect: Facts
+) -> None:
+    tampered = dict(perfect)
+    for fact, value in perfect.items():
+        if fact[0] == "user":
+            tampered[fact] = ("suspended", *value[1:])
+        if fact[0] == "device":
+            tampered[fact] = (value[0], "failed", *value[2:])
+
+    found = settle_account(load, observed(load, tampered)).certain
+
+    assert len(found.wrong) > 50
 
 
-def test_event_with_a_missing_state_is_lost() -> None:
-    assert _settled(states=frozenset({("hold", "u1")})).lost == {"e1"}
+@pytest.mark.parametrize("kind", sorted(EFFECTS))
+def test_missing_effect_is_lost_and_an_effect_too_many_is_doubled(
+    kind: str, load: DrillWorkload, perfect: Facts
+) -> None:
+    fact = next(one for one in perfect if one[0] == kind)
+
+    without = {one: value for one, value in perfect.items() if one != fact}
+    twice = {**perfect, fact: perfect[fact] + 1}
+
+    assert settle_account(load, observed(load, without)).certain
+    assert settle_account(load, observed(load, twice)).certain
+    assert difference(perfect, without).lost == Counter({fact: perfect[fact]})
+    assert difference(perfect, twice).doubled == Counter({fact: 1})
 
 
-def test_missing_state_of_several_events_makes_all_of_them_lost() -> None:
-    assert _settled(states=frozenset({("health", "d1", "bad")})).lost == {"p1", "p2"}
+@pytest.mark.parametrize("kind", sorted(KINDS - EFFECTS))
+def test_missing_or_changed_value_is_wrong(kind: str, load: DrillWorkload, perfect: Facts) -> None:
+    fact = next(one for one in perfect if one[0] == kind)
+
+    without = {one: value for one, value in perfect.items() if one != fact}
+    changed = {**perfect, fact: "changed"}
+
+    assert settle_account(load, observed(load, without)).certain
+    assert settle_account(load, observed(load, changed)).certain.wrong.keys() == {fact}
 
 
-def test_effect_above_its_limit_is_doubled() -> None:
-    assert _settled({RELEASED: 2, NOTIFIED: 5}).doubled == Counter({RELEASED: 1, NOTIFIED: 3})
+def test_fact_of_no_household_is_reported(load: DrillWorkload, perfect: Facts) -> None:
+    stray = ("notified", "somebody", "device_released:a1")
+
+    found = settle_account(load, observed(load, {**perfect, stray: 1})).certain
+
+    assert found.doubled == Counter({stray: 1})
 
 
-def test_doubled_effect_of_an_event_without_id_is_listed_apart() -> None:
-    expected = _expected()
-    expected.per_event["p1"] = [NOTIFIED]
-    expected.without_id.add("p1")
-    observed = Observed(
-        Counter({RELEASED: 2, NOTIFIED: 3}), frozenset(), {"m1": "not JSON"}, frozenset({"i1"})
-    )
+def test_differences_of_events_without_id_are_listed_apart() -> None:
+    load = workload(1, 300, faulty=False)
+    home = next(one for one in load.households if not one.identified)
+    facts = {fact: value for one in load.households for fact, value in outcomes(one)[0].items()}
+    del facts["processed", home.events[0].id, home.events[0].queue, "applied"]
 
-    settled = settle_account(expected, frozenset(), observed)
+    balance = settle_account(load, observed(load, facts))
 
-    assert settled.doubled == Counter({RELEASED: 1})
-    assert settled.doubled_without_id == Counter({NOTIFIED: 1})
+    assert not balance.certain
+    assert balance.without_id.lost.total() == 1
 
 
-def test_lost_event_without_id_is_listed_apart() -> None:
-    expected = _expected()
-    expected.without_id.add("p1")
-    observed = Observed(Counter(), frozenset(), {"m1": "not JSON"}, frozenset({"i1"}))
+def test_household_with_an_event_of_unknown_number_is_left_out() -> None:
+    load = workload(1, 300, faulty=False)
+    home = next(one for one in load.households if not one.identified)
+    others = [one for one in load.households if one is not home]
+    facts = {fact: value for one in others for fact, value in outcomes(one)[0].items()}
 
-    settled = settle_account(expected, frozenset({"e1", "p1"}), observed)
+    balance = settle_account(load, observed(load, facts, ambiguous=frozenset({home.events[0].key})))
 
-    assert settled.lost == {"e1"}
-    assert settled.lost_without_id == {"p1"}
-
-
-def test_unexpected_effect_is_doubled() -> None:
-    stray: Effect = ("released", "a2")
-
-    assert _settled({RELEASED: 1, NOTIFIED: 2, stray: 1}).doubled == Counter({stray: 1})
+    assert balance.left_out == 1
+    assert not balance.certain
+    assert not balance.without_id
 
 
-def test_invalid_event_without_a_dead_letter_is_lost() -> None:
-    assert _settled(dead={}).lost == {"m1"}
+def test_invalid_event_without_a_dead_letter_or_log_is_lost(
+    load: DrillWorkload, perfect: Facts
+) -> None:
+    balance = settle_account(load, Observed(perfect, dead={}, logged=frozenset()))
+
+    assert balance.certain.lost == Counter({("rejected", key): 1 for key in load.rejected})
 
 
-def test_failed_informational_event_without_a_log_is_lost() -> None:
-    assert _settled(logged=frozenset()).lost == {"i1"}
+def test_valid_event_among_the_dead_letters_is_wrongly_rejected(
+    load: DrillWorkload, perfect: Facts
+) -> None:
+    found = observed(load, perfect)
+    key = min(load.valid)
+
+    balance = settle_account(load, Observed(perfect, {**found.dead, key: ""}, found.logged))
+
+    assert balance.wrongly_rejected == {key}
+    assert not balance.is_perfect
 
 
-def test_dead_letter_of_an_informational_event_is_wrongly_rejected_but_not_lost() -> None:
-    settled = _settled(dead={"m1": "", "i1": "killed its consumer"}, logged=frozenset())
+def test_broken_rule_is_wrong(load: DrillWorkload, perfect: Facts) -> None:
+    balance = settle_account(load, observed(load, perfect, broken_rules=frozenset({"a rule"})))
 
-    assert settled.lost == frozenset()
-    assert settled.wrongly_rejected == {"i1"}
-
-
-def test_dead_letter_of_a_valid_event_is_wrongly_rejected_but_not_lost() -> None:
-    settled = _settled({RELEASED: 1, NOTIFIED: 1}, dead={"m1": "", "p2": "killed its consumer"})
-
-    assert settled.lost == frozenset()
-    assert settled.wrongly_rejected == {"p2"}
-    assert settled.applied == {"e1", "e2", "p1"}
-
-
-def test_dead_letter_may_have_had_its_effect() -> None:
-    settled = _settled(dead={"m1": "", "p2": "killed its consumer"})
-
-    assert not settled.lost
-    assert not settled.doubled
-
-
-def test_unconfirmed_event_is_not_lost_but_may_have_its_effect() -> None:
-    observed = Observed(Counter({RELEASED: 1}), frozenset(), {}, frozenset())
-
-    settled = settle_account(_expected(), frozenset({"e2"}), observed)
-
-    assert settled.lost == frozenset()
-    assert settled.applied == {"e2"}
-    assert not settled.doubled
+    assert balance.certain.wrong.keys() == {("a rule",)}

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.faults.account import DrillBalance
+from scheduler.pipeline.redelivery import KILLED
+from tests.faults.account import Differences, DrillBalance
 from tests.faults.crash_points import CrashPoint
-from tests.faults.drill import DrillReport
+from tests.faults.drill import DrillReport, is_clean
 from tests.faults.drill_plan import DrillPlan
 from tests.faults.figures import percentile, recovery, rows
 from tests.faults.invocations import CompletedInvocation, InvocationLog
@@ -20,12 +22,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _NOTHING = DrillBalance(
-    applied=frozenset(),
-    lost=frozenset(),
-    doubled=Counter(),
-    lost_without_id=frozenset(),
-    doubled_without_id=Counter(),
+    certain=Differences(),
+    without_id=Differences(),
+    left_out=0,
     wrongly_rejected=frozenset(),
+    applied=0,
+    outdated=0,
 )
 
 
@@ -35,12 +37,13 @@ def _drill(**fields: Any) -> DrillReport:  # noqa: ANN401 - any field of DrillRe
         "distinct": 10,
         "sent": 12,
         "confirmed": 11,
-        "ambiguous": 0,
-        "first": _NOTHING,
-        "final": _NOTHING,
+        "balance": _NOTHING,
+        "replayed": frozenset(),
+        "held": 0,
         "dead": {},
         "logged": 0,
         "function_kills": [],
+        "network_faults": Counter(),
         "outages": [],
         "commits": [],
         "invocations": InvocationLog(),
@@ -99,27 +102,38 @@ def test_percentiles_are_measured_values(share: float, value: float) -> None:
     assert percentile([float(number) for number in range(1, 101)], share) == value
 
 
-def test_account_lists_lost_events_and_doubled_effects() -> None:
-    bad = DrillBalance(
-        applied=frozenset(),
-        lost=frozenset({"e7"}),
-        doubled=Counter({("released", "a1"): 2}),
-        lost_without_id=frozenset({"e8"}),
-        doubled_without_id=Counter({("counted", "u1"): 1}),
-        wrongly_rejected=frozenset(),
+def test_account_lists_what_is_lost_doubled_and_wrong() -> None:
+    bad = replace(
+        _NOTHING,
+        certain=Differences(
+            lost=Counter({("processed", "e7"): 1}), doubled=Counter({("released", "a1"): 2})
+        ),
+        without_id=Differences(wrong={("user", "u1"): "suspended, expected active"}),
     )
 
-    account = dict(rows(_drill(final=bad)))
+    account = dict(rows(_drill(balance=bad)))
 
-    assert account["lost"] == "1: e7"
-    assert account["doubled"] == "2: ('released', 'a1')"
-    assert account["without an id: lost"] == "1: e8"
-    assert account["without an id: doubled"] == "1: ('counted', 'u1')"
+    assert account["lost"] == "1: processed e7"
+    assert account["doubled"] == "2: released a1"
+    assert account["without an id: wrong"] == "1: user u1"
+
+
+def test_difference_hung_invocation_and_undeserved_dead_letter_are_not_clean() -> None:
+    doubled = replace(_NOTHING, certain=Differences(doubled=Counter({("released", "a1"): 1})))
+    wrong = replace(_NOTHING, certain=Differences(wrong={("user", "u1"): "suspended"}))
+    hung = InvocationLog(failed=["Sandbox.Timedout"])
+    once = frozenset({"e1"})
+
+    assert is_clean(_drill(replayed=once, dead={"e1": KILLED, "e2": "body is not JSON"}))
+    assert not is_clean(_drill(balance=doubled))
+    assert not is_clean(_drill(balance=wrong))
+    assert not is_clean(_drill(invocations=hung))
+    assert not is_clean(_drill(replayed=once, dead={"e1": "OperationalError: gone away"}))
 
 
 def test_error_log_counts_only_with_its_payload(tmp_path: Path) -> None:
     (tmp_path / "queue.log").write_text(
-        '{"outcome": "error", "correlation_id": "e1", "payload": "{}"}\n'
+        '{"outcome": "error", "correlation_id": "e1.u1", "payload": "{}"}\n'
         '{"outcome": "error", "correlation_id": "e2"}\n'
         '{"outcome": "success", "correlation_id": "e3"}\n'
         '{"outcome": "error", "correlation_id": "e4", "pay'
