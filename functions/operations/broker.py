@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from operations.errors import InvalidInputError, OpsError
 from scheduler.credentials import CredentialsUnavailableError
-from scheduler.messaging.far_times import keep_far_times
+from scheduler.messaging.odd_headers import accept_odd_headers
 from scheduler.messaging.link import root_cause, send
 from scheduler.messaging.publisher import TIMEOUT, parameters
 from scheduler.settings import BrokerSettings
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from scheduler.messaging.outbound import OutboundMessage
 
-keep_far_times()
+accept_odd_headers()
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from pika.exceptions import AMQPError, ConnectionWrongStateError
 from local.event_source_mapping.batch import RECORDS_LIMIT, BatchQueue, DeliveredRecord
 from local.event_source_mapping.record import event_json, record_json
 from local.lambda_runtime.environment import FunctionError, LambdaEnvironment
-from scheduler.messaging.far_times import keep_far_times
+from scheduler.messaging.odd_headers import accept_odd_headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pika.adapters.blocking_connection import BlockingChannel
     from pika.spec import Basic
 
-keep_far_times()
+accept_odd_headers()
 
 _log = logging.getLogger(__name__)
 

@@ -13,7 +13,10 @@ from typing import Any, Final
 _MAX_SHORT_TEXT: Final = 255
 _INTEGERS: Final = range(-(1 << 63), 1 << 63)
 _PRIORITIES: Final = range(256)
-_MAX_DEPTH: Final = 16
+MAX_DEPTH: Final = 16
+"""How deep headers may be nested."""
+TOO_DEEP: Final = "(nested too deep)"
+"""Stands for what is nested deeper."""
 _MAX_PUBLISHER_HEADERS: Final = 120_000
 """Bytes; all properties of a message must fit in one frame of 128 KiB, beside our own headers."""
 
@@ -63,8 +66,8 @@ def _table(raw: Mapping[Any, Any], depth: int) -> dict[str, Any]:
 
 
 def _value(value: object, depth: int) -> object:
-    if depth > _MAX_DEPTH:
-        return "(nested too deep)"
+    if depth > MAX_DEPTH:
+        return TOO_DEEP
     match value:
         case {"bytes": [*signed], **others} if not others:
             return _text(signed)
