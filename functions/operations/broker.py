@@ -16,8 +16,8 @@ from pydantic import ValidationError
 
 from operations.errors import InvalidInputError, OpsError
 from scheduler.credentials import CredentialsUnavailableError
-from scheduler.messaging.odd_headers import accept_odd_headers
 from scheduler.messaging.link import root_cause, send
+from scheduler.messaging.odd_headers import accept_odd_headers
 from scheduler.messaging.publisher import TIMEOUT, parameters
 from scheduler.settings import BrokerSettings
 

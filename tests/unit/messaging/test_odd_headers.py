@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pika import BasicProperties, data
 
 from local.event_source_mapping.record import record_json
-from scheduler.messaging.odd_headers import accept_odd_headers
 from scheduler.messaging.message import Message
+from scheduler.messaging.odd_headers import accept_odd_headers
 from scheduler.messaging.record import decode
 
 MILLISECONDS = 1_764_181_979_000
