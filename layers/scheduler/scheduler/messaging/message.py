@@ -35,6 +35,8 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 _FIRST_RECEIPT: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """An earlier time in the header was not written here; another service may count seconds there."""
 _GIVEN_PREFIX: Final = "content:"
+_REPLACEMENT: Final = "\ufffd"
+"""What stands for bytes that are not UTF-8."""
 _PLAIN_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 
 
@@ -78,11 +80,15 @@ class Message(NamedTuple):
         return self.properties.get("headers") or {}
 
     @property
+    def message_id(self) -> str | None:
+        """Return the AMQP message-id, if it identifies the message."""
+        return _identifying(self.properties.get("message_id"))
+
+    @property
     def delivery_key(self) -> str:
         """Return an id of the message that is known before its body is parsed."""
-        given = self.properties.get("message_id")
-        if isinstance(given, str) and given:
-            return stored_id(given)
+        if self.message_id:
+            return stored_id(self.message_id)
         return f"sha256:{hashlib.sha256(self.body).hexdigest()}"
 
     def first_received(self, now: datetime) -> datetime:
@@ -129,8 +135,8 @@ def identify(message: Message, body: Mapping[str, Any]) -> MessageIdentity:
     keys differently after a restart.
     """
     digest = hashlib.sha256(_canonical(body).encode()).digest()
-    given = message.properties.get("message_id") or body.get("eventId")
-    if isinstance(given, str) and given:
+    given = message.message_id or _identifying(body.get("eventId"))
+    if given:
         return MessageIdentity(stored_id(given), digest)
     earlier = message.headers.get(IDENTITY_HEADER)
     if isinstance(earlier, str) and earlier.startswith(_GIVEN_PREFIX):
@@ -159,6 +165,15 @@ def given_id(sha256: bytes, unique: str) -> str:
 def is_given(identity: MessageIdentity) -> bool:
     """Tell whether this service gave a message its id."""
     return identity.id.startswith(_GIVEN_PREFIX)
+
+
+def _identifying(given: object) -> str | None:
+    """Return an id, or None if it is blank or damaged: different ones would look alike.
+
+    Whoever publishes the bytes of UUIDs has most of them replaced by U+FFFD.
+    """
+    usable = isinstance(given, str) and given.strip() and _REPLACEMENT not in given
+    return str(given) if usable else None
 
 
 def stored_id(given: str) -> str:

@@ -86,7 +86,7 @@ def _has_unknown_id(outcome: Outcome) -> bool:
     """Tell whether a redelivered message without an id is published before its id was looked up."""
     message, parsed = outcome.message, outcome.parsed
     if outcome.verdict is Verdict.KILLER:
-        return not message.properties.get("message_id")
+        return not message.message_id
     # The broker delivers it from the retry queue as if for the first time.
     return message.redelivered and parsed is not None and not parsed.identity.id
 
