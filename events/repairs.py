@@ -80,6 +80,12 @@ REPAIRS: Final = (
         "newStatus",
     ),
     Repair(
+        "a quota type in another case",
+        "user.quota_exceeded",
+        '{"userId": "u1", "quotaType": "CPU", "current": 9, "limit": 8}',
+        "quotaType",
+    ),
+    Repair(
         "no time: the AMQP timestamp, else the first receipt",
         _DELETED,
         f"{{{_ID}}}",
@@ -92,10 +98,22 @@ REPAIRS: Final = (
         "timestamp",
     ),
     Repair(
+        "a time as PostgreSQL writes it",
+        _DELETED,
+        f'{{{_ID}, "timestamp": "2026-03-01 18:30:00.5+08"}}',
+        "timestamp",
+    ),
+    Repair(
         "a number as text",
         "billing.overdue",
         '{"userId": "u1", "overdueAmount": "150.50", "overdueDays": "7"}',
         "overdueAmount",
+    ),
+    Repair(
+        "parts of a cent, as sums of floats have",
+        "billing.recharged",
+        '{"userId": "u1", "amount": 100, "newBalance": -2.7755575615628914e-17}',
+        "newBalance",
     ),
     Repair(
         "the field names of the original device service",
@@ -126,13 +144,24 @@ REPAIRS: Final = (
 REFUSALS: Final = (
     RefusedBody("JSON that was cut off", "device.failed", f'{{{_ID}, "reason": '),
     RefusedBody("another encoding than UTF-8", _DELETED, "{}".encode("utf-16")),
+    RefusedBody("a compressed body", _DELETED, b"\x1f\x8b\x08"),
     RefusedBody("no object", _DELETED, f"[{{{_ID}}}]"),
     RefusedBody("a missing field", "device.failed", f"{{{_ID}}}"),
+    RefusedBody("another spelling of a field", _DELETED, '{"device_id": "d1"}'),
+    RefusedBody(
+        "an envelope with the event as text", _DELETED, r'{"eventType": "x", "payload": "{}"}'
+    ),
+    RefusedBody(
+        "an envelope about somebody else than its event",
+        "user.deleted",
+        '{"eventType": "x", "userId": "u1", "payload": {"userId": "u2"}}',
+    ),
     RefusedBody("another type", "device.failed", f'{{{_ID}, "reason": 5}}'),
     RefusedBody("an empty id", _DELETED, '{"deviceId": ""}'),
     RefusedBody("an id that is too long", _DELETED, f'{{"deviceId": "{_LONG}"}}'),
     RefusedBody("an id with control characters or outer blanks", _DELETED, '{"deviceId": " d1"}'),
     RefusedBody("an id that no path can name", _DELETED, '{"deviceId": "rack/1"}'),
+    RefusedBody("an id that clients take for a step in a path", _DELETED, '{"deviceId": ".."}'),
     RefusedBody("an id whose text is damaged", _DELETED, r'{"deviceId": "d\ud83d"}'),
     RefusedBody(
         "a time without a zone", _DELETED, f'{{{_ID}, "timestamp": "2026-03-01T12:00:00"}}'
@@ -149,6 +178,21 @@ REFUSALS: Final = (
         "a negative amount",
         "billing.payment_failed",
         '{"userId": "u1", "amount": -1, "reason": "card"}',
+    ),
+    RefusedBody(
+        "true or false as a number",
+        "user.quota_updated",
+        '{"userId": "u1", "newQuota": {"maxDevices": false}}',
+    ),
+    RefusedBody(
+        "another type of quota",
+        "user.quota_exceeded",
+        '{"userId": "u1", "quotaType": "storage", "current": 9, "limit": 8}',
+    ),
+    RefusedBody(
+        "a size that is no number",
+        "device.created",
+        f'{{{_ID}, "deviceConfig": {{"storageGB": "8GB"}}}}',
     ),
     RefusedBody(
         "a quota below 0", "user.quota_updated", '{"userId": "u1", "newQuota": {"maxDevices": -1}}'

@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from typing import Annotated, ClassVar, Final
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from scheduler.domain.guard import Concern, Guard
-from scheduler.messaging.contract import FreeText, PaymentEffect, UserEvent
+from scheduler.messaging.contract import DECIMAL, WHOLE, FreeText, PaymentEffect, UserEvent
 
 _MAX_AMOUNT: Final = Decimal(10) ** 12
-_DECIMAL: Final = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
+_PLACES: Final = 2
 
 
 def _decimal_only(value: object) -> object:
     """Reject what Decimal accepts besides plain numbers, such as ``1_000`` and ``１０``."""
-    if isinstance(value, bool) or (isinstance(value, str) and not _DECIMAL.fullmatch(value)):
+    if isinstance(value, bool) or (isinstance(value, str) and not DECIMAL.fullmatch(value)):
         raise ValueError("must be a decimal number such as 150.50")
     return value
 
 
-Amount = Annotated[Decimal, Field(ge=0, le=_MAX_AMOUNT), BeforeValidator(_decimal_only)]
-Balance = Annotated[Decimal, Field(ge=-_MAX_AMOUNT, le=_MAX_AMOUNT), BeforeValidator(_decimal_only)]
+def _to_cents(value: Decimal) -> Decimal:
+    """Round to cents: a sum of floats misses 0 by 10⁻¹⁷, which is no debt."""
+    exponent = value.as_tuple().exponent
+    rounded = value if isinstance(exponent, int) and exponent >= -_PLACES else round(value, _PLACES)
+    return rounded or abs(rounded)  # 0 without a sign
+
+
+Amount = Annotated[
+    Decimal,
+    Field(ge=0, le=_MAX_AMOUNT),
+    BeforeValidator(_decimal_only),
+    AfterValidator(_to_cents),
+]
+Balance = Annotated[
+    Decimal,
+    Field(ge=-_MAX_AMOUNT, le=_MAX_AMOUNT),
+    BeforeValidator(_decimal_only),
+    AfterValidator(_to_cents),
+]
 """The balance of an account; negative if it is overdrawn."""
 
 _SETTLES = Guard(Concern.BILLING, (Concern.BILLING,))
@@ -77,7 +93,7 @@ class Overdue(UserEvent):
     guard: ClassVar = _SETTLES
     overdue_amount: Amount
     """The amount owed in yuan."""
-    overdue_days: Annotated[int, Field(ge=0, le=100_000)]
+    overdue_days: Annotated[int, Field(ge=0, le=100_000), WHOLE]
     """For how many days."""
 
     @property

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import AfterValidator, Field, model_validator
 
 from scheduler.domain.guard import Concern, Guard
-from scheduler.messaging.contract import DeviceEvent, FreeText, Word
+from scheduler.messaging.contract import DECIMAL, WHOLE, DeviceEvent, FreeText, Word
 
 _MAX_SIZE: Final = 1_000_000_000
 
-Size = Annotated[int, Field(ge=0, le=_MAX_SIZE)]
+Size = Annotated[int, Field(ge=0, le=_MAX_SIZE), WHOLE]
 """A number of cores or megabytes."""
 
 _MAX_NAME: Final = 128
@@ -91,7 +92,7 @@ class DeviceMaintenance(DeviceEvent):
     guard: ClassVar = Guard(Concern.HEALTH, (Concern.HEALTH,))
     maintenance_type: FreeText
     """The kind of maintenance, for the user who held the device."""
-    estimated_duration: Annotated[int, Field(ge=0, le=5_256_000)] | None = None
+    estimated_duration: Annotated[int, Field(ge=0, le=5_256_000), WHOLE] | None = None
     """How long it is expected to take, in minutes."""
 
     @property
@@ -122,7 +123,7 @@ class DeviceCreated(DeviceEvent):
     """Storage in MB."""
     adb_host: AdbHost | None = None
     """The host that its user connects to with adb."""
-    adb_port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+    adb_port: Annotated[int, Field(ge=1, le=65_535), WHOLE] | None = None
     """The port that its user connects to with adb."""
 
     @model_validator(mode="before")
@@ -131,8 +132,7 @@ class DeviceCreated(DeviceEvent):
         """Fill in missing fields from the device service's own shape."""
         if not isinstance(body, dict):
             return body
-        config = body.get("deviceConfig")
-        found = _sizes(config) if isinstance(config, dict) else {}
+        found = _sizes(body.get("deviceConfig"))
         found["name"] = body.get("deviceName")
         missing = {name: value for name, value in found.items() if body.get(name) is None}
         return {**body, **missing}
@@ -143,11 +143,18 @@ class DeviceCreated(DeviceEvent):
         return f"status: {self.status}" if self.status else ""
 
 
-def _sizes(config: dict[str, Any]) -> dict[str, Any]:
+def _sizes(config: object) -> dict[str, Any]:
+    if config is None:
+        return {}
+    if not isinstance(config, dict):
+        raise ValueError("deviceConfig: Input should be a JSON object")  # noqa: TRY004 - pydantic's
     sizes = {name: config.get(name) for name in ("cpuCores", "memoryMB", "storageMB")}
-    if sizes["storageMB"] is None:
-        gigabytes = config.get("storageGB")
-        if isinstance(gigabytes, int | float) and abs(gigabytes) < _MAX_SIZE:
-            gigabytes = int(gigabytes * _MB_PER_GB)
-        sizes["storageMB"] = gigabytes  # refused by the field if it is no plausible number
+    if sizes["storageMB"] is None and (gigabytes := config.get("storageGB")) is not None:
+        sizes["storageMB"] = _megabytes(gigabytes)
     return sizes
+
+
+def _megabytes(gigabytes: object) -> int:
+    if not isinstance(gigabytes, bool) and DECIMAL.fullmatch(str(gigabytes)):
+        return int(Decimal(str(gigabytes)) * _MB_PER_GB)  # its limits are those of the field
+    raise ValueError("deviceConfig.storageGB: Input should be a number such as 8")

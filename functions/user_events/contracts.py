@@ -5,13 +5,13 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from scheduler.domain.guard import Concern, Guard
-from scheduler.messaging.contract import FreeText, UserEvent
+from scheduler.messaging.contract import WHOLE, FreeText, UserEvent
 
-Limit = Annotated[int, Field(ge=0, le=1_000_000_000)]
+Limit = Annotated[int, Field(ge=0, le=1_000_000_000), WHOLE]
 
 
 class UserDeleted(UserEvent):
@@ -81,12 +81,16 @@ class QuotaType(StrEnum):
     MEMORY = "memory"
 
 
+def _without_case(word: object) -> object:
+    return word.strip().lower() if isinstance(word, str) else word
+
+
 class UserQuotaExceeded(UserEvent):
     """A user holds more than allowed; ``current`` is what the publisher counted."""
 
     event_type: ClassVar = "user.quota_exceeded"
     guard: ClassVar = Guard(Concern.QUOTA, (Concern.QUOTA,))
-    quota_type: QuotaType
+    quota_type: Annotated[QuotaType, BeforeValidator(_without_case)]
     """What the quota limits."""
     current: Limit
     """What the publisher counted; only shown in the log."""

@@ -1,5 +1,6 @@
 """Bodies whose text is damaged or whose event is in an envelope."""
 
+import gzip
 import json
 from typing import Any
 
@@ -12,6 +13,11 @@ from scheduler.messaging.body import InvalidBodyError, read_body
 REPLACED = "\ufffd"
 BARE = {"userId": "u1", "amount": 100}
 ENVELOPE = {"eventId": "e", "eventType": "x", "timestamp": "t"}
+
+
+def read(raw: bytes, subject: str = "userId") -> dict[str, Any]:
+    """Return the event in a body about a user."""
+    return read_body(raw, subject)
 
 
 @pytest.mark.parametrize(
@@ -28,11 +34,11 @@ ENVELOPE = {"eventId": "e", "eventType": "x", "timestamp": "t"}
     ],
 )
 def test_damaged_text_is_repaired(raw: bytes, reason: str) -> None:
-    assert read_body(raw) == {"reason": reason}
+    assert read(raw) == {"reason": reason}
 
 
 def test_damaged_text_is_repaired_at_any_depth() -> None:
-    assert read_body(b'{"a\\ud800": [{"b": "\\udfff"}, 1, null]}') == {
+    assert read(b'{"a\\ud800": [{"b": "\\udfff"}, 1, null]}') == {
         f"a{REPLACED}": [{"b": REPLACED}, 1, None]
     }
 
@@ -44,14 +50,12 @@ def escaped(raw: bytes) -> bytes:
 
 @given(raw=st.binary(max_size=40))
 def test_any_bytes_in_a_text_are_read(raw: bytes) -> None:
-    assert read_body(b'{"reason": ' + escaped(raw) + b"}") == {
-        "reason": raw.decode("utf-8", "replace")
-    }
+    assert read(b'{"reason": ' + escaped(raw) + b"}") == {"reason": raw.decode("utf-8", "replace")}
 
 
 @given(text=st.text(st.characters(exclude_categories=()), max_size=40))
 def test_any_text_that_javascript_writes_is_read(text: str) -> None:
-    found = read_body(json.dumps({"reason": text}).encode())["reason"]
+    found = read(json.dumps({"reason": text}).encode())["reason"]
 
     found.encode()
     assert len(found) <= len(text)
@@ -65,31 +69,78 @@ def test_any_text_that_javascript_writes_is_read(text: str) -> None:
         {"pattern": "x", "data": {**BARE, "eventId": "e", "timestamp": "t"}},
         {"pattern": "x", "data": {**ENVELOPE, "payload": BARE}},
         {**ENVELOPE, "payload": {**BARE, "eventId": None, "timestamp": None}},
+        {**ENVELOPE, "deviceId": "of whoever did it", "payload": BARE},
     ],
 )
 def test_envelope_is_removed_and_its_id_and_time_are_kept(body: dict[str, Any]) -> None:
-    assert read_body(json.dumps(body).encode()) == {**BARE, "eventId": "e", "timestamp": "t"}
+    assert read(json.dumps(body).encode()) == {**BARE, "eventId": "e", "timestamp": "t"}
 
 
 def test_event_in_an_envelope_keeps_its_own_id_time_and_version() -> None:
     inner = {**BARE, "eventId": "inner", "timestamp": "t", "version": 3}
     body = {"eventId": "outer", "eventType": "x", "version": "1.0", "payload": inner}
 
-    assert read_body(json.dumps(body).encode()) == inner
+    assert read(json.dumps(body).encode()) == inner
 
 
 @pytest.mark.parametrize(
     "body",
     [
-        {**BARE, "data": {"userId": "other"}, "pattern": "x"},
-        {"deviceId": "d1", "eventType": "device.created", "payload": {}},
-        {"eventType": "x", "payload": "text"},
-        {"specversion": "1.0", "data": None},
+        {**BARE, "data": {"userId": "u1"}, "pattern": "x"},
+        {**BARE, "eventType": "user.suspended", "payload": {}},
+        {**BARE, "eventType": "x", "payload": {"deviceId": "d1"}},
+        {**BARE, "eventType": "x", "payload": "text"},
         {"data": BARE},
+        {"eventType": "x"},
     ],
 )
 def test_body_that_is_no_envelope_is_unchanged(body: dict[str, Any]) -> None:
-    assert read_body(json.dumps(body).encode()) == body
+    assert read(json.dumps(body).encode()) == body
+
+
+def test_event_about_a_device_may_have_fields_named_like_an_envelope() -> None:
+    body = {"deviceId": "d1", "eventType": "device.created", "payload": {"userId": "u1"}}
+
+    assert read(json.dumps(body).encode(), "deviceId") == body
+
+
+def refusal(raw: bytes) -> str:
+    with pytest.raises(InvalidBodyError) as caught:
+        read(raw)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ({"eventType": "x", "payload": '{"userId": "u1"}'}, "payload is not a JSON object but a"),
+        ({"pattern": "x", "data": [BARE]}, "data is not a JSON object but a list"),
+        ({"specversion": "1.0", "data": None}, "data is not a JSON object but a NoneType"),
+        ({"specversion": "1.0", "data_base64": "e30="}, "data_base64 is not a JSON object"),
+        (
+            {"userId": "admin", "eventType": "user.deleted", "payload": {"userId": "u1"}},
+            "userId: is another one in payload; publish one of them",
+        ),
+    ],
+)
+def test_envelope_whose_event_is_unclear_is_refused(body: dict[str, Any], why: str) -> None:
+    """With the wrong one of two users, another account would be deleted."""
+    assert refusal(json.dumps(body).encode()).startswith(why)
+
+
+@pytest.mark.parametrize(
+    ("raw", "hint"),
+    [
+        (gzip.compress(b"{}", mtime=0), "(it is compressed with gzip; publish it uncompressed)"),
+        *(
+            ('{"userId": "u1"}'.encode(encoding), "(it is UTF-16 or UTF-32; publish it as UTF-8)")
+            for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be")
+        ),
+    ],
+)
+def test_refusal_of_another_encoding_names_it(raw: bytes, hint: str) -> None:
+    assert refusal(raw).startswith("body is not JSON: ")
+    assert refusal(raw).endswith(hint)
 
 
 @pytest.mark.parametrize(
@@ -108,4 +159,4 @@ def test_body_that_is_no_envelope_is_unchanged(body: dict[str, Any]) -> None:
 )
 def test_structure_is_not_repaired(raw: bytes) -> None:
     with pytest.raises(InvalidBodyError, match=r"^body is not JSON: "):
-        read_body(raw)
+        read(raw)

@@ -14,11 +14,21 @@ def test_ids_have_one_to_64_characters_of_any_script(good: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", ["", "x" * 65, "d\x00", "d\n", " d", "d ", "\u2028", "a\x7fb", "\x85"]
+    "bad",
+    ["", "x" * 65, "d\x00", "d\n", " d", "d ", "\u2028", "a\x7fb", "\x85", "\ufeffd", "d\ufeff"],
 )
 def test_other_ids_are_refused(bad: str) -> None:
     assert refusal("device.failed", deviceId=bad).startswith("deviceId: ")
     assert refusal("user.activated", userId=bad).startswith("userId: ")
+
+
+@pytest.mark.parametrize(
+    ("id_", "accepted"),
+    [("a/b", False), ("a?b", False), (".", False), ("..", False), ("...", True), (".a", True)],
+)
+def test_ids_that_no_path_can_name_are_refused(id_: str, *, accepted: bool) -> None:
+    """Clients resolve dots before they send a request."""
+    assert (refusal("device.failed", deviceId=id_) == "") is accepted
 
 
 @pytest.mark.parametrize(
@@ -46,10 +56,17 @@ def test_reason_becomes_one_line_of_at_most_300_characters(reason: str, kept: st
         (0, "0"),
         (10**12, "1000000000000"),
         (0.1, "0.1"),
+        (-0.0, "0"),
+        (0.1 + 0.2, "0.3"),
+        ("0." + 5000 * "3", "0.33"),
+        (1e-30, "0"),
     ],
 )
-def test_amounts_are_read_as_written(amount: object, read: str) -> None:
-    assert event("billing.overdue", overdueAmount=amount).overdue_amount == Decimal(read)
+def test_amounts_are_read_in_cents(amount: object, read: str) -> None:
+    found = event("billing.overdue", overdueAmount=amount).overdue_amount
+
+    assert found == Decimal(read)
+    assert not found.is_signed()
 
 
 @pytest.mark.parametrize(
@@ -67,6 +84,81 @@ def test_other_amounts_are_refused(amount: object) -> None:
 @pytest.mark.parametrize(("balance", "good"), [(-3.5, True), (-(10**12), True), (-(10**13), False)])
 def test_balance_may_be_negative_within_limits(balance: float, *, good: bool) -> None:
     assert (refusal("billing.balance_low", currentBalance=balance) == "") is good
+
+
+@pytest.mark.parametrize(
+    ("balance", "in_debt"),
+    [(-0.01, True), (-0.0, False), (0.3 - 0.1 - 0.2, False), ("-0.00", False), (0, False)],
+)
+def test_balance_of_less_than_a_cent_is_no_debt(balance: object, *, in_debt: bool) -> None:
+    """JavaScript adds money as floats: 0.3 - 0.1 - 0.2 is -2.8e-17."""
+    assert event("billing.recharged", newBalance=balance).in_debt is in_debt
+
+
+INTEGERS = [
+    ("billing.overdue", "overdueDays"),
+    ("device.maintenance", "estimatedDuration"),
+    ("device.created", "cpuCores"),
+    ("device.created", "memoryMB"),
+    ("device.created", "storageMB"),
+    ("device.created", "adbPort"),
+    ("user.quota_exceeded", "limit"),
+    ("user.quota_exceeded", "current"),
+]
+
+
+@pytest.mark.parametrize(("event_type", "field"), INTEGERS)
+@pytest.mark.parametrize("number", [7, "7", 7.0, "7.0", "07"])
+def test_integers_are_numbers_or_plain_texts(event_type: str, field: str, number: object) -> None:
+    fields: dict[str, Any] = {field: number}
+
+    assert event(event_type, **fields).model_dump(by_alias=True)[field] == 7
+
+
+@pytest.mark.parametrize(("event_type", "field"), INTEGERS)
+@pytest.mark.parametrize("number", [True, False, "1_0", " 7", "+7", "٧", "７", "7.5", 7.5, "", []])
+def test_other_integers_are_refused(event_type: str, field: str, number: object) -> None:
+    """False is no quota of 0, for which all devices of a user would be released."""
+    fields: dict[str, Any] = {field: number}
+
+    assert refusal(event_type, **fields).startswith(f"{field}: Input should be a valid integer")
+
+
+@pytest.mark.parametrize("limit", ["maxDevices", "maxCpu", "maxMemory"])
+def test_quota_is_made_of_integers(limit: str) -> None:
+    quota = {"maxDevices": 5, limit: False}
+
+    why = refusal("user.quota_updated", newQuota=quota)
+    assert why == f"newQuota.{limit}: Input should be a valid integer, such as 7"
+
+
+@pytest.mark.parametrize("word", ["CPU", "Cpu", " cpu "])
+def test_quota_type_is_compared_without_case(word: str) -> None:
+    assert event("user.quota_exceeded", quotaType=word).quota_type == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "megabytes"), [(8, 8192), ("8", 8192), (0.5, 512), ("0.5", 512), (8.0, 8192)]
+)
+def test_storage_in_gigabytes_is_converted(gigabytes: object, megabytes: int) -> None:
+    created = event("device.created", deviceConfig={"storageGB": gigabytes})
+
+    assert created.storage_mb == megabytes
+
+
+@pytest.mark.parametrize(
+    ("config", "why"),
+    [
+        ({"storageGB": "8GB"}, "deviceConfig.storageGB: Input should be a number such as 8"),
+        ({"storageGB": True}, "deviceConfig.storageGB: Input should be a number such as 8"),
+        ({"storageGB": -1}, "storageMB: Input should be greater than or equal to 0"),
+        ({"cpuCores": "four"}, "cpuCores: Input should be a valid integer, such as 7"),
+        ("{}", "deviceConfig: Input should be a JSON object"),
+        ([], "deviceConfig: Input should be a JSON object"),
+    ],
+)
+def test_sizes_that_are_unclear_are_refused(config: object, why: str) -> None:
+    assert refusal("device.created", deviceConfig=config) == why
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,15 @@ def test_every_invalid_field_is_named_and_no_value_is_repeated() -> None:
     assert "many" not in why
 
 
-def test_fields_are_accepted_under_their_wire_names_only() -> None:
-    body = {"device_id": "d1", "reason": "x"}
+@pytest.mark.parametrize("written", ["device_id", "DeviceID", "deviceid"])
+def test_fields_are_accepted_under_their_wire_names_only(written: str) -> None:
+    body = {written: "d1", "reason": "x"}
 
-    assert refusal("device.failed", body=encoded(body)) == "deviceId: Field required"
+    why = f"deviceId: Field required: the body has {written}"
+    assert refusal("device.failed", body=encoded(body)) == why
+
+
+def test_misspelt_field_within_another_is_named() -> None:
+    why = refusal("user.quota_updated", newQuota={"max_devices": 5})
+
+    assert why == "newQuota.maxDevices: Field required: the body has max_devices"

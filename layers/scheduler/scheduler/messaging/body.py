@@ -14,8 +14,10 @@ from typing import Any, Final, NoReturn
 from pydantic_core import from_json
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_GZIP: Final = b"\x1f\x8b"
+_LONGEST_CHARACTER: Final = 4
+"""Bytes of a character in UTF-32; in UTF-16 and UTF-32, some of those of ``{`` are 0."""
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
-_SUBJECTS: Final = frozenset({"userId", "deviceId"})
 _MAX_ENVELOPES: Final = 3
 """A NestJS message may wrap an envelope; deeper nesting is not a known format."""
 
@@ -24,46 +26,76 @@ class InvalidBodyError(Exception):
     """The body violates the contract; the text says how."""
 
 
-def read_body(raw: bytes) -> dict[str, Any]:
+def read_body(raw: bytes, subject: str) -> dict[str, Any]:
     """Return the event in a body, without envelopes and with repaired text.
 
+    Args:
+        raw: the body.
+        subject: the field that names what the event is about, as for `unwrap`.
+
     Raises:
-        InvalidBodyError: the body is not JSON, or not an object.
+        InvalidBodyError: the body is not JSON, or not an object, or an envelope without an event.
     """
-    body = _parse(raw.removeprefix(_BYTE_ORDER_MARK).decode("utf-8", "replace"))
+    try:
+        body = _parse(raw.removeprefix(_BYTE_ORDER_MARK).decode("utf-8", "replace"))
+    except InvalidBodyError as error:
+        raise InvalidBodyError(f"{error}{_hint(raw)}") from None
     if not isinstance(body, dict):
         raise InvalidBodyError(f"body is not a JSON object but a {type(body).__name__}")
-    return unwrap(body)
+    return unwrap(body, subject)
 
 
-def unwrap(body: dict[str, Any]) -> dict[str, Any]:
+def unwrap(body: dict[str, Any], subject: str) -> dict[str, Any]:
     """Return the event in an envelope, with the envelope's id and time unless it has its own.
 
     Known are ``{eventId, eventType, payload}``, the ``{pattern, data}`` of NestJS microservices,
     and CloudEvents 1.0 in structured mode
     (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md).
+
+    Args:
+        body: the event, or its envelope.
+        subject: the field that names what the event is about. An object that has it is the event,
+            even if its other fields are called like those of an envelope.
+
+    Raises:
+        InvalidBodyError: the content of an envelope is not an object, or it has another subject
+            than the object around it.
     """
     for _ in range(_MAX_ENVELOPES):
-        inner, outer = _open(body)
-        if not isinstance(inner, dict):
+        name, outer = _envelope(body)
+        if name not in body:
             return body
+        inner = body[name]
+        if subject in body:
+            if isinstance(inner, dict) and inner.get(subject, body[subject]) != body[subject]:
+                raise InvalidBodyError(f"{subject}: is another one in {name}; publish one of them")
+            return body
+        if not isinstance(inner, dict):
+            raise InvalidBodyError(f"{name} is not a JSON object but a {type(inner).__name__}")
         missing = {name: value for name, value in outer.items() if inner.get(name) is None}
         body = {**inner, **{name: value for name, value in missing.items() if value is not None}}
     return body
 
 
-def _open(body: dict[str, Any]) -> tuple[object, dict[str, Any]]:
-    """Return the content of an envelope and what the envelope says of it; None if it is none."""
-    if _SUBJECTS & body.keys():
-        return None, {}
+def _envelope(body: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
+    """Return which field has the content of an envelope, and what the envelope says of it."""
     if "specversion" in body:
-        return body.get("data"), {"eventId": body.get("id"), "timestamp": body.get("time")}
+        name = "data_base64" if "data_base64" in body else "data"
+        return name, {"eventId": body.get("id"), "timestamp": body.get("time")}
     if "pattern" in body:
-        return body.get("data"), {}
+        return "data", {}
     if "eventType" in body:
-        outer = {name: body.get(name) for name in ("eventId", "timestamp")}
-        return body.get("payload"), outer
+        return "payload", {name: body.get(name) for name in ("eventId", "timestamp")}
     return None, {}
+
+
+def _hint(raw: bytes) -> str:
+    """Return how to correct what is not JSON, if its first bytes tell."""
+    if raw.startswith(_GZIP):
+        return " (it is compressed with gzip; publish it uncompressed)"
+    if b"\0" in raw[:_LONGEST_CHARACTER] or raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return " (it is UTF-16 or UTF-32; publish it as UTF-8)"
+    return ""
 
 
 def _parse(text: str) -> object:

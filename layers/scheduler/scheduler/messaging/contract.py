@@ -23,12 +23,19 @@ from pydantic.alias_generators import to_camel
 from scheduler.domain.guard import Aggregate, Concern, Guard, Stamp
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+DECIMAL: Final = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
+_WHOLE: Final = re.compile(r"-?\d+(\.0+)?", re.ASCII)
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]", re.ASCII)
+_LEAP_SECOND: Final = re.compile(r"(\d\d:\d\d:)60(?:[.,]\d+)?")
+_HOURS_OF_ZONE: Final = re.compile(r"(:\d\d(?:[.,]\d+)?[+-]\d\d)\Z")
+_BYTE_ORDER_MARK: Final = "\ufeff"
+"""Outside Python it counts as white space."""
+_INNER: Final = r"/?\x00-\x1f\x7f-\x9f\u2028\u2029"
 _NAMEABLE: Final = (
-    r"^[^\s/?\x00-\x1f\x7f-\x9f\u2028\u2029]"
-    r"([^/?\x00-\x1f\x7f-\x9f\u2028\u2029]*[^\s/?\x00-\x1f\x7f-\x9f\u2028\u2029])?$"
+    rf"^([^.\s{_INNER}]([^{_INNER}]*[^\s{_INNER}])?"
+    rf"|\.([^.\s{_INNER}]|[^{_INNER}]+[^\s{_INNER}]))$"
 )
-"""What `ResourceId` accepts, for the JSON schema in the API description."""
+"""What `ResourceId` accepts, for JSON schemas; without lookahead, which not all libraries have."""
 _MAX_TEXT: Final = 300
 _MAX_WORD: Final = 64
 _MIN_TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -42,7 +49,7 @@ CLOCK_AHEAD: Final = "clock_ahead"
 
 
 def _printable(value: str) -> str:
-    if _CONTROL.search(value) or value != value.strip():
+    if _CONTROL.search(value) or value != value.strip().strip(_BYTE_ORDER_MARK):
         raise ValueError("must not contain control characters, or blanks at either end")
     if "\ufffd" in value:
         raise ValueError("contains U+FFFD, the replacement for text that is not UTF-8")
@@ -52,6 +59,8 @@ def _printable(value: str) -> str:
 def _nameable(value: str) -> str:
     if "/" in value or "?" in value:
         raise ValueError("must not contain / or ?, since no path could name it")
+    if value in (".", ".."):  # clients take them for steps in the path
+        raise ValueError("must not be . or .., since no path could name it")
     return value
 
 
@@ -66,8 +75,12 @@ def _to_word(value: str) -> str:
 
 
 def _require_date_text(value: object) -> object:
-    if isinstance(value, datetime) or (isinstance(value, str) and _DATE.match(value)):
+    """Return a time as pydantic reads it, which does not know all of ISO 8601."""
+    if isinstance(value, datetime):
         return value
+    if isinstance(value, str) and _DATE.match(value):
+        # A leap second counts as the second before, and PostgreSQL writes zones of whole hours.
+        return _HOURS_OF_ZONE.sub(r"\1:00", _LEAP_SECOND.sub(r"\g<1>59", value))
     raise ValueError("must be an ISO 8601 time with a time zone")
 
 
@@ -108,6 +121,17 @@ Timestamp = Annotated[ZonedTime, AfterValidator(_limit_time)]
 
 A time more than five minutes after ``context[RECEIVED_AT]`` counts as that time.
 """
+
+
+def _require_whole(value: object) -> object:
+    """Reject what int accepts besides whole numbers: ``true``, which is 1, ``1_000``, ``" 7"``."""
+    if isinstance(value, bool) or (isinstance(value, str) and not _WHOLE.fullmatch(value)):
+        raise ValueError("Input should be a valid integer, such as 7")
+    return value
+
+
+WHOLE: Final = BeforeValidator(_require_whole)
+"""For integers, which may be plain texts or have a fraction of 0."""
 
 
 class PaymentEffect(Enum):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from scheduler.domain.trace import TraceContext, valid_traceparent
 from scheduler.messaging import amqp
 from scheduler.messaging.body import InvalidBodyError, read_body
+from scheduler.messaging.topology import WORK_QUEUE_BY_NAME, subject_field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -150,8 +151,10 @@ def known_id(message: Message) -> str:
     The timeline, the logs and the selection of dead letters use it. It is the message's identity;
     without one, a hash of the body.
     """
+    queue = WORK_QUEUE_BY_NAME.get(message.queue)
+    subject = subject_field(queue.event_type if queue else "")
     try:
-        body = {} if message.properties.get("message_id") else read_body(message.body)
+        body = {} if message.message_id else read_body(message.body, subject)
     except InvalidBodyError:
         body = {}
     return identify(message, body).id or message.delivery_key

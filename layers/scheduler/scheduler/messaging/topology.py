@@ -109,6 +109,11 @@ _BY_ANY_NAME: Final = {
 }
 
 
+def subject_field(event_type: str) -> str:
+    """Return the field of an event that names what it is about: a device or a user."""
+    return "deviceId" if event_type.startswith("device.") else "userId"
+
+
 def event_queue(name: str) -> tuple[str, int]:
     """Return the name of the event's first queue, and the number of the shard that is named.
 

@@ -12,7 +12,7 @@ from scheduler.database.unapplied_messages import UnappliedMessage, UnappliedOut
 from scheduler.domain.guard import Aggregate
 from scheduler.messaging.amqp import encodable
 from scheduler.messaging.body import InvalidBodyError, read_body
-from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
+from scheduler.messaging.topology import WORK_QUEUE_BY_NAME, subject_field
 from scheduler.observability.logger import service_logger
 from scheduler.pipeline.outcome import Verdict
 from scheduler.pipeline.settle import Settlement
@@ -75,17 +75,18 @@ def _notes(batch: Sequence[Settled]) -> Iterator[UnappliedMessage]:
             outcome.message_id,
             kind,
             aggregate,
-            parsed.event.subject_id if parsed else _named_subject(message, aggregate),
+            parsed.event.subject_id if parsed else _named_subject(message, queue.event_type),
             encodable(outcome.error),
             message.trace.correlation_id,
             message.publisher,
         )
 
 
-def _named_subject(message: Message, aggregate: Aggregate) -> str | None:
+def _named_subject(message: Message, event_type: str) -> str | None:
     """Return the user or device that an invalid body names."""
     try:
-        named = read_body(message.body).get(f"{aggregate}Id")
+        field = subject_field(event_type)
+        named = read_body(message.body, field).get(field)
     except InvalidBodyError:
         return None
     usable = isinstance(named, str) and 0 < len(named) <= _MAX_ID and encodable(named) == named
