@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from itertools import takewhile
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -14,8 +13,9 @@ from operations.context import Arguments, OperationContext
 from operations.errors import InvalidInputError, with_progress_in_errors
 from operations.event_bodies import refuse_unknown_fields, validate
 from scheduler.messaging.amqp import encodable, short_text
+from scheduler.messaging.body import InvalidBodyError, read_body
 from scheduler.messaging.outbound import OutboundMessage
-from scheduler.messaging.topology import EVENTS_EXCHANGE, SHARD_KEY_HEADER
+from scheduler.messaging.topology import EVENTS_EXCHANGE, SHARD_KEY_HEADER, subject_field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -131,10 +131,10 @@ def shard_key(event_type: str, body: bytes) -> dict[str, Any]:
 
     Empty if the body names no user or device; such a body is for the functions to reject.
     """
-    field = "deviceId" if event_type.startswith("device.") else "userId"
+    field = subject_field(event_type)
     try:
-        subject = json.loads(body)[field]
-    except (ValueError, TypeError, LookupError, RecursionError):
+        subject = read_body(body, field).get(field)
+    except InvalidBodyError:
         return {}
     if not isinstance(subject, str):
         return {}
