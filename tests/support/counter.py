@@ -42,9 +42,10 @@ class FakeCounter:
                 return len(item.failures)
             if item.last_reset_at and item.last_reset_at > latest(at):
                 return None
-            if len(item.failures) >= MAX_COUNT:
+            kept = sorted([*item.failures.items(), (message_id, at)], key=lambda one: one[::-1])
+            if message_id not in (newest := dict(kept[-MAX_COUNT:])):
                 return len(item.failures)
-            item.failures[message_id] = at
+            item.failures = newest
             item.expires_at = now + self._ttl
             self._items[user_id] = item
             return len(item.failures)

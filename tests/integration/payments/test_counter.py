@@ -30,6 +30,35 @@ def test_count_stops_at_its_maximum(counter: ReadableCounter) -> None:
     assert counter.current("u1", NOW) == MAX_COUNT
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_reset_between_many_failures_keeps_those_after_it(
+    counter: ReadableCounter, *, together: bool
+) -> None:
+    """Whatever comes after the hundredth failure is newer than the reset that arrives late."""
+    old = [Failure("u1", f"old-{n}", NOW - n * SECOND) for n in range(1, MAX_COUNT)]
+    new = [Failure("u1", f"new-{n}", NOW + n * SECOND) for n in range(1, 4)]
+    counter.count_together(old, NOW)
+    for part in [new] if together else [[one] for one in new]:
+        counted = counter.count_together(part, NOW) if together else {}
+        counts = [counted.get(one.message_id, 0) or counter.count(*one, NOW) for one in part]
+        assert counts == [MAX_COUNT] * len(part)
+
+    counter.reset("u1", NOW, NOW)
+
+    assert counter.current("u1", NOW) == 3
+    assert fail(counter, "new-2", NOW + 2 * SECOND) == 3
+    assert fail(counter, "old-9", NOW - 9 * SECOND) is None
+
+
+def test_failure_older_than_a_hundred_others_changes_nothing(counter: ReadableCounter) -> None:
+    counter.count_together([Failure("u1", f"m{n}", NOW) for n in range(MAX_COUNT)], NOW)
+
+    assert fail(counter, "older", NOW - MINUTE) == MAX_COUNT
+
+    counter.reset("u1", NOW - MINUTE, NOW)
+    assert counter.current("u1", NOW) == MAX_COUNT
+
+
 def test_users_have_separate_counts(counter: ReadableCounter) -> None:
     assert [fail(counter, "a", user_id=user_id) for user_id in ("u1", "u2", "用户 😀")] == [1, 1, 1]
 

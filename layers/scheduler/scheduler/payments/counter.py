@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 from scheduler.payments.failure import CountRefusedError, CountThrottledError, Failure
 from scheduler.payments.item import (
     CountedUser,
-    Item,
     KnownCount,
     count_all,
     count_next,
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from scheduler.payments.notation import Item
     from scheduler.settings import PaymentSettings
 
 _MAX_UPDATES: Final = 5
@@ -76,7 +76,8 @@ class PaymentFailures:
             step = count_next(item, failure, now)
             if isinstance(step, KnownCount):
                 return step.count
-            written, item = self._table.update(user_id, step, values)
+            write, more = step
+            written, item = self._table.update(user_id, write, values | more)
             if written:
                 return int(item["failure_count"])
         raise CountRefusedError(_CONFLICTS)

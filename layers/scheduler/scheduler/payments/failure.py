@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 MAX_TOGETHER: Final = 100
 """Users per transaction and per read: the limit of TransactWriteItems and of BatchGetItem."""
 MAX_COUNT: Final = 100
-"""So many failures of a user are counted: more change nothing, and an item holds 400 KB only."""
+"""So many failures of a user are counted, the newest: an item holds 400 KB only."""
 
 
 class Failure(NamedTuple):

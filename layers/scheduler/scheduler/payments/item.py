@@ -11,7 +11,7 @@ one that failed the condition of the write before (ALL_OLD).
 
 * the message is in the set            → counted before; the count stands
 * a reset is newer than the failure    → superseded; nothing to count
-* the count has reached `MAX_COUNT`    → the count stands
+* the count has reached `MAX_COUNT`    → the count stands; the newest failures are kept
 * expires_at has passed                → the item counts as absent (TTL deletes days late)
 * a failure is newer than this one     → count without moving last_failure_at back
 * a failure is newer than the reset    → forget only the older ones, if the set has not changed
@@ -19,7 +19,7 @@ one that failed the condition of the write before (ALL_OLD).
 A time of a whole second is compared at that precision (`scheduler.domain.guard`): it is older only
 than what happened after that second.
 
-`Values` are in DynamoDB's notation; an `Item` is without it (see `plain`).
+`Values` are in DynamoDB's notation, an `Item` is without it (`scheduler.payments.notation`).
 """
 
 from __future__ import annotations
@@ -31,14 +31,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from scheduler.domain.guard import latest
 from scheduler.payments.failure import MAX_COUNT
+from scheduler.payments.notation import Item, Values, number, plain, text, texts, with_notation
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from scheduler.payments.failure import Failure
-
-Item = dict[str, Any]
-Values = dict[str, dict[str, Any]]
 
 _ATTRIBUTES: Final = (
     *("failure_count", "message_ids", "failures"),
@@ -97,35 +95,60 @@ _FORGET: Final = Write(
     "SET failure_count = :count, message_ids = :ids, failures = :kept, last_reset_at = :at",
     f"failures = :met AND {_NEWEST_RESET}",
 )
+_REPLACE: Final = Write(
+    "SET failures = :kept, message_ids = :ids, last_failure_at = :newest, expires_at = :expires",
+    f"failures = :met AND {_NOT_EXPIRED} AND {_NOT_RESET}",
+)
 
 
-def count_next(item: Item, failure: Failure, now: datetime) -> Write | KnownCount:
-    """Return the write that counts a failure once, given the item last seen ({} for none)."""
+def count_next(item: Item, failure: Failure, now: datetime) -> tuple[Write, Values] | KnownCount:
+    """Return the write that counts a failure once, given the item last seen ({} for none).
+
+    With it come the values that it needs beside `count_values`.
+    """
     at = _iso(failure.at)
     if is_expired(item, now):
-        return _RESTART
+        return _RESTART, {}
     if failure.message_id in item.get("message_ids", ()):
         return KnownCount(int(item["failure_count"]))
     if item.get("last_reset_at", "") > _iso(latest(failure.at)):
         return KnownCount(None)
     if int(item.get("failure_count", 0)) >= MAX_COUNT:
+        return _replace_next(item, failure)
+    return _COUNT_OLDER if item.get("last_failure_at", "") > at else _COUNT, {}
+
+
+def _replace_next(item: Item, failure: Failure) -> tuple[Write, Values] | KnownCount:
+    """Return the write that keeps a failure instead of the oldest, unless it is older itself.
+
+    A reset forgets the oldest first. So if it leaves any, it leaves failures that really were the
+    newest, and none that was dropped would have been left without all that are kept.
+    """
+    met: set[str] = item["failures"]
+    kept = _newest(met | {_entry(failure)})
+    if kept == met:
         return KnownCount(int(item["failure_count"]))
-    return _COUNT_OLDER if item.get("last_failure_at", "") > at else _COUNT
+    return _REPLACE, {
+        ":met": texts(met),
+        ":kept": texts(kept),
+        ":ids": texts(_ids(kept)),
+        ":newest": text(max(kept).partition(" ")[0]),
+    }
 
 
 def count_values(failure: Failure, now: datetime, expires: datetime) -> Values:
     """Return the values used by any write of `count_next`."""
     at = _iso(failure.at)
     return {
-        ":one": _number(1),
-        ":max": _number(MAX_COUNT),
-        ":message_id": _text(failure.message_id),
-        ":message_ids": _texts({failure.message_id}),
-        ":failures": _texts({f"{at} {failure.message_id}"}),
-        ":at": _text(at),
-        ":latest": _text(_iso(latest(failure.at))),
-        ":now": _number(_seconds(now)),
-        ":expires": _number(_seconds(expires)),
+        ":one": number(1),
+        ":max": number(MAX_COUNT),
+        ":message_id": text(failure.message_id),
+        ":message_ids": texts({failure.message_id}),
+        ":failures": texts({_entry(failure)}),
+        ":at": text(at),
+        ":latest": text(_iso(latest(failure.at))),
+        ":now": number(_seconds(now)),
+        ":expires": number(_seconds(expires)),
     }
 
 
@@ -143,10 +166,10 @@ def reset_next(item: Item, at: datetime) -> tuple[Write, Values] | None:
         kept = {failure for failure in met if failure.partition(" ")[0] > newest}
         write = _FORGET
         values = {
-            ":met": _texts(met),
-            ":kept": _texts(kept),
-            ":ids": _texts({failure.partition(" ")[2] for failure in kept}),
-            ":count": _number(len(kept)),
+            ":met": texts(met),
+            ":kept": texts(kept),
+            ":ids": texts(_ids(kept)),
+            ":count": number(len(kept)),
         }
     # A reset later within the same second is not moved back.
     return _keeping_last_reset(write) if last_reset > _iso(at) else write, values
@@ -155,11 +178,11 @@ def reset_next(item: Item, at: datetime) -> tuple[Write, Values] | None:
 def reset_values(at: datetime, now: datetime, expires: datetime) -> Values:
     """Return the values used by any write of `reset_next`."""
     return {
-        ":zero": _number(0),
-        ":at": _text(_iso(at)),
-        ":latest": _text(_iso(latest(at))),
-        ":now": _number(_seconds(now)),
-        ":expires": _number(_seconds(expires)),
+        ":zero": number(0),
+        ":at": text(_iso(at)),
+        ":latest": text(_iso(latest(at))),
+        ":now": number(_seconds(now)),
+        ":expires": number(_seconds(expires)),
     }
 
 
@@ -199,40 +222,32 @@ def count_all(
             counts[failure.message_id] = item["failure_count"]
     if item is known:
         return CountedUser(counts, None)
-    return CountedUser(counts, {"Item": _notation(item), **_if_unchanged(read)})
+    return CountedUser(counts, {"Item": with_notation(item), **_if_unchanged(read)})
 
 
 def _with(item: Item, failure: Failure, expires: datetime) -> Item:
-    at = _iso(failure.at)
+    kept = _newest(item.get("failures", set()) | {_entry(failure)})
     return {
         **item,
         "user_id": failure.user_id,
-        "failure_count": int(item.get("failure_count", 0)) + 1,
-        "message_ids": item.get("message_ids", set()) | {failure.message_id},
-        "failures": item.get("failures", set()) | {f"{at} {failure.message_id}"},
-        "last_failure_at": max(item.get("last_failure_at", ""), at),
+        "failure_count": len(kept),
+        "message_ids": _ids(kept),
+        "failures": kept,
+        "last_failure_at": max(item.get("last_failure_at", ""), _iso(failure.at)),
         "expires_at": _seconds(expires),
     }
 
 
-def _notation(item: Item) -> Values:
-    from boto3.dynamodb.types import TypeSerializer  # noqa: PLC0415 - the rest needs no boto3
-
-    serialize = TypeSerializer().serialize
-    return {name: dict(serialize(value)) for name, value in item.items()}
+def _entry(failure: Failure) -> str:
+    return f"{_iso(failure.at)} {failure.message_id}"
 
 
-def plain(item: Mapping[str, Any]) -> Item:
-    """Return an item without DynamoDB's notation."""
-    from boto3.dynamodb.types import TypeDeserializer  # noqa: PLC0415 - the rest needs no boto3
-
-    deserialize = TypeDeserializer().deserialize
-    return {name: deserialize(value) for name, value in item.items()}
+def _ids(entries: Iterable[str]) -> set[str]:
+    return {entry.partition(" ")[2] for entry in entries}
 
 
-def key(user_id: str) -> Values:
-    """Return the key of a user's item."""
-    return {"user_id": _text(user_id)}
+def _newest(entries: set[str]) -> set[str]:
+    return set(sorted(entries)[-MAX_COUNT:])
 
 
 def _keeping_last_reset(write: Write) -> Write:
@@ -253,18 +268,6 @@ def _if_unchanged(read: Values) -> dict[str, Any]:
 
 def _seconds(moment: datetime) -> int:
     return int(moment.timestamp())
-
-
-def _text(value: str) -> dict[str, Any]:
-    return {"S": value}
-
-
-def _texts(values: Collection[str]) -> dict[str, Any]:
-    return {"SS": list(values)}
-
-
-def _number(value: int) -> dict[str, Any]:
-    return {"N": str(value)}
 
 
 def _iso(moment: datetime) -> str:

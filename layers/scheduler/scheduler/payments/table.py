@@ -13,14 +13,15 @@ from scheduler.payments.failure import (
     CountThrottledError,
     PaymentsUnavailableError,
 )
-from scheduler.payments.item import key, plain
+from scheduler.payments.notation import key, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from types_boto3_dynamodb import DynamoDBClient
 
-    from scheduler.payments.item import CountedUser, Item, Values, Write
+    from scheduler.payments.item import CountedUser, Write
+    from scheduler.payments.notation import Item, Values
 
 _NO_REASON: Final = "None"
 """Code of the cancellation reason of a write that did not cause its transaction to fail."""
