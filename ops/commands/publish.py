@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -15,6 +15,8 @@ from operations.publishing import MAX_IDS, message_ids
 from ops.interface import Operations  # noqa: TC001 - Typer reads it at run time
 from ops.options import connects
 from ops.terminal import print_result
+
+_BYTE_ORDER_MARK: Final = "\ufeff"
 
 
 @connects
@@ -33,6 +35,7 @@ def publish(  # noqa: PLR0913 - each is an option
         typer.Option(
             metavar="FILE",
             help="JSON file with the body, or - for standard input; KEY=VALUE overrides it.",
+            errors="surrogateescape",
         ),
     ] = None,
     timestamp: Annotated[
@@ -93,7 +96,7 @@ def _body(event: str, values: list[str], text: str | None, timestamp: str | None
 
 def _json_object(text: str) -> dict[str, Any]:
     try:
-        body = json.loads(text)
+        body = json.loads(text.removeprefix(_BYTE_ORDER_MARK))
     except ValueError as error:
         raise InvalidInputError(f"the file is not JSON: {error}") from None
     if not isinstance(body, dict):

@@ -100,6 +100,20 @@ def test_arguments_override_the_body_from_a_file(broker_url: str, tmp_path: Path
     assert json.loads(raw)["reason"] == "amended"
 
 
+@pytest.mark.parametrize("raw", [(), ("--raw",)])
+def test_file_that_consumers_repair_is_published(
+    broker_url: str, tmp_path: Path, raw: tuple[str, ...]
+) -> None:
+    file = tmp_path / "body.json"
+    file.write_bytes(b'\xef\xbb\xbf{"deviceId": "device-002", "reason": "signal\xe9"}')
+
+    result = publish(broker_url, "device.failed", *raw, "--file", str(file))
+
+    assert result.exit_code == 0, result.output
+    ((_, body),) = received(broker_url)
+    assert b'"reason": "signal\xe9"' in body
+
+
 def test_raw_publishes_any_body_unchanged(broker_url: str) -> None:
     result = publish(broker_url, "device.failed", "--raw", "--file", "-", stdin="{not json")
 
