@@ -143,6 +143,7 @@ REPAIRS: Final = (
 
 REFUSALS: Final = (
     RefusedBody("JSON that was cut off", "device.failed", f'{{{_ID}, "reason": '),
+    RefusedBody("NaN, as Python writes it", _DELETED, f'{{{_ID}, "load": NaN}}'),
     RefusedBody("another encoding than UTF-8", _DELETED, "{}".encode("utf-16")),
     RefusedBody("a compressed body", _DELETED, b"\x1f\x8b\x08"),
     RefusedBody("no object", _DELETED, f"[{{{_ID}}}]"),

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Final
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from scheduler.domain.guard import Concern, Guard
-from scheduler.messaging.contract import DECIMAL, WHOLE, FreeText, PaymentEffect, UserEvent
+from scheduler.messaging.contract import DECIMAL, PLAIN_INTEGER, FreeText, PaymentEffect, UserEvent
 
 _MAX_AMOUNT: Final = Decimal(10) ** 12
 _PLACES: Final = 2
@@ -93,7 +93,7 @@ class Overdue(UserEvent):
     guard: ClassVar = _SETTLES
     overdue_amount: Amount
     """The amount owed in yuan."""
-    overdue_days: Annotated[int, Field(ge=0, le=100_000), WHOLE]
+    overdue_days: Annotated[int, Field(ge=0, le=100_000), PLAIN_INTEGER]
     """For how many days."""
 
     @property

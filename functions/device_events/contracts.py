@@ -9,11 +9,11 @@ from typing import Annotated, Any, ClassVar, Final
 from pydantic import AfterValidator, Field, model_validator
 
 from scheduler.domain.guard import Concern, Guard
-from scheduler.messaging.contract import DECIMAL, WHOLE, DeviceEvent, FreeText, Word
+from scheduler.messaging.contract import DECIMAL, PLAIN_INTEGER, DeviceEvent, FreeText, Word
 
 _MAX_SIZE: Final = 1_000_000_000
 
-Size = Annotated[int, Field(ge=0, le=_MAX_SIZE), WHOLE]
+Size = Annotated[int, Field(ge=0, le=_MAX_SIZE), PLAIN_INTEGER]
 """A number of cores or megabytes."""
 
 _MAX_NAME: Final = 128
@@ -92,7 +92,7 @@ class DeviceMaintenance(DeviceEvent):
     guard: ClassVar = Guard(Concern.HEALTH, (Concern.HEALTH,))
     maintenance_type: FreeText
     """The kind of maintenance, for the user who held the device."""
-    estimated_duration: Annotated[int, Field(ge=0, le=5_256_000), WHOLE] | None = None
+    estimated_duration: Annotated[int, Field(ge=0, le=5_256_000), PLAIN_INTEGER] | None = None
     """How long it is expected to take, in minutes."""
 
     @property
@@ -123,7 +123,7 @@ class DeviceCreated(DeviceEvent):
     """Storage in MB."""
     adb_host: AdbHost | None = None
     """The host that its user connects to with adb."""
-    adb_port: Annotated[int, Field(ge=1, le=65_535), WHOLE] | None = None
+    adb_port: Annotated[int, Field(ge=1, le=65_535), PLAIN_INTEGER] | None = None
     """The port that its user connects to with adb."""
 
     @model_validator(mode="before")

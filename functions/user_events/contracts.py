@@ -9,9 +9,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from scheduler.domain.guard import Concern, Guard
-from scheduler.messaging.contract import WHOLE, FreeText, UserEvent
+from scheduler.messaging.contract import PLAIN_INTEGER, FreeText, UserEvent
 
-Limit = Annotated[int, Field(ge=0, le=1_000_000_000), WHOLE]
+Limit = Annotated[int, Field(ge=0, le=1_000_000_000), PLAIN_INTEGER]
 
 
 class UserDeleted(UserEvent):

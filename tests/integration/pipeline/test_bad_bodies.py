@@ -93,7 +93,7 @@ RAW = {
     "half an object": (b'{"deviceId": "d1"', "body is not JSON: EOF while parsing an object"),
     "a gzip stream": (b"\x1f\x8b\x08\x00", "body is not JSON: expected value"),
     "a list": (b"[1, 2]", "body is not a JSON object but a list"),
-    "NaN": (b'{"deviceId": "d1", "reason": NaN}', "body is not JSON: expected value"),
+    "NaN": (b'{"deviceId": "d1", "reason": NaN}', "body is not JSON: it has NaN, which JSON"),
     "deep nesting": (b'{"a":' + b"[" * 9000 + b"]" * 9000 + b"}", "body is not JSON: recursion"),
     "half an object with half an emoji": (b'{"deviceId": "\\ud83d', "body is not JSON: "),
     "an endless number": (b'{"a": ' + b"9" * 9000 + b"}", "body is not JSON: number out of range"),

@@ -31,6 +31,10 @@ from tests.unit.messaging.reading import contract_of, event, refusal
         ("2026-03-01T20:00:00+08:00", NOW),
         ("9999-12-31T23:59:59-12:00", NOW),
         ("9999-12-31T23:59:59Z", NOW),
+        ("10000-01-01T00:00:00Z", NOW),
+        ("58128-02-29T04:00:00.5Z", NOW),
+        ("+058129-09-14T04:00:00.000Z", NOW),
+        ("+275760-09-13T00:00:00.000Z", NOW),
     ],
 )
 def test_iso_8601_timestamps_with_a_zone_are_limited_to_the_receipt(
@@ -43,6 +47,9 @@ def test_iso_8601_timestamps_with_a_zone_are_limited_to_the_receipt(
     "text",
     [
         "0000-01-01T00:00:00Z",
+        "+002026-02-20T12:00:00Z",
+        "-000001-01-01T00:00:00Z",
+        "58129-13-14T04:00:00Z",
         "0001-01-01T00:00:00+14:00",
         "1999-12-31T23:59:59Z",
         "2026-02-20T12:00:00",

@@ -121,4 +121,4 @@ def _repair(value: object) -> object:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON number")
+    raise InvalidBodyError(f"body is not JSON: it has {name}, which JSON cannot express")

@@ -26,6 +26,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 DECIMAL: Final = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 _WHOLE: Final = re.compile(r"-?\d+(\.0+)?", re.ASCII)
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]", re.ASCII)
+_FAR_YEAR: Final = re.compile(r"\+?0*[1-9]\d{4,5}(?=-\d\d-\d\d[Tt ])", re.ASCII)
 _LEAP_SECOND: Final = re.compile(r"(\d\d:\d\d:)60(?:[.,]\d+)?")
 _HOURS_OF_ZONE: Final = re.compile(r"(:\d\d(?:[.,]\d+)?[+-]\d\d)\Z")
 _BYTE_ORDER_MARK: Final = "\ufeff"
@@ -36,6 +37,7 @@ _NAMEABLE: Final = (
     rf"|\.([^.\s{_INNER}]|[^{_INNER}]+[^\s{_INNER}]))$"
 )
 """What `ResourceId` accepts, for JSON schemas; without lookahead, which not all libraries have."""
+_LAST_LEAP_YEAR: Final = "9996"
 _MAX_TEXT: Final = 300
 _MAX_WORD: Final = 64
 _MIN_TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -78,9 +80,12 @@ def _require_date_text(value: object) -> object:
     """Return a time as pydantic reads it, which does not know all of ISO 8601."""
     if isinstance(value, datetime):
         return value
-    if isinstance(value, str) and _DATE.match(value):
+    text = value if isinstance(value, str) else ""
+    if far := _FAR_YEAR.match(text):  # milliseconds read as seconds: any year ahead will do
+        text = _LAST_LEAP_YEAR + text[far.end() :]
+    if _DATE.match(text):
         # A leap second counts as the second before, and PostgreSQL writes zones of whole hours.
-        return _HOURS_OF_ZONE.sub(r"\1:00", _LEAP_SECOND.sub(r"\g<1>59", value))
+        return _HOURS_OF_ZONE.sub(r"\1:00", _LEAP_SECOND.sub(r"\g<1>59", text))
     raise ValueError("must be an ISO 8601 time with a time zone")
 
 
@@ -130,7 +135,7 @@ def _require_whole(value: object) -> object:
     return value
 
 
-WHOLE: Final = BeforeValidator(_require_whole)
+PLAIN_INTEGER: Final = BeforeValidator(_require_whole)
 """For integers, which may be plain texts or have a fraction of 0."""
 
 
