@@ -7,6 +7,7 @@ and to cancel one it restores the copies and so overwrites what others have writ
 
 from __future__ import annotations
 
+import copy
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
@@ -45,8 +46,8 @@ class AtomicBackend(DynamoDBBackend):
             return super().put_item(*args, **options)
 
     def update_item(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401, D102 - moto's own
-        with self._writing:
-            return super().update_item(*args, **options)
+        with self._writing:  # the copy is what this request answers; the next one changes the item
+            return copy.deepcopy(super().update_item(*args, **options))
 
     def delete_item(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401, D102 - moto's own
         with self._writing:
