@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from events.bodies import FULLEST
+from tests.support.events import EVENT_TYPES, encoded
 from tests.unit.messaging.reading import event, refusal
 
 
@@ -122,6 +124,19 @@ def test_other_integers_are_refused(event_type: str, field: str, number: object)
     fields: dict[str, Any] = {field: number}
 
     assert refusal(event_type, **fields).startswith(f"{field}: Input should be a valid integer")
+
+
+@pytest.mark.parametrize("event_type", EVENT_TYPES)
+@pytest.mark.parametrize("number", [True, "1_0"])
+def test_no_integer_of_any_event_may_be_something_else(event_type: str, number: object) -> None:
+    """A new field needs `PLAIN_INTEGER` too."""
+    body = FULLEST[event_type]
+    integers = {name for name, value in body.items() if type(value) is int}
+    amounts = {"amount", "newBalance", "threshold", "currentBalance", "overdueAmount"}
+
+    for name in integers - amounts:
+        why = refusal(event_type, body=encoded(body | {name: number}))
+        assert why.startswith(f"{name}: Input should be a valid integer")
 
 
 @pytest.mark.parametrize("limit", ["maxDevices", "maxCpu", "maxMemory"])
