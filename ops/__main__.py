@@ -8,6 +8,7 @@ import typer
 
 from ops.commands import (
     brake,
+    cost,
     dead_letters,
     erase,
     events,
@@ -52,6 +53,7 @@ def _options(
     context.obj = stack
 
 
+app.command("cost")(cost.cost)
 app.command("events")(events.events)
 app.command("outbox")(outbox.outbox)
 app.command("publish")(publish.publish)

@@ -11,6 +11,7 @@ from housekeeping.jobs import JOBS
 from housekeeping.reconcile import Finding
 from housekeeping.runner import JobStatus
 from local.paths import ROOT
+from ops.costs import ALARM_METRICS, COMPOSITE_ALARMS
 from scheduler.domain.notices import Channel
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE, WORK_QUEUES, WorkQueue
 from scheduler.outbox.delivery import DeliveryOutcome
@@ -197,3 +198,17 @@ def test_dev_shares_no_name_with_prod() -> None:
     named = set(re.findall(r"^  (\w+TableName|MetricsNamespace):$", parameters, re.MULTILINE))
     assert {override.partition("=")[0] for override in dev["parameter_overrides"]} >= named
     assert dev["stack_name"] != prod["stack_name"]
+
+
+def test_costs_count_the_alarms_that_there_are(
+    alarms: dict[str, dict[str, Any]], stack: Stack, nested: dict[str, Stack]
+) -> None:
+    own = stack.of_type("AWS::CloudWatch::Alarm")
+    metrics = [
+        sum("MetricStat" in one for one in alarm.get("Metrics", [{"MetricStat": 1}]))
+        for alarm in (*alarms.values(), *own.values())
+    ]
+    composites = nested["operations"].of_type("AWS::CloudWatch::CompositeAlarm")
+
+    assert sum(metrics) == pytest.approx(ALARM_METRICS, rel=0.1)
+    assert len(composites) == pytest.approx(COMPOSITE_ALARMS, rel=0.1)

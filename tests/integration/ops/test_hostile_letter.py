@@ -41,6 +41,7 @@ WALK: Final[dict[str, tuple[str, ...]]] = {
     "events": (EVIL,),
     "validate": ("--event", "device.failed", "device.failed.json", EVIL),
     "token": (EVIL,),
+    "cost": ("--events-per-second", "1", "--users", "1", "--region", EVIL),
     "watch": ("--once", *LETTER),
     "smoke": ("--gentle", *DATABASE, *LETTER),
     "outbox": ("--database-url", "{database}", *LETTER),
