@@ -18,6 +18,7 @@ export async function publish<T extends EventType>(url: string, type: T, body: C
     const shardKey = 'deviceId' in body ? body.deviceId : (body as { userId: string }).userId;
     channel.publish('cloudphone.events', type, Buffer.from(JSON.stringify(body)), {
       messageId,
+      appId: 'my-service', // the timeline names it as the publisher
       persistent: true,
       mandatory: true,
       contentType: 'application/json',

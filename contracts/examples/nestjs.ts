@@ -7,6 +7,7 @@ import type { ConfirmChannel } from 'amqplib';
 import type { ConsumedEvents, EventType } from '../typescript/events.js'; // copy events.d.ts beside this file
 
 const EXCHANGE = 'cloudphone.events';
+const SERVICE = 'my-service'; // the timeline names it as the publisher
 
 @Injectable()
 export class SchedulerEvents implements OnModuleInit {
@@ -26,6 +27,7 @@ export class SchedulerEvents implements OnModuleInit {
     const shardKey = 'deviceId' in body ? body.deviceId : (body as { userId: string }).userId;
     await this.amqp.publish(EXCHANGE, type, body, {
       messageId,
+      appId: SERVICE,
       persistent: true,
       mandatory: true,
       headers: { 'x-shard-key': shardKey },

@@ -51,6 +51,7 @@ func publish(ctx context.Context, url, eventType, messageID, shardKey string, bo
 	confirmed := channel.NotifyPublish(make(chan amqp.Confirmation, 1))
 	err = channel.PublishWithContext(ctx, "cloudphone.events", eventType, true, false, amqp.Publishing{
 		MessageId:    messageID,
+		AppId:        "my-service", // the timeline names it as the publisher
 		DeliveryMode: amqp.Persistent,
 		ContentType:  "application/json",
 		Headers:      amqp.Table{"x-shard-key": shardKey},

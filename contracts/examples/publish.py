@@ -29,6 +29,7 @@ def publish(url: str, event_type: str, body: dict[str, object]) -> str:
             json.dumps(body, ensure_ascii=False).encode(),
             pika.BasicProperties(
                 message_id=message_id,
+                app_id="my-service",  # the timeline names it as the publisher
                 delivery_mode=pika.DeliveryMode.Persistent.value,
                 content_type="application/json",
                 headers={"x-shard-key": body.get("deviceId") or body.get("userId")},

@@ -48,6 +48,7 @@ def is_published_well(properties: Any, printed: str, subject: str) -> bool:  # n
     return bool(
         printed.strip().endswith(properties.message_id)
         and properties.delivery_mode == 2
+        and properties.app_id == "my-service"
         and properties.headers["x-shard-key"] == subject
     )
 
