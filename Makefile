@@ -63,7 +63,7 @@ contracts: servers $(NODE_READY) ## Check contracts/: AsyncAPI's parser, TypeScr
 clients: servers $(NODE_READY) $(CLIENTS_READY) ## Generate clients of the API in TypeScript and Python, and use them (needs npm)
 	@$(BIN)/python -m pytest -q tests/integration/api/test_clients.py
 
-record: programs ## Record docs/recording.svg and docs/console.png from a platform of their own
+record: programs ## Record docs/recording.svg and docs/console/*.png from a platform of their own
 	@$(BIN)/python -m local.recording
 
 # The code is that of HEAD, so the tests of rolling deployments run what was committed.
@@ -138,6 +138,9 @@ bench-housekeeping: servers ## Measure a run of each housekeeping job in a large
 
 bench-brake: servers ## Measure the mass-failure brake with its default limits, in fleets of up to a million devices
 	@$(BIN)/python -m bench.brake
+
+bench-console: servers ## Measure the console's panels with 100,000 devices, 10,000 dead letters, 1,000,000 old notifications
+	@$(BIN)/python -m bench.console
 
 bench-upgrade: servers ## Measure how long migration 0041 takes, and blocks writes, with 1,000,000 devices
 	@$(BIN)/python -m bench.upgrade

@@ -19,6 +19,7 @@ from local.servers.moto import Moto
 from local.servers.rabbitmq import RabbitMQ, RabbitPorts
 from local.servers.server import Server
 from local.websocket import start_websocket
+from ops.console.access import address
 from scheduler.database.migrate import migrate
 from scheduler.messaging.declaration import TopologyConflictError, declare
 from scheduler.settings import DatabaseSettings
@@ -122,8 +123,13 @@ def start_platform(startup: Startup) -> RunningPlatform:
     with display.step("Starting the operators' function"):
         function = start_operations(operations, environment, logs)
         startup.on_stop("the operators' function", function.stop)
-    addresses = _endpoints(servers, api, websocket, console, gateway.tokens)
-    more = {"shards": startup.shards, "operations": function.endpoint()}
+    page = address(f"http://{ports.HOST}:{console}", gateway.console_token)
+    addresses = _endpoints(servers, api, websocket, page, gateway.tokens)
+    more = {
+        "shards": startup.shards,
+        "operations": function.endpoint(),
+        "payment_failures_table": environment["PAYMENT_FAILURES_TABLE"],
+    }
     return RunningPlatform(servers, {**addresses, **more})
 
 
@@ -208,12 +214,12 @@ def _declare(broker_url: str, shards: int) -> None:
 
 
 def _endpoints(
-    servers: PlatformServers, api: int, websocket: int, console: int, tokens: dict[str, str]
+    servers: PlatformServers, api: int, websocket: int, page: str, tokens: dict[str, str]
 ) -> dict[str, Any]:
     found = {
         "api": f"http://{ports.HOST}:{api}",
         "websocket": f"ws://{ports.HOST}:{websocket}",
-        "console": f"http://{ports.HOST}:{console}",
+        "console": page,
         "amqp": servers.broker_url,
         "rabbitmq_management": servers.management_url,
         "database": servers.database_url,

@@ -1,4 +1,4 @@
-"""``make record``: runs the platform and records docs/recording.svg and docs/console.png.
+"""``make record``: runs the platform and records docs/recording.svg and docs/console/*.png.
 
 The lines of the recording are what the commands printed, at the times at which they printed them;
 longer waits are cut to one second.
@@ -18,18 +18,14 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import httpx
-from playwright.sync_api import sync_playwright
-
 from local import LocalError, endpoints
 from local.paths import ROOT, STATE_VARIABLE, StateDir
-from local.servers.programs import require_program
+from local.photographs import BRAKE_DEVICES, PICTURES, photograph
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _RECORDING: Final = ROOT / "docs/recording.svg"
-_SCREENSHOT: Final = ROOT / "docs/console.png"
 _ALLOCATION_ID: Final = "00000000-0000-7000-8000-000000000001"
 """Of the demo data: user-123 holds device-001."""
 
@@ -40,7 +36,6 @@ _SHOWN: Final = (
     f'curl -s $ALLOCATION -H "Authorization: Bearer $TOKEN" -H Accept-Language:en | {_WHY}',
     "bin/scheduler-ops publish device.failed deviceId=device-001 raeson=dark",
 )
-_READER: Final = "user-456"
 _DOWN: Final = (sys.executable, "-m", "local", "down")
 _LONGEST_WAIT: Final = 1.0
 _TYPING: Final = 0.02
@@ -74,14 +69,17 @@ def main() -> None:
     """Write both files; the platform is a new one that is stopped and deleted afterwards."""
     with _platform_variables() as variables:
         _RECORDING.write_text(_svg(list(_recorded(variables))), "utf-8")
-        _photograph(_endpoints(variables))
-    print(f"Wrote {_RECORDING.relative_to(ROOT)} and {_SCREENSHOT.relative_to(ROOT)}")
+        state = StateDir(Path(variables[STATE_VARIABLE]))
+        photograph(_endpoints(variables), state.outage)
+    print(f"Wrote {_RECORDING.relative_to(ROOT)} and {PICTURES.relative_to(ROOT)}/*.png")
 
 
 @contextmanager
 def _platform_variables() -> Iterator[dict[str, str]]:
     with tempfile.TemporaryDirectory() as state:
-        variables = {**os.environ, STATE_VARIABLE: state, "COLUMNS": str(_COLUMNS)}
+        # Also of this process: the pictures are taken with the operations of this platform.
+        os.environ |= {STATE_VARIABLE: state, "MASS_FAILURE_DEVICES": BRAKE_DEVICES}
+        variables = {**os.environ, "COLUMNS": str(_COLUMNS)}
         try:
             yield variables
         finally:
@@ -146,23 +144,6 @@ def _svg(lines: list[ShownLine]) -> str:
             f'<set attributeName="visibility" to="visible" begin="{line.at:.1f}s"/></text>\n'
         )
     return "".join([*parts, "</svg>\n"])
-
-
-def _photograph(found: Mapping[str, Any]) -> None:
-    """Show a user who reads English: not every machine has a Chinese font."""
-    headers = {"authorization": f"Bearer {found['tokens']['admin']}"}
-    for _ in range(2):
-        body = {"userId": _READER}
-        httpx.post(f"{found['api']}/api/allocations", json=body, headers=headers).raise_for_status()
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=require_program("chromium"))
-        page = chromium.new_page(viewport={"width": 1280, "height": 800}, locale="en-GB")
-        page.goto(found["console"])
-        page.get_by_label("User ID").fill(_READER)
-        page.get_by_label("User ID").blur()
-        page.get_by_text("2 of 10 devices").wait_for()
-        page.screenshot(path=_SCREENSHOT)
-        chromium.close()
 
 
 if __name__ == "__main__":

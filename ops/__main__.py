@@ -8,6 +8,7 @@ import typer
 
 from ops.commands import (
     brake,
+    console,
     cost,
     dead_letters,
     erase,
@@ -53,6 +54,7 @@ def _options(
     context.obj = stack
 
 
+app.command("console")(console.console)
 app.command("cost")(cost.cost)
 app.command("events")(events.events)
 app.command("outbox")(outbox.outbox)

@@ -41,6 +41,7 @@ class DirectOperations:
             database_url=self.database_url,
             shards=local.get("shards", 1),
             management_url=local.get("rabbitmq_management"),
+            payments=lambda: local_platform.payments(local),
             outcomes=lambda: local_platform.outcomes(api) if api else None,
         )
         return catalogue.run(operation, arguments, context)

@@ -5,12 +5,20 @@ from __future__ import annotations
 import json
 import os
 import re
+from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.request import urlopen
 
+from operations.context import AWS_TIMEOUTS
+from operations.errors import OpsError
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from operations.context import EventOutcomes
+    from scheduler.payments.counter import PaymentFailures
 
 _STATE_VARIABLE: Final = "CLOUDPHONE_STATE_DIR"
 _CHECKOUT: Final = Path(__file__).resolve().parent.parent
@@ -18,6 +26,8 @@ _FILE: Final = "endpoints.json"
 _CONSUMED: Final = re.compile(r"^scheduler_event_consumed_total\{(.*)\} (\S+)$", re.MULTILINE)
 _LABEL: Final = re.compile(r'(\w+)="([^"]*)"')
 _HTTP_TIMEOUT_SECONDS: Final = 2.0
+_REGION: Final = "ap-southeast-1"
+"""Of the embedded AWS."""
 
 
 def endpoints() -> dict[str, Any] | None:
@@ -43,6 +53,36 @@ def outcomes(api_url: str) -> EventOutcomes | None:
         named = dict(_LABEL.findall(labels))
         counts.setdefault(named["event_type"], {})[named["status"]] = int(float(value))
     return counts
+
+
+def payments(found: Mapping[str, Any]) -> PaymentFailures:
+    """Return the counter of failed payments of a platform, given its addresses.
+
+    Raises:
+        OpsError: there is no platform, or it is of a version that does not name the table.
+    """
+    if "payment_failures_table" not in found:
+        raise OpsError("the table of failed payments is known for a stack and make run only")
+    return _payments(found["aws"], found["payment_failures_table"])
+
+
+@cache
+def _payments(aws_url: str, table: str) -> PaymentFailures:
+    from botocore.config import Config  # noqa: PLC0415 - botocore: 200 ms
+    from botocore.session import Session  # noqa: PLC0415 - likewise
+
+    from scheduler.payments.counter import PaymentFailures  # noqa: PLC0415 - likewise
+    from scheduler.payments.table import FailureTable  # noqa: PLC0415 - likewise
+
+    client: Any = Session().create_client(
+        "dynamodb",
+        endpoint_url=aws_url,
+        region_name=_REGION,
+        aws_access_key_id="local",
+        aws_secret_access_key="local",  # noqa: S106 - the embedded AWS accepts any
+        config=Config(**AWS_TIMEOUTS),
+    )
+    return PaymentFailures(FailureTable(client, table), timedelta())
 
 
 def _read(path: Path) -> dict[str, Any] | None:

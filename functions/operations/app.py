@@ -10,13 +10,14 @@ import base64
 import json
 import time
 from contextlib import nullcontext
+from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import quote, urlsplit
 
 from operations import catalogue
 from operations.audit import recorded
-from operations.context import CALL_SECONDS, OperationContext
+from operations.context import AWS_TIMEOUTS, CALL_SECONDS, OperationContext
 from operations.errors import ExitCode, InvalidInputError, OpsError
 from operations.scheduled import SCHEDULED, run_canary
 from operations.settings import OperationsSettings
@@ -24,13 +25,17 @@ from scheduler.credentials import CredentialsUnavailableError
 from scheduler.deadline import Deadline
 from scheduler.messaging.publisher import parameters
 from scheduler.observability.logger import service_logger
+from scheduler.payments.counter import payment_failures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from scheduler.payments.counter import PaymentFailures
+
 _MAX_ANSWER_BYTES: Final = 6_000_000
+_WITH_RATES: Final = frozenset(("queues", "overview"))
 
 _settings: Final = OperationsSettings.from_environment()
 _logger: Final = service_logger()
@@ -66,7 +71,7 @@ def _run(
     _logger.info("Operation", extra=about)
     given = catalogue.validated(name, arguments)
     deadline = Deadline(min(time.monotonic() + CALL_SECONDS, last_moment.at))
-    management = _management_url() if name == "queues" else None
+    management = _management_url() if name in _WITH_RATES else None
     context = _context(deadline, last_moment, management)
     with recorded(context, caller, name, given) if operation.changes else nullcontext():
         return operation.run(context, given)
@@ -80,10 +85,16 @@ def _context(
         database_url=_settings.database_url.get_secret_value,
         shards=_settings.shards,
         management_url=management_url,
+        payments=_payments,
         default_max_devices=_settings.default_max_devices,
         deadline=deadline,
         last_moment=last_moment,
     )
+
+
+@cache
+def _payments() -> PaymentFailures:
+    return payment_failures(_settings, AWS_TIMEOUTS)
 
 
 def _management_url() -> str | None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 RECORDED: Final = frozenset(
     (
-        *("queues", "error", "ids", "failed_until", "failed_since"),
+        *("queues", "error", "cause", "ids", "failed_until", "failed_since"),
         *("force", "until", "replayed", "total", "remove"),
         *("fingerprint", "new_id", "allow_unknown"),
         *("event_type", "raw", "published"),

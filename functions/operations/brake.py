@@ -51,11 +51,12 @@ def arm(context: OperationContext, _arguments: NoArguments) -> dict[str, Any]:
 def _act(context: OperationContext, decide: Callable[[Cursor], None]) -> dict[str, Any]:
     with context.transaction() as cursor:
         decide(cursor)
-        found = brake.read_status(cursor, context.now)
-    return _to_json(found, context.now)
+        return brake_state(cursor, context.now)
 
 
-def _to_json(found: BrakeStatus, now: datetime) -> dict[str, Any]:
+def brake_state(cursor: Cursor, now: datetime) -> dict[str, Any]:
+    """Return the state of the brake as JSON data."""
+    found = brake.read_status(cursor, now)
     state = found.state
     return {
         "brake": _name(found, now),

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
-from operations import brake, lookups, outbox, publishing, queues
+from operations import brake, following, listings, lookups, outbox, publishing, queues
 from operations.context import NoArguments
 from operations.dead_letters import arguments as letters
 from operations.dead_letters import calls
 from operations.dead_letters.edit import edit
 from operations.dead_letters.preview import preview
 from operations.errors import InvalidInputError
+from operations.overview import overview
 from operations.smoke import SmokeArguments, smoke
 from operations.timeline import TimelineArguments, timeline
 
@@ -34,6 +35,7 @@ class Operation(NamedTuple):
 
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
+    "overview": Operation(NoArguments, overview),
     "queues": Operation(queues.QueuesArguments, queues.read_queues),
     "brake.status": Operation(NoArguments, brake.status),
     "brake.engage": Operation(NoArguments, brake.engage, changes=True),
@@ -41,8 +43,13 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "brake.arm": Operation(NoArguments, brake.arm, changes=True),
     "outbox": Operation(NoArguments, outbox.read_outbox),
     "user": Operation(lookups.UserArguments, lookups.read_user),
+    "user.details": Operation(lookups.UserArguments, listings.read_user_details),
+    "user.allocations": Operation(listings.AllocationsArguments, listings.read_allocations),
+    "users": Operation(listings.UsersArguments, listings.read_users),
+    "devices": Operation(listings.DevicesArguments, listings.read_devices),
     "device": Operation(lookups.DeviceArguments, lookups.read_device),
     "timeline": Operation(TimelineArguments, timeline),
+    "message": Operation(following.MessageArguments, following.follow),
     "publish": Operation(publishing.PublishArguments, publishing.publish, changes=True),
     "smoke": Operation(SmokeArguments, smoke, changes=True),
     "dead-letters.list": Operation(letters.ListArguments, calls.list_groups),

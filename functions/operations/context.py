@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from operations import broker, database
+from operations.errors import OpsError
 from scheduler.deadline import NEVER, Deadline
 
 if TYPE_CHECKING:
@@ -20,12 +21,19 @@ if TYPE_CHECKING:
     from pika import BlockingConnection
 
     from scheduler.database.cursor import BulkCursor
+    from scheduler.payments.counter import PaymentFailures
 
 EventOutcomes = dict[str, dict[str, int]]
 """Number of messages by event type and status."""
 
 CALL_SECONDS: Final = 10.0
 """After this time a call starts nothing new, and returns where the next call continues."""
+AWS_TIMEOUTS: Final[dict[str, Any]] = {
+    "connect_timeout": 1,
+    "read_timeout": 2,
+    "retries": {"mode": "standard", "total_max_attempts": 1},
+}
+"""For botocore's ``Config``, in seconds: the caller tries again."""
 
 
 class Arguments(BaseModel):
@@ -38,6 +46,10 @@ class Arguments(BaseModel):
 
 class NoArguments(Arguments):
     """For operations without arguments."""
+
+
+def _no_payments() -> PaymentFailures:
+    raise OpsError("the table of failed payments is known for a stack and the local platform only")
 
 
 def _soon() -> Deadline:
@@ -54,6 +66,7 @@ class OperationContext:
         shards: queues per event.
         management_url: RabbitMQ's HTTP API with a login, if it can be reached.
         outcomes: returns the number of messages by event type and status, or None.
+        payments: returns the counter of failed payments; raises `OpsError` if none is known.
         default_max_devices: the quota of users for whom no event has set one.
         now: when the call began, in UTC.
         deadline: when it should start nothing new.
@@ -65,6 +78,7 @@ class OperationContext:
     shards: int = 1
     management_url: str | None = None
     outcomes: Callable[[], EventOutcomes | None] = lambda: None
+    payments: Callable[[], PaymentFailures] = _no_payments
     default_max_devices: int = 10
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     deadline: Deadline = field(default_factory=_soon)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import Field
-from pydantic.alias_generators import to_camel
 
 from operations.context import Arguments, OperationContext
 from operations.errors import OpsError
+from operations.json_data import to_json
 from scheduler.database import lookups
-
-if TYPE_CHECKING:
-    from typing import NamedTuple
 
 
 class UserArguments(Arguments):
@@ -39,7 +35,7 @@ def read_user(context: OperationContext, arguments: UserArguments) -> dict[str, 
     if found is None:
         raise OpsError(f"there is no user {arguments.user_id}")
     user, held = found
-    return _to_json(user) | {"devices": [_to_json(one) for one in held]}
+    return to_json(user) | {"devices": [to_json(one) for one in held]}
 
 
 def read_device(context: OperationContext, arguments: DeviceArguments) -> dict[str, Any]:
@@ -52,11 +48,4 @@ def read_device(context: OperationContext, arguments: DeviceArguments) -> dict[s
         found = lookups.find_device(cursor, arguments.device_id)
     if found is None:
         raise OpsError(f"there is no device {arguments.device_id}")
-    return _to_json(found)
-
-
-def _to_json(row: NamedTuple) -> dict[str, Any]:
-    return {
-        to_camel(name): value.isoformat() if isinstance(value, datetime) else value
-        for name, value in row._asdict().items()
-    }
+    return to_json(found)

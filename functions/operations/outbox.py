@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 from scheduler.outbox.backlog import backlog, pending_by_channel
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from pymysql.cursors import Cursor
+
     from operations.context import NoArguments, OperationContext
 
 _DUE_FOR: Final = timedelta(minutes=1)
@@ -19,10 +23,14 @@ def read_outbox(context: OperationContext, _arguments: NoArguments) -> dict[str,
     A channel has its pending deliveries, those of them that failed before, and the last error.
     """
     with context.transaction() as cursor:
-        found = backlog(cursor, context.now, _DUE_FOR)
-        channels = pending_by_channel(cursor)
+        return {"at": context.now.isoformat(), **outbox_state(cursor, context.now)}
+
+
+def outbox_state(cursor: Cursor, now: datetime) -> dict[str, Any]:
+    """Return the same, without the time."""
+    found = backlog(cursor, now, _DUE_FOR)
+    channels = pending_by_channel(cursor)
     return {
-        "at": context.now.isoformat(),
         "oldestNotificationSeconds": found.notification_seconds,
         "oldestEventSeconds": found.event_seconds,
         "dispatcherIsLate": found.unclaimed,

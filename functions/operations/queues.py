@@ -69,16 +69,21 @@ def read_queues(context: OperationContext, arguments: QueuesArguments) -> dict[s
     ``outcomes`` counts the messages by event type and status; None if that is unknown.
     """
     shards = arguments.shards or context.shards
+    return {
+        "at": context.now.isoformat(),
+        "shards": shards,
+        "queues": read_depths(context, shards),
+        "outcomes": context.outcomes(),
+    }
+
+
+def read_depths(context: OperationContext, shards: int) -> dict[str, dict[str, Any] | None]:
+    """Return the depth of each queue as JSON data; None for a queue that does not exist."""
     url = context.broker_url()
     managed = managed_queues(context.management_url, unquote(urlsplit(url).path[1:]))
     with context.connected() as connection:
         depths = _depths(connection, managed, shards)
-    return {
-        "at": context.now.isoformat(),
-        "shards": shards,
-        "queues": {name: depth and _to_json(depth) for name, depth in depths.items()},
-        "outcomes": context.outcomes(),
-    }
+    return {name: _to_json(depth) if depth else None for name, depth in depths.items()}
 
 
 def managed_queues(management_url: str | None, vhost: str) -> dict[str, dict[str, Any]]:

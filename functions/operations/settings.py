@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from scheduler.settings import BrokerSettings, DatabaseSettings, QuotaSettings, ShardSettings
+from scheduler.settings import (
+    BrokerSettings,
+    DatabaseSettings,
+    PaymentSettings,
+    QuotaSettings,
+    ShardSettings,
+)
 
 
-class OperationsSettings(DatabaseSettings, BrokerSettings, ShardSettings, QuotaSettings):
+class OperationsSettings(
+    DatabaseSettings, BrokerSettings, ShardSettings, QuotaSettings, PaymentSettings
+):
     """The accounts of the operators' function at database and broker."""
 
     broker_management_url: str | None = None

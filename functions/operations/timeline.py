@@ -17,6 +17,8 @@ from scheduler.timeline.read import read_timeline
 if TYPE_CHECKING:
     from typing import Self
 
+    from scheduler.timeline.entries import TimelineEntry
+
 _MAX_WINDOW: Final = timedelta(days=31)
 
 
@@ -47,10 +49,16 @@ def timeline(context: OperationContext, arguments: TimelineArguments) -> dict[st
         "id": arguments.id,
         "start": window.start.isoformat(),
         "end": window.end.isoformat(),
-        "entries": [_to_json(asdict(one)) for one in found.entries],
+        "entries": [entry_to_json(one) for one in found.entries],
         "complete": found.complete,
         "nextStep": found.next_step,
     }
+
+
+def entry_to_json(entry: TimelineEntry) -> dict[str, Any]:
+    """Return an entry as JSON data."""
+    found: dict[str, Any] = _to_json(asdict(entry))
+    return found
 
 
 def _to_json(value: Any) -> Any:  # noqa: ANN401 - any field of an entry

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from local.gateway.api_app import api_app
 from local.gateway.authorizer import JwtAuthorizer
-from local.gateway.console import console_app
+from local.gateway.console import local_console
 from local.gateway.http_api import HttpApi
 from local.gateway.metrics import EmfCollector
 from local.gateway.server import AsgiServer
@@ -29,9 +29,10 @@ _CONSOLE_TOKEN_SECONDS: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """The running servers; `tokens` has a first token for each user id."""
+    """The running servers; `tokens` has a first token for each user id of the API."""
 
     tokens: dict[str, str]
+    console_token: str
     api: AsgiServer
     console: AsgiServer
     pool: EnvironmentPool
@@ -51,8 +52,8 @@ def start_gateway(
     Args:
         port: the API's; it also serves /docs, /metrics and /.well-known/jwks.json.
         console_port: the console page's.
-        environment: all environment variables of the functions. The console publishes to
-            BROKER_URL and shows the messages sent by AWS_ENDPOINT_URL.
+        environment: all environment variables of the functions. The console shows the messages
+            sent by AWS_ENDPOINT_URL.
         state_dir: contains the key of the tokens and the functions' logs.
 
     Raises:
@@ -67,14 +68,16 @@ def start_gateway(
     def admin_token() -> str:
         return issuer.issue_token("console", admin=True, ttl_seconds=_CONSOLE_TOKEN_SECONDS)
 
-    page = console_app(http_api, admin_token, metrics, environment, DirectOperations())
+    page, token = local_console(
+        DirectOperations(), http_api, admin_token, environment["AWS_ENDPOINT_URL"], state_dir
+    )
     api = AsgiServer(api_app(http_api, issuer.jwks(), metrics), port)
     try:
         console = AsgiServer(page, console_port)
     except OSError:
         api.stop()
         raise
-    return Gateway(_tokens(issuer), api, console, pool)
+    return Gateway(_tokens(issuer), token, api, console, pool)
 
 
 def _tokens(issuer: TokenIssuer) -> dict[str, str]:

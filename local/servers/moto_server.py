@@ -22,8 +22,8 @@ from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from werkzeug import Response
 
-from local.own_requests import HOST_NAMES, is_own_request
 from local.sam.network import ALIAS
+from ops.own_requests import HOST_NAMES, is_own_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -34,6 +34,7 @@ NEEDS: Final = {
     ("OperationsRole", "Broker", "secretsmanager:GetSecretValue"): SECRET,
     ("OperationsRole", "Database", "secretsmanager:GetSecretValue"): SECRET,
     ("OperationsRole", "Database", "rds-db:connect"): f"{LAYER}/credentials.py:iam_token",
+    ("OperationsRole", "PaymentFailures", "dynamodb:GetItem"): f"{TABLE}.get",
     ("ProvisioningRole", "Accounts", "secretsmanager:GetSecretValue"): SECRET,
     ("BillingEventsRole", "Counts", "dynamodb:BatchGetItem"): f"{TABLE}.get_many",
     ("BillingEventsRole", "Counts", "dynamodb:UpdateItem"): f"{TABLE}.update",

@@ -14,6 +14,8 @@ from scheduler.messaging.message import stored_id
 MAX_COPIES: Final = 500
 """Copies of letters in one call, in either direction."""
 MAX_SHOWN: Final = 1000
+MAX_SAMPLES: Final = 50
+"""Letters of a group in the list of groups."""
 
 _Name = Annotated[str, Field(max_length=1024)]
 """Bytes of an id that are not UTF-8 are four characters each."""
@@ -35,6 +37,7 @@ class SelectionArguments(Arguments):
     Attributes:
         queues: event types, names of queues, or names of shards.
         error: a part of the error, or ``/regular expression/``.
+        cause: the error without its variable parts, as the list of groups has it.
         ids: as the publisher gave them, or as the timeline shows them.
         failed_until: excludes letters that failed later.
         failed_since: excludes letters that failed earlier.
@@ -42,6 +45,7 @@ class SelectionArguments(Arguments):
 
     queues: frozenset[_Name] = frozenset()
     error: str | None = Field(default=None, max_length=1000)
+    cause: str | None = Field(default=None, max_length=2000)
     ids: frozenset[_Name] = frozenset()
     failed_until: AwareDatetime | None = None
     failed_since: AwareDatetime | None = None
@@ -56,6 +60,7 @@ class SelectionArguments(Arguments):
         return Selection(
             queues=frozenset(map(queue_name, self.queues)),
             error=error_pattern(self.error) if self.error else None,
+            cause=self.cause,
             ids=frozenset(map(stored_id, self.ids)),
             failed_until=self.failed_until,
             failed_since=self.failed_since,
@@ -63,7 +68,9 @@ class SelectionArguments(Arguments):
 
 
 class ListArguments(SelectionArguments):
-    """Which letters are counted."""
+    """Which letters are counted, and how many are shown of each group."""
+
+    samples: int = Field(default=0, ge=0, le=MAX_SAMPLES)
 
 
 class ShowArguments(SelectionArguments):

@@ -10,7 +10,7 @@ from operations import broker as brokers
 from operations.dead_letters.arguments import MAX_COPIES
 from operations.dead_letters.copies import to_copy
 from operations.dead_letters.describe import describe
-from operations.dead_letters.groups import grouped
+from operations.dead_letters.groups import LetterGroup, grouped
 from operations.dead_letters.reading import (
     all_letters,
     counts,
@@ -44,13 +44,18 @@ _MAX_TAKEOVERS: Final = 1000
 
 
 def list_groups(context: OperationContext, arguments: ListArguments) -> dict[str, Any]:
-    """Return the letters grouped by queue and error, the largest group first."""
+    """Return the letters grouped by queue and error, the largest group first.
+
+    With ``samples``, each group has its first letters as well, and the ``cause`` to select them.
+    """
     chosen = Filter(arguments.selection)
     with opened(context) as queue:
-        groups = grouped(one.letter for one in chosen.apply(queue.letters()))
+        letters = (one.letter for one in chosen.apply(queue.letters()))
+        groups = grouped(letters, arguments.samples)
     chosen.require_known_queues()
+    to_json = LetterGroup.to_json_with_samples if arguments.samples else LetterGroup.to_json
     return counts(chosen, queue, context) | {
-        "groups": [group.to_json() for group in groups[:_MAX_GROUPS]],
+        "groups": [to_json(group) for group in groups[:_MAX_GROUPS]],
         "groupsLeftOff": max(0, len(groups) - _MAX_GROUPS),
     }
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from operations.dead_letters.describe import iso
+from operations.dead_letters.describe import describe, iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,29 +18,55 @@ if TYPE_CHECKING:
 # number of a database error, as in "(1062, ", is kept because it identifies the cause.
 _VARIABLE: Final = re.compile(r"'[^']*'|\"[^\"]*\"|\b[0-9a-f]{8}-[0-9a-f-]{27}\b|(?<![(\w])\d+\b")
 
+_HEADERS_SIZE: Final = 1_000
+"""Bytes of a letter's headers and properties, as JSON, in practice."""
+_MAX_SAMPLES_SIZE: Final = 2_000_000
+
+
+@dataclass(slots=True)
+class Samples:
+    """How many letters are kept of each group; together they fit into a result."""
+
+    of_group: int
+    size: int = 0
+
+    def has_room(self, count: int, letter: DeadLetter) -> bool:
+        """Tell whether a group with some samples keeps another letter, and count its size."""
+        size = 2 * len(letter.body) + _HEADERS_SIZE
+        if count >= self.of_group or self.size + size > _MAX_SAMPLES_SIZE:
+            return False
+        self.size += size
+        return True
+
 
 @dataclass(slots=True)
 class LetterGroup:
     """Letters of one queue whose errors differ at most in ids and numbers.
 
     Attributes:
+        cause: the error without its variable parts.
         error: the error of the letter that failed first.
         oldest_id: the id of that letter.
         newest: when the last of them failed.
         replays: the maximum number of replays.
+        samples: its first letters.
     """
 
     queue: str
+    cause: str
     error: str
     oldest_id: str
     oldest: datetime | None
     newest: datetime | None = None
     count: int = 0
     replays: int = 0
+    samples: list[DeadLetter] = field(default_factory=list)
 
-    def add(self, letter: DeadLetter) -> None:
-        """Add a letter to the group."""
+    def add(self, letter: DeadLetter, samples: Samples) -> None:
+        """Add a letter to the group, and keep it if there is room for another sample."""
         self.count += 1
+        if samples.has_room(len(self.samples), letter):
+            self.samples.append(letter)
         self.replays = max(self.replays, letter.replays)
         if letter.failed_at and (self.newest is None or letter.failed_at > self.newest):
             self.newest = letter.failed_at
@@ -59,19 +85,27 @@ class LetterGroup:
             "replays": self.replays,
         }
 
+    def to_json_with_samples(self) -> dict[str, Any]:
+        """Return the group with its cause, by which its letters are selected, and its samples."""
+        return self.to_json() | {
+            "cause": self.cause,
+            "letters": [describe(letter) for letter in self.samples],
+            "fingerprints": [letter.fingerprint.hex() for letter in self.samples],
+        }
 
-def grouped(letters: Iterable[DeadLetter]) -> list[LetterGroup]:
-    """Return the groups, the largest first."""
+
+def grouped(letters: Iterable[DeadLetter], samples: int = 0) -> list[LetterGroup]:
+    """Return the groups, the largest first, with up to so many samples each."""
+    kept = Samples(samples)
     groups: dict[tuple[str, str], LetterGroup] = {}
     for letter in letters:
-        key = (letter.source_queue, _cause(letter))
+        key = (letter.source_queue, cause_of(letter))
         if key not in groups:
-            groups[key] = LetterGroup(
-                letter.source_queue, letter.error, letter.id, letter.failed_at
-            )
-        groups[key].add(letter)
+            groups[key] = LetterGroup(*key, letter.error, letter.id, letter.failed_at)
+        groups[key].add(letter, kept)
     return sorted(groups.values(), key=lambda group: group.count, reverse=True)
 
 
-def _cause(letter: DeadLetter) -> str:
+def cause_of(letter: DeadLetter) -> str:
+    """Return the error without its variable parts, the same for all letters of a group."""
     return _VARIABLE.sub("*", letter.error.replace(letter.id, "*"))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Self
 
+from operations.dead_letters.groups import cause_of
 from operations.errors import InvalidInputError
 from scheduler.messaging.topology import (
     WORK_QUEUE_BY_NAME,
@@ -38,6 +39,7 @@ class Selection:
 
     queues: frozenset[str] = frozenset()
     error: re.Pattern[str] | None = None
+    cause: str | None = None
     ids: frozenset[str] = frozenset()
     failed_until: datetime | None = None
     failed_since: datetime | None = None
@@ -49,6 +51,7 @@ class Selection:
             (not self.queues or letter.source_queue in self.queues)
             and (not self.ids or letter.stored_id in self.ids)
             and (self.error is None or self.error.search(letter.error) is not None)
+            and (self.cause is None or cause_of(letter) == self.cause)
             and self._has_age(letter.failed_at)
         )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.ports import free_port
+from ops.direct import DirectOperations
 from scheduler.messaging.outbound import OutboundMessage
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE, VHOST
 from tests.integration.ops.letters import Broker, letter
@@ -104,6 +105,19 @@ def test_errors_that_differ_only_in_ids_and_numbers_are_one_group(
 
     (group,) = dead_letters.json("list")["groups"]
     assert (group["count"], group["error"]) == (2, first)
+
+
+def test_letters_of_a_group_are_selected_by_its_cause(broker: Broker) -> None:
+    broker.publish(letter(error="no d-1", id="d-1"), letter(error="no d-2 here", id="d-2"))
+    operations = DirectOperations(broker.url)
+
+    groups = operations.call("dead-letters.list", {"samples": 1})["groups"]
+
+    assert sorted(group["cause"] for group in groups) == ["no *", "no * here"]
+    found = operations.call("dead-letters.show", {"cause": "no *"})
+    assert [one["id"] for one in found["letters"]] == ["d-1"]
+    (shown,) = (group for group in groups if group["cause"] == "no *")
+    assert (shown["letters"], shown["fingerprints"]) == (found["letters"], found["fingerprints"])
 
 
 def test_database_errors_with_different_numbers_are_different_groups(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -16,9 +17,10 @@ from local.aws import aws_client
 from local.environment import aws_environment, function_environment
 from local.operations import STACK, OperationsServer, start_operations
 from local.ports import free_port
+from ops.console.access import TOKEN_HEADER
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE
 from tests.integration.ops.letters import Broker, letter
-from tests.integration.ops.running import run
+from tests.integration.ops.running import run, start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,6 +119,24 @@ def test_region_may_be_in_either_variable(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.delenv("AWS_DEFAULT_REGION")
 
     ops("brake", "status")
+
+
+@pytest.mark.usefixtures("operator")
+def test_console_shows_the_stack_and_does_not_publish_unless_it_may(broker: Broker) -> None:
+    broker.publish(letter())
+    with start("console", "--json") as process:
+        assert process.stdout
+        base, token = json.loads(process.stdout.readline())["url"].split("/#token=")
+        with httpx.Client(base_url=f"{base}/console/", headers={TOKEN_HEADER: token}) as page:
+            config = page.get("config").json()
+            seen = page.post("operations/overview", json={}, timeout=60).json()
+            refused = page.post("publish", json={"eventType": "device.failed", "fields": {}})
+        process.send_signal(signal.SIGINT)
+
+    assert config["place"] == f"stack {STACK}"
+    assert (config["allowPublish"], refused.status_code) == (False, 403)
+    assert seen["broker"]["queues"][DEAD_LETTER_QUEUE]["ready"] == 1
+    assert process.returncode in (0, 130, -signal.SIGINT)
 
 
 @pytest.mark.usefixtures("operator")

@@ -69,7 +69,13 @@ def test_every_operation_is_permitted(context: OperationContext, rabbitmq: Rabbi
     for name in ("brake.status", "brake.engage", "brake.arm", "outbox", "dead-letters.list"):
         call(name, NOTHING)
     call("brake.release", {"seconds": 60})
-    for name, id_ in (("user", "userId"), ("device", "deviceId")):
+    found = call("overview", NOTHING)
+    assert [found[one].get("error") for one in ("database", "broker")] == [None, None]
+    call("users", {"totals": True})
+    call("devices", {"totals": True})
+    call("user.allocations", {"userId": "x1"})
+    call("message", {"id": "m-1"})
+    for name, id_ in (("user", "userId"), ("user.details", "userId"), ("device", "deviceId")):
         with pytest.raises(Exception, match="there is no"):
             call(name, {id_: "x1"})
     day = {"start": "2026-11-26T00:00:00Z", "end": "2026-11-27T00:00:00Z"}

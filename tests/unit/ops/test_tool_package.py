@@ -33,6 +33,7 @@ import importlib, pkgutil
 import ops.commands
 for module in pkgutil.walk_packages(ops.commands.__path__, "ops.commands."):
     importlib.import_module(module.name)
+import ops.console.app
 import ops.function_url
 from ops.__main__ import main
 main()

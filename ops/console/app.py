@@ -1,0 +1,182 @@
+"""The console's application: the files of the page, and the operations that it calls."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from operations.errors import ExitCode, OpsError
+from operations.publishing import message_ids
+from ops.console.access import ConsoleAccess
+from ops.console.forms import event_forms, filled_in
+from ops.console.letters import DISCARD, LIST, LetterGroups, discard
+from scheduler.messaging.topology import DEAD_LETTER_QUEUE
+from scheduler.version import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from ops.interface import Operations
+
+_PAGE: Final = Path(__file__).with_name("page")
+_OVERVIEW: Final = "overview"
+_PUBLISH: Final = "publish"
+_HEADERS: Final = {
+    # Only its own files: the page loads nothing from other hosts, and has no inline script.
+    "content-security-policy": "default-src 'none'; connect-src 'self'; script-src 'self'; "
+    "style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "cache-control": "no-store",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleSettings:
+    """How the console is served.
+
+    Attributes:
+        token: part of the address; requests without it are refused.
+        folder: for the copies of discarded dead letters.
+        refresh_seconds: between two looks at everything.
+        allow_publish: whether the page may publish events.
+        is_local: whether the routes of the local platform are there: its API, the sent messages.
+        routes: more routes of the local platform.
+    """
+
+    token: str = field(repr=False)
+    folder: Path
+    refresh_seconds: float = 5.0
+    allow_publish: bool = False
+    is_local: bool = False
+    routes: Sequence[BaseRoute] = ()
+
+
+def console_app(operations: Operations, settings: ConsoleSettings) -> Starlette:
+    """Return the application; it does what the operations allow their caller."""
+    routes = _Routes(operations, settings)
+    return Starlette(
+        routes=[
+            Route("/", _page),
+            Mount("/page", StaticFiles(directory=_PAGE)),
+            Route("/console/config", routes.config),
+            Route("/console/forms", routes.forms),
+            Route("/console/publish", routes.publish, methods=["POST"]),
+            Route("/console/discard", routes.discard, methods=["POST"]),
+            Route("/console/operations/{name}", routes.operate, methods=["POST"]),
+            *settings.routes,
+        ],
+        middleware=[
+            Middleware(_SafeHeaders),
+            Middleware(ConsoleAccess, token=settings.token),
+        ],
+    )
+
+
+async def _page(_request: Request) -> Response:
+    return FileResponse(_PAGE / "index.html")
+
+
+class _SafeHeaders:
+    """Adds the headers that restrict what the page can do."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Any) -> None:  # noqa: ANN401 - an ASGI message
+            if message["type"] == "http.response.start":
+                message["headers"] += [(k.encode(), v.encode()) for k, v in _HEADERS.items()]
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+class _Routes:
+    def __init__(self, operations: Operations, settings: ConsoleSettings) -> None:
+        self._operations = operations
+        self._settings = settings
+        self._groups = LetterGroups(operations)
+
+    async def config(self, _request: Request) -> Response:
+        settings = self._settings
+        return JSONResponse(
+            {
+                "place": self._operations.place,
+                "version": VERSION,
+                "refreshSeconds": settings.refresh_seconds,
+                "allowPublish": settings.allow_publish,
+                "isLocal": settings.is_local,
+            }
+        )
+
+    async def forms(self, _request: Request) -> Response:
+        return JSONResponse(event_forms())
+
+    async def operate(self, request: Request) -> Response:
+        """Run an operation of docs/operations-interface.md."""
+        name, arguments = request.path_params["name"], await _body(request)
+        if name == _PUBLISH:
+            return JSONResponse({"error": "events are published by forms"}, 403)
+        if name == DISCARD:
+            return JSONResponse({"error": "letters are discarded with a copy only"}, 403)
+        if name == LIST:
+            depth, fresh = arguments.get("depth"), bool(arguments.get("fresh"))
+            return await _answer(lambda: self._groups.read(depth, fresh=fresh))
+        if name == _OVERVIEW:
+            return await _answer(self._overview)
+        return await _answer(lambda: self._operations.call(name, arguments))
+
+    def _overview(self) -> dict[str, Any]:
+        began = time.monotonic()
+        found = self._operations.call(_OVERVIEW, {})
+        letters = found.get("broker", {}).get("queues", {}).get(DEAD_LETTER_QUEUE)
+        if letters:
+            letters["ready"] = self._groups.whole_depth(letters["ready"], began)
+        return found
+
+    async def publish(self, request: Request) -> Response:
+        form = await _body(request)
+        if not self._settings.allow_publish:
+            return JSONResponse({"error": "start the console with --allow-publish"}, 403)
+        return await _answer(lambda: self._publish(form["eventType"], form["fields"]))
+
+    def _publish(self, event_type: str, values: dict[str, str]) -> dict[str, Any]:
+        raw = filled_in(event_type, values)
+        ids = message_ids(1, None)
+        body = base64.b64encode(raw).decode("ascii")
+        self._operations.call(_PUBLISH, {"eventType": event_type, "body": body, "ids": ids})
+        return {"messageId": ids[0]}
+
+    async def discard(self, request: Request) -> Response:
+        body = await _body(request)
+        selection, until, folder = body["selection"], body["until"], self._settings.folder
+        return await _answer(lambda: discard(self._operations, selection, until, folder))
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    found = json.loads(await request.body() or b"{}")
+    return found if isinstance(found, dict) else {}
+
+
+async def _answer(work: Callable[[], dict[str, Any]]) -> Response:
+    """Run something that may block; 422 is a mistake of the caller, 502 any other failure."""
+    try:
+        return JSONResponse(await run_in_threadpool(work))
+    except OpsError as error:
+        return JSONResponse({"error": str(error)}, 422 if error.code is ExitCode.USAGE else 502)

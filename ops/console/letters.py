@@ -1,0 +1,124 @@
+"""What the console does with dead letters beyond one call of an operation."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from ops.backup import Backup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from ops.interface import Operations
+
+LIST: Final = "dead-letters.list"
+DISCARD: Final = "dead-letters.discard"
+MAX_AGE_SECONDS: Final = 5.0
+_WITH_LETTERS: Final = {"samples": 50}
+PATIENCE_SECONDS: Final = 0.3
+
+
+class LetterGroups:
+    """The groups of dead letters, read by one thread at a time, however many tabs ask.
+
+    Reading takes all letters out of the queue and puts them back, which takes seconds if there are
+    many. So a caller waits for a moment only, and then gets the groups that were read before.
+    """
+
+    def __init__(self, operations: Operations, clock: Callable[[], float] = time.monotonic) -> None:
+        self._operations = operations
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor(1, "dead-letters")
+        self._running: Future[dict[str, Any]] | None = None
+        self._last: dict[str, Any] = {"groups": [], "complete": True, "at": None}
+        self._depth: int | None = None
+        self._read_at = self._ended_at = 0.0
+
+    def read(self, depth: int | None, *, fresh: bool = False) -> dict[str, Any]:
+        """Return the groups; raises as the operation does.
+
+        ``reading`` tells that they are being read: ask again for newer ones.
+
+        Args:
+            depth: how many letters the caller has seen in the queue; other ones need another look.
+            fresh: read them now, because letters were changed.
+        """
+        with self._lock:
+            running = self._running
+            if (
+                running is None
+                or (fresh and not _is_pending(running))
+                or (running.done() and self._is_old(depth))
+            ):
+                self._depth, self._read_at = depth, self._clock()
+                running = self._running = self._pool.submit(self._call)
+        if wait([running], PATIENCE_SECONDS).not_done:
+            return {**self._last, "reading": True}
+        with self._lock:
+            if running is self._running and running.exception():
+                self._running = None  # the next caller tries again
+        self._last = running.result()
+        return {**self._last, "reading": False}
+
+    def whole_depth(self, ready: int, since: float) -> int:
+        """Return how many letters there are, given how many were ready in the queue.
+
+        Letters that are being read are not ready; those known before then stand for them.
+
+        Args:
+            ready: letters that somebody has seen in the queue.
+            since: when they began to look, by the clock.
+        """
+        running = self._running
+        overlaps = running is not None and (not running.done() or self._ended_at >= since)
+        return max(ready, self._depth or 0) if overlaps else ready
+
+    def _call(self) -> dict[str, Any]:
+        try:
+            return self._operations.call(LIST, _WITH_LETTERS)
+        finally:
+            self._ended_at = self._clock()
+
+    def _is_old(self, depth: int | None) -> bool:
+        return depth != self._depth or self._clock() - self._read_at >= MAX_AGE_SECONDS
+
+
+def _is_pending(future: Future[dict[str, Any]]) -> bool:
+    """Tell whether a reading has not begun yet, so that it will see every change of before."""
+    return not future.running() and not future.done()
+
+
+def discard(
+    operations: Operations, selection: Mapping[str, Any], until: str, folder: Path
+) -> dict[str, Any]:
+    """Store letters in a new file and remove them, and return how many and the file.
+
+    It may be killed at any time: each letter is in the queue, in the file, or in both.
+
+    Args:
+        operations: where they are.
+        selection: which letters.
+        until: when the operator saw them; letters that failed later are kept.
+        folder: of the file.
+
+    Raises:
+        OpsError: a letter could not be read, stored or removed.
+    """
+    path = folder / f"dead-letters-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.jsonl"
+    removed = 0
+    stored: list[str] = []
+    with Backup(path) as backup:
+        while True:
+            arguments = {**selection, "until": until, "remove": stored}
+            result = operations.call(DISCARD, arguments)
+            removed += int(result["discarded"])
+            if not result["letters"]:
+                return {"discarded": removed, "file": str(path.resolve()) if removed else None}
+            backup.write(result["letters"])
+            stored = result["fingerprints"]

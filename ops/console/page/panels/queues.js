@@ -1,0 +1,35 @@
+// The queues of all events, with what the page has seen of them since it was opened.
+import { duration, number, rate, shortQueue } from "../format.js"
+import { t } from "../language.js"
+import { Badge, html, Section, Table } from "../parts.js"
+import { ageOf, isRetry, isStuck, samplesOf } from "../samples.js"
+import { Sparkline } from "./sparkline.js"
+
+const OTHERS = ["scheduler.dead-letters", "scheduler.notification-dispatch"]
+
+export function Queues({ broker }) {
+  const queues = broker.queues ?? {}
+  const names = Object.keys(queues).filter(name => !isRetry(name) && !OTHERS.includes(name))
+  const spark = (name, what, label) => html`<${Sparkline} values=${samplesOf(name, what)} label=${`${shortQueue(name)}, ${label}`} />`
+  const columns = [
+    { title: t("Queue"), id: true, cell: name => html`${shortQueue(name)}${queues[name] ? null : html` <${Badge} word="missing" />`}${isStuck(name) ? html` <${Badge} tone="bad">${t("stuck")}<//>` : null}` },
+    { title: t("Waiting"), number: true, cell: name => number(queues[name]?.ready) },
+    { title: t("In work"), number: true, cell: name => number(queues[name]?.unacked) },
+    { title: t("To retry"), number: true, cell: name => number(queues[`${name}.retry`]?.ready) },
+    { title: t("In/s"), number: true, cell: name => rate(queues[name]?.publishRate) },
+    { title: t("Done/s"), number: true, cell: name => rate(queues[name]?.ackRate) },
+    { title: t("Not empty for"), number: true, cell: name => duration(ageOf(name)) },
+    { title: t("Depth"), cell: name => spark(name, "depth", t("Depth")) },
+    { title: t("Rate"), cell: name => spark(name, "rate", t("Rate")) },
+    { title: t("Age"), cell: name => spark(name, "age", t("Age")) },
+  ]
+  const total = what => names.reduce((sum, name) => sum + (queues[what(name)]?.ready ?? 0), 0)
+  const aside = html`<span class="quiet">${t("{waiting} wait, {retry} wait for a retry", {
+    waiting: number(total(name => name)), retry: number(total(name => `${name}.retry`)),
+  })}</span>`
+  return html`
+    <${Section} id="queues-title" title=${t("Queues")} aside=${aside} error=${broker.error ? { message: broker.error } : null}>
+      <${Table} label=${t("Queues")} columns=${columns} rows=${names} keyOf=${name => name}
+        rowClass=${name => (isStuck(name) || !queues[name] ? "bad" : "")} empty=${t("None")} />
+    <//>`
+}

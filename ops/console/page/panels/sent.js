@@ -1,0 +1,28 @@
+// What would have left the machine: the e-mails and text messages of the local platform.
+import { get } from "../api.js"
+import { t } from "../language.js"
+import { Panel } from "../panel.js"
+import { html, Section } from "../parts.js"
+
+export class Sent extends Panel {
+  load() {
+    return get("console/messages")
+  }
+
+  render(_, { data, error }) {
+    const none = html`<p class="quiet">${data ? t("None yet") : t("Loading")}</p>`
+    return html`
+      <div class="columns">
+        <${Section} id="mails-title" title=${t("E-mails, the newest first")} error=${error}>
+          ${data?.mails.length ? data.mails.map(mail => html`<article>
+            <p><strong>${mail.subject}</strong> <span class="quiet">${mail.to}</span></p><p>${wordsOf(mail.html)}</p></article>`) : none}
+        <//>
+        <${Section} id="sms-title" title=${t("Text messages, the newest first")}>
+          ${data?.sms.length ? data.sms.map(sms => html`<article><p class="quiet">${sms.to}</p><p>${sms.text}</p></article>`) : none}
+        <//>
+      </div>`
+  }
+}
+
+// A parsed document runs no scripts; only its text is shown.
+const wordsOf = text => new DOMParser().parseFromString(text, "text/html").body.textContent.trim()

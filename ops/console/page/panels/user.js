@@ -1,0 +1,111 @@
+// One user: quota, devices, allocations current and past, queued requests, reservations.
+import { get, operation, post } from "../api.js"
+import { duration, number } from "../format.js"
+import { locale, t } from "../language.js"
+import { Panel } from "../panel.js"
+import { Badge, Button, Facts, html, Link, Result, Section, Table, Time } from "../parts.js"
+
+export class User extends Panel {
+  every = 4000
+
+  async load() {
+    const userId = this.props.id
+    const user = await operation("user.details", { userId }).catch(error => {
+      if (error.status === 502 && error.message.startsWith("there is no user")) return null
+      throw error
+    })
+    const history = await operation("user.allocations", { userId, limit: 50, language: locale() })
+    return { user, history }
+  }
+
+  async more() {
+    const { user, history } = this.state.data
+    const older = await operation("user.allocations", { userId: this.props.id, limit: 50, language: locale(), ...history.next })
+    this.setState({ older: [...(this.state.older ?? history.items), ...older.items], next: older.next, data: { user, history } })
+  }
+
+  allocate = () => this.act(async () => {
+    const found = await post("api/allocations", { userId: this.props.id })
+    return t("Allocated {id}", { id: found.deviceId })
+  })
+
+  release = one => this.act(async () => {
+    await get(`api/allocations/${one.id}`, { method: "DELETE" })
+    return t("Released {id}", { id: one.deviceId })
+  })
+
+  render({ id, config }, { data, error, result, older, next, busy }) {
+    const user = data?.user
+    const back = html`<${Link} to=${["users"]}>${t("All users")}<//> <${Link} to=${["lookup", "user", id]}>${t("Timeline")}<//>`
+    const allocate = config.isLocal ? html`<${Button} main label=${t("Allocate a device")} about=${id} disabled=${busy} onClick=${this.allocate} />` : null
+    return html`
+      <${Section} id="user-title" title=${t("User {id}", { id })} error=${error} aside=${html`${back} ${allocate}`}>
+        ${user ? html`<${Facts} facts=${facts(user)} />` : data ? html`<p class="quiet">${t("This user does not exist yet.")}</p>` : null}
+        ${user?.paymentProblem ? html`<p class="bad-text">${t("Payment failures are unknown: {why}", { why: user.paymentProblem })}</p>` : null}
+        <${Result} result=${result} />
+      <//>
+      <${Section} id="held-title" title=${t("Active allocations")}>${this.held(user?.devices ?? [], config, busy)}<//>
+      <div class="columns">
+        <${Section} id="waiting-title" title=${t("Queued requests")}><${Requests} rows=${user?.waiting ?? []} /><//>
+        <${Section} id="reservations-title" title=${t("Reservations")}><${Reservations} rows=${user?.reservations ?? []} /><//>
+      </div>
+      <${Section} id="history-title" title=${t("Allocations, the newest first")}>
+        <${History} rows=${older ?? data?.history.items ?? []} />
+        ${(older ? next : data?.history.next) ? html`<${Button} label=${t("Older")} about=${t("Allocations, the newest first")} onClick=${() => this.more()} />` : null}
+      <//>`
+  }
+
+  held(rows, config, busy) {
+    const columns = [
+      { title: t("Device"), id: true, cell: one => html`<${Link} to=${["lookup", "device", one.deviceId]}>${one.deviceId}<//>` },
+      { title: t("Since"), cell: one => html`<${Time} at=${one.allocatedAt} />` },
+      { title: t("Expires"), cell: one => html`<${Time} at=${one.expiresAt} />` },
+      { title: t("Allocation"), id: true, cell: one => html`<code>${one.allocationId}</code>` },
+      ...(config.isLocal ? [{ title: t("Actions"), cell: one => html`<${Button} label=${t("Release")} about=${one.deviceId} disabled=${busy}
+        onClick=${() => this.release({ id: one.allocationId, deviceId: one.deviceId })} />` }] : []),
+    ]
+    return html`<${Table} label=${t("Active allocations")} columns=${columns} rows=${rows} keyOf=${one => one.allocationId} empty=${t("None")} />`
+  }
+}
+
+const facts = user => [
+  [t("Status"), html`<${Badge} word=${user.status} />`],
+  [t("Billing hold"), user.billingHold ? html`<${Badge} tone="bad">${t("yes")}<//>` : t("no")],
+  [t("Devices"), `${number(user.devices.length)} / ${number(user.maxDevices)}`],
+  [t("Cores"), user.maxCpu === null ? t("no limit") : number(user.maxCpu)],
+  [t("Memory (MB)"), user.maxMemoryMb === null ? t("no limit") : number(user.maxMemoryMb)],
+  [t("Payment failures"), number(user.paymentFailures)],
+  [t("Language"), user.locale],
+]
+
+function Requests({ rows }) {
+  const columns = [
+    { title: t("Status"), cell: one => html`<${Badge} word=${one.status} />` },
+    { title: t("Wanted for"), number: true, cell: one => duration(one.minutes * 60) },
+    { title: t("Queued at"), cell: one => html`<${Time} at=${one.createdAt} />` },
+    { title: t("Ended"), cell: one => html`<${Time} at=${one.endedAt} />` },
+  ]
+  return html`<${Table} label=${t("Queued requests")} columns=${columns} rows=${rows} keyOf=${one => one.id} empty=${t("None")} />`
+}
+
+function Reservations({ rows }) {
+  const columns = [
+    { title: t("Status"), cell: one => html`<${Badge} word=${one.status} />` },
+    { title: t("Device"), id: true, cell: one => one.deviceId },
+    { title: t("Starts"), cell: one => html`<${Time} at=${one.startsAt} />` },
+    { title: t("Ends"), cell: one => html`<${Time} at=${one.endsAt} />` },
+  ]
+  return html`<${Table} label=${t("Reservations")} columns=${columns} rows=${rows} keyOf=${one => one.id} empty=${t("None")} />`
+}
+
+function History({ rows }) {
+  const columns = [
+    { title: t("Device"), id: true, cell: one => html`<${Link} to=${["lookup", "device", one.deviceId]}>${one.deviceId}<//>` },
+    { title: t("Status"), cell: one => html`<${Badge} word=${one.status} />` },
+    { title: t("Allocated at"), cell: one => html`<${Time} at=${one.allocatedAt} />` },
+    { title: t("Released at"), cell: one => html`<${Time} at=${one.releasedAt} />` },
+    { title: t("Held for"), number: true, cell: one => duration(one.durationSeconds) },
+    { title: t("Reason"), cell: one => one.releaseReason ?? one.releaseCode },
+  ]
+  return html`<${Table} label=${t("Allocations, the newest first")} columns=${columns} rows=${rows} keyOf=${one => one.id} empty=${t("None")} />`
+}

@@ -1,0 +1,89 @@
+// The parts of which panels are made. Text from the server is inserted as text, never as markup.
+import { createRef, Component, h } from "./vendor/preact.js"
+import htm from "./vendor/htm.js"
+import { time } from "./format.js"
+import { t } from "./language.js"
+
+export const html = htm.bind(h)
+
+const TONES = {
+  good: ["active", "applied", "armed", "available", "ok", "published", "ready", "running", "sent", "success"],
+  busy: ["ALLOCATED", "RESERVED", "STARTED", "WAITING", "allocated", "open", "pending", "waiting"],
+  warn: ["held", "parked", "maintenance", "outdated", "retried", "stopped", "late"],
+  bad: ["FAILED", "dead_lettered", "engaged", "error", "failed", "given_up", "missing", "suspended", "unknown"],
+}
+const TONE = Object.fromEntries(Object.entries(TONES).flatMap(([tone, words]) => words.map(word => [word, tone])))
+
+export const Badge = ({ word, tone, children }) =>
+  html`<span class="badge ${tone ?? TONE[word] ?? ""}">${children ?? t(String(word))}</span>`
+
+export const Time = ({ at }) => (at ? html`<time dateTime=${at} title=${at}>${time(at)}</time>` : "–")
+
+// `about` completes what a button says for those who do not see its row.
+export const Button = ({ label, about, main, ...rest }) =>
+  html`<button type="button" class=${main ? "main" : ""} aria-label=${about ? `${label}: ${about}` : undefined} ...${rest}>${label}</button>`
+
+export const Link = ({ to, children, about }) =>
+  html`<a href=${`#/${to.map(encodeURIComponent).join("/")}`} aria-label=${about}>${children}</a>`
+
+export const Section = ({ id, title, aside, error, children }) => html`
+  <section aria-labelledby=${id} data-panel=${id}>
+    <div class="title"><h2 id=${id}>${title}</h2>${aside}</div>
+    <p class="stale" role="status">${error ? t("Not up to date: {error}", { error: error.message }) : ""}</p>
+    ${children}
+  </section>`
+
+// A column is {title, number, cell(row)}; rows keep their elements, and so focus and selection.
+export const Table = ({ label, columns, rows, keyOf, empty, rowClass }) => html`
+  <div class="scroll" tabindex="0" role="region" aria-label=${label}>
+    <table>
+      <thead><tr>${columns.map(one => html`<th key=${one.title} scope="col" class=${one.number ? "number" : ""}>${one.title}</th>`)}</tr></thead>
+      <tbody>
+        ${rows.map(row => html`<tr key=${keyOf(row)} class=${rowClass?.(row) ?? ""}>
+          ${columns.map(one => html`<td key=${one.title} data-title=${one.title} class=${one.number ? "number" : one.id ? "id" : ""}>${one.cell(row) ?? "–"}</td>`)}</tr>`)}
+        ${rows.length ? null : html`<tr key="-empty"><td class="quiet" colspan=${columns.length}>${empty}</td></tr>`}
+      </tbody>
+    </table>
+  </div>`
+
+export const Facts = ({ facts }) => html`
+  <dl class="facts">${facts.map(([name, value, tone]) => html`
+    <div key=${name} class=${tone ?? ""}><dt>${name}</dt><dd>${value ?? "–"}</dd></div>`)}</dl>`
+
+export const Field = ({ label, children }) => html`<label>${label}${children}</label>`
+
+export function Choice({ label, value, options, onChange }) {
+  return html`<${Field} label=${label}><select value=${value} onChange=${event => onChange(event.target.value)}>
+    ${options.map(([option, text]) => html`<option key=${option} value=${option} selected=${option === value}>${text}</option>`)}
+  </select></${Field}>`
+}
+
+// The result of an action is announced once.
+export const Result = ({ result }) =>
+  html`<output class=${result ? (result.error ? "bad" : "good") : ""} role="status">${result ? (result.error?.message ?? result.text) : ""}</output>`
+
+// A question that must be answered before anything is changed; the dialog keeps the focus.
+export class Question extends Component {
+  dialog = createRef()
+
+  componentDidMount() {
+    this.dialog.current.showModal()
+  }
+
+  // Closing gives the focus back to the button that asked.
+  confirm = () => {
+    this.dialog.current.close()
+    this.props.onYes()
+  }
+
+  render({ title, children, yes, danger, onNo }) {
+    return html`<dialog ref=${this.dialog} aria-labelledby="question" onClose=${onNo}>
+      <h2 id="question">${title}</h2>
+      ${children}
+      <div class="buttons">
+        <button type="button" onClick=${() => this.dialog.current.close()}>${t("Cancel")}</button>
+        <button type="button" class=${danger ? "main danger" : "main"} onClick=${this.confirm}>${yes}</button>
+      </div>
+    </dialog>`
+  }
+}

@@ -1,0 +1,250 @@
+"""The console's server: who may call it, and what each call may do."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from starlette.datastructures import Headers
+
+from operations.errors import InvalidInputError, OpsError
+from operations.event_bodies import CONTRACTS
+from ops.console.access import TOKEN_HEADER, is_own
+from ops.console.forms import event_forms
+from ops.console.letters import MAX_AGE_SECONDS, LetterGroups
+from tests.integration.console.deployment import TOKEN, served
+from tests.support.together import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+HOST = "127.0.0.1:30004"
+ORIGIN = f"http://{HOST}"
+COPY = {"id": "m-1"}
+
+
+@dataclass
+class Recorder:
+    """Operations that record their calls and return what a test wants."""
+
+    answers: dict[str, list[Any]] = field(default_factory=dict)
+    calls: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    place: str = "test"
+
+    def call(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        self.calls.append((operation, arguments))
+        answer = self.answers.get(operation, [{}]).pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return dict(answer)
+
+
+@pytest.fixture
+def operations() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def page(operations: Recorder, tmp_path: Path) -> Iterator[httpx.Client]:
+    with (
+        served(operations, tmp_path, allow_publish=True) as url,
+        httpx.Client(base_url=url, headers={TOKEN_HEADER: TOKEN}) as client,
+    ):
+        yield client
+
+
+def test_page_loads_nothing_from_other_hosts_and_has_no_inline_script(page: httpx.Client) -> None:
+    response = page.get("/", headers={TOKEN_HEADER: ""})
+
+    policy = response.headers["content-security-policy"]
+    assert response.status_code == 200
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "//" not in response.text.replace("http://www.w3.org/2000/svg", "")
+    assert page.get("/page/main.js").headers["content-type"].startswith("text/javascript")
+    assert TOKEN not in response.text
+
+
+@pytest.mark.parametrize("token", ["", "another"])
+def test_request_without_the_token_of_the_address_is_refused(
+    page: httpx.Client, operations: Recorder, token: str
+) -> None:
+    for path in ("/console/config", "/console/forms", "/api/devices", "/page/../console/config"):
+        assert page.get(path, headers={TOKEN_HEADER: token}).status_code == 401
+    refused = page.post("/console/operations/overview", headers={TOKEN_HEADER: token}, json={})
+    assert refused.status_code == 401
+    assert operations.calls == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"origin": ORIGIN},
+        {"origin": ORIGIN, "sec-fetch-site": "same-origin"},
+        {"sec-fetch-site": "none"},
+        {"host": "localhost:30004", "origin": "http://localhost:30004"},
+    ],
+)
+def test_console_page_and_programs_are_allowed(headers: dict[str, str]) -> None:
+    assert is_own(Headers({"host": HOST, **headers}))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"origin": "http://127.0.0.1:8080"},
+        {"origin": "http://localhost:30004"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"host": "rebound.example:30004"},
+        {"host": "rebound.example:30004", "origin": "http://rebound.example:30004"},
+        {"host": ""},
+    ],
+)
+def test_other_website_is_refused_even_with_the_token(
+    page: httpx.Client, operations: Recorder, headers: dict[str, str]
+) -> None:
+    assert not is_own(Headers({"host": HOST, **headers}))
+    assert page.get("/", headers=headers).status_code == 403
+    assert page.post("/console/publish", headers=headers, json={}).status_code == 403
+    assert page.post("/console/operations/x", headers=headers, json={}).status_code == 403
+    assert operations.calls == []
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(InvalidInputError("no such queue"), 422), (OpsError("it is away"), 502)]
+)
+def test_operation_that_fails_says_why(
+    page: httpx.Client, operations: Recorder, error: OpsError, status: int
+) -> None:
+    operations.answers["queues"] = [error]
+
+    response = page.post("/console/operations/queues", json={"shards": 1})
+
+    assert (response.status_code, response.json()) == (status, {"error": str(error)})
+    assert operations.calls == [("queues", {"shards": 1})]
+
+
+def test_every_event_has_a_form_with_initial_values() -> None:
+    forms = event_forms()
+
+    assert {form["eventType"] for form in forms} == set(CONTRACTS)
+    for form in forms:
+        assert all(one["value"] is not None for one in form["fields"] if one["required"]), form
+
+
+@pytest.mark.parametrize("form", event_forms(), ids=lambda form: form["eventType"])
+def test_form_with_its_initial_values_is_published(
+    page: httpx.Client, operations: Recorder, form: dict[str, Any]
+) -> None:
+    values = {
+        one["path"]: str("" if one["value"] is None else one["value"]) for one in form["fields"]
+    }
+
+    published = page.post(
+        "/console/publish", json={"eventType": form["eventType"], "fields": values}
+    )
+
+    assert published.status_code == 200, published.text
+    ((name, arguments),) = operations.calls
+    assert (name, arguments["eventType"]) == ("publish", form["eventType"])
+    assert arguments["ids"] == [published.json()["messageId"]]
+    assert "" not in json.loads(base64.b64decode(arguments["body"])).values()
+
+
+def test_error_names_the_invalid_field_of_a_form(page: httpx.Client, operations: Recorder) -> None:
+    form = {"eventType": "device.failed", "fields": {"deviceId": "d", "reason": ""}}
+
+    response = page.post("/console/publish", json=form)
+
+    assert response.status_code == 422
+    assert "reason" in response.json()["error"]
+    assert operations.calls == []
+
+
+def test_events_of_a_stack_are_published_only_if_that_is_allowed(
+    operations: Recorder, tmp_path: Path
+) -> None:
+    form = {"eventType": "device.failed", "fields": {"deviceId": "d", "reason": "x"}}
+    with served(operations, tmp_path) as url:
+        for path, body in (("publish", form), ("operations/publish", {})):
+            refused = httpx.post(f"{url}/console/{path}", json=body, headers={TOKEN_HEADER: TOKEN})
+            assert refused.status_code == 403
+
+    assert operations.calls == []
+
+
+def test_letters_are_discarded_after_their_copies_are_stored(
+    page: httpx.Client, operations: Recorder
+) -> None:
+    first = {"discarded": 0, "letters": [COPY], "fingerprints": ["f-1"]}
+    last = {"discarded": 1, "letters": [], "fingerprints": []}
+    operations.answers["dead-letters.discard"] = [first, last]
+    chosen = {"queues": ["device.failed"]}
+
+    done = page.post("/console/discard", json={"selection": chosen, "until": "2026-11-27T00:00Z"})
+    bare = page.post("/console/operations/dead-letters.discard", json=chosen)
+
+    with open(done.json()["file"], encoding="utf-8") as copies:  # noqa: PTH123 - the path is JSON
+        assert json.loads(copies.read()) == COPY
+    assert [call[1]["remove"] for call in operations.calls] == [[], ["f-1"]]
+    assert bare.status_code == 403
+
+
+def test_groups_that_take_long_are_those_read_before_until_they_are_read() -> None:
+    go_on = threading.Event()
+
+    class Slow(Recorder):
+        def call(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+            found = super().call(operation, arguments)
+            if len(self.calls) > 1:
+                go_on.wait()
+            return found
+
+    answers = [{"total": n, "groups": []} for n in range(3)]  # three readings at most
+    groups = LetterGroups(Slow({"dead-letters.list": answers}))
+
+    first = groups.read(7)
+    during = [groups.read(8), groups.read(8)]
+    assert groups.whole_depth(3, time.monotonic()) == 8  # five of them are being read
+    for _ in range(3):
+        groups.read(8, fresh=True)
+    go_on.set()
+
+    assert (first["total"], first["reading"]) == (0, False)
+    assert [(one["total"], one["reading"]) for one in during] == [(0, True)] * 2
+    eventually(lambda: groups.read(8)["total"] == 2, "the new groups")
+    assert groups.whole_depth(3, time.monotonic()) == 3
+
+
+def test_groups_that_cannot_be_read_are_read_by_the_next_caller() -> None:
+    groups = LetterGroups(Recorder({"dead-letters.list": [OpsError("away"), {"total": 1}]}))
+
+    with pytest.raises(OpsError, match="away"):
+        groups.read(7)
+
+    assert groups.read(7)["total"] == 1
+
+
+def test_groups_are_read_once_for_all_tabs_until_they_are_old_or_changed() -> None:
+    now = 0.0
+    recorder = Recorder({"dead-letters.list": [{"total": n} for n in range(5)]})
+    groups = LetterGroups(recorder, lambda: now)
+
+    seen = [groups.read(7)["total"], groups.read(7)["total"]]
+    seen.append(groups.read(7, fresh=True)["total"])
+    seen.append(groups.read(8)["total"])
+    now = MAX_AGE_SECONDS
+    seen.append(groups.read(8)["total"])
+
+    assert seen == [0, 0, 1, 2, 3]

@@ -1,0 +1,222 @@
+"""The console's panels with much data, in Chromium, and checked by axe."""
+
+from __future__ import annotations
+
+import os
+import signal
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.integration.ops.letters import Broker, letter
+from tests.support.events import message
+from tests.support.functions import Functions
+from tests.support.world import held, world
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+    from local.servers.mariadb import MariaDB
+    from tests.support.store import Store
+
+DEVICES: Final = 10_000
+LETTERS: Final = 50
+HOLDER: Final = "a-user-with-a-long-id-that-differs-at-its-end-0123456789"
+MARKUP: Final = "<img src=x onerror=document.title='broken'>"
+PANELS: Final = ("overview", "letters", "lookup", "pool", "users", "message")
+
+
+@pytest.fixture
+def much(store: Store, broker_url: str) -> Broker:
+    """10,000 devices, of which a user holds one, and 50 dead letters."""
+    now = datetime.now(UTC)
+    store.seed(world(held("d-00001", by=HOLDER, since=now - timedelta(minutes=1))))
+    ids = [(f"d-{n:05}", f"Device {n}") for n in range(DEVICES) if n != 1]
+    store.insert("devices", "id, name", ids)
+    broker = Broker(broker_url)
+    letters = [
+        letter(id=f"m-{n}", error=f"LookupError: {MARKUP} {n}", deviceId=f"d-{n:05}")
+        for n in range(LETTERS)
+    ]
+    broker.publish(*letters)
+    return broker
+
+
+def show(page: Page, panel: str) -> None:
+    page.evaluate("hash => { location.hash = hash }", f"#/{panel}")
+
+
+def rows(page: Page, label: str) -> Locator:
+    return page.get_by_role("region", name=label).locator("tbody tr")
+
+
+def fact(page: Page, name: str) -> Locator:
+    return page.locator(".facts > div", has=page.get_by_text(name, exact=True)).locator("dd")
+
+
+@pytest.mark.usefixtures("much")
+def test_figures_are_whole_and_true(page: Page) -> None:
+    expect(page.locator("#live")).to_have_text("Live")
+    expect(rows(page, "Queues")).to_have_count(15)
+    expect(page.locator("nav .count")).to_have_text("50")
+    expect(rows(page, "Dead letters by group").locator("td").nth(2)).to_have_text("50")
+
+    show(page, "pool")
+    expect(fact(page, "Devices")).to_have_text("10,000")
+    expect(fact(page, "Can be allocated")).to_have_text("9,999")
+    expect(rows(page, "Devices")).to_have_count(50)
+    page.get_by_role("button", name="Next: Devices").click()
+    expect(rows(page, "Devices").first).to_contain_text("d-00050")
+    page.get_by_label("Search by the beginning of the id").fill("d-0000")
+    expect(rows(page, "Devices")).to_have_count(10)
+    expect(rows(page, "Devices").nth(1)).to_contain_text(HOLDER)
+    page.get_by_label("Health").select_option("failed")
+    expect(page.get_by_text("No devices")).to_be_visible()
+
+
+def test_letters_are_shown_edited_replayed_and_discarded(page: Page, much: Broker) -> None:
+    show(page, "letters")
+    group = rows(page, "Dead letters by group")
+    group.get_by_role("link").click()
+    first = page.locator("article").first
+    expect(page.locator("article")).to_have_count(LETTERS)
+    expect(first).to_contain_text(MARKUP)
+
+    first.get_by_role("button", name="Edit: m-0").click()
+    editor = first.get_by_label("Body of m-0")
+    editor.fill('{"deviceId": "d-00001"}')
+    first.get_by_role("button", name="Replay edited").click()
+    page.get_by_role("dialog").get_by_role("button", name="Replay edited").click()
+    expect(first.get_by_role("status")).to_contain_text("required")  # the reason is missing
+    editor.fill('{"deviceId": "d-00001", "reason": "It is dark"}')
+    first.get_by_role("button", name="Replay edited").click()
+    page.get_by_role("dialog").get_by_role("button", name="Replay edited").click()
+    expect(page.locator("article")).to_have_count(LETTERS - 1)
+
+    group.get_by_role("button", name="Discard").click()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(group.get_by_role("button", name="Discard")).to_be_focused()
+    group.get_by_role("button", name="Replay").click()
+    page.get_by_role("dialog").get_by_role("button", name="Replay").click()
+    expect(page.locator("[data-panel=groups-title] output")).to_contain_text("Replayed 49 of 49")
+    assert much.depth("scheduler.device-failed") == LETTERS
+
+    much.publish(letter("user.suspended", id="m-last"))
+    expect(group).to_contain_text("user-suspended")
+    group.get_by_role("button", name="Discard").click()
+    page.get_by_role("dialog").get_by_role("button", name="Discard").click()
+    expect(page.locator("[data-panel=groups-title] output")).to_contain_text(
+        "Discarded 1; the copies are in /"
+    )
+    expect(group).to_contain_text("No dead letters")
+    expect(page).to_have_title("CloudPhone Scheduler – console")
+
+
+def test_message_is_followed_and_its_user_looked_up(
+    page: Page, store: Store, database_url: str, broker_url: str
+) -> None:
+    store.seed(world(held("d1", by=HOLDER)))
+    show(page, "message/m-1")
+    expect(page.get_by_text("No function has received it yet")).to_be_visible()
+    with Functions(database_url, broker_url, clock=lambda: datetime.now(UTC)) as functions:
+        functions.handle(message("device.failed", id="m-1", deviceId="d1", reason="It is dark"))
+    expect(page.get_by_text("The notification is on its way")).to_be_visible()
+    store.run("UPDATE notification_deliveries SET status = 'sent', sent_at = UTC_TIMESTAMP(6)")
+    expect(page.get_by_text("The user's frame has arrived")).to_be_visible()
+    expect(page.locator(".flow > .reached")).to_have_count(6)
+
+    page.get_by_role("link", name=HOLDER).first.click()
+    expect(page.locator(".entries")).to_contain_text("It is dark")
+    page.get_by_role("link", name="Show the user").click()
+    expect(rows(page, "Allocations, the newest first")).to_contain_text("It is dark")
+    expect(fact(page, "Payment failures")).to_have_text("0")
+
+
+def test_server_that_hangs_is_named_and_the_rest_goes_on(page: Page, mariadb: MariaDB) -> None:
+    pids = mariadb.pids()
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        expect(page.locator("#live")).to_have_text("Database: no answer within 2.5 s")
+        expect(page.locator("#live")).to_have_class("live bad")
+        expect(fact(page, "Broker")).to_contain_text("ok")
+        applied = page.locator(".flow div", has=page.get_by_text("applied", exact=True))
+        expect(applied.locator("dd")).to_have_text("–")
+        expect(rows(page, "Queues")).to_have_count(15)
+        show(page, "pool")
+        expect(page.locator("[data-panel=pool-title] .stale")).to_contain_text("Not up to date")
+        assert serious(page) == []
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+    expect(page.locator("#live")).to_have_text("Live")
+
+
+def test_focus_and_selection_survive_and_only_changes_are_announced(
+    page: Page, much: Broker
+) -> None:
+    link = rows(page, "Dead letters by group").get_by_role("link")
+    link.focus()
+    cell = rows(page, "Queues").first.locator("td").first
+    cell.evaluate("cell => getSelection().selectAllChildren(cell)")
+    page.evaluate("""() => {
+        window.announced = []
+        const live = document.getElementById("live")
+        new MutationObserver(() => window.announced.push(live.textContent))
+            .observe(live, {childList: true, characterData: true, subtree: true})
+    }""")
+    much.publish(letter("user.suspended", id="another"))
+
+    expect(page.locator("nav .count")).to_have_text("51")
+    expect(rows(page, "Dead letters by group")).to_have_count(2)
+    expect(link.first).to_be_focused()
+    assert page.evaluate("getSelection().toString().trim()") == "device-failed"
+    announced = page.evaluate("window.announced")
+    assert set(announced) <= {"Live", "Waiting for an answer"}  # the latter on a busy machine
+    assert all(one != other for one, other in pairwise(announced))
+
+
+@pytest.mark.usefixtures("much")
+def test_axe_finds_nothing_serious(page: Page) -> None:
+    for panel in (*PANELS, f"users/{HOLDER}", f"lookup/user/{HOLDER}"):
+        show(page, panel)
+        expect(page.get_by_text("Loading")).to_have_count(0)
+        assert serious(page) == [], panel
+    page.emulate_media(color_scheme="dark")
+    show(page, "overview")
+    assert serious(page) == []
+
+
+def serious(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{one['id']}: {one['nodes'][0]['html']}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.usefixtures("much")
+def test_every_panel_fits_the_window(page: Page) -> None:
+    for panel in (*PANELS, f"users/{HOLDER}"):
+        show(page, panel)
+        expect(page.get_by_text("Loading")).to_have_count(0)
+        for width in (360, 800, 1600):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, panel
+
+
+def test_page_is_shown_in_chinese(page: Page) -> None:
+    page.get_by_role("button", name="中文").click()
+
+    expect(page.locator("#queues-title")).to_have_text("队列")
+    expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
+    page.reload()  # the token is kept by the tab, the language by the browser
+    expect(page.locator("#letters-title")).to_have_text("死信")
+    page.get_by_role("button", name="English").click()
+    expect(page.locator("#letters-title")).to_have_text("Dead letters")
