@@ -8,6 +8,7 @@ SAM_READY := .venv-sam/.synced
 CHECKOV_READY := .venv-checkov/.synced
 BENCH_READY := .venv-bench/.synced
 CLIENTS_READY := .venv-clients/.synced
+MUTANTS_READY := .venv-mutants/.synced
 AUDIT_READY := .venv-audit/.synced
 NODE_READY := contracts/node_modules/.synced
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
@@ -153,6 +154,11 @@ EXAMPLES ?= 2000
 stateful: servers ## Test random sequences of API calls and events for longer than `make test` does (EXAMPLES=)
 	@EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q tests/integration/allocation/test_any_order.py
 
+MODULE  ?=
+MINUTES ?= 120
+mutants: servers $(MUTANTS_READY) ## Change the product in small ways; print what no test notices (MODULE=scheduler.domain, MINUTES=)
+	@.venv-mutants/bin/python -m tests.mutants $(MODULE) --minutes $(MINUTES)
+
 ROUNDS ?= 10000
 race: servers ## Let eight processes compete for devices and quota; prints p50 and p99 (ROUNDS=)
 	@ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -q tests/integration/allocation/test_race.py
@@ -218,6 +224,7 @@ lock: $(READY) ## Resolve the dependencies in pyproject.toml into lock files; ve
 	@$(LOCK) --group clients -o requirements/clients.txt
 	@$(LOCK) --group audit -o requirements/audit.txt
 	@$(LOCK) --group bench -c requirements/dev.txt -o requirements/bench.txt
+	@$(LOCK) --group mutants -c requirements/dev.txt -o requirements/mutants.txt
 
 upgrade: LOCK += --upgrade
 upgrade: lock ## Upgrade all locked dependencies; review the difference, then run `make test audit`
@@ -271,4 +278,11 @@ $(BENCH_READY): requirements/bench.txt $(READY)
 	@test -x .venv-bench/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-bench
 	@$(BIN)/uv pip sync --quiet --python .venv-bench/bin/python requirements/bench.txt
 	@.venv-bench/bin/python $(IMPORT_ROOTS)
+	@touch $@
+
+$(MUTANTS_READY): requirements/mutants.txt $(READY)
+	@echo "Installing the mutation tool into .venv-mutants (once, and when requirements/mutants.txt changes)"
+	@test -x .venv-mutants/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python .venv-mutants
+	@$(BIN)/uv pip sync --quiet --python .venv-mutants/bin/python requirements/mutants.txt
+	@.venv-mutants/bin/python $(IMPORT_ROOTS)
 	@touch $@

@@ -1,0 +1,140 @@
+"""What is mutated, and the tests that must notice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from local.paths import ROOT
+from tests.mutants.change import Module
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_ROOTS: Final = (ROOT / "layers/scheduler", ROOT / "functions")
+
+
+class Target(NamedTuple):
+    """Modules, the tests that run on their mutants, and whether the modules do no I/O."""
+
+    modules: tuple[str, ...]
+    tests: tuple[str, ...]
+    pure: bool
+
+
+def _all(prefix: str, names: str, suffix: str = "") -> tuple[str, ...]:
+    """Return a prefix with each of some names, such as ``scheduler.pipeline.settle``."""
+    return tuple(f"{prefix}{name}{suffix}" for name in names.split())
+
+
+def _tests(folder: str, names: str) -> tuple[str, ...]:
+    return _all(f"tests/{folder}/test_", names, ".py")
+
+
+# Without the properties of any order: they take longer than all others together.
+_RULES: Final = (
+    *_tests("unit/rules", "device_rules user_rules billing_rules clocks"),
+    *_tests("unit/rules", "device_order user_order billing_order"),
+    *_tests("unit/pipeline", "decide"),
+)
+_EFFECTS: Final = _tests("integration/pipeline", "effects")
+_WAITING: Final = _tests("integration/api", "waiting")
+
+TARGETS: Final = (
+    Target(
+        ("scheduler.domain",),
+        ("tests/unit/domain", *_RULES, *_tests("unit/notification", "catalogue")),
+        pure=True,
+    ),
+    Target(
+        _all("", "device_events.rules user_events.rules billing_events.rules"), _RULES, pure=True
+    ),
+    Target(
+        _all("scheduler.pipeline.", "decide envelope outcome settle"),
+        (
+            *("tests/unit/pipeline", *_RULES),
+            *_tests("integration/broker", "settling_outcomes settling_parking"),
+        ),
+        pure=True,
+    ),
+    Target(
+        _all("scheduler.", "aws_errors bisection deadline"),
+        _tests("unit", "aws_errors bisection deadline"),
+        pure=True,
+    ),
+    Target(("scheduler.database.errors",), _tests("integration/database", "errors"), pure=True),
+    Target(
+        _all("scheduler.payments.", "failure item ledger"),
+        ("tests/unit/payments", *_tests("integration/payments", "counter together")),
+        pure=True,
+    ),
+    Target(
+        _all("scheduler.notification.", "plan preferences")
+        + _all("scheduler.outbox.", "delivery retry_policy")
+        + _all("notification_dispatch.", "circuit_breaker send_window"),
+        ("tests/unit/notification", *_RULES),
+        pure=True,
+    ),
+    Target(
+        _all("scheduler.payments.", "counter table"), ("tests/integration/payments",), pure=False
+    ),
+    Target(
+        _all("scheduler.", "unit_of_work hand_over database.commit"),
+        _tests("integration/database", "unit_of_work unit_of_work_locks")
+        + _tests("integration/allocation", "hand_over")
+        + (*_WAITING, *_EFFECTS),
+        pure=False,
+    ),
+    Target(
+        _all("scheduler.pipeline.", "isolation redelivery transaction unidentified"),
+        _EFFECTS
+        + _tests("integration/pipeline", "locked_rows forgotten_ids mass_failure without_id")
+        + _tests("integration/pipeline", "without_id_later receipt_time")
+        + _tests("integration/broker", "settling_isolation settling_notes"),
+        pure=False,
+    ),
+    Target(
+        _all("scheduler.outbox.", "claims hourly_limit outgoing_events turns"),
+        _tests("integration/dispatch", "claims claim_results turns hourly_limit outgoing_events")
+        + _tests("integration/dispatch", "channel_worker"),
+        pure=False,
+    ),
+    Target(
+        _all("scheduler.allocation.", "allocate device_picker leases"),
+        _tests("integration/api", "allocating batches extending releasing idempotency_key")
+        + _WAITING,
+        pure=False,
+    ),
+)
+
+
+def selected(prefixes: tuple[str, ...]) -> Iterator[tuple[list[Module], Target]]:
+    """Yield the targets with those of their modules whose names begin with one of the prefixes.
+
+    Raises:
+        FileNotFoundError: a module of `TARGETS` does not exist.
+    """
+    for target in TARGETS:
+        found = [module for name in target.modules for module in _modules(name)]
+        some = [one for one in found if not prefixes or one.name.startswith(prefixes)]
+        if some:
+            yield some, target
+
+
+def _modules(name: str) -> Iterator[Module]:
+    """Yield a module, or those of a package."""
+    relative = name.replace(".", "/")
+    found = next((root / relative for root in _ROOTS if (root / relative).is_dir()), None)
+    if found is None:
+        yield Module(name, _file(f"{relative}.py"))
+        return
+    for file in sorted(found.glob("*.py")):
+        if file.stem != "__init__":
+            yield Module(f"{name}.{file.stem}", file)
+
+
+def _file(relative: str) -> Path:
+    for root in _ROOTS:
+        if (root / relative).exists():
+            return root / relative
+    raise FileNotFoundError(relative)
