@@ -1,0 +1,145 @@
+"""Every combination of parts that the stack makes and parts that are given to it."""
+
+from __future__ import annotations
+
+import json
+from itertools import product
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+import pytest
+
+from tests.template.combination import NESTED, Combination
+from tests.template.rules import broken_rules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Templates = dict[str, dict[str, Any]]
+
+ARN: Final = "arn:aws:{}:us-east-1:123456789012:{}"
+GIVEN: Final = {
+    "network": {"VpcId": "vpc-1", "SubnetIds": "subnet-1,subnet-2", "SecurityGroupIds": "sg-1"},
+    "broker": {
+        "BrokerArn": ARN.format("mq", "broker:b:b-1"),
+        "BrokerEndpoint": "amqps://b.example.com:5671",
+        "BrokerSecretArn": ARN.format("secretsmanager", "secret:b-a1b2c3"),
+    },
+    "database": {
+        "DatabaseEndpoint": "d.example.com:3306",
+        "DatabaseAdminSecretArn": ARN.format("secretsmanager", "secret:a-a1b2c3"),
+        "DatabaseSecretArn": ARN.format("secretsmanager", "secret:d-a1b2c3"),
+    },
+    "identity": {"JwtIssuer": "https://id.example.com", "JwtAudience": "a,b"},
+}
+CHOICES: Final = [
+    tuple(part for part, chosen in zip(GIVEN, choice, strict=True) if chosen)
+    for choice in product((False, True), repeat=len(GIVEN))
+]
+PARTS: Final = [
+    parts
+    for parts in CHOICES
+    if "network" in parts or not {"broker", "database"} & set(parts)  # a rule requires it
+]
+OPTIONS: Final = [
+    {"HighAvailability": high, "Shards": shards, "Canary": canary, "XRay": canary}
+    for high, shards, canary in (("false", "1", "off"), ("true", "4", "on"))
+]
+WITH_TRANSFORM: Final = ("operations", "shard")
+"""Templates whose references to parameters are gone after the transform."""
+MOTO_HAS: Final = (
+    *("AWS::EC2::VPC", "AWS::EC2::Subnet", "AWS::EC2::InternetGateway", "AWS::EC2::EIP"),
+    *("AWS::EC2::VPCGatewayAttachment", "AWS::EC2::NatGateway", "AWS::EC2::RouteTable"),
+    *("AWS::EC2::Route", "AWS::EC2::SubnetRouteTableAssociation", "AWS::EC2::SecurityGroup"),
+    *("AWS::EC2::SecurityGroupIngress", "AWS::RDS::DBSubnetGroup"),
+)
+"""What moto can make by CloudFormation of the infrastructure, with all properties."""
+
+combinations: Final = pytest.mark.parametrize("parts", PARTS, ids=lambda p: "+".join(p) or "none")
+
+
+def given(parts: tuple[str, ...]) -> dict[str, str]:
+    values = {"EmailFrom": "no-reply@example.com"}
+    return values | {name: one for part in parts for name, one in GIVEN[part].items()}
+
+
+def stacks(
+    templates: Templates, name: str, values: dict[str, str]
+) -> Iterator[tuple[Combination, dict[str, Combination]]]:
+    """Yield each stack of a deployment with those that it makes, the inner ones first."""
+    outer, nested = Combination(templates[name], values), {}
+    for stack, resource in outer.resources.items():
+        if resource["Type"] == NESTED:
+            url = resource["Properties"]["TemplateURL"].removesuffix(".yaml")
+            path = url if url.startswith("infrastructure/") else f"infrastructure/{url}"
+            inner = list(stacks(templates, path, outer.parameters_of(stack)))
+            yield from inner
+            nested[stack] = inner[-1][0]
+    yield outer, nested
+
+
+@combinations
+@pytest.mark.parametrize("options", OPTIONS, ids=["smallest", "largest"])
+def test_every_reference_leads_to_something_that_is_made(
+    expanded: Templates, parts: tuple[str, ...], options: dict[str, str]
+) -> None:
+    values = given(parts) | options
+    assert broken_rules(expanded["template"], "us-east-1", **values) == set()
+
+    for outer, nested in stacks(expanded, "template", values):
+        assert outer.unresolved(nested) == []
+        for name, one in nested.items():
+            assert outer.wrong_parameters(name, one) == set(), name
+
+
+def test_given_parts_are_not_made(expanded: Templates) -> None:
+    everything = given(tuple(GIVEN))
+
+    infrastructure = Combination(
+        expanded["infrastructure/stack"],
+        Combination(expanded["template"], everything).parameters_of("Infrastructure"),
+    )
+
+    assert infrastructure.resources == {}
+
+
+def test_reference_to_a_part_that_is_not_made_is_found(expanded: Templates) -> None:
+    template = json.loads(json.dumps(expanded["infrastructure/stack"]))
+    template["Outputs"]["BrokerArn"]["Value"] = {"Fn::GetAtt": ["Broker", "Outputs.Arn"]}
+    values = Combination(expanded["template"], given(("network", "broker")))
+
+    broken = Combination(template, values.parameters_of("Infrastructure"))
+
+    assert "BrokerArn: Broker is not made" in broken.unresolved({})
+
+
+@pytest.mark.parametrize("nat_per_zone", ["false", "true"])
+def test_network_is_made_by_moto(expanded: Templates, aws_url: str, nat_per_zone: str) -> None:
+    template = dict(expanded["infrastructure/network"])
+    template["Resources"] = {
+        name: one for name, one in template["Resources"].items() if one["Type"] in MOTO_HAS
+    }
+    # A region of its own, because moto cannot delete a VPC with a stack.
+    cloudformation: Any = boto3.client(
+        "cloudformation",
+        region_name="eu-central-1",
+        endpoint_url=aws_url,
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+    )
+    name = f"network-{nat_per_zone}"
+    values = {"NatPerZone": nat_per_zone, "LogRetentionDays": "7"}
+
+    cloudformation.create_stack(
+        StackName=name,
+        TemplateBody=json.dumps(template),
+        Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in values.items()],
+    )
+    (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    made = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
+
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
+    assert stack["StackStatus"] == "CREATE_COMPLETE"
+    assert len(outputs["SubnetIds"].split(",")) == 2
+    gateways = [one for one in made if one.get("ResourceType") == "AWS::EC2::NatGateway"]
+    assert len(gateways) == (2 if nat_per_zone == "true" else 1)
