@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pymysql import MySQLError
 
 from allocation_api.errors import ApiError
-from allocation_api.token_buckets import TokenBuckets, TokenLimit
+from allocation_api.token_buckets import BLOCK, TokenBuckets, TokenLimit
 from scheduler.database import request_limits, users
 from scheduler.database.errors import DatabaseUnavailableError
 from scheduler.observability.logger import service_logger
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from scheduler.database.connection import Database
 
 _HEALTH: Final = "/api/health"
-_HEALTH_BURST: Final = 20
+_HEALTH_BURST: Final = 10
 _HOUR: Final = 3600
 _IPV6_NETWORK_BITS: Final = 64
 """A network of this size belongs to one customer; its addresses are free to choose."""
@@ -69,7 +69,9 @@ class RequestLimits:
     def __init__(self, settings: ApiSettings, buckets: TokenBuckets) -> None:
         self._buckets = buckets
         self._requests = TokenLimit(settings.caller_rate_limit, settings.caller_burst_limit)
-        self._health = TokenLimit(settings.health_rate_limit, _HEALTH_BURST)
+        # A check is a block of tokens, so that it is taken at once: environments that count checks
+        # in blocks would admit ten each, and a check keeps an environment busy.
+        self._health = TokenLimit(settings.health_rate_limit * BLOCK, _HEALTH_BURST * BLOCK)
 
     def admit(self, http: Mapping[str, Any], caller: Caller | None) -> None:
         """Count a request, by its user, or by its address if the route is open.
@@ -84,7 +86,7 @@ class RequestLimits:
         if caller is None:
             address = _network(http["sourceIp"])
             if http["path"] == _HEALTH:
-                self._take(f"{address}/health", self._health)
+                self._take(f"{address}/health", self._health, BLOCK)
             else:
                 self._take(f"{address}/openapi", self._requests)
         elif not caller.is_admin:
@@ -95,10 +97,10 @@ class RequestLimits:
         if requests and not caller.is_admin:
             self._buckets.take(f"{caller.user_id}/requests", self._requests, requests)
 
-    def _take(self, name: str, limit: TokenLimit) -> None:
+    def _take(self, name: str, limit: TokenLimit, tokens: int = 1) -> None:
         if wait := self._buckets.wait(name, limit):
             raise _too_many("too_many_requests", "too many requests; try again later", wait)
-        self._buckets.take(name, limit)
+        self._buckets.take(name, limit, tokens)
 
 
 class CreationLimits:

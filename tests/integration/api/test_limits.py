@@ -70,13 +70,13 @@ def test_an_address_without_a_token_is_limited_whatever_ipv6_address_it_chooses(
 
 
 def test_health_checks_have_a_limit_of_their_own(start_api: Callable[..., Client]) -> None:
-    api = start_api(**SLOW)
+    environments = [start_api(**SLOW) for _ in range(3)]
 
-    statuses = answered(lambda: api.get("/api/health", None), 60)
+    statuses = [environments[number % 3].get("/api/health", None).status for number in range(60)]
 
-    assert statuses.count(503) <= 20 + BLOCK  # broker and AWS are unreachable
+    assert 10 <= statuses.count(503) <= 10 + 3  # broker and AWS are unreachable
     assert statuses[-1] == 429
-    assert api.get("/openapi.json", None).status == 200
+    assert environments[0].get("/openapi.json", None).status == 200
 
 
 def test_without_the_database_each_environment_limits_alone(
