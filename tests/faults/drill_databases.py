@@ -103,6 +103,10 @@ class DrillDatabases:
             for statement, rows in _initial(list(households)).items():
                 cursor.executemany(statement, rows)
             database.commit()
+        left = [user for user, _ in self._failures()]  # of a drill on the same servers
+        with self._table.batch_writer() as batch:
+            for user in left:
+                batch.delete_item(Key={"user_id": user})
         with self._table.batch_writer() as batch:
             for home in households:
                 if home.failures:
