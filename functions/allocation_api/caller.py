@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 from pydantic import TypeAdapter, ValidationError
 
 from allocation_api.errors import forbidden, unauthorized
+from scheduler.domain.model import is_canary
 from scheduler.messaging.contract import ResourceId
 
 _WORDS_CLAIMS: Final = frozenset({"scope", "cognito:groups"})
@@ -76,8 +77,9 @@ def caller_of(event: Mapping[str, Any], admin: AdminClaim) -> Caller:
         admin: what makes an administrator.
 
     Raises:
-        ApiError: 401, the event carries no claims, their subject is not a valid user id, or the
-            token is not an access token, where it says so (Cognito's ``token_use``).
+        ApiError: 401, the event carries no claims, their subject is not a valid user id or is that
+            of a canary, whose rows disappear and which the mass-failure brake does not count; or
+            the token is not an access token, where it says so (Cognito's ``token_use``).
     """
     claims = _claims(event)
     if claims.get("token_use", _ACCESS_TOKEN) != _ACCESS_TOKEN:
@@ -86,6 +88,8 @@ def caller_of(event: Mapping[str, Any], admin: AdminClaim) -> Caller:
         user_id = _USER_ID.validate_python(claims.get("sub"))
     except ValidationError:
         raise unauthorized() from None
+    if is_canary(user_id):
+        raise unauthorized()
     return Caller(user_id, admin.is_in(claims))
 
 

@@ -73,3 +73,19 @@ def test_canary_of_a_run_that_died_disappears_with_its_allocation(
 
     assert housekeeping.run("purge") == 1
     assert rows(store) == dict.fromkeys(TABLES, 0)
+
+
+def test_canary_that_is_named_after_another_users_allocation_takes_nothing_of_it(
+    store: Store, functions: Functions, housekeeping: Housekeeping
+) -> None:
+    store.seed(world(held("d1")))
+    store.run(f"UPDATE allocations SET id = '{UUID(int=1)}'")  # noqa: S608 - our own id
+    functions.handle(message("device.failed"))
+    before = rows(store)
+    functions.handle(message("user.activated", userId=CANARY))
+    made_at(store, 61)
+
+    assert housekeeping.run("purge") == 1
+    after = rows(store)
+    assert after["allocations"] == before["allocations"] == 1
+    assert after["outgoing_events"] == before["outgoing_events"] == 1

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from allocation_api.caller import AdminClaim, Caller, caller_of
 from allocation_api.errors import ApiError
 from local.gateway.authorizer import claim_text
+from scheduler.domain.model import CANARY_PREFIX
 
 
 def event(**claims: object) -> dict[str, Any]:
@@ -104,6 +105,7 @@ def test_cognitos_identity_token_is_not_accepted() -> None:
         event(sub="team/u1"),
         event(sub="u1?"),
         event(sub=17),
+        event(sub=CANARY_PREFIX + "u1"),
     ],
 )
 def test_a_request_without_a_valid_subject_is_unauthorized(without_claims: dict[str, Any]) -> None:

@@ -34,13 +34,15 @@ _IDS: Final = """
 """
 _PER_TRANSACTION: Final = 100
 # Each table with an index on the column; `allocations` after those that are found by its ids, and
-# devices and users last, by which a run that was interrupted finds what is left.
+# devices and users last, by which a run that was interrupted finds what is left. The holder is
+# compared because anybody who may publish can name a canary after another user's allocation.
 _DELETIONS: Final = (
     """DELETE d FROM notification_deliveries d JOIN notifications n FORCE INDEX (inbox)
        ON d.notification_id = n.id WHERE n.user_id IN %(ids)s""",
     "DELETE FROM notifications WHERE user_id IN %(ids)s",
-    "DELETE FROM outgoing_events WHERE allocation_id IN %(allocations)s",
-    "DELETE FROM allocations WHERE id IN %(allocations)s",
+    """DELETE o FROM allocations a JOIN outgoing_events o FORCE INDEX (of_allocation)
+       ON o.allocation_id = a.id WHERE a.id IN %(allocations)s AND a.user_id IN %(ids)s""",
+    "DELETE FROM allocations WHERE id IN %(allocations)s AND user_id IN %(ids)s",
     """DELETE FROM processed_messages
        WHERE aggregate IN ('user', 'device') AND subject_id IN %(ids)s""",
     """DELETE FROM unapplied_messages
