@@ -45,6 +45,7 @@ WALK: Final[dict[str, tuple[str, ...]]] = {
     "watch": ("--once", *LETTER),
     "smoke": ("--gentle", *DATABASE, *LETTER),
     "outbox": ("--database-url", "{database}", *LETTER),
+    "console": ("--port", "65536", *LETTER),  # a valid one is served until Ctrl-C
     "brake status": DATABASE,
     "brake engage": DATABASE,
     "brake release": DATABASE,
