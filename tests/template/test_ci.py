@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatch
 from typing import Any, Final
 
 import pytest
@@ -118,3 +119,37 @@ def test_cloudformation_makes_roles_of_the_stack_only(roles: dict[str, dict[str,
         if "iam:" in str(one["Action"]) and one["Sid"] != "ServiceLinkedRoles":
             assert all("/${StackName}-*" in arn for arn in one["Resource"])
         assert one["Resource"] != "*" or "aws:RequestedRegion" in str(one["Condition"])
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        # All three "scoped to *": AmazonCloudWatch/latest/APIReference/API_PutCompositeAlarm.html
+        "cloudwatch:PutCompositeAlarm",
+        "cloudwatch:DescribeAlarms",
+        "cloudwatch:DeleteAlarms",
+        # The access log of the HTTP API: apigateway/latest/developerguide/http-api-logging.html
+        "logs:CreateLogDelivery",
+        "logs:DeleteLogDelivery",
+        "logs:DescribeResourcePolicies",
+        "logs:GetLogDelivery",
+        "logs:ListLogDeliveries",
+        "logs:PutResourcePolicy",
+        "logs:UpdateLogDelivery",
+        # The administrator's secret: AmazonRDS/latest/UserGuide/rds-secrets-manager.html
+        "kms:DescribeKey",
+        "secretsmanager:CreateSecret",
+        "secretsmanager:TagResource",
+        # CloudFormation reads the tables that it has made.
+        "dynamodb:DescribeContributorInsights",
+        "dynamodb:DescribeKinesisStreamingDestination",
+        "dynamodb:GetResourcePolicy",
+    ],
+)
+def test_cloudformation_may_do_for_every_resource_what_aws_allows_only_so(
+    action: str, roles: dict[str, dict[str, Any]]
+) -> None:
+    (policy,) = roles["CloudFormationExecutionRole"]["Policies"]
+    wide = [one for one in policy["PolicyDocument"]["Statement"] if one["Resource"] == "*"]
+
+    assert any(fnmatch(action, allowed) for one in wide for allowed in one["Action"])
