@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 KEYS = {
     *("api", "websocket", "console", "amqp", "rabbitmq_management", "database", "aws"),
-    *("tokens", "shards", "operations"),
+    *("tokens", "shards", "operations", "payment_failures_table"),
 }
 
 
