@@ -159,6 +159,8 @@ def _network(address: str) -> str:
     except ValueError:
         return address[:_IPV6_NETWORK_BITS]
     if isinstance(found, IPv6Address):
+        if found.ipv4_mapped:  # all of these are in one network
+            return str(found.ipv4_mapped)
         return str(IPv6Address(int(found) >> _IPV6_NETWORK_BITS << _IPV6_NETWORK_BITS))
     return str(found)
 

@@ -67,6 +67,7 @@ def test_an_address_without_a_token_is_limited_whatever_ipv6_address_it_chooses(
     assert statuses.count(200) <= 30 + BLOCK
     assert statuses[-1] == 429
     assert ask("2001:db8:0:1::1").status == 200
+    assert [ask(f"::ffff:192.0.2.{number}").status for number in range(60)] == [200] * 60
 
 
 def test_health_checks_have_a_limit_of_their_own(start_api: Callable[..., Client]) -> None:

@@ -67,5 +67,14 @@ def test_message_that_is_not_redelivered_in_time_becomes_a_dead_letter(
     assert letter.properties.headers["x-error"] == NOT_REDELIVERED
 
 
+def test_batch_that_has_failed_does_not_fail_again_for_another_canary(
+    functions: Functions, store: Store
+) -> None:
+    other = message("user.activated", id="other", redelivered=True)
+
+    assert functions.handle(other, failing()) == {"success": 2}
+    assert applied(store) == ["canary", "other"]
+
+
 def test_message_about_anybody_else_fails_no_batch(functions: Functions) -> None:
     assert functions.handle(failing("u1")) == {"success": 1}

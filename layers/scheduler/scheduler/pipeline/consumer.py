@@ -102,7 +102,7 @@ class Consumer:
         Killers are settled last. Settling drops their notes, and if a suspect killed
         the consumer after that, two killers in a batch would take turns indefinitely.
         """
-        fail_once(records, self._clock())
+        records = fail_once(records, self._clock())
         self._unidentified.begin(queue, records)
         batch = self._redeliveries.split(queue, records)
         if batch.ordinary:

@@ -29,7 +29,7 @@ from scheduler.messaging.topology import SHARD_KEY_HEADER, WORK_QUEUE_BY_NAME
 from scheduler.observability.logger import service_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from pymysql.cursors import Cursor
@@ -125,17 +125,25 @@ class CanaryFailureError(Exception):
     """The batch fails on purpose."""
 
 
-def fail_once(records: Iterable[Message | Undecodable], now: datetime) -> None:
-    """Fail the batch of a canary's message that asks for it.
+def fail_once(
+    records: Sequence[Message | Undecodable], now: datetime
+) -> Sequence[Message | Undecodable]:
+    """Fail the batch of a canary's message that asks for it; else return the batch.
+
+    A batch with a redelivered message has shown the flag, and does not fail: otherwise a publisher
+    could fail the messages of others again and again, each time with a new message.
 
     Raises:
         CanaryFailureError: the mapping delivers the batch again.
     """
+    if redelivered(records):
+        return [one if isinstance(one, Undecodable) else _proven(one) for one in records]
     for record in records:
         if isinstance(record, Undecodable) or not is_unproven(record):
             continue
         if _must_fail(record, now):
             raise CanaryFailureError("a canary fails its batch once; see scheduler-ops smoke")
+    return records
 
 
 def is_unproven(message: Message) -> bool:
@@ -143,6 +151,13 @@ def is_unproven(message: Message) -> bool:
     if message.redelivered or FAIL_UNTIL_HEADER not in message.headers:
         return False
     return is_canary(str(message.headers.get(SHARD_KEY_HEADER)))
+
+
+def _proven(message: Message) -> Message:
+    if not is_unproven(message):
+        return message
+    headers = {key: value for key, value in message.headers.items() if key != FAIL_UNTIL_HEADER}
+    return message._replace(properties={**message.properties, "headers": headers})
 
 
 def _must_fail(message: Message, now: datetime) -> bool:
