@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scheduler.domain.brake import Brake, BrakeLimits, BrakeState
 from scheduler.domain.model import Health
 from scheduler.domain.reasons import ReleaseReason
 from scheduler.domain.state import Snapshot
@@ -179,3 +180,15 @@ def test_registering_a_rule_returns_it_unchanged() -> None:
 
     assert events.on(contract)(rule) is rule
     assert events.contracts == {"device.failed": contract}
+
+
+def test_message_beyond_the_limit_of_the_brake_is_held_and_releases_nothing() -> None:
+    brake = Brake(BrakeLimits(share=0.1, devices=1), BrakeState(), NOW)
+    work = Work(world(held("d1"), held("d2")), NOW, QUOTA)
+    batch = [parsed(failed("m1", "d1")), parsed(failed("m2", "d2"))]
+
+    found = decide(batch, work, handling_of(FAILED), {}, None, brake)
+
+    assert [outcome.verdict for outcome in found] == [Verdict.DONE, Verdict.HELD]
+    assert [one.allocation.device_id for one in work.releases.values()] == ["d1"]
+    assert [notice.allocation_id for notice in work.notices.values()] == ["allocation-of-d1"]
