@@ -192,3 +192,15 @@ def test_message_beyond_the_limit_of_the_brake_is_held_and_releases_nothing() ->
     assert [outcome.verdict for outcome in found] == [Verdict.DONE, Verdict.HELD]
     assert [one.allocation.device_id for one in work.releases.values()] == ["d1"]
     assert [notice.allocation_id for notice in work.notices.values()] == ["allocation-of-d1"]
+
+
+def test_each_outcome_counts_only_what_its_own_message_caused() -> None:
+    work = Work(world(held("d1"), held("d2")), NOW, QUOTA)
+
+    found = outcomes(failed("m1", "d1"), failed("m2", "d2"), failed("m3", "d3"), work=work)
+
+    assert [(one.released, one.notified, one.account_notices) for one in found] == [
+        (("device_failed",), 1, 0),
+        (("device_failed",), 1, 0),
+        ((), 0, 0),
+    ]
