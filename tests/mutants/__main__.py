@@ -58,7 +58,7 @@ def _judge(results: list[Examined]) -> int:
         reasons = known.get(one.module, {})
         if one.broken:
             wrong = True
-            print(f"\nthe tests of {one.module} fail without a mutant:\n{one.broken}")
+            print(f"\n{one.module}: {one.broken}")
         if new := [change for change in dict.fromkeys(one.survived) if change not in reasons]:
             wrong = True
             print(f"\nno test notices; test it, or give a reason in {survivors.FILE.name}:")

@@ -56,7 +56,7 @@ def _change(before: str, after: str) -> str:
     """Return the changed lines, before and after."""
     found = [*difflib.unified_diff(before.splitlines(), after.splitlines(), n=0)][3:]
     old, new = (" ".join(one[1:].strip() for one in found if one[0] == sign) for sign in "-+")
-    return f"{old}{_SEPARATOR}{new}"
+    return f"{old}{_SEPARATOR}{new}".rstrip()
 
 
 def _functions(source: str) -> list[range]:

@@ -80,7 +80,8 @@ class Session:
         files = {str(module.file) for module in self._mutants}
         passed, seconds = self._fork(lambda: _measure(session.items, files, noted), _MEASURING)
         if not passed:
-            self.broken = (self._folder / "output").read_text("utf-8")[-5000:]
+            output = (self._folder / "output").read_text("utf-8")
+            self.broken = f"the tests fail without a mutant:\n{output[-5000:]}"
             return True
         measured = zip(session.items, json.loads(noted.read_text("utf-8")), strict=True)
         tests = [Test(item, *noted) for item, noted in measured]
