@@ -13,8 +13,9 @@ import hashlib
 import hmac
 import json
 from enum import StrEnum
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Final
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
@@ -141,7 +142,7 @@ def _send(url: str, body: bytes) -> bytes:
             return answer
     except HTTPError as error:
         raise NotDeliveredError(f"status {error.code}") from None
-    except (URLError, OSError, ValueError) as error:
+    except (HTTPException, OSError, ValueError) as error:
         raise NotDeliveredError(type(error).__name__) from None  # its text may contain the URL
 
 

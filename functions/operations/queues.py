@@ -6,10 +6,10 @@ import base64
 import json
 import ssl
 from dataclasses import asdict, dataclass
+from http.client import HTTPException
 from itertools import takewhile
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
-from urllib.error import URLError
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import Request, urlopen
 
@@ -105,7 +105,7 @@ def managed_queues(management_url: str | None, vhost: str) -> dict[str, dict[str
     try:
         with urlopen(request, timeout=_HTTP_TIMEOUT_SECONDS, context=context) as response:  # noqa: S310 - likewise
             listed = json.load(response)
-    except (URLError, OSError, ValueError):
+    except (HTTPException, OSError, ValueError):
         return {}
     return {one["name"]: one for one in listed}
 

@@ -149,7 +149,13 @@ def test_refusal_with_status_200_is_an_error_so_that_lambda_tries_again(
         deliver(provider)
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1/secret-token", "secret-token", "https://["])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://127.0.0.1:1/secret-token", "secret-token", "https://["),
+        *("http://127.0.0.1:1/secret-token pasted", "http://127.0.0.1:secret-token"),
+    ],
+)
 def test_no_error_contains_the_url(deliver: Deliver, chat: Chat, url: str) -> None:
     chat.url = url
 
