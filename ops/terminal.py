@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 import sys
-import textwrap
 import unicodedata
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.progress import Progress
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _PIPE_WIDTH: Final = 200
 _NOT_PLAIN_ASCII: Final = re.compile(r"[^ -~\n\t]")
+_WIDE: Final = r"\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60"
+_WORDS: Final = re.compile(rf"\s*(?:[{_WIDE}][，。、；：！？）」』】》]*|[^\s{_WIDE}]+)")
 _BREAKS: Final = frozenset({"Zl", "Zp"})
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
@@ -54,17 +56,26 @@ def console(*, stderr: bool = False) -> Console:
 def wrapped(text: str, indent: str = "", *, at_most: int | None = None) -> list[str]:
     """Return the lines of a text that fit the terminal, each with an indent.
 
-    Long words stay whole, so that an id can be copied. The text may be untrusted.
+    Long words stay whole, so that an id can be copied; Chinese text, which has no spaces, may end
+    after any character. The text may be untrusted.
     """
     width = min(console().width, at_most or _PIPE_WIDTH)
-    fill = textwrap.TextWrapper(
-        width,
-        initial_indent=indent,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return [line for part in printable(text).splitlines() for line in fill.wrap(part)]
+    return [
+        line
+        for part in printable(text).splitlines()
+        for line in _filled(part.expandtabs(), width, indent)
+    ]
+
+
+def _filled(text: str, width: int, indent: str) -> Iterator[str]:
+    line = ""
+    for word in _WORDS.findall(text):
+        if line and cell_len(indent + line + word) > width:
+            yield indent + line
+            line = ""
+        line += word if line else word.lstrip()
+    if line:
+        yield indent + line
 
 
 def progress_bars() -> Progress:

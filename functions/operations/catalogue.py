@@ -20,6 +20,8 @@ from operations.timeline import TimelineArguments, timeline
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from pydantic_core import ErrorDetails
+
     from operations.context import Arguments, OperationContext
 
 
@@ -84,9 +86,14 @@ def validated(name: str, arguments: Mapping[str, Any]) -> Arguments:
         return operation(name).arguments.model_validate(arguments)
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()
+            ": ".join(filter(None, (".".join(map(str, one["loc"])), _said(one))))
+            for one in error.errors()
         )
         raise InvalidInputError(f"{name}: {problems}") from None
+
+
+def _said(problem: ErrorDetails) -> str:
+    return problem["msg"].removeprefix("Value error, ")
 
 
 def run(name: str, arguments: Mapping[str, Any], context: OperationContext) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -18,7 +18,9 @@ from ops.terminal import print_result, printable, wrapped
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_CLOCK: Final = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
+_CLOCK: Final = re.compile(
+    r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?(Z|[+-](?:0\d|1[0-4]):[0-5]\d)?"
+)
 _INDENT: Final = " " * 10
 _NOTHING: Final = "Next: nothing; every message is settled, and no delivery failed or waits."
 
@@ -38,8 +40,8 @@ def timeline(
     at: Annotated[
         str | None,
         typer.Option(
-            help="When: 14:03 (the last time that it was 14:03 UTC), or ISO 8601 with a zone."
-            " Default: until now."
+            help="When: 14:03 (the last time that it was 14:03 UTC), 14:03+08:00, or ISO 8601 with"
+            " a zone. Default: until now."
         ),
     ] = None,
     around: Annotated[
@@ -58,8 +60,11 @@ def timeline(
     """
     now = datetime.now(UTC)
     span = parse_duration(around or ("10m" if at else "1d"))
-    moment = parse_moment(at, now) if at else now
-    window = {"start": _iso(moment - span), "end": _iso(moment + span if at else now)}
+    try:
+        moment = parse_moment(at, now) if at else now
+        window = {"start": _iso(moment - span), "end": _iso(moment + span if at else now)}
+    except OverflowError:
+        raise InvalidInputError("the window must be between the years 1 and 9999") from None
     found = operations.call("timeline", {"kind": kind.value, "id": id_, **window})
     print_result("\n".join(_lines(found)), found, as_json=as_json)
 
@@ -67,20 +72,30 @@ def timeline(
 def parse_moment(given: str, now: datetime) -> datetime:
     """Return the moment that an operator names: a time of the last 24 hours, or ISO 8601.
 
+    A time without an offset is UTC.
+
     Raises:
         InvalidInputError: it is neither, or has no zone.
     """
     if clock := _CLOCK.fullmatch(given):
-        hour, minute, second = (int(part or 0) for part in clock.groups())
-        today = now.replace(hour=hour, minute=minute, second=second, microsecond=0)
-        return today if today <= now else today - timedelta(days=1)
+        hour, minute, second = (int(part or 0) for part in clock.groups()[:3])
+        there = now.astimezone(_zone(clock[4]))
+        today = there.replace(hour=hour, minute=minute, second=second, microsecond=0)
+        return (today if today <= there else today - timedelta(days=1)).astimezone(UTC)
     try:
         moment = datetime.fromisoformat(given)
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise InvalidInputError(f"{given!r} is not a time; write 14:03 or 2026-03-01T14:03+08:00")
+        raise InvalidInputError(
+            f"{given!r} is not a time with a zone; write 14:03 (UTC), 14:03+08:00 or"
+            " 2026-03-01T14:03+08:00"
+        )
     return moment.astimezone(UTC)
+
+
+def _zone(offset: str | None) -> tzinfo | None:
+    return datetime.fromisoformat(f"2000-01-01T00:00{offset or 'Z'}").tzinfo
 
 
 def _iso(moment: datetime) -> str:

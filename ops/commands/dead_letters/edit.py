@@ -99,10 +99,17 @@ def _edited(letter: dict[str, Any], *, allow_unknown: bool) -> str:
             _validate(queue.event_type, changed, allow_unknown=allow_unknown)
         except InvalidInputError as error:
             text = changed
-            if not typer.confirm(f"{printable(str(error))}\nEdit it again?", err=True):
+            if not _again(str(error)):
                 raise OpsError("the body is invalid; nothing was replayed") from None
         else:
             return changed
+
+
+def _again(problem: str) -> bool:
+    try:
+        return typer.confirm(f"{printable(problem)}\nEdit it again?", err=True)
+    except typer.Abort:  # Ctrl-C, or no terminal
+        return False
 
 
 def _in_editor(text: str) -> str:
@@ -117,7 +124,10 @@ def _in_editor(text: str) -> str:
         file.write_text(text, encoding="utf-8", errors="surrogateescape")
         try:
             subprocess.run([*shlex.split(editor), file], check=True)
-        except (OSError, ValueError, subprocess.CalledProcessError) as error:
+        except subprocess.CalledProcessError as error:
+            text = f"{editor} ended with exit code {error.returncode}; nothing was replayed"
+            raise OpsError(text) from None
+        except (OSError, ValueError) as error:
             raise OpsError(f"the editor failed: {error}; set $EDITOR") from None
         return file.read_text(encoding="utf-8", errors="surrogateescape")
 

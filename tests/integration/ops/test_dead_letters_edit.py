@@ -122,3 +122,16 @@ def test_missing_editor_is_named(broker: Broker, dead_letters: DeadLetters) -> N
 
     assert result.exit_code == 1
     assert "set $EDITOR" in result.stderr
+
+
+def test_without_a_terminal_to_ask_on_an_invalid_body_is_an_error_with_its_reason(
+    broker: Broker, dead_letters: DeadLetters, editor: Path
+) -> None:
+    broker.publish(letter(id="m-1"))
+    editor.with_name("new.json").write_text("{")
+    command = shlex.join([sys.executable, str(editor)])
+
+    result = dead_letters.run("edit", "m-1", EDITOR=command, VISUAL="")
+
+    assert result.exit_code == 1
+    assert "error: the body is invalid; nothing was replayed" in result.stderr

@@ -133,7 +133,7 @@ def test_too_long_window_is_refused() -> None:
     result = run("timeline", "user", "u1", "--around", "90d")
 
     assert result.exit_code == 2
-    assert "31 days" in result.output
+    assert "error: timeline: the window must have at most 31 days" in result.output
 
 
 @pytest.mark.parametrize(
@@ -143,6 +143,8 @@ def test_too_long_window_is_refused() -> None:
         ("14:03", datetime(2026, 2, 28, 14, 3, tzinfo=UTC)),
         ("11:03:20", datetime(2026, 3, 1, 11, 3, 20, tzinfo=UTC)),
         ("2026-03-01T14:03+08:00", datetime(2026, 3, 1, 6, 3, tzinfo=UTC)),
+        ("14:03+08:00", datetime(2026, 3, 1, 6, 3, tzinfo=UTC)),
+        ("23:03+08:00", datetime(2026, 2, 28, 15, 3, tzinfo=UTC)),
     ],
 )
 def test_time_is_the_last_one_of_that_name(given: str, moment: datetime) -> None:
@@ -153,3 +155,13 @@ def test_time_is_the_last_one_of_that_name(given: str, moment: datetime) -> None
 def test_time_without_a_zone_is_refused(given: str) -> None:
     with pytest.raises(InvalidInputError, match="is not a time"):
         parse_moment(given, NOW)
+
+
+@pytest.mark.parametrize(
+    "given", ["0001-01-01T00:00Z", "0001-01-01T00:00+08:00", "9999-12-31T23:59Z"]
+)
+def test_window_beyond_the_calendar_is_refused(given: str) -> None:
+    result = run("timeline", "user", "u1", "--at", given)
+
+    assert result.exit_code == 2
+    assert "between the years" in result.stderr
