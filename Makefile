@@ -209,7 +209,7 @@ DEPLOYED    = $(or $(shell sed -n '/^\[$(CONFIG_ENV)\.global/,/^\[.*\.build/s/.*
 DEPLOY_OPTIONS ?=
 deploy: validate preflight ## Deploy to AWS (ENVIRONMENT=dev or prod, see samconfig.toml; DEPLOY_OPTIONS= of sam deploy)
 	@$(MAKE) --no-print-directory build ARCHITECTURE=$(DEPLOYED)
-	@$(SAM_IN_REGION) deploy --config-env $(CONFIG_ENV) $(DEPLOY_OPTIONS)
+	@$(SAM_IN_REGION) $(strip deploy $(DEPLOY_OPTIONS) --config-env $(CONFIG_ENV))
 
 WITHOUT ?=
 preflight: $(READY) ## Check whether the AWS account is ready for a deployment (ENVIRONMENT=, WITHOUT="check …")

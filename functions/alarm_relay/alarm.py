@@ -22,7 +22,8 @@ class Alarm(NamedTuple):
     """A change of an alarm's state.
 
     ``docs`` is the address of the runbooks without the section, which is ``section``; both are
-    empty if the description has no link. ``at`` is None if the message names no time.
+    empty if the description has no link. ``at`` is None if the message names no time. ``former``
+    is the state before.
     """
 
     name: str
@@ -32,6 +33,12 @@ class Alarm(NamedTuple):
     docs: str
     section: str
     at: datetime | None
+    former: str
+
+    @property
+    def is_new(self) -> bool:
+        """Tell whether the alarm was made just now and is not raised; every one begins so."""
+        return self.is_over and self.former == "INSUFFICIENT_DATA"
 
     @property
     def is_over(self) -> bool:
@@ -48,7 +55,7 @@ class Alarm(NamedTuple):
         found = _json_object(text)
         if "AlarmName" not in found:
             subject = str(notification.get("Subject") or "")
-            return cls(subject, "", text[:_MAX_REASON], "", "", "", None)
+            return cls(subject, "", text[:_MAX_REASON], "", "", "", None, "")
         description = str(found.get("AlarmDescription") or found["AlarmName"])
         link = _LINK.search(description)
         return cls(
@@ -59,6 +66,7 @@ class Alarm(NamedTuple):
             link[1] if link else "",
             link[2] if link else "",
             _time(found.get("StateChangeTime")),
+            str(found.get("OldStateValue") or ""),
         )
 
 

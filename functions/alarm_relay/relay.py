@@ -20,7 +20,7 @@ _logger: Final = service_logger()
 
 
 def relay(event: Mapping[str, Any], settings: RelaySettings) -> None:
-    """Post each alarm of an SNS event.
+    """Post each alarm of an SNS event, except that a new one is not raised.
 
     If that fails, Lambda invokes the function again; an alarm may then arrive twice.
 
@@ -32,6 +32,8 @@ def relay(event: Mapping[str, Any], settings: RelaySettings) -> None:
     webhook = Webhook.model_validate(read_secret(settings.webhook_secret_arn))
     for record in event["Records"]:
         alarm = Alarm.of(record["Sns"])
+        if alarm.is_new:  # a deployment may make a hundred
+            continue
         post(webhook, chat_message(alarm, settings.relay_language), datetime.now(UTC))
         about = {"alarm": alarm.name, "state": alarm.state, "provider": webhook.provider}
         _logger.info("Alarm relayed", extra=about)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from moto.sns.utils import FilterPolicyMatcher
 
 from alarm_relay.text import SECTIONS
 from housekeeping.jobs import JOBS
@@ -144,7 +146,47 @@ def test_database_is_away_only_if_several_jobs_fail_and_the_broker_if_it_is_not_
 def test_suppressed_alarms_wait_for_their_cause_and_stay_silent_while_all_recovers(
     composites: dict[str, dict[str, Any]],
 ) -> None:
-    suppressed = [one for one in composites.values() if "ActionsSuppressor" in one]
+    suppressed = [
+        one
+        for name, one in composites.items()
+        if "ActionsSuppressor" in one and name != "NotifyCanaryFailed"
+    ]
 
     assert {one["ActionsSuppressorWaitPeriod"] for one in suppressed} == {120}
     assert {one["ActionsSuppressorExtensionPeriod"] for one in suppressed} == {300}
+
+
+def test_alarm_of_the_canary_waits_for_its_first_run_and_for_one_after_an_outage(
+    stack: Stack, alarms: dict[str, dict[str, Any]], composites: dict[str, dict[str, Any]]
+) -> None:
+    rule = stack.of_type("AWS::Events::Rule")["OperationsFunctionCanary"]
+    (minutes,) = re.findall(r"rate\((\d+) minutes\)", rule["ScheduleExpression"])
+    timeout = stack.functions["OperationsFunction"]["Timeout"]
+    notify = composites["NotifyCanaryFailed"]
+
+    assert children(notify) == {"CanaryFailed"}
+    assert notify["ActionsSuppressorWaitPeriod"] > int(minutes) * 60 + timeout
+    assert notify["ActionsSuppressorExtensionPeriod"] > alarms["CanaryFailed"]["Period"]
+
+
+@pytest.mark.parametrize(
+    ("former", "state", "arrives"),
+    [
+        ("INSUFFICIENT_DATA", "OK", False),  # every alarm begins so
+        ("INSUFFICIENT_DATA", "ALARM", True),
+        ("OK", "ALARM", True),
+        ("ALARM", "OK", True),
+    ],
+)
+def test_mailbox_gets_alarms_and_their_ends_but_not_their_beginning(
+    *, former: str, state: str, arrives: bool, nested: dict[str, Stack]
+) -> None:
+    (subscription,) = nested["operations"].of_type("AWS::SNS::Subscription").values()
+    (alternatives,) = subscription["FilterPolicy"].values()  # of $or, which moto does not know
+    scope = subscription["FilterPolicyScope"]
+
+    message = json.dumps({"AlarmName": "A", "OldStateValue": former, "NewStateValue": state})
+
+    found = [FilterPolicyMatcher(one, scope).matches(None, message) for one in alternatives]
+    assert set(subscription["FilterPolicy"]) == {"$or"}
+    assert any(found) is arrives

@@ -73,6 +73,18 @@ def test_new_version_is_watched_and_rolled_back(stack: Stack, version: str) -> N
         values = [one["Value"] for one in alarm["Dimensions"]]
         assert {"Fn::GetAtt": [version, "Version"]} in values
         assert alarm["TreatMissingData"] == "notBreaching"
+        # An alarm keeps its state when its dimensions change; under another name, it is another.
+        _, names = alarm["AlarmName"]["Fn::Sub"]
+        assert {"Fn::GetAtt": [version, "Version"]} in names.values()
+
+
+def test_version_of_a_deployment_that_was_rolled_back_does_not_stay(stack: Stack) -> None:
+    """Lambda would refuse to publish an equal one when the deployment is tried again."""
+    versions = [one for one in stack.resources.values() if one["Type"] == "AWS::Lambda::Version"]
+
+    assert len(versions) == 2
+    for one in versions:
+        assert one["DeletionPolicy"] == one["UpdateReplacePolicy"] == "Delete"
 
 
 def test_rollout_may_shift_only_the_alias_of_the_api(stack: Stack) -> None:

@@ -179,3 +179,15 @@ def test_secret_of_another_form_is_refused_without_showing_it(deliver: Deliver, 
 
     assert "secret-token" not in str(raised.value)
     assert chat.messages == []
+
+
+@pytest.mark.parametrize(
+    ("former", "state", "arriving"),
+    [("INSUFFICIENT_DATA", "OK", 0), ("INSUFFICIENT_DATA", "ALARM", 1), ("ALARM", "OK", 1)],
+)
+def test_only_the_ok_with_which_new_alarms_begin_does_not_arrive(
+    former: str, state: str, arriving: int, deliver: Deliver, chat: Chat
+) -> None:
+    deliver("slack", OldStateValue=former, NewStateValue=state)
+
+    assert len(chat.messages) == arriving
