@@ -14,7 +14,7 @@ from device_events.contracts import (
     DeviceStatusChanged,
 )
 from scheduler.domain.guard import Aggregate, Concern
-from scheduler.domain.model import CANARY_PREFIX, Health, is_canary
+from scheduler.domain.model import CANARY_PREFIX, Health, canary_allocation, is_canary
 from scheduler.domain.reasons import ReleaseReason
 from scheduler.ids import is_uuid
 from scheduler.pipeline.event_rules import EventRules
@@ -99,11 +99,11 @@ def health_of(status: str) -> Health:
 
 def _hand_out_canary(work: Work, device_id: str) -> None:
     """Allocate a canary to its user, who is created with it."""
-    allocation_id = device_id.removeprefix(CANARY_PREFIX)
-    if is_uuid(allocation_id) and not work.active_allocations(device=device_id):
+    is_of_a_run = is_uuid(device_id.removeprefix(CANARY_PREFIX))
+    if is_of_a_run and not work.active_allocations(device=device_id):
         work.ensure_exists(Aggregate.USER, device_id)
         until = work.now + _CANARY_HELD_FOR
-        work.allocate(allocation_id, device_id, work.device(device_id), until)
+        work.allocate(canary_allocation(device_id), device_id, work.device(device_id), until)
 
 
 def _release(work: Work, allocation: Allocation, reason: ReleaseReason, cause: str) -> None:

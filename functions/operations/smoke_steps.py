@@ -14,7 +14,7 @@ from operations.dead_letters.reading import opened
 from operations.publishing import publish_event
 from scheduler.database import canaries, lookups
 from scheduler.database.unapplied_messages import UnappliedOutcome
-from scheduler.domain.model import CANARY_PREFIX, Health, UserStatus
+from scheduler.domain.model import CANARY_PREFIX, Health, UserStatus, canary_allocation
 from scheduler.domain.notices import NoticeKind
 from scheduler.messaging.message import FAIL_UNTIL_HEADER, to_milliseconds
 from scheduler.messaging.topology import WorkQueue
@@ -99,7 +99,7 @@ class Canary:
     def allocation(self) -> tuple[str, str | None]:
         """Return the status of the canary's allocation and the code of its release."""
         with self.context.transaction() as cursor:
-            return canaries.find_allocation(cursor, self.run) or ("", None)
+            return canaries.find_allocation(cursor, canary_allocation(self.id)) or ("", None)
 
     def notified(self) -> bool:
         """Tell whether the notification of the release has no pending delivery."""
@@ -112,7 +112,7 @@ class Canary:
     def published(self) -> bool:
         """Tell whether the broker has confirmed the event of the release."""
         with self.context.transaction() as cursor:
-            return canaries.is_published(cursor, self.run, "device.released")
+            return canaries.is_published(cursor, canary_allocation(self.id), "device.released")
 
     def replay(self) -> None:
         """Replay the letter.

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from events.bodies import SMALLEST
 from scheduler.domain.brake import Brake, BrakeLimits, BrakeState
-from scheduler.domain.model import CANARY_PREFIX, DeviceStatus, Health
+from scheduler.domain.model import CANARY_PREFIX, DeviceStatus, Health, canary_allocation
 from scheduler.domain.state import Snapshot
 from scheduler.domain.work import Work
+from scheduler.ids import is_uuid
 from scheduler.messaging.message import Message
 from scheduler.pipeline.decide import decide
 from scheduler.pipeline.outcome import Verdict
@@ -33,8 +34,17 @@ def test_canary_is_given_to_its_user_when_it_is_created() -> None:
     decided = run(event("device.created"), on=Snapshot())
 
     (allocation,) = decided.work.active_allocations(device=CANARY)
-    assert (allocation.id, allocation.user_id) == (RUN, CANARY)
+    assert (allocation.id, allocation.user_id) == (canary_allocation(CANARY), CANARY)
     assert decided.work.device(CANARY).status is DeviceStatus.ALLOCATED
+
+
+def test_nobody_can_choose_the_id_of_a_canarys_allocation() -> None:
+    (allocation,) = run(event("device.created"), on=Snapshot()).work.active_allocations(
+        device=CANARY
+    )
+
+    assert allocation.id not in CANARY
+    assert is_uuid(allocation.id)
 
 
 def test_canary_that_is_created_twice_is_given_out_once() -> None:

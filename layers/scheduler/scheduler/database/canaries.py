@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from scheduler.domain.model import CANARY_PREFIX
+from scheduler.domain.model import CANARY_PREFIX, canary_allocation
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,15 +34,13 @@ _IDS: Final = """
 """
 _PER_TRANSACTION: Final = 100
 # Each table with an index on the column; `allocations` after those that are found by its ids, and
-# devices and users last, by which a run that was interrupted finds what is left. The holder is
-# compared because anybody who may publish can name a canary after another user's allocation.
+# devices and users last, by which a run that was interrupted finds what is left.
 _DELETIONS: Final = (
     """DELETE d FROM notification_deliveries d JOIN notifications n FORCE INDEX (inbox)
        ON d.notification_id = n.id WHERE n.user_id IN %(ids)s""",
     "DELETE FROM notifications WHERE user_id IN %(ids)s",
-    """DELETE o FROM allocations a JOIN outgoing_events o FORCE INDEX (of_allocation)
-       ON o.allocation_id = a.id WHERE a.id IN %(allocations)s AND a.user_id IN %(ids)s""",
-    "DELETE FROM allocations WHERE id IN %(allocations)s AND user_id IN %(ids)s",
+    "DELETE FROM outgoing_events WHERE allocation_id IN %(allocations)s",
+    "DELETE FROM allocations WHERE id IN %(allocations)s",
     """DELETE FROM processed_messages
        WHERE aggregate IN ('user', 'device') AND subject_id IN %(ids)s""",
     """DELETE FROM unapplied_messages
@@ -106,7 +104,7 @@ def delete_older(cursor: Cursor, before: datetime) -> int:
     if ids:
         found = {
             "ids": tuple(ids),
-            "allocations": tuple(id_.removeprefix(CANARY_PREFIX) for id_ in ids),
+            "allocations": tuple(map(canary_allocation, ids)),
         }
         for statement in _DELETIONS:
             cursor.execute(statement, found)

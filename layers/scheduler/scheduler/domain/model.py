@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
+from uuid import NAMESPACE_OID, uuid5
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 DEFAULT_LOCALE: Final = "zh-CN"
 LOCALES: Final = (DEFAULT_LOCALE, "en")
 CANARY_PREFIX: Final = "scheduler-canary-"
-"""Ids of canaries start with it; a UUID follows, which is also the id of their allocation."""
+"""Ids of canaries start with it; a UUID follows."""
 _NONE: Final[Mapping[str, Mapping[str, bool]]] = {}
 
 
@@ -24,6 +25,15 @@ def is_canary(id_: str) -> bool:
     the mass-failure brake does not count it. Housekeeping deletes their rows.
     """
     return id_.startswith(CANARY_PREFIX)
+
+
+def canary_allocation(id_: str) -> str:
+    """Return the id of the allocation of a canary.
+
+    It is a hash, so that who may publish cannot name a canary after an allocation, a queued request
+    or a reservation of somebody else, all of which become allocations with the same id.
+    """
+    return str(uuid5(NAMESPACE_OID, id_))
 
 
 class UserStatus(StrEnum):
