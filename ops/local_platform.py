@@ -35,6 +35,9 @@ def endpoints() -> dict[str, Any] | None:
 
     Looked for in ``CLOUDPHONE_STATE_DIR``, else in the checkout that contains this program, else
     in the current folder.
+
+    Raises:
+        OpsError: its file is damaged, or belongs to somebody else.
     """
     if given := os.environ.get(_STATE_VARIABLE):
         return _read(Path(given) / _FILE)
@@ -90,4 +93,9 @@ def _read(path: Path) -> dict[str, Any] | None:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except (OSError, ValueError) as error:
+        raise OpsError(
+            f"cannot read the addresses of the local platform: {path}: {error}; start it again"
+            " (make run), or name a stack (--stack)"
+        ) from None
     return found
