@@ -191,7 +191,7 @@ def _wait_for_letters(page: httpx.Client) -> None:
     """Print how long the page shows that the letters are being read, before it has them."""
     began = time.perf_counter()
     while page.post("operations/dead-letters.list", json={}).raise_for_status().json()["reading"]:
-        time.sleep(_POLL_SECONDS)
+        time.sleep(_POLL_SECONDS)  # as the page asks
     print(f"all dead letters are read after {time.perf_counter() - began:.1f} s", flush=True)
 
 
@@ -228,7 +228,7 @@ def _measure_idle(testbed: Testbed, page: httpx.Client) -> bool:
     with testbed.measured() as spent:
         while time.monotonic() < end:
             page.post("operations/overview", json={}).raise_for_status()
-            time.sleep(_REFRESH_SECONDS)
+            time.sleep(_REFRESH_SECONDS)  # as the page asks
     share = spent[0].database_cpu / spent[0].seconds
     met = share < _TARGET_CPU
     print(

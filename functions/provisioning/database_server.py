@@ -1,4 +1,4 @@
-"""Checks that a database server that was brought along can hold the schema and the batches."""
+"""Checks the database server: its version, and the size of the packets that it accepts."""
 
 from __future__ import annotations
 

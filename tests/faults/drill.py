@@ -15,6 +15,7 @@ from tests.faults.network import Network
 from tests.faults.records import logged_errors
 from tests.faults.scenarios import workload
 from tests.faults.server_kills import ServerKiller
+from tests.support.together import eventually
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -33,7 +34,6 @@ _MAX_REPEATED: Final = 40
 _BRAKE_ENGAGED: Final = 0.3
 _BRAKE_RELEASED: Final = 0.6
 """Shares of the load between which the brake holds releases."""
-_POLL_SECONDS: Final = 0.05
 _STRAGGLERS_SECONDS: Final = 15.0
 
 
@@ -215,8 +215,10 @@ def _publish_burst(
     """Publish, and return after so many faults or when no message waits."""
     for message in burst:
         environment.broker.publish(message)
-    while environment.faults() < faults and environment.broker.waiting() != 0:
-        time.sleep(_POLL_SECONDS)
+    eventually(
+        lambda: environment.faults() >= faults or environment.broker.waiting() == 0,
+        "the burst is consumed, or causes the last fault",
+    )
 
 
 def _bursts(messages: Sequence[DrillMessage], seed: int) -> Iterator[Sequence[DrillMessage]]:

@@ -82,7 +82,7 @@ class DrillEnvironment:
         """Release the brake once it has held a message, or nothing waits that it could hold."""
         deadline = time.monotonic() + _HELD_SECONDS
         while time.monotonic() < deadline and self.broker.waiting() and not self.store.held():
-            time.sleep(_POLL_SECONDS)
+            time.sleep(_POLL_SECONDS)  # broker and database are asked; neither tells by itself
         self.store.release_brake()
 
     @contextmanager
@@ -131,7 +131,7 @@ class DrillEnvironment:
                 raise DrillStuckError(f"{self.broker.waiting()} messages wait; see {self._folder}")
             if self.broker.waiting() != 0 or self.invocations.count() != count:
                 since, count = time.monotonic(), self.invocations.count()
-            time.sleep(_POLL_SECONDS)
+            time.sleep(_POLL_SECONDS)  # quiet is that nothing happens for a time
 
     def close(self) -> None:
         """Delete the vhost and the database."""

@@ -57,7 +57,7 @@ def _meet_another(folder: Path) -> None:
     mine.touch()
     deadline = time.monotonic() + _MEETING_SECONDS
     while len(list(folder.iterdir())) == 1 and time.monotonic() < deadline:
-        time.sleep(_POLL_SECONDS)
+        time.sleep(_POLL_SECONDS)  # a directory does not tell who comes
     time.sleep(2 * _POLL_SECONDS)  # the other one has seen us too
     mine.unlink()
 

@@ -142,7 +142,7 @@ class Session:
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
                 return status == 0, time.monotonic() - started
-            time.sleep(_POLL_SECONDS)
+            time.sleep(_POLL_SECONDS)  # waitpid has no timeout
         os.killpg(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         return False, time.monotonic() - started

@@ -17,11 +17,15 @@ from tests.support.functions import Functions
 from tests.support.world import MINUTE, NOW, device, held, user, world
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.support.store import Store
+
+    Call = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def call(database_url: str) -> Any:  # noqa: ANN401 - a function
+def call(database_url: str) -> Call:
     def called(name: str, **arguments: object) -> dict[str, Any]:
         context = OperationContext(lambda: "amqp://127.0.0.1:1/x", lambda: database_url)
         return catalogue.run(name, arguments, context)
@@ -33,7 +37,7 @@ def ids(found: dict[str, Any]) -> list[str]:
     return [one["id"] for one in found["items"]]
 
 
-def test_pages_of_devices_follow_each_other(store: Store, call: Any) -> None:  # noqa: ANN401
+def test_pages_of_devices_follow_each_other(store: Store, call: Call) -> None:
     store.seed(world(*(device(f"d{n}") for n in range(5)), held("d1", by="u1")))
 
     first = call("devices", limit=3, totals=True)
@@ -46,7 +50,7 @@ def test_pages_of_devices_follow_each_other(store: Store, call: Any) -> None:  #
     assert [one["userId"] for one in first["items"]] == [None, "u1", None]
 
 
-def test_devices_are_searched_and_filtered(store: Store, call: Any) -> None:  # noqa: ANN401
+def test_devices_are_searched_and_filtered(store: Store, call: Call) -> None:
     failed = device("a_2", health=Health.FAILED)
     store.seed(world(device("a_1"), failed, device("ab1"), device("b")))
 
@@ -59,7 +63,7 @@ def test_devices_are_searched_and_filtered(store: Store, call: Any) -> None:  # 
 
 def test_count_that_takes_too_long_is_unknown_and_a_search_says_so(
     store: Store,
-    call: Any,  # noqa: ANN401
+    call: Call,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     store.seed(world(device()))
@@ -73,7 +77,7 @@ def test_count_that_takes_too_long_is_unknown_and_a_search_says_so(
         call("devices")
 
 
-def test_users_are_listed_with_what_they_hold(store: Store, call: Any) -> None:  # noqa: ANN401
+def test_users_are_listed_with_what_they_hold(store: Store, call: Call) -> None:
     bad = user("u2", status=UserStatus.SUSPENDED, billing_hold=True)
     store.seed(world(held("d1", by="u1"), held("d2", by="u1"), bad))
 
@@ -87,7 +91,7 @@ def test_users_are_listed_with_what_they_hold(store: Store, call: Any) -> None: 
 
 def test_allocations_of_a_user_are_paged_with_their_reasons(
     store: Store,
-    call: Any,  # noqa: ANN401
+    call: Call,
     database_url: str,
     broker_url: str,
 ) -> None:
@@ -108,7 +112,7 @@ def test_allocations_of_a_user_are_paged_with_their_reasons(
 
 def test_user_is_shown_without_the_failures_that_dynamodb_does_not_tell(
     store: Store,
-    call: Any,  # noqa: ANN401
+    call: Call,
 ) -> None:
     store.seed(world(held("d1", by="u1")))
     store.insert(
@@ -128,7 +132,7 @@ def test_user_is_shown_without_the_failures_that_dynamodb_does_not_tell(
 
 def test_message_is_followed_to_its_release_and_notification(
     store: Store,
-    call: Any,  # noqa: ANN401
+    call: Call,
     database_url: str,
     broker_url: str,
 ) -> None:

@@ -52,7 +52,7 @@ def test_retried_message_keeps_its_id_beside_an_equal_one(
 
 @pytest.mark.parametrize("outage", [MINUTE, 120 * MINUTE])
 @pytest.mark.parametrize("crash", [True, False])
-def test_redelivered_message_that_is_parked_in_an_outage_is_counted_once(  # noqa: PLR0913
+def test_redelivered_message_that_is_parked_in_an_outage_is_counted_once(  # noqa: PLR0913 - fixtures
     *,
     crash: bool,
     outage: timedelta,
