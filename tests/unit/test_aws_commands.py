@@ -1,0 +1,66 @@
+"""The commands of the AWS CLI in the documents exist, with their options.
+
+The CLI makes them from botocore's models, so these say what it accepts.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import botocore.session
+import pytest
+from botocore import xform_name
+
+from local.paths import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+COMMAND: Final = re.compile(r"\baws ([a-z0-9-]+) ([a-z0-9-]+)((?:\\\n|[^`\n|#;()&])*)")
+OPTION: Final = re.compile(r"(?:^|\s)--([a-z][a-z0-9-]*)")
+GLOBAL: Final = {"query", "output", "region", "profile", "no-cli-pager"}
+OF_THE_CLI: Final = {"cloudformation deploy", "logs tail", "s3 cp"}
+"""Commands that the CLI adds to the API's operations."""
+
+session = botocore.session.Session()
+
+
+def documents() -> list[Path]:
+    return [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("events/*.md")]
+
+
+def commands() -> list[tuple[str, str, frozenset[str]]]:
+    found = {
+        (service, operation, frozenset(OPTION.findall(rest)))
+        for page in documents()
+        for service, operation, rest in COMMAND.findall(page.read_text("utf-8"))
+        if f"{service} {operation}" not in OF_THE_CLI
+    }
+    return sorted(found, key=lambda one: (*one[:2], sorted(one[2])))
+
+
+def members(service: str, operation: str) -> tuple[dict[str, Any], list[str]]:
+    """Return the options of an operation with their shapes, and those that it requires."""
+    model = session.get_service_model(service)
+    names = {xform_name(name, "-"): name for name in model.operation_names}
+    shape = model.operation_model(names[operation]).input_shape
+    if shape is None:
+        return {}, []
+    options = {xform_name(name, "-"): one for name, one in shape.members.items()}
+    return options, [xform_name(name, "-") for name in shape.required_members]
+
+
+def test_the_documents_have_commands() -> None:
+    assert ("mq", "list-brokers", frozenset({"query"})) in commands()
+
+
+@pytest.mark.parametrize(("service", "operation", "options"), commands())
+def test_command_exists_with_its_options(
+    service: str, operation: str, options: frozenset[str]
+) -> None:
+    known, required = members(service, operation)
+    flags = {f"no-{name}" for name, shape in known.items() if shape.type_name == "boolean"}
+
+    assert options - GLOBAL <= known.keys() | flags
+    assert set(required) <= options
