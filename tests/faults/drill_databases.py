@@ -213,10 +213,13 @@ def _initial(households: Iterable[Household]) -> dict[str, list[tuple[Any, ...]]
 
 
 def _failed_before(user: str, failures: int) -> dict[str, Any]:
+    at = f"{HAPPENED.replace(hour=10):%Y-%m-%dT%H:%M:%S.%fZ}"
+    ids = {f"{user}-before-{number}" for number in range(failures)}
     return {
         "user_id": user,
         "failure_count": failures,
-        "message_ids": {f"{user}-before-{number}" for number in range(failures)},
-        "last_failure_at": f"{HAPPENED.replace(hour=10):%Y-%m-%dT%H:%M:%S.%fZ}",
+        "message_ids": ids,
+        "failures": {f"{at} {id_}" for id_ in ids},
+        "last_failure_at": at,
         "expires_at": 4_000_000_000,
     }
