@@ -73,7 +73,7 @@ def test_an_invalid_query_is_refused_with_its_field(api: Client, query: str) -> 
     assert (reply.status, reply.fields) == (422, [f"query.{query.partition('=')[0]}"])
 
 
-@pytest.mark.parametrize("id_", ["设备 1", "📱", "a%b", "50%25", 'it\'s "quoted"', "..", "a+b&c"])
+@pytest.mark.parametrize("id_", ["设备 1", "📱", "a%b", "50%25", 'it\'s "quoted"', "...", "a+b&c"])
 def test_any_valid_id_is_found(api: Client, rows: Rows, id_: str) -> None:
     rows.device(id_)
 

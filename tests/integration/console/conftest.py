@@ -27,7 +27,7 @@ _OPTIONS: Final = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it is open, no other test of the process may use asyncio
 def browser() -> Iterator[Browser]:
     expect.set_options(timeout=_EXPECT_TIMEOUT_MS)
     with sync_playwright() as playwright:
