@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 
 SCHEDULED: Final = {"scheduled": "canary"}
 """The event of the schedule."""
-PASSED: Final = "scheduler_canary_passed"
-"""Metric: 1 if all checks passed, 0 if not. Its alarm also notices that nothing runs."""
 
 _logger: Final = service_logger()
 
 
 def run_canary(context: OperationContext) -> dict[str, Any]:
-    """Run all checks that no alarm watches until the deadline, and measure whether they passed."""
+    """Run all checks that no alarm watches until the deadline, and measure whether they passed.
+
+    The alarm on the measure also notices that nothing runs.
+    """
     try:
         result = smoke(context, SmokeArguments(thorough=False))
     except OpsError as error:
@@ -35,6 +36,6 @@ def run_canary(context: OperationContext) -> dict[str, Any]:
         details = {"check": one["check"], "detail": one["detail"]}
         _logger.error("A check of the canary failed", extra=details)
     metrics = Metrics()
-    metrics.set(PASSED, int(not failures))
+    metrics.set("scheduler_canary_passed", int(not failures))
     metrics.flush(datetime.now(UTC))
     return {"passed": not failures}

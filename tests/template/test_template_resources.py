@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from local.gateway.routes import ROUTES
-from operations.scheduled import PASSED, SCHEDULED
+from operations.scheduled import SCHEDULED
 from scheduler.settings import MAX_SHARDS
 from tests.template.stack import Stack
 
@@ -85,7 +85,8 @@ def test_canary_runs_only_if_it_is_asked_for_and_then_has_an_alarm(
     assert rule["State"] == {"Fn::If": ["HasCanary", "ENABLED", "DISABLED"]}
     assert [json.loads(target["Input"]) for target in rule["Targets"]] == [SCHEDULED]
     assert nested["operations"].resources["CanaryFailed"]["Condition"] == "HasCanary"
-    assert (alarm["MetricName"], alarm["TreatMissingData"]) == (PASSED, "breaching")
+    assert alarm["MetricName"] == "scheduler_canary_passed"
+    assert alarm["TreatMissingData"] == "breaching"
     assert alarm["Period"] == 2 * 60 * int(minutes)
 
 

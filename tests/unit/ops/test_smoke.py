@@ -11,7 +11,7 @@ import pytest
 from operations import smoke as smokes
 from operations.context import OperationContext
 from operations.errors import OpsError
-from operations.scheduled import PASSED, run_canary
+from operations.scheduled import run_canary
 from operations.smoke import SmokeArguments, smoke
 from operations.smoke_steps import STEPS, Canary, CheckFailedError, Step
 from scheduler.deadline import NEVER, Deadline
@@ -137,4 +137,5 @@ def test_scheduled_canary_measures_whether_all_checks_passed(
     assert run_canary(context(deadline)) == {"passed": passed}
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line[PASSED] for line in lines if PASSED in line] == [int(passed)]
+    metric = "scheduler_canary_passed"
+    assert [line[metric] for line in lines if metric in line] == [int(passed)]
