@@ -9,7 +9,7 @@ import subprocess
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkstemp
 from typing import Annotated, Any, Final
 
 import typer
@@ -49,15 +49,17 @@ def edit(
     selecting.note(found)
     letter, fingerprint = _only(found, id_)
     body = _edited(letter, allow_unknown=allow_unknown)
-    done = operations.call(
-        "dead-letters.edit",
-        {
-            "fingerprint": fingerprint,
-            "body": body,
-            "newId": str(uuid.uuid4()),
-            "allowUnknown": allow_unknown,
-        },
-    )
+    arguments = {
+        "fingerprint": fingerprint,
+        "body": body,
+        "newId": str(uuid.uuid4()),
+        "allowUnknown": allow_unknown,
+    }
+    try:
+        done = operations.call("dead-letters.edit", arguments)
+    except OpsError:
+        _keep(body)
+        raise
     text = f"Replayed {done['id']} with its new body, as {done['newId']}."
     print_result(printable(text), done, as_json=as_json)
 
@@ -100,6 +102,7 @@ def _edited(letter: dict[str, Any], *, allow_unknown: bool) -> str:
         except InvalidInputError as error:
             text = changed
             if not _again(str(error)):
+                _keep(text)
                 raise OpsError("the body is invalid; nothing was replayed") from None
         else:
             return changed
@@ -110,6 +113,14 @@ def _again(problem: str) -> bool:
         return typer.confirm(f"{printable(problem)}\nEdit it again?", err=True)
     except typer.Abort:  # Ctrl-C, or no terminal
         return False
+
+
+def _keep(text: str) -> None:
+    """Write what the operator has typed to a file that only they can read, and name it."""
+    number, name = mkstemp(".json", "dead-letter-")
+    with os.fdopen(number, "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(text)
+    typer.echo(f"Your text is kept in {name}.", err=True)
 
 
 def _in_editor(text: str) -> str:

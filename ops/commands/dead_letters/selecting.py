@@ -91,4 +91,7 @@ def require_match(result: dict[str, Any]) -> None:
 def no_match_message(result: dict[str, Any]) -> str:
     """Return the message for an empty selection; it lists the queues that have letters."""
     there = ", ".join(f"{queue} ({count})" for queue, count in result["sources"].items())
-    return printable(f"no dead letter matches; there are letters from {there}")
+    return printable(
+        f"no dead letter matches (replayed, edited and discarded ones are gone); there are letters"
+        f" from {there}"
+    )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,8 +15,6 @@ from scheduler.messaging.topology import DEAD_LETTER_QUEUE
 from tests.integration.ops.letters import Broker, letter
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from typer.testing import Result
 
     from tests.integration.ops.running import DeadLetters
@@ -135,3 +135,7 @@ def test_without_a_terminal_to_ask_on_an_invalid_body_is_an_error_with_its_reaso
 
     assert result.exit_code == 1
     assert "error: the body is invalid; nothing was replayed" in result.stderr
+    (kept,) = re.findall(r"Your text is kept in (\S+)\.$", result.stderr, re.MULTILINE)
+    assert Path(kept).read_text("utf-8") == "{"
+    assert Path(kept).stat().st_mode & 0o077 == 0
+    Path(kept).unlink()
