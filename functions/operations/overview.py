@@ -9,13 +9,14 @@ from __future__ import annotations
 import time
 from collections import Counter
 from datetime import timedelta
+from functools import partial
 from math import ceil
-from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
 
 from operations import brake, outbox, queues
 from operations.errors import OpsError
 from scheduler.database import activity
+from scheduler.parallel import NoAnswerError, ask_all
 from scheduler.payments.failure import PaymentsUnavailableError
 
 if TYPE_CHECKING:
@@ -52,28 +53,26 @@ def at_the_same_time(
     parts: Mapping[str, Callable[[], dict[str, Any]]], seconds: float
 ) -> dict[str, dict[str, Any]]:
     """Return the result of each part, or its ``error``, after some seconds at most."""
-    found: dict[str, dict[str, Any]] = {
-        name: {"error": f"no answer within {seconds:g} s"} for name in parts
+    timed = {name: partial(_timed, part) for name, part in parts.items()}
+    answers = ask_all(timed, seconds)
+    return {
+        name: _problem(answer) if isinstance(answer, Exception) else answer
+        for name, answer in answers.items()
     }
 
-    def run(name: str, part: Callable[[], dict[str, Any]]) -> None:
-        began = time.monotonic()
-        try:
-            result = part()
-        except OpsError as error:
-            result = {"error": str(error)}
-        except Exception as error:  # noqa: BLE001 - every error is a result
-            result = {"error": f"{type(error).__name__}: {error}"}
-        found[name] = {**result, "milliseconds": round((time.monotonic() - began) * 1000)}
 
-    # Daemons, since one that hangs must not keep the process alive.
-    threads = [Thread(target=run, args=part, daemon=True) for part in parts.items()]
-    end = time.monotonic() + seconds
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(max(0.0, end - time.monotonic()))
-    return dict(found)
+def _timed(part: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    began = time.monotonic()
+    try:
+        result = part()
+    except Exception as error:  # noqa: BLE001 - every error is a result
+        result = _problem(error)
+    return {**result, "milliseconds": round((time.monotonic() - began) * 1000)}
+
+
+def _problem(error: Exception) -> dict[str, Any]:
+    known = isinstance(error, OpsError | NoAnswerError)
+    return {"error": str(error) if known else f"{type(error).__name__}: {error}"}
 
 
 def _from_database(context: OperationContext) -> dict[str, Any]:

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from http import HTTPStatus
-from threading import Thread
 from typing import Final
 
 from aws_lambda_powertools.event_handler import Response
@@ -17,6 +16,7 @@ from allocation_api.settings import AWS_TIMEOUTS, ApiSettings
 from scheduler.database.connection import connect
 from scheduler.messaging.publisher import parameters
 from scheduler.observability.logger import service_logger
+from scheduler.parallel import NoAnswerError, ask_all
 from scheduler.settings import BrokerSettings, DatabaseSettings, PaymentSettings
 from scheduler.version import VERSION
 
@@ -74,25 +74,17 @@ def run_checks(checks: Mapping[str, Callable[[], None]], seconds: float) -> dict
 
     The problem is only the class of an error: addresses and accounts are logged.
     """
-    results = dict.fromkeys(checks, f"no answer within {seconds:g} s")
+    answers = ask_all(checks, seconds)
+    return {name: _result(name, answer) for name, answer in answers.items()}
 
-    def run(name: str, check: Callable[[], None]) -> None:
-        try:
-            check()
-        except Exception as error:  # every error is a result
-            _logger.exception("health check failed", extra={"dependency": name})
-            results[name] = f"unavailable ({type(error).__name__})"
-        else:
-            results[name] = OK
 
-    # Daemons, since a check that hangs must not keep the process alive.
-    threads = [Thread(target=run, args=item, daemon=True) for item in checks.items()]
-    deadline = time.monotonic() + seconds
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(max(0, deadline - time.monotonic()))
-    return dict(results)
+def _result(name: str, answer: Exception | None) -> str:
+    if answer is None:
+        return OK
+    if isinstance(answer, NoAnswerError):
+        return str(answer)
+    _logger.error("health check failed", exc_info=answer, extra={"dependency": name})
+    return f"unavailable ({type(answer).__name__})"
 
 
 def database_check(settings: DatabaseSettings) -> Callable[[], None]:
