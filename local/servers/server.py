@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from local import LocalError
+from local.disk import lack_of_space, require_space
 from local.paths import write_private
 from local.ports import is_free
 from local.processes import SERVER_STOP_SECONDS
@@ -54,7 +55,7 @@ class Server(ABC):
 
         Raises:
             LocalError: the server is not installed, ended, or was not ready within two minutes,
-                or a port is in use.
+                a port is in use, or the disk is nearly full.
         """
         for port in self._listens_on:
             if not is_free(port):
@@ -63,6 +64,7 @@ class Server(ABC):
                 )
         self.home.mkdir(parents=True, exist_ok=True)
         self.home.chmod(0o700)
+        require_space(self.home)
         self._processes = self._prepare()
         try:
             for process in self._processes:
@@ -92,7 +94,8 @@ class Server(ABC):
         for process in self._processes:
             if (code := process.exit_code()) is not None:
                 program = process.arguments[0].rpartition("/")[2]
-                return f"{self.name}: {program} ended with code {code}; see {process.log_file}"
+                ended = f"{self.name}: {program} ended with code {code}; see {process.log_file}"
+                return "; ".join(filter(None, (ended, lack_of_space(self.home))))
         return None
 
     @abstractmethod

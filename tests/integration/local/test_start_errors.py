@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 import pika
 import pytest
 
-from local import LocalError
+from local import LocalError, disk
+from local.ports import free_port
 from local.servers import programs
 from local.servers.existing import ExistingServers
+from local.servers.mariadb import MariaDB
 from scheduler.messaging.topology import WORK_QUEUES
 from tests.support.local_platform import LocalPlatform
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from local.servers.mariadb import MariaDB
     from local.servers.rabbitmq import RabbitMQ
 
 
@@ -85,3 +86,13 @@ def test_error_for_a_missing_program_contains_the_install_command(
 
     with pytest.raises(LocalError, match=r"no-such-server is not installed; on Debian.*apt-get"):
         programs.require_program("no-such-server")
+
+
+def test_full_disk_is_named_with_what_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk, "NEEDED", 1 << 60)
+    database = MariaDB(tmp_path / "mariadb", tmp_path, free_port())
+
+    with pytest.raises(LocalError, match=r"nearly full: \d+ MiB are free, .* are needed; delete"):
+        database.start()
