@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from allocation_api.settings import ApiSettings
     from scheduler.database.connection import Database
 
+_READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_TOKENS_PER_CHANGE: Final = 5
+"""A request that changes something locks rows and commits, which costs about five that read."""
 _HEALTH: Final = "/api/health"
 _HEALTH_BURST: Final = 10
 _HOUR: Final = 3600
@@ -90,7 +93,8 @@ class RequestLimits:
             else:
                 self._take(f"{address}/openapi", self._requests)
         elif not caller.is_admin:
-            self._take(f"{caller.user_id}/requests", self._requests)
+            tokens = 1 if http["method"] in _READING else _TOKENS_PER_CHANGE
+            self._take(f"{caller.user_id}/requests", self._requests, tokens)
 
     def add(self, caller: Caller, requests: int) -> None:
         """Count a request of a user as more than one, because it costs as much as several."""

@@ -64,8 +64,8 @@ class TicketService:
         return Tickets(dynamodb, self._settings.realtime_tickets_table)
 
 
-_REQUESTS_PER_TICKET: Final = 5
-"""As many calls of DynamoDB as a refused ticket costs."""
+_CALLS_PER_TICKET: Final = 5
+"""Calls of DynamoDB that a refused ticket costs; each counts as a request more."""
 
 
 def ticket_routes(settings: TicketSettings, limits: RequestLimits) -> Router:
@@ -86,7 +86,7 @@ def ticket_routes(settings: TicketSettings, limits: RequestLimits) -> Router:
     )
     @router.allow(Access.USER)
     def issue() -> TicketResponse:
-        limits.add(router.caller, _REQUESTS_PER_TICKET - 1)
+        limits.add(router.caller, _CALLS_PER_TICKET)
         ticket = service.issue(router.caller.user_id, datetime.now(UTC))
         return TicketResponse(ticket=ticket.secret, expires_at=ticket.expires_at)
 
