@@ -1,6 +1,7 @@
-"""Database and broker accept as many connections as the functions can have."""
+"""Database and broker accept what the functions need, and the database can grow."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -85,3 +86,14 @@ def test_only_the_broker_whose_default_is_too_low_is_configured(nested: dict[str
         "Revision": {"Fn::GetAtt": ["Limits", "Revision"]},
     }
     assert otherwise == {"Ref": "AWS::NoValue"}
+
+
+def test_largest_storage_leaves_rds_the_tenth_that_it_demands(
+    expanded: dict[str, dict[str, Any]], nested: dict[str, Stack]
+) -> None:
+    """docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_PIOPS.Autoscaling.html"""
+    (instance,) = nested["database"].of_type("AWS::RDS::DBInstance").values()
+    largest = expanded["template"]["Parameters"]["DatabaseStorage"]["MaxValue"]
+
+    assert instance["AllocatedStorage"] == {"Ref": "Storage"}
+    assert instance["MaxAllocatedStorage"] >= 1.1 * largest
