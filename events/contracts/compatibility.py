@@ -7,7 +7,7 @@ fields and narrower values.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,10 +18,17 @@ _UPPER: Final = ("maximum", "exclusiveMaximum", "maxLength")
 _LOWER: Final = ("minimum", "minLength")
 
 
+class BreakingChange(NamedTuple):
+    """A change that breaks a program: of what, such as ``device.failed.deviceId``, and how."""
+
+    where: str
+    change: str
+
+
 def breaking_changes(
     released: Mapping[str, Mapping[str, Schema]], current: Mapping[str, Mapping[str, Schema]]
-) -> list[str]:
-    """Return a sentence for each change that breaks a program.
+) -> list[BreakingChange]:
+    """Return each change that breaks a program.
 
     Args:
         released: the schemas of the last release by event type, under ``consumed`` and
@@ -47,41 +54,49 @@ def breaking_changes(
     ]
 
 
-def _removed(released: Mapping[str, Schema], current: Mapping[str, Schema]) -> Iterator[str]:
-    return (f"{name} was removed" for name in released if name not in current)
+def _removed(
+    released: Mapping[str, Schema], current: Mapping[str, Schema]
+) -> Iterator[BreakingChange]:
+    return (BreakingChange(name, "was removed") for name in released if name not in current)
 
 
-def _stricter(wide: Schema, narrow: Schema, path: str, *, swapped: bool = False) -> Iterator[str]:
+def _stricter(
+    wide: Schema, narrow: Schema, path: str, *, swapped: bool = False
+) -> Iterator[BreakingChange]:
     """Yield why ``narrow`` might refuse a value that ``wide`` accepts.
 
     ``swapped`` says that ``narrow`` is the released schema, for the wording.
     """
     for name in narrow.get("required", ()):
         if name not in wide.get("required", ()):
-            verb = "is no longer always there" if swapped else "became required"
-            yield f"{path}.{name} {verb}"
-    if missing := _types(wide) - _types(narrow):
-        yield f"{path} {'may now be' if swapped else 'may no longer be'} {', '.join(missing)}"
+            change = "is no longer always there" if swapped else "became required"
+            yield BreakingChange(f"{path}.{name}", change)
+    if missing := ", ".join(sorted(_types(wide) - _types(narrow))):
+        change = "may now be" if swapped else "may no longer be"
+        yield BreakingChange(path, f"{change} {missing}")
     if values := set(wide.get("enum", ())) - set(narrow.get("enum", wide.get("enum", ()))):
-        yield f"{path} {'has new values' if swapped else 'lost values'}: {', '.join(values)}"
+        change = "has new values" if swapped else "lost values"
+        yield BreakingChange(path, f"{change}: {', '.join(sorted(values))}")
     if "enum" in narrow and "enum" not in wide:
-        yield f"{path} {'may be any value' if swapped else 'is limited to some values'} now"
-    yield from _limits(wide, narrow, path)
+        change = "may be any value now" if swapped else "is limited to some values now"
+        yield BreakingChange(path, change)
+    yield from (BreakingChange(path, change) for change in _limits(wide, narrow, swapped=swapped))
     for name, property_ in narrow.get("properties", {}).items():
         if name in wide.get("properties", {}):
             inner = wide["properties"][name]
             yield from _stricter(inner, property_, f"{path}.{name}", swapped=swapped)
 
 
-def _limits(wide: Schema, narrow: Schema, path: str) -> Iterator[str]:
-    for keyword in _UPPER:
-        if keyword in narrow and narrow[keyword] < wide.get(keyword, float("inf")):
-            yield f"{path}: {keyword} is {narrow[keyword]}, was {wide.get(keyword, 'unlimited')}"
-    for keyword in _LOWER:
-        if keyword in narrow and narrow[keyword] > wide.get(keyword, float("-inf")):
-            yield f"{path}: {keyword} is {narrow[keyword]}, was {wide.get(keyword, 'unlimited')}"
-    if narrow.get("pattern") not in (None, wide.get("pattern")):
-        yield f"{path}: the pattern changed"
+def _limits(wide: Schema, narrow: Schema, *, swapped: bool) -> Iterator[str]:
+    released, current = (narrow, wide) if swapped else (wide, narrow)
+    stricter = (
+        *(one for one in _UPPER if one in narrow and narrow[one] < wide.get(one, float("inf"))),
+        *(one for one in _LOWER if one in narrow and narrow[one] > wide.get(one, float("-inf"))),
+        *(one for one in ("pattern",) if narrow.get(one) not in (None, wide.get(one))),
+    )
+    for keyword in stricter:
+        now, before = (one.get(keyword, "unlimited") for one in (current, released))
+        yield f"{keyword} is {now}, was {before}"
 
 
 def _types(schema: Schema) -> set[str]:

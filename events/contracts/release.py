@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 RELEASED: Final = ROOT / FOLDER / "released.json"
+BREAKING: Final = ROOT / FOLDER / "breaking.json"
+"""The breaking changes since the release, written by hand: what changed, where, and the sentence of
+the changelog that tells it."""
 _ONLY_EXPLAIN: Final = frozenset({"$id", "$schema", "title", "description", "examples"})
 
 
@@ -47,4 +50,5 @@ def _without_explanations(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     RELEASED.write_text(json.dumps(current(), ensure_ascii=False, indent=1) + "\n", "utf-8")
+    BREAKING.write_text("[]\n", "utf-8")
     print(f"Wrote {RELEASED.relative_to(ROOT)}: the contracts of {VERSION}")

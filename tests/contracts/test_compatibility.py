@@ -1,4 +1,4 @@
-"""The contracts break nobody who follows those of the last release, unless the version says so."""
+"""The contracts break nobody who follows those of the last release, unless it is announced."""
 
 from __future__ import annotations
 
@@ -6,18 +6,23 @@ import copy
 import json
 import logging
 import re
-from typing import Any, Final
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from events.contracts.compatibility import breaking_changes
-from events.contracts.release import RELEASED, current, may_break, released
+from events.contracts.compatibility import BreakingChange, breaking_changes
+from events.contracts.release import BREAKING, RELEASED, current, may_break, released
 from local.paths import ROOT
 from scheduler.observability.logger import service_logger
 from scheduler.version import VERSION
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 NOW: Final = current()
 ID: Final = ("properties", "deviceId")
+PATTERN: Final = NOW["consumed"]["device.failed"]["properties"]["deviceId"]["pattern"]
 
 
 def changed(kind: str, event_type: str, path: tuple[str, ...], value: object) -> list[str]:
@@ -30,17 +35,54 @@ def changed(kind: str, event_type: str, path: tuple[str, ...], value: object) ->
         del target[path[-1]]
     else:
         target[path[-1]] = value
-    return breaking_changes(NOW, after)
+    return list(map(": ".join, breaking_changes(NOW, after)))
 
 
-def test_contracts_break_nothing_that_the_version_does_not_announce() -> None:
-    last = released()
-    breaking = breaking_changes(last, NOW)
+def announced() -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = json.loads(BREAKING.read_text("utf-8"))
+    return entries
 
-    assert not breaking or may_break(VERSION, last["version"]), (
-        f"these changes since {last['version']} need a new major version (before 1.0: a new minor"
-        f" version) in layers/scheduler/scheduler/version.py: {breaking}"
+
+def as_entries(changes: Iterable[BreakingChange]) -> str:
+    """Return changes as contracts/breaking.json has them."""
+    found = groupby(sorted(changes, key=lambda one: one.change), key=lambda one: one.change)
+    return json.dumps(
+        [
+            {"changelog": "", "change": change, "where": [one.where for one in of]}
+            for change, of in found
+        ],
+        ensure_ascii=False,
+        indent=1,
     )
+
+
+def test_breaking_changes_are_written_down() -> None:
+    listed = {
+        BreakingChange(where, entry["change"]) for entry in announced() for where in entry["where"]
+    }
+    breaking = set(breaking_changes(released(), NOW))
+
+    new, gone = breaking - listed, listed - breaking
+    assert not new, f"avoid these, or add them to contracts/breaking.json: {as_entries(new)}"
+    assert not gone, f"remove what breaks nothing from contracts/breaking.json: {as_entries(gone)}"
+
+
+def test_the_version_allows_breaking_changes() -> None:
+    last = released()["version"]
+
+    assert not announced() or may_break(VERSION, last), (
+        f"breaking changes since {last} need a new major version (before 1.0: a new minor"
+        " version) in layers/scheduler/scheduler/version.py"
+    )
+
+
+def test_the_changelog_tells_each_breaking_change() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    unreleased = " ".join(changelog.partition("## Unreleased")[2].partition("\n## ")[0].split())
+
+    for entry in announced():
+        assert entry["changelog"], entry
+        assert entry["changelog"] in unreleased
 
 
 def test_nothing_breaks_without_a_change() -> None:
@@ -50,13 +92,13 @@ def test_nothing_breaks_without_a_change() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "breaking"),
     [
-        (("required",), ["deviceId", "reason", "timestamp"], "timestamp became required"),
+        (("required",), ["deviceId", "reason", "timestamp"], "timestamp: became required"),
         ((*ID, "maxLength"), 32, "deviceId: maxLength is 32, was 64"),
         ((*ID, "minLength"), 2, "deviceId: minLength is 2, was 1"),
-        ((*ID, "pattern"), "^d", "deviceId: the pattern changed"),
-        (("properties", "reason", "type"), "integer", "reason may no longer be string"),
-        (("properties", "reason", "enum"), ["broken"], "reason is limited to some values now"),
-        (("properties", "version", "type"), "integer", "version may no longer be null"),
+        ((*ID, "pattern"), "^d", "deviceId: pattern is ^d, was " + PATTERN),
+        (("properties", "reason", "type"), "integer", "reason: may no longer be string"),
+        (("properties", "reason", "enum"), ["broken"], "reason: is limited to some values now"),
+        (("properties", "version", "type"), "integer", "version: may no longer be null"),
         (("properties", "reason", "maxLength"), 300, "maxLength is 300, was unlimited"),
     ],
 )
@@ -88,7 +130,7 @@ def test_more_tolerant_consumed_events_break_nobody(path: tuple[str, ...], value
     [
         (("required",), ["deviceId"], "is no longer always there"),
         (("properties", "durationSeconds", "type"), ["integer", "null"], "may now be null"),
-        (("properties", "durationSeconds", "minimum"), None, "minimum is 0, was unlimited"),
+        (("properties", "durationSeconds", "minimum"), None, "minimum is unlimited, was 0"),
     ],
 )
 def test_looser_published_events_break_subscribers(
@@ -112,11 +154,11 @@ def test_a_removed_event_and_a_removed_value_break() -> None:
     quota_type = ("properties", "quotaType", "enum")
 
     assert breaking_changes(NOW, fewer) == [
-        "device.failed was removed",
-        "device.released was removed",
+        ("device.failed", "was removed"),
+        ("device.released", "was removed"),
     ]
     assert changed("consumed", "user.quota_exceeded", quota_type, ["devices", "cpu"]) == [
-        "user.quota_exceeded.quotaType lost values: memory"
+        "user.quota_exceeded.quotaType: lost values: memory"
     ]
 
 
