@@ -67,9 +67,9 @@ class Consumer:
         self._database = database = database or Database(settings)
         quota = Quota(settings.default_max_devices)
         units = UnitsOfWork(database, quota, self._need_nudge, clock, new_id)
-        self._transaction = BatchTransaction(units, ledger, brake)
-        self._nudge_needed = False
         self._redeliveries = Redeliveries(database, clock)
+        self._transaction = BatchTransaction(units, self._redeliveries, ledger, brake)
+        self._nudge_needed = False
         self._unidentified = UnidentifiedMessages(database, clock, new_id)
 
     def handle(self, event: object, context: object = None) -> dict[str, int]:

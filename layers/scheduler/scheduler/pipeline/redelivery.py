@@ -63,15 +63,18 @@ class Redeliveries:
     """The notes on redelivered messages of one function.
 
     If notes cannot be read or written, because the database is unavailable or their table is
-    locked by DDL, messages are worked on as if they had none.
+    locked by DDL, messages are worked on as if they had none. A locked table is left alone until
+    the next batch, since each statement would wait for the lock.
     """
 
     def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
+        self._available = True
 
     def split(self, queue: str, records: Sequence[Message | Undecodable]) -> BatchBySuspicion:
         """Split a batch by suspicion, and note the redelivered messages that run together."""
+        self._available = True
         attempts = self._attempts(queue, redelivered(records))
         batch = BatchBySuspicion()
         for record in records:
@@ -90,6 +93,10 @@ class Redeliveries:
         now = self._clock()
         self._try(queue, keys, lambda cursor: redelivery_notes.note(cursor, queue, keys, now))
 
+    def noted(self, records: Sequence[Message | Undecodable]) -> set[str]:
+        """Return the keys of messages whose notes can be deleted."""
+        return redelivered(records) if self._available else set()
+
     def forget(self, queue: str, keys: set[str]) -> None:
         """Delete the notes on messages that are settled."""
         self._try(queue, keys, lambda cursor: redelivery_notes.forget(cursor, queue, keys))
@@ -102,11 +109,12 @@ class Redeliveries:
 
     def _try(self, queue: str, keys: set[str], action: Callable[[Cursor], T]) -> T | None:
         # Messages of other queues become dead letters unread; such a name may be too long to store.
-        if not keys or queue not in WORK_QUEUE_BY_NAME:
+        if not keys or not self._available or queue not in WORK_QUEUE_BY_NAME:
             return None
         try:
             return self._database.run(action, is_conflict_without_wait)
         except (DatabaseUnavailableError, pymysql.MySQLError) as error:
+            self._available = isinstance(error, DatabaseUnavailableError)
             details = {"queue": queue, "error": str(error)}
             logger.warning("Could not read or write notes on redelivered messages", extra=details)
             return None

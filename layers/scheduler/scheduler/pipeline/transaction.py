@@ -17,7 +17,6 @@ from scheduler.messaging.message import FIRST_FAILED_HEADER
 from scheduler.payments.ledger import Counted
 from scheduler.pipeline.decide import decide, is_outdated
 from scheduler.pipeline.outcome import EFFECTIVE, Outcome, Verdict
-from scheduler.pipeline.redelivery import redelivered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from scheduler.messaging.validate import Parsed
     from scheduler.payments.ledger import PaymentLedger
     from scheduler.pipeline.event_rules import Handling
+    from scheduler.pipeline.redelivery import Redeliveries
     from scheduler.unit_of_work import UnitOfWork, UnitsOfWork
 
 
@@ -71,9 +71,14 @@ class BatchTransaction:
     """Applies messages of one queue with a constant number of statements and one commit."""
 
     def __init__(
-        self, units: UnitsOfWork, ledger: PaymentLedger | None, brake: BrakeLimits | None = None
+        self,
+        units: UnitsOfWork,
+        redeliveries: Redeliveries,
+        ledger: PaymentLedger | None,
+        brake: BrakeLimits | None = None,
     ) -> None:
         self._units = units
+        self._redeliveries = redeliveries
         self._ledger = ledger
         self._brake = brake
 
@@ -113,7 +118,7 @@ class BatchTransaction:
         unit.mark_processed(list(_processed(outcomes)))
         if brake:
             unit.add_write(lambda: brakes.store(cursor, queue, brake, now))
-        if noted := redelivered([parsed.message for parsed in batch]):
+        if noted := self._redeliveries.noted([parsed.message for parsed in batch]):
             unit.add_write(lambda: redelivery_notes.forget(cursor, queue, noted))
         return outcomes
 
