@@ -11,6 +11,11 @@ ROOT: Final = Path(__file__).parents[2]
 PYTHON: Final = ROOT / ".venv-sam" / "bin" / "python"
 BUILD: Final = ROOT / ".aws-sam" / "build"
 LAYERS: Final = ("SchedulerLayer", "ProvisioningLayer")
+ABSENT: Final = Path(__file__).with_name("absent")
+"""Modules that hide packages of SAM's environment: Lambda's runtime has boto3 and what it requires.
+
+PyMySQL and botocore import these where they are installed, which takes longer than our own code.
+"""
 
 _MACHINE: Final = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
 _PACKAGES: Final = PYTHON.parents[1] / "lib" / "python3.13" / "site-packages"
@@ -34,6 +39,6 @@ def function_of(service: str) -> str:
 
 
 def import_path(function: str) -> str:
-    """Return PYTHONPATH as Lambda has it: the function, then its layers."""
+    """Return PYTHONPATH as Lambda has it: the function, then its layers; the rest is hidden."""
     layers = (BUILD / layer / "python" for layer in LAYERS)
-    return os.pathsep.join(map(str, (BUILD / function, *layers)))
+    return os.pathsep.join(map(str, (BUILD / function, *layers, ABSENT)))

@@ -31,6 +31,15 @@ BUDGETS = {
 }
 """Times the loaded libraries: a fifth above what a busy machine measures; boto3 alone adds 1.6."""
 
+RUNTIME = {"boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3"}
+"""boto3 and what it requires, which Lambda's Python runtime has."""
+INSTALLED = PYTHON.parents[1] / "lib"
+LOADED_MODULES = """
+import sys
+for name, module in sys.modules.items():
+    print(name.partition(".")[0], getattr(module, "__file__", None))
+"""
+
 VARIABLES = {
     "ALLOCATION_STRATEGY": "random",
     "AWS_DEFAULT_REGION": "us-east-1",
@@ -55,14 +64,31 @@ def test_layer_is_within_its_size_limit(capsys: pytest.CaptureFixture[str]) -> N
     assert size <= LAYER_LIMIT
 
 
+def run(function: str, statement: str) -> str:
+    """Run a statement as the function would, and return what it prints."""
+    done = subprocess.run(
+        [PYTHON, "-c", statement],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**VARIABLES, "PATH": os.environ["PATH"], "PYTHONPATH": import_path(function)},
+    )
+    return done.stdout
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_functions_import_no_package_that_their_layers_and_the_runtime_lack(service: str) -> None:
+    printed = run(function_of(service), f"import {service.replace('-', '_')}.app\n{LOADED_MODULES}")
+
+    modules = [line.split(" ", 1) for line in printed.splitlines()]
+    packages = {name for name, file in modules if file.startswith(str(INSTALLED))}
+    assert packages - {"_distutils_hack"} <= RUNTIME  # setuptools loads it into every process
+
+
 def cpu_seconds(function: str, statement: str) -> float:
     """Return the processor time of an import: other processes on the machine cost none of it."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(
-        [PYTHON, "-c", statement],
-        check=True,
-        env={**VARIABLES, "PATH": os.environ["PATH"], "PYTHONPATH": import_path(function)},
-    )
+    run(function, statement)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
