@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from operations.dead_letters.describe import describe
+from scheduler.realtime.user_limit import limit_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -91,21 +92,35 @@ def in_database(cursor: Cursor, user_id: str) -> Iterator[Trace]:
             yield Trace(table, int(count), must_be_gone)
 
 
-def in_dynamodb(dynamodb: Any, user_id: str, payments: str, connections: str) -> Iterator[Trace]:  # noqa: ANN401 - boto3's client
-    """Count the item of failed payments and the open connections of a user.
+class Tables(NamedTuple):
+    """The names of the tables in DynamoDB."""
+
+    payments: str
+    connections: str
+    tickets: str
+
+
+def in_dynamodb(dynamodb: Any, user_id: str, tables: Tables) -> Iterator[Trace]:  # noqa: ANN401 - boto3's client
+    """Count the item of failed payments, the open connections and tickets of a user.
 
     Raises:
         botocore.exceptions.BotoCoreError, ClientError: DynamoDB is unavailable or denies access.
     """
-    item = dynamodb.get_item(TableName=payments, Key={"user_id": {"S": user_id}})
+    item = dynamodb.get_item(TableName=tables.payments, Key={"user_id": {"S": user_id}})
     yield Trace("failed payments (DynamoDB)", int("Item" in item), must_be_gone=True)
     found = dynamodb.query(
-        TableName=connections,
+        TableName=tables.connections,
         IndexName="user_id",
         KeyConditionExpression="user_id = :user",
         ExpressionAttributeValues={":user": {"S": user_id}},
     )
     yield Trace("WebSocket connections (DynamoDB)", found["Count"], must_be_gone=True)
+    for what, table, key in (
+        ("connections", tables.connections, "connection_id"),
+        ("tickets", tables.tickets, "ticket"),
+    ):
+        item = dynamodb.get_item(TableName=table, Key={key: {"S": limit_key(user_id)}})
+        yield Trace(f"limit of WebSocket {what} (DynamoDB)", int("Item" in item), must_be_gone=True)
 
 
 def letters_of(letters: Iterable[DeadLetter], user_id: str) -> list[str]:

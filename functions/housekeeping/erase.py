@@ -1,4 +1,4 @@
-"""Finishes the erasure of deleted users: database, payments and WebSocket connections."""
+"""Finishes the erasure of deleted users: database, payments, WebSocket connections and tickets."""
 
 from __future__ import annotations
 
@@ -52,18 +52,20 @@ def erase_deleted_users(tools: Tools, metrics: Metrics) -> Iterator[int]:  # noq
 
 
 class _OutsideDatabase:
-    """Erases the payment item and closes the connections of users."""
+    """Erases the payment item and the tickets of users, and closes their connections."""
 
     def __init__(self, settings: HousekeepingSettings) -> None:
         import boto3  # noqa: PLC0415 - users are deleted rarely
         from botocore.config import Config  # noqa: PLC0415 - comes with boto3
 
         from scheduler.realtime.connections import Connections  # noqa: PLC0415 - likewise
+        from scheduler.realtime.tickets import Tickets  # noqa: PLC0415 - likewise
 
         config = Config(**_AWS_TIMEOUTS)
         self._dynamodb = boto3.client("dynamodb", config=config)
         self._payments = settings.payment_failures_table
         self._connections = Connections(self._dynamodb, settings.realtime_connections_table)
+        self._tickets = Tickets(self._dynamodb, settings.realtime_tickets_table)
         self._gateway: Any = boto3.client(
             "apigatewaymanagementapi", config=config, endpoint_url=settings.websocket_endpoint
         )
@@ -74,3 +76,5 @@ class _OutsideDatabase:
             with suppress(self._gateway.exceptions.GoneException):
                 self._gateway.delete_connection(ConnectionId=connection_id)
             self._connections.remove(connection_id)
+        self._connections.forget(user_id)
+        self._tickets.erase(user_id)

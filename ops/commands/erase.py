@@ -46,6 +46,9 @@ def check(
     connections_table: Annotated[
         str | None, typer.Option(envvar="REALTIME_CONNECTIONS_TABLE", show_envvar=True)
     ] = None,
+    tickets_table: Annotated[
+        str | None, typer.Option(envvar="REALTIME_TICKETS_TABLE", show_envvar=True)
+    ] = None,
     as_json: options.JsonOption = False,
 ) -> None:
     """Search for what is stored of a user: MariaDB, DynamoDB, dead letters.
@@ -62,7 +65,8 @@ def check(
             state = traces.read_state(cursor, user)
             found = list(traces.in_database(cursor, user))
         with _noting(missed, "DynamoDB"):
-            found += _in_dynamodb(user, database, payments_table, connections_table)
+            tables = (payments_table, connections_table, tickets_table)
+            found += _in_dynamodb(user, database, tables)
         letters: list[str] = []
         with _noting(missed, "dead letters"):
             letters = _dead_letters(user, direct)
@@ -103,7 +107,7 @@ def _noting(missed: dict[str, str], place: str) -> Iterator[None]:
 
 
 def _in_dynamodb(
-    user: str, database: str | None, payments: str | None, connections: str | None
+    user: str, database: str | None, names: tuple[str | None, str | None, str | None]
 ) -> list[Trace]:
     from botocore.session import Session  # noqa: PLC0415 - likewise
 
@@ -114,13 +118,18 @@ def _in_dynamodb(
         from local.template import function_variable  # noqa: PLC0415 - likewise
 
         client = aws_client("dynamodb", local["aws"])
-        payments = payments or function_variable("PAYMENT_FAILURES_TABLE")
-        connections = connections or function_variable("REALTIME_CONNECTIONS_TABLE")
+        payments, connections, tickets = names
+        names = (
+            payments or function_variable("PAYMENT_FAILURES_TABLE"),
+            connections or function_variable("REALTIME_CONNECTIONS_TABLE"),
+            tickets or function_variable("REALTIME_TICKETS_TABLE"),
+        )
     else:
         client = Session().create_client("dynamodb")
-    if not payments or not connections:
-        raise OpsError("add --payments-table and --connections-table")
-    return list(traces.in_dynamodb(client, user, payments, connections))
+    given = [one for one in names if one]
+    if len(given) < len(names):
+        raise OpsError("add --payments-table, --connections-table and --tickets-table")
+    return list(traces.in_dynamodb(client, user, traces.Tables(*given)))
 
 
 def _dead_letters(user: str, direct: DirectOperations) -> list[str]:

@@ -31,6 +31,7 @@ NOWHERE: Final = "amqp://127.0.0.1:1/nowhere"
 OUTSIDE: Final = {
     "PAYMENT_FAILURES_TABLE": "payment-failures",
     "REALTIME_CONNECTIONS_TABLE": "realtime-connections",
+    "REALTIME_TICKETS_TABLE": "realtime-tickets",
     "WEBSOCKET_ENDPOINT": "http://127.0.0.1:1",
 }
 """Where housekeeping erases data of deleted users outside the database."""

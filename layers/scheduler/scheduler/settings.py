@@ -171,7 +171,7 @@ class TicketSettings(Settings):
     realtime_tickets_table: str
 
 
-class ErasureSettings(Settings):
+class ErasureSettings(TicketSettings):
     """Where data of users is stored outside the database."""
 
     payment_failures_table: str

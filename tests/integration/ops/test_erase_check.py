@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from local.aws import aws_client
 from local.environment import aws_environment
 from ops import traces
+from scheduler.realtime.connections import Connections
+from scheduler.realtime.tickets import Tickets
 from tests.integration.ops.letters import Broker, letter
 from tests.integration.ops.running import run
 from tests.support.events import message
@@ -94,6 +97,9 @@ def test_what_is_left_anywhere_is_found(
     dynamodb = aws_client("dynamodb", aws_url)
     table = OUTSIDE["PAYMENT_FAILURES_TABLE"]
     dynamodb.put_item(TableName=table, Item={"user_id": {"S": "u1"}})
+    now = datetime.now(UTC)
+    Tickets(dynamodb, OUTSIDE["REALTIME_TICKETS_TABLE"]).issue("u1", now)
+    Connections(dynamodb, OUTSIDE["REALTIME_CONNECTIONS_TABLE"]).add("c1", "u1", now)
     about = b'{"userId": "%s", "reason": "x"}'
     broker.publish(
         letter("user.suspended", id="of-u1", body=about % b"u1"),
@@ -109,6 +115,8 @@ def test_what_is_left_anywhere_is_found(
         "processed_messages": 1,
         "unapplied_messages": 1,
         "failed payments (DynamoDB)": 1,
+        "limit of WebSocket connections (DynamoDB)": 1,
+        "limit of WebSocket tickets (DynamoDB)": 1,
         "dead letters": 2,
     }
     assert found["deadLetters"] == ["of-u1", "broken"]

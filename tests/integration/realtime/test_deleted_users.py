@@ -53,6 +53,13 @@ def items(table: Table) -> list[dict[str, Any]]:
     return [dict(item) for item in table.scan()["Items"] if "open_items" not in item]
 
 
+def keys(table: Table, attribute: str) -> set[str]:
+    """Return the keys of the items that have an attribute."""
+    (key,) = table.key_schema
+    name = key["AttributeName"]
+    return {str(item[name]) for item in table.scan()["Items"] if attribute in item}
+
+
 def test_connections_of_a_deleted_user_are_closed(
     clients: Clients,
     functions: Functions,
@@ -74,3 +81,18 @@ def test_connections_of_a_deleted_user_are_closed(
                 socket.recv(timeout=30)
         owners = [item["owner"] for item in items(connections_table)]
         assert owners == ["u2"]
+        assert keys(connections_table, "open_items") == {"user:u2"}
+
+
+def test_open_tickets_of_a_deleted_user_are_deleted(
+    clients: Clients, functions: Functions, housekeeping: LambdaEnvironment, tickets_table: Table
+) -> None:
+    for user_id in ("u1", "u1", "u2"):
+        clients.ticket(user_id)
+    functions.handle(message("user.deleted", userId="u1"))
+
+    housekeeping.invoke(b'{"jobs": ["erase-deleted-users"]}')
+
+    left = tickets_table.scan()["Items"]
+    assert [item["user_id"] for item in left if "user_id" in item] == ["u2"]
+    assert keys(tickets_table, "open_items") == {"user:u2"}

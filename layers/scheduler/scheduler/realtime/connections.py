@@ -133,6 +133,10 @@ class Connections:
         key = {"connection_id": {"S": connection_id}}
         self._dynamodb.delete_item(TableName=self._table, Key=key)
 
+    def forget(self, user_id: str) -> None:
+        """Delete what counts the connections of a user."""
+        self._limit.forget(user_id)
+
     def _active(self, user_id: str, *, expiring_after: int) -> list[str]:
         answer = self._dynamodb.query(
             TableName=self._table,

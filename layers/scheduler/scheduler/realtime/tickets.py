@@ -76,7 +76,7 @@ class Tickets:
             },
         )
         if not self._limit.admit(user_id, ticket.secret, int(expires_at.timestamp()), now):
-            self._dynamodb.delete_item(TableName=self._table, Key={"ticket": {"S": ticket.secret}})
+            self._delete(ticket.secret)
             raise TooManyTicketsError(f"{MAX_OPEN_TICKETS} tickets are open")
         return ticket
 
@@ -106,3 +106,17 @@ class Tickets:
             raise
         item = answer["Attributes"]
         return RedeemedTicket(item["user_id"]["S"], datetime.fromisoformat(item["issued_at"]["S"]))
+
+    def erase(self, user_id: str) -> None:
+        """Delete the open tickets of a user, and what counts them.
+
+        Raises:
+            botocore.exceptions.BotoCoreError, ClientError: DynamoDB is unavailable; call it again.
+        """
+        for secret in self._limit.counted(user_id):
+            self._delete(secret)
+        for secret in self._limit.forget(user_id):  # also those that were issued meanwhile
+            self._delete(secret)
+
+    def _delete(self, secret: str) -> None:
+        self._dynamodb.delete_item(TableName=self._table, Key={"ticket": {"S": secret}})

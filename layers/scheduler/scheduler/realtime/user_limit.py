@@ -55,12 +55,26 @@ class UserLimit:
         """
         if self._add(user_id, item_key, expires_at):
             return True
-        counted = self._counted(user_id)
+        counted = self.counted(user_id)
         ended = counted - self._existing(counted, now)
         if not ended:
             return False
         self._remove(user_id, ended)
         return self._add(user_id, item_key, expires_at)
+
+    def counted(self, user_id: str) -> set[str]:
+        """Return the keys of the items that a user has, some of which may have ended."""
+        answer = self._dynamodb.get_item(
+            TableName=self._table, Key=self._limit_key(user_id), ConsistentRead=True
+        )
+        return _open_items(answer.get("Item"))
+
+    def forget(self, user_id: str) -> set[str]:
+        """Delete what is counted of a user, and return the keys."""
+        answer = self._dynamodb.delete_item(
+            TableName=self._table, Key=self._limit_key(user_id), ReturnValues="ALL_OLD"
+        )
+        return _open_items(answer.get("Attributes"))
 
     def _add(self, user_id: str, item_key: str, expires_at: int) -> bool:
         try:
@@ -81,12 +95,6 @@ class UserLimit:
                 return False
             raise
         return True
-
-    def _counted(self, user_id: str) -> set[str]:
-        answer = self._dynamodb.get_item(
-            TableName=self._table, Key=self._limit_key(user_id), ConsistentRead=True
-        )
-        return set(answer.get("Item", {}).get("open_items", {}).get("SS", ()))
 
     def _existing(self, keys: Collection[str], now: datetime) -> set[str]:
         """Return the keys of items that exist, or may exist."""
@@ -111,4 +119,13 @@ class UserLimit:
         )
 
     def _limit_key(self, user_id: str) -> Any:  # noqa: ANN401 - DynamoDB's notation
-        return {self._key: {"S": f"user:{user_id}"}}
+        return {self._key: {"S": limit_key(user_id)}}
+
+
+def limit_key(user_id: str) -> str:
+    """Return the key of the item that counts the items of a user."""
+    return f"user:{user_id}"
+
+
+def _open_items(item: Any) -> set[str]:  # noqa: ANN401 - DynamoDB's notation
+    return set((item or {}).get("open_items", {}).get("SS", ()))
