@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from scheduler.database.connection import Database
+from scheduler.deadline import NEVER
 from scheduler.messaging.publisher import Publisher
 from scheduler.payments.ledger import PaymentLedger
 from tests.faults.crash_points import CrashPoint, CrashTrigger
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from scheduler.database.cursor import BulkCursor, PendingResult
+    from scheduler.deadline import Deadline
     from scheduler.messaging.outbound import OutboundMessage
     from scheduler.messaging.validate import Parsed
     from scheduler.payments.failure import Failure
@@ -116,9 +118,9 @@ class CrashingLedger(PaymentLedger):
         super().__init__(_CrashingCounter(counter, trigger))
         self._trigger = trigger
 
-    def apply(self, batch: Iterable[Parsed], now: datetime) -> Counted:
+    def apply(self, batch: Iterable[Parsed], now: datetime, deadline: Deadline = NEVER) -> Counted:
         self._trigger.reach(CrashPoint.BEFORE_COUNT)
-        counted = super().apply(batch, now)
+        counted = super().apply(batch, now, deadline)
         self._trigger.reach(CrashPoint.AFTER_COUNT)
         return counted
 

@@ -98,6 +98,11 @@ class Functions:
             totals.update(self.invoke(family, mq_event(*batch)))
         return totals
 
-    def invoke(self, family: str, event: Any) -> dict[str, int]:  # noqa: ANN401 - anything at all
+    def invoke(
+        self,
+        family: str,
+        event: Any,  # noqa: ANN401 - anything at all
+        context: object = None,
+    ) -> dict[str, int]:
         """Invoke the function of a family with a whole event."""
-        return self._consumers[family].handle(event)
+        return self._consumers[family].handle(event, context)

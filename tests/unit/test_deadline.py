@@ -3,8 +3,10 @@
 import time
 from types import SimpleNamespace
 
+import pytest
+
 from local.template import deployed_function
-from scheduler.deadline import Deadline
+from scheduler.deadline import NEVER, Deadline
 
 LONGEST_TRANSACTION = 3 * (3 + 3)
 """Seconds: three attempts, each of which waits for the locks of users, then of devices."""
@@ -17,3 +19,10 @@ def test_consumer_starts_nothing_that_its_timeout_could_interrupt() -> None:
     latest_end = Deadline.of(context).at + LONGEST_TRANSACTION
 
     assert latest_end < time.monotonic() + timeout
+
+
+def test_share_of_the_time_left_ends_earlier() -> None:
+    deadline = Deadline(time.monotonic() + 80)
+
+    assert deadline.after_share(0.5).seconds_left == pytest.approx(40, abs=1)
+    assert NEVER.after_share(0.5) == NEVER

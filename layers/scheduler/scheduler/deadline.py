@@ -28,6 +28,10 @@ class Deadline(NamedTuple):
         """The seconds until the deadline; negative if it has passed."""
         return self.at - time.monotonic()
 
+    def after_share(self, share: float) -> Deadline:
+        """Return an earlier deadline, for work that takes at most this share of the time left."""
+        return Deadline(self.at - self.seconds_left * (1 - share)) if self != NEVER else NEVER
+
     @property
     def passed(self) -> bool:
         """Tell whether the deadline has passed."""

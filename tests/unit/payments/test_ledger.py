@@ -111,7 +111,7 @@ def test_throttled_user_waits_and_others_are_counted() -> None:
 
     counted = ledger.apply(batch, NOW)
 
-    assert list(counted.throttled) == [one.key for one in batch[:2]]
+    assert list(counted.postponed) == [one.key for one in batch[:2]]
     assert [counted.counts.get(one.key) for one in batch] == [None, None, 1, 2]
 
 
@@ -127,7 +127,7 @@ def test_throttled_failures_are_counted_once_when_they_come_again() -> None:
     again = ledger.apply(batch, NOW)
 
     assert [again.counts[one.key] for one in batch] == [1, 2, 1, 2]
-    assert not again.throttled
+    assert not again.postponed
     assert counter.current("u2", NOW) == 2
 
 

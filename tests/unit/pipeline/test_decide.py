@@ -117,7 +117,7 @@ def test_failed_message_is_not_recorded_as_processed() -> None:
     ("outcome", "verdict", "error"),
     [
         ("refused", Verdict.FAILED, "no room"),
-        ("throttled", Verdict.PARKED, "parked: DynamoDB throttles this user: no room"),
+        ("postponed", Verdict.PARKED, "parked: no room"),
     ],
 )
 def test_payment_that_cannot_be_counted_fails_or_is_parked_alone(

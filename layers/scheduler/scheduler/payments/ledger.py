@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, groupby
 from typing import TYPE_CHECKING, Final, Protocol
 
+from scheduler.deadline import NEVER
+from scheduler.domain.guard import latest
 from scheduler.messaging.contract import PaymentEffect
 from scheduler.payments.failure import (
     MAX_COUNT,
@@ -22,14 +24,18 @@ from scheduler.payments.failure import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
+    from scheduler.deadline import Deadline
     from scheduler.messaging.validate import Parsed
 
 _THREADS: Final = 16
 _MAX_ONE_BY_ONE: Final = 4
 """Up to so many failures, counting one by one is as fast as a transaction, at half the price."""
+_SHARE_OF_TIME: Final = 0.5
+"""Of the time left, for counting; the database transaction needs the rest."""
+_NO_TIME: Final = "no time left in this invocation"
 
 
 class PaymentCounter(Protocol):
@@ -53,13 +59,14 @@ class Counted:
     """The result of counting a batch, by message key.
 
     ``counts`` holds the user's count, ``superseded`` failures older than a reset, ``refused`` the
-    errors of failures that could not be counted, and ``throttled`` of those that can be later.
+    errors of failures that could not be counted, and ``postponed`` why others must be counted or
+    reset later.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
     superseded: set[str] = field(default_factory=set)
     refused: dict[str, str] = field(default_factory=dict)
-    throttled: dict[str, str] = field(default_factory=dict)
+    postponed: dict[str, str] = field(default_factory=dict)
 
     def add(self, key: str, count: int | None) -> None:
         """Add what the counter returned for a message."""
@@ -74,7 +81,10 @@ class Counted:
 
 
 class PaymentLedger:
-    """Counts and resets for a batch: users in parallel, the messages of one user in order."""
+    """Counts and resets for a batch: users in parallel, the messages of one user in order.
+
+    Of the resets of a user that follow each other, the newest is made.
+    """
 
     def __init__(self, counter: PaymentCounter) -> None:
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - `Counted` needs none
@@ -84,8 +94,10 @@ class PaymentLedger:
         self._known: dict[str, Parsed] = {}
         self._counted = Counted()
 
-    def apply(self, batch: Iterable[Parsed], now: datetime) -> Counted:
+    def apply(self, batch: Iterable[Parsed], now: datetime, deadline: Deadline = NEVER) -> Counted:
         """Count or reset for every message that has an effect on payments.
+
+        What half of the time until the deadline does not suffice for is postponed.
 
         When a transaction is retried with a part of the last batch, the earlier result is returned:
         the counter would now return the total of the whole batch for each message. A redelivered
@@ -98,8 +110,8 @@ class PaymentLedger:
         listed = list(batch)
         if any(self._known.get(parsed.key) is not parsed for parsed in listed):
             self._known = {}
-            self._counted = self._apply(listed, now)
-            if not self._counted.refused and not self._counted.throttled:
+            self._counted = self._apply(listed, now, deadline.after_share(_SHARE_OF_TIME))
+            if not self._counted.refused and not self._counted.postponed:
                 self._known = {parsed.key: parsed for parsed in listed}
         return self._counted
 
@@ -107,7 +119,7 @@ class PaymentLedger:
         """Count the last batch again if it is retried, because a reset may have happened since."""
         self._known = {}
 
-    def _apply(self, batch: Iterable[Parsed], now: datetime) -> Counted:
+    def _apply(self, batch: Iterable[Parsed], now: datetime, deadline: Deadline) -> Counted:
         by_user: dict[str, list[Parsed]] = defaultdict(list)
         for parsed in batch:
             by_user[parsed.event.subject_id].append(parsed)
@@ -116,7 +128,8 @@ class PaymentLedger:
         for messages in by_user.values():
             _number_consecutively([parsed.key for parsed in messages], counted.counts)
         left = [messages for messages in by_user.values() if not counted.knows(messages[0].key)]
-        for _ in self._pool.map(lambda messages: self._apply_user(messages, now, counted), left):
+        alone = _Alone(self._counter, now, deadline, counted)
+        for _ in self._pool.map(alone.apply, left):
             pass
         return counted
 
@@ -132,29 +145,70 @@ class PaymentLedger:
             for key, count in counts.items():
                 counted.add(key, count)
 
-    def _apply_user(self, messages: list[Parsed], now: datetime, counted: Counted) -> None:
-        """Count or reset the messages of one user in order, until DynamoDB throttles them."""
-        for position, parsed in enumerate(messages):
-            try:
-                self._apply_one(parsed, now, counted)
-            except CountRefusedError as error:
-                counted.refused[parsed.key] = str(error)
-            except CountThrottledError as error:
-                counted.throttled |= {one.key: str(error) for one in messages[position:]}
-                break
-        _number_consecutively([parsed.key for parsed in messages], counted.counts)
 
-    def _apply_one(self, parsed: Parsed, now: datetime, counted: Counted) -> None:
-        event = parsed.event
-        if event.payment is PaymentEffect.RESET:
-            self._counter.reset(event.subject_id, event.occurred_at, now)
-            return
-        count = self._counter.count(event.subject_id, parsed.key, event.occurred_at, now)
-        counted.add(parsed.key, count)
+@dataclass(frozen=True, slots=True)
+class _Alone:
+    """Counts and resets for the messages of one user in order, one call each."""
+
+    counter: PaymentCounter
+    now: datetime
+    deadline: Deadline
+    counted: Counted
+
+    def apply(self, messages: Sequence[Parsed]) -> None:
+        """Count or reset until DynamoDB throttles the user, or no time is left."""
+        steps = list(_steps(messages))
+        for position, step in enumerate(steps):
+            if why := self._try(step):
+                left = chain(*steps[position:])
+                self.counted.postponed |= {parsed.key: why for parsed in left}
+                break
+        _number_consecutively([parsed.key for parsed in messages], self.counted.counts)
+
+    def _try(self, step: Sequence[Parsed]) -> str:
+        """Count or reset; return why it must be done later, with all that follows."""
+        if self.deadline.passed:
+            return _NO_TIME
+        try:
+            if _fails(step[0]):
+                self._count(step[0])
+            else:
+                self._reset(step)
+        except CountRefusedError as error:
+            self.counted.refused |= {parsed.key: str(error) for parsed in step}
+        except CountThrottledError as error:
+            return f"DynamoDB throttles this user: {error}"
+        return ""
+
+    def _count(self, parsed: Parsed) -> None:
+        user_id, at = parsed.event.subject_id, parsed.event.occurred_at
+        self.counted.add(parsed.key, self.counter.count(user_id, parsed.key, at, self.now))
+
+    def _reset(self, resets: Sequence[Parsed]) -> None:
+        """Make the newest reset, which includes the others.
+
+        A time of a whole second may be newer than one within it, or older: then both are made.
+        """
+        moments = [parsed.event.occurred_at for parsed in resets]
+        for at in {max(moments), max(moments, key=latest)}:
+            self.counter.reset(resets[0].event.subject_id, at, self.now)
+
+
+def _steps(messages: Sequence[Parsed]) -> Iterator[list[Parsed]]:
+    """Yield each failure alone, and resets that follow each other together."""
+    for fails, run in groupby(messages, _fails):
+        if fails:
+            yield from ([parsed] for parsed in run)
+        else:
+            yield list(run)
+
+
+def _fails(parsed: Parsed) -> bool:
+    return parsed.event.payment is PaymentEffect.FAILURE
 
 
 def _only_fails(messages: Sequence[Parsed]) -> bool:
-    return all(parsed.event.payment is PaymentEffect.FAILURE for parsed in messages)
+    return all(map(_fails, messages))
 
 
 def _failures(users: Iterable[Iterable[Parsed]]) -> list[Failure]:

@@ -66,8 +66,8 @@ def _decide_one(
         return _seen_before(parsed, same=before == parsed.identity.sha256)
     if parsed.key in counted.refused:
         return Outcome(parsed.message, Verdict.FAILED, parsed, counted.refused[parsed.key])
-    if parsed.key in counted.throttled:
-        why = f"parked: DynamoDB throttles this user: {counted.throttled[parsed.key]}"
+    if parsed.key in counted.postponed:
+        why = f"parked: {counted.postponed[parsed.key]}"
         return Outcome(parsed.message, Verdict.PARKED, parsed, why)
     if parsed.key in counted.superseded or is_outdated(parsed.event, work):
         return Outcome(parsed.message, Verdict.OUTDATED, parsed)

@@ -156,7 +156,8 @@ class BatchTransaction:
             return Counted(), Snapshot()
         known = load.read_users(cursor, {parsed.event.subject_id for parsed in paying})
         before = Work(known, now, self._units.default_quota)
-        return self._ledger.apply(_fresh(paying, before), now), known
+        deadline = self._units.database.deadline
+        return self._ledger.apply(_fresh(paying, before), now, deadline), known
 
     def _require_same_payments(self, known: Snapshot, locked: Snapshot) -> None:
         """Have the batch counted again if another one has settled an account in the meantime.
