@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from scheduler.messaging.contract import Event
     from scheduler.messaging.topology import WorkQueue
 
-_OTHER_CONNECTIONS: Final = 125
-"""Database connections of the functions without event queues (121), and some for operators."""
 _EXAMPLE_IDS: Final = {"deviceId": "device-001", "userId": "user-123"}
 _IN_EVERY_EVENT: Final = {"eventId", "version"}
 
@@ -89,8 +87,25 @@ def _consumers() -> Iterator[str]:
     families = Counter(queue.family for queue in WORK_QUEUES)
     for shards in range(1, MAX_SHARDS + 1):
         queues = ", ".join(f"{name.capitalize()}: {n * shards}" for name, n in families.items())
-        connections = _OTHER_CONNECTIONS + len(WORK_QUEUES) * shards
-        yield f'"{shards}": {{{queues}, DatabaseConnections: {connections}}}'
+        yield f'"{shards}": {{{queues}, All: {len(WORK_QUEUES) * shards}}}'
+
+
+def _environments() -> Iterator[str]:
+    """Yield a rule for each number of shards; rules cannot calculate, only search lists."""
+    queues = max(Counter(queue.family for queue in WORK_QUEUES).values())
+    for shards in range(1, MAX_SHARDS + 1):
+        enough = queues * shards
+        too_few = ", ".join(f'"{n}"' for n in range(1, enough))
+        yield from _RULE.format(shards=shards, too_few=too_few, enough=enough).splitlines()
+
+
+_RULE: Final = """\
+EnvironmentsOfShards{shards}:
+  RuleCondition: !Equals [!Ref Shards, {shards}]
+  Assertions:
+    - Assert: !Not [!Contains [[{too_few}], !Ref EventConcurrency]]
+      AssertDescription: EventConcurrency must be 0, or {enough} or more, with Shards={shards}.
+"""
 
 
 def _event_sources(family: str) -> Callable[[], Iterator[str]]:
@@ -167,6 +182,7 @@ def _produced_events() -> Iterator[str]:
 _FILES: Final[dict[str, dict[str, Callable[[], Iterable[str]]]]] = {
     "template.yaml": {
         "regions": _regions,
+        "environments": _environments,
         "consumers": _consumers,
         "device-events": _event_sources("device"),
         "user-events": _event_sources("user"),

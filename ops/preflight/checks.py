@@ -59,6 +59,21 @@ def concurrency(account: Account, deployment: Deployment) -> CheckResult:
     )
 
 
+def database_connections(_: Account, deployment: Deployment) -> CheckResult:
+    """Check that a created database accepts the connections of the functions."""
+    if deployment.parameters["DatabaseEndpoint"]:
+        return CheckResult(ok=True, text="the database exists")
+    accepted, needed = deployment.parameters["DatabaseConnections"], deployment.database_connections
+    text = f"{accepted} database connections, {needed} needed"
+    if int(accepted) > needed:
+        return CheckResult(ok=True, text=text)
+    return CheckResult(
+        ok=False,
+        text=f"{text}: raise DatabaseConnections, and DatabaseInstanceClass, or lower"
+        " EventConcurrency",
+    )
+
+
 def sender(account: Account, deployment: Deployment) -> CheckResult:
     """Check that SES accepts the sender of e-mails."""
     address = deployment.parameters.get("EmailFrom")
@@ -194,6 +209,7 @@ def broker_version(account: Account, deployment: Deployment) -> CheckResult:
 CHECKS: Final[dict[str, Callable[[Account, Deployment], CheckResult]]] = {
     "region": region,
     "concurrency": concurrency,
+    "database-connections": database_connections,
     "sender": sender,
     "email-sandbox": email_sandbox,
     "text-sandbox": text_sandbox,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from local.paths import ROOT
 from local.template import template
@@ -20,6 +20,8 @@ UNRESERVED: Final = 100
 
 docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
 """
+OTHER_CONNECTIONS: Final = 125
+"""Database connections besides those of event functions, as in infrastructure/operations.yaml."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +65,17 @@ class Deployment:
         resources = template()["Resources"].values()
         properties = (one.get("Properties", {}) for one in resources)
         reserved = (one.get("ReservedConcurrentExecutions", 0) for one in properties)
-        return sum(map(self._number, reserved))
+        return self._of_event_functions + sum(one for one in reserved if isinstance(one, int))
 
-    def _number(self, reserved: Any) -> int:  # noqa: ANN401 - a number or an intrinsic function
-        match reserved:
-            case {"If": ["OneEnvironmentPerQueue", {"FindInMap": [mapping, _, column]}, _]}:
-                given = int(self.parameters["EventConcurrency"])
-                default = template()["Mappings"][mapping][self.parameters["Shards"]][column]
-                return given or int(default)
-            case _:
-                return int(reserved)
+    @property
+    def database_connections(self) -> int:
+        """Return how many connections to the database are expected at most."""
+        return OTHER_CONNECTIONS + self._of_event_functions
+
+    @property
+    def _of_event_functions(self) -> int:
+        consumers = template()["Mappings"]["Consumers"][self.parameters["Shards"]]
+        return 3 * int(self.parameters["EventConcurrency"]) or int(consumers["All"])
 
 
 def regions_with_roots() -> list[str]:

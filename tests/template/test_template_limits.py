@@ -1,5 +1,6 @@
 """Database and broker accept what the functions need, and the database can grow."""
 
+import math
 import re
 from typing import Any
 
@@ -19,7 +20,9 @@ PUBLISHERS = 60
 """Connections that are left to other services, at least."""
 
 
-def environments(stack: Stack, policies: tuple[str, ...], shards: int) -> dict[str, int]:
+def environments(
+    stack: Stack, policies: tuple[str, ...], shards: int, concurrency: int = 0
+) -> dict[str, int]:
     """Return the concurrent environments of each function whose role has one of some policies."""
     found = {}
     for name, function in stack.functions.items():
@@ -27,9 +30,13 @@ def environments(stack: Stack, policies: tuple[str, ...], shards: int) -> dict[s
         if any({"Ref": policy} in role["ManagedPolicyArns"] for policy in policies):
             match function["ReservedConcurrentExecutions"]:
                 case {
-                    "Fn::If": ["OneEnvironmentPerQueue", {"Fn::FindInMap": [mapping, _, column]}, _]
+                    "Fn::If": [
+                        "OneEnvironmentPerQueue",
+                        {"Fn::FindInMap": [mapping, _, column]},
+                        {"Ref": "EventConcurrency"},
+                    ]
                 }:
-                    found[name] = stack.mappings[mapping][str(shards)][column]
+                    found[name] = concurrency or stack.mappings[mapping][str(shards)][column]
                 case reserved:
                     found[name] = reserved
     return found
@@ -41,26 +48,48 @@ def of_dispatcher(stack: Stack) -> int:
     return len(Channel) * int(variables["DISPATCH_THREADS"]) + 1
 
 
-def database_connections(stack: Stack, shards: int) -> int:
-    counts = environments(stack, USES_DATABASE, shards)
+def database_connections(stack: Stack, shards: int, concurrency: int) -> int:
+    counts = environments(stack, USES_DATABASE, shards, concurrency)
     return sum(
         count * (of_dispatcher(stack) if name == "NotificationDispatchFunction" else 1)
         for name, count in counts.items()
     )
 
 
-def max_connections(nested: dict[str, Stack]) -> int:
-    (group,) = nested["database"].of_type("AWS::RDS::DBParameterGroup").values()
-    return int(group["Parameters"]["max_connections"])
+def threshold(stack: Stack, nested: dict[str, Stack], shards: int, concurrency: int) -> int:
+    """Return the database connections above which there is an alarm."""
+    given = stack.resources["Operations"]["Properties"]["Parameters"]["EventConnections"]
+    condition, of_queues, of_parameter = given["Fn::If"]
+    assert condition == "OneEnvironmentPerQueue"
+    if concurrency:
+        count = of_parameter["Fn::Sub"].replace("${EventConcurrency}", str(concurrency))
+    else:
+        mapping, _, column = of_queues["Fn::FindInMap"]
+        count = str(stack.mappings[mapping][str(shards)][column])
+    alarm = nested["operations"].of_type("AWS::CloudWatch::Alarm")["DatabaseConnections"]
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (100, "GreaterThanThreshold")
+    share = alarm["Metrics"][0]["Expression"]
+    sums = re.fullmatch(r"100 \* connections / \((\d+) \+ EventConnections\)", share)
+    assert sums
+    return int(sums[1]) + math.prod(map(int, count.split("*")))
 
 
 @pytest.mark.parametrize("shards", SHARDS)
+@pytest.mark.parametrize("concurrency", [0, 20, 40])
 def test_database_accepts_the_functions_and_an_alarm_comes_between(
-    stack: Stack, nested: dict[str, Stack], shards: int
+    stack: Stack,
+    nested: dict[str, Stack],
+    expanded: dict[str, dict[str, Any]],
+    shards: int,
+    concurrency: int,
 ) -> None:
-    alarm = stack.mappings["Consumers"][str(shards)]["DatabaseConnections"]
+    (group,) = nested["database"].of_type("AWS::RDS::DBParameterGroup").values()
+    accepted = expanded["template"]["Parameters"]["DatabaseConnections"]["Default"]
 
-    assert database_connections(stack, shards) < alarm < max_connections(nested)
+    alarm = threshold(stack, nested, shards, concurrency)
+
+    assert group["Parameters"]["max_connections"] == {"Ref": "Connections"}
+    assert database_connections(stack, shards, concurrency) < alarm < accepted
 
 
 @pytest.mark.parametrize("shards", SHARDS)

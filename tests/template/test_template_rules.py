@@ -1,6 +1,7 @@
 """Deployments that cannot succeed are refused before CloudFormation makes anything."""
 
 import re
+from collections import Counter
 from typing import Any
 
 import boto3
@@ -8,6 +9,8 @@ import pytest
 from cryptography import x509
 
 from local.paths import ROOT
+from scheduler.messaging.topology import WORK_QUEUES
+from scheduler.settings import MAX_SHARDS
 from tests.template.rules import broken_rules
 
 REGION = "us-east-1"
@@ -99,6 +102,20 @@ def test_no_more_shards_are_filled_than_exist(template: dict[str, Any], shards: 
     ]
 
     assert refused == [one for one in ("1", "2", "3") if int(one) > shards]
+
+
+@pytest.mark.parametrize("shards", range(1, MAX_SHARDS + 1))
+def test_no_function_has_fewer_environments_than_queues(
+    template: dict[str, Any], shards: int
+) -> None:
+    refused = [
+        one
+        for one in range(100)
+        if broken_rules(template, REGION, Shards=str(shards), EventConcurrency=str(one))
+    ]
+
+    most = max(Counter(queue.family for queue in WORK_QUEUES).values())
+    assert refused == list(range(1, most * shards))
 
 
 def accepts(template: dict[str, Any], parameter: str, value: str) -> bool:

@@ -11,7 +11,8 @@ from botocore.stub import Stubber
 
 from local.paths import ROOT
 from ops.preflight.checks import CHECKS, Account, CheckResult, run
-from ops.preflight.deployment import BROKER_VERSION, Deployment
+from ops.preflight.deployment import BROKER_VERSION, OTHER_CONNECTIONS, Deployment
+from scheduler.messaging.topology import WORK_QUEUES
 
 ENGINE = re.compile(r'^ +EngineVersion: "(.+)"', re.MULTILINE)
 PROD = Deployment.of("prod")
@@ -89,6 +90,9 @@ RED = [
     ("broker-version", offered("3.13"), "set BrokerInstanceType"),
 ]
 
+WITHOUT_AWS = {"region", "database-connections"}
+"""Checks that ask AWS nothing, with tests of their own."""
+
 
 def check(
     name: str, answers: list[tuple[str, str, Any]], region: str = "us-east-1", **given: str
@@ -136,6 +140,17 @@ def test_region_needs_certificates(region: str, ready: bool) -> None:  # noqa: F
     assert check("region", [], region, DatabaseCaFile="/opt/python/my-ca.pem").ok
 
 
+@pytest.mark.parametrize(("accepted", "ready"), [("306", True), ("305", False)])
+def test_environments_need_database_connections(accepted: str, ready: bool) -> None:  # noqa: FBT001 - expected
+    many = {"EventConcurrency": "60"}
+
+    found = check("database-connections", [], **many, DatabaseConnections=accepted)
+
+    assert found.ok == ready
+    assert ("raise DatabaseConnections" in found.text) != ready
+    assert check("database-connections", [], **many, DatabaseEndpoint="db.example.com:3306").ok
+
+
 def test_missing_sender_is_red() -> None:
     found = check("sender", [], EmailFrom="")
 
@@ -154,8 +169,8 @@ def test_refused_question_is_red_with_the_reason(name: str) -> None:
 
 
 def test_every_check_is_tested_green_and_red() -> None:
-    assert {name for name, _ in GREEN} | {"region"} == set(CHECKS)
-    assert {name for name, _, _ in RED} | {"region"} == set(CHECKS)
+    assert {name for name, _ in GREEN} | WITHOUT_AWS == set(CHECKS)
+    assert {name for name, _, _ in RED} | WITHOUT_AWS == set(CHECKS)
 
 
 def test_version_of_the_broker_is_that_of_the_template() -> None:
@@ -164,8 +179,22 @@ def test_version_of_the_broker_is_that_of_the_template() -> None:
     assert set(ENGINE.findall(text)) == {BROKER_VERSION}
 
 
+def test_other_database_connections_are_those_of_the_alarm() -> None:
+    text = (ROOT / "infrastructure" / "operations.yaml").read_text("utf-8")
+
+    assert f"connections / ({OTHER_CONNECTIONS} + ${{EventConnections}})" in text
+
+
 def test_second_nat_gateway_needs_another_address() -> None:
     assert (Deployment.of("default").nat_gateways, PROD.nat_gateways) == (1, 2)
+
+
+def test_reserved_concurrency_is_that_of_the_document() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    others = re.search(r"reserve (\d+) concurrent executions and one per", page)
+
+    assert others
+    assert PROD.reserved_concurrency == int(others[1]) + len(WORK_QUEUES)
 
 
 def test_reserved_concurrency_follows_its_parameter() -> None:
