@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from events.contracts.broker import DEAD_LETTER_HEADERS, EXCHANGE, HEADERS
 from events.contracts.documented import documented_events, plain
 from events.contracts.produced import EXAMPLES, PRODUCED
 from events.contracts.schemas import schema_of
-from scheduler.messaging.message import (
-    ATTEMPT_HEADER,
-    FIRST_FAILED_HEADER,
-    IDENTITY_HEADER,
-    RECEIVED_HEADER,
-)
 from scheduler.messaging.topology import (
     DEAD_LETTER_EXCHANGE,
     DEAD_LETTER_QUEUE,
-    EVENTS_EXCHANGE,
-    SHARD_KEY_HEADER,
     VHOST,
 )
-from scheduler.pipeline.envelope import ERROR_HEADER, FAILED_HEADER, SOURCE_HEADER
 from scheduler.version import VERSION
 
 if TYPE_CHECKING:
@@ -34,31 +26,6 @@ The events that CloudPhone Scheduler consumes and publishes, on the durable topi
 whose header `x-error` says why; `scheduler-ops validate` says it before.
 """
 _AMQP: Final = "0.3.0"
-_TEXT: Final = {"type": "string"}
-_HEADERS: Final = {
-    "type": "object",
-    "properties": {
-        SHARD_KEY_HEADER: _TEXT | {"description": "The id of the user or device. Optional."},
-    },
-}
-_DEAD_LETTER_HEADERS: Final = {
-    "type": "object",
-    "properties": {
-        ERROR_HEADER: _TEXT | {"description": "Why the message could not be applied."},
-        SOURCE_HEADER: _TEXT | {"description": "The queue that the message came from."},
-        FAILED_HEADER: _TEXT | {"format": "date-time", "description": "When it was given up."},
-        FIRST_FAILED_HEADER: _TEXT
-        | {"format": "date-time", "description": "When the first attempt failed."},
-        ATTEMPT_HEADER: {"type": "integer", "description": "The number of attempts."},
-        RECEIVED_HEADER: {
-            "type": "integer",
-            "description": "The first receipt, in milliseconds since 1970.",
-        },
-        IDENTITY_HEADER: _TEXT
-        | {"description": "The id that a message without `message_id` was given."},
-    },
-    "required": [ERROR_HEADER, SOURCE_HEADER, FAILED_HEADER, ATTEMPT_HEADER],
-}
 
 
 def document() -> dict[str, Any]:
@@ -70,7 +37,7 @@ def document() -> dict[str, Any]:
         "name": "deadLetter",
         "title": "A message that could not be applied",
         "summary": "Body and properties are those of the event.",
-        "headers": _DEAD_LETTER_HEADERS,
+        "headers": DEAD_LETTER_HEADERS,
         "payload": {"description": "The body as it was published."},
     }
     return {
@@ -104,7 +71,7 @@ def _consumed_message(event: DocumentedEvent) -> dict[str, Any]:
     return _message(event.type, schema, event.fullest) | {
         "summary": event.meaning,
         "description": f"Effect: {event.effect}",
-        "headers": _HEADERS,
+        "headers": HEADERS,
         "x-critical": event.contract.critical,
         "x-queue": event.queue.name,
         "x-notifies": {kind.key: list(map(str, kind.channels)) for kind in event.notifies},
@@ -135,14 +102,13 @@ def _message(name: str, schema: dict[str, Any], example: dict[str, Any]) -> dict
 
 
 def _event_channel(name: str) -> dict[str, Any]:
-    exchange = {"name": EVENTS_EXCHANGE, "type": "topic", "durable": True, "autoDelete": False}
     return {
         "address": name,
         "messages": {name: {"$ref": f"#/components/messages/{name}"}},
         "bindings": {
             "amqp": {
                 "is": "routingKey",
-                "exchange": exchange | {"vhost": VHOST},
+                "exchange": EXCHANGE,
                 "bindingVersion": _AMQP,
             }
         },

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from events.contracts.broker import DEAD_LETTER_HEADERS, HEADERS, broker
 from events.contracts.files import FOLDER, schemas
 from local.paths import ROOT
 from scheduler.version import VERSION
@@ -20,9 +21,14 @@ _ONLY_EXPLAIN: Final = frozenset({"$id", "$schema", "title", "description", "exa
 
 
 def current() -> dict[str, Any]:
-    """Return the version and the schemas of this checkout, without their explanations."""
+    """Return the version and the contracts of this checkout, without their explanations."""
     consumed, produced = schemas()
-    return {"version": VERSION, "consumed": _bare(consumed), "produced": _bare(produced)}
+    return {
+        "version": VERSION,
+        "consumed": _bare(consumed | {"headers": HEADERS}),
+        "produced": _bare(produced | {"headers of dead letters": DEAD_LETTER_HEADERS}),
+        "broker": broker(),
+    }
 
 
 def released() -> dict[str, Any]:

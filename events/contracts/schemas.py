@@ -36,7 +36,7 @@ def schema_of(model: type[BaseModel], event_type: str, examples: list[Any]) -> d
         "type": "object",
         "properties": inlined["properties"],
         "required": required,
-        "additionalProperties": consumed,
+        "additionalProperties": True,
         "examples": examples,
     }
 

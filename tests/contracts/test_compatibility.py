@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import logging
 import re
+import subprocess
+import sys
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,26 +17,13 @@ from events.contracts.release import BREAKING, RELEASED, current, may_break, rel
 from local.paths import ROOT
 from scheduler.observability.logger import service_logger
 from scheduler.version import VERSION
+from tests.integration.rolling.release import unpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 NOW: Final = current()
-ID: Final = ("properties", "deviceId")
-PATTERN: Final = NOW["consumed"]["device.failed"]["properties"]["deviceId"]["pattern"]
-
-
-def changed(kind: str, event_type: str, path: tuple[str, ...], value: object) -> list[str]:
-    """Return what breaks if the contracts of now are changed at a path; None removes."""
-    after = copy.deepcopy(NOW)
-    target: Any = after[kind][event_type]
-    for name in path[:-1]:
-        target = target[name]
-    if value is None:
-        del target[path[-1]]
-    else:
-        target[path[-1]] = value
-    return list(map(": ".join, breaking_changes(NOW, after)))
 
 
 def announced() -> list[dict[str, Any]]:
@@ -85,81 +73,21 @@ def test_the_changelog_tells_each_breaking_change() -> None:
         assert entry["changelog"] in unreleased
 
 
-def test_nothing_breaks_without_a_change() -> None:
-    assert breaking_changes(NOW, NOW) == []
+def test_the_recorded_broker_is_that_of_the_released_code(tmp_path: Path) -> None:
+    topology = "scheduler.messaging.topology"
+    queues = (
+        f"import json, {topology} as t;"
+        "print(json.dumps([[q.name, list(q.binding or ()), q.arguments] for q in t.queues()]))"
+    )
 
+    printed = subprocess.check_output(
+        (sys.executable, "-c", queues), cwd=unpack(tmp_path) / "layers/scheduler", text=True
+    )
 
-@pytest.mark.parametrize(
-    ("path", "value", "breaking"),
-    [
-        (("required",), ["deviceId", "reason", "timestamp"], "timestamp: became required"),
-        ((*ID, "maxLength"), 32, "deviceId: maxLength is 32, was 64"),
-        ((*ID, "minLength"), 2, "deviceId: minLength is 2, was 1"),
-        ((*ID, "pattern"), "^d", "deviceId: pattern is ^d, was " + PATTERN),
-        (("properties", "reason", "type"), "integer", "reason: may no longer be string"),
-        (("properties", "reason", "enum"), ["broken"], "reason: is limited to some values now"),
-        (("properties", "version", "type"), "integer", "version: may no longer be null"),
-        (("properties", "reason", "maxLength"), 300, "maxLength is 300, was unlimited"),
-    ],
-)
-def test_stricter_consumed_events_break_publishers(
-    path: tuple[str, ...], value: object, breaking: str
-) -> None:
-    (found,) = changed("consumed", "device.failed", path, value)
-
-    assert found.startswith("device.failed")
-    assert found.endswith(breaking)
-
-
-@pytest.mark.parametrize(
-    ("path", "value"),
-    [
-        ((*ID, "maxLength"), 128),
-        ((*ID, "pattern"), None),
-        (("required",), ["deviceId"]),
-        (("properties", "reason", "type"), ["string", "null"]),
-        (("properties", "colour"), {"type": "string"}),
-    ],
-)
-def test_more_tolerant_consumed_events_break_nobody(path: tuple[str, ...], value: object) -> None:
-    assert changed("consumed", "device.failed", path, value) == []
-
-
-@pytest.mark.parametrize(
-    ("path", "value", "breaking"),
-    [
-        (("required",), ["deviceId"], "is no longer always there"),
-        (("properties", "durationSeconds", "type"), ["integer", "null"], "may now be null"),
-        (("properties", "durationSeconds", "minimum"), None, "minimum is unlimited, was 0"),
-    ],
-)
-def test_looser_published_events_break_subscribers(
-    path: tuple[str, ...], value: object, breaking: str
-) -> None:
-    found = changed("produced", "device.released", path, value)
-
-    assert found
-    assert all(one.endswith(breaking) for one in found)
-
-
-def test_more_fields_of_a_published_event_break_nobody() -> None:
-    colour = ("properties", "colour")
-
-    assert changed("produced", "device.released", colour, {"type": "string"}) == []
-
-
-def test_a_removed_event_and_a_removed_value_break() -> None:
-    fewer = copy.deepcopy(NOW)
-    del fewer["consumed"]["device.failed"], fewer["produced"]["device.released"]
-    quota_type = ("properties", "quotaType", "enum")
-
-    assert breaking_changes(NOW, fewer) == [
-        ("device.failed", "was removed"),
-        ("device.released", "was removed"),
-    ]
-    assert changed("consumed", "user.quota_exceeded", quota_type, ["devices", "cpu"]) == [
-        "user.quota_exceeded.quotaType: lost values: memory"
-    ]
+    assert released()["broker"]["queue"] == {
+        name: {"binding": binding, "arguments": arguments}
+        for name, binding, arguments in json.loads(printed)
+    }
 
 
 @pytest.mark.parametrize(
