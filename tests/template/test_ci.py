@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from fnmatch import fnmatch
 from typing import Any, Final
 
@@ -67,6 +69,33 @@ def test_only_the_job_that_deploys_gets_an_identity_and_it_has_an_environment() 
     assert all(load(path)["permissions"] == {"contents": "read"} for path in WORKFLOWS)
     assert len(trusted) == 1
     assert trusted[0]["environment"]
+
+
+def test_deployment_may_omit_checks_of_the_preflight() -> None:
+    job = load(ROOT / ".github/workflows/deploy.yml")["jobs"]["deploy"]
+
+    made = subprocess.run(
+        ["make", "--dry-run", "preflight"],  # noqa: S607 - from PATH
+        cwd=ROOT,
+        env={**os.environ, "WITHOUT": "text-sandbox text-spending"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert job["env"]["WITHOUT"] == "${{ vars.PREFLIGHT_WITHOUT }}"
+    assert "--without text-sandbox --without text-spending" in made.stdout
+
+
+@pytest.mark.parametrize("page", ["docs/operations.md", "docs/zh-CN/operations.md"])
+def test_variables_of_the_workflows_are_documented(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    used = {
+        name for path in WORKFLOWS for name in re.findall(r"\bvars\.(\w+)", path.read_text("utf-8"))
+    }
+
+    assert {name for name in used if f"`{name}`" not in text} == set()
+    assert "PREFLIGHT_WITHOUT" in used
 
 
 def test_dependabot_watches_files_that_exist() -> None:
