@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from scheduler.outbox.backlog import backlog, pending_by_channel
+from scheduler.outbox.backlog import MAX_PENDING, backlog, pending_by_channel
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,7 +20,8 @@ _DUE_FOR: Final = timedelta(minutes=1)
 def read_outbox(context: OperationContext, _arguments: NoArguments) -> dict[str, Any]:
     """Return the ages of the oldest unsent notification and event, and what each channel has.
 
-    A channel has its pending deliveries, those of them that failed before, and the last error.
+    A channel has its pending deliveries, whether there are ``more`` than were counted, how many of
+    the counted ones failed before, and the last error.
     """
     with context.transaction() as cursor:
         return {"at": context.now.isoformat(), **outbox_state(cursor, context.now)}
@@ -37,6 +38,7 @@ def outbox_state(cursor: Cursor, now: datetime) -> dict[str, Any]:
         "channels": {
             one.channel: {
                 "pending": one.pending,
+                "more": one.pending >= MAX_PENDING,
                 "retried": one.retried,
                 "lastError": one.last_error,
             }

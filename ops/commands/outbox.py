@@ -35,7 +35,7 @@ def _view(found: dict[str, Any]) -> Group:
     table.add_column("Last error", overflow="fold")
     for channel, one in found["channels"].items():
         error = Text(printable(one["lastError"] or ""))
-        table.add_row(channel, str(one["pending"]), str(one["retried"]), error)
+        table.add_row(channel, _count(one), str(one["retried"]), error)
     steps = list(_steps(found)) or ["nothing; notifications and events are sent as they come"]
     return Group(
         f"Oldest unsent notification: {_age(found['oldestNotificationSeconds'])}",
@@ -43,6 +43,10 @@ def _view(found: dict[str, Any]) -> Group:
         *(("", table, "") if found["channels"] else ()),
         *(Text(printable(f"Next: {step}")) for step in steps),
     )
+
+
+def _count(channel: dict[str, Any]) -> str:
+    return f"at least {channel['pending']}" if channel["more"] else str(channel["pending"])
 
 
 def _age(seconds: float) -> str:

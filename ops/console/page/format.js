@@ -10,6 +10,10 @@ export function rate(value) {
   return value >= 10 || value === 0 ? number(Math.round(value)) : number(Math.round(value * 10) / 10)
 }
 
+// A figure of which not all is read: an estimate, or the least that it can be.
+export const estimate = (text, isEstimate) => (isEstimate ? `≈ ${text}` : text)
+export const atLeast = (text, more) => (more ? `≥ ${text}` : text)
+
 const pad = value => String(value).padStart(2, "0")
 
 // The date and the time of this computer's zone, which the header names.

@@ -60,7 +60,7 @@ def _result(outcome: DeliveryOutcome) -> Callable[[Delivery], DeliveryResult]:
 def test_each_outcome_is_recorded_and_its_claim_released(
     claims: Claims, outbox: Outbox, outcome: DeliveryOutcome, expected: tuple[object, ...]
 ) -> None:
-    outbox.add(NewNotification(channels=EMAIL_ONLY))
+    outbox.add(NewNotification(channels=EMAIL_ONLY, at=NOW - MINUTE))
 
     claims.record([_result(outcome)(one) for one in claims.claim(10, LEASE)])
 

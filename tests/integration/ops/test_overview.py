@@ -12,15 +12,19 @@ import pytest
 from local.template import function_variable
 from operations import catalogue
 from operations.context import OperationContext
-from operations.overview import at_the_same_time, per_minute
+from operations.overview import at_the_same_time
+from operations.recently import per_minute
 from ops.local_platform import payments
 from scheduler.database.activity import MAX_ROWS, Happening
 from scheduler.ids import uuid7
+from scheduler.outbox.settled import MAX_DELAYS
 from tests.support.events import encoded, message
 from tests.support.functions import Functions
 from tests.support.world import held, world
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.support.store import Store
 
 NOWHERE = "amqp://guest:guest@127.0.0.1:1/nowhere"
@@ -89,31 +93,98 @@ def test_messages_of_the_last_minute_are_counted_by_outcome(
     outcomes = {"applied": 2, "duplicate": 1, "dead_lettered": 1}
     assert found["outcomesPerMinute"] == {"scheduler.device-failed": outcomes}
     assert found["changesPerMinute"] == {"released": 2}
-    assert found["deliveries"]["websocket"]["statuses"] == {"pending": 2}
+    assert found["estimated"] == []
+    assert found["outbox"]["channels"]["websocket"]["pending"] == 2
     assert found["brake"]["releasedLately"] == 0  # these functions have no brake
 
 
-def test_delays_are_those_of_notifications_of_the_last_minutes(
-    store: Store, database_url: str
-) -> None:
-    now = datetime.now(UTC)
-    old = ("00000000-0000-7000-8000-000000000001", now - timedelta(days=1), now)
-    rows = [(uuid7(), now - timedelta(seconds=n), now) for n in range(1, 101)]
+def insert_sent(store: Store, rows: Sequence[tuple[datetime, datetime]]) -> None:
+    """Insert e-mails, given by when their notification was created and when they were sent."""
+    named = [(uuid7(), *row) for row in rows]
     store.insert(
         "notifications",
         "id, user_id, type, title, message, data, dedupe_key, created_at",
-        [(id_, "u", "t", "t", "m", "{}", id_, at) for id_, at, _ in rows],
+        [(id_, "u", "t", "t", "m", "{}", id_, created) for id_, created, _ in named],
     )
     store.insert(
         "notification_deliveries",
         "notification_id, channel, status, next_attempt_at, sent_at",
-        [(id_, "email", "sent", at, sent) for id_, at, sent in [*rows, old]],
+        [(id_, "email", "sent", sent, sent) for id_, _, sent in named],
     )
 
-    found = overview(context(database_url))["database"]["deliveries"]
 
-    assert found["email"]["statuses"] == {"sent": 100}
-    assert found["email"]["delaySeconds"] == {"p50": 50.0, "p99": 99.0}
+def emails(database_url: str) -> dict[str, Any]:
+    found: dict[str, Any] = overview(context(database_url))["database"]["deliveries"]["email"]
+    return found
+
+
+def test_delays_are_those_of_notifications_sent_in_the_last_minutes(
+    store: Store, database_url: str
+) -> None:
+    now = datetime.now(UTC)
+    sent_before = now - timedelta(minutes=6)
+    rows = [(now - timedelta(seconds=n), now) for n in range(1, 100)]
+    late = (now - timedelta(minutes=12), now)
+    insert_sent(store, [*rows, late, (sent_before - timedelta(days=1), sent_before)])
+
+    found = emails(database_url)
+
+    assert (found["statuses"], found["estimated"]) == ({"sent": 100}, [])
+    assert found["delaySeconds"] == {"p50": 50.0, "p99": 99.0}
+    assert found["delaysOf"] == 100
+
+
+def test_only_notifications_that_are_late_look_late(store: Store, database_url: str) -> None:
+    now = datetime.now(UTC)
+    insert_sent(store, [(now - timedelta(minutes=12), now)])
+
+    assert emails(database_url)["delaySeconds"] == {"p50": 720.0, "p99": 720.0}
+
+
+def test_sent_notifications_are_counted_far_beyond_those_whose_delay_is_read(
+    store: Store, database_url: str
+) -> None:
+    now = datetime.now(UTC)
+    insert_sent(store, [(now - timedelta(seconds=2), now - timedelta(seconds=1))] * 3_000)
+
+    found = emails(database_url)
+
+    assert (found["statuses"], found["estimated"]) == ({"sent": 3_000}, [])
+    assert found["delaysOf"] == MAX_DELAYS
+
+
+def test_more_notifications_than_are_counted_are_estimated(
+    store: Store, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scheduler.outbox.settled.MAX_COUNTED", 2_000)
+    now = datetime.now(UTC)
+    sent = [now - timedelta(seconds=240 * n / 4_000) for n in range(4_000)]
+    insert_sent(store, [(at, at) for at in sent])
+
+    found = emails(database_url)
+
+    assert found["estimated"] == ["sent"]
+    assert found["statuses"]["sent"] == pytest.approx(5_000, rel=0.1)
+
+
+def test_many_pending_deliveries_of_one_channel_do_not_hide_another(
+    store: Store, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scheduler.outbox.backlog.MAX_PENDING", 20)
+    monkeypatch.setattr("operations.outbox.MAX_PENDING", 20)
+    many = [(f"n-{n}", "websocket", datetime.now(UTC)) for n in range(30)]
+    store.insert(
+        "notification_deliveries",
+        "notification_id, channel, next_attempt_at",
+        [*many, ("n-1", "sms", datetime.now(UTC))],
+    )
+
+    found = overview(context(database_url))["database"]["outbox"]["channels"]
+
+    assert {name: (one["pending"], one["more"]) for name, one in found.items()} == {
+        "sms": (1, False),
+        "websocket": (20, True),
+    }
 
 
 def test_more_messages_than_are_read_are_estimated() -> None:

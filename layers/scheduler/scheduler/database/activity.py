@@ -1,4 +1,4 @@
-"""What happened in the last minutes, for operators: messages, changes, notifications.
+"""What happened in the last minutes, for operators: messages and changes of devices.
 
 Each statement reads a bounded number of the newest rows by an index, so that a page that asks every
 few seconds costs next to nothing.
@@ -7,8 +7,6 @@ few seconds costs next to nothing.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-
-from scheduler.ids import first_uuid7
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -33,11 +31,6 @@ _OUTGOING: Final = """
         SELECT routing_key, created_at FROM outgoing_events ORDER BY id DESC LIMIT %s
     ) newest WHERE created_at > %s ORDER BY created_at DESC
 """
-_DELIVERIES: Final = """
-    SELECT d.channel, d.status, n.created_at, d.sent_at FROM (
-        SELECT id, created_at FROM notifications WHERE id >= %s ORDER BY id DESC LIMIT %s
-    ) n JOIN notification_deliveries d ON d.notification_id = n.id
-"""
 
 
 class Happening(NamedTuple):
@@ -46,15 +39,6 @@ class Happening(NamedTuple):
     subject: str
     outcome: str
     at: datetime
-
-
-class RecentDelivery(NamedTuple):
-    """A recent notification on one channel."""
-
-    channel: str
-    status: str
-    created_at: datetime
-    sent_at: datetime | None
 
 
 def recent_messages(cursor: Cursor, since: datetime) -> list[list[Happening]]:
@@ -71,12 +55,6 @@ def recent_changes(cursor: Cursor, since: datetime) -> list[Happening]:
     """Return devices that were released, allocated or extended since a time, the newest first."""
     cursor.execute(_OUTGOING, (MAX_ROWS, since))
     return [Happening(key, key.rpartition(".")[2], at) for key, at in cursor.fetchall()]
-
-
-def recent_deliveries(cursor: Cursor, since: datetime) -> list[RecentDelivery]:
-    """Return the deliveries of the notifications since a time, at most those of `MAX_ROWS`."""
-    cursor.execute(_DELIVERIES, (first_uuid7(since), MAX_ROWS))
-    return [RecentDelivery(*row) for row in cursor.fetchall()]
 
 
 def _happenings(cursor: Cursor, statement: str, *parameters: Any) -> list[Happening]:  # noqa: ANN401 - SQL values

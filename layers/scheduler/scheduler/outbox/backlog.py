@@ -36,11 +36,13 @@ _OLDEST_UNPUBLISHED: Final = """
 """
 # Counts stop at the limit, so that the statement stays short during a long outage.
 _PENDING: Final = """
-    SELECT channel, COUNT(*), SUM(attempts > 0), MAX(last_error) FROM (
-        SELECT channel, attempts, last_error FROM notification_deliveries FORCE INDEX (due)
-        WHERE status = 'pending' LIMIT 100000
-    ) pending GROUP BY channel ORDER BY channel
+    SELECT %s, COUNT(*), SUM(attempts > 0), MAX(last_error) FROM (
+        SELECT attempts, last_error FROM notification_deliveries FORCE INDEX (due)
+        WHERE status = 'pending' AND channel = %s LIMIT %s
+    ) pending
 """
+MAX_PENDING: Final = 30_000
+"""At most so many pending deliveries of a channel are counted."""
 
 
 class ChannelBacklog(NamedTuple):
@@ -81,11 +83,13 @@ def overdue_deliveries(cursor: Cursor, before: datetime, limit: int) -> list[int
 
 
 def pending_by_channel(cursor: Cursor) -> list[ChannelBacklog]:
-    """Return the pending deliveries of each channel that has any; at most 100,000 are counted."""
-    cursor.execute(_PENDING)
+    """Return the pending deliveries of each channel that has any; `MAX_PENDING` are counted."""
+    parameters = [value for one in _CHANNELS for value in (one, one, MAX_PENDING)]
+    cursor.execute(" UNION ALL ".join([_PENDING] * len(_CHANNELS)), parameters)
     return [
         ChannelBacklog(channel, count, int(retried), error)
-        for channel, count, retried, error in cursor.fetchall()
+        for channel, count, retried, error in sorted(cursor.fetchall())
+        if count
     ]
 
 

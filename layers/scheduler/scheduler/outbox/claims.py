@@ -218,12 +218,14 @@ def _clock_time(since_midnight: timedelta) -> time:
 
 def _row(result: DeliveryResult, now: datetime) -> dict[str, Any]:
     delivery, outcome = result.delivery, result.outcome
+    # With the status, this is an index: operators count what was settled in the last minutes.
+    due_at = now if outcome in _FINAL else result.due_at
     return {
         "id": delivery.id,
         "claimed_until": to_sql(delivery.claimed_until),
         "status": outcome if outcome in _FINAL else "pending",
         "attempts": delivery.attempts + (outcome in _ATTEMPTED),
-        "next_attempt_at": to_sql(result.due_at) if result.due_at else None,
+        "next_attempt_at": to_sql(due_at) if due_at else None,
         "last_error": result.detail or None,
         "provider_id": result.provider_message_id,
         "sent_at": to_sql(now) if outcome is DeliveryOutcome.SENT else None,

@@ -72,7 +72,8 @@ _SUPERSEDED: Final = """
     WHERE place > 1
 """
 _SKIP: Final = """
-    UPDATE notification_deliveries SET status = 'skipped', last_error = %s WHERE id IN %s
+    UPDATE notification_deliveries
+    SET status = 'skipped', next_attempt_at = %s, last_error = %s WHERE id IN %s
 """
 
 
@@ -148,7 +149,7 @@ class Turns:
     def _skip_superseded(self, cursor: Cursor, now: datetime, users: tuple[str, ...]) -> None:
         cursor.execute(_SUPERSEDED, (self._channel, users, now + _CLOCK_SKEW, now))
         if ids := lock(cursor, now, [id_ for (id_,) in cursor.fetchall()]):
-            cursor.execute(_SKIP, (SUPERSEDED, ids))
+            cursor.execute(_SKIP, (now, SUPERSEDED, ids))
 
 
 def lock(cursor: Cursor, now: datetime, ids: Sequence[int]) -> tuple[int, ...]:

@@ -1,6 +1,6 @@
 // The picture of the flow: publishers, queues, families, outcomes, releases, notifications. A
 // followed message marks the steps that it has reached.
-import { number, rate } from "../format.js"
+import { atLeast, duration, estimate, number, rate } from "../format.js"
 import { t } from "../language.js"
 import { html } from "../parts.js"
 
@@ -9,7 +9,7 @@ const OUTCOMES = [["applied", "good"], ["duplicate"], ["outdated"], ["retried", 
 
 export function Flow({ overview, followed }) {
   const queues = overview.broker.queues ?? {}
-  const { outcomesPerMinute = {}, changesPerMinute = {}, deliveries = {}, outbox } = overview.database
+  const { outcomesPerMinute = {}, changesPerMinute = {}, estimated = [], deliveries = {}, outbox } = overview.database
   // What a server that is away would know is unknown, not zero.
   const fromBroker = value => (overview.broker.error ? null : value)
   const fromDatabase = value => (overview.database.error ? null : value)
@@ -22,7 +22,9 @@ export function Flow({ overview, followed }) {
   const received = family => Object.entries(outcomesPerMinute).filter(([name]) => name.startsWith(`scheduler.${family}-`))
     .reduce((total, [, one]) => total + Object.values(one).reduce((a, b) => a + b, 0), 0)
   const reached = step => followed?.steps[step]
-  const sent = Object.entries(deliveries).map(([channel, one]) => [channel, one.statuses.sent ?? 0])
+  const perMinute = (value, ...names) => estimate(rate(value), names.some(name => estimated.includes(name)))
+  const sent = Object.entries(deliveries).map(([channel, one]) => [channel, estimate(number(one.statuses.sent ?? 0), one.estimated?.includes("sent"))])
+  const pending = Object.values(outbox?.channels ?? {})
   return html`
     <ol class="flow" aria-label=${t("Flow of events")}>
       <${Step} title=${t("Publishers")} at=${reached("published")}>
@@ -35,20 +37,21 @@ export function Flow({ overview, followed }) {
       <//>
       <${Step} title=${t("Functions")} at=${reached("received")}>
         ${FAMILIES.map(family => html`<${Line} key=${family} name=${t(`${family} events`)} marked=${followed?.family === family}
-          value=${rate(fromDatabase(received(family)))} />`)}
+          value=${perMinute(fromDatabase(received(family)), ...OUTCOMES.map(([name]) => name))} />`)}
       <//>
       <${Step} title=${t("Outcomes")} at=${reached("settled")}>
-        ${OUTCOMES.map(([name, tone]) => html`<${Line} key=${name} name=${t(name)} value=${rate(outcome(name))}
+        ${OUTCOMES.map(([name, tone]) => html`<${Line} key=${name} name=${t(name)} value=${perMinute(outcome(name), name)}
           tone=${outcome(name) ? tone : ""} marked=${followed?.outcomes.includes(name)} />`)}
       <//>
       <${Step} title=${t("Devices")} at=${reached("changed")}>
-        ${["released", "allocated", "extended"].map(what => html`<${Line} key=${what} name=${t(what)} value=${rate(fromDatabase(changesPerMinute[what] ?? 0))}
+        ${["released", "allocated", "extended"].map(what => html`<${Line} key=${what} name=${t(what)} value=${perMinute(fromDatabase(changesPerMinute[what] ?? 0), what)}
           marked=${followed?.changes.includes(what)} />`)}
       <//>
       <${Step} title=${t("Notifications")} at=${reached("notified")}>
-        ${sent.map(([channel, count]) => html`<${Line} key=${channel} name=${t("{channel}, 5 min", { channel })} value=${number(count)}
+        ${sent.map(([channel, count]) => html`<${Line} key=${channel} name=${t("sent by {channel}, 5 min", { channel })} value=${count}
           marked=${followed?.channels.includes(channel)} />`)}
-        <${Line} name=${t("pending")} value=${number(outbox && Object.values(outbox.channels).reduce((total, one) => total + one.pending, 0))} />
+        <${Line} name=${t("pending")} value=${atLeast(number(outbox && pending.reduce((total, one) => total + one.pending, 0)), pending.some(one => one.more))} />
+        <${Line} name=${t("oldest unsent")} value=${duration(outbox?.oldestNotificationSeconds)} />
       <//>
     </ol>`
 }

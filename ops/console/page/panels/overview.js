@@ -1,6 +1,6 @@
 // All servers at a glance: health, the flow, the queues, the outcomes, dead letters, notifications.
 import { Component } from "../vendor/preact.js"
-import { duration, number, rate, shortQueue, time } from "../format.js"
+import { atLeast, duration, estimate, NONE, number, rate, shortQueue, time } from "../format.js"
 import { t } from "../language.js"
 import { Badge, Facts, html, Link, Section, Table } from "../parts.js"
 import { Flow } from "./flow.js"
@@ -47,30 +47,41 @@ function Health({ overview }) {
 function Notifications({ database }) {
   const { deliveries = {}, outbox } = database
   const channels = [...new Set([...Object.keys(deliveries), ...Object.keys(outbox?.channels ?? {})])].sort()
+  const count = (name, status) => {
+    const { statuses = {}, estimated = [] } = deliveries[name] ?? {}
+    return estimate(number(statuses[status] ?? 0), estimated.includes(status))
+  }
+  // Of many, the delays of the newest are read.
+  const delay = (name, share) => {
+    const { delaySeconds, delaysOf, statuses } = deliveries[name] ?? {}
+    return delaySeconds ? estimate(duration(delaySeconds[share]), delaysOf < statuses.sent) : NONE
+  }
+  const waiting = (name, what) => {
+    const { [what]: value = 0, more } = outbox?.channels[name] ?? {}
+    return atLeast(number(value), more)
+  }
   const columns = [
     { title: t("Channel"), cell: name => name },
-    ...["sent", "skipped", "failed"].map(status => ({
-      title: t(status), number: true, cell: name => number(deliveries[name]?.statuses[status] ?? 0),
-    })),
-    { title: t("Delay p50"), number: true, cell: name => duration(deliveries[name]?.delaySeconds?.p50) },
-    { title: t("Delay p99"), number: true, cell: name => duration(deliveries[name]?.delaySeconds?.p99) },
-    { title: t("Pending now"), number: true, cell: name => number(outbox?.channels[name]?.pending ?? 0) },
-    { title: t("Tried before"), number: true, cell: name => number(outbox?.channels[name]?.retried ?? 0) },
-    { title: t("Last error"), cell: name => outbox?.channels[name]?.lastError ?? "–" },
+    ...["sent", "skipped", "failed"].map(status => ({ title: t(status), number: true, cell: name => count(name, status) })),
+    { title: t("Delay p50"), number: true, cell: name => delay(name, "p50") },
+    { title: t("Delay p99"), number: true, cell: name => delay(name, "p99") },
+    { title: t("Pending now"), number: true, cell: name => waiting(name, "pending") },
+    { title: t("Tried before"), number: true, cell: name => waiting(name, "retried") },
+    { title: t("Last error"), cell: name => outbox?.channels[name]?.lastError ?? NONE },
   ]
   const late = outbox && t("Oldest unsent: {time}", { time: duration(outbox.oldestNotificationSeconds) })
   return html`
-    <${Section} id="notifications-title" title=${t("Notifications of the last five minutes")}
+    <${Section} id="notifications-title" title=${t("Notifications settled in the last five minutes")}
       aside=${html`<span class="quiet">${late}</span>`} error=${failure(database)}>
-      <${Table} label=${t("Notifications of the last five minutes")} columns=${columns} rows=${channels} keyOf=${name => name} empty=${t("None")} />
+      <${Table} label=${t("Notifications settled in the last five minutes")} columns=${columns} rows=${channels} keyOf=${name => name} empty=${t("None")} />
     <//>`
 }
 
 function Outcomes({ database }) {
-  const found = database.outcomesPerMinute ?? {}
+  const { outcomesPerMinute: found = {}, estimated = [] } = database
   const columns = [
     { title: t("Event"), cell: name => shortQueue(name) },
-    ...OUTCOMES.map(outcome => ({ title: t(outcome), number: true, cell: name => rate(found[name][outcome] ?? 0) })),
+    ...OUTCOMES.map(outcome => ({ title: t(outcome), number: true, cell: name => estimate(rate(found[name][outcome] ?? 0), estimated.includes(outcome)) })),
   ]
   return html`
     <${Section} id="outcomes-title" title=${t("Outcomes per minute")} error=${failure(database)}
