@@ -1,5 +1,7 @@
 """The infrastructure that the stack creates unless existing parts are given."""
 
+from typing import Any
+
 from tests.template.stack import Stack
 
 
@@ -41,6 +43,21 @@ def test_messages_rows_and_users_are_kept_when_the_stack_is_deleted(
     assert infrastructure["Broker"]["DeletionPolicy"] == "RetainExceptOnCreate"
     assert nested["database"].resources["Instance"]["DeletionPolicy"] == "Snapshot"
     assert nested["identity"].resources["UserPool"]["DeletionPolicy"] == "RetainExceptOnCreate"
+
+
+def test_rollback_of_a_first_deployment_is_only_stopped_in_several_zones(
+    nested: dict[str, Stack], expanded: dict[str, dict[str, Any]]
+) -> None:
+    (pool,) = nested["identity"].of_type("AWS::Cognito::UserPool").values()
+    (database,) = nested["database"].of_type("AWS::RDS::DBInstance").values()
+    given = nested["stack"].of_type("AWS::CloudFormation::Stack")
+
+    conditions = expanded["infrastructure/identity"]["Conditions"]
+    assert pool["DeletionProtection"] == {"Fn::If": ["IsProtected", "ACTIVE", "INACTIVE"]}
+    assert conditions["IsProtected"] == {"Fn::Equals": [{"Ref": "Protected"}, "true"]}
+    assert given["Identity"]["Parameters"]["Protected"] == {"Ref": "HighAvailability"}
+    assert database["DeletionProtection"] == {"Ref": "MultiAz"}
+    assert given["Database"]["Parameters"]["MultiAz"] == {"Ref": "HighAvailability"}
 
 
 def test_user_pool_requires_a_second_factor_and_nobody_can_sign_up(
