@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.support.functions import Functions
+    from tests.support.queues import Queues
     from tests.support.store import Store
 
 USERS: Final = 20
@@ -64,3 +65,25 @@ def test_notes_are_read_again_when_their_table_is_free(
     )
 
     assert connected.handle(other) == {"dead_lettered": 1}
+
+
+@pytest.mark.parametrize(
+    "lock",
+    [
+        "LOCK TABLES allocations WRITE",
+        "LOCK TABLES event_versions WRITE",
+        "LOCK TABLES notifications WRITE",
+        "LOCK TABLES processed_messages WRITE",
+    ],
+)
+def test_a_lock_that_no_search_finds_parks_the_batch_after_two_waits(
+    lock: str, holders: Store, connected: Functions, queues: Queues
+) -> None:
+    batch = [message("user.suspended", userId=f"u{number}") for number in range(USERS)]
+
+    with locked(holders, lock), counted(connected.database) as spent:
+        assert connected.handle(*batch) == {"retried": USERS}
+
+    assert spent.rollbacks <= 2
+    waiting = queues.take("scheduler.user-suspended.retry")
+    assert {one.headers["x-attempt"] for one in waiting} == {0}

@@ -25,14 +25,16 @@ _RETRY_DELAYS: Final = (0.2, 0.5, 1.0)
 connection that fails over, not for a whole RDS failover."""
 
 _MAX_LOCK_SEARCHES: Final = 3
-"""How often an invocation looks for locked rows: before each search it waits for the lock."""
+"""How often an invocation looks for locked rows: before each search it waits for the lock. Then
+whatever meets a lock is parked."""
 
 
 class Isolation:
     """Applies the messages of one invocation so that a failure costs only its own message.
 
-    A bad statement is found by bisection. Locked rows are found by one look at all of them, since
-    waiting for each would take longer than the invocation may last.
+    A bad statement is found by bisection. Locked users and devices are found by one look at all of
+    them, since waiting for each would take longer than the invocation may last. If neither is
+    locked, the lock is elsewhere, and the whole batch waits for it.
     """
 
     def __init__(
@@ -65,9 +67,8 @@ class Isolation:
                     return _parked(batch, f"{type(error).__name__}: {error}")
                 self._sleep(delay)
             except Exception as error:
-                if not is_lock_wait(error) or not self._lock_searches:
+                if not is_lock_wait(error):
                     raise
-                self._lock_searches -= 1
                 return self._apply_unlocked(batch, handling, error)
         return _parked(batch, "no time left in this invocation")
 
@@ -76,10 +77,16 @@ class Isolation:
     ) -> list[Outcome]:
         """Park the messages whose rows are locked, and apply the others."""
         why = f"other transactions hold its rows: {error}"
+        if not self._lock_searches:
+            return _parked(batch, why)
+        self._lock_searches -= 1
         try:
             blocked = self._transaction.blocked(batch, handling)
         except (DatabaseUnavailableError, pymysql.MySQLError):
             return _parked(batch, why)
+        if not blocked:
+            # Released meanwhile, or in a table that is not searched: one more attempt will tell.
+            self._lock_searches = 0
         free = [parsed for parsed in batch if parsed.event.subject_id not in blocked]
         waiting = [parsed for parsed in batch if parsed.event.subject_id in blocked]
         applied = self.apply(free, handling) if free else []
@@ -87,8 +94,6 @@ class Isolation:
 
 
 def _failed(parsed: Parsed, error: Exception) -> list[Outcome]:
-    if is_lock_wait(error):
-        return _parked([parsed], f"other transactions hold its rows: {error}")
     return [Outcome(parsed.message, Verdict.FAILED, parsed, f"{type(error).__name__}: {error}")]
 
 
