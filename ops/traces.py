@@ -22,36 +22,45 @@ if TYPE_CHECKING:
     from operations.dead_letters.letter import DeadLetter
 
 # Where a condition is empty, every row of the user counts.
-_ERASED: Final[dict[str, str]] = {
-    "users": "id = %s AND (email IS NOT NULL OR phone IS NOT NULL OR time_zone IS NOT NULL)",
-    "notifications": "user_id = %s AND (title <> '' OR message <> '' OR data <> '{}')",
+ERASED: Final[dict[str, str]] = {
+    "users": "id = %(user)s AND (email IS NOT NULL OR phone IS NOT NULL OR time_zone IS NOT NULL)",
+    "notifications": "user_id = %(user)s AND (title <> '' OR message <> '' OR data <> '{}')",
     "notification_deliveries": "notification_id IN (SELECT id FROM notifications WHERE"
-    " user_id = %s) AND (provider_message_id IS NOT NULL OR last_error <> 'user deleted')",
-    "notification_preferences": "user_id = %s",
-    "idempotency_keys": "user_id = %s",
-    "processed_messages": "aggregate = 'user' AND subject_id = %s",
-    "unapplied_messages": "aggregate = 'user' AND subject_id = %s",
-    "allocations": "user_id = %s AND (status = 'ALLOCATED' OR NOT release_code <=> 'user_deleted'"
+    " user_id = %(user)s) AND (provider_message_id IS NOT NULL OR last_error <> 'user deleted')",
+    "notification_preferences": "user_id = %(user)s",
+    "idempotency_keys": "user_id = %(user)s",
+    "processed_messages": "aggregate = 'user' AND subject_id = %(user)s",
+    "unapplied_messages": "aggregate = 'user' AND subject_id = %(user)s",
+    "allocations": "user_id = %(user)s AND (status = 'ALLOCATED'"
+    " OR NOT release_code <=> 'user_deleted'"
     " AND (release_reason IS NOT NULL OR release_details IS NOT NULL))",
-    "waiting": "user_id = %s AND status = 'WAITING'",
-    "reservations": "user_id = %s AND status = 'RESERVED'",
+    "waiting": "user_id = %(user)s AND status = 'WAITING'",
+    "reservations": "user_id = %(user)s AND status = 'RESERVED'",
 }
 """By table, the rows that must be gone after an erasure, or have something that must be gone."""
 
-_KEPT: Final[dict[str, str]] = {
-    "users": "id = %s",
-    "notifications": "user_id = %s",
-    "allocations": "user_id = %s",
-    "waiting": "user_id = %s",
-    "reservations": "user_id = %s",
-    "event_versions": "aggregate = 'user' AND id = %s",
-    "erasures": "user_id = %s",
-    "request_limits": "SUBSTRING_INDEX(bucket, '/', 1) = %s",
+KEPT: Final[dict[str, str]] = {
+    "users": "id = %(user)s",
+    "notifications": "user_id = %(user)s",
+    "allocations": "user_id = %(user)s",
+    "waiting": "user_id = %(user)s",
+    "reservations": "user_id = %(user)s",
+    "event_versions": "aggregate = 'user' AND id = %(user)s",
+    "erasures": "user_id = %(user)s",
+    "request_limits": "SUBSTRING_INDEX(bucket, '/', 1) = %(user)s",
+    "operator_actions": "arguments REGEXP %(named)s OR result REGEXP %(named)s",
 }
-"""By table, the rows that are kept with ids and times only (docs/privacy.md).
+"""By table, the rows that are kept with ids and times only (docs/privacy.md)."""
 
-Outgoing events have no index by user, and hold nothing else but what follows their message.
-"""
+NOT_SEARCHED: Final = frozenset(
+    (
+        *("allocations.allocated_by", "allocations.released_by"),
+        *("allocation_extensions.extended_by", "notifications.caused_by"),
+        *("outgoing_events.caused_by", "outgoing_events.body"),
+        "housekeeping_walks.position",
+    )
+)
+"""Columns that may hold a user's id, have no index, and hold nothing else of a user."""
 
 _STATE: Final = """
     SELECT u.status, e.requested_at, e.finished_at
@@ -85,9 +94,10 @@ def read_state(cursor: Cursor, user_id: str) -> ErasureState:
 
 def in_database(cursor: Cursor, user_id: str) -> Iterator[Trace]:
     """Count the rows of a user in each table."""
-    for must_be_gone, conditions in ((True, _ERASED), (False, _KEPT)):
+    parameters = {"user": user_id, "named": _named(user_id, json.dumps(user_id)[1:-1])}
+    for must_be_gone, conditions in ((True, ERASED), (False, KEPT)):
         for table, condition in conditions.items():
-            cursor.execute(f"SELECT COUNT(*) FROM {table} WHERE {condition}", (user_id,))  # noqa: S608 - constants
+            cursor.execute(f"SELECT COUNT(*) FROM {table} WHERE {condition}", parameters)  # noqa: S608 - constants
             ((count,),) = cursor.fetchall()
             yield Trace(table, int(count), must_be_gone)
 
@@ -125,9 +135,14 @@ def in_dynamodb(dynamodb: Any, user_id: str, tables: Tables) -> Iterator[Trace]:
 
 def letters_of(letters: Iterable[DeadLetter], user_id: str) -> list[str]:
     """Return the ids of the dead letters in which a user's id occurs anywhere."""
-    # Not within a longer id: u1 must not be found in u10 or in team-u1.
-    named = re.compile(rf"(?<![\w.@-]){re.escape(user_id)}(?![\w.@-])")
+    named = re.compile(_named(user_id))
     return [one.id for one in letters if named.search(_text(one))]
+
+
+def _named(*spellings: str) -> str:
+    """Return an expression for an id that is not part of a longer one, such as u10 or team-u1."""
+    any_of = "|".join(map(re.escape, spellings))
+    return rf"(?<![\w.@-])(?:{any_of})(?![\w.@-])"
 
 
 def _text(letter: DeadLetter) -> str:

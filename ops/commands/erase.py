@@ -53,8 +53,9 @@ def check(
 ) -> None:
     """Search for what is stored of a user: MariaDB, DynamoDB, dead letters.
 
-    Outgoing events (ids only), messages in work and retry queues, logs, snapshots and backups of
-    discarded letters are not searched; docs/privacy.md says how long they are kept.
+    Outgoing events and who caused the rows of others (ids only), messages in work and retry queues,
+    logs, snapshots and backups of discarded letters are not searched; docs/privacy.md says how long
+    they are kept.
 
     Exit code: 0 everything was searched and only ids and times are left, 1 otherwise.
     """
