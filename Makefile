@@ -44,7 +44,7 @@ clean: ## Delete the local platform's data, build results and caches
 
 # In parallel, with unmixed output (GNU Make 4). The environments come first, because build starts another make.
 PARALLEL := -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync)
-test: $(READY) $(SAM_READY) $(CHECKOV_READY) $(AUDIT_READY) $(if $(shell command -v npm),$(NODE_READY)) ## Run all checks: lint, types, templates, and tests on real servers
+test: $(READY) $(SAM_READY) $(CHECKOV_READY) $(AUDIT_READY) $(CLIENTS_READY) $(if $(shell command -v npm),$(NODE_READY)) ## Run all checks: lint, types, templates, and tests on real servers
 	@$(MAKE) --no-print-directory $(PARALLEL) validate lint build-here programs
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 

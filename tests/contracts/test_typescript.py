@@ -1,6 +1,6 @@
 """The declarations compile, and the examples publish, on Node.js and in Python.
 
-Needs npm: `make contracts` installs the packages, and `make test` does if there is npm.
+`make test` installs the npm packages if there is npm.
 """
 
 from __future__ import annotations
@@ -10,27 +10,26 @@ import os
 import subprocess
 import sys
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import pika
-import pytest
 
-from local.paths import ROOT
+from tests.support.programs import CONTRACTS, NODE_BIN, needs_npm, require
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-FOLDER: Final = ROOT / "contracts"
-BIN: Final = FOLDER / "node_modules/.bin"
-needs_npm: Final = pytest.mark.skipif(
-    not BIN.is_dir(), reason="the packages are not installed; run `make contracts`"
-)
 
 
 def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     variables = {"PATH": os.environ["PATH"], **environment}
     return subprocess.run(
-        command, cwd=FOLDER, env=variables, capture_output=True, text=True, check=False, timeout=120
+        command,
+        cwd=CONTRACTS,
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
 
 
@@ -55,6 +54,8 @@ def is_published_well(properties: Any, printed: str, subject: str) -> bool:  # n
 
 @needs_npm
 def test_the_asyncapi_document_is_valid() -> None:
+    require(NODE_BIN, "contracts")
+
     checked = run("node", "check/asyncapi.mjs")
 
     assert checked.stdout == "19 messages, 19 operations\n", checked.stdout + checked.stderr
@@ -62,7 +63,9 @@ def test_the_asyncapi_document_is_valid() -> None:
 
 @needs_npm
 def test_examples_compile_and_publish_and_wrong_bodies_do_not_compile(broker_url: str) -> None:
-    compiled = run(BIN / "tsc", "--project", ".")
+    require(NODE_BIN, "contracts")
+
+    compiled = run(NODE_BIN / "tsc", "--project", ".")
     assert compiled.returncode == 0, compiled.stdout
 
     amqplib = run("node", "build/examples/amqplib.js", AMQP_URL=broker_url)

@@ -62,6 +62,19 @@ def test_actions_have_exact_versions(path: Any) -> None:  # noqa: ANN401 - a pat
     assert all(re.fullmatch(r"[\w-]+/[\w-]+@v\d+\.\d+\.\d+", one) for one in used)
 
 
+def test_workflow_has_the_node_version_of_the_devcontainer() -> None:
+    (node,) = re.findall(
+        r"^FROM node:(\d+)-", (ROOT / ".devcontainer/Dockerfile").read_text(), re.MULTILINE
+    )
+    versions = [
+        step["with"]["node-version"]
+        for step in steps(ROOT / ".github/workflows/test.yml")
+        if step.get("uses", "").startswith("actions/setup-node@")
+    ]
+
+    assert versions == [node]
+
+
 def test_only_the_job_that_deploys_gets_an_identity_and_it_has_an_environment() -> None:
     jobs = [job for path in WORKFLOWS for job in load(path)["jobs"].values()]
     trusted = [job for job in jobs if "id-token" in job.get("permissions", {})]
