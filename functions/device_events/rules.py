@@ -89,7 +89,9 @@ def add_device(event: DeviceCreated, work: Work) -> None:
         work.set_device_health(event.device_id, health)
         if is_canary(event.device_id):
             _hand_out_canary(work, event.device_id)
-    work.remark(f"Device {event.device_id} joined the pool")
+    health = work.device(event.device_id).health
+    where = "joined the pool" if health is Health.RUNNING else f"waits outside the pool ({health})"
+    work.remark(f"Device {event.device_id} {where}")
 
 
 def health_of(status: str) -> Health:

@@ -267,7 +267,23 @@ def test_adb_address_of_the_event_is_stored(
     assert (found.adb_host, found.adb_port) == address
 
 
-def test_operators_read_that_a_device_joined_the_pool() -> None:
-    (outcome,) = run(message("device.created")).outcomes
+@pytest.mark.parametrize(
+    ("fields", "before", "remark"),
+    [
+        ({}, None, "joined the pool"),
+        ({"status": "running"}, None, "joined the pool"),
+        ({"status": "creating"}, None, "waits outside the pool (unknown)"),
+        ({"status": "stopped"}, None, "waits outside the pool (stopped)"),
+        ({}, Health.FAILED, "waits outside the pool (failed)"),
+        ({"status": "creating"}, Health.RUNNING, "joined the pool"),
+    ],
+)
+def test_operators_read_whether_a_device_joined_the_pool(
+    fields: dict[str, Any], before: Health | None, remark: str
+) -> None:
+    newer = [mark(Concern.HEALTH, NOW + MINUTE)] if before else []
+    known = world(device("d1", health=before or Health.UNKNOWN), marks=newer)
 
-    assert outcome.remarks == ("Device d1 joined the pool",)
+    (outcome,) = run(message("device.created", at=NOW, **fields), on=known).outcomes
+
+    assert outcome.remarks == (f"Device d1 {remark}",)
