@@ -34,22 +34,23 @@ def follow(context: OperationContext, arguments: MessageArguments) -> dict[str, 
     """Return what became of a message in each queue, and what it caused: releases, notifications.
 
     A message that no function has received yet is in no list; it may still wait in its queue.
+    ``complete`` is False if so much happened to its user or device that effects may be missing.
     """
     with context.transaction() as cursor:
         seen = find_message(cursor, arguments.id, tuple(WORK_QUEUE_BY_NAME))
-        effects = [
-            entry
+        timelines = [
+            read_timeline(cursor, subject, Window(at - _BEFORE, at + _AFTER), arguments.language)
             for subject, at in _subjects(seen).items()
-            for entry in read_timeline(
-                cursor, subject, Window(at - _BEFORE, at + _AFTER), arguments.language
-            ).entries
-            if _is_effect(entry, arguments.id)
         ]
+    effects = [
+        entry for one in timelines for entry in one.entries if _is_effect(entry, arguments.id)
+    ]
     return {
         "at": context.now.isoformat(),
         "id": arguments.id,
         "received": [entry_to_json(one.entry) for one in seen],
         "effects": [entry_to_json(one) for one in sorted(effects, key=lambda one: one.at)],
+        "complete": all(one.complete for one in timelines),
     }
 
 

@@ -12,6 +12,7 @@ from operations.json_data import to_json
 from operations.lookups import UserArguments, read_user
 from scheduler.database import listings
 from scheduler.database.listings import MAX_SECONDS, SearchTooLongError
+from scheduler.database.lookups import MAX_HELD
 from scheduler.database.release_reasons import StoredReason
 from scheduler.payments.failure import PaymentsUnavailableError
 
@@ -91,7 +92,8 @@ def read_users(context: OperationContext, arguments: UsersArguments) -> dict[str
 def read_user_details(context: OperationContext, arguments: UserArguments) -> dict[str, Any]:
     """Return a user with their devices, queued requests, reservations and payment failures.
 
-    ``paymentFailures`` is None if DynamoDB does not answer; ``paymentProblem`` then says why.
+    ``more`` names the lists that are longer than shown. ``paymentFailures`` is None if DynamoDB
+    does not answer; ``paymentProblem`` then says why.
 
     Raises:
         OpsError: there is no such user.
@@ -99,14 +101,18 @@ def read_user_details(context: OperationContext, arguments: UserArguments) -> di
     id_ = arguments.user_id
     found = read_user(context, arguments)
     with context.transaction() as cursor:
-        found["waiting"] = _all(listings.list_requests(cursor, id_, _MAX_REQUESTS))
-        found["reservations"] = _all(listings.list_reservations(cursor, id_, _MAX_REQUESTS))
+        waiting = _all(listings.list_requests(cursor, id_, _MAX_REQUESTS + 1))
+        reservations = _all(listings.list_reservations(cursor, id_, _MAX_REQUESTS + 1))
+    more = ["devices"] if len(found["devices"]) >= MAX_HELD else []
+    for name, rows in (("waiting", waiting), ("reservations", reservations)):
+        found[name] = rows[:_MAX_REQUESTS]
+        more += [name] if len(rows) > _MAX_REQUESTS else []
     failures, problem = None, None
     try:
         failures = context.payments().current(id_, context.now)
     except (OpsError, PaymentsUnavailableError) as error:
         problem = str(error)
-    return found | {"paymentFailures": failures, "paymentProblem": problem}
+    return found | {"more": more, "paymentFailures": failures, "paymentProblem": problem}
 
 
 def read_allocations(context: OperationContext, arguments: AllocationsArguments) -> dict[str, Any]:

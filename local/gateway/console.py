@@ -66,11 +66,12 @@ def console_token(state_dir: Path) -> str:
 
 
 def newest_messages(aws_url: str) -> dict[str, Any]:
-    """Return the newest sent e-mails and text messages, the newest first."""
+    """Return the newest sent e-mails and text messages, and how many there are of each."""
     sent = sent_messages(aws_url)
     return {
         "mails": [asdict(mail) for mail in sent.mails[: -_MAX_MESSAGES - 1 : -1]],
         "sms": [asdict(sms) for sms in sent.sms[: -_MAX_MESSAGES - 1 : -1]],
+        "totals": {"mails": len(sent.mails), "sms": len(sent.sms)},
     }
 
 

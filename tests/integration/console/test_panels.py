@@ -12,6 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from scheduler.ids import uuid7
 from tests.integration.ops.letters import Broker, letter
 from tests.support.events import message
 from tests.support.functions import Functions
@@ -135,6 +136,34 @@ def test_message_is_followed_and_its_user_looked_up(
     page.get_by_role("link", name="Show the user").click()
     expect(rows(page, "Allocations, the newest first")).to_contain_text("It is dark")
     expect(fact(page, "Payment failures")).to_have_text("0")
+
+
+def test_all_allocations_of_a_user_are_reached(page: Page, store: Store) -> None:
+    now = datetime.now(UTC)
+    store.seed(world(held("d1", by=HOLDER)))
+    store.insert(
+        "allocations",
+        "id, user_id, device_id, status, allocated_at, expires_at, released_at",
+        [
+            (uuid7(), HOLDER, "d1", "RELEASED", at, at, at)
+            for at in (now - timedelta(hours=n) for n in range(1, 121))
+        ],
+    )
+    store.insert(
+        "waiting",
+        "id, user_id, minutes, min_cpu_cores, min_memory_mb, created_at, expires_at",
+        [(uuid7(), HOLDER, 60, 2, 4096, now, now) for _ in range(51)],
+    )
+
+    show(page, f"users/{HOLDER}")
+    allocations = rows(page, "Allocations, the newest first")
+    expect(page.get_by_text("Only the newest 50 are shown.")).to_be_visible()
+    older = page.get_by_role("button", name="Older: Allocations, the newest first")
+    for shown in (50, 100):
+        expect(allocations).to_have_count(shown)
+        older.click()
+    expect(allocations).to_have_count(121)
+    expect(older).to_have_count(0)
 
 
 def test_server_that_hangs_is_named_and_the_rest_goes_on(page: Page, mariadb: MariaDB) -> None:

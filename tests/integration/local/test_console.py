@@ -81,4 +81,5 @@ def test_sent_messages_are_listed_newest_first(aws_url: str, tmp_path: Path) -> 
             for number in ("2", "1")
         ],
         "sms": [{"to": "+8613800138000", "text": f"文 {number}"} for number in ("2", "1")],
+        "totals": {"mails": 2, "sms": 2},
     }

@@ -12,6 +12,7 @@ from operations.context import OperationContext
 from operations.errors import InvalidInputError, OpsError
 from scheduler.database import listings
 from scheduler.domain.model import Health, UserStatus
+from scheduler.timeline.entries import MAX_OF_A_KIND
 from tests.support.events import message
 from tests.support.functions import Functions
 from tests.support.world import MINUTE, NOW, device, held, user, world
@@ -118,14 +119,14 @@ def test_user_is_shown_without_the_failures_that_dynamodb_does_not_tell(
     store.insert(
         "waiting",
         "id, user_id, minutes, min_cpu_cores, min_memory_mb, created_at, expires_at",
-        [("w-1", "u1", 60, 2, 4096, NOW, NOW + MINUTE)],
+        [(f"w-{n}", "u1", n, 2, 4096, NOW + n * MINUTE, NOW + 99 * MINUTE) for n in range(51)],
     )
 
     found = call("user.details", userId="u1")
 
     assert [one["deviceId"] for one in found["devices"]] == ["d1"]
-    assert found["waiting"][0]["minutes"] == 60
-    assert found["reservations"] == []
+    assert [one["minutes"] for one in found["waiting"]] == list(range(50, 0, -1))
+    assert (found["reservations"], found["more"]) == ([], ["waiting"])
     assert found["paymentFailures"] is None
     assert "failed payments" in found["paymentProblem"]
 
@@ -149,3 +150,26 @@ def test_message_is_followed_to_its_release_and_notification(
     assert [one["kind"] for one in found["effects"]] == ["allocation", "notification", "outgoing"]
     assert {one["deviceId"] for one in found["effects"]} == {"d1", None}
     assert found["effects"][1]["deliveries"][0]["status"] == "pending"
+    assert found["complete"] is True
+
+
+def test_followed_message_tells_that_effects_may_be_missing(
+    store: Store,
+    call: Call,
+    database_url: str,
+    broker_url: str,
+) -> None:
+    store.seed(world(held("d1", by="u1")))
+    now = datetime.now(UTC)
+    with Functions(database_url, broker_url, clock=lambda: now) as functions:
+        functions.handle(message("device.failed", id="m-1", deviceId="d1", reason="It is dark"))
+    store.insert(
+        "processed_messages",
+        "queue, message_id, body_sha256, processed_at, outcome, aggregate, subject_id",
+        [
+            ("scheduler.device-failed", f"n-{n}", b"x" * 32, now, "applied", "device", "d1")
+            for n in range(MAX_OF_A_KIND)
+        ],
+    )
+
+    assert call("message", id="m-1")["complete"] is False

@@ -45,6 +45,7 @@ export class Message extends Panel {
         <${Section} id="effects-title" title=${t("What became of it")}>
           <${Entries} entries=${[...data.received, ...data.effects]} />
           ${data.received.length ? null : html`<p class="quiet">${t("No function has received it yet: it waits in its queue, or the id is wrong.")}</p>`}
+          ${data.complete === false ? html`<p class="bad-text">${t("So much happened to this user or device since that not all is shown.")}</p>` : null}
         <//>` : null}`
   }
 }

@@ -1,5 +1,6 @@
 // What would have left the machine: the e-mails and text messages of the local platform.
 import { get } from "../api.js"
+import { number } from "../format.js"
 import { t } from "../language.js"
 import { Panel } from "../panel.js"
 import { html, Section } from "../parts.js"
@@ -11,13 +12,14 @@ export class Sent extends Panel {
 
   render(_, { data, error }) {
     const none = html`<p class="quiet">${data ? t("None yet") : t("Loading")}</p>`
+    const shown = what => data && html`<span class="quiet">${t("{shown} of {total}", { shown: number(data[what].length), total: number(data.totals[what]) })}</span>`
     return html`
       <div class="columns">
-        <${Section} id="mails-title" title=${t("E-mails, the newest first")} error=${error}>
+        <${Section} id="mails-title" title=${t("E-mails, the newest first")} aside=${shown("mails")} error=${error}>
           ${data?.mails.length ? data.mails.map(mail => html`<article>
             <p><strong>${mail.subject}</strong> <span class="quiet">${mail.to}</span></p><p>${wordsOf(mail.html)}</p></article>`) : none}
         <//>
-        <${Section} id="sms-title" title=${t("Text messages, the newest first")}>
+        <${Section} id="sms-title" title=${t("Text messages, the newest first")} aside=${shown("sms")}>
           ${data?.sms.length ? data.sms.map(sms => html`<article><p class="quiet">${sms.to}</p><p>${sms.text}</p></article>`) : none}
         <//>
       </div>`

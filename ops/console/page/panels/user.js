@@ -1,6 +1,6 @@
 // One user: quota, devices, allocations current and past, queued requests, reservations.
 import { get, operation, post } from "../api.js"
-import { duration, number } from "../format.js"
+import { atLeast, duration, number } from "../format.js"
 import { locale, t } from "../language.js"
 import { Panel } from "../panel.js"
 import { Badge, Button, Facts, html, Link, Result, Section, Table, Time } from "../parts.js"
@@ -19,9 +19,20 @@ export class User extends Panel {
   }
 
   async more() {
-    const { user, history } = this.state.data
-    const older = await operation("user.allocations", { userId: this.props.id, limit: 50, language: locale(), ...history.next })
-    this.setState({ older: [...(this.state.older ?? history.items), ...older.items], next: older.next, data: { user, history } })
+    const shown = this.allocations()
+    const { items, next } = await operation("user.allocations", { userId: this.props.id, limit: 50, language: locale(), ...this.next() })
+    this.setState({ older: [...shown, ...items], next })
+  }
+
+  // The newest are read again and again; to them, older ones are added on request.
+  allocations() {
+    const newest = this.state.data?.history.items ?? []
+    const ids = new Set(newest.map(one => one.id))
+    return [...newest, ...(this.state.older ?? []).filter(one => !ids.has(one.id))]
+  }
+
+  next() {
+    return this.state.older ? this.state.next : this.state.data?.history.next
   }
 
   allocate = () => this.act(async () => {
@@ -34,10 +45,11 @@ export class User extends Panel {
     return t("Released {id}", { id: one.deviceId })
   })
 
-  render({ id, config }, { data, error, result, older, next, busy }) {
+  render({ id, config }, { data, error, result, busy }) {
     const user = data?.user
     const back = html`<${Link} to=${["users"]}>${t("All users")}<//> <${Link} to=${["lookup", "user", id]}>${t("Timeline")}<//>`
     const allocate = config.isLocal ? html`<${Button} main label=${t("Allocate a device")} about=${id} disabled=${busy} onClick=${this.allocate} />` : null
+    const newest = what => (user?.more?.includes(what) ? html`<p class="quiet">${t("Only the newest {count} are shown.", { count: number(user[what].length) })}</p>` : null)
     return html`
       <${Section} id="user-title" title=${t("User {id}", { id })} error=${error} aside=${html`${back} ${allocate}`}>
         ${user ? html`<${Facts} facts=${facts(user)} />` : data ? html`<p class="quiet">${t("This user does not exist yet.")}</p>` : null}
@@ -46,12 +58,12 @@ export class User extends Panel {
       <//>
       <${Section} id="held-title" title=${t("Active allocations")}>${this.held(user?.devices ?? [], config, busy)}<//>
       <div class="columns">
-        <${Section} id="waiting-title" title=${t("Queued requests")}><${Requests} rows=${user?.waiting ?? []} /><//>
-        <${Section} id="reservations-title" title=${t("Reservations")}><${Reservations} rows=${user?.reservations ?? []} /><//>
+        <${Section} id="waiting-title" title=${t("Queued requests")}><${Requests} rows=${user?.waiting ?? []} />${newest("waiting")}<//>
+        <${Section} id="reservations-title" title=${t("Reservations")}><${Reservations} rows=${user?.reservations ?? []} />${newest("reservations")}<//>
       </div>
       <${Section} id="history-title" title=${t("Allocations, the newest first")}>
-        <${History} rows=${older ?? data?.history.items ?? []} />
-        ${(older ? next : data?.history.next) ? html`<${Button} label=${t("Older")} about=${t("Allocations, the newest first")} onClick=${() => this.more()} />` : null}
+        <${History} rows=${this.allocations()} />
+        ${this.next() ? html`<${Button} label=${t("Older")} about=${t("Allocations, the newest first")} onClick=${() => this.more()} />` : null}
       <//>`
   }
 
@@ -71,7 +83,7 @@ export class User extends Panel {
 const facts = user => [
   [t("Status"), html`<${Badge} word=${user.status} />`],
   [t("Billing hold"), user.billingHold ? html`<${Badge} tone="bad">${t("yes")}<//>` : t("no")],
-  [t("Devices"), `${number(user.devices.length)} / ${number(user.maxDevices)}`],
+  [t("Devices"), `${atLeast(number(user.devices.length), user.more?.includes("devices"))} / ${number(user.maxDevices)}`],
   [t("Cores"), user.maxCpu === null ? t("no limit") : number(user.maxCpu)],
   [t("Memory (MB)"), user.maxMemoryMb === null ? t("no limit") : number(user.maxMemoryMb)],
   [t("Payment failures"), number(user.paymentFailures)],
