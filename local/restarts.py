@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 30.0
+_STEADY_SECONDS: Final = 60.0
+"""A server that ends sooner after its start is in a crash loop: the pauses go on growing."""
 
 
 class Outage(NamedTuple):
@@ -61,6 +63,7 @@ class Restarts:
     clock: Callable[[], float] = time.time
     _pauses: dict[str, float] = field(default_factory=dict, init=False)
     _not_before: dict[str, float] = field(default_factory=dict, init=False)
+    _steady_at: dict[str, float] = field(default_factory=dict, init=False)
 
     def check(self) -> None:
         """Start an outage that is requested, and restart the servers that have ended."""
@@ -68,7 +71,9 @@ class Restarts:
         for server in self.servers:
             if outage and server.name == outage.server:
                 self._begin(outage, server)
-            if server.failure() and self.clock() >= self._not_before.get(server.name, 0):
+            if not server.failure():
+                self._forget_pause(server)
+            elif self.clock() >= self._not_before.get(server.name, 0):
                 self._restart(server)
 
     def _begin(self, outage: Outage, server: Server) -> None:
@@ -78,17 +83,23 @@ class Restarts:
         self.report(f"{server.name} is stopped for {seconds:.0f} s, as requested")
         server.kill()
 
+    def _forget_pause(self, server: Server) -> None:
+        if self.clock() >= self._steady_at.get(server.name, 0):
+            self._pauses.pop(server.name, None)
+
     def _restart(self, server: Server) -> None:
         self.report(f"{server.failure()}; starting it again")
         server.kill()  # what is left of its processes
+        pause = self._pauses.get(server.name, _FIRST_PAUSE_SECONDS)
         try:
             server.start()
             self.prepare(server)
         except LocalError as error:
-            pause = self._pauses.get(server.name, _FIRST_PAUSE_SECONDS)
-            self._pauses[server.name] = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-            self._not_before[server.name] = self.clock() + pause
             self.report(f"{error}; next attempt in {pause:.0f} s")
         else:
-            self._pauses.pop(server.name, None)
-            self.report(f"{server.name} runs again")
+            again = pause > _FIRST_PAUSE_SECONDS
+            hint = f"; if it ends soon, next attempt in {pause:.0f} s" if again else ""
+            self.report(f"{server.name} runs again{hint}")
+        self._pauses[server.name] = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        self._not_before[server.name] = self.clock() + pause
+        self._steady_at[server.name] = self.clock() + _STEADY_SECONDS

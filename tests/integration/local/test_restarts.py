@@ -94,6 +94,31 @@ def test_pauses_between_failed_starts_double(stage: Stage) -> None:
     assert "no room on the disk; next attempt in 2 s" in stage.lines
 
 
+def ends_and_is_checked(stage: Stage, *times: float) -> list[int]:
+    """Return how often the server was started up to each time, if it always ends at once."""
+    attempts = []
+    for now in times:
+        stage.server.kill()
+        attempts.append(stage.check_at(now))
+    return attempts
+
+
+def test_pauses_of_a_server_that_starts_and_ends_at_once_double(stage: Stage) -> None:
+    attempts = ends_and_is_checked(stage, 1000, 1000.9, 1001, 1002.9, 1003, 1006.9, 1007)
+
+    assert attempts == [1, 1, 2, 2, 3, 3, 4]
+    assert "MariaDB runs again; if it ends soon, next attempt in 4 s" in stage.lines
+
+
+def test_pauses_begin_again_after_a_server_has_stayed_up(stage: Stage) -> None:
+    ends_and_is_checked(stage, 1000, 1001)
+    assert stage.check_at(1060) == 2  # it runs, but not for a minute yet
+    assert ends_and_is_checked(stage, 1060, 1063.9, 1064) == [3, 3, 4]
+
+    assert stage.check_at(1124) == 4
+    assert ends_and_is_checked(stage, 1124, 1124.9, 1125) == [5, 5, 6]
+
+
 def test_server_stays_away_for_the_time_of_a_requested_outage(stage: Stage) -> None:
     Outage("MariaDB", 1060).write(stage.folder / "outage.json")
 
