@@ -7,7 +7,6 @@ and ``lambda:InvokeFunctionUrl`` and ``lambda:InvokeFunction`` for the function,
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -22,14 +21,15 @@ from botocore.exceptions import (
 )
 from botocore.httpsession import URLLib3Session
 from botocore.parsers import ResponseParserError
-from botocore.session import Session
 
 from operations.errors import ExitCode, OpsError
+from ops.aws_session import aws_session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from botocore.credentials import Credentials
+    from botocore.session import Session
 
 OUTPUT: Final = "OperationsUrl"
 """The output of the stack that has the URL."""
@@ -57,9 +57,7 @@ class FunctionUrlOperations:
             OpsError: there are no credentials or no region, or the stack does not exist or has no
                 such function.
         """
-        session = Session()
-        if region := os.environ.get("AWS_REGION"):  # botocore reads AWS_DEFAULT_REGION only
-            session.set_config_variable("region", region)
+        session = aws_session()
         try:
             client: Any = session.create_client("cloudformation", config=_QUICK)
             (found,) = client.describe_stacks(StackName=stack)["Stacks"]

@@ -110,7 +110,7 @@ def _noting(missed: dict[str, str], place: str) -> Iterator[None]:
 def _in_dynamodb(
     user: str, database: str | None, names: tuple[str | None, str | None, str | None]
 ) -> list[Trace]:
-    from botocore.session import Session  # noqa: PLC0415 - likewise
+    from ops.aws_session import aws_session  # noqa: PLC0415 - likewise
 
     local = local_platform.endpoints() or {}
     client: Any
@@ -126,7 +126,7 @@ def _in_dynamodb(
             tickets or function_variable("REALTIME_TICKETS_TABLE"),
         )
     else:
-        client = Session().create_client("dynamodb")
+        client = aws_session().create_client("dynamodb")
     given = [one for one in names if one]
     if len(given) < len(names):
         raise OpsError("add --payments-table, --connections-table and --tickets-table")

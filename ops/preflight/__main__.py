@@ -9,6 +9,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from operations.errors import OpsError
+from ops.aws_session import aws_session
 from ops.preflight.checks import CHECKS, Account, run
 from ops.preflight.deployment import Deployment
 from ops.terminal import handled_errors
@@ -46,7 +47,7 @@ def account_of(deployment: Deployment) -> Account:
     Raises:
         OpsError: there are no valid credentials, or no region.
     """
-    session = boto3.session.Session()
+    session = boto3.session.Session(botocore_session=aws_session())
     if not session.region_name:
         raise OpsError("no region: set AWS_REGION, or AWS_PROFILE to a profile with a region")
     try:

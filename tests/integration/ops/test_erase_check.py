@@ -98,6 +98,16 @@ def test_only_ids_are_left_of_an_erased_user(environment: Store, database_url: s
     assert "the erasure was finished at" in run("erase", "check", "u1").output
 
 
+def test_region_of_dynamodb_may_be_in_either_variable(
+    environment: Store, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delete(environment, database_url)
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+
+    assert check(0)["notSearched"] == {}
+
+
 def test_table_has_one_row_for_a_place_and_says_how_long_it_takes(
     environment: Store, database_url: str
 ) -> None:

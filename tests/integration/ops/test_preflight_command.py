@@ -51,5 +51,16 @@ def test_missing_region_is_named() -> None:
     assert done.returncode == 1
 
 
+def test_region_may_be_in_either_variable(aws_url: str) -> None:
+    without = (word for name in CHECKS for word in ("--without", name))
+    variables = aws_environment(aws_url)
+    region = variables.pop("AWS_DEFAULT_REGION")
+
+    done = preflight("default", *without, **variables)
+
+    assert f"ok       account 123456789012, {region}" in done.stdout
+    assert done.returncode == 0
+
+
 def test_unknown_environment_is_named() -> None:
     assert "samconfig.toml has no section staging" in preflight("staging").stderr
