@@ -10,7 +10,7 @@ from operations import brake, following, listings, lookups, outbox, publishing, 
 from operations.context import NoArguments
 from operations.dead_letters import arguments as letters
 from operations.dead_letters import calls
-from operations.dead_letters.edit import edit
+from operations.dead_letters.edit import check_edit, edit
 from operations.dead_letters.preview import preview
 from operations.errors import InvalidInputError
 from operations.overview import overview
@@ -61,6 +61,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "dead-letters.replay": Operation(letters.ReplayArguments, calls.replay, changes=True),
     "dead-letters.restore": Operation(letters.RestoreArguments, calls.restore, changes=True),
     "dead-letters.discard": Operation(letters.DiscardArguments, calls.discard, changes=True),
+    "dead-letters.check-edit": Operation(letters.CheckEditArguments, check_edit),
     "dead-letters.edit": Operation(letters.EditArguments, edit, changes=True),
 }
 

@@ -129,10 +129,15 @@ class DiscardArguments(SelectionArguments):
     remove: frozenset[_Name] = Field(default=frozenset(), max_length=MAX_COPIES)
 
 
-class EditArguments(Arguments):
+class CheckEditArguments(Arguments):
     """A letter and its new body, which is given as text."""
 
     fingerprint: str = Field(pattern="^[0-9a-f]{64}$")
     body: Annotated[bytes, BeforeValidator(_bytes), Field(max_length=MAX_BODY_BYTES)]
+
+
+class EditArguments(CheckEditArguments):
+    """What is published instead of a letter."""
+
     new_id: str = Field(min_length=1, max_length=128, pattern="^[!-~]+$")
     allow_unknown: bool = False

@@ -21,8 +21,8 @@ from operations.dead_letters.reading import (
 )
 from operations.dead_letters.replay import ReplayResult, refusal_of, replay_letters
 from operations.dead_letters.selection import Filter
-from operations.dead_letters.takeovers import RELEASING_QUEUES, find_takeovers, old_release
-from operations.errors import InvalidInputError, OpsError, with_progress_in_errors
+from operations.dead_letters.takeovers import RELEASING_QUEUES, describe_takeovers, old_release
+from operations.errors import with_progress_in_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from operations.dead_letters.takeovers import OldRelease
 
 _MAX_GROUPS: Final = 500
-_MAX_TAKEOVERS: Final = 1000
 
 
 def list_groups(context: OperationContext, arguments: ListArguments) -> dict[str, Any]:
@@ -79,10 +78,7 @@ def show(context: OperationContext, arguments: ShowArguments) -> dict[str, Any]:
 
 
 def check(context: OperationContext, arguments: CheckArguments) -> dict[str, Any]:
-    """Return the old letters that would take a device from a user who got it after the event.
-
-    ``takesDevices`` is None if that is unknown, and ``unchecked`` then gives the reason.
-    """
+    """Return the old letters that would take a device from a user who got it after the event."""
     selection = arguments.selection
     releases: list[OldRelease] = []
     if not selection.queues or not selection.queues.isdisjoint(RELEASING_QUEUES):
@@ -94,9 +90,7 @@ def check(context: OperationContext, arguments: CheckArguments) -> dict[str, Any
                 and not refusal_of(one.letter, force=arguments.force)
                 and (release := old_release(one.letter, context.now))
             )
-    return {"at": context.now.isoformat(), "oldLetters": len(releases)} | (
-        _takeovers(context, releases) if releases else {"takesDevices": [], "unchecked": ""}
-    )
+    return describe_takeovers(context, releases)
 
 
 def replay(context: OperationContext, arguments: ReplayArguments) -> dict[str, Any]:
@@ -193,22 +187,6 @@ def discard(context: OperationContext, arguments: DiscardArguments) -> dict[str,
 def refusals(result: ReplayResult) -> list[dict[str, Any]]:
     """Return why letters were not replayed, the most frequent reason first."""
     return [{"reason": why, "count": count} for why, count in result.refused.most_common()]
-
-
-def _takeovers(context: OperationContext, releases: list[OldRelease]) -> dict[str, Any]:
-    try:
-        with context.transaction() as cursor:
-            found = find_takeovers(cursor, releases)
-    except InvalidInputError:
-        raise
-    except OpsError as error:
-        return {"takesDevices": None, "unchecked": str(error)}
-    return {
-        "takesDevices": [one.to_json() for one in found[:_MAX_TAKEOVERS]],
-        "unchecked": ""
-        if len(found) <= _MAX_TAKEOVERS
-        else f"only the first {_MAX_TAKEOVERS} of {len(found)} are listed",
-    }
 
 
 def _progress(result: ReplayResult) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from operations import broker as brokers
 from operations.dead_letters.reading import opened, require_complete
 from operations.dead_letters.replay import copy_for_work_queue
+from operations.dead_letters.takeovers import describe_takeovers, old_release
 from operations.errors import InvalidInputError, OpsError
 from operations.event_bodies import refuse_unknown_fields, validate
 from operations.publishing import shard_key
@@ -16,8 +17,9 @@ from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
 
 if TYPE_CHECKING:
     from operations.context import OperationContext
-    from operations.dead_letters.arguments import EditArguments
+    from operations.dead_letters.arguments import CheckEditArguments, EditArguments
     from operations.dead_letters.letter import DeadLetter
+    from operations.dead_letters.queue import DeadLetterQueue, TakenLetter
     from scheduler.messaging.outbound import OutboundMessage
 
 EDITED_FROM_HEADER: Final = "x-edited-from"
@@ -34,19 +36,7 @@ def edit(context: OperationContext, arguments: EditArguments) -> dict[str, Any]:
         OpsError: the letter is no longer there, or cannot be replayed.
     """
     with opened(context) as queue, context.connected() as connection:
-        found = next(
-            (
-                one
-                for one in queue.letters()
-                if one.letter.fingerprint.hex() == arguments.fingerprint
-            ),
-            None,
-        )
-        if found is None:
-            require_complete(queue)
-            raise OpsError(
-                "the letter is no longer there, or has failed again; nothing was replayed"
-            )
+        found = _find(queue, arguments.fingerprint)
         message = _edited(context, found.letter, arguments)
         brokers.publish_confirmed(brokers.confirming_channel(connection), message)
         found.remove()
@@ -55,6 +45,26 @@ def edit(context: OperationContext, arguments: EditArguments) -> dict[str, Any]:
         "newId": arguments.new_id,
         "queue": found.letter.source_queue,
     }
+
+
+def check_edit(context: OperationContext, arguments: CheckEditArguments) -> dict[str, Any]:
+    """Return whether a letter would, with its new body, take a device from a later holder.
+
+    Raises:
+        OpsError: the letter is no longer there.
+    """
+    with opened(context) as queue:
+        letter = _find(queue, arguments.fingerprint).letter
+    release = old_release(replace(letter, body=arguments.body), context.now)
+    return describe_takeovers(context, [release] if release else [])
+
+
+def _find(queue: DeadLetterQueue, fingerprint: str) -> TakenLetter:
+    for one in queue.letters():
+        if one.letter.fingerprint.hex() == fingerprint:
+            return one
+    require_complete(queue)
+    raise OpsError("the letter is no longer there, or has failed again; nothing was replayed")
 
 
 def _edited(

@@ -17,6 +17,7 @@ from device_events.contracts import (
     DeviceMaintenance,
     DeviceStatusChanged,
 )
+from operations.errors import InvalidInputError, OpsError
 from scheduler.database import allocations
 from scheduler.messaging.body import InvalidBodyError
 from scheduler.messaging.message import RECEIVED_HEADER, Message, to_milliseconds
@@ -24,15 +25,17 @@ from scheduler.messaging.topology import WorkQueue
 from scheduler.messaging.validate import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from pymysql.cursors import Cursor
 
+    from operations.context import OperationContext
     from operations.dead_letters.letter import DeadLetter
     from scheduler.database.allocations import Holder
 
 MAX_AGE: Final = timedelta(days=1)
 """Events up to this age are replayed without a question."""
+_MAX_TAKEOVERS: Final = 1000
 
 _CONTRACTS: Final = {
     WorkQueue(contract.event_type).name: contract
@@ -101,6 +104,29 @@ def find_takeovers(cursor: Cursor, releases: Iterable[OldRelease]) -> list[Takeo
         for release in listed
         if (holder := holders.get(release.device_id)) and holder.since > release.occurred_at
     ]
+
+
+def describe_takeovers(context: OperationContext, releases: Sequence[OldRelease]) -> dict[str, Any]:
+    """Return what old releases would take, as a result.
+
+    ``takesDevices`` is None if that is unknown, and ``unchecked`` then gives the reason.
+    """
+    result = {"at": context.now.isoformat(), "oldLetters": len(releases)}
+    if not releases:
+        return result | {"takesDevices": [], "unchecked": ""}
+    try:
+        with context.transaction() as cursor:
+            found = find_takeovers(cursor, releases)
+    except InvalidInputError:
+        raise
+    except OpsError as error:
+        return result | {"takesDevices": None, "unchecked": str(error)}
+    return result | {
+        "takesDevices": [one.to_json() for one in found[:_MAX_TAKEOVERS]],
+        "unchecked": ""
+        if len(found) <= _MAX_TAKEOVERS
+        else f"only the first {_MAX_TAKEOVERS} of {len(found)} are listed",
+    }
 
 
 def sent_at(letter: DeadLetter) -> datetime | None:

@@ -17,6 +17,7 @@ import typer
 from operations.errors import InvalidInputError, OpsError
 from operations.event_bodies import refuse_unknown_fields, validate
 from ops.commands.dead_letters import selecting
+from ops.commands.dead_letters.old_letters import OldLetters
 from ops.interface import Operations  # noqa: TC001 - Typer reads it at run time
 from ops.options import connects
 from ops.terminal import print_result, printable, working
@@ -34,13 +35,21 @@ def edit(
     allow_unknown: Annotated[
         bool, typer.Option("--allow-unknown", help="Accept fields that consumers ignore.")
     ] = False,
+    yes: Annotated[
+        bool,
+        typer.Option("--yes", help="Do not check whether an old letter takes a device."),
+    ] = False,
     operations: Operations,
     as_json: bool,
 ) -> None:
     """Correct the body of a dead letter in your editor ($VISUAL, $EDITOR), and replay it.
 
     The body is validated before anything happens. The message gets a new id, because the old one
-    belongs to the old body, and the header x-edited-from with the old id.
+    belongs to the old body, and the header x-edited-from with the old id. It keeps the time at
+    which it was first received.
+
+    If the event is older than a day and would take a device from a user who got it after the event,
+    the command asks first. Without a terminal it then replays nothing, unless --yes is given.
     """
     with working("Reading"):
         found = operations.call(
@@ -49,14 +58,14 @@ def edit(
     selecting.note(found)
     letter, fingerprint = _only(found, id_)
     body = _edited(letter, allow_unknown=allow_unknown)
-    arguments = {
-        "fingerprint": fingerprint,
-        "body": body,
-        "newId": str(uuid.uuid4()),
-        "allowUnknown": allow_unknown,
-    }
+    edited = {"fingerprint": fingerprint, "body": body}
+    fresh = {"newId": str(uuid.uuid4()), "allowUnknown": allow_unknown}
     try:
-        done = operations.call("dead-letters.edit", arguments)
+        if not yes:
+            check = OldLetters()
+            check.add(operations.call("dead-letters.check-edit", edited))
+            check.ask()
+        done = operations.call("dead-letters.edit", edited | fresh)
     except OpsError:
         _keep(body)
         raise

@@ -23,6 +23,7 @@ export const CHINESE = {
   "Held by the brake, last minute": "最近一分钟被制动拦下",
   "In the last": "时间范围",
   "It could not be checked whether this takes devices from users.": "无法检查这是否会收回用户的设备。",
+  "It would take the device from a user who got it after the event.": "这会收回用户在事件之后得到的设备。",
   "It is a dead letter": "它已成为死信",
   "It is checked, published under a new id, and then removed from the dead letters.": "先校验，再以新的 ID 发布，然后从死信中移除。",
   "It waits for its next attempt": "它在等待下一次重试",

@@ -93,6 +93,11 @@ def test_letters_are_shown_edited_replayed_and_discarded(page: Page, much: Broke
     first.get_by_role("button", name="Replay edited").click()
     page.get_by_role("dialog").get_by_role("button", name="Replay edited").click()
     expect(first.get_by_role("status")).to_contain_text("required")  # the reason is missing
+    old = '{"deviceId": "d-00001", "reason": "It is dark", "timestamp": "2026-01-01T00:00:00Z"}'
+    editor.fill(old)
+    first.get_by_role("button", name="Replay edited").click()
+    expect(page.get_by_role("dialog")).to_contain_text("would take the device from a user")
+    page.keyboard.press("Escape")
     editor.fill('{"deviceId": "d-00001", "reason": "It is dark"}')
     first.get_by_role("button", name="Replay edited").click()
     page.get_by_role("dialog").get_by_role("button", name="Replay edited").click()

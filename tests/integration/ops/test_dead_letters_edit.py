@@ -6,20 +6,25 @@ import json
 import re
 import shlex
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from scheduler.messaging.message import to_milliseconds
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE
 from tests.integration.ops.letters import Broker, letter
+from tests.support.world import held, world
 
 if TYPE_CHECKING:
     from typer.testing import Result
 
     from tests.integration.ops.running import DeadLetters
+    from tests.support.store import Store
 
 FAILED = "scheduler.device-failed"
+LAST_WEEK = datetime.now(UTC) - timedelta(days=7)
 VALID = '{"deviceId": "d2", "reason": "fixed"}'
 
 
@@ -46,8 +51,9 @@ def edit(dead_letters: DeadLetters, editor: Path, body: str | None, *options: st
 def test_edited_letter_is_replayed_under_a_new_id(
     broker: Broker, dead_letters: DeadLetters, editor: Path
 ) -> None:
+    received = datetime.now(UTC) - timedelta(hours=1)
     headers = {"trace": "t", "x-shard-key": "d1", "x-identity": "content:x:y"}
-    broker.publish(letter(id="m-1", headers=headers), letter(id="m-2"))
+    broker.publish(letter(id="m-1", headers=headers, failed_at=received), letter(id="m-2"))
 
     result = edit(dead_letters, editor, VALID, "--json")
 
@@ -59,7 +65,45 @@ def test_edited_letter_is_replayed_under_a_new_id(
     assert found.headers["x-edited-from"] == "m-1"
     assert (found.headers["trace"], found.headers["x-shard-key"]) == ("t", "d2")
     assert "x-identity" not in found.headers
+    assert found.headers["x-received-at"] == to_milliseconds(received)
     assert broker.ids(DEAD_LETTER_QUEUE) == ["m-2"]
+
+
+@pytest.fixture
+def later_holder(store: Store, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Device d2 was allocated an hour ago; the command line uses this database."""
+    store.seed(world(held("d2", by="u2", since=datetime.now(UTC) - timedelta(hours=1))))
+    monkeypatch.setenv("DATABASE_URL", database_url)
+
+
+@pytest.mark.usefixtures("later_holder")
+def test_old_event_that_would_take_the_device_of_the_new_body_is_asked_about(
+    broker: Broker, dead_letters: DeadLetters, editor: Path
+) -> None:
+    broker.publish(letter(id="m-1", deviceId="d1", failed_at=LAST_WEEK))
+
+    refused = edit(dead_letters, editor, VALID)
+
+    assert refused.exit_code == 1
+    assert "nothing was replayed: there is no terminal to ask on" in refused.stderr
+    assert "device.failed of d2" in refused.stderr
+    assert "held by u2" in refused.stderr
+    (kept,) = re.findall(r"Your text is kept in (\S+)\.$", refused.stderr, re.MULTILINE)
+    Path(kept).unlink()
+    assert broker.depth(FAILED) == 0
+
+    assert edit(dead_letters, editor, VALID, "--yes").exit_code == 0
+    assert broker.depth(FAILED) == 1
+
+
+@pytest.mark.usefixtures("later_holder")
+def test_edited_event_that_takes_no_device_is_replayed_at_once(
+    broker: Broker, dead_letters: DeadLetters, editor: Path
+) -> None:
+    broker.publish(letter(id="m-1", deviceId="d2", failed_at=LAST_WEEK))
+
+    assert edit(dead_letters, editor, VALID.replace("d2", "d1")).exit_code == 0
+    assert broker.depth(FAILED) == 1
 
 
 def test_byte_that_is_not_utf_8_stays_in_the_body(

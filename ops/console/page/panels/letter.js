@@ -8,11 +8,24 @@ import { Button, Facts, Field, html, Link, Question, Result, Time } from "../par
 const SLOW = { timeout: 150_000 }
 
 export class Letter extends Component {
-  state = { edited: null, question: false, result: null }
+  state = { edited: null, question: null, result: null }
+
+  async ask() {
+    const { fingerprint } = this.props
+    try {
+      const { takesDevices } = await operation("dead-letters.check-edit", { fingerprint, body: this.state.edited }, SLOW)
+      let warning = ""
+      if (takesDevices === null) warning = t("It could not be checked whether this takes devices from users.")
+      else if (takesDevices.length) warning = t("It would take the device from a user who got it after the event.")
+      this.setState({ question: { warning } })
+    } catch (error) {
+      this.setState({ result: { error } })
+    }
+  }
 
   async replay() {
     const { letter, fingerprint, onDone } = this.props
-    this.setState({ question: false })
+    this.setState({ question: null })
     try {
       const newId = crypto.randomUUID()
       await operation("dead-letters.edit", { fingerprint, body: this.state.edited, newId }, SLOW)
@@ -40,7 +53,7 @@ export class Letter extends Component {
         <div class="buttons">
           ${edited === null
             ? html`<${Button} label=${t("Edit")} about=${letter.id} disabled=${letter.bodyBase64 !== undefined} onClick=${() => this.setState({ edited: text, result: null })} />`
-            : html`<${Button} main label=${t("Replay edited")} about=${letter.id} onClick=${() => this.setState({ question: true })} />
+            : html`<${Button} main label=${t("Replay edited")} about=${letter.id} onClick=${() => this.ask()} />
                 <${Button} label=${t("Cancel")} about=${letter.id} onClick=${() => this.setState({ edited: null })} />`}
         </div>
         <details><summary>${t("Headers and properties")}</summary>
@@ -48,8 +61,9 @@ export class Letter extends Component {
         </details>
         <${Result} result=${result} />
         ${question ? html`<${Question} title=${t("Replay {id} with another body?", { id: letter.id })} yes=${t("Replay edited")}
-            onYes=${() => this.replay()} onNo=${() => this.setState({ question: false })}>
-            <p>${t("It is checked, published under a new id, and then removed from the dead letters.")}</p><//>` : null}
+            onYes=${() => this.replay()} onNo=${() => this.setState({ question: null })}>
+            <p>${t("It is checked, published under a new id, and then removed from the dead letters.")}</p>
+            ${question.warning ? html`<p class="bad-text">${question.warning}</p>` : null}<//>` : null}
       </article>`
   }
 }
