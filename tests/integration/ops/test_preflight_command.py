@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 
+from local.aws import aws_client
 from local.environment import aws_environment
 from local.paths import ROOT
 from ops.preflight.checks import CHECKS
+from ops.preflight.deployment import Deployment
 
 NOT_IN_MOTO = "text-sandbox"
 
@@ -49,6 +52,26 @@ def test_missing_region_is_named() -> None:
 
     assert "no region: set AWS_REGION" in done.stderr
     assert done.returncode == 1
+
+
+def test_missing_credentials_are_named() -> None:
+    done = preflight("default", AWS_REGION="eu-west-1", AWS_EC2_METADATA_DISABLED="true")
+
+    assert "no valid credentials: Unable to locate credentials" in done.stderr
+    assert done.returncode == 1
+
+
+def test_existing_stack_is_found(aws_url: str) -> None:
+    without = (word for name in CHECKS if name != "tables" for word in ("--without", name))
+    cloudformation = aws_client("cloudformation", aws_url)
+    template = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
+    name = Deployment.of("prod").stack_name
+    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template))
+
+    done = preflight("prod", *without, **aws_environment(aws_url))
+    cloudformation.delete_stack(StackName=name)
+
+    assert "ok       tables: the stack exists with its tables" in done.stdout
 
 
 def test_region_may_be_in_either_variable(aws_url: str) -> None:

@@ -18,9 +18,9 @@ ENGINE = re.compile(r'^ +EngineVersion: "(.+)"', re.MULTILINE)
 PROD = Deployment.of("prod")
 
 
-def limits(free: int) -> list[tuple[str, str, Any]]:
-    found = {"AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": free}}
-    return [("lambda", "get_account_settings", found)]
+def limits(free: int, account: int = 1000) -> list[tuple[str, str, Any]]:
+    found = {"ConcurrentExecutions": account, "UnreservedConcurrentExecutions": free}
+    return [("lambda", "get_account_settings", {"AccountLimit": found})]
 
 
 def identity(*, verified: bool) -> tuple[str, str, Any]:
@@ -95,7 +95,12 @@ WITHOUT_AWS = {"region", "database-connections"}
 
 
 def check(
-    name: str, answers: list[tuple[str, str, Any]], region: str = "us-east-1", **given: str
+    name: str,
+    answers: list[tuple[str, str, Any]],
+    region: str = "us-east-1",
+    *,
+    stack_exists: bool = False,
+    **given: str,
 ) -> CheckResult:
     """Run a check against stubbed responses; a text is the code of an error."""
     stubs: dict[str, Stubber] = {}
@@ -115,7 +120,7 @@ def check(
     for stub in stubs.values():
         stub.activate()
     parameters = {**PROD.parameters, "EmailFrom": "no-reply@mail.example.com", **given}
-    account = Account(region, lambda service: stubs[service].client, stack_exists=False)
+    account = Account(region, lambda service: stubs[service].client, stack_exists)
     return run(name, account, Deployment(PROD.stack_name, parameters))
 
 
@@ -134,6 +139,26 @@ def test_unready_account_is_red_with_what_to_do(
     assert advice in found.text
 
 
+@pytest.mark.parametrize(
+    ("name", "answers"),
+    [
+        ("concurrency", limits(10)),  # of which the stack itself has reserved the others
+        ("addresses", in_use("addresses", 5, 5)),
+        ("networks", in_use("networks", 5, 5)),
+        ("tables", [("dynamodb", "describe_table", {})] * 3),
+    ],
+)
+def test_what_the_stack_itself_uses_is_only_wrong_before_its_first_deployment(
+    name: str, answers: list[tuple[str, str, Any]]
+) -> None:
+    assert not check(name, answers).ok
+    assert check(name, answers, stack_exists=True).ok
+
+
+def test_existing_stack_needs_the_concurrency_of_the_whole_account() -> None:
+    assert not check("concurrency", limits(10, account=100), stack_exists=True).ok
+
+
 @pytest.mark.parametrize(("region", "ready"), [("us-east-1", True), ("cn-north-1", False)])
 def test_region_needs_certificates(region: str, ready: bool) -> None:  # noqa: FBT001 - expected
     assert check("region", [], region).ok == ready
@@ -142,13 +167,13 @@ def test_region_needs_certificates(region: str, ready: bool) -> None:  # noqa: F
 
 @pytest.mark.parametrize(("accepted", "ready"), [("306", True), ("305", False)])
 def test_environments_need_database_connections(accepted: str, ready: bool) -> None:  # noqa: FBT001 - expected
-    many = {"EventConcurrency": "60"}
+    name = "database-connections"
 
-    found = check("database-connections", [], **many, DatabaseConnections=accepted)
+    found = check(name, [], EventConcurrency="60", DatabaseConnections=accepted)
 
     assert found.ok == ready
     assert ("raise DatabaseConnections" in found.text) != ready
-    assert check("database-connections", [], **many, DatabaseEndpoint="db.example.com:3306").ok
+    assert check(name, [], EventConcurrency="60", DatabaseEndpoint="db.example.com:3306").ok
 
 
 def test_missing_sender_is_red() -> None:
