@@ -94,7 +94,7 @@ def read_state(cursor: Cursor, user_id: str) -> ErasureState:
 
 def in_database(cursor: Cursor, user_id: str) -> Iterator[Trace]:
     """Count the rows of a user in each table."""
-    parameters = {"user": user_id, "named": _named(user_id, json.dumps(user_id)[1:-1])}
+    parameters = {"user": user_id, "named": _named(user_id)}
     for must_be_gone, conditions in ((True, ERASED), (False, KEPT)):
         for table, condition in conditions.items():
             cursor.execute(f"SELECT COUNT(*) FROM {table} WHERE {condition}", parameters)  # noqa: S608 - constants
@@ -139,9 +139,13 @@ def letters_of(letters: Iterable[DeadLetter], user_id: str) -> list[str]:
     return [one.id for one in letters if named.search(_text(one))]
 
 
-def _named(*spellings: str) -> str:
-    """Return an expression for an id that is not part of a longer one, such as u10 or team-u1."""
-    any_of = "|".join(map(re.escape, spellings))
+def _named(id_: str) -> str:
+    """Return an expression for an id that is not part of a longer one, such as u10 or team-u1.
+
+    It may be escaped as in JSON, in ASCII or not.
+    """
+    escaped = (json.dumps(id_, ensure_ascii=in_ascii)[1:-1] for in_ascii in (True, False))
+    any_of = "|".join(re.escape(one) for one in (id_, *escaped))
     return rf"(?<![\w.@-])(?:{any_of})(?![\w.@-])"
 
 

@@ -159,6 +159,20 @@ def test_what_is_left_anywhere_is_found(
     assert found["deadLetters"] == ["of-u1", "broken"]
 
 
+@pytest.mark.usefixtures("environment")
+def test_letter_is_found_however_its_publisher_wrote_the_id(broker: Broker) -> None:
+    body = {"userId": "用户-1", "reason": "x"}
+    in_ascii = json.dumps(body).encode()
+    in_utf8 = json.dumps(body, ensure_ascii=False).encode()
+    broker.publish(
+        letter("user.suspended", id="a", body=in_ascii),
+        letter("user.suspended", id="b", body=in_utf8),
+        letter("user.suspended", id="of-another", body=in_utf8.replace(b"-1", b"-10")),
+    )
+
+    assert check(1, "用户-1")["deadLetters"] == ["a", "b"]
+
+
 def test_place_that_cannot_be_searched_is_named(
     environment: Store, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
