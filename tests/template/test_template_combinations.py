@@ -42,8 +42,17 @@ PARTS: Final = [
     if "network" in parts or not {"broker", "database"} & set(parts)  # a rule requires it
 ]
 OPTIONS: Final = [
-    {"HighAvailability": high, "Shards": shards, "Canary": canary, "XRay": canary}
-    for high, shards, canary in (("false", "1", "off"), ("true", "4", "on"))
+    {
+        "HighAvailability": high,
+        "BrokerInstanceType": f"mq.m7g.{size}",
+        "Shards": shards,
+        "Canary": canary,
+        "XRay": canary,
+    }
+    for high, size, shards, canary in (
+        ("false", "medium", "1", "off"),
+        ("true", "large", "4", "on"),
+    )
 ]
 WITH_TRANSFORM: Final = ("operations", "shard")
 """Templates whose references to parameters are gone after the transform."""

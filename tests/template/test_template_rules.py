@@ -9,6 +9,7 @@ import pytest
 from cryptography import x509
 
 from local.paths import ROOT
+from ops.preflight.deployment import Deployment
 from scheduler.messaging.topology import WORK_QUEUES
 from scheduler.settings import MAX_SHARDS
 from tests.template.rules import broken_rules
@@ -52,6 +53,13 @@ def test_defaults_break_no_rule(template: dict[str, Any]) -> None:
     assert broken_rules(template, REGION) == set()
 
 
+@pytest.mark.parametrize("environment", ["default", "prod"])
+def test_environments_of_samconfig_break_no_rule(
+    template: dict[str, Any], environment: str
+) -> None:
+    assert broken_rules(template, REGION, **Deployment.of(environment).parameters) == set()
+
+
 @pytest.mark.parametrize("region", all_regions())
 def test_region_is_refused_unless_the_database_can_be_verified_in_it(
     template: dict[str, Any], region: str
@@ -85,6 +93,14 @@ def test_incomplete_part_is_refused(template: dict[str, Any], part: dict[str, st
         incomplete = {name: value for name, value in part.items() if name != missing}
 
         assert broken_rules(template, REGION, **incomplete), missing
+
+
+def test_cluster_needs_larger_nodes(template: dict[str, Any]) -> None:
+    several = {"HighAvailability": "true"}
+
+    assert broken_rules(template, REGION, **several) == {"BrokerOfSeveralZones"}
+    assert broken_rules(template, REGION, **several, BrokerInstanceType="mq.m7g.large") == set()
+    assert broken_rules(template, REGION, **several, **BROKER, **NETWORK) == set()
 
 
 def test_issuer_without_audience_is_refused(template: dict[str, Any]) -> None:
