@@ -66,7 +66,7 @@ export const CHINESE = {
   "So much happened to this user or device since that not all is shown.": "此后该用户或设备的记录太多，未全部显示。",
   "Text messages, the newest first": "短信（最新在前）",
   "The dispatcher is late": "分发函数滞后",
-  "The mass-failure brake is engaged": "大规模故障制动已启动",
+  "The mass-failure brake is engaged": "大规模故障：已制动",
   "The notification is in the inbox; no app of the user is connected": "通知在收件箱中；用户的应用未连接",
   "The notification is on its way": "通知正在发送",
   "The queue {queue} is missing": "队列 {queue} 不存在",

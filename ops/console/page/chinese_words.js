@@ -2,7 +2,7 @@
 
 export const CHINESE_WORDS = {
   "Actions": "操作", "Active allocations": "当前分配", "Age": "时长", "Allocated at": "分配时间", "Allocation": "分配",
-  "Attempts": "尝试次数", "Back": "上一页", "Billing hold": "欠费冻结", "Broker": "Broker", "CPU": "CPU", "Cancel": "取消",
+  "Attempts": "尝试次数", "Back": "上一页", "Billing hold": "服务暂停", "Broker": "Broker", "CPU": "CPU", "Cancel": "取消",
   "Channel": "渠道", "Close": "关闭", "Cores": "核数", "Database": "数据库", "Dead letters": "死信", "Delay p50": "延迟 p50",
   "Delay p99": "延迟 p99", "Depth": "深度", "Device": "设备", "Devices": "设备", "Discard": "丢弃", "Dispatcher": "分发函数",
   "Done/s": "完成/秒", "DynamoDB": "DynamoDB", "Edit": "修改", "Ended": "结束时间", "Ends": "结束", "Error": "错误", "Event": "事件",
@@ -20,16 +20,16 @@ export const CHINESE_WORDS = {
   "Wanted for": "需要时长",
 
   "30 days": "30 天", "day": "一天", "hour": "一小时", "week": "一周",
-  "any": "全部", "billing hold": "欠费冻结", "console": "控制台", "in work": "处理中", "late": "滞后", "local platform": "本地平台",
+  "any": "全部", "billing hold": "服务暂停", "console": "控制台", "in work": "处理中", "late": "滞后", "local platform": "本地平台",
   "message": "消息", "no": "否", "no limit": "不限", "ok": "正常", "stuck": "停滞", "wait": "等待", "wait for a retry": "待重试", "yes": "是",
   "device events": "设备事件", "user events": "用户事件", "billing events": "计费事件",
 
   "ALLOCATED": "已分配", "CANCELLED": "已取消", "EXPIRED": "已到期", "FAILED": "失败", "RELEASED": "已释放", "REMOVED": "已移除",
   "RESERVED": "已预约", "SERVED": "已满足", "STARTED": "已开始", "WAITING": "排队中",
   "active": "正常", "allocated": "已分配", "applied": "已生效", "armed": "待命", "available": "可用", "dead_lettered": "死信",
-  "deleted": "已删除", "duplicate": "重复", "engaged": "已启动", "error": "错误", "extended": "已延长", "failed": "失败", "given_up": "已放弃",
-  "held": "被拦下", "maintenance": "维护", "missing": "不存在", "open": "已放行", "outdated": "过时", "parked": "搁置", "pending": "待发",
+  "deleted": "已删除", "duplicate": "重复", "engaged": "已制动", "error": "错误", "extended": "已延长", "failed": "失败", "given_up": "已放弃",
+  "held": "被拦下", "maintenance": "维护", "missing": "不存在", "open": "已放行", "outdated": "过时", "parked": "暂存", "pending": "待发",
   "published": "已发布", "released": "已释放", "retried": "待重试", "running": "运行中", "sent": "已发送", "skipped": "已跳过",
-  "stopped": "已停止", "suspended": "已暂停", "unknown": "未知", "waiting": "等待",
+  "stopped": "已停止", "suspended": "账户已暂停", "unknown": "未知", "waiting": "等待",
   "allocation": "分配", "event": "事件", "notification": "通知", "outgoing": "对外事件", "reservation": "预约",
 }
