@@ -134,7 +134,7 @@ bench-floods: servers ## Measure another user's requests while one user floods t
 	@$(BIN)/python -m bench.floods
 
 DEVICES ?= 10000000
-bench-housekeeping: servers ## Measure a run of each housekeeping job in a large fleet (DEVICES=10000000: half an hour, 8 GB of disk)
+bench-housekeeping: servers ## Measure a run of each housekeeping job in a large fleet (DEVICES=10000000: an hour, 15 GB of disk)
 	@$(BIN)/python -m bench.housekeeping --devices $(DEVICES)
 
 bench-brake: servers ## Measure the mass-failure brake with its default limits, in fleets of up to a million devices

@@ -2,8 +2,10 @@
 
     python -m bench.housekeeping [--devices 10000000]
 
-Every device has a user, and every second one is held. Each job runs three times; its most expensive
-run counts. Ten million devices need about 8 GB of disk and half an hour to insert.
+Every device has a user, and every second one is held. As after an outage, one of ten notifications
+waits for the dispatcher, as many users wait for larger devices than there are, and as many rows are
+due for every other job, purge included. Each job runs three times; its most expensive run counts.
+Ten million devices need about 15 GB of disk and an hour to insert.
 """
 
 from __future__ import annotations
@@ -34,6 +36,8 @@ _TARGET_SECONDS: Final = 1.0
 _RUNS: Final = 3
 _TIMEOUT: Final = 60
 _ROWS_PER_STATEMENT: Final = 100_000
+_AGE: Final = "NOW(6) - INTERVAL IF(seq % 10 = 5, 400, 20) DAY"
+"""Of rows of history: one of ten is past every retention."""
 _FILL: Final = (
     """
     INSERT INTO users (id, max_devices) SELECT CONCAT('user-', seq), 10 FROM seq_{first}_to_{last}
@@ -47,20 +51,53 @@ _FILL: Final = (
     """
     INSERT INTO allocations (id, user_id, device_id, status, allocated_at, expires_at)
     SELECT CONCAT('00000000-0000-7000-8000-', LPAD(seq, 12, '0')), CONCAT('user-', seq),
-           CONCAT('device-', seq), 'ALLOCATED', NOW(6), NOW(6) + INTERVAL 1 DAY
+           CONCAT('device-', seq), 'ALLOCATED', NOW(6),
+           NOW(6) + INTERVAL CASE seq % 20 WHEN 1 THEN -60 WHEN 3 THEN 240 ELSE 86400 END SECOND
     FROM seq_{first}_to_{last} WHERE seq % 2
     """,
     """
     INSERT INTO notifications (id, user_id, type, title, message, data, dedupe_key, created_at)
     SELECT CONCAT('00000000-0000-7000-8000-', LPAD(seq, 12, '0')), CONCAT('user-', seq),
            'device_released', 't', 'm', '{{}}', CONCAT('device_released:', seq),
-           NOW(6) - INTERVAL seq % 3600 SECOND
+           NOW(6) - INTERVAL IF(seq % 10, seq % 3600, 100 * 86400) SECOND
     FROM seq_{first}_to_{last}
     """,
     """
     INSERT INTO notification_deliveries (notification_id, channel, status, next_attempt_at)
-    SELECT CONCAT('00000000-0000-7000-8000-', LPAD(seq, 12, '0')), 'websocket', 'sent', NOW(6)
+    SELECT CONCAT('00000000-0000-7000-8000-', LPAD(seq, 12, '0')),
+           ELT(1 + seq % 3, 'websocket', 'email', 'sms'), IF(seq % 10 = 1, 'pending', 'sent'),
+           NOW(6) - INTERVAL seq % 3600 SECOND
     FROM seq_{first}_to_{last}
+    """,
+    """
+    INSERT INTO waiting (id, user_id, priority, minutes, min_cpu_cores, min_memory_mb, created_at,
+                         expires_at)
+    SELECT CONCAT('00000000-0000-7000-8000-', LPAD(seq, 12, '0')), CONCAT('user-', seq), seq % 3,
+           60, 64, 8192, NOW(6),
+           NOW(6) + INTERVAL IF(seq % 20, 86400, -60) SECOND
+    FROM seq_{first}_to_{last} WHERE seq % 10 = 0
+    """,
+    """
+    INSERT INTO reservations (id, user_id, device_id, starts_at, ends_at, min_cpu_cores,
+                              min_memory_mb, created_at)
+    SELECT CONCAT('00000000-0000-7000-a000-', LPAD(seq, 12, '0')), CONCAT('user-', seq),
+           CONCAT('device-', seq), NOW(6), NOW(6) + INTERVAL 1 HOUR, 0, 0, NOW(6)
+    FROM seq_{first}_to_{last} WHERE seq % 100 = 0
+    """,
+    """
+    INSERT INTO allocations (id, user_id, device_id, status, allocated_at, expires_at, released_at,
+                             duration_seconds, release_code)
+    SELECT CONCAT('00000000-0000-7000-9000-', LPAD(seq, 12, '0')), CONCAT('user-', seq),
+           CONCAT('device-', seq), 'RELEASED', {age}, {age}, {age}, 0, 'user_request'
+    FROM seq_{first}_to_{last}
+    """,
+    """
+    INSERT INTO processed_messages (queue, message_id, body_sha256, processed_at)
+    SELECT 'scheduler.device-failed', seq, REPEAT('x', 32), {age} FROM seq_{first}_to_{last}
+    """,
+    """
+    INSERT INTO outgoing_events (routing_key, body, created_at, published_at)
+    SELECT 'device.released', '{{}}', {age}, IF(seq % 10, {age}, NULL) FROM seq_{first}_to_{last}
     """,
 )
 
@@ -81,7 +118,7 @@ def _fill(testbed: Testbed, devices: int) -> None:
         for first in range(0, devices, _ROWS_PER_STATEMENT):
             last = min(first + _ROWS_PER_STATEMENT, devices) - 1
             for statement in _FILL:
-                cursor.execute(statement.format(first=first, last=last))
+                cursor.execute(statement.format(first=first, last=last, age=_AGE))
 
 
 def _measure(testbed: Testbed, job: str) -> bool:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from scheduler.allocation.waiting_line import serve
-from scheduler.database import waiting
+from scheduler.database import waiting, waiting_pages
 from scheduler.domain.notices import NoticeKind
 from scheduler.domain.waiting import WaitingStatus
 
@@ -20,38 +20,70 @@ if TYPE_CHECKING:
     from scheduler.unit_of_work import UnitOfWork
 
 ENTRIES_PER_TRANSACTION: Final = 100
+PAGES_PER_RUN: Final = 10
+"""Pages of entries that nobody can serve, besides the head of the line."""
+_EXPIRED_PAGES_PER_RUN: Final = 50
 
 
 def serve_waiting(tools: Tools, metrics: Metrics) -> Iterator[int]:
     """Allocate free devices to waiting users who were skipped when the devices were freed.
 
-    They were locked by another transaction, or their quota did not allow the device then.
+    They were locked by another transaction, or their quota did not allow the device then. The line
+    is served from its head. From where a page cannot be served, the run goes on where the last run
+    ended, so that every entry has its turn however many wait.
     """
-    last: WaitingEntry | None = None
-    strategy = tools.settings.allocation_strategy
-    while page := _servable(tools, last):
-        work = tools.units.run(partial(serve, entries=page, strategy=strategy))
-        yield len(work.grants)
-        last = page[-1]
+    after: WaitingEntry | None = None
+    granted = 1
+    while granted:
+        page, granted = _serve_page(tools, after)
+        if not page:
+            break
+        yield granted
+        after = page[-1]
+    else:
+        yield from _continue(tools, after)
     with tools.database.transaction() as cursor:
-        metrics.set("scheduler_waiting", waiting.length(cursor))
+        metrics.set("scheduler_waiting", waiting_pages.length(cursor))
 
 
 def expire_waiting(tools: Tools, metrics: Metrics) -> Iterator[int]:  # noqa: ARG001 - the signature of a job
     """Expire entries whose waiting time is over, and notify their users."""
-    now, after = tools.clock(), ""
-    while True:
+    now = tools.clock()
+    after: WaitingEntry | None = None
+    for _ in range(_EXPIRED_PAGES_PER_RUN):
         with tools.database.transaction() as cursor:
-            page = waiting.overdue(cursor, now, after, ENTRIES_PER_TRANSACTION)
+            page = waiting_pages.overdue(cursor, now, after, ENTRIES_PER_TRANSACTION)
         if not page:
             return
         yield len(tools.units.run(partial(_expire, page=page)).notices)
-        after = page[-1].id
+        after = page[-1]
 
 
-def _servable(tools: Tools, last: WaitingEntry | None) -> list[WaitingEntry]:
+def _continue(tools: Tools, head: WaitingEntry | None) -> Iterator[int]:
+    """Serve the pages after the head of the line and after those of the last run."""
     with tools.database.transaction() as cursor:
-        return waiting.servable(cursor, tools.clock(), last, ENTRIES_PER_TRANSACTION)
+        passed = [one for one in (head, waiting_pages.position(cursor)) if one]
+    after: WaitingEntry | None = waiting_pages.last_of(passed)
+    for _ in range(PAGES_PER_RUN):
+        page, granted = _serve_page(tools, after)
+        after = page[-1] if page else None
+        tools.database.run(partial(waiting_pages.move, entry=after))
+        if not page:
+            return
+        yield granted
+
+
+def _serve_page(tools: Tools, after: WaitingEntry | None) -> tuple[list[WaitingEntry], int]:
+    """Return the next page, and how many of its entries got a device; none if none is free."""
+    now = tools.clock()
+    with tools.database.transaction() as cursor:
+        free = waiting_pages.free_sizes(cursor)
+        page = waiting_pages.page(cursor, after, ENTRIES_PER_TRANSACTION) if free.largest else []
+    suited = [one for one in page if one.expires_at > now and free.suits(one)]
+    if not suited:
+        return page, 0
+    serving = partial(serve, entries=suited, strategy=tools.settings.allocation_strategy)
+    return page, len(tools.units.run(serving).grants)
 
 
 def _expire(unit: UnitOfWork, page: Sequence[WaitingEntry]) -> Work:

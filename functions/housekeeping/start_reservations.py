@@ -12,15 +12,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from housekeeping.tools import Tools
+    from scheduler.domain.reservation import Reservation
     from scheduler.observability.emf import Metrics
 
 _RESERVATIONS_PER_TRANSACTION: Final = 100
+_PAGES_PER_RUN: Final = 50
 
 
 def start_reservations(tools: Tools, metrics: Metrics) -> Iterator[int]:
     """Allocate the reserved devices, or notify the users why that failed."""
-    now, strategy, after = tools.clock(), tools.settings.allocation_strategy, ""
-    while True:
+    now, strategy = tools.clock(), tools.settings.allocation_strategy
+    after: Reservation | None = None
+    for _ in range(_PAGES_PER_RUN):
         with tools.database.transaction() as cursor:
             page = reservations.due(cursor, now, after, _RESERVATIONS_PER_TRANSACTION)
         if not page:
@@ -30,4 +33,4 @@ def start_reservations(tools: Tools, metrics: Metrics) -> Iterator[int]:
         metrics.add("scheduler_reservations_total", len(work.grants), status="started")
         metrics.add("scheduler_reservations_total", failed, status="failed")
         yield len(work.notices)
-        after = page[-1].id
+        after = page[-1]

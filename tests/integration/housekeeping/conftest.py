@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 FIRST_RESERVATION: Final = 1 << 100
 """The number of the first reservation's id; no waiting entry has it."""
 
+_ROWS_READ: Final = "SHOW SESSION STATUS LIKE 'Handler\\_read\\_%'"
+
 
 class Housekeeping:
     """An execution environment of the function."""
@@ -82,6 +84,13 @@ class Reports:
         """Return the logged ids of findings by kind."""
         errors = [record.__dict__ for record in self._log.records if record.levelname == "ERROR"]
         return {error["kind"]: error["ids"] for error in errors}
+
+
+def rows_read(housekeeping: Housekeeping) -> int:
+    """Return how many rows its connection has read so far."""
+    with housekeeping.database.transaction() as cursor:
+        cursor.execute(_ROWS_READ)
+        return sum(int(value) for _, value in cursor.fetchall())
 
 
 @pytest.fixture

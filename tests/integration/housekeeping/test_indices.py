@@ -15,6 +15,7 @@ from tests.integration.housekeeping.conftest import (
     add_entry,
     add_notification,
     add_reservation,
+    rows_read,
     set_expiry,
 )
 from tests.integration.housekeeping.old_rows import add_old_rows
@@ -28,15 +29,8 @@ PAST = 100_000
 FEW = 1000
 JOBS_OF_THE_DATABASE = [job for job in JOBS if job not in {"measure", "erase-deleted-users"}]
 
-_READS = "SHOW SESSION STATUS LIKE 'Handler\\_read\\_%'"
 _SEARCHING = ("SELECT", "DELETE", "UPDATE")
 _TABLES = "allocations, notifications, notification_deliveries, outgoing_events, processed_messages"
-
-
-def rows_read(housekeeping: Housekeeping) -> int:
-    with housekeeping.database.transaction() as cursor:
-        cursor.execute(_READS)
-        return sum(int(value) for _, value in cursor.fetchall())
 
 
 @pytest.fixture

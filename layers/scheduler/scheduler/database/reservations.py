@@ -76,7 +76,9 @@ _BUSY: Final = f"""
 """  # noqa: S608 - constants
 _DUE: Final = f"""
     SELECT {_COLUMNS} FROM reservations r FORCE INDEX (due_start)
-    WHERE r.status = 'RESERVED' AND r.starts_at <= %s AND r.id > %s ORDER BY r.id LIMIT %s
+    WHERE r.status = 'RESERVED' AND r.starts_at <= %(now)s AND r.starts_at >= %(after)s
+        AND (r.starts_at > %(after)s OR r.id > %(after_id)s)
+    ORDER BY r.starts_at, r.id LIMIT %(limit)s
 """  # noqa: S608 - constants
 _STILL_RESERVED: Final = f"""
     SELECT {_COLUMNS} FROM reservations r
@@ -168,9 +170,15 @@ def nearest_free_slot(
     return Slot(min(starts), min(starts) + slot.length) if starts else None
 
 
-def due(cursor: Cursor, now: datetime, after: str, limit: int) -> list[Reservation]:
-    """Return reservations whose slot has started, by id, following the id ``after``."""
-    cursor.execute(_DUE, (now, after, limit))
+def due(cursor: Cursor, now: datetime, after: Reservation | None, limit: int) -> list[Reservation]:
+    """Return reservations whose slot has started, in order of their start, following ``after``."""
+    parameters = {
+        "now": now,
+        "after": after.slot.start if after else EPOCH,
+        "after_id": after.id if after else "",
+        "limit": limit,
+    }
+    cursor.execute(_DUE, parameters)
     return [_reservation(row) for row in cursor.fetchall()]
 
 

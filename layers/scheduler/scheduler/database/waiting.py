@@ -28,15 +28,15 @@ So many entries may be skipped because their users are locked or have reached th
 Housekeeping serves the entries after them within a minute.
 """
 
-_COLUMNS: Final = """
+COLUMNS: Final = """
     w.id, w.user_id, w.priority, w.minutes, w.min_cpu_cores, w.min_memory_mb, w.status,
     w.created_at, w.expires_at, w.ended_at
 """
-_SERVING_ORDER: Final = "w.priority DESC, w.created_at, w.id"
+SERVING_ORDER: Final = "w.priority DESC, w.created_at, w.id"
 
-_ONE: Final = f"SELECT {_COLUMNS} FROM waiting w WHERE w.id = %s"  # noqa: S608 - a constant
+_ONE: Final = f"SELECT {COLUMNS} FROM waiting w WHERE w.id = %s"  # noqa: S608 - a constant
 _OF_USER: Final = f"""
-    SELECT {_COLUMNS} FROM waiting w FORCE INDEX (by_user)
+    SELECT {COLUMNS} FROM waiting w FORCE INDEX (by_user)
     WHERE w.user_id = %s AND w.status = 'WAITING' ORDER BY w.created_at, w.id
 """  # noqa: S608 - a constant
 _AHEAD: Final = """
@@ -55,40 +55,22 @@ _END: Final = "UPDATE waiting SET status = %s, ended_at = %s WHERE id IN %s"
 # One statement for all, because usually no user waits or has reservations, and then it is the only
 # one.
 _AFFECTED: Final = f"""
-    (SELECT {_COLUMNS}, 'leaves' FROM waiting w FORCE INDEX (by_user)
+    (SELECT {COLUMNS}, 'leaves' FROM waiting w FORCE INDEX (by_user)
      WHERE w.user_id IN %s AND w.status = 'WAITING')
     UNION ALL
     (SELECT r.id, r.user_id, NULL, NULL, NULL, NULL, NULL, r.starts_at, NULL, NULL, 'reserved'
      FROM reservations r FORCE INDEX (by_user)
      WHERE r.user_id IN %s AND r.status = 'RESERVED')
     UNION ALL
-    (SELECT {_COLUMNS}, 'waits' FROM waiting w FORCE INDEX (line)
+    (SELECT {COLUMNS}, 'waits' FROM waiting w FORCE INDEX (line)
      WHERE w.status = 'WAITING' AND w.expires_at > %s AND w.user_id NOT IN %s
         AND w.min_cpu_cores <= %s AND w.min_memory_mb <= %s
-     ORDER BY {_SERVING_ORDER} LIMIT %s)
+     ORDER BY {SERVING_ORDER} LIMIT %s)
 """  # noqa: S608 - constants
 _STILL_WAITING: Final = f"""
-    SELECT {_COLUMNS} FROM waiting w WHERE w.id IN %s AND w.status = 'WAITING'
-    ORDER BY {_SERVING_ORDER}
+    SELECT {COLUMNS} FROM waiting w WHERE w.id IN %s AND w.status = 'WAITING'
+    ORDER BY {SERVING_ORDER}
 """  # noqa: S608 - constants
-_SERVABLE: Final = f"""
-    SELECT {_COLUMNS} FROM waiting w FORCE INDEX (line)
-    WHERE w.status = 'WAITING' AND w.expires_at > %(now)s AND EXISTS (
-        SELECT 1 FROM devices d FORCE INDEX (best_fit)
-        WHERE d.free = 1
-            AND d.cpu_cores >= w.min_cpu_cores AND d.memory_mb >= w.min_memory_mb
-    ) {{after}}
-    ORDER BY {_SERVING_ORDER} LIMIT %(limit)s
-"""  # noqa: S608 - constants
-_AFTER: Final = """
-    AND (w.priority < %(priority)s OR w.priority = %(priority)s AND (
-        w.created_at > %(created_at)s OR w.created_at = %(created_at)s AND w.id > %(id)s))
-"""
-_OVERDUE: Final = f"""
-    SELECT {_COLUMNS} FROM waiting w FORCE INDEX (due_expiry)
-    WHERE w.status = 'WAITING' AND w.expires_at <= %s AND w.id > %s ORDER BY w.id LIMIT %s
-"""  # noqa: S608 - constants
-_LENGTH: Final = "SELECT COUNT(*) FROM waiting WHERE status = 'WAITING'"
 _NO_USER: Final = ("",)
 """An IN list cannot be empty, and no user has an empty id."""
 
@@ -99,13 +81,13 @@ def find(cursor: Cursor, entry_id: str) -> WaitingEntry | None:
         return None
     cursor.execute(_ONE, (entry_id,))
     row = cursor.fetchone()
-    return _entry(row) if row else None
+    return entry_of(row) if row else None
 
 
 def of_user(cursor: Cursor, user_id: str) -> list[WaitingEntry]:
     """Return a user's entries that still wait, oldest first; the quota limits their number."""
     cursor.execute(_OF_USER, (user_id,))
-    return [_entry(row) for row in cursor.fetchall()]
+    return [entry_of(row) for row in cursor.fetchall()]
 
 
 def positions(cursor: Cursor, entries: Iterable[WaitingEntry]) -> dict[str, int]:
@@ -115,13 +97,6 @@ def positions(cursor: Cursor, entries: Iterable[WaitingEntry]) -> dict[str, int]
         return {}
     cursor.execute(_AHEAD, (waiting,))
     return {id_: ahead + 1 for id_, ahead in cursor.fetchall()}
-
-
-def length(cursor: Cursor) -> int:
-    """Return the number of entries that wait."""
-    cursor.execute(_LENGTH)
-    ((count,),) = cursor.fetchall()
-    return int(count)
 
 
 def join(cursor: Cursor, entry: WaitingEntry) -> None:
@@ -173,8 +148,8 @@ def affected(
     for *columns, part in cursor.fetchall():
         found[part].append(columns)
     return Affected(
-        [_entry(row) for row in found["leaves"]],
-        [_entry(row) for row in found["waits"]],
+        [entry_of(row) for row in found["leaves"]],
+        [entry_of(row) for row in found["waits"]],
         [(id_, user, start) for id_, user, *_, start, _, _ in found["reserved"]],
     )
 
@@ -201,34 +176,11 @@ def still_waiting(cursor: Cursor, entry_ids: Collection[str]) -> list[WaitingEnt
     if not entry_ids:
         return []
     cursor.execute(_STILL_WAITING, (tuple(entry_ids),))
-    return [_entry(row) for row in cursor.fetchall()]
+    return [entry_of(row) for row in cursor.fetchall()]
 
 
-def servable(
-    cursor: Cursor, now: datetime, after: WaitingEntry | None, limit: int
-) -> list[WaitingEntry]:
-    """Return the next entries for which a free device is large enough, in serving order.
-
-    Args:
-        cursor: of a transaction.
-        now: entries that have expired by then are left out.
-        after: the last entry of the previous page; None for the first page.
-        limit: the maximum number of entries.
-    """
-    parameters: dict[str, object] = {"now": now, "limit": limit}
-    if after:
-        parameters |= {"priority": after.priority, "id": after.id, "created_at": after.created_at}
-    cursor.execute(_SERVABLE.format(after=_AFTER if after else ""), parameters)
-    return [_entry(row) for row in cursor.fetchall()]
-
-
-def overdue(cursor: Cursor, now: datetime, after: str, limit: int) -> list[WaitingEntry]:
-    """Return entries whose waiting time is over, by id, following the id ``after``."""
-    cursor.execute(_OVERDUE, (now, after, limit))
-    return [_entry(row) for row in cursor.fetchall()]
-
-
-def _entry(row: tuple[Any, ...]) -> WaitingEntry:
+def entry_of(row: tuple[Any, ...]) -> WaitingEntry:
+    """Return the entry of a row with `COLUMNS`."""
     id_, user_id, priority, minutes, cpu, memory, status, created_at, expires_at, ended_at = row
     return WaitingEntry(
         id_,

@@ -24,6 +24,11 @@ _UNTIL: Final = """
 """
 _LAST: Final = "SELECT MAX({key}) FROM {table} FORCE INDEX ({index}) WHERE {key} > %s"
 _MOVE: Final = "UPDATE housekeeping_walks SET position = %s WHERE name = %s"
+_POSITION: Final = "SELECT position FROM housekeeping_walks WHERE name = %s"
+_SET: Final = """
+    INSERT INTO housekeeping_walks (name, position) VALUES (%s, %s)
+    ON DUPLICATE KEY UPDATE position = VALUES(position)
+"""
 _COUNT: Final = "UPDATE housekeeping_walks SET counted = %s WHERE name = %s"
 
 
@@ -75,3 +80,15 @@ def take(cursor: Cursor, walk: Walk, rows: int, start: str = "") -> Part:
 def store_count(cursor: Cursor, walk: Walk, counted: int) -> None:
     """Keep what a walk has counted so far, in the transaction that took the part."""
     cursor.execute(_COUNT, (counted, walk.name))
+
+
+def position(cursor: Cursor, name: str) -> str:
+    """Return what `move` has kept; empty before."""
+    cursor.execute(_POSITION, (name,))
+    row = cursor.fetchone()
+    return str(row[0]) if row else ""
+
+
+def move(cursor: Cursor, name: str, to: str) -> None:
+    """Keep the position of a walk that `take` cannot make; runs at once may repeat parts."""
+    cursor.execute(_SET, (name, to))

@@ -25,12 +25,19 @@ _OVERDUE: Final = """
     WHERE status = 'pending' AND channel IN %s AND next_attempt_at <= %s
     LIMIT %s
 """
-# Due or attempted before: deliveries that are only postponed by quiet hours are left out.
-_OLDEST_PENDING: Final = """
-    SELECT MIN(n.created_at) FROM notification_deliveries d FORCE INDEX (due)
-    JOIN notifications n ON n.id = d.notification_id
-    WHERE d.status = 'pending' AND d.channel IN %s AND (d.next_attempt_at <= %s OR d.attempts > 0)
+_NEXT: Final = """
+    (SELECT notification_id, next_attempt_at, attempts
+     FROM notification_deliveries FORCE INDEX (due)
+     WHERE status = 'pending' AND channel = %s ORDER BY next_attempt_at LIMIT 1000)
 """
+# Due or attempted before: deliveries that are only postponed by quiet hours are left out. Limited,
+# so that the statement stays short during a long outage. The order is not that of age, but the
+# oldest deliveries are due first, or again and again.
+_OLDEST_PENDING: Final = f"""
+    SELECT MIN(n.created_at) FROM ({" UNION ALL ".join([_NEXT] * len(_CHANNELS))}) d
+    STRAIGHT_JOIN notifications n ON n.id = d.notification_id
+    WHERE d.next_attempt_at <= %s OR d.attempts > 0
+"""  # noqa: S608 - constants
 _OLDEST_UNPUBLISHED: Final = """
     SELECT created_at FROM outgoing_events WHERE published_at IS NULL ORDER BY id LIMIT 1
 """
@@ -65,12 +72,14 @@ class Backlog(NamedTuple):
 def backlog(cursor: Cursor, now: datetime, due_for: timedelta) -> Backlog:
     """Return the ages of the oldest unsent notification and event.
 
+    Notifications are looked for among the 1,000 deliveries of each channel that are due first.
+
     Args:
         cursor: of a transaction.
         now: the current time.
         due_for: how long an unclaimed delivery must have been due to count.
     """
-    pending = _age(cursor, _OLDEST_PENDING, now, _CHANNELS, now)
+    pending = _age(cursor, _OLDEST_PENDING, now, *_CHANNELS, now)
     unpublished = _age(cursor, _OLDEST_UNPUBLISHED, now)
     unclaimed = bool(cursor.execute(_ANY_DUE, (_CHANNELS, now - due_for, now)))
     return Backlog(pending, unpublished, unclaimed)
