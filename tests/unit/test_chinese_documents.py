@@ -1,4 +1,4 @@
-"""The Chinese documents say what the English ones say: headings, links, code, commands."""
+"""The Chinese documents say what the English ones say: headings, links, code, figures."""
 
 from __future__ import annotations
 
@@ -25,6 +25,12 @@ GENERATED: Final = re.compile(r"<!-- generated:.*?<!-- end of generated -->", re
 LINK: Final = re.compile(r"\]\(([^)\s]+)\)")
 COMMENT: Final = re.compile(r" *(?:# |//).*$", re.MULTILINE)
 LABEL: Final = re.compile(r'"[^"]*"')
+FIGURE: Final = re.compile(
+    r"\b\d{4}-\d\d-\d\d\b|(?<![\w.,/:-])\d+(?:,\d{3})*(?:\.\d+)?(?![\d.]*[A-Za-z_])", re.ASCII
+)
+"""A date, or a number in digits that is no part of a name, a version or a link."""
+WRITTEN_OTHERWISE: Final = {"262.8": "2.628"}
+"""English figures that Chinese counts in other units: 262.8 million is 2.628 亿."""
 
 pages: Final = pytest.mark.parametrize("page", ENGLISH, ids=lambda page: str(page.name))
 
@@ -57,6 +63,12 @@ def code_blocks(page: Path) -> list[str]:
     return ["\n".join(line.rstrip() for line in block.splitlines()) for block in found]
 
 
+def figures(page: Path) -> Counter[str]:
+    """Return the numbers of a page, each as often as it is there."""
+    text = re.sub(r"`[^`\n]+`", "", LINK.sub("", prose(page)))
+    return Counter(WRITTEN_OTHERWISE.get(one, one) for one in FIGURE.findall(text))
+
+
 def code_spans(page: Path) -> set[str]:
     return set(re.findall(r"`([^`\n]+)`", prose(page)))
 
@@ -82,6 +94,14 @@ def test_names_and_commands_in_the_text_are_the_same(page: Path) -> None:
 
     assert sorted(english - chinese) == [], f"missing in {page.name}"
     assert sorted(chinese - english) == [], f"not in {ENGLISH[page].name}"
+
+
+@pages
+def test_figures_are_the_same(page: Path) -> None:
+    chinese, english = figures(page), figures(ENGLISH[page])
+
+    assert sorted((english - chinese).elements()) == [], f"missing in {page.name}"
+    assert sorted((chinese - english).elements()) == [], f"not in {ENGLISH[page].name}"
 
 
 def test_the_pages_that_a_newcomer_needs_are_translated() -> None:
