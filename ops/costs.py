@@ -31,6 +31,17 @@ _LOG_KB_PER_MESSAGE: Final = 0.5
 _LOG_KB_PER_INVOCATION: Final = 2.0
 _LOG_KB_PER_DELIVERY: Final = 0.4
 _NETWORK_KB_PER_MESSAGE: Final = 1.0
+PAYMENT_EVENTS: Final = 3
+"""Of the queues; as many events as of the other types are assumed."""
+_WRITES_PER_PAYMENT: Final = 2
+"""One, which costs double in a transaction."""
+_CONNECTIONS_AN_HOUR: Final = 0.5
+"""API Gateway closes each after two hours."""
+TICKET_WRITES: Final = 3
+CONNECTION_WRITES: Final = 6
+"""With those of the index by user, when the connection is added to it and removed."""
+_KEEP_ALIVES_AN_HOUR: Final = 6
+"""Messages of a client, each of which asks for a replay, so its time is written."""
 
 # What is stored, with its indices, and for how long (docs/housekeeping.md, "Retention"); estimates.
 _MESSAGE_ROW_KB, _MESSAGE_DAYS = 0.3, 30
@@ -150,6 +161,9 @@ def _events(traffic: Traffic, size: DeploymentSize, prices: Prices) -> Iterator[
     yield _product("logs, GB", (logged * SECONDS / _KB_PER_GB, prices.log_gb))
     carried = traffic.events * _NETWORK_KB_PER_MESSAGE * SECONDS / _KB_PER_GB
     yield _product("NAT, GB", (carried, prices.nat_gb))
+    write = prices.dynamodb_million_writes / _MILLION
+    payments = traffic.events * PAYMENT_EVENTS / _QUEUES
+    yield _product("DynamoDB writes, payments", (payments, SECONDS, _WRITES_PER_PAYMENT, write))
     if size.zones > 1:
         yield _product("traffic between zones, GB", (carried, 2 * prices.zone_gb))
 
@@ -163,6 +177,13 @@ def _people(traffic: Traffic, size: DeploymentSize, prices: Prices) -> Iterator[
     yield _product("WebSocket messages", (traffic.frames, SECONDS, messages))
     yield _product("DynamoDB query per push", (traffic.frames, SECONDS, half_unit))
     yield _product("WebSocket connection minutes", (traffic.users, _MINUTES, minutes))
+    connections = traffic.users * HOURS * _CONNECTIONS_AN_HOUR
+    kept_alive = traffic.users * HOURS * _KEEP_ALIVES_AN_HOUR
+    written = connections * (TICKET_WRITES + CONNECTION_WRITES) + kept_alive
+    write = prices.dynamodb_million_writes / _MILLION
+    per_message = messages + prices.lambda_million_requests / _MILLION
+    yield _product("WebSocket keep-alives and their invocations", (kept_alive, per_message))
+    yield _product("DynamoDB writes, tickets and connections", (written, write))
     yield _product("HTTP API and its invocations", (traffic.requests, SECONDS, request))
     seconds = traffic.requests * _REQUEST_SECONDS
     yield _product("allocation-api, GB-seconds", (seconds, SECONDS, gb_second))

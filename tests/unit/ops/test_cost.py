@@ -5,14 +5,21 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, cast
 
 import pytest
 
 from local.paths import ROOT
-from ops.costs import SIZES, Traffic, cost
+from operations.event_bodies import CONTRACTS
+from ops.costs import CONNECTION_WRITES, PAYMENT_EVENTS, SIZES, TICKET_WRITES, Traffic, cost
 from ops.prices import PRICES
+from scheduler.realtime.connections import Connections
+from scheduler.realtime.tickets import Tickets
 from tests.integration.ops.running import run
 
+NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+IN_THE_INDEX = 2
 PRICE = PRICES["us-east-1"]
 TOTALS = re.compile(r"^\| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \|$", re.MULTILINE)
 
@@ -33,6 +40,49 @@ def test_public_addresses_and_broker_storage_are_counted() -> None:
 
     assert found["public IPv4 addresses"] == pytest.approx(2 * 730 * 0.005)
     assert found["broker storage, GB"] == pytest.approx(3 * 20 * 0.1)
+
+
+class Writes:
+    """A client of DynamoDB that counts the writes."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def write(self, **_request: object) -> dict[str, Any]:
+        self.count += 1
+        return {"Attributes": {"user_id": {"S": "u1"}, "issued_at": {"S": NOW.isoformat()}}}
+
+    put_item = update_item = delete_item = write
+
+
+def test_ticket_and_connection_take_the_writes_that_are_counted() -> None:
+    of_ticket, of_connection = Writes(), Writes()
+    tickets = Tickets(cast("Any", of_ticket), "tickets")
+    connections = Connections(cast("Any", of_connection), "connections")
+
+    assert tickets.redeem(tickets.issue("u1", NOW).secret, NOW)
+    assert connections.add("c1", "u1", NOW)
+    assert connections.activate("c1")
+    connections.remove("c1")
+
+    assert of_ticket.count == TICKET_WRITES
+    assert of_connection.count + IN_THE_INDEX == CONNECTION_WRITES
+
+
+def test_writes_of_connections_and_payments_are_counted() -> None:
+    found = items(Traffic(events=100, users=1000))
+
+    # 365 connections with nine writes and 4,380 keep-alives of each user.
+    assert found["DynamoDB writes, tickets and connections"] == pytest.approx(
+        1000 * (365 * 9 + 4380) * 0.625e-6
+    )
+    assert found["WebSocket keep-alives and their invocations"] == pytest.approx(4.38 * 1.2)
+    # 20 payments a second, with a write of a transaction each
+    assert round(found["DynamoDB writes, payments"]) == 66
+
+
+def test_payments_are_those_of_the_contracts() -> None:
+    assert sum(one.payment is not None for one in CONTRACTS.values()) == PAYMENT_EVENTS
 
 
 def test_emails_and_text_messages_cost_what_each_does() -> None:
