@@ -5,13 +5,17 @@ from __future__ import annotations
 import ast
 import re
 from fnmatch import fnmatchcase
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+import botocore.session
+from botocore import xform_name
 
 from local.paths import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from tests.template.stack import Stack
 
@@ -22,6 +26,18 @@ TICKETS: Final = f"{LAYER}/realtime/tickets.py:Tickets"
 LIMIT: Final = f"{LAYER}/realtime/user_limit.py:UserLimit"
 SECRET: Final = f"{LAYER}/credentials.py:read_secret"
 ERASURE: Final = "functions/housekeeping/erase.py:_OutsideDatabase.erase"
+RETENTION: Final = "functions/provisioning/log_retention.py:expire_logs"
+
+OUR_CODE: Final = tuple(
+    path for folder in ("functions", "layers") for path in (ROOT / folder).rglob("*.py")
+)
+MODULES: Final = {
+    ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): path
+    for root in (ROOT / "functions", ROOT / "layers" / "scheduler")
+    for path in root.rglob("*.py")
+}
+CLIENT: Final = re.compile(r"""client\(\s*["']([a-z0-9-]+)["']""")
+ATTRIBUTE: Final = re.compile(r"\.([a-z_]+)\b")
 
 # By the owner of a statement, its Sid and an action: the function that makes the call.
 NEEDS: Final = {
@@ -35,6 +51,8 @@ NEEDS: Final = {
     ("OperationsRole", "Database", "secretsmanager:GetSecretValue"): SECRET,
     ("OperationsRole", "Database", "rds-db:connect"): f"{LAYER}/credentials.py:iam_token",
     ("OperationsRole", "PaymentFailures", "dynamodb:GetItem"): f"{TABLE}.get",
+    ("ProvisioningRole", "LogsOfBrokerAndDatabase", "logs:CreateLogGroup"): RETENTION,
+    ("ProvisioningRole", "LogsOfBrokerAndDatabase", "logs:PutRetentionPolicy"): RETENTION,
     ("ProvisioningRole", "Accounts", "secretsmanager:GetSecretValue"): SECRET,
     ("BillingEventsRole", "Counts", "dynamodb:BatchGetItem"): f"{TABLE}.get_many",
     ("BillingEventsRole", "Counts", "dynamodb:UpdateItem"): f"{TABLE}.update",
@@ -95,6 +113,8 @@ CALLS: Final = {
     "execute-api:ManageConnections": ("post_to_connection", "delete_connection", "get_connection"),
     "kms:Decrypt": ("get_secret_value",),
     "lambda:InvokeFunction": ("invoke",),
+    "logs:CreateLogGroup": ("create_log_group",),
+    "logs:PutRetentionPolicy": ("put_retention_policy",),
     "rds-db:connect": ("generate_db_auth_token",),
     "secretsmanager:GetSecretValue": ("get_secret_value",),
     "ses:SendEmail": ("send_email",),
@@ -102,25 +122,67 @@ CALLS: Final = {
 }
 """The methods of boto3 by action."""
 
-# Lambda itself uses the role, not our code:
+OF_OUR_CLASSES: Final = {"OperationsFunction": {"publish"}}
+"""Methods of our own with the name of an operation of AWS, by the function that calls them."""
+
+# The service itself uses the role, not our code:
 # docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html, …/with-mq.html, …/services-xray.html
-BY_LAMBDA: Final = {
-    ("FunctionPolicy", "NetworkInterfaces"),
-    ("FunctionPolicy", "Traces"),
-    ("EventSourcePolicy", "Broker"),
-    ("EventSourcePolicy", "BrokerNetwork"),
-    ("ApiRolloutRole", "Alias"),  # CodeDeploy
-    ("ApiRolloutRole", "RolloutAlarms"),
+BY_SERVICE: Final = {
+    ("FunctionPolicy", "NetworkInterfaces"): "lambda",
+    ("FunctionPolicy", "Traces"): "lambda",
+    ("EventSourcePolicy", "Broker"): "lambda",
+    ("EventSourcePolicy", "BrokerNetwork"): "lambda",
+    ("ApiRolloutRole", "Alias"): "codedeploy",
+    ("ApiRolloutRole", "RolloutAlarms"): "codedeploy",
+    ("FlowLogsRole", "RefusedTraffic"): "vpc-flow-logs",
+    ("TextMessageLogsRole", "TextMessageLogs"): "sns",
 }
+OWN_LOGS: Final = {"logs:CreateLogStream", "logs:PutLogEvents"}
+"""What Lambda needs to write to the log group of a function."""
+
+Permission = tuple[str, str, str]
+"""Owner, Sid and action."""
 
 
-def granted(stack: Stack) -> Iterator[tuple[str, str, str]]:
-    """Yield owner, Sid and action of every permission, except those of the function's log group."""
+def granted(stack: Stack) -> Iterator[Permission]:
+    """Yield every permission, except those of each function for its own log group."""
+    own = {
+        (role_of(function), function["LoggingConfig"]["LogGroup"]["Ref"])
+        for function in stack.functions.values()
+    }
     for owner, statement in stack.statements():
-        actions = statement["Action"]
-        for action in [actions] if isinstance(actions, str) else actions:
-            if statement["Effect"] == "Allow" and not action.startswith("logs:"):
-                yield owner, statement["Sid"], action
+        actions = _actions(statement)
+        group = statement["Resource"].get("Fn::GetAtt", [""])[0] if _is_one(statement) else ""
+        if statement["Effect"] == "Deny" or (actions == OWN_LOGS and (owner, group) in own):
+            continue
+        for action in actions:
+            yield owner, statement["Sid"], action
+
+
+def _actions(statement: dict[str, Any]) -> set[str]:
+    actions = statement["Action"]
+    return {actions} if isinstance(actions, str) else set(actions)
+
+
+def _is_one(statement: dict[str, Any]) -> bool:
+    return isinstance(statement["Resource"], dict)
+
+
+def role_of(function: dict[str, Any]) -> str:
+    role: str = function["Role"]["Fn::GetAtt"][0]
+    return role
+
+
+def owners(stack: Stack, role: str) -> set[str]:
+    """Return the ids of a role and of the policies that are attached to it."""
+    managed = {one["Ref"] for one in stack.roles[role]["ManagedPolicyArns"]}
+    others = stack.of_type("AWS::IAM::Policy").items()
+    return {role} | managed | {name for name, one in others if {"Ref": role} in one["Roles"]}
+
+
+def permitted(permissions: Iterable[Permission]) -> set[str]:
+    """Return the methods of boto3 that permissions allow."""
+    return {name for _, _, action in permissions for name in CALLS.get(action, ())}
 
 
 def source(place: str) -> str:
@@ -132,27 +194,83 @@ def source(place: str) -> str:
     return ast.unparse(node)
 
 
-def test_every_permission_is_needed_by_a_call_in_our_code_or_by_lambda(stack: Stack) -> None:
-    found = {one for one in granted(stack) if one[:2] not in BY_LAMBDA}
+def calls(paths: Iterable[Path]) -> set[str]:
+    """Return the methods that files call and that are operations of AWS services we use."""
+    texts = [path.read_text("utf-8") for path in paths]
+    return {name for text in texts for name in ATTRIBUTE.findall(text)} & operations()
 
-    assert found == set(NEEDS)
+
+@cache
+def operations() -> set[str]:
+    """Return the methods of boto3's clients of the services for which our code makes a client."""
+    session = botocore.session.Session()
+    services = {name for path in OUR_CODE for name in CLIENT.findall(path.read_text("utf-8"))}
+    assert {"dynamodb", "logs", "sns"} <= services
+    names = {one for name in services for one in session.get_service_model(name).operation_names}
+    return {xform_name(one) for one in names} | {"generate_db_auth_token"}
+
+
+def imported(module: str) -> set[Path]:
+    """Return the files that a module imports, directly or not, also within functions."""
+    found: set[Path] = set()
+    left = [module]
+    while left:
+        path = MODULES.get(left.pop())
+        if path is None or path in found:
+            continue
+        found.add(path)
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            match node:
+                case ast.Import():
+                    left += [one.name for one in node.names]
+                case ast.ImportFrom(module=str(name)):
+                    left += [name, *(f"{name}.{one.name}" for one in node.names)]
+    return found
+
+
+def test_every_permission_is_needed_by_a_call_in_our_code_or_by_a_service(
+    stack: Stack, nested: dict[str, Stack]
+) -> None:
+    found = {one for each in (stack, *nested.values()) for one in granted(each)}
+
+    assert {one[:2] for one in found} >= BY_SERVICE.keys()
+    assert {one for one in found if one[:2] not in BY_SERVICE} == set(NEEDS)
     for (_, _, action), place in NEEDS.items():
         assert any(f".{name}" in source(place) for name in CALLS[action]), (action, place)
 
 
-def test_every_call_to_aws_is_permitted(stack: Stack) -> None:
-    actions = {action for _, _, action in granted(stack)}
-    permitted = {name for action in actions for name in CALLS.get(action, ())}
-    ours = {"handle", "is_open", "post"}
-    boto3 = re.compile(r"\b(?:client|_client|_dynamodb|_gateway|_api|_ses|_sns)\.([a-z_]+)\(")
-    made = {
-        name
-        for folder in ("functions", "layers")
-        for path in Path(ROOT / folder).rglob("*.py")
-        for name in boto3.findall(path.read_text("utf-8"))
-    }
+def test_role_that_a_service_uses_is_assumed_by_it(stack: Stack, nested: dict[str, Stack]) -> None:
+    roles = {name: role for each in (stack, *nested.values()) for name, role in each.roles.items()}
+    for (owner, _), service in BY_SERVICE.items():
+        if owner in roles:
+            (trust,) = roles[owner]["AssumeRolePolicyDocument"]["Statement"]
+            assert trust["Principal"] == {"Service": f"{service}.amazonaws.com"}
 
-    assert made - ours <= permitted, "add the permission, and why to NEEDS"
+
+def test_function_that_has_a_permission_contains_the_call_that_needs_it(stack: Stack) -> None:
+    for name, function in stack.functions.items():
+        code = imported(function["Handler"].removesuffix(".handler"))
+        attached = owners(stack, role_of(function))
+        for (owner, sid, action), place in NEEDS.items():
+            if owner in attached:
+                needed = ROOT / place.partition(":")[0]
+                assert needed in code, (name, sid, action, place)
+
+
+def test_every_call_to_aws_is_permitted(stack: Stack) -> None:
+    made = calls(OUR_CODE)
+
+    assert made <= permitted(granted(stack)), "add the permission, and why to NEEDS"
+
+
+def test_every_call_in_the_code_of_a_function_is_permitted_to_its_role(stack: Stack) -> None:
+    for name, function in stack.functions.items():
+        package = function["Handler"].partition(".")[0]
+        made = calls((ROOT / "functions" / package).rglob("*.py"))
+        attached = owners(stack, role_of(function))
+
+        allowed = permitted(one for one in granted(stack) if one[0] in attached)
+        assert made - OF_OUR_CLASSES.get(name, set()) <= allowed, name
 
 
 def test_code_of_functions_cannot_touch_network_interfaces(stack: Stack) -> None:
