@@ -67,6 +67,19 @@ def defines(source: str, name: str) -> bool:
     return all(re.search(pattern, source, re.MULTILINE) for pattern in patterns)
 
 
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_each_measured_figure_of_the_readme_has_a_date(name: str) -> None:
+    sections = (ROOT / name).read_text("utf-8").split("\n## ")
+    (measured,) = (one for one in sections if one.startswith(("Measured", "实测数据")))
+    _, *rows = re.findall(r"^\| (?!---)(.+) \|$", measured, re.MULTILINE)
+
+    assert rows
+    for row in rows:
+        *_, date, link = row.split(" | ")
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d", date), row
+        assert link.startswith("[")
+
+
 def test_every_entry_of_the_glossary_names_its_place_in_the_code() -> None:
     _, *entries = (ROOT / "docs/glossary.md").read_text("utf-8").split("\n### ")
     terms = [entry.partition("\n")[0] for entry in entries]
