@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import socket
 import threading
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
 
-from local.ports import HOST
+from ops.listening import listen
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -19,7 +18,6 @@ MAX_WEBSOCKET_MESSAGE_BYTES: Final = 128 * 1024
 
 _GRACE_SECONDS: Final = 5
 _REFUSED_HANDSHAKE: Final = "ASGI callable returned without completing handshake."
-_BACKLOG: Final = 1024
 
 
 class AsgiServer:
@@ -30,10 +28,7 @@ class AsgiServer:
     """
 
     def __init__(self, app: ASGIApp, port: int) -> None:
-        self._socket = socket.create_server((HOST, port), backlog=_BACKLOG)
-        # Accepted connections inherit it. Without it a response, which is written in two parts,
-        # waits 40 ms for the client's delayed ACK.
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket = listen(port)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from operations.errors import OpsError
 from ops.direct import DirectOperations
 from ops.interface import Operations  # noqa: TC001 - Typer reads it at run time
+from ops.listening import HOST, listen
 from ops.options import connects
 from ops.terminal import print_result
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
+    import socket
 
-_HOST: Final = "127.0.0.1"
+    from starlette.types import ASGIApp
 
 
 @connects
@@ -53,10 +53,10 @@ def console(
     settings = ConsoleSettings(token, Path.cwd(), refresh, may_publish)
     app = console_app(operations, settings)
     try:
-        listener = socket.create_server((_HOST, port))
+        listener = listen(port)
     except OSError as error:
         raise OpsError(f"cannot listen on port {port}: {error.strerror}") from None
-    url = address(f"http://{_HOST}:{listener.getsockname()[1]}", token)
+    url = address(f"http://{HOST}:{listener.getsockname()[1]}", token)
     text = f"The console of {operations.place}: {url}\nCtrl-C stops it."
     print_result(text, {"url": url, "place": operations.place}, as_json=as_json)
     sys.stdout.flush()  # who started it in a pipe waits for the address

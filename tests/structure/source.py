@@ -145,6 +145,18 @@ def calls_of(function: str, modules: Mapping[str, Module]) -> list[str]:
     ]
 
 
+def modules_that_name(attribute: str, modules: Mapping[str, Module]) -> list[str]:
+    """Return the modules that use a name or an attribute."""
+    return [
+        module.name
+        for module in modules.values()
+        if any(
+            attribute in {getattr(node, "id", None), getattr(node, "attr", None)}
+            for node in ast.walk(module.tree)
+        )
+    ]
+
+
 def zone_replacements(modules: Mapping[str, Module]) -> list[str]:
     """Return where the zone of a time is replaced without conversion, outside the database."""
     return [

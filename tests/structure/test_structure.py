@@ -13,6 +13,7 @@ from tests.structure.source import (
     circles,
     import_graph,
     line_counts,
+    modules_that_name,
     package_graph,
     read_modules,
     repeated_types,
@@ -84,3 +85,8 @@ def test_no_file_has_more_lines_than_one_subject_needs() -> None:
     lines = line_counts(ROOT, (*FOLDERS, "tests", "contracts/examples", "requirements"))
 
     assert {path: n for path, n in lines.items() if n > MAX_LINES} == {}, "split it by subject"
+
+
+def test_servers_listen_in_one_way(modules: dict[str, Module]) -> None:
+    """Otherwise their responses wait for the client's delayed ACK; see `ops.listening`."""
+    assert modules_that_name("create_server", modules) == ["ops.listening"]
