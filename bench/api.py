@@ -4,7 +4,7 @@
 
 Two databases on one server are measured in turns: one with 100 devices and no history, one with
 10,000 devices and 1,000,000 ended allocations. In both, every second device is allocated. Then
-1, 10 and 50 callers at once ask for devices of the large one.
+1, 10 and 50 callers at once ask for devices of the large one; the goals are those of one caller.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ if TYPE_CHECKING:
 USERS: Final = 1000
 WISH: Final = {"minCpuCores": 4, "minMemoryMB": 8192}
 CALLERS: Final = (1, 10, 50)
-GOAL_MS: Final = 5.0
+GOAL_P50_MS: Final = 4.0
+GOAL_P99_MS: Final = 15.0
 GOAL_RATIO: Final = 1.5
 
 _FILL: Final = """
@@ -161,18 +162,20 @@ def _measure(
     for number in range(rounds):
         for _, handle, times in asked:
             _once(handle, WISH if number % 2 else {}, times)
-    medians = []
+    medians, p99 = [], 0.0
     for platform, _, times in asked:
-        medians.append(_percentiles(times.allocate)[1])
+        _, p50, p99 = _percentiles(times.allocate)
+        medians.append(p50)
         print(
             f"{strategy:<14} {platform.name:<6} allocate {_shown(times.allocate)}"
             f"   release {_shown(times.release)}"
         )
     ratio = medians[1] / medians[0]
-    reached = medians[1] < GOAL_MS and ratio <= GOAL_RATIO
+    reached = medians[1] < GOAL_P50_MS and p99 < GOAL_P99_MS and ratio <= GOAL_RATIO
     print(
         f"{strategy:<14} large / small = {ratio:.2f} (goal {GOAL_RATIO}), p50 {medians[1]:.2f} ms"
-        f" (goal {GOAL_MS:g}): {'reached' if reached else 'MISSED'}, load {os.getloadavg()[0]:.1f}"
+        f" (goal {GOAL_P50_MS:g}), p99 {p99:.2f} ms (goal {GOAL_P99_MS:g}):"
+        f" {'reached' if reached else 'MISSED'}"
     )
     return reached
 
