@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from bench import cold_start, cost, end_to_end, handler, payments, scale
-from bench.machine import describe, machine
+from bench.machine import watched
 from bench.results import FOLDER, Results
 from bench.testbed import running_testbed
 
@@ -28,12 +28,12 @@ def main() -> None:
     """Run all sections in order."""
     logging.getLogger("pika").setLevel(logging.CRITICAL)
     started = time.monotonic()
-    results = Results(machine())
-    print(describe(results.machine))
-    with running_testbed() as testbed:
-        for title, section in _SECTIONS.items():
-            print(f"[{time.monotonic() - started:4.0f} s] {title}", flush=True)
-            results.add(title, section(testbed))
+    with watched() as machine:
+        results = Results(machine)
+        with running_testbed() as testbed:
+            for title, section in _SECTIONS.items():
+                print(f"[{time.monotonic() - started:4.0f} s] {title}", flush=True)
+                results.add(title, section(testbed))
     results.write()
     results.draw()
     print(f"[{time.monotonic() - started:4.0f} s] written to {FOLDER}\n")

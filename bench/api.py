@@ -28,6 +28,7 @@ import typer
 from allocation_api.api import AllocationApi
 from allocation_api.settings import ApiSettings
 from bench import api_callers
+from bench.machine import watched
 from bench.testbed import Testbed, running_testbed
 from scheduler.allocation.device_picker import DevicePicker
 from scheduler.database.connection import connect
@@ -96,7 +97,7 @@ class RequestTimes:
 
 def main(rounds: Annotated[int, typer.Option(help="Requests of each kind.")] = 300) -> None:
     """Measure and print; the exit status is 1 if a goal is missed."""
-    with running_testbed() as testbed:
+    with watched(), running_testbed() as testbed:
         small = _filled(testbed, "small", devices=100, history=0)
         large = _filled(testbed, "large", devices=10_000, history=1_000_000)
         testbed.write_back()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from bench.machine import describe, machine
+from bench.machine import watched
 from bench.testbed import count_devices, running_testbed
 from bench.warm_function import warm
 from bench.workload import DEVICE_FAILED, invocations, seed
@@ -45,8 +45,7 @@ def main(
     rounds: Annotated[int, typer.Option(help="Rounds of each kind.")] = 7,
 ) -> None:
     """Measure and print; the exit status is 1 if the target is missed."""
-    print(describe(machine()))
-    with running_testbed() as testbed:
+    with watched(), running_testbed() as testbed:
         met = [_measure(testbed, devices, rounds) for devices in idle]
     raise typer.Exit(not all(met))
 

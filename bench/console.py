@@ -20,7 +20,7 @@ import httpx
 import pika
 import typer
 
-from bench.machine import describe, machine
+from bench.machine import watched
 from bench.testbed import running_testbed
 from local.gateway.server import AsgiServer
 from operations import catalogue
@@ -121,13 +121,12 @@ def main(
     notifications: Annotated[int, typer.Option(help="Old notifications.")] = 1_000_000,
 ) -> None:
     """Measure and print; the exit status is 1 if a target is missed."""
-    print(describe(machine()))
     print(
         f"{devices:,} devices and users, {letters:,} dead letters,"
         f" {notifications:,} old notifications, messages and events",
         flush=True,
     )
-    with running_testbed() as testbed:
+    with watched(), running_testbed() as testbed:
         _fill(testbed, devices, notifications)
         _publish_letters(testbed, letters)
         testbed.write_back()

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import time
 from contextlib import AsyncExitStack, closing
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -20,6 +19,7 @@ import typer
 from websockets.asyncio.client import connect
 
 from bench.local_platform import cpu_seconds, running_platform, websocket_address
+from bench.machine import watched
 from bench.notifications import DueNotification, insert
 from scheduler.database.connection import connect as connect_database
 from scheduler.domain.notices import Channel
@@ -50,7 +50,7 @@ def main(
     devices: Annotated[int, typer.Option(help="Devices that one event releases.")] = 10,
 ) -> None:
     """Dispatch the deliveries and print the time and the cost."""
-    with running_platform(window=0.05) as state:
+    with watched(), running_platform(window=0.05) as state:
         endpoints = json.loads(state.endpoints.read_text("utf-8"))
         asyncio.run(_measure(state, endpoints, deliveries, users, devices))
 
@@ -80,7 +80,6 @@ async def _measure(
     print(f"{statements / deliveries * 100:.0f} SQL statements per hundred (commits included)")
     for name, used in sorted(costs.items(), key=lambda item: -item[1]):
         print(f"  CPU of {name:<33} {1000 * used / deliveries:6.2f} ms per delivery")
-    print(f"load {os.getloadavg()[0]:.1f}")
 
 
 def _write_users(cursor: Cursor, users: int) -> None:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
@@ -27,6 +26,7 @@ import httpx
 import typer
 
 from bench.local_platform import running_platform
+from bench.machine import watched
 from local.gateway.tokens import TokenIssuer
 from scheduler.database.connection import connect
 from scheduler.settings import DatabaseSettings
@@ -91,7 +91,7 @@ def main(
     rate: Annotated[float, typer.Option(help="Requests of the flood a second.")] = 150,
 ) -> None:
     """Measure and print; the exit status is 1 if the target is missed."""
-    with running_platform(window=1.0) as state:
+    with watched(), running_platform(window=1.0) as state:
         endpoints = json.loads(state.endpoints.read_text("utf-8"))
         _fill(endpoints["database"])
         issuer, api = TokenIssuer.of(state.path), endpoints["api"]
@@ -201,7 +201,7 @@ def _print(name: str, alone: list[float], flooded: list[float], statuses: Counte
     print(
         f"{name:32} p50 {1000 * median(alone):5.1f} → {1000 * median(flooded):6.1f} ms,"
         f" p95 {1000 * _p95(alone):6.1f} → {1000 * _p95(flooded):7.1f} ms: {ratio:.2f} times"
-        f" (target {TARGET:g}); {answers}; load {os.getloadavg()[0]:.1f}",
+        f" (target {TARGET:g}); {answers}",
         flush=True,
     )
 

@@ -20,7 +20,7 @@ os.environ["POWERTOOLS_LOG_LEVEL"] = "CRITICAL"  # read when the loggers are cre
 
 import typer
 
-from bench.machine import describe, machine
+from bench.machine import watched
 from bench.testbed import running_testbed
 from housekeeping.jobs import JOBS
 from housekeeping.runner import JobRunner
@@ -104,8 +104,7 @@ _FILL: Final = (
 
 def main(devices: Annotated[int, typer.Option(help="Number of devices.")] = 10_000_000) -> None:
     """Measure and print; the exit status is 1 if a job misses the target."""
-    print(describe(machine()))
-    with running_testbed() as testbed:
+    with watched(), running_testbed() as testbed:
         _fill(testbed, devices)
         testbed.write_back()
         met = [_measure(testbed, job) for job in JOBS]

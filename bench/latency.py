@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -25,11 +24,13 @@ from websockets.asyncio.client import connect
 
 from bench.latency_report import Latencies, LatencyFigures, report
 from bench.local_platform import cpu_seconds, running_platform, websocket_address
+from bench.machine import watched
 from scheduler.database.connection import connect as connect_database
 from scheduler.messaging.topology import EVENTS_EXCHANGE
 from scheduler.settings import DatabaseSettings
 
 if TYPE_CHECKING:
+    from bench.machine import Machine
     from local.paths import StateDir
 
 USERS: Final = 20
@@ -73,11 +74,14 @@ def main(
     window: Annotated[float, typer.Option(help="Batching window in seconds.")] = 0.05,
 ) -> None:
     """Measure each rate and print p50 and p99."""
-    with running_platform(window) as state:
-        asyncio.run(_measure(state, [float(rate) for rate in rates.split(",")], seconds, window))
+    with watched() as machine, running_platform(window) as state:
+        each = [float(rate) for rate in rates.split(",")]
+        asyncio.run(_measure(state, each, seconds, window, machine))
 
 
-async def _measure(state: StateDir, rates: list[float], seconds: float, window: float) -> None:
+async def _measure(
+    state: StateDir, rates: list[float], seconds: float, window: float, machine: Machine
+) -> None:
     endpoints = json.loads(state.endpoints.read_text("utf-8"))
     await _run(state, endpoints, "warm-up", 20, 40)
     for rate in rates:
@@ -85,7 +89,7 @@ async def _measure(state: StateDir, rates: list[float], seconds: float, window: 
         before = cpu_seconds(state)
         run = await _run(state, endpoints, f"{rate:g}", rate, count)
         spent = {name: now - before.get(name, 0) for name, now in cpu_seconds(state).items()}
-        report(LatencyFigures(rate, window, _latencies(endpoints, run), spent, os.getloadavg()[0]))
+        report(LatencyFigures(rate, window, _latencies(endpoints, run), spent, machine))
 
 
 async def _run(

@@ -34,15 +34,15 @@ class Latencies:
 class LatencyFigures:
     """The figures of one rate (events per second) and batching window (seconds).
 
-    ``cpu`` is the CPU time of each program in seconds. ``load`` is the 1-minute load average: other
-    programs on the machine make the latencies worse.
+    ``cpu`` is the CPU time of each program in seconds. Other programs on the ``machine``
+    make the latencies worse.
     """
 
     rate: float
     window: float
     latencies: Latencies
     cpu: Mapping[str, float]
-    load: float
+    machine: Mapping[str, object]
 
 
 def report(measured: LatencyFigures) -> None:
@@ -55,7 +55,7 @@ def report(measured: LatencyFigures) -> None:
     }
     figures = {name: _milliseconds(values) for name, values in parts.items()}
     window = f"window {measured.window * 1000:g} ms"
-    print(f"{measured.rate:g}/s, {count} events, {window}, load {measured.load:.1f}")
+    print(f"{measured.rate:g}/s, {count} events, {window}")
     for name, (p50, p99) in figures.items():
         print(f"  {name:<24} p50 {p50:8.1f} ms   p99 {p99:8.1f} ms")
     costs = {name: 1000 * spent / count for name, spent in measured.cpu.items()}
@@ -66,7 +66,7 @@ def report(measured: LatencyFigures) -> None:
         "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "rate": measured.rate,
         "window": measured.window,
-        "load": measured.load,
+        "machine": dict(measured.machine),
         "p50_p99_ms": figures,
         "cpu_ms_per_event": costs,
     }

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import time
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from bench.local_platform import running_platform, websocket_address
+from bench.machine import watched
 from bench.notifications import DueNotification, insert
 from scheduler.database.connection import connect as connect_database
 from scheduler.domain.notices import Channel
@@ -59,7 +59,7 @@ def main(
     seconds: Annotated[float, typer.Option(help="Duration of each measurement.")] = 20,
 ) -> None:
     """Measure the quiet users' latency without and with the flood."""
-    with running_platform(window=0.05) as state:
+    with watched(), running_platform(window=0.05) as state:
         asyncio.run(_measure(state, sockets, rate, seconds))
 
 
@@ -138,7 +138,7 @@ def _print(name: str, run: FloodRun) -> None:
     p50, p99 = (round(1000 * cuts[place]) for place in (49, 98))
     print(
         f"{name}: {len(waits)} frames of quiet users, p50 {p50} ms, p99 {p99} ms"
-        f" (target {TARGET_MS}), {lost} not within {_TIMEOUT} s, load {os.getloadavg()[0]:.1f}"
+        f" (target {TARGET_MS}), {lost} not within {_TIMEOUT} s"
     )
 
 

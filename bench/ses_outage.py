@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import pika
 import typer
 
+from bench.machine import watched
 from local.aws import aws_client, create_resources
 from local.environment import function_environment
 from local.event_source_mapping.mapping import Batching, EventSourceMapping
@@ -87,7 +88,7 @@ def main(
     how: Annotated[OutageMode, typer.Option(help="How SES fails.")] = OutageMode.HANG,
 ) -> None:
     """Measure push latency with and without SES, and when the e-mails are sent."""
-    with _testbed() as testbed:
+    with watched(), _testbed() as testbed:
         _publish(testbed, "warm-up", 2, rate)
         _print_latency(
             "SES works", _latencies(testbed, _publish(testbed, "healthy", _HEALTHY_SECONDS, rate))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from bench.machine import describe, machine
+from bench.machine import watched
 from bench.testbed import AS_ON_RDS
 from local.ports import free_port
 from local.servers.mariadb import MariaDB
@@ -43,10 +43,9 @@ def main(
     devices: Annotated[int, typer.Option(help="Rows in the table of devices.")] = 1_000_000,
 ) -> None:
     """Measure and print."""
-    print(describe(machine()))
     files = sorted(MIGRATIONS.glob("*.sql"))
     number = next(at for at, file in enumerate(files) if file.name.startswith(migration))
-    with _server() as (mariadb, folder):
+    with watched(), _server() as (mariadb, folder):
         settings = DatabaseSettings.model_validate({"DATABASE_URL": mariadb.url})
         for file in files[:number]:
             shutil.copy(file, folder)
@@ -59,8 +58,8 @@ def main(
             started = time.perf_counter()
             migrate(settings, folder)
             seconds = time.perf_counter() - started
-    print(f"{files[number].stem}, {devices:,} devices: {seconds:.1f} s,", end=" ")
-    print(f"{len(waits)} writes, the longest waited {max(waits):.1f} s")
+        print(f"{files[number].stem}, {devices:,} devices: {seconds:.1f} s,", end=" ")
+        print(f"{len(waits)} writes, the longest waited {max(waits):.1f} s")
 
 
 @contextmanager

@@ -10,6 +10,8 @@ from typing import Final
 
 import bench
 from bench import stages
+from bench.machine import Machine, describe
+from local.paths import ROOT
 
 BENCH_ONLY: Final = ("aiomysql", "faststream", "matplotlib", "pyinstrument")
 """Libraries of .venv-bench; where they are not installed, stand-ins take their place."""
@@ -57,3 +59,24 @@ def test_every_function_that_a_benchmark_times_exists() -> None:
     for stage, places in stages.STAGES.items():
         for owner, name in places:
             assert callable(getattr(owner, name, None)), f"{stage}: {owner} has no {name}"
+
+
+def test_every_benchmark_says_how_busy_the_machine_was() -> None:
+    programs = {
+        path.stem: path.read_text("utf-8")
+        for path in (ROOT / "bench").glob("*.py")
+        if '__name__ == "__main__"' in path.read_text("utf-8")
+    }
+    del programs["backlog"]  # a simulation
+    del programs["stages"]  # a process that `bench.cost` starts
+
+    assert "ses_outage" in programs
+    assert [name for name, text in programs.items() if "with watched()" not in text] == []
+
+
+def test_a_machine_that_was_busy_after_the_run_is_named() -> None:
+    quiet: Machine = {"cores": 2, "python": "3.13.0", "load": 0.1, "busy_percent": 3.0}
+
+    assert describe(quiet) == "2 cores, Python 3.13.0, 3 % busy before the run"
+    assert describe({**quiet, "busy_percent_after": 2.0}).endswith("2 % after it")
+    assert "BUSY MACHINE" in describe({**quiet, "busy_percent_after": 60.0})
