@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import UTC, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import AwareDatetime, Field, model_validator
@@ -11,15 +12,15 @@ from pydantic.alias_generators import to_camel
 
 from operations.context import Arguments, OperationContext
 from scheduler.domain.guard import Aggregate
-from scheduler.timeline.entries import Subject, Window
+from scheduler.timeline.entries import Subject, TimelineEntry, Window
 from scheduler.timeline.read import read_timeline
 
 if TYPE_CHECKING:
     from typing import Self
 
-    from scheduler.timeline.entries import TimelineEntry
-
 _MAX_WINDOW: Final = timedelta(days=31)
+_FIELDS: Final = tuple(field.name for field in fields(TimelineEntry))
+_camel: Final = cache(to_camel)
 
 
 class TimelineArguments(Arguments):
@@ -57,15 +58,14 @@ def timeline(context: OperationContext, arguments: TimelineArguments) -> dict[st
 
 def entry_to_json(entry: TimelineEntry) -> dict[str, Any]:
     """Return an entry as JSON data."""
-    found: dict[str, Any] = _to_json(asdict(entry))
-    return found
+    return {_camel(name): _to_json(getattr(entry, name)) for name in _FIELDS}
 
 
 def _to_json(value: Any) -> Any:  # noqa: ANN401 - any field of an entry
     if hasattr(value, "_asdict"):
         value = value._asdict()
     if isinstance(value, dict):
-        return {to_camel(name): _to_json(one) for name, one in value.items()}
+        return {_camel(name): _to_json(one) for name, one in value.items()}
     if isinstance(value, tuple | list):
         return [_to_json(one) for one in value]
     return value.isoformat() if hasattr(value, "isoformat") else value
