@@ -4,9 +4,11 @@
 
 Each request of each panel is made over HTTP to the console's server, as the page does, six times:
 the first one, which finds nothing in memory, the slowest of the others, and the CPU that the
-console and the database need for one of them are printed; the last does not depend on how busy the
-machine is. Then the overview is asked every two seconds, as by a page that nobody uses, and the CPU
-that the database needs for it is printed.
+console and the database need for one of the others are printed; the last does not depend on how
+busy the machine is. Every answer must arrive in time, also the first one; and the dead letters,
+which the page shows as being read meanwhile, must be there after two seconds. Then the overview is
+asked every two seconds, as by a page that nobody uses, and the CPU that the database needs for it
+is printed.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from bench.testbed import Testbed
 
 _TARGET_SECONDS: Final = 0.5
+_TARGET_READING_SECONDS: Final = 2.0
 _TARGET_CPU: Final = 0.01
 _RUNS: Final = 5
 _REFRESH_SECONDS: Final = 2.0
@@ -135,8 +138,8 @@ def main(
         server = AsgiServer(app, 0)
         url, headers = f"http://127.0.0.1:{server.port}/console/", {TOKEN_HEADER: token}
         with httpx.Client(base_url=url, headers=headers, timeout=60) as page:
-            _wait_for_letters(page)
-            met = [_measure(testbed, page, *request) for request in _requests()]
+            met = [_wait_for_letters(page)]
+            met += [_measure(testbed, page, *request) for request in _requests()]
             met.append(_measure_idle(testbed, page))
         server.stop()
     raise typer.Exit(not all(met))
@@ -186,12 +189,29 @@ def _requests() -> list[tuple[str, str, dict[str, Any]]]:
     ]
 
 
-def _wait_for_letters(page: httpx.Client) -> None:
+def _wait_for_letters(page: httpx.Client) -> bool:
     """Print how long the page shows that the letters are being read, before it has them."""
     began = time.perf_counter()
-    while page.post("operations/dead-letters.list", json={}).raise_for_status().json()["reading"]:
+    answers = []
+    reading = True
+    while reading:
+        asked = time.perf_counter()
+        response = page.post("operations/dead-letters.list", json={}).raise_for_status()
+        answers.append(time.perf_counter() - asked)
+        reading = response.json()["reading"]
         time.sleep(_POLL_SECONDS)  # as the page asks
-    print(f"all dead letters are read after {time.perf_counter() - began:.1f} s", flush=True)
+    seconds = time.perf_counter() - began
+    met = seconds < _TARGET_READING_SECONDS and max(answers) < _TARGET_SECONDS
+    print(
+        f"all dead letters are read after {seconds:.1f} s,"
+        f" each answer until then after at most {max(answers) * 1000:.0f} ms{_verdict(met=met)}",
+        flush=True,
+    )
+    return met
+
+
+def _verdict(*, met: bool) -> str:
+    return "" if met else "  MISSED"
 
 
 def _measure(
@@ -212,11 +232,11 @@ def _measure(
     with testbed.measured() as spent:
         others = [ask() for _ in range(_RUNS)]
     cpu = (spent[0].function_cpu + spent[0].database_cpu) / _RUNS
-    met = max(others) < _TARGET_SECONDS
+    met = max(first, *others) < _TARGET_SECONDS
     print(
         f"{name:<26} first {first * 1000:5.0f} ms, then at most {max(others) * 1000:5.0f} ms,"
         f" CPU {cpu * 1000:4.0f} ms"
-        f"{'' if met else f'  MISSED: {_TARGET_SECONDS * 1000:.0f} ms'}",
+        f"{_verdict(met=met)}",
         flush=True,
     )
     return met
@@ -230,10 +250,7 @@ def _measure_idle(testbed: Testbed, page: httpx.Client) -> bool:
             time.sleep(_REFRESH_SECONDS)  # as the page asks
     share = spent[0].database_cpu / spent[0].seconds
     met = share < _TARGET_CPU
-    print(
-        f"a page that nobody uses: {share:.2%} of a core of the database"
-        f"{'' if met else f'  MISSED: {_TARGET_CPU:.0%}'}"
-    )
+    print(f"a page that nobody uses: {share:.2%} of a core of the database{_verdict(met=met)}")
     return met
 
 
