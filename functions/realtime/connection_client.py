@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
@@ -45,6 +46,15 @@ class ConnectionClient:
         except GoneError:
             return False
         return True
+
+    def close(self, connection_id: str) -> None:
+        """Close a connection; nothing happens if it has ended.
+
+        Raises:
+            botocore.exceptions.BotoCoreError, ClientError: API Gateway is unavailable or throttles.
+        """
+        with suppress(GoneError):
+            self._call(self._api.delete_connection, ConnectionId=connection_id)
 
     @staticmethod
     def _call(operation: Any, **arguments: object) -> None:  # noqa: ANN401 - a method of boto3

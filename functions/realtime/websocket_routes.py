@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from realtime.connection_client import GoneError
+from realtime.frame_limit import MAX_FRAMES, WINDOW, FrameLimit
 from realtime.handshake import PendingConnection
 from scheduler.observability.logger import service_logger
 from scheduler.realtime.protocol import InvalidSinceError, Since
@@ -54,6 +55,7 @@ class WebSocketRoutes:
         self._client = client
         self._invoke_later = invoke_later
         self._clock = clock
+        self._limit = FrameLimit()
 
     def handle(self, event: dict[str, Any]) -> dict[str, int]:
         """Return the response to an event of the WebSocket API."""
@@ -89,11 +91,18 @@ class WebSocketRoutes:
 
     def _disconnect(self, connection_id: str) -> HTTPStatus:
         self._connections.remove(connection_id)
+        self._limit.forget(connection_id)
         _logger.info("Disconnected", extra={"connection_id": connection_id})
         return HTTPStatus.OK
 
     def _default(self, connection_id: str, body: str) -> HTTPStatus:
         """Replay if the message has ``since``; any other message only keeps the connection open."""
+        now = self._clock()
+        frames = self._limit.count(connection_id, now)
+        if frames > MAX_FRAMES:
+            if frames == MAX_FRAMES + 1:  # later ones were on their way when it was closed
+                self._close(connection_id)
+            return HTTPStatus.TOO_MANY_REQUESTS
         try:
             since = _since(body)
         except InvalidSinceError as error:
@@ -101,13 +110,28 @@ class WebSocketRoutes:
             return HTTPStatus.BAD_REQUEST
         if since is None:
             return HTTPStatus.OK
-        now = self._clock()
-        if not self._connections.allow_replay(connection_id, now, MIN_REPLAY_INTERVAL):
+        if not self._may_replay(connection_id, now):
             text = f"ask at most every {MIN_REPLAY_INTERVAL.seconds} seconds"
             self._send_error(connection_id, "too_often", text)
             return HTTPStatus.TOO_MANY_REQUESTS
         self._replay.run(connection_id, since)
         return HTTPStatus.OK
+
+    def _may_replay(self, connection_id: str, now: datetime) -> bool:
+        if self._limit.replayed_within(MIN_REPLAY_INTERVAL, connection_id, now):
+            return False  # without asking DynamoDB
+        if not self._connections.allow_replay(connection_id, now, MIN_REPLAY_INTERVAL):
+            return False
+        self._limit.note_replay(connection_id, now)
+        return True
+
+    def _close(self, connection_id: str) -> None:
+        """Close a connection that sends too much."""
+        text = f"at most {MAX_FRAMES} messages in {WINDOW.seconds} seconds"
+        self._send_error(connection_id, "too_many_messages", text)
+        self._client.close(connection_id)
+        self._connections.remove(connection_id)
+        _logger.warning("Closed a connection", extra={"connection_id": connection_id, "why": text})
 
     def _send_error(self, connection_id: str, code: str, message: str) -> None:
         error = {"error": {"code": code, "message": message}}
