@@ -61,6 +61,9 @@ schemathesis: programs ## Call every operation of the API with valid and invalid
 contracts: servers $(NODE_READY) ## Check contracts/: AsyncAPI's parser, TypeScript, and the examples on a real broker (needs npm)
 	@$(BIN)/python -m pytest -q tests/contracts
 
+go-example: servers ## Compile the Go example and publish with it (needs golang-go and golang-github-rabbitmq-amqp091-go-dev)
+	@$(BIN)/python -m pytest -q tests/contracts/go
+
 clients: servers $(NODE_READY) $(CLIENTS_READY) ## Generate clients of the API in TypeScript and Python, and use them (needs npm)
 	@$(BIN)/python -m pytest -q tests/integration/api/test_clients.py
 
