@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _PAGE: Final = Path(__file__).with_name("page")
 _OVERVIEW: Final = "overview"
 _PUBLISH: Final = "publish"
+_OF_LETTERS: Final = "dead-letters."
 _HEADERS: Final = {
     # Only its own files: the page loads nothing from other hosts, and has no inline script.
     "content-security-policy": "default-src 'none'; connect-src 'self'; script-src 'self'; "
@@ -140,6 +141,10 @@ class _Routes:
             return await _answer(lambda: self._groups.read(depth, fresh=fresh))
         if name == _OVERVIEW:
             return await _answer(self._overview)
+        if name.startswith(_OF_LETTERS):
+            return await _answer(
+                lambda: self._groups.alone(lambda: self._operations.call(name, arguments))
+            )
         return await _answer(lambda: self._operations.call(name, arguments))
 
     def _overview(self) -> dict[str, Any]:
@@ -166,7 +171,9 @@ class _Routes:
     async def discard(self, request: Request) -> Response:
         body = await _body(request)
         selection, until, folder = body["selection"], body["until"], self._settings.folder
-        return await _answer(lambda: discard(self._operations, selection, until, folder))
+        return await _answer(
+            lambda: self._groups.alone(lambda: discard(self._operations, selection, until, folder))
+        )
 
 
 async def _body(request: Request) -> dict[str, Any]:

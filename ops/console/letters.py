@@ -34,6 +34,7 @@ class LetterGroups:
         self._operations = operations
         self._clock = clock
         self._lock = threading.Lock()
+        self._queue = threading.Lock()
         self._pool = ThreadPoolExecutor(1, "dead-letters")
         self._running: Future[dict[str, Any]] | None = None
         self._last: dict[str, Any] = {"groups": [], "complete": True, "at": None}
@@ -66,6 +67,11 @@ class LetterGroups:
         self._last = running.result()
         return {**self._last, "reading": False}
 
+    def alone(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Do something with the letters while they are not being read: it would miss some."""
+        with self._queue:
+            return work()
+
     def whole_depth(self, ready: int, since: float) -> int:
         """Return how many letters there are, given how many were ready in the queue.
 
@@ -81,7 +87,7 @@ class LetterGroups:
 
     def _call(self) -> dict[str, Any]:
         try:
-            return self._operations.call(LIST, _WITH_LETTERS)
+            return self.alone(lambda: self._operations.call(LIST, _WITH_LETTERS))
         finally:
             self._ended_at = self._clock()
 

@@ -6,6 +6,7 @@ import base64
 import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from operations.errors import InvalidInputError, OpsError
 from operations.event_bodies import CONTRACTS
 from ops.console.access import TOKEN_HEADER, is_own
 from ops.console.forms import event_forms
-from ops.console.letters import MAX_AGE_SECONDS, LetterGroups
+from ops.console.letters import LIST, MAX_AGE_SECONDS, PATIENCE_SECONDS, LetterGroups
 from tests.integration.console.deployment import TOKEN, served
 from tests.support.together import eventually
 
@@ -225,6 +226,27 @@ def test_groups_that_take_long_are_those_read_before_until_they_are_read() -> No
     assert [(one["total"], one["reading"]) for one in during] == [(0, True)] * 2
     eventually(lambda: groups.read(8)["total"] == 2, "the new groups")
     assert groups.whole_depth(3, time.monotonic()) == 3
+
+
+def test_letters_are_changed_only_when_they_are_not_being_read() -> None:
+    go_on = threading.Event()
+
+    class Slow(Recorder):
+        def call(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+            if operation == LIST:
+                go_on.wait()
+            return super().call(operation, arguments)
+
+    recorder = Slow()
+    groups = LetterGroups(recorder)
+    assert groups.read(7)["reading"]
+
+    with ThreadPoolExecutor(1) as pool:
+        change = pool.submit(groups.alone, lambda: recorder.call("dead-letters.edit", {}))
+        early = wait([change], PATIENCE_SECONDS).done
+        go_on.set()
+    assert not early
+    assert [name for name, _ in recorder.calls] == [LIST, "dead-letters.edit"]
 
 
 def test_groups_that_cannot_be_read_are_read_by_the_next_caller() -> None:

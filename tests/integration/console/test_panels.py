@@ -104,6 +104,7 @@ def test_letters_are_shown_edited_replayed_and_discarded(page: Page, much: Broke
     expect(page.locator("article")).to_have_count(LETTERS - 1)
 
     group.get_by_role("button", name="Discard").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(group.get_by_role("button", name="Discard")).to_be_focused()
