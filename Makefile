@@ -140,6 +140,14 @@ DEVICES ?= 10000000
 bench-housekeeping: servers ## Measure a run of each housekeeping job in a large fleet (DEVICES=10000000: an hour, 15 GB of disk)
 	@$(BIN)/python -m bench.housekeeping --devices $(DEVICES)
 
+MESSAGES ?= 100000
+bench-backlog: servers ## Measure whether a queue of 100,000 messages is drained as fast as a short one (MESSAGES=)
+	@$(BIN)/python -m bench.drain --messages $(MESSAGES)
+
+ROWS ?= 10000000
+bench-history: servers ## Measure a batch with ten million rows of history (ROWS=10000000: half an hour, 15 GB of disk)
+	@$(BIN)/python -m bench.history --rows $(ROWS)
+
 bench-brake: servers ## Measure the mass-failure brake with its default limits, in fleets of up to a million devices
 	@$(BIN)/python -m bench.brake
 

@@ -74,14 +74,16 @@ def devices_of_one_user(testbed: Testbed) -> Iterator[tuple[str, dict[str, Any]]
             )
 
 
-def rows_of_history(testbed: Testbed) -> Iterator[tuple[str, dict[str, Any]]]:
+def rows_of_history(
+    testbed: Testbed, row_counts: tuple[int, ...] = _ROW_COUNTS
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the median time of a batch of 100 with more and more old rows, then with none again."""
     each = (_WARM_UP + _BATCHES) * _BATCH
     testbed.empty()
     with testbed.cursor() as cursor:
-        began = seed(cursor, each * len(_ROW_COUNTS))
+        began = seed(cursor, each * len(row_counts))
     before = 0
-    for number, rows in enumerate(_ROW_COUNTS):
+    for number, rows in enumerate(row_counts):
         if rows:
             print(f"  adding {rows - before:,} old rows to each table that grows …", flush=True)
         with testbed.cursor() as cursor:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from bench.testbed import Spent, Testbed
 
 _DRAIN_TIMEOUT: Final = 120
-"""Seconds."""
+"""Seconds, or longer if at the slowest rate more are needed."""
+_SLOWEST: Final = 100
+"""Messages a second on a busy machine."""
 
 
 class WarmFunction(LambdaEnvironment):
@@ -66,7 +68,7 @@ class WarmFunction(LambdaEnvironment):
         mapping = EventSourceMapping(self._stand.rabbitmq.url, queue, self)
         with self._stand.measured(self._child) as spent:
             mapping.start()
-            complete = self._complete.wait(_DRAIN_TIMEOUT)
+            complete = self._complete.wait(max(_DRAIN_TIMEOUT, count / _SLOWEST))
         mapping.stop()
         if not complete:
             raise TimeoutError(f"{self._wanted} messages were not consumed, see {self.log_file}")
