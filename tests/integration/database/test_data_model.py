@@ -12,6 +12,15 @@ COLUMNS = """
     WHERE table_schema = DATABASE() AND table_name NOT LIKE '%%yoyo%%'
     ORDER BY table_name, ordinal_position
 """
+INDICES = """
+    SELECT DISTINCT CONCAT(table_name, '.', index_name) FROM information_schema.statistics
+    WHERE table_schema = DATABASE() AND index_name <> 'PRIMARY' AND table_name IN %(tables)s
+"""
+WRITTEN = (
+    *("devices", "allocations", "event_versions", "processed_messages", "notifications"),
+    *("notification_deliveries", "outgoing_events"),
+)
+"""Tables that a batch of device.failed writes."""
 
 
 def entities(store: Store) -> dict[str, str]:
@@ -42,3 +51,13 @@ def test_every_table_is_explained(store: Store) -> None:
     rows = re.findall(r"^\| `([a-z_]+)` \|", PAGE.read_text("utf-8"), re.MULTILINE)
 
     assert sorted(rows) == sorted(entities(store))
+
+
+def test_every_index_that_a_batch_maintains_is_explained(store: Store) -> None:
+    section = PAGE.read_text("utf-8").partition("| index | needed by |")[2]
+    explained = re.findall(r"`(\w+\.\w+)`", section.partition("\n\nWhich rows")[0])
+    with store.database.transaction() as cursor:
+        cursor.execute(INDICES, {"tables": WRITTEN})
+        existing = [name for (name,) in cursor.fetchall()]
+
+    assert sorted(explained) == sorted(existing)
