@@ -1,10 +1,12 @@
 """What the events change in the database, through the whole pipeline."""
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 
+from scheduler.database import bulk_protocol
 from scheduler.domain.guard import Concern
 from scheduler.domain.model import Allocation
 from tests.support.deciding import run
@@ -12,6 +14,21 @@ from tests.support.events import EVENT_TYPES, message
 from tests.support.functions import Functions
 from tests.support.store import Store
 from tests.support.world import MINUTE, NOW, held, mark, user, world
+
+
+@pytest.fixture(params=["bulk", "text"], autouse=True)
+def protocol(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A server that has the bulk protocol, and one that has not, such as MySQL."""
+    greeted = []
+    is_offered = bulk_protocol.is_offered
+
+    def answer(greeting: bytes) -> bool:
+        greeted.append(greeting)
+        return request.param == "bulk" and is_offered(greeting)
+
+    monkeypatch.setattr(bulk_protocol, "is_offered", answer)
+    yield
+    assert greeted, "the functions have connected before the protocol was chosen"
 
 
 def test_failed_device_is_released_and_its_holder_notified(
