@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from hypothesis import strategies as st
 
 from scheduler.domain.model import Health, UserStatus
+from tests.support.deciding import THRESHOLD
 from tests.support.world import HOUR, MILLISECOND, MINUTE, NOW, SECOND
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from scheduler.messaging.message import Message
 
 
 class Kind(NamedTuple):
@@ -42,7 +45,20 @@ DEBT: Final = [
     Kind("billing.recharged", {"newBalance": 1}, state=False),
     Kind("billing.recharged", {"newBalance": -1}, None),
 ]
+PAYMENTS: Final = [
+    *DEBT[:3],
+    Kind("billing.payment_failed", {}, None),
+    Kind("billing.payment_failed", {"reason": "another"}, None),
+    Kind("billing.balance_low", {}, None),
+]
 QUOTAS: Final = [Kind("user.quota_updated", {"newQuota": {"maxDevices": n}}, n) for n in range(4)]
+_CONCERNS: Final = [
+    [*ACCOUNT, Kind("user.deleted", {}, UserStatus.DELETED)],
+    [*HEALTH, Kind("device.deleted", {}, Health.DELETED)],
+    PAYMENTS,
+    [*QUOTAS, Kind("user.quota_exceeded", {"quotaType": "devices"}, None)],
+]
+_EVERYTHING: Final = [kind for kinds in _CONCERNS for kind in kinds]
 
 
 class Arrival(NamedTuple):
@@ -77,9 +93,78 @@ def arrivals(draw: st.DrawFn, kinds: list[Kind]) -> list[Arrival]:
     return made
 
 
+def mixed_arrivals() -> st.SearchStrategy[list[Arrival]]:
+    """Return events of all concerns, or, so that they meet more often, of one."""
+    return st.sampled_from([_EVERYTHING, *_CONCERNS]).flatmap(arrivals)
+
+
 def newest(events: list[Arrival], default: object) -> object:
     """Return the state that the order of the times gives; at equal times, the later receipt."""
     state = default
     for one in sorted(events, key=lambda one: one.occurred_at):
         state = state if one.kind.state is None else one.kind.state
     return state
+
+
+def expected(events: list[Arrival]) -> dict[str, object]:
+    """Return what any order of arrival must lead to, of status, hold, quota and health.
+
+    What the rules let depend on the order is left out: what happens to deleted users, to devices
+    that are created again, after failed payments later than a payment, and to quotas that were
+    exceeded later than they were changed.
+    """
+    kinds = {one.kind.event_type for one in events}
+    if "user.deleted" in kinds:
+        return {"status": UserStatus.DELETED} | _health(events)
+    return (
+        {"status": newest([one for one in events if one.kind in ACCOUNT], UserStatus.ACTIVE)}
+        | _hold(events)
+        | _quota(events)
+        | _health(events)
+    )
+
+
+def _hold(events: list[Arrival]) -> dict[str, object]:
+    settled = newest([one for one in events if one.kind in DEBT], None)
+    paid = _last(events, "billing.payment_success", "billing.recharged")
+    failures = _times(events, "billing.payment_failed")
+    if settled or len([at for at in failures if not paid or at > paid]) < THRESHOLD:
+        return {"hold": bool(settled)}
+    return {} if paid else {"hold": True}
+
+
+def _quota(events: list[Arrival]) -> dict[str, object]:
+    changed, exceeded = _last(events, QUOTAS[0].event_type), _last(events, "user.quota_exceeded")
+    if exceeded and changed and exceeded > changed:
+        return {}
+    return {"quota": newest([one for one in events if one.kind in QUOTAS], 10)}
+
+
+def _health(events: list[Arrival]) -> dict[str, object]:
+    deleted, created = _last(events, "device.deleted"), _last(events, "device.created")
+    if deleted:
+        return {} if created and created > deleted else {"health": Health.DELETED}
+    return {"health": newest([one for one in events if one.kind in HEALTH], Health.RUNNING)}
+
+
+def _last(events: list[Arrival], *event_types: str) -> datetime | None:
+    return max(_times(events, *event_types), default=None)
+
+
+def _times(events: list[Arrival], *event_types: str) -> list[datetime]:
+    return [one.occurred_at for one in events if one.kind.event_type in event_types]
+
+
+def are_distinct(events: list[Arrival]) -> bool:
+    """Tell whether no two events have the same time: else the order of arrival decides."""
+    return len({one.occurred_at for one in events}) == len(events)
+
+
+@st.composite
+def repeated(draw: st.DrawFn, messages: list[Message]) -> list[Message]:
+    """Return the messages in their order, some of them again at any later place."""
+    found = list(messages)
+    for one in draw(st.lists(st.sampled_from(messages), max_size=4)):
+        first = found.index(one)
+        found.insert(draw(st.integers(first + 1, len(found))), one._replace(redelivered=True))
+    return found

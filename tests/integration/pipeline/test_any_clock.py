@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.arrivals import ACCOUNT, DEBT, HEALTH, Kind, arrivals, newest
+from scheduler.messaging.message import RECEIVED_HEADER, to_milliseconds
+from tests.support.arrivals import (
+    Arrival,
+    are_distinct,
+    expected,
+    mixed_arrivals,
+    repeated,
+)
 from tests.support.clock import Clock
 from tests.support.events import message
 from tests.support.functions import Functions
@@ -20,23 +27,28 @@ FEW = settings(
     max_examples=25,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-READ = {
-    "user": "SELECT status FROM users WHERE id = 'u1'",
-    "billing": "SELECT billing_hold FROM users WHERE id = 'u1'",
-    "device": "SELECT health FROM devices WHERE id = 'd1'",
-}
-DEFAULTS = {"user": "active", "billing": False, "device": "running"}
+STATE = """
+    SELECT u.status, u.billing_hold AS hold, u.max_devices AS quota, d.health
+    FROM users u, devices d WHERE u.id = 'u1' AND d.id = 'd1'
+"""
+
+
+def assert_as_expected(store: Store, events: list[Arrival]) -> None:
+    """Compare the rows with what the order of the limited times gives."""
+    ((status, hold, quota, health),) = store.rows(STATE)
+    state = {"status": status, "hold": bool(hold), "quota": quota, "health": health}
+    found = expected(events)
+    assert {name: state[name] for name in found} == found
 
 
 @FEW
-@given(data=st.data(), kinds=st.sampled_from([ACCOUNT, HEALTH, DEBT]))
-def test_stored_state_is_the_one_of_the_limited_times(
-    store: Store, database_url: str, data: st.DataObject, kinds: list[Kind]
+@given(data=st.data(), events=mixed_arrivals())
+def test_events_and_copies_that_come_as_they_are_received_end_in_the_state_of_their_times(
+    store: Store, database_url: str, data: st.DataObject, events: list[Arrival]
 ) -> None:
     store.clear()
     store.seed(world(held("d1")))
-    family = kinds[0].event_type.partition(".")[0]
-    events, clock = data.draw(arrivals(kinds)), Clock()
+    clock = Clock()
     with Functions(database_url, clock=clock, database=store.database) as functions:
         for event in events:
             clock.now = event.received_at
@@ -46,5 +58,26 @@ def test_stored_state_is_the_one_of_the_limited_times(
             if data.draw(st.booleans()):
                 functions.handle(sent._replace(redelivered=True))
 
-    ((found,),) = store.rows(READ[family])
-    assert found == newest(events, DEFAULTS[family])
+    assert_as_expected(store, events)
+
+
+@FEW
+@given(data=st.data(), events=mixed_arrivals().filter(are_distinct))
+def test_events_that_waited_in_any_order_and_any_batches_end_in_the_state_of_their_times(
+    store: Store, database_url: str, data: st.DataObject, events: list[Arrival]
+) -> None:
+    store.clear()
+    store.seed(world(held("d1")))
+    messages = [
+        message(
+            one.kind.event_type,
+            at=one.written,
+            headers={RECEIVED_HEADER: to_milliseconds(one.received_at)},
+            **one.kind.fields,
+        )
+        for one in events
+    ]
+    with Functions(database_url, database=store.database) as functions:
+        functions.handle(*data.draw(repeated(data.draw(st.permutations(messages)))))
+
+    assert_as_expected(store, events)

@@ -9,7 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scheduler.domain.model import Device, Health, User, UserStatus
-from tests.support.arrivals import ACCOUNT, DEBT, HEALTH, QUOTAS, Arrival, Kind, arrivals, newest
+from tests.support.arrivals import (
+    ACCOUNT,
+    DEBT,
+    HEALTH,
+    QUOTAS,
+    Arrival,
+    Kind,
+    are_distinct,
+    arrivals,
+    expected,
+    mixed_arrivals,
+    newest,
+    repeated,
+)
 from tests.support.deciding import run
 from tests.support.world import held, world
 from tests.unit.rules.receipt import received
@@ -23,16 +36,6 @@ def sent(events: list[Arrival], **about: Any) -> list[Message]:  # noqa: ANN401 
         received(one.kind.event_type, one.received_at, at=one.written, **about, **one.kind.fields)
         for one in events
     ]
-
-
-@st.composite
-def repeated(draw: st.DrawFn, messages: list[Message]) -> list[Message]:
-    """Return the messages in their order, some of them again at any later place."""
-    found = list(messages)
-    for one in draw(st.lists(st.sampled_from(messages), max_size=4)):
-        first = found.index(one)
-        found.insert(draw(st.integers(first + 1, len(found))), one._replace(redelivered=True))
-    return found
 
 
 @given(data=st.data())
@@ -60,9 +63,7 @@ def test_any_clocks_and_copies_end_in_the_state_of_the_limited_times(
 
 @given(data=st.data(), kinds=st.sampled_from([ACCOUNT, HEALTH, DEBT, QUOTAS]))
 def test_retries_in_any_order_end_in_the_same_state(data: st.DataObject, kinds: list[Kind]) -> None:
-    events = data.draw(
-        arrivals(kinds).filter(lambda made: len({e.occurred_at for e in made}) == len(made))
-    )
+    events = data.draw(arrivals(kinds).filter(are_distinct))
     messages = sent(events, id=data.draw(st.sampled_from(["", None])))
 
     in_order, shuffled = (
@@ -76,3 +77,23 @@ def test_retries_in_any_order_end_in_the_same_state(data: st.DataObject, kinds: 
     assert states(in_order.user("u1"), in_order.device("d1")) == states(
         shuffled.user("u1"), shuffled.device("d1")
     )
+
+
+@given(data=st.data(), events=mixed_arrivals().filter(are_distinct))
+def test_any_events_in_any_order_end_in_the_state_of_the_limited_times(
+    data: st.DataObject, events: list[Arrival]
+) -> None:
+    messages = data.draw(repeated(data.draw(st.permutations(sent(events)))))
+
+    work = run(*messages, on=world(held("d1"))).work
+
+    found, user_ = expected(events), work.user("u1")
+    state = {
+        "status": user_.status,
+        "hold": user_.billing_hold,
+        "quota": user_.quota.max_devices,
+        "health": work.device("d1").health,
+    }
+    assert {name: state[name] for name in found} == found
+    if user_.status is not UserStatus.ACTIVE or user_.billing_hold:
+        assert not work.active_allocations(user="u1")
