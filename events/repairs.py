@@ -128,6 +128,12 @@ REPAIRS: Final = (
         "eventId",
     ),
     Repair(
+        "an envelope that has the subject as well",
+        "device.failed",
+        f'{{"eventType": "x", "version": "1.0", {_ID}, "payload": {{{_ID}, "reason": "dark"}}}}',
+        "reason",
+    ),
+    Repair(
         "the envelope `{pattern, data}` of NestJS microservices",
         _DELETED,
         f'{{"pattern": "x", "data": {{{_ID}}}}}',

@@ -70,6 +70,9 @@ def test_any_text_that_javascript_writes_is_read(text: str) -> None:
         {"pattern": "x", "data": {**ENVELOPE, "payload": BARE}},
         {**ENVELOPE, "payload": {**BARE, "eventId": None, "timestamp": None}},
         {**ENVELOPE, "deviceId": "of whoever did it", "payload": BARE},
+        {**ENVELOPE, "version": "1.0", "userId": "u1", "payload": BARE},
+        {**ENVELOPE, "version": 1, "userId": "u1", "amount": 7, "payload": BARE},
+        {"pattern": "x", "userId": "u1", "data": {**BARE, "eventId": "e", "timestamp": "t"}},
     ],
 )
 def test_envelope_is_removed_and_its_id_and_time_are_kept(body: dict[str, Any]) -> None:
@@ -96,6 +99,14 @@ def test_event_in_an_envelope_keeps_its_own_id_time_and_version() -> None:
 )
 def test_body_that_is_no_envelope_is_unchanged(body: dict[str, Any]) -> None:
     assert read(json.dumps(body).encode()) == body
+
+
+def test_version_of_an_envelope_that_only_repeats_the_subject_is_ignored() -> None:
+    body = {**ENVELOPE, "version": "1.0", "userId": "u1", "payload": {"userId": "u1"}}
+
+    found = read(json.dumps(body).encode())
+
+    assert (found["userId"], found["eventId"], "version" in found) == ("u1", "e", False)
 
 
 def test_event_about_a_device_may_have_fields_named_like_an_envelope() -> None:

@@ -55,7 +55,8 @@ def unwrap(body: dict[str, Any], subject: str) -> dict[str, Any]:
     Args:
         body: the event, or its envelope.
         subject: the field that names what the event is about. An object that has it is the event,
-            even if its other fields are called like those of an envelope.
+            even if its other fields are called like those of an envelope, unless the object in it
+            has the same and more.
 
     Raises:
         InvalidBodyError: the content of an envelope is not an object, or it has another subject
@@ -67,14 +68,22 @@ def unwrap(body: dict[str, Any], subject: str) -> dict[str, Any]:
             return body
         inner = body[name]
         if subject in body:
-            if isinstance(inner, dict) and inner.get(subject, body[subject]) != body[subject]:
+            if not isinstance(inner, dict) or subject not in inner:
+                return body
+            if inner[subject] != body[subject]:
                 raise InvalidBodyError(f"{subject}: is another one in {name}; publish one of them")
-            return body
+            if len(inner) == 1:  # it only repeats the subject; the other fields are around it
+                return _without_format_version(body)
         if not isinstance(inner, dict):
             raise InvalidBodyError(f"{name} is not a JSON object but a {type(inner).__name__}")
         missing = {name: value for name, value in outer.items() if inner.get(name) is None}
         body = {**inner, **{name: value for name, value in missing.items() if value is not None}}
     return body
+
+
+def _without_format_version(body: dict[str, Any]) -> dict[str, Any]:
+    text = isinstance(body.get("version"), str)
+    return {key: value for key, value in body.items() if key != "version"} if text else body
 
 
 def _envelope(body: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
