@@ -15,8 +15,8 @@ from aws_lambda_powertools.event_handler.middlewares.openapi_validation import (
 
 from allocation_api.access import AccessGuard
 from allocation_api.caller import AdminClaim, caller_of
-from allocation_api.deleted_users import DeletedUsers
 from allocation_api.errors import ApiError, handle_exceptions
+from allocation_api.known_users import KnownUsers
 from allocation_api.language import requested_language
 from allocation_api.limits import CreationLimits, RequestLimits, shared_buckets
 from allocation_api.requests import parse_json_object, read_body, routable, skip
@@ -74,7 +74,8 @@ class AllocationApi:
         database = Database(settings)
         buckets = TokenBuckets(shared_buckets(database))
         self._limits = RequestLimits(settings, buckets)
-        creations = CreationLimits(settings, buckets, database)
+        known = KnownUsers(database)
+        creations = CreationLimits(settings, buckets, known.is_known)
         nudge = Nudge(Publisher(settings)).send
         units = UnitsOfWork(database, Quota(settings.default_max_devices), nudge)
         allocator = Allocator(units, settings.allocation_strategy)
@@ -105,7 +106,7 @@ class AllocationApi:
             response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,
             json_body_deserializer=parse_json_object,
         )
-        self._guard = AccessGuard(self.rules, DeletedUsers(database).refuse)
+        self._guard = AccessGuard(self.rules, known.refuse_deleted)
         # Powertools would validate before all middlewares, so before access is checked.
         self.resolver._request_validation_middleware = skip  # type: ignore[assignment]  # noqa: SLF001 - no public way
         validate = OpenAPIRequestValidationMiddleware()  # type: ignore[no-untyped-call]  # not annotated

@@ -16,7 +16,7 @@ from pymysql import MySQLError
 
 from allocation_api.errors import ApiError
 from allocation_api.token_buckets import BLOCK, TokenBuckets, TokenLimit
-from scheduler.database import request_limits, users
+from scheduler.database import request_limits
 from scheduler.database.errors import DatabaseUnavailableError
 from scheduler.observability.logger import service_logger
 
@@ -36,7 +36,6 @@ _HOUR: Final = 3600
 _IPV6_NETWORK_BITS: Final = 64
 """A network of this size belongs to one customer; its addresses are free to choose."""
 _BACKOFF_SECONDS: Final = 5.0
-_MAX_KNOWN: Final = 10_000
 
 _logger: Final = service_logger()
 
@@ -110,13 +109,14 @@ class RequestLimits:
 class CreationLimits:
     """Refuses to create rows for users who create too many, and for unknown ones."""
 
-    def __init__(self, settings: ApiSettings, buckets: TokenBuckets, database: Database) -> None:
+    def __init__(
+        self, settings: ApiSettings, buckets: TokenBuckets, is_known: Callable[[str], bool]
+    ) -> None:
         per_hour = settings.creations_per_hour
         self._buckets = buckets
         self._limit = TokenLimit(per_hour / _HOUR, per_hour)
         self._allow_unknown = settings.allow_unknown_users
-        self._database = database
-        self._known: set[str] = set()
+        self._is_known = is_known
 
     def require(self, caller: Caller) -> None:
         """Return if a caller may create an allocation, a reservation or the like.
@@ -139,17 +139,6 @@ class CreationLimits:
         """Count what a caller has created."""
         if created and not caller.is_admin:
             self._buckets.take(_bucket_of(caller), self._limit, created)
-
-    def _is_known(self, user_id: str) -> bool:
-        if user_id in self._known:  # known users stay known
-            return True
-        with self._database.transaction() as cursor:
-            known = users.is_known(cursor, user_id)
-        if known:
-            if len(self._known) >= _MAX_KNOWN:
-                self._known.clear()
-            self._known.add(user_id)
-        return known
 
 
 def _bucket_of(caller: Caller) -> str:

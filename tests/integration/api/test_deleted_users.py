@@ -8,7 +8,7 @@ import pytest
 
 from allocation_api.access import Access
 from allocation_api.api import AllocationApi
-from allocation_api.deleted_users import TRUSTED_SECONDS, DeletedUsers
+from allocation_api.known_users import TRUSTED_SECONDS, KnownUsers
 from allocation_api.settings import ApiSettings
 from scheduler.database.connection import Database
 from scheduler.domain.refusal import RefusedError
@@ -56,15 +56,15 @@ def test_deleted_administrator_is_refused(api: Client, rows: Rows) -> None:
 def test_caller_is_looked_up_again_after_a_moment(rows: Rows, database_url: str) -> None:
     now = 0.0
     database = Database(DatabaseSettings.model_validate({"DATABASE_URL": database_url}))
-    deleted = DeletedUsers(database, lambda: now)
+    known = KnownUsers(database, lambda: now)
     rows.user("u1")
-    deleted.refuse("u1")
-    deleted.refuse("a stranger")
+    known.refuse_deleted("u1")
+    known.refuse_deleted("a stranger")
     rows.run("UPDATE users SET status = 'deleted'")
 
-    deleted.refuse("u1")
+    known.refuse_deleted("u1")
     now = TRUSTED_SECONDS
     with pytest.raises(RefusedError):
-        deleted.refuse("u1")
+        known.refuse_deleted("u1")
     with pytest.raises(RefusedError):
-        deleted.refuse("u1")
+        known.refuse_deleted("u1")

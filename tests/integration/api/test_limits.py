@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -9,10 +11,11 @@ import pytest
 
 from allocation_api.token_buckets import BLOCK
 from scheduler.database import request_limits
+from scheduler.database.connection import Database
 from tests.integration.api.client import ADMIN, Reply, user
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pymysql.cursors import Cursor
 
@@ -219,6 +222,51 @@ def test_an_unknown_user_gets_no_quota_unless_it_is_allowed(
     assert allocate_and_release(api).status == 201
     assert api.allocate("u2", ADMIN).status == 201  # an administrator vouches for them
     assert start_api().allocate("u3", user("u3")).status == 201
+
+
+@pytest.fixture
+def transactions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every transaction that is begun adds something to this list."""
+    begun: list[str] = []
+    transaction = Database.transaction
+
+    @contextmanager
+    def noted(database: Database) -> Iterator[Cursor]:
+        begun.append("begun")
+        with transaction(database) as cursor:
+            yield cursor
+
+    monkeypatch.setattr(Database, "transaction", noted)
+    return begun
+
+
+def test_limits_and_look_ups_cost_few_transactions(
+    start_api: Callable[..., Client],
+    rows: Rows,
+    transactions: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("allocation_api.known_users.TRUSTED_SECONDS", math.inf)
+    rows.user()
+    api = start_api(**PATIENT, ALLOW_UNKNOWN_USERS=False)
+    queue = {"userId": "u1", "minCpuCores": 1000, "wait": True}
+
+    def costs(method: str, path: str, claims: dict[str, str]) -> list[int]:
+        """Return how many transactions each of twenty requests takes."""
+        found = []
+        for _ in range(20):
+            transactions.clear()
+            reply = api.send(method, path, claims, queue)
+            found.append(len(transactions))
+            assert reply.status in {200, 202}, reply.body
+            if method == "POST":
+                api.send("DELETE", f"/api/allocations/waiting/{reply.body['id']}", ADMIN)
+        return found
+
+    for method, path, most in (("GET", "/api/devices", 2), ("POST", "/api/allocations", 13)):
+        (least, *_), ours = sorted(costs(method, path, ADMIN)), costs(method, path, user("u1"))
+        assert max(ours) <= least + 3
+        assert sum(ours) <= 20 * least + most + 1  # and one look-up of the caller
 
 
 def test_tokens_are_taken_by_the_clock_of_the_database(other: Cursor) -> None:
