@@ -114,6 +114,15 @@ def test_answers_of_providers_are_for_administrators(api: Client, rows: Rows) ->
     assert timeline(api, "users/u1", user("u1"))["nextStep"] is None
 
 
+@pytest.mark.usefixtures("failed")
+def test_what_waits_for_the_dispatcher_is_explained_by_the_outbox(api: Client, rows: Rows) -> None:
+    rows.run("UPDATE notification_deliveries SET attempts = 1")
+
+    steps = [one["nextStep"] or "" for one in timeline(api, "devices/d1")["items"]]
+
+    assert ["scheduler-ops outbox" in step for step in steps[-2:]] == [True, True]
+
+
 def test_waiting_and_reservations_are_listed(api: Client, rows: Rows) -> None:
     rows.user("u1")
     rows.run(

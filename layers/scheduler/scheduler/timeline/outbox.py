@@ -77,7 +77,7 @@ def _next_step(deliveries: Iterable[TimelineDelivery]) -> str:
     if failed:
         return f"not delivered by {', '.join(failed)}: tell the user another way"
     if any(one.status == "pending" and one.attempts for one in deliveries):
-        return "it is tried again; if many wait, see scheduler-ops watch and the provider's status"
+        return "it is tried again; scheduler-ops outbox shows how many wait, and why"
     return ""
 
 
@@ -100,5 +100,5 @@ def read_outgoing(
             device_id=about.get("deviceId"),
             allocation_id=allocation_id,
             caused_by=caused_by,
-            next_step="" if published_at else "it waits for the broker: scheduler-ops watch",
+            next_step="" if published_at else "it waits for the broker: scheduler-ops outbox",
         )
