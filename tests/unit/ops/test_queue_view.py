@@ -37,6 +37,7 @@ def text(result: dict[str, Any], width: int) -> str:
     return file.getvalue()
 
 
+EVENTS = [f"{queue.event_type} " for queue in WORK_QUEUES]
 ALL: dict[str, dict[str, int]] = {
     queue.event_type: {str(status): 123_456 for status in Settlement} for queue in WORK_QUEUES
 }
@@ -78,3 +79,23 @@ def test_age_of_a_queue_is_shown_to_the_minute(seconds: int, shown: str) -> None
 
     (row,) = (one for one in rows if one[0] == "device.failed")
     assert row[heading.index("Age")] == shown
+
+
+def test_rows_that_are_zero_are_left_out_on_a_low_terminal() -> None:
+    result = found(0, None)
+    result["queues"]["scheduler.user-deleted"]["ready"] = 3
+
+    def events(height: int, *, terminal: bool = True) -> int:
+        console = Console(
+            file=StringIO(), width=80, height=height, no_color=True, force_terminal=terminal
+        )
+        console.print(queue_view(result, console))
+        assert isinstance(console.file, StringIO)
+        lines = console.file.getvalue().splitlines()
+        assert any(line.startswith("user.deleted ") for line in lines)
+        return sum(line.startswith(tuple(EVENTS)) for line in lines)
+
+    high = len(WORK_QUEUES) + 6  # the heading and what is below the rows
+    assert events(high) == len(WORK_QUEUES)
+    assert events(high - 1) == 1
+    assert events(high - 1, terminal=False) == len(WORK_QUEUES)
