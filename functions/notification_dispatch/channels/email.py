@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from scheduler.outbox.delivery import Delivery
 
 # https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_MessageTag.html
-_TAG: Final = re.compile(r"[A-Za-z0-9_-]{1,256}")
+_NOT_IN_TAGS: Final = re.compile(r"[^A-Za-z0-9_-]")
+_MAX_TAG: Final = 256
 _HTML: Final = Template((Path(__file__).parent / "email.html").read_text("utf-8"))
 
 
@@ -61,11 +62,16 @@ class EmailSender(UnbatchedSender):
 
 def _tags(delivery: Delivery) -> list[dict[str, str]]:
     """Return what finds the e-mail again in the events that SES publishes."""
-    tags = {"notification_id": delivery.notification_id}
-    correlation_id = delivery.trace.correlation_id
-    if correlation_id and _TAG.fullmatch(correlation_id):
-        tags["correlation_id"] = correlation_id
-    return [{"Name": name, "Value": value} for name, value in tags.items()]
+    tags = {
+        "notification_id": delivery.notification_id,
+        "correlation_id": delivery.trace.correlation_id,
+        "traceparent": delivery.trace.traceparent,
+    }
+    return [
+        {"Name": name, "Value": _NOT_IN_TAGS.sub("_", value)[:_MAX_TAG]}
+        for name, value in tags.items()
+        if value
+    ]
 
 
 def _content(delivery: Delivery) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from local.environment import SENDER
 from notification_dispatch.channels.email import EmailSender
 from notification_dispatch.channels.sender import Accepted, SendResponse, Unreachable
 from scheduler.aws_errors import ErrorClass
+from scheduler.domain.trace import TraceContext
 from scheduler.outbox.delivery import Recipient
 from scheduler.outbox.retry_policy import ProviderError
 from tests.support.deliveries import delivery
@@ -132,3 +133,17 @@ def test_delivery_that_cannot_be_serialised_does_not_affect_the_next(
 
     assert isinstance(next(responses), Accepted)
     assert len(provider_clients.requests(EMAIL)) == 1
+
+
+def test_tags_find_the_email_again_by_its_cause(provider_clients: Provider) -> None:
+    traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    cause = TraceContext("order:4711/设备.a-b" + "x" * 300, traceparent)
+
+    send(delivery(notification_id="n-1", trace=cause))
+    send(delivery(notification_id="n-2"))
+
+    with_cause, without = (one.body["EmailTags"] for one in provider_clients.requests(EMAIL))
+    tags = {tag["Name"]: tag["Value"] for tag in with_cause}
+    assert tags.pop("correlation_id") == ("order_4711____a-b" + "x" * 300)[:256]
+    assert tags == {"notification_id": "n-1", "traceparent": traceparent}
+    assert without == [{"Name": "notification_id", "Value": "n-2"}]
