@@ -68,10 +68,13 @@ def start_gateway(
     def admin_token() -> str:
         return issuer.issue_token("console", admin=True, ttl_seconds=_CONSOLE_TOKEN_SECONDS)
 
+    def docs_token() -> str:
+        return issuer.issue_token("admin", admin=True, ttl_seconds=_TOKEN_SECONDS)
+
     page, token = local_console(
         DirectOperations(), http_api, admin_token, environment["AWS_ENDPOINT_URL"], state_dir
     )
-    api = AsgiServer(api_app(http_api, issuer.jwks(), metrics), port)
+    api = AsgiServer(api_app(http_api, issuer.jwks(), metrics, docs_token), port)
     try:
         console = AsgiServer(page, console_port)
     except OSError:

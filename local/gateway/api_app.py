@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,8 +16,11 @@ from starlette.routing import Route
 
 from local.paths import ROOT
 from local.template import cors
+from ops.own_requests import is_own_request
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
 
     from local.gateway.http_api import HttpApi
@@ -35,8 +39,9 @@ _DOCS_PAGE: Final = """<!DOCTYPE html>
   <div id="swagger-ui"></div>
   <script src="/docs/swagger-ui.js"></script>
   <script>
-    SwaggerUIBundle({
-      url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true, persistAuthorization: true
+    const ui = SwaggerUIBundle({
+      url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true,
+      onComplete: () => TOKEN && ui.preauthorizeApiKey("bearer", TOKEN)
     });
   </script>
 </body>
@@ -44,8 +49,10 @@ _DOCS_PAGE: Final = """<!DOCTYPE html>
 """
 
 
-def api_app(http_api: HttpApi, jwks: dict[str, Any], metrics: EmfCollector) -> Starlette:
-    """Return the application for the API's port."""
+def api_app(
+    http_api: HttpApi, jwks: dict[str, Any], metrics: EmfCollector, docs_token: Callable[[], str]
+) -> Starlette:
+    """Return the application for the API's port; ``docs_token`` returns a token for Swagger UI."""
 
     async def keys(_request: Request) -> Response:
         return JSONResponse(jwks)
@@ -53,7 +60,7 @@ def api_app(http_api: HttpApi, jwks: dict[str, Any], metrics: EmfCollector) -> S
     app = Starlette(
         routes=[
             Route("/.well-known/jwks.json", keys),
-            *_docs_routes(),
+            *_docs_routes(docs_token),
             metrics_route(metrics),
         ],
         middleware=[_cors()],
@@ -72,11 +79,16 @@ def metrics_route(metrics: EmfCollector) -> Route:
     return Route("/metrics", scrape)
 
 
-def _docs_routes() -> list[Route]:
+def _docs_routes(token: Callable[[], str]) -> list[Route]:
     """Return the routes of Swagger UI, which loads nothing from other hosts, and of the events."""
 
-    async def page(_request: Request) -> HTMLResponse:
-        return HTMLResponse(_DOCS_PAGE)
+    async def page(request: Request) -> HTMLResponse:
+        headers = request.headers
+        own = is_own_request(
+            headers.get("host", ""), headers.get("origin"), headers.get("sec-fetch-site")
+        )  # the page of another website must not read the token
+        text = _DOCS_PAGE.replace("TOKEN", json.dumps(token() if own else None))
+        return HTMLResponse(text, headers={"cache-control": "no-store"})
 
     async def events(_request: Request) -> FileResponse:
         return FileResponse(_CONTRACTS / "events.html")

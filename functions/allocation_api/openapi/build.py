@@ -33,8 +33,8 @@ _ABOUT: Final = """Allocates cloud phones. Errors are `{"error": {"code", "messa
 those of API Gateway itself are `{"message"}`. Times are ISO 8601 in UTC.
 Texts for users are in the language of `Accept-Language` (`zh` or `en`), else in the user's."""
 _BEARER: Final = """An access token of the identity provider; its `sub` is the user.
-On the local platform, `bin/scheduler-ops token USER` prints one; `--admin` makes it one of an
-administrator."""
+On the local platform, the page `/docs` has one of an administrator, and `bin/scheduler-ops token
+USER` prints one. For a stack, see "The first administrator" in docs/operations.md."""
 _VALIDATION_SCHEMAS: Final = ("HTTPValidationError", "ValidationError", "ResponseValidationError")
 """Of responses that Powertools describes and the API replaces."""
 _VALIDATION_STATUSES: Final = ("422", "500")

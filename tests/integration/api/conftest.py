@@ -115,7 +115,9 @@ def api_url(
     environment = function_environment(database_url, broker_url, aws_url)
     pool = EnvironmentPool(deployed(ALLOCATION_API, environment, tmp_path), 2)
     authorizer = JwtAuthorizer(issuer.jwks(), ISSUER, frozenset((AUDIENCE,)))
-    app = api_app(HttpApi(pool, authorizer), issuer.jwks(), EmfCollector(tmp_path))
+    app = api_app(
+        HttpApi(pool, authorizer), issuer.jwks(), EmfCollector(tmp_path), lambda: "local-token"
+    )
     server = AsgiServer(app, 0)
     yield f"http://127.0.0.1:{server.port}"
     server.stop()

@@ -36,7 +36,8 @@ def serve(issuer: TokenIssuer, log_dir: Path, timeout: float) -> Iterator[httpx.
     pool = EnvironmentPool(function, 2)
     authorizer = JwtAuthorizer(issuer.jwks(), ISSUER, frozenset((AUDIENCE,)))
     http_api = HttpApi(pool, authorizer, timeout)
-    server = AsgiServer(api_app(http_api, issuer.jwks(), EmfCollector(log_dir)), 0)
+    app = api_app(http_api, issuer.jwks(), EmfCollector(log_dir), lambda: "local-token")
+    server = AsgiServer(app, 0)
     token = {"authorization": f"Bearer {issuer.issue_token('user-123')}"}
     with httpx.Client(
         base_url=f"http://127.0.0.1:{server.port}", headers=token, timeout=30
@@ -212,6 +213,25 @@ def test_swagger_ui_loads_nothing_from_other_hosts(api: httpx.Client) -> None:
     assert loaded == ["/docs/swagger-ui.css", "/docs/swagger-ui.js", "/openapi.json"]
     assert api.get(loaded[0]).headers["content-type"].startswith("text/css")
     assert "SwaggerUIBundle" in api.get(loaded[1]).text
+
+
+@pytest.mark.parametrize(
+    ("headers", "filled_in"),
+    [
+        ({}, True),
+        ({"sec-fetch-site": "none"}, True),
+        ({"sec-fetch-site": "cross-site"}, False),
+        ({"origin": "https://example.com"}, False),
+        ({"host": "rebound.example.com"}, False),
+    ],
+)
+def test_swagger_ui_has_a_token_unless_another_website_asks(
+    api: httpx.Client, headers: dict[str, str], *, filled_in: bool
+) -> None:
+    page = api.get("/docs", headers=headers).text
+
+    wanted = 'ui.preauthorizeApiKey("bearer", "local-token")'
+    assert (wanted in page, "local-token" in page) == (filled_in, filled_in)
 
 
 def test_the_events_are_a_page_without_scripts(api: httpx.Client) -> None:
