@@ -54,8 +54,8 @@ generate: openapi ## Write all generated files: samples, lists of events in temp
 openapi: $(READY) ## Write the description of the API, which is served at /openapi.json
 	@$(BIN)/python -m allocation_api.openapi.build
 
-EXAMPLES ?= 100
-schemathesis: programs ## Call every operation of the API with valid and invalid requests (EXAMPLES= each)
+schemathesis: EXAMPLES ?= 100
+schemathesis: programs ## Call every operation of the API with valid and invalid requests, as administrator and as user (EXAMPLES= each, FUZZ_SEED=)
 	@EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q -s -p no:xdist tests/integration/api/test_contract.py
 
 contracts: servers $(NODE_READY) ## Check contracts/: AsyncAPI's parser, TypeScript, and the examples on a real broker (needs npm)
@@ -82,9 +82,10 @@ release: $(READY) ## Record contracts and code as released: later ones must be c
 
 # The properties about arbitrary input; each example of a pipeline takes a transaction.
 ANY_INPUT := tests/integration/pipeline/test_anything.py tests/unit/messaging tests/unit/observability tests/unit/api
-attack: programs ## Attack longer than `make test` does: every operation of the API, and arbitrary messages
+attack: programs ## Attack longer than `make test` does: every operation of the API, arbitrary messages, floods
 	@$(MAKE) --no-print-directory schemathesis EXAMPLES=200
 	@EXAMPLES=1000 $(BIN)/python -m pytest -q $(ANY_INPUT)
+	@$(BIN)/python -m bench.floods
 
 lint: $(READY) ## Run ruff and mypy
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
@@ -161,7 +162,7 @@ DOWN ?= 300
 bench-ses-outage: servers ## Measure push latency while SES hangs (DOWN=300 seconds), and the e-mails afterwards
 	@$(BIN)/python -m bench.ses_outage --down $(DOWN)
 
-EXAMPLES ?= 2000
+stateful: EXAMPLES ?= 2000
 stateful: servers ## Test random sequences of API calls and events for longer than `make test` does (EXAMPLES=)
 	@EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -q tests/integration/allocation/test_any_order.py
 

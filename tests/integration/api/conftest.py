@@ -105,14 +105,25 @@ def issuer(tmp_path: Path) -> TokenIssuer:
 
 
 @pytest.fixture
+def api_settings() -> dict[str, str]:
+    """Variables of the API at `api_url` that differ from the template's; a module may override."""
+    return {}
+
+
+@pytest.fixture
 def api_url(
-    database_url: str, broker_url: str, aws_url: str, issuer: TokenIssuer, tmp_path: Path
+    database_url: str,
+    broker_url: str,
+    aws_url: str,
+    api_settings: dict[str, str],
+    issuer: TokenIssuer,
+    tmp_path: Path,
 ) -> Iterator[str]:
     """The URL of the API, which has a few devices."""
     database = Database(DatabaseSettings.model_validate({"DATABASE_URL": database_url}))
     with closing(database), database.transaction() as cursor:
         cursor.execute(DEVICES)
-    environment = function_environment(database_url, broker_url, aws_url)
+    environment = function_environment(database_url, broker_url, aws_url) | api_settings
     pool = EnvironmentPool(deployed(ALLOCATION_API, environment, tmp_path), 2)
     authorizer = JwtAuthorizer(issuer.jwks(), ISSUER, frozenset((AUDIENCE,)))
     app = api_app(
