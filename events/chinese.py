@@ -46,7 +46,7 @@ def table_of_repairs() -> Iterator[str]:
 
 def table_of_refusals() -> Iterator[str]:
     """Yield the lines of the table of what is refused."""
-    yield "| 示例 | `x-error` 的措辞 |"
+    yield "| 示例 | `x-error` 的内容 |"
     yield "|---|---|"
     for case in REFUSALS:
         yield f"| `{shown(case.body)}` | {refusal(case)} |"
