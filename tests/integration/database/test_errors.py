@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import socket
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pymysql
 import pytest
@@ -16,8 +19,12 @@ from scheduler.database.errors import (
     is_conflict,
     is_conflict_without_wait,
 )
+from scheduler.settings import DatabaseSettings
+from tests.integration.local.proxy import Proxy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.support.store import Store
 
 
@@ -82,19 +89,57 @@ def test_errors_of_a_real_server_are_classified(statement: str, fault: Fault, st
     assert fault_of(refused.value) is fault, refused.value
 
 
+NAME = "database.test"
+READ_ONLY = """
+    CREATE TRIGGER replica BEFORE INSERT ON users FOR EACH ROW SIGNAL SQLSTATE 'HY000' SET
+    MYSQL_ERRNO = 1290, MESSAGE_TEXT = 'The server is running with --read-only'
+"""
+
+
+@pytest.fixture
+def replica(store: Store) -> Iterator[Proxy]:
+    """A server that has become read-only, and refuses writes as a replica does."""
+    store.run(READ_ONLY)
+    with closing(before_database(store)) as made:
+        yield made
+    store.run("DROP TRIGGER IF EXISTS replica")
+
+
+def before_database(store: Store) -> Proxy:
+    return Proxy(urlsplit(store.settings.database_url.get_secret_value()).port or 0)
+
+
 def test_a_server_that_turns_read_only_is_left_for_the_one_that_has_its_name_now(
-    store: Store,
+    store: Store, replica: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    database = Database(store.settings)
-    with database.transaction() as cursor:
-        first = cursor.connection
-        cursor.execute("SET SESSION TRANSACTION READ ONLY")
+    where = [replica]
+    resolve = socket.getaddrinfo
 
-    with pytest.raises(DatabaseUnavailableError), database.transaction() as cursor:
-        cursor.execute("INSERT INTO users (id, max_devices) VALUES ('u1', 1)")
+    def resolve_name(host: str, port: int, *more: Any) -> list[Any]:  # noqa: ANN401 - the library's
+        return resolve(*(("127.0.0.1", where[-1].port) if host == NAME else (host, port)), *more)
 
-    with database.transaction() as cursor:
-        assert cursor.connection is not first
-        cursor.execute("INSERT INTO users (id, max_devices) VALUES ('u1', 1)")
-    assert not first.open
-    database.close()
+    monkeypatch.setattr(socket, "getaddrinfo", resolve_name)
+    url = urlsplit(store.settings.database_url.get_secret_value())
+    account = url.netloc.rpartition("@")[0]
+    named = url._replace(netloc=f"{account}@{NAME}:3306").geturl()
+    settings = DatabaseSettings.model_validate({"DATABASE_URL": named})
+
+    with closing(before_database(store)) as writer, closing(Database(settings)) as database:
+        with database.transaction() as cursor:
+            assert _port_of(cursor) == replica.port
+        with (
+            pytest.raises(DatabaseUnavailableError, match="1290"),
+            database.transaction() as cursor,
+        ):
+            cursor.execute("INSERT INTO users (id, max_devices) VALUES ('u1', 1)")
+        store.run("DROP TRIGGER replica")
+        where.append(writer)
+
+        with database.transaction() as cursor:
+            assert _port_of(cursor) == writer.port
+            cursor.execute("INSERT INTO users (id, max_devices) VALUES ('u1', 1)")
+
+
+def _port_of(cursor: Any) -> int:  # noqa: ANN401 - pymysql does not declare the socket
+    port: int = cursor.connection._sock.getpeername()[1]
+    return port
