@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
+from threading import Barrier
 from typing import TYPE_CHECKING
 
 from notification_dispatch.channels.sender import Accepted
@@ -12,6 +13,7 @@ from notification_dispatch.circuit_breaker import (
     OUTAGE_PAUSE_SECONDS,
     CircuitBreaker,
 )
+from notification_dispatch.send_window import MAX_SIZE, SendWindow
 from scheduler.aws_errors import ErrorClass
 from scheduler.outbox.retry_policy import MAX_ATTEMPTS, ProviderError
 from tests.integration.dispatch.outbox import NewNotification, Outbox, to_each_user
@@ -22,13 +24,14 @@ from tests.integration.dispatch.workers import (
     invocation,
 )
 from tests.support.deliveries import FakeSender
+from tests.support.together import DEADLINE_SECONDS
 from tests.support.world import MINUTE, NOW, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from notification_dispatch.channel_worker import ChannelWorker
-    from scheduler.outbox.delivery import DeliveryOutcome
+    from scheduler.outbox.delivery import Delivery, DeliveryOutcome
     from tests.support.clock import Clock
 
 
@@ -118,6 +121,37 @@ def test_slow_provider_that_sends_nevertheless_gets_only_one_delivery_twice(
     twice = [id_ for id_, times in Counter(sender.sent).items() if times > 1]
     assert len(twice) == 1
     assert len(sender.sent) < 40 + MAX_ATTEMPTS
+
+
+def test_slow_provider_gets_those_twice_that_were_sent_at_the_same_time(
+    make_worker: Callable[..., ChannelWorker], outbox: Outbox, clock: Clock
+) -> None:
+    """The worker has been busy, so that all its threads send when the provider becomes slow."""
+    outbox.add(*to_each_user(40, channels=EMAIL_ONLY))
+    timeout = ProviderError(ErrorClass.UNCERTAIN, "ReadTimeoutError: Read timed out")
+    all_sending = Barrier(THREADS)
+
+    def time_out(_: Delivery) -> ProviderError:
+        if len(sender.sent) <= THREADS:
+            all_sending.wait(DEADLINE_SECONDS)
+        return timeout
+
+    sender = FakeSender(respond=time_out)
+    worker = make_worker(
+        sender, breaker=CircuitBreaker(clock.monotonic), window=SendWindow(initial_size=MAX_SIZE)
+    )
+
+    while clock() < NOW + 5 * MINUTE:
+        worker.work(invocation())
+        clock.wait(timedelta(seconds=OUTAGE_PAUSE_SECONDS))
+    sender.respond = lambda _: Accepted()
+    for _ in range(12):  # invoked every minute
+        worker.work(invocation())
+        clock.wait(MINUTE)
+
+    assert outbox.statuses() == {"sent": 40}
+    twice = [id_ for id_, times in Counter(sender.sent).items() if times > 1]
+    assert len(twice) == THREADS
 
 
 def test_delivery_that_never_gets_a_response_does_not_stop_the_channel(
