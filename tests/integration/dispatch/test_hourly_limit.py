@@ -14,7 +14,7 @@ from scheduler.outbox.claims import Claims
 from scheduler.outbox.delivery import IN_DIGEST, Delivery
 from scheduler.outbox.hourly_limit import PERIOD
 from tests.integration.dispatch.outbox import NewNotification, Outbox
-from tests.integration.dispatch.workers import EMAIL_ONLY, THREADS, invocation
+from tests.integration.dispatch.workers import THREADS, invocation
 from tests.support.deliveries import FakeSender
 from tests.support.together import together
 from tests.support.world import MINUTE
@@ -53,7 +53,7 @@ def start(store: Store, clock: Clock, inbox: Inbox) -> Iterator[Callable[[], Cha
 
     def start_one() -> ChannelWorker:
         databases.append(Database(store.settings))
-        claims = Claims(databases[-1], Channel.EMAIL, clock)
+        claims = Claims(databases[-1], inbox.channel, clock)
         return ChannelWorker(claims, inbox, threads=THREADS, clock=clock, hourly_limit=LIMIT)
 
     yield start_one
@@ -61,17 +61,28 @@ def start(store: Store, clock: Clock, inbox: Inbox) -> Iterator[Callable[[], Cha
         database.close()
 
 
-def overdue(number: int, user: str = "u1", kind: str = "billing_alert.overdue") -> NewNotification:
+def overdue(
+    number: int,
+    user: str = "u1",
+    kind: str = "billing_alert.overdue",
+    channel: Channel = Channel.EMAIL,
+) -> NewNotification:
     return NewNotification(
-        user, EMAIL_ONLY, f"Overdue {number}.", "Account overdue", kind=kind, urgent=True
+        user, (channel,), f"Overdue {number}.", "Account overdue", kind=kind, urgent=True
     )
 
 
+@pytest.mark.parametrize("channel", [Channel.EMAIL, Channel.SMS])
 def test_two_hundred_of_a_kind_are_the_limit_and_one_digest(
-    start: Callable[[], ChannelWorker], outbox: Outbox, inbox: Inbox, clock: Clock
+    channel: Channel,
+    start: Callable[[], ChannelWorker],
+    outbox: Outbox,
+    inbox: Inbox,
+    clock: Clock,
 ) -> None:
-    outbox.add_users(("u1", "someone@example.com", None))
-    outbox.add(*[overdue(number) for number in range(200)])
+    inbox.channel = channel
+    outbox.add_users(("u1", "someone@example.com", "+8613800138000"))
+    outbox.add(*[overdue(number, channel=channel) for number in range(200)])
     worker = start()
 
     worker.work(invocation())

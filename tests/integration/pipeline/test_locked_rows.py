@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from scheduler.database.connection import connect
+from scheduler.database.connection import LOCK_WAIT_SECONDS, connect
 from tests.support.events import message
 from tests.support.statements import counted
 from tests.support.world import held, user, world
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tests.support.store import Store
 
 USERS: Final = 100
+NEIGHBOURS_WAIT_SECONDS: Final = 8
 LOCKED: Final = tuple(f"u{number}" for number in range(0, USERS, 10))
 
 
@@ -56,6 +57,8 @@ def test_ten_locked_users_of_a_hundred_wait_and_the_others_do_not(
     assert {one.headers["x-attempt"] for one in waiting} == {0}
     # One attempt waits for the locks, one look finds them, one attempt applies the rest.
     assert spent.commits <= 3
+    # Each attempt that waits in vain is rolled back.
+    assert spent.rollbacks * LOCK_WAIT_SECONDS < NEIGHBOURS_WAIT_SECONDS
 
 
 def test_a_locked_device_stalls_only_its_holder(

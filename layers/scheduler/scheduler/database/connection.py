@@ -38,11 +38,13 @@ _STATEMENT_TIMEOUT: Final = 15
 """Seconds; longer than any statement takes. Near the deadline of the invocation it is shorter: a
 killed invocation counts against its messages."""
 
+LOCK_WAIT_SECONDS: Final = 3
+"""For rows, and for tables during a migration; error 1205 comes before the read times out."""
+
 _SESSION: Final = (
     "SET SESSION tx_isolation = 'READ-COMMITTED', time_zone = '+00:00',"
     " sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',"
-    # For rows, and for tables during a migration; both raise error 1205 before the read times out.
-    " innodb_lock_wait_timeout = 3, lock_wait_timeout = 3,"
+    f" innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS}, lock_wait_timeout = {LOCK_WAIT_SECONDS},"
     # A terminated environment does not close its connection. The server would keep its locks until
     # wait_timeout, by default for eight hours. No live transaction is idle for this long.
     " idle_transaction_timeout = 60, wait_timeout = 1000,"
