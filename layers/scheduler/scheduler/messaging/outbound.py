@@ -27,7 +27,11 @@ class OutboundMessage:
 
 
 class BrokerUnavailableError(Exception):
-    """The broker is unreachable, or did not accept a message."""
+    """The broker is unreachable, or did not accept a message.
+
+    Which of its replies makes no difference: nothing can be settled without it, and messages are
+    converted so that none can be at fault (docs/decisions.md, 56).
+    """
 
 
 class ConfirmWindow:
