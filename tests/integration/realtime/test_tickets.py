@@ -30,6 +30,7 @@ def api(aws_url: str, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Cli
     for name, value in aws_environment(aws_url).items():
         monkeypatch.setenv(name, value)
     variables = function_environment(database_url, "amqp://127.0.0.1:1/nowhere", aws_url)
+    variables["CALLER_BURST_LIMIT"] = "100000"  # or requests would be refused before tickets are
     return Client(AllocationApi(ApiSettings.model_validate(variables)).handle)
 
 
