@@ -155,6 +155,9 @@ bench-brake: servers ## Measure the mass-failure brake with its default limits, 
 bench-console: servers ## Measure the console's panels with 100,000 devices, 10,000 dead letters, 1,000,000 old notifications
 	@$(BIN)/python -m bench.console
 
+bench-letters: servers ## Measure listing, checking, replaying and discarding 100,000 dead letters (5 minutes)
+	@$(BIN)/python -m bench.letters
+
 bench-upgrade: servers ## Measure how long migration 0041 takes, and blocks writes, with 1,000,000 devices
 	@$(BIN)/python -m bench.upgrade
 

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import httpx
-import pika
 import typer
 
 from bench.machine import watched
@@ -30,8 +29,11 @@ from operations.context import OperationContext
 from ops.console.access import TOKEN_HEADER, new_token
 from ops.console.app import ConsoleSettings, console_app
 from ops.local_platform import payments
+from scheduler.messaging.outbound import OutboundMessage
+from scheduler.messaging.publisher import Publisher
 from scheduler.messaging.topology import DEAD_LETTER_EXCHANGE, WORK_QUEUES
 from scheduler.pipeline.envelope import ERROR_HEADER, FAILED_HEADER, SOURCE_HEADER
+from scheduler.settings import BrokerSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -131,7 +133,7 @@ def main(
     )
     with watched(), running_testbed() as testbed:
         _fill(testbed, devices, notifications)
-        _publish_letters(testbed, letters)
+        publish_letters(testbed, letters)
         testbed.write_back()
         token = new_token()
         app = console_app(_Operations(testbed), ConsoleSettings(token, testbed.folder))
@@ -153,22 +155,23 @@ def _fill(testbed: Testbed, devices: int, notifications: int) -> None:
             cursor.execute(statement.format(**values, **texts))
 
 
-def _publish_letters(testbed: Testbed, count: int) -> None:
-    parameters = pika.URLParameters(testbed.rabbitmq.url)
-    with closing(pika.BlockingConnection(parameters)) as connection:
-        channel = connection.channel()
-        for number in range(count):
-            queue = WORK_QUEUES[number % len(WORK_QUEUES)]
-            headers = {
-                SOURCE_HEADER: queue.name,
-                ERROR_HEADER: f"LookupError: no such thing as {number}",
-                FAILED_HEADER: "2026-11-26T12:00:00+00:00",
-            }
-            properties = pika.BasicProperties(
-                message_id=f"letter-{number}", headers=headers, delivery_mode=2
-            )
-            body = f'{{"deviceId": "device-{number:07}", "reason": "{"x" * 200}"}}'.encode()
-            channel.basic_publish(DEAD_LETTER_EXCHANGE, queue.dead_letter_key, body, properties)
+def publish_letters(testbed: Testbed, count: int) -> None:
+    """Publish dead letters of all queues."""
+    settings = BrokerSettings.model_validate({"BROKER_URL": testbed.rabbitmq.url})
+    with closing(Publisher(settings)) as publisher:
+        publisher.publish(map(_letter, range(count)))
+
+
+def _letter(number: int) -> OutboundMessage:
+    queue = WORK_QUEUES[number % len(WORK_QUEUES)]
+    headers = {
+        SOURCE_HEADER: queue.name,
+        ERROR_HEADER: f"LookupError: no such thing as {number}",
+        FAILED_HEADER: "2026-11-26T12:00:00+00:00",
+    }
+    body = f'{{"deviceId": "device-{number:07}", "reason": "{"x" * 200}"}}'.encode()
+    properties = {"message_id": f"letter-{number}", "headers": headers}
+    return OutboundMessage(DEAD_LETTER_EXCHANGE, queue.dead_letter_key, body, properties)
 
 
 def _requests() -> list[tuple[str, str, dict[str, Any]]]:

@@ -19,7 +19,7 @@ from operations.errors import OpsError
 from scheduler.observability.safe_json import escape_unsafe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
 _PIPE_WIDTH: Final = 200
@@ -85,11 +85,18 @@ def progress_bars() -> Progress:
 
 
 @contextmanager
-def working(label: str) -> Iterator[None]:
-    """Show on a terminal that something of unknown length goes on."""
-    with progress_bars() as bars:
-        bars.add_task(label, total=None)
-        yield
+def reading_letters() -> Iterator[Callable[[int], None]]:
+    """Show on a terminal that letters are read; the yielded function adds how many there are.
+
+    Raises:
+        OpsError: it was stopped with Ctrl-C.
+    """
+    try:
+        with progress_bars() as bars:
+            task = bars.add_task("Reading", total=None)
+            yield lambda count: bars.update(task, description=f"Reading ({count} letters)")
+    except KeyboardInterrupt:
+        raise OpsError("stopped while reading; nothing was changed") from None
 
 
 @contextmanager

@@ -47,8 +47,10 @@ class InvalidInputError(OpsError):
 
 
 @contextmanager
-def with_progress_in_errors(progress: Callable[[], str]) -> Iterator[None]:
+def with_progress_in_errors(progress: Callable[[], str], at_once: str = "") -> Iterator[None]:
     """Add the progress so far, if any, to an `OpsError`; turn Ctrl-C into an `OpsError`.
+
+    ``at_once`` is said instead if Ctrl-C comes before any progress is known.
 
     An error that tells the progress already comes from where it is known better.
     """
@@ -60,5 +62,6 @@ def with_progress_in_errors(progress: Callable[[], str]) -> Iterator[None]:
         text = f"{error} ({progress()})"
         raise OpsError(text, error.code, tells_progress=True) from error
     except KeyboardInterrupt:
-        text = f"stopped ({progress()})" if progress() else "stopped"
+        said = progress() or at_once
+        text = f"stopped ({said})" if said else "stopped"
         raise OpsError(text, tells_progress=bool(progress())) from None

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from ops.backup import Backup
+from ops.long_queue import discard as discard_all
+from ops.long_queue import read_groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -87,7 +89,7 @@ class LetterGroups:
 
     def _call(self) -> dict[str, Any]:
         try:
-            return self.alone(lambda: self._operations.call(LIST, _WITH_LETTERS))
+            return self.alone(lambda: read_groups(self._operations, _WITH_LETTERS))
         finally:
             self._ended_at = self._clock()
 
@@ -117,14 +119,6 @@ def discard(
         OpsError: a letter could not be read, stored or removed.
     """
     path = folder / f"dead-letters-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.jsonl"
-    removed = 0
-    stored: list[str] = []
     with Backup(path) as backup:
-        while True:
-            arguments = {**selection, "until": until, "remove": stored}
-            result = operations.call(DISCARD, arguments)
-            removed += int(result["discarded"])
-            if not result["letters"]:
-                return {"discarded": removed, "file": str(path.resolve()) if removed else None}
-            backup.write(result["letters"])
-            stored = result["fingerprints"]
+        *_, (_, removed) = discard_all(operations, {**selection, "until": until}, backup)
+    return {"discarded": removed, "file": str(path.resolve()) if removed else None}

@@ -7,13 +7,17 @@ from typing import Annotated, Any, Final
 from pydantic import AwareDatetime, BeforeValidator, Field
 
 from operations.context import Arguments
+from operations.dead_letters.passes import Position
 from operations.dead_letters.selection import Selection, error_pattern, queue_name
 from operations.publishing import MAX_BODY_BYTES
 from scheduler.messaging.message import stored_id
 
 MAX_COPIES: Final = 500
 """Copies of letters in one call, in either direction."""
+MAX_REMOVED: Final = 20_000
+"""Each removal reads all letters, so a call removes many; their fingerprints are 1.4 MB."""
 MAX_SHOWN: Final = 1000
+MAX_REASONS: Final = 100
 MAX_SAMPLES: Final = 50
 """Letters of a group in the list of groups."""
 
@@ -67,19 +71,25 @@ class SelectionArguments(Arguments):
         )
 
 
-class ListArguments(SelectionArguments):
+class PassArguments(SelectionArguments):
+    """Which letters, and how far earlier calls have come."""
+
+    position: Position | None = None
+
+
+class ListArguments(PassArguments):
     """Which letters are counted, and how many are shown of each group."""
 
     samples: int = Field(default=0, ge=0, le=MAX_SAMPLES)
 
 
-class ShowArguments(SelectionArguments):
+class ShowArguments(PassArguments):
     """Which letters are shown, and how many."""
 
     limit: int = Field(default=10, ge=1, le=MAX_SHOWN)
 
 
-class CheckArguments(SelectionArguments):
+class CheckArguments(PassArguments):
     """Which letters would be replayed: those of the queue, or the given copies."""
 
     force: bool = False
@@ -92,19 +102,21 @@ class PreviewArguments(CheckArguments):
     limit: int = Field(default=100, ge=0, le=MAX_SHOWN)
 
 
-class ReplayArguments(SelectionArguments):
+class ReplayArguments(PassArguments):
     """Which letters are replayed.
 
     Attributes:
         force: also those that reached the replay limit.
         until: letters that failed later wait for another run; the time of the first call.
         replayed: how many earlier calls have replayed.
+        refused: how many earlier calls have refused, by reason.
         total: how many letters there were at the first call.
     """
 
     force: bool = False
     until: AwareDatetime | None = None
     replayed: int = Field(default=0, ge=0)
+    refused: dict[_Name, Annotated[int, Field(ge=0)]] = Field(default={}, max_length=MAX_REASONS)
     total: int | None = Field(default=None, ge=0)
 
 
@@ -117,16 +129,17 @@ class RestoreArguments(SelectionArguments):
     """How many letters earlier calls have replayed, for messages about errors."""
 
 
-class DiscardArguments(SelectionArguments):
-    """Which letters are discarded: first they are returned, then removed by the next call.
+class DiscardArguments(PassArguments):
+    """Which letters are discarded: a pass returns them, then calls remove them.
 
     Attributes:
         until: letters that failed later are kept; the time at which the operator saw them.
-        remove: fingerprints of the letters that the caller has stored.
+        remove: fingerprints of letters that the caller has stored; without them, letters to store
+            are returned.
     """
 
     until: AwareDatetime
-    remove: frozenset[_Name] = Field(default=frozenset(), max_length=MAX_COPIES)
+    remove: frozenset[_Name] = Field(default=frozenset(), max_length=MAX_REMOVED)
 
 
 class CheckEditArguments(Arguments):

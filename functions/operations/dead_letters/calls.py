@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from operations import broker as brokers
-from operations.dead_letters.arguments import MAX_COPIES
+from operations.dead_letters.arguments import MAX_REASONS
 from operations.dead_letters.copies import to_copy
 from operations.dead_letters.describe import describe
+from operations.dead_letters.discarding import COPIED_BLOCK, page_of, remove_letters
 from operations.dead_letters.groups import LetterGroup, grouped
+from operations.dead_letters.queue import SMALL_BLOCK
 from operations.dead_letters.reading import (
     all_letters,
     counts,
     of_copies,
     opened,
-    require_complete,
+    passing,
     within_result,
 )
 from operations.dead_letters.replay import ReplayResult, refusal_of, replay_letters
@@ -25,18 +28,17 @@ from operations.dead_letters.takeovers import RELEASING_QUEUES, describe_takeove
 from operations.errors import with_progress_in_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from operations.context import OperationContext
     from operations.dead_letters.arguments import (
         CheckArguments,
         DiscardArguments,
         ListArguments,
+        PassArguments,
         ReplayArguments,
         RestoreArguments,
         ShowArguments,
     )
-    from operations.dead_letters.queue import TakenLetter
+    from operations.dead_letters.passes import Pass
     from operations.dead_letters.takeovers import OldRelease
 
 _MAX_GROUPS: Final = 500
@@ -45,35 +47,36 @@ _MAX_GROUPS: Final = 500
 def list_groups(context: OperationContext, arguments: ListArguments) -> dict[str, Any]:
     """Return the letters grouped by queue and error, the largest group first.
 
-    With ``samples``, each group has its first letters as well, and the ``cause`` to select them.
+    Letters are selected by the ``cause`` of their group. With ``samples``, each group has its first
+    letters as well.
     """
     chosen = Filter(arguments.selection)
-    with opened(context) as queue:
-        letters = (one.letter for one in chosen.apply(queue.letters()))
+    with passing(context, arguments.position) as reading:
+        letters = (one.letter for one in chosen.apply(reading.letters()))
         groups = grouped(letters, arguments.samples)
-    chosen.require_known_queues()
     to_json = LetterGroup.to_json_with_samples if arguments.samples else LetterGroup.to_json
-    return counts(chosen, queue, context) | {
+    return _result(chosen, reading, context, arguments) | {
         "groups": [to_json(group) for group in groups[:_MAX_GROUPS]],
         "groupsLeftOff": max(0, len(groups) - _MAX_GROUPS),
     }
 
 
 def show(context: OperationContext, arguments: ShowArguments) -> dict[str, Any]:
-    """Return letters with error, headers and body, the oldest first.
+    """Return letters with error, headers and body, the oldest first, until some are found.
 
     ``fingerprints`` identify them for editing; ``limited`` tells that there may be more.
     """
     chosen = Filter(arguments.selection)
-    with opened(context) as queue:
-        wanted = islice(chosen.apply(queue.letters()), arguments.limit)
+    with passing(context, arguments.position) as reading:
+        wanted = islice(chosen.apply(reading.letters()), arguments.limit)
         found = [one.letter for one in within_result(wanted)]
-    if not found:
-        chosen.require_known_queues()
-    return counts(chosen, queue, context) | {
+    result = _result(chosen, reading, context, arguments)
+    if found:
+        result["next"] = None
+    return result | {
         "letters": [describe(letter) for letter in found],
         "fingerprints": [letter.fingerprint.hex() for letter in found],
-        "limited": len(found) < chosen.matched or len(found) == arguments.limit,
+        "limited": bool(found) and not (result["complete"] and len(found) == chosen.matched),
     }
 
 
@@ -81,57 +84,51 @@ def check(context: OperationContext, arguments: CheckArguments) -> dict[str, Any
     """Return the old letters that would take a device from a user who got it after the event."""
     selection = arguments.selection
     releases: list[OldRelease] = []
+    following, read = None, 0
     if not selection.queues or not selection.queues.isdisjoint(RELEASING_QUEUES):
-        with all_letters(context, arguments.letters) as letters:
+        with all_letters(context, arguments) as reading:
             releases.extend(
                 release
-                for one in letters
+                for one in reading.letters()
                 if selection.matches(one.letter)
                 and not refusal_of(one.letter, force=arguments.force)
                 and (release := old_release(one.letter, context.now))
             )
-    return describe_takeovers(context, releases)
+        following, read = reading.following(), reading.seen
+    return describe_takeovers(context, releases) | {"read": read, "next": following}
 
 
 def replay(context: OperationContext, arguments: ReplayArguments) -> dict[str, Any]:
     """Move letters back to their work queues, in order, for the time of a call.
 
-    Letters that failed after the first call wait for another run. Each call replays at least one
-    letter, so that continuing comes to an end.
+    Letters that failed after the first call wait for another run. Each call goes on by at least
+    one letter, so that continuing comes to an end.
     """
     until = arguments.until or context.now
     chosen = Filter(arguments.selection.limited_to(until))
-    result, in_time = ReplayResult(arguments.replayed), True
-
-    def while_in_time(letters: Iterable[TakenLetter]) -> Iterator[TakenLetter]:
-        nonlocal in_time
-        for one in letters:
-            if context.deadline.passed and result.replayed > arguments.replayed:
-                in_time = False
-                return
-            yield one
-
+    result = ReplayResult(arguments.replayed, Counter(arguments.refused))
     with (
         with_progress_in_errors(lambda: _progress(result)),
-        opened(context) as queue,
+        passing(context, arguments.position, SMALL_BLOCK) as reading,
         context.connected() as connection,
     ):
         publish = partial(brokers.publish_confirmed, brokers.confirming_channel(connection))
-        letters = chosen.apply(while_in_time(queue.letters()))
+        letters = chosen.apply(reading.letters())
         replay_letters(letters, publish, result, force=arguments.force)
-        if result.replayed == arguments.replayed:
-            require_complete(queue)
-    ended = in_time and not queue.out_of_time
-    if ended:
-        chosen.require_known_queues()
-    total = queue.count if arguments.total is None else arguments.total
-    following = {"until": until.isoformat(), "replayed": result.replayed, "total": total}
-    return counts(chosen, queue, context) | {
+    counted = _result(chosen, reading, context, arguments)
+    total = reading.total if arguments.total is None else arguments.total
+    if following := counted["next"]:
+        following |= {
+            "until": until.isoformat(),
+            "replayed": result.replayed,
+            "refused": dict(result.refused.most_common(MAX_REASONS)),
+            "total": total,
+        }
+    return counted | {
         "total": total,
         "matched": result.replayed + result.refused.total(),
         "replayed": result.replayed,
         "refused": refusals(result),
-        "next": None if ended else following,
     }
 
 
@@ -152,36 +149,36 @@ def restore(context: OperationContext, arguments: RestoreArguments) -> dict[str,
 
 
 def discard(context: OperationContext, arguments: DiscardArguments) -> dict[str, Any]:
-    """Remove letters that the caller has stored, and return the next ones to store.
+    """Return letters to store or, with ``remove``, remove those that the caller has stored.
 
-    A letter is removed by its fingerprint, so one that has failed again since is kept. The caller
-    goes on until no letter is returned.
+    A letter is removed by its fingerprint, so one that has failed again since is kept.
     """
     chosen = Filter(arguments.selection.limited_to(arguments.until))
-    removed = 0
-
-    def others(letters: Iterable[TakenLetter]) -> Iterator[TakenLetter]:
-        nonlocal removed
-        for one in letters:
-            if one.letter.fingerprint.hex() in arguments.remove:
-                one.remove()
-                removed += 1
-            else:
-                yield one
-
-    with opened(context) as queue:
-        pending = others(chosen.apply(queue.letters()))
-        page = [one.letter for one in within_result(islice(pending, MAX_COPIES))]
-        for _ in pending:  # some to remove may be behind the page
-            pass
-        if not page and not removed:
-            require_complete(queue)
-    chosen.require_known_queues()
-    return counts(chosen, queue, context) | {
-        "discarded": removed,
+    if arguments.remove:
+        with opened(context) as queue:
+            removed = remove_letters(queue, chosen, arguments.remove)
+        return {"discarded": removed, "letters": [], "fingerprints": [], "next": None}
+    with passing(context, arguments.position, COPIED_BLOCK) as reading:
+        page = page_of(reading, chosen)
+    return _result(chosen, reading, context, arguments) | {
+        "discarded": 0,
         "letters": [to_copy(letter) for letter in page],
         "fingerprints": [letter.fingerprint.hex() for letter in page],
     }
+
+
+def _result(
+    chosen: Filter, reading: Pass, context: OperationContext, arguments: PassArguments
+) -> dict[str, Any]:
+    """Return the figures of a pass.
+
+    Raises:
+        InvalidInputError: a call that has read all letters has found that there is no such queue.
+    """
+    result = counts(chosen, reading, context)
+    if result["complete"] and arguments.position is None:
+        chosen.require_known_queues()
+    return result
 
 
 def refusals(result: ReplayResult) -> list[dict[str, Any]]:

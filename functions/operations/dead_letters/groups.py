@@ -74,7 +74,7 @@ class LetterGroup:
             self.oldest, self.oldest_id, self.error = letter.failed_at, letter.id, letter.error
 
     def to_json(self) -> dict[str, Any]:
-        """Return the group as JSON data."""
+        """Return the group as JSON data, with its cause, by which its letters are selected."""
         return {
             "queue": self.queue,
             "error": self.error,
@@ -83,12 +83,12 @@ class LetterGroup:
             "newest": iso(self.newest),
             "oldestId": self.oldest_id,
             "replays": self.replays,
+            "cause": self.cause,
         }
 
     def to_json_with_samples(self) -> dict[str, Any]:
-        """Return the group with its cause, by which its letters are selected, and its samples."""
+        """Return the group with its samples."""
         return self.to_json() | {
-            "cause": self.cause,
             "letters": [describe(letter) for letter in self.samples],
             "fingerprints": [letter.fingerprint.hex() for letter in self.samples],
         }

@@ -6,14 +6,17 @@ letter is judged alone, as if it was replayed first.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, Final
 
+from operations.context import CALL_SECONDS
 from operations.dead_letters.reading import all_letters
 from operations.dead_letters.replay import ReplayResult, copy_for_work_queue, refusal_of
 from operations.dead_letters.selection import Filter
 from operations.dead_letters.takeovers import sent_at
 from operations.errors import OpsError
 from scheduler.database import load
+from scheduler.deadline import Deadline
 from scheduler.domain.guard import Aggregate
 from scheduler.domain.model import Quota
 from scheduler.domain.work import Work
@@ -43,15 +46,19 @@ def preview(context: OperationContext, arguments: PreviewArguments) -> dict[str,
     """
     chosen, result = Filter(arguments.selection), ReplayResult()
     replayable: list[DeadLetter] = []
-    with all_letters(context, arguments.letters) as letters:
-        for one in chosen.apply(letters):
+    with all_letters(context, arguments) as reading:
+        for one in chosen.apply(reading.letters()):
             if refusal := refusal_of(one.letter, force=arguments.force):
                 result.refused[refusal] += 1
             else:
                 result.replayed += 1
                 if len(replayable) < arguments.limit:
                     replayable.append(one.letter)
-    chosen.require_known_queues()
+    following, effects = reading.following(), _effects(context, replayable)
+    if following:
+        following["limit"] = arguments.limit - len(effects["letters"])
+    elif arguments.position is None:
+        chosen.require_known_queues()
     return {
         "at": context.now.isoformat(),
         "total": chosen.total,
@@ -59,15 +66,17 @@ def preview(context: OperationContext, arguments: PreviewArguments) -> dict[str,
         "sources": dict(chosen.sources),
         "replayed": result.replayed,
         "refused": [{"reason": why, "count": n} for why, n in result.refused.most_common()],
-        **_effects(context, replayable),
+        "next": following,
+        **effects,
     }
 
 
 def _effects(context: OperationContext, letters: list[DeadLetter]) -> dict[str, Any]:
     effects: list[dict[str, Any]] = []
+    enough = Deadline(min(time.monotonic() + CALL_SECONDS, context.last_moment.at))
     try:
         for letter in letters:
-            if context.deadline.passed:
+            if enough.passed:
                 break
             effects.append(_effect(context, letter))
     except OpsError as error:

@@ -11,7 +11,9 @@ letters on RabbitMQ 3.10.8):
   cancelled when it has them, before any is acknowledged. Therefore no letter is in flight at that
   moment; pika would nack it.
 * All letters are consumed, even if few are needed: returned letters are placed before new ones,
-  but behind those that were returned earlier.
+  but behind those that were returned earlier. The exception is a pass over a long queue in
+  several calls (`operations.dead_letters.passes`): each call moves the letters that it has
+  returned behind the others, so after the last call they are in their order again.
 
 Reading increments the delivery count, which `scheduler.messaging.topology.NO_DELIVERY_LIMIT`
 permits.
@@ -39,33 +41,47 @@ if TYPE_CHECKING:
     from pika import BlockingConnection
     from pika.adapters.blocking_connection import BlockingChannel
 
-_BLOCK_SIZE: Final = 5_000
+BLOCK_SIZE: Final = 5_000
 """Letters per consumer; the broker reads all of them before it delivers the first."""
 _NOT_FOUND: Final = 404
 _WAIT_SECONDS: Final = 30.0
 """How long to wait for the next letter, and for returned letters to be in the queue."""
 _POLL_SECONDS: Final = 0.01
 _GETS_AFTER_ACKS: Final = 2
+SMALL_BLOCK: Final = 30
+"""If a pass removes letters, it fetches so few at once that their acknowledgements are in flight
+together (`DeadLetterQueue._await_removal`)."""
+_SHORT_REST: Final = 10_000
+"""So many letters are read to keep the order, in less than a second, even if they may rotate."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TakenLetter:
-    """A letter and a function that removes it; a letter that is not removed stays."""
+    """A letter that stays in the queue unless it is removed."""
 
     letter: DeadLetter
-    remove: Callable[[], None]
+    acknowledge: Callable[[], None]
+    removed: bool = False
+
+    def remove(self) -> None:
+        """Remove the letter from the queue."""
+        self.acknowledge()
+        self.removed = True
 
 
 @contextmanager
 def dead_letter_queue(
     connection: BlockingConnection,
-    block_size: int = _BLOCK_SIZE,
+    block_size: int = BLOCK_SIZE,
     deadline: Deadline = NEVER,
+    *,
+    may_rotate: bool = False,
 ) -> Iterator[DeadLetterQueue]:
     """Open the queue; at the end of the block all letters that were not removed are returned.
 
     After the deadline no more blocks are fetched. Then letters that were returned before may
-    change places with those that were not read.
+    change places with those that were not read. With ``may_rotate`` that is permitted in a long
+    queue, if each letter that was fetched was also yielded.
 
     At Ctrl-C, as after a kill, the broker requeues them when the connection is closed.
 
@@ -75,7 +91,7 @@ def dead_letter_queue(
     queue = DeadLetterQueue(connection, block_size, deadline)
     try:
         yield queue
-        queue.take_remaining()
+        queue.take_remaining(may_rotate=may_rotate)
     except Exception:
         with suppress(AMQPError):  # if the connection is closed, the broker has requeued them
             queue.return_letters()
@@ -89,6 +105,9 @@ class DeadLetterQueue:
     Attributes:
         count: the number of letters.
         readers: the number of other consumers; letters that they hold are not in ``count``.
+        removed: how many letters were removed.
+        limit: how many letters the next block has at most.
+        rotated: whether letters were returned that were followed by others, unread.
     """
 
     def __init__(self, connection: BlockingConnection, block_size: int, deadline: Deadline) -> None:
@@ -96,22 +115,27 @@ class DeadLetterQueue:
         self._deadline = deadline
         self._channel = connection.channel()
         self._block_size = block_size
+        self.rotated = False
         self._taken = 0
-        self._removed = 0
+        self._new = 0
+        self._acks_since_fetch = 0
+        self.removed = 0
         self._waiting: deque[TakenLetter] = deque()
         found = _declared(self._channel)
         self.count: int = found.message_count
+        self.limit: int = self.count
         self.readers: int = found.consumer_count
 
-    def letters(self) -> Iterator[TakenLetter]:
+    def letters(self, enough: Callable[[], bool] = lambda: False) -> Iterator[TakenLetter]:
         """Yield the letters, the oldest first; a block is fetched when the previous one is used up.
 
-        Ends early when the deadline has passed, as `out_of_time` tells.
+        Ends early when ``enough`` says so between two blocks, or when the deadline has passed, as
+        `out_of_time` tells.
 
         Raises:
             OpsError: not all letters arrived.
         """
-        while self._taken < self.count and not self._deadline.passed:
+        while self._taken < self.count and not self._deadline.passed and not enough():
             if not self._fetch():
                 raise OpsError(
                     f"only {self._taken} of {self.count} dead letters arrived; the broker is busy,"
@@ -125,10 +149,20 @@ class DeadLetterQueue:
         """Tell whether letters were not fetched because the deadline has passed."""
         return self._taken < self.count and self._deadline.passed
 
-    def take_remaining(self) -> None:
+    @property
+    def all_taken(self) -> bool:
+        """Tell whether there is no letter that was not fetched."""
+        return self._taken >= self.count
+
+    def take_remaining(self, *, may_rotate: bool) -> None:
         """Take the letters that were not yielded, so that all are returned in their order."""
-        some_stay = self._taken > self._removed
+        some_stay = self._taken > self.removed
+        is_long = self.count - self._taken > _SHORT_REST
+        if may_rotate and some_stay and is_long and not self._waiting:
+            self.rotated = True
+            return
         self._waiting.clear()
+        self.limit = self.count
         while some_stay and self._taken < self.count and not self._deadline.passed:
             if not self._fetch():
                 break
@@ -136,17 +170,17 @@ class DeadLetterQueue:
 
     def return_letters(self) -> None:
         """Return the letters that were not removed, and wait until they are in the queue."""
-        if self._removed:
+        if self.removed:
             self._await_removal()
         self._channel.close()
-        kept, deadline = self._taken - self._removed, time.monotonic() + _WAIT_SECONDS
-        channel = self._connection.channel()
-        while _declared(channel).message_count < kept and time.monotonic() < deadline:
+        left = self.count + self._new - self.removed
+        channel, deadline = self._connection.channel(), time.monotonic() + _WAIT_SECONDS
+        while _declared(channel).message_count < left and time.monotonic() < deadline:
             self._connection.sleep(_POLL_SECONDS)
 
     def _fetch(self) -> bool:
         """Wait for the next block; return whether all of it arrived."""
-        wanted = min(self._block_size, self.count - self._taken)
+        wanted = min(self._block_size, self.count - self._taken, self.limit)
         # Blocks are returned in the order of their consumer tags.
         name = f"dead-letters-{self._taken:09}"
         self._channel.basic_qos(prefetch_count=wanted)
@@ -157,18 +191,26 @@ class DeadLetterQueue:
             if len(self._waiting) > there:
                 there, deadline = len(self._waiting), time.monotonic() + _WAIT_SECONDS
         self._channel.basic_cancel(name)
+        self._acks_since_fetch = 0
         return there == wanted
 
     def _await_removal(self) -> None:
-        """Wait until the queue has processed all acknowledgements.
+        """Wait until the queue has processed all acknowledgements since the last block.
 
         A channel has up to 32 acknowledgements in flight and drops the others when it is closed
         (rabbit_fifo_client, ``unsent_commands``): of 600 removed letters 100 came back. A get
         waits for those in flight; then the others are sent, and the second get waits for them.
+        To start and to cancel a consumer, as for each block, waits likewise.
         """
+        if self._acks_since_fetch <= SMALL_BLOCK:
+            return
         for _ in range(_GETS_AFTER_ACKS):
             method, _, _ = self._channel.basic_get(DEAD_LETTER_QUEUE)
-            self._taken += method is not None  # a new letter, returned with the others
+            if method is None:
+                continue
+            if self.all_taken:
+                self._new += 1  # returned with the others
+            self._taken += 1
 
     def _arrive(self, _channel: object, method: Any, properties: Any, body: bytes) -> None:  # noqa: ANN401 - pika publishes no types
         letter = DeadLetter(method.routing_key, properties, body)
@@ -177,7 +219,8 @@ class DeadLetterQueue:
 
     def _remove(self, delivery_tag: int) -> None:
         self._channel.basic_ack(delivery_tag)
-        self._removed += 1
+        self.removed += 1
+        self._acks_since_fetch += 1
 
 
 def _declared(channel: BlockingChannel) -> Any:  # noqa: ANN401 - pika publishes no types

@@ -6,24 +6,29 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from operations.dead_letters.copies import from_copy
-from operations.dead_letters.queue import TakenLetter, dead_letter_queue
+from operations.dead_letters.passes import Pass
+from operations.dead_letters.queue import BLOCK_SIZE, TakenLetter, dead_letter_queue
 from operations.errors import OpsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from operations.context import OperationContext
+    from operations.dead_letters.arguments import CheckArguments
+    from operations.dead_letters.passes import Position
     from operations.dead_letters.queue import DeadLetterQueue
     from operations.dead_letters.selection import Filter
 
 _MAX_SOURCES: Final = 50
-_MAX_RESULT_BYTES: Final = 2_000_000
+MAX_RESULT_BYTES: Final = 2_000_000
 """Of the letters in a result, whose JSON may have 6 MB."""
 
 
 @contextmanager
-def opened(context: OperationContext) -> Iterator[DeadLetterQueue]:
-    """Open the queue for the duration of a block.
+def opened(
+    context: OperationContext, block_size: int = BLOCK_SIZE, *, may_rotate: bool = False
+) -> Iterator[DeadLetterQueue]:
+    """Open the queue for the duration of a block, as `dead_letter_queue` does.
 
     Raises:
         InvalidInputError: the broker's URL is not an AMQP URL.
@@ -31,27 +36,49 @@ def opened(context: OperationContext) -> Iterator[DeadLetterQueue]:
     """
     with (
         context.connected() as connection,
-        dead_letter_queue(connection, deadline=context.last_moment) as queue,
+        dead_letter_queue(
+            connection, block_size, context.last_moment, may_rotate=may_rotate
+        ) as queue,
     ):
         yield queue
 
 
 @contextmanager
-def all_letters(
-    context: OperationContext, copies: Sequence[dict[str, Any]] | None
-) -> Iterator[Iterable[TakenLetter]]:
+def passing(
+    context: OperationContext, position: Position | None, block_size: int | None = None
+) -> Iterator[Pass]:
+    """Open the queue for a call's part of a pass; raises as `opened`."""
+    with opened(context, block_size or BLOCK_SIZE, may_rotate=True) as queue:
+        yield Pass(context, queue, position)
+
+
+class _Copies:
+    """Copies, which are seen in one call."""
+
+    def __init__(self, letters: list[TakenLetter]) -> None:
+        self._letters = letters
+        self.seen = len(letters)
+
+    def letters(self) -> Iterator[TakenLetter]:
+        yield from self._letters
+
+    def following(self) -> None:
+        return None
+
+
+@contextmanager
+def all_letters(context: OperationContext, arguments: CheckArguments) -> Iterator[Pass | _Copies]:
     """Return the letters of the queue, or of copies if they are given.
 
     Raises:
         InvalidInputError: a copy is malformed, or its readable body was edited.
-        OpsError: not all letters could be read in the time of a call.
+        OpsError: the time of a call was not enough to go on.
     """
-    if copies is not None:
-        yield of_copies(copies)
+    if arguments.letters is not None:
+        yield _Copies(of_copies(arguments.letters))
         return
-    with opened(context) as queue:
-        yield queue.letters()
-        require_complete(queue)
+    with passing(context, arguments.position) as reading:
+        yield reading
 
 
 def of_copies(copies: Sequence[dict[str, Any]]) -> list[TakenLetter]:
@@ -75,7 +102,7 @@ def require_complete(queue: DeadLetterQueue) -> None:
     if queue.out_of_time:
         raise OpsError(
             f"only a part of the {queue.count} dead letters could be read in the time of a call;"
-            " try again when the broker is less busy, or run scheduler-ops inside the network"
+            " try again when the broker is less busy, or replay or discard others first"
         )
 
 
@@ -84,22 +111,24 @@ def within_result(letters: Iterable[TakenLetter]) -> Iterator[TakenLetter]:
     size = 0
     for one in letters:
         size += 2 * len(one.letter.body)  # the headers are as long at most, in practice
-        if size > _MAX_RESULT_BYTES and size > 2 * len(one.letter.body):
+        if size > MAX_RESULT_BYTES and size > 2 * len(one.letter.body):
             return
         yield one
 
 
-def counts(chosen: Filter, queue: DeadLetterQueue, context: OperationContext) -> dict[str, Any]:
-    """Return the figures that all results have.
+def counts(chosen: Filter, reading: Pass, context: OperationContext) -> dict[str, Any]:
+    """Return the figures that all results of a pass have.
 
     ``readers`` is the number of other programs that read the queue: letters that they hold are
-    missing. ``complete`` tells whether all letters were read in the time of a call.
+    missing. ``complete`` tells whether the pass has ended, without ``next``.
     """
+    following = reading.following()
     return {
         "at": context.now.isoformat(),
         "total": chosen.total,
         "matched": chosen.matched,
         "sources": dict(chosen.sources.most_common(_MAX_SOURCES)),
-        "readers": queue.readers,
-        "complete": not queue.out_of_time,
+        "readers": reading.readers,
+        "complete": following is None,
+        "next": following,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -12,12 +12,16 @@ from operations.errors import OpsError, with_progress_in_errors
 from ops.backup import Backup
 from ops.commands.dead_letters import selecting
 from ops.interface import Operations  # noqa: TC001 - Typer reads it at run time
+from ops.long_queue import discard as discard_all
+from ops.long_queue import read_groups
 from ops.options import connects
 from ops.tables import groups_table
-from ops.terminal import console, print_result, progress_bars, working
+from ops.terminal import console, print_result, progress_bars, reading_letters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_HINT: Final = "nothing is lost, run the command again with another file"
 
 
 @connects
@@ -47,8 +51,8 @@ def discard(  # noqa: PLR0913 - each is an option
     """
     now = datetime.now(UTC)
     chosen = selecting.selection(queue, error, ids, older_than, newer_than)
-    with working("Reading"):
-        found = operations.call("dead-letters.list", chosen)
+    with reading_letters() as progress:
+        found = read_groups(operations, chosen, progress)
     selecting.note(found)
     selecting.require_match(found)
     path = backup or Path(f"dead-letters-{now:%Y%m%dT%H%M%SZ}.jsonl")
@@ -83,20 +87,22 @@ def _ask(count: int, path: Path) -> None:
 
 
 def _discard(operations: Operations, chosen: Mapping[str, Any], count: int, path: Path) -> int:
-    """Store and remove letters in turn; none that has arrived or failed again since."""
-    removed = 0
-    stored: list[str] = []
+    """Store and remove letters; none that has arrived or failed again since."""
+    stored = removed = 0
 
     def progress() -> str:
-        return f"{removed} discarded before; the copies are in {path}" if removed else ""
+        if not stored:
+            return ""
+        return f"{removed} discarded before, {stored} copied to {path}; {_HINT}"
 
-    with with_progress_in_errors(progress), Backup(path) as backup, progress_bars() as bars:
-        task = bars.add_task("Discarding", total=count)
-        while True:
-            result = operations.call("dead-letters.discard", {**chosen, "remove": stored})
-            removed += int(result["discarded"])
-            bars.update(task, completed=removed)
-            if not result["letters"]:
-                return removed
-            backup.write(result["letters"])
-            stored = result["fingerprints"]
+    with (
+        with_progress_in_errors(progress, "before any letter was discarded"),
+        Backup(path) as backup,
+        progress_bars() as bars,
+    ):
+        copying = bars.add_task("Copying", total=count)
+        removing = bars.add_task("Discarding", total=count)
+        for stored, removed in discard_all(operations, chosen, backup):
+            bars.update(copying, completed=stored)
+            bars.update(removing, completed=removed)
+    return removed

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from ops.terminal import printable, working
+from ops.interface import calls
+from ops.terminal import printable, reading_letters
 
 if TYPE_CHECKING:
     from ops.interface import Operations
@@ -23,14 +25,23 @@ def preview_letters(
         "letters": [],
         "unknown": "",
     }
-    with working("Reading"):
+    with reading_letters() as progress:
         for source in sources:
-            found = operations.call("dead-letters.preview", {**chosen, **source})
-            total = {
-                name: value | found[name] if isinstance(value, dict) else value + found[name]
-                for name, value in total.items()
-            }
-    return total
+            for found in calls(operations, "dead-letters.preview", {**chosen, **source}):
+                total = {name: _sum(value, found[name]) for name, value in total.items()}
+                progress(total["total"])
+    return total | {"refused": _joined(total["refused"])}
+
+
+def _sum(one: Any, other: Any) -> Any:  # noqa: ANN401 - numbers, texts, lists, or counts by name
+    return Counter(one) + Counter(other) if isinstance(one, dict) else one + other
+
+
+def _joined(refused: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    counts = Counter[str]()
+    for one in refused:
+        counts[one["reason"]] += one["count"]
+    return [{"reason": why, "count": count} for why, count in counts.most_common()]
 
 
 def dry_run_text(found: dict[str, Any]) -> str:

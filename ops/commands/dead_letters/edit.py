@@ -20,7 +20,7 @@ from ops.commands.dead_letters import selecting
 from ops.commands.dead_letters.old_letters import OldLetters
 from ops.interface import Operations  # noqa: TC001 - Typer reads it at run time
 from ops.options import connects
-from ops.terminal import print_result, printable, working
+from ops.terminal import print_result, printable
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
 from scheduler.observability.safe_json import escape_unsafe
 
@@ -51,10 +51,7 @@ def edit(
     If the event is older than a day and would take a device from a user who got it after the event,
     the command asks first. Without a terminal it then replays nothing, unless --yes is given.
     """
-    with working("Reading"):
-        found = operations.call(
-            "dead-letters.show", selecting.selection(queue, None, [id_], None, None)
-        )
+    found = selecting.show(operations, selecting.selection(queue, None, [id_], None, None))
     selecting.note(found)
     letter, fingerprint = _only(found, id_)
     body = _edited(letter, allow_unknown=allow_unknown)

@@ -9,9 +9,10 @@ from rich.console import Group as RichGroup
 
 from ops.commands.dead_letters import selecting
 from ops.interface import Operations  # noqa: TC001 - Typer reads it at run time
+from ops.long_queue import read_groups
 from ops.options import connects
 from ops.tables import groups_table
-from ops.terminal import print_result, working
+from ops.terminal import print_result, reading_letters
 
 
 @connects
@@ -30,8 +31,8 @@ def list_letters(
     Errors that differ only in ids and numbers are counted together.
     """
     chosen = selecting.selection(queue, error, ids, older_than, newer_than)
-    with working("Reading"):
-        found = operations.call("dead-letters.list", chosen)
+    with reading_letters() as progress:
+        found = read_groups(operations, chosen, progress)
     selecting.note(found)
     groups, summary = found["groups"], _summary(found)
     table = groups_table(groups, datetime.now(UTC))

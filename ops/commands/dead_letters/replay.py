@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path  # noqa: TC003 - Typer reads it at run time
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -15,13 +16,14 @@ from ops.commands.dead_letters.dry_run import dry_run_text, preview_letters
 from ops.commands.dead_letters.old_letters import OldLetters
 from ops.interface import Operations, calls
 from ops.options import connects
-from ops.terminal import print_result, printable, progress_bars, working
+from ops.terminal import print_result, printable, progress_bars, reading_letters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MAX_PART_BYTES: Final = 2_000_000
 """Of the copies in one call, whose arguments may have 6 MB."""
+_STOPPED: Final = "some letters may be replayed already; nothing is lost, run the command again"
 
 
 @connects
@@ -66,9 +68,11 @@ def replay(  # noqa: PLR0913 - each is an option
         sources = [{"letters": part} for part in _parts(from_file)]
     check = OldLetters()
     if not yes:
-        with working("Reading"):
+        with reading_letters() as progress:
             for source in sources:
-                check.add(operations.call("dead-letters.check", {**chosen, **source}))
+                for found in calls(operations, "dead-letters.check", {**chosen, **source}):
+                    check.add(found)
+                    progress(found["read"])
         check.tell() if dry_run else check.ask()
     if dry_run:
         found = preview_letters(operations, chosen, sources)
@@ -92,10 +96,12 @@ def replay(  # noqa: PLR0913 - each is an option
 
 def _replay(operations: Operations, chosen: dict[str, Any]) -> dict[str, Any]:
     result: dict[str, Any] = {}
-    with with_progress_in_errors(lambda: _progress(result)), progress_bars() as bars:
+    sources = Counter[str]()
+    with with_progress_in_errors(lambda: _progress(result), _STOPPED), progress_bars() as bars:
         task = bars.add_task("Replaying", total=None)
         for found in calls(operations, "dead-letters.replay", chosen):
-            result = found
+            sources.update(found["sources"])
+            result = found | {"sources": sources}
             bars.update(task, completed=result["replayed"], total=result["total"])
     return result
 
@@ -104,7 +110,7 @@ def _restore(
     operations: Operations, chosen: dict[str, Any], sources: list[dict[str, Any]]
 ) -> dict[str, Any]:
     result: dict[str, Any] = {"total": 0, "matched": 0, "replayed": 0, "refused": [], "sources": {}}
-    with with_progress_in_errors(lambda: _progress(result)), progress_bars() as bars:
+    with with_progress_in_errors(lambda: _progress(result), _STOPPED), progress_bars() as bars:
         for source in bars.track(sources, description="Replaying"):
             arguments = {**chosen, **source, "replayed": result["replayed"]}
             found = operations.call("dead-letters.restore", arguments)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from operations.dead_letters.selection import error_pattern, parse_duration, queue_name
 from operations.errors import OpsError
-from ops.terminal import printable
+from ops.interface import calls
+from ops.terminal import printable, reading_letters
+
+if TYPE_CHECKING:
+    from ops.interface import Operations
 
 QueueOption = Annotated[
     list[str] | None,
@@ -65,6 +70,17 @@ def selection(
         "failedUntil": until and until.isoformat(),
         "failedSince": since and since.isoformat(),
     }
+
+
+def show(operations: Operations, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the first letters of a selection, and the counts of all that were read."""
+    total, sources = 0, Counter[str]()
+    with reading_letters() as progress:
+        for found in calls(operations, "dead-letters.show", arguments):
+            total += found["total"]
+            sources.update(found["sources"])
+            progress(total)
+    return found | {"total": total, "sources": dict(sources)}
 
 
 def note(result: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from ops.commands.dead_letters import selecting
 from ops.interface import Operations  # noqa: TC001 - Typer reads it at run time
 from ops.options import connects
 from ops.tables import body_text, letter_page
-from ops.terminal import console, json_text, working
+from ops.terminal import console, json_text
 
 
 @connects
@@ -35,8 +35,7 @@ def show(  # noqa: PLR0913 - each is an option
     """Show dead letters with error, headers and body, the oldest first."""
     every_id = [*(ids or ()), *(more_ids or ())]
     chosen = selecting.selection(queue, error, every_id, older_than, newer_than)
-    with working("Reading"):
-        found = operations.call("dead-letters.show", chosen | {"limit": limit})
+    found = selecting.show(operations, chosen | {"limit": limit})
     selecting.note(found)
     selecting.require_match(found)
     if as_json:

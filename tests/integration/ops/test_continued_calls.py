@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from operations import catalogue
 from operations.context import OperationContext
+from operations.dead_letters import calls as calls_module
 from ops.interface import calls
 from scheduler.deadline import Deadline
 from tests.integration.ops.letters import Broker, letter, numbered
@@ -29,6 +32,12 @@ class NoTime:
     def call(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         context = OperationContext(lambda: self.broker.url, lambda: "", deadline=Deadline(0))
         return catalogue.run(operation, arguments, context)
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each call sees one letter, and no rest is short enough to be read."""
+    monkeypatch.setattr(calls_module, "SMALL_BLOCK", 1)
 
 
 def test_each_call_replays_a_letter_and_all_are_replayed_in_order(broker: Broker) -> None:

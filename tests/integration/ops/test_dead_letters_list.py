@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from local.servers.rabbitmq import RabbitMQ
 
 DEADLOCK = "OperationalError: (1213, 'Deadlock found')"
+CAUSE = "OperationalError: (1213, *)"
 
 
 def ago(**span: int) -> datetime:
@@ -49,6 +50,7 @@ def test_letters_are_counted_by_queue_and_error_largest_group_first(
                 "newest": newest.isoformat(),
                 "oldestId": "oldest",
                 "replays": 2,
+                "cause": CAUSE,
             },
             {
                 "queue": "scheduler.user-suspended",
@@ -58,6 +60,7 @@ def test_letters_are_counted_by_queue_and_error_largest_group_first(
                 "newest": older.isoformat(),
                 "oldestId": "older",
                 "replays": 0,
+                "cause": CAUSE,
             },
         ],
     }

@@ -1,5 +1,5 @@
 // Dead letters: the groups, the letters of a group, and what can be done about them.
-import { operation, operations, post } from "../api.js"
+import { operations, post } from "../api.js"
 import { number, shortQueue } from "../format.js"
 import { t } from "../language.js"
 import { Panel } from "../panel.js"
@@ -20,7 +20,10 @@ export class Letters extends Panel {
   async ask(group, verb) {
     let warning = ""
     if (verb === "replay") {
-      const { takesDevices } = await operation("dead-letters.check", selection(group), SLOW)
+      let takesDevices = []
+      await operations("dead-letters.check", selection(group), part => {
+        takesDevices = takesDevices && part.takesDevices && [...takesDevices, ...part.takesDevices]
+      }, SLOW)
       if (takesDevices === null) warning = t("It could not be checked whether this takes devices from users.")
       else if (takesDevices.length) warning = t("{count} of them would take a device from a user who got it after the event.", { count: number(takesDevices.length) })
     }
