@@ -86,8 +86,12 @@ def test_every_operation_is_permitted(context: OperationContext, rabbitmq: Rabbi
     assert call("dead-letters.check", NOTHING)["unchecked"] == ""
     (first, *_) = call("dead-letters.preview", NOTHING)["letters"]
     assert (first["outcome"], first["changes"]) == ("done", ["sets device d1 to failed, available"])
-    edit = {"fingerprint": shown["fingerprints"][0], "newId": "new-1"}
-    call("dead-letters.edit", {**edit, "body": '{"deviceId": "d2", "reason": "fixed"}'})
+    edit = {
+        "fingerprint": shown["fingerprints"][0],
+        "body": '{"deviceId": "d2", "reason": "fixed"}',
+    }
+    assert call("dead-letters.check-edit", edit)["unchecked"] == ""
+    call("dead-letters.edit", edit | {"newId": "new-1"})
     one = {"ids": ["m-1"], "until": shown["at"]}
     page = call("dead-letters.discard", one)
     assert call("dead-letters.discard", {**one, "remove": page["fingerprints"]})["discarded"] == 1
