@@ -149,6 +149,9 @@ ROWS ?= 10000000
 bench-history: servers ## Measure a batch with ten million rows of history (ROWS=10000000: half an hour, 15 GB of disk)
 	@$(BIN)/python -m bench.history --rows $(ROWS)
 
+bench-memory: servers build-here ## Measure CPU, waiting and memory of invocations; print time and price at each MemorySize
+	@$(BIN)/python -m bench.memory
+
 bench-brake: servers ## Measure the mass-failure brake with its default limits, in fleets of up to a million devices
 	@$(BIN)/python -m bench.brake
 

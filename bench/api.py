@@ -239,6 +239,19 @@ def _ask(
     user: str,
     body: dict[str, Any] | None = None,
 ) -> tuple[dict[str, Any], float]:
+    event = api_event(method, path, user, body)
+    started = time.perf_counter()
+    answer = handle(event, None)
+    spent = (time.perf_counter() - started) * 1000
+    if answer["statusCode"] not in {200, 201}:
+        raise RuntimeError(answer["body"])
+    return json.loads(answer["body"]), spent
+
+
+def api_event(
+    method: str, path: str, user: str, body: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the event with which API Gateway passes a user's request."""
     event: dict[str, Any] = {
         "version": "2.0",
         "rawPath": path,
@@ -253,12 +266,7 @@ def _ask(
     }
     if body is not None:
         event["body"] = json.dumps(body)
-    started = time.perf_counter()
-    answer = handle(event, None)
-    spent = (time.perf_counter() - started) * 1000
-    if answer["statusCode"] not in {200, 201}:
-        raise RuntimeError(answer["body"])
-    return json.loads(answer["body"]), spent
+    return event
 
 
 def _shown(milliseconds: Sequence[float]) -> str:

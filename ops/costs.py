@@ -23,6 +23,9 @@ _BATCHES_PER_SECOND: Final = 2
 _BATCH_SECONDS: Final = 0.050
 _MESSAGE_SECONDS: Final = 0.003
 _REQUEST_SECONDS: Final = 0.050
+API_MB: Final = 1769
+"""Memory of allocation-api; the other functions have 1 GB."""
+_MB_PER_GB: Final = 1024
 _RUN_SECONDS: Final = 1.5
 """Of dispatcher and housekeeping, each minute."""
 _DISPATCHER_BUSY_FROM: Final = 100
@@ -185,8 +188,8 @@ def _people(traffic: Traffic, size: DeploymentSize, prices: Prices) -> Iterator[
     yield _product("WebSocket keep-alives and their invocations", (kept_alive, per_message))
     yield _product("DynamoDB writes, tickets and connections", (written, write))
     yield _product("HTTP API and its invocations", (traffic.requests, SECONDS, request))
-    seconds = traffic.requests * _REQUEST_SECONDS
-    yield _product("allocation-api, GB-seconds", (seconds, SECONDS, gb_second))
+    gb_seconds = traffic.requests * _REQUEST_SECONDS * API_MB / _MB_PER_GB
+    yield _product("allocation-api, GB-seconds", (gb_seconds, SECONDS, gb_second))
     yield _product("e-mails (SES)", (traffic.emails, prices.thousand_emails / 1000))
     yield _product("text messages (SNS, to the US)", (traffic.texts, prices.text_message))
 

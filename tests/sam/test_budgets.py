@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import resource
-import subprocess
-
 import pytest
 
-from local.template import function_variable
-from tests.sam.built import BUILD, PYTHON, SERVICES, function_of, import_path
+from tests.sam.built import BUILD, PYTHON, SERVICES, function_of
+from tests.sam.importing import cpu_seconds, run
 
 MEGABYTE = 1_000_000
 LAYER_LIMIT = 25
@@ -40,20 +36,6 @@ for name, module in sys.modules.items():
     print(name.partition(".")[0], getattr(module, "__file__", None))
 """
 
-VARIABLES = {
-    "ALLOCATION_STRATEGY": "random",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_LAMBDA_FUNCTION_NAME": "function",
-    "BROKER_URL": "amqp://127.0.0.1:1/cloudphone",
-    "DATABASE_URL": "mysql://scheduler@127.0.0.1:1/cloudphone",
-    "EMAIL_FROM": "no-reply@example.com",
-    "PAYMENT_FAILURES_TABLE": "payment-failures",
-    "PYDANTIC_DISABLE_PLUGINS": function_variable("PYDANTIC_DISABLE_PLUGINS"),
-    "REALTIME_CONNECTIONS_TABLE": "realtime-connections",
-    "REALTIME_TICKETS_TABLE": "realtime-tickets",
-    "WEBSOCKET_ENDPOINT": "https://abc.execute-api.us-east-1.amazonaws.com/live",
-}
-
 
 def test_layer_is_within_its_size_limit(capsys: pytest.CaptureFixture[str]) -> None:
     layer = BUILD / "SchedulerLayer"
@@ -64,18 +46,6 @@ def test_layer_is_within_its_size_limit(capsys: pytest.CaptureFixture[str]) -> N
     assert size <= LAYER_LIMIT
 
 
-def run(function: str, statement: str) -> str:
-    """Run a statement as the function would, and return what it prints."""
-    done = subprocess.run(
-        [PYTHON, "-c", statement],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**VARIABLES, "PATH": os.environ["PATH"], "PYTHONPATH": import_path(function)},
-    )
-    return done.stdout
-
-
 @pytest.mark.parametrize("service", SERVICES)
 def test_functions_import_no_package_that_their_layers_and_the_runtime_lack(service: str) -> None:
     printed = run(function_of(service), f"import {service.replace('-', '_')}.app\n{LOADED_MODULES}")
@@ -83,14 +53,6 @@ def test_functions_import_no_package_that_their_layers_and_the_runtime_lack(serv
     modules = [line.split(" ", 1) for line in printed.splitlines()]
     packages = {name for name, file in modules if file.startswith(str(INSTALLED))}
     assert packages - {"_distutils_hack"} <= RUNTIME  # setuptools loads it into every process
-
-
-def cpu_seconds(function: str, statement: str) -> float:
-    """Return the processor time of an import: other processes on the machine cost none of it."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    run(function, statement)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 @pytest.fixture(scope="module")

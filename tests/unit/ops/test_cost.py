@@ -11,8 +11,17 @@ from typing import Any, cast
 import pytest
 
 from local.paths import ROOT
+from local.template import deployed_function
 from operations.event_bodies import CONTRACTS
-from ops.costs import CONNECTION_WRITES, PAYMENT_EVENTS, SIZES, TICKET_WRITES, Traffic, cost
+from ops.costs import (
+    API_MB,
+    CONNECTION_WRITES,
+    PAYMENT_EVENTS,
+    SIZES,
+    TICKET_WRITES,
+    Traffic,
+    cost,
+)
 from ops.prices import PRICES
 from scheduler.realtime.connections import Connections
 from scheduler.realtime.tickets import Tickets
@@ -128,3 +137,7 @@ def test_unknown_region_or_environment_is_refused(option: str, value: str) -> No
 
     assert done.exit_code == 2
     assert value in done.stderr
+
+
+def test_memory_of_the_api_is_that_of_the_template() -> None:
+    assert deployed_function("allocation-api")["MemorySize"] == API_MB
