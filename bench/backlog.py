@@ -12,6 +12,8 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from bench.measured import batch_times, commit
+
 
 class SimulatedBacklog(NamedTuple):
     """The longest queue, when it is empty again (s), and the longest delay of an event (s)."""
@@ -42,13 +44,25 @@ def main(
     within: Annotated[float, typer.Option(help="Seconds in which they are published.")],
     shards: Annotated[int, typer.Option(help="Queues that share them.")] = 1,
     batch_size: Annotated[int, typer.Option(help="Of the mapping.")] = 100,
-    fixed_ms: Annotated[float, typer.Option(help="Milliseconds of a batch.")] = 4.2,
-    each_ms: Annotated[float, typer.Option(help="Milliseconds of an event.")] = 0.185,
+    fixed_ms: Annotated[
+        float | None, typer.Option(help="Milliseconds of a batch. Default: as measured.")
+    ] = None,
+    each_ms: Annotated[
+        float | None, typer.Option(help="Milliseconds of an event. Default: as measured.")
+    ] = None,
+    event: Annotated[str, typer.Option(help="Whose measured times are used.")] = "device.failed",
 ) -> None:
-    """Print the backlog. The default times are those of device.failed in docs/performance.md."""
+    """Print the backlog. The measured times are those of docs/performance.md."""
+    measured = batch_times(event)
+    fixed = measured.fixed if fixed_ms is None else fixed_ms / 1000
+    each = measured.each if each_ms is None else each_ms / 1000
     share = -(-events // shards)
     arrivals = [n * within / share for n in range(share)]
-    found = simulate(arrivals, batch_size, fixed_ms / 1000, each_ms / 1000)
+    found = simulate(arrivals, batch_size, fixed, each)
+    print(
+        f"{event}: {1000 * fixed:.3g} ms a batch and {1000 * each:.3g} ms an event"
+        f" (docs/performance.md is from commit {commit()}, where no option says otherwise)"
+    )
     print(
         f"{events:,} events within {within:g} s, {shards} shards:"
         f" at most {shards * found.longest:,} waiting, all done after {found.drained:.1f} s,"

@@ -137,7 +137,7 @@ def test_purging_one_table_leaves_time_for_the_others(
     store: Store, housekeeping: Housekeeping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(purge, "ROWS_PER_STATEMENT", 10)
-    monkeypatch.setattr(purge, "_CHUNKS_PER_RUN", 2)
+    monkeypatch.setattr(purge, "CHUNKS_PER_RUN", 2)
     add_old_rows(store, 25, NOW - timedelta(days=400))
 
     tables = 4  # processed messages, allocations, notifications, outgoing events

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 ROWS_PER_STATEMENT: Final = 1000
 """Other transactions wait for at most this many row locks."""
-_CHUNKS_PER_RUN: Final = 8
+CHUNKS_PER_RUN: Final = 8
 """Of each table: a backlog of one does not keep the others waiting, and a run stays short."""
 
 # Old rows are found by an index and deleted by key. If most rows are old, a plain DELETE … ORDER BY
@@ -116,7 +116,7 @@ def purge(database: Database, settings: RetentionSettings, now: datetime) -> Ite
         (_LIMITS, _LIMITS_KEPT),
     ):
         yield from _chunks(database, rows, now - kept)
-    for _ in range(_CHUNKS_PER_RUN):
+    for _ in range(CHUNKS_PER_RUN):
         removed = database.run(lambda cursor: canaries.delete_older(cursor, now - _CANARIES_KEPT))
         if not removed:
             break
@@ -124,7 +124,7 @@ def purge(database: Database, settings: RetentionSettings, now: datetime) -> Ite
 
 
 def _chunks(database: Database, rows: _RetentionRule, before: datetime) -> Iterator[int]:
-    for _ in range(_CHUNKS_PER_RUN):
+    for _ in range(CHUNKS_PER_RUN):
         removed = database.run(lambda cursor: _delete(cursor, rows, before))
         yield removed
         if removed < ROWS_PER_STATEMENT:
