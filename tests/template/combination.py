@@ -68,7 +68,8 @@ class Combination:
                 every = {key: self._without_branches(one) for key, one in part.items()}
                 return {key: one for key, one in every.items() if one != _NO_VALUE}
             case list():
-                return [self._without_branches(one) for one in part]
+                several = map(self._without_branches, part)
+                return [one for one in several if one != _NO_VALUE]
         return part
 
     def _condition(self, part: Any) -> bool:  # noqa: ANN401 - likewise

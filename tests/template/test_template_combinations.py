@@ -6,7 +6,6 @@ import json
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
-import boto3
 import pytest
 
 from tests.template.combination import NESTED, Combination
@@ -54,15 +53,6 @@ OPTIONS: Final = [
         ("true", "large", "4", "on"),
     )
 ]
-WITH_TRANSFORM: Final = ("operations", "shard")
-"""Templates whose references to parameters are gone after the transform."""
-MOTO_HAS: Final = (
-    *("AWS::EC2::VPC", "AWS::EC2::Subnet", "AWS::EC2::InternetGateway", "AWS::EC2::EIP"),
-    *("AWS::EC2::VPCGatewayAttachment", "AWS::EC2::NatGateway", "AWS::EC2::RouteTable"),
-    *("AWS::EC2::Route", "AWS::EC2::SubnetRouteTableAssociation", "AWS::EC2::SecurityGroup"),
-    *("AWS::EC2::SecurityGroupIngress", "AWS::RDS::DBSubnetGroup"),
-)
-"""What moto can make by CloudFormation of the infrastructure, with all properties."""
 
 combinations: Final = pytest.mark.parametrize("parts", PARTS, ids=lambda p: "+".join(p) or "none")
 
@@ -120,35 +110,3 @@ def test_reference_to_a_part_that_is_not_made_is_found(expanded: Templates) -> N
     broken = Combination(template, values.parameters_of("Infrastructure"))
 
     assert "BrokerArn: Broker is not made" in broken.unresolved({})
-
-
-@pytest.mark.parametrize("nat_per_zone", ["false", "true"])
-def test_network_is_made_by_moto(expanded: Templates, aws_url: str, nat_per_zone: str) -> None:
-    template = dict(expanded["infrastructure/network"])
-    template["Resources"] = {
-        name: one for name, one in template["Resources"].items() if one["Type"] in MOTO_HAS
-    }
-    # A region of its own, because moto cannot delete a VPC with a stack.
-    cloudformation: Any = boto3.client(
-        "cloudformation",
-        region_name="eu-central-1",
-        endpoint_url=aws_url,
-        aws_access_key_id="x",
-        aws_secret_access_key="x",
-    )
-    name = f"network-{nat_per_zone}"
-    values = {"NatPerZone": nat_per_zone, "LogRetentionDays": "7"}
-
-    cloudformation.create_stack(
-        StackName=name,
-        TemplateBody=json.dumps(template),
-        Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in values.items()],
-    )
-    (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
-    made = cloudformation.describe_stack_resources(StackName=name)["StackResources"]
-
-    outputs = {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
-    assert stack["StackStatus"] == "CREATE_COMPLETE"
-    assert len(outputs["SubnetIds"].split(",")) == 2
-    gateways = [one for one in made if one.get("ResourceType") == "AWS::EC2::NatGateway"]
-    assert len(gateways) == (2 if nat_per_zone == "true" else 1)
