@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.datastructures import MutableHeaders
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ops.interface import Operations
 
 _MAX_MESSAGES: Final = 20
+_HIDDEN: Final = frozenset({"title", "style", "script"})
 _REFRESH_SECONDS: Final = 2.0
 _TOKEN_FILE: Final = "console-token"  # noqa: S105 - the name of a file
 
@@ -69,10 +71,42 @@ def newest_messages(aws_url: str) -> dict[str, Any]:
     """Return the newest sent e-mails and text messages, and how many there are of each."""
     sent = sent_messages(aws_url)
     return {
-        "mails": [asdict(mail) for mail in sent.mails[: -_MAX_MESSAGES - 1 : -1]],
+        "mails": [
+            {"to": mail.to, "subject": mail.subject, "text": _text_of(mail.html)}
+            for mail in sent.mails[: -_MAX_MESSAGES - 1 : -1]
+        ],
         "sms": [asdict(sms) for sms in sent.sms[: -_MAX_MESSAGES - 1 : -1]],
         "totals": {"mails": len(sent.mails), "sms": len(sent.sms)},
     }
+
+
+class _Text(HTMLParser):
+    """The words of an e-mail's body; the page may not parse it, because it has inline styles."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self._hidden = False
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002 - as HTMLParser
+        """Leave out what is not shown."""
+        self._hidden = tag in _HIDDEN
+
+    def handle_endtag(self, tag: str) -> None:
+        """Show what follows."""
+        self._hidden = self._hidden and tag not in _HIDDEN
+
+    def handle_data(self, data: str) -> None:
+        """Keep the words."""
+        if not self._hidden:
+            self.words += data.split()
+
+
+def _text_of(html: str) -> str:
+    parser = _Text()
+    parser.feed(html)
+    parser.close()
+    return " ".join(parser.words)
 
 
 class _AsAdmin:

@@ -30,6 +30,9 @@ async def echo_api(scope: Scope, receive: Receive, send: Send) -> None:
     await JSONResponse(seen)(scope, receive, send)
 
 
+_MAIL = "<title>no</title><style>p {}</style><p style='margin: 0'>Hello &amp;\n <b>x</b>"
+
+
 @contextmanager
 def console(folder: Path, aws_url: str = "http://127.0.0.1:1") -> Iterator[httpx.Client]:
     operations = DirectOperations("amqp://u:p@127.0.0.1:1/x")
@@ -67,7 +70,7 @@ def test_sent_messages_are_listed_newest_first(aws_url: str, tmp_path: Path) -> 
             FromEmailAddress=SENDER,
             Destination={"ToAddresses": [f"user-{number}@example.com"]},
             Content={
-                "Simple": {"Subject": {"Data": f"题 {number}"}, "Body": {"Html": {"Data": "<p>x"}}}
+                "Simple": {"Subject": {"Data": f"题 {number}"}, "Body": {"Html": {"Data": _MAIL}}}
             },
         )
         sns.publish(PhoneNumber="+8613800138000", Message=f"文 {number}")
@@ -77,7 +80,7 @@ def test_sent_messages_are_listed_newest_first(aws_url: str, tmp_path: Path) -> 
 
     assert shown == {
         "mails": [
-            {"to": f"user-{number}@example.com", "subject": f"题 {number}", "html": "<p>x"}
+            {"to": f"user-{number}@example.com", "subject": f"题 {number}", "text": "Hello & x"}
             for number in ("2", "1")
         ],
         "sms": [{"to": "+8613800138000", "text": f"文 {number}"} for number in ("2", "1")],
