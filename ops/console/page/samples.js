@@ -2,6 +2,7 @@
 
 const KEPT = 120
 const STUCK_SECONDS = 20
+const DEAD_LETTERS = "scheduler.dead-letters"
 const queues = new Map()
 
 export const isRetry = name => name.endsWith(".retry")
@@ -28,8 +29,8 @@ const of = name => queues.get(name) ?? { samples: [], movedAt: 0, at: 0, depth: 
 export const samplesOf = (name, what) => of(name).samples.map(sample => sample[what])
 export const ageOf = name => of(name).samples.at(-1)?.age ?? null
 
-// Messages wait and none is taken; retry queues are left out, because their messages wait on purpose.
+// Messages wait and none is taken; those to be retried and dead letters wait on purpose.
 export function isStuck(name) {
   const queue = of(name)
-  return !isRetry(name) && queue.depth > 0 && queue.at - queue.movedAt > STUCK_SECONDS * 1000
+  return !isRetry(name) && name !== DEAD_LETTERS && queue.depth > 0 && queue.at - queue.movedAt > STUCK_SECONDS * 1000
 }

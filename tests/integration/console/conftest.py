@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.integration.console.deployment import Deployment, served, with_token
+from tests.integration.ops.letters import Broker, letter
 from tests.support.browser import chromium, window
+from tests.support.world import held, world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +20,12 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
     from local.servers.rabbitmq import RabbitMQ
+    from tests.support.store import Store
+
+DEVICES: Final = 10_000
+LETTERS: Final = 50
+HOLDER: Final = "a-user-with-a-long-id-that-differs-at-its-end-0123456789"
+MARKUP: Final = "<img src=x onerror=document.title='broken'>"
 
 
 @pytest.fixture(scope="module")  # while it is open, no other test of the process may use asyncio
@@ -42,3 +51,19 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
     with window(browser, with_token(url)) as shown:
         expect(shown.locator("#updated")).not_to_be_empty()
         yield shown
+
+
+@pytest.fixture
+def much(store: Store, broker_url: str) -> Broker:
+    """10,000 devices, of which a user holds one, and 50 dead letters."""
+    now = datetime.now(UTC)
+    store.seed(world(held("d-00001", by=HOLDER, since=now - timedelta(minutes=1))))
+    ids = [(f"d-{n:05}", f"Device {n}") for n in range(DEVICES) if n != 1]
+    store.insert("devices", "id, name", ids)
+    broker = Broker(broker_url)
+    letters = [
+        letter(id=f"m-{n}", error=f"LookupError: {MARKUP} {n}", deviceId=f"d-{n:05}")
+        for n in range(LETTERS)
+    ]
+    broker.publish(*letters)
+    return broker

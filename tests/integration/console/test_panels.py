@@ -1,4 +1,4 @@
-"""The console's panels with much data, in Chromium, and checked by axe."""
+"""What the console's panels show and do, with much data, in Chromium."""
 
 from __future__ import annotations
 
@@ -6,57 +6,25 @@ import os
 import signal
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from scheduler.ids import uuid7
-from tests.integration.ops.letters import Broker, letter
+from tests.integration.console.conftest import HOLDER, LETTERS, MARKUP
+from tests.integration.console.looking import fact, rows, serious, show
+from tests.integration.ops.letters import letter
 from tests.support.events import message
 from tests.support.functions import Functions
 from tests.support.world import held, world
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Page
 
     from local.servers.mariadb import MariaDB
+    from tests.integration.ops.letters import Broker
     from tests.support.store import Store
-
-DEVICES: Final = 10_000
-LETTERS: Final = 50
-HOLDER: Final = "a-user-with-a-long-id-that-differs-at-its-end-0123456789"
-MARKUP: Final = "<img src=x onerror=document.title='broken'>"
-PANELS: Final = ("overview", "letters", "lookup", "pool", "users", "message")
-
-
-@pytest.fixture
-def much(store: Store, broker_url: str) -> Broker:
-    """10,000 devices, of which a user holds one, and 50 dead letters."""
-    now = datetime.now(UTC)
-    store.seed(world(held("d-00001", by=HOLDER, since=now - timedelta(minutes=1))))
-    ids = [(f"d-{n:05}", f"Device {n}") for n in range(DEVICES) if n != 1]
-    store.insert("devices", "id, name", ids)
-    broker = Broker(broker_url)
-    letters = [
-        letter(id=f"m-{n}", error=f"LookupError: {MARKUP} {n}", deviceId=f"d-{n:05}")
-        for n in range(LETTERS)
-    ]
-    broker.publish(*letters)
-    return broker
-
-
-def show(page: Page, panel: str) -> None:
-    page.evaluate("hash => { location.hash = hash }", f"#/{panel}")
-
-
-def rows(page: Page, label: str) -> Locator:
-    return page.get_by_role("region", name=label).locator("tbody tr")
-
-
-def fact(page: Page, name: str) -> Locator:
-    return page.locator(".facts > div", has=page.get_by_text(name, exact=True)).locator("dd")
 
 
 @pytest.mark.usefixtures("much")
@@ -192,6 +160,19 @@ def test_server_that_hangs_is_named_and_the_rest_goes_on(page: Page, mariadb: Ma
     expect(page.locator("#live")).to_have_text("Live")
 
 
+def test_queue_from_which_nothing_is_taken_is_named_but_not_the_dead_letters(page: Page) -> None:
+    stuck = page.evaluate("""async () => {
+        const { remember, isStuck } = await import("/page/samples.js")
+        const names = ["scheduler.dead-letters", "scheduler.device-failed"]
+        const now = Date.now()
+        for (const [ready, at] of [[0, now], [50, now + 1], [50, now + 30_000]])
+            remember(Object.fromEntries(names.map(name => [name, { ready, unacked: 0 }])), at)
+        return names.filter(isStuck)
+    }""")
+
+    assert stuck == ["scheduler.device-failed"]
+
+
 def test_focus_and_selection_survive_and_only_changes_are_announced(
     page: Page, much: Broker
 ) -> None:
@@ -214,36 +195,6 @@ def test_focus_and_selection_survive_and_only_changes_are_announced(
     announced = page.evaluate("window.announced")
     assert set(announced) <= {"Live", "Waiting for an answer"}  # the latter on a busy machine
     assert all(one != other for one, other in pairwise(announced))
-
-
-@pytest.mark.usefixtures("much")
-def test_axe_finds_nothing_serious(page: Page) -> None:
-    for panel in (*PANELS, f"users/{HOLDER}", f"lookup/user/{HOLDER}"):
-        show(page, panel)
-        expect(page.get_by_text("Loading")).to_have_count(0)
-        assert serious(page) == [], panel
-    page.emulate_media(color_scheme="dark")
-    show(page, "overview")
-    assert serious(page) == []
-
-
-def serious(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{one['id']}: {one['nodes'][0]['html']}"
-        for one in found
-        if one["impact"] in ("serious", "critical")
-    ]
-
-
-@pytest.mark.usefixtures("much")
-def test_every_panel_fits_the_window(page: Page) -> None:
-    for panel in (*PANELS, f"users/{HOLDER}"):
-        show(page, panel)
-        expect(page.get_by_text("Loading")).to_have_count(0)
-        for width in (360, 800, 1600):
-            page.set_viewport_size({"width": width, "height": 800})
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, panel
 
 
 def test_page_is_shown_in_chinese(page: Page) -> None:
