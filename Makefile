@@ -130,9 +130,9 @@ bench-api: servers ## Measure allocation with 10,000 devices and 1,000,000 old a
 bench-dispatch: servers ## Measure the time and cost of sending 10,000 due deliveries
 	@$(BIN)/python -m bench.dispatch
 
-bench-neighbour: servers ## Measure other users' frames while one user floods their inbox (with 15 and with 32 sockets)
+bench-neighbour: servers ## Measure other users' frames while one user floods their inbox (with 15 and with 20 sockets)
 	@$(BIN)/python -m bench.neighbour --sockets 15
-	@$(BIN)/python -m bench.neighbour --sockets 32
+	@$(BIN)/python -m bench.neighbour --sockets 20
 
 bench-floods: servers ## Measure another user's requests while one user floods the API (4 minutes)
 	@$(BIN)/python -m bench.floods
