@@ -40,17 +40,24 @@ def filter_path_parameters(context, path_parameters):
     return not any("?" in unquote(str(one)) for one in (path_parameters or {}).values())
 """
 # Otherwise nearly everything would be about other users, and refused before it is looked at.
+# Ids that are invalid stay so, or a request that must be refused would become a valid one.
 OF_FUZZER = """
+import re
+
+def is_id(value):
+    return isinstance(value, str) and re.fullmatch(r"[\\w.-]{1,64}", value)
+
 @schemathesis.hook
 def map_path_parameters(context, path_parameters):
-    if path_parameters and "userId" in path_parameters:
+    if path_parameters and is_id(path_parameters.get("userId")):
         path_parameters["userId"] = "fuzzer"
     return path_parameters
 
 @schemathesis.hook
 def map_body(context, body):
-    for one in body.get("requests", [body]) if isinstance(body, dict) else ():
-        if isinstance(one, dict) and isinstance(one.get("userId"), str):
+    parts = body.get("requests", [body]) if isinstance(body, dict) else ()
+    for one in parts if isinstance(parts, list) else ():
+        if isinstance(one, dict) and is_id(one.get("userId")):
             one["userId"] = "fuzzer"
     return body
 """
