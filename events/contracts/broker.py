@@ -11,6 +11,7 @@ from scheduler.messaging.message import (
     FIRST_FAILED_HEADER,
     IDENTITY_HEADER,
     RECEIVED_HEADER,
+    UNCLAIMED_BATCH_HEADER,
     USER_HEADER,
 )
 from scheduler.messaging.topology import (
@@ -52,6 +53,8 @@ DEAD_LETTER_HEADERS: Final = {
         },
         IDENTITY_HEADER: _TEXT
         | {"description": "The id that a message without `message_id` was given."},
+        UNCLAIMED_BATCH_HEADER: _TEXT
+        | {"description": "The batch in which it could not be given one, without a database."},
         USER_HEADER: _TEXT | {"description": "The publisher: the property `user_id`, if set."},
     },
     "required": [

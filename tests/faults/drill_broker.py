@@ -12,7 +12,11 @@ from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import AMQPError
 
 from scheduler.messaging.declaration import declare
-from scheduler.messaging.message import IDENTITY_HEADER, RECEIVED_HEADER
+from scheduler.messaging.message import (
+    IDENTITY_HEADER,
+    RECEIVED_HEADER,
+    UNCLAIMED_BATCH_HEADER,
+)
 from scheduler.messaging.topology import (
     DEAD_LETTER_QUEUE,
     EVENTS_EXCHANGE,
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
 
     from tests.faults.workload import DrillMessage
 
-_KEPT_HEADERS: Final = (RECEIVED_HEADER, IDENTITY_HEADER)
+_KEPT_HEADERS: Final = (RECEIVED_HEADER, IDENTITY_HEADER, UNCLAIMED_BATCH_HEADER)
 _RETRY_SECONDS: Final = 0.2
 _UNAVAILABLE: Final = (AMQPError, AMQPConnectorException, OSError)
 BY_THE_BROKER: Final = "dead-lettered by the broker"

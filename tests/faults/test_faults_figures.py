@@ -127,6 +127,11 @@ def test_difference_hung_invocation_and_undeserved_dead_letter_are_not_clean() -
     assert is_clean(_drill(replayed=once, dead={"e1": KILLED, "e2": "body is not JSON"}))
     assert not is_clean(_drill(balance=doubled))
     assert not is_clean(_drill(balance=wrong))
+    for unsure in (
+        Differences(lost=Counter({("processed", "e7"): 1})),
+        Differences(wrong={("u",): ""}),
+    ):
+        assert not is_clean(_drill(balance=replace(_NOTHING, without_id=unsure)))
     assert not is_clean(_drill(invocations=hung))
     assert not is_clean(_drill(replayed=once, dead={"e1": "OperationalError: gone away"}))
 

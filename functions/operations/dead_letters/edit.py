@@ -12,7 +12,7 @@ from operations.dead_letters.takeovers import describe_takeovers, old_release
 from operations.errors import InvalidInputError, OpsError
 from operations.event_bodies import refuse_unknown_fields, validate
 from operations.publishing import shard_key
-from scheduler.messaging.message import IDENTITY_HEADER
+from scheduler.messaging.message import IDENTITY_HEADER, UNCLAIMED_BATCH_HEADER
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 EDITED_FROM_HEADER: Final = "x-edited-from"
 """The id of the letter from which an operator made a message."""
+_OF_OLD_BODY: Final = {IDENTITY_HEADER, UNCLAIMED_BATCH_HEADER}
+"""They tell which message with the old body it is."""
 
 
 def edit(context: OperationContext, arguments: EditArguments) -> dict[str, Any]:
@@ -81,7 +83,7 @@ def _edited(
     headers = {
         name: value
         for name, value in copy.properties["headers"].items()
-        if name != IDENTITY_HEADER  # the id that it was given belongs to the old body
+        if name not in _OF_OLD_BODY
     }
     headers |= shard_key(work_queue.event_type, body).get("headers", {})
     headers[EDITED_FROM_HEADER] = letter.id

@@ -1,12 +1,17 @@
-"""A counter of failed payments whose process dies."""
+"""Processes that die: while they count a failed payment, or before they return."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import pytest
+
+from scheduler.pipeline.unidentified import UnidentifiedMessages
 from tests.support.counter import FakeCounter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
 
@@ -27,3 +32,15 @@ class CrashingCounter(FakeCounter):
             self.crashes -= 1
             raise CrashError
         return found
+
+
+@contextmanager
+def dying_at_the_end() -> Iterator[None]:
+    """Have functions die when all is committed and published, but before they return."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(UnidentifiedMessages, "end", _die)
+        yield
+
+
+def _die(_: UnidentifiedMessages) -> None:
+    raise CrashError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from local.event_source_mapping.record import record_json
 from scheduler.messaging.topology import VHOST, WORK_QUEUE_BY_NAME
@@ -23,10 +23,23 @@ def consume_retries(functions: Functions, queues: Queues, queue: str) -> dict[st
     return _consume(functions, queues, queue, f"{queue}.retry")
 
 
+def consume_retries_apart(functions: Functions, queues: Queues, queue: str) -> None:
+    """Likewise, with a message at a time."""
+    for record in _records(queues, f"{queue}.retry"):
+        _invoke(functions, queue, [record])
+
+
 def _consume(functions: Functions, queues: Queues, queue: str, source: str) -> dict[str, int]:
-    records = [
+    return _invoke(functions, queue, _records(queues, source))
+
+
+def _records(queues: Queues, source: str) -> list[dict[str, Any]]:
+    return [
         json.loads(record_json(found.properties, found.body, redelivered=False))
         for found in queues.take(source)
     ]
+
+
+def _invoke(functions: Functions, queue: str, records: list[dict[str, Any]]) -> dict[str, int]:
     event = {"rmqMessagesByQueue": {f"{queue}::{VHOST}": records}}
     return functions.invoke(WORK_QUEUE_BY_NAME[queue].family, event)

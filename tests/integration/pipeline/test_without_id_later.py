@@ -72,6 +72,7 @@ def test_redelivered_message_that_is_parked_in_an_outage_is_counted_once(  # noq
             connected.handle(sent)
     else:
         assert connected.handle(sent) == {"success": 1}
+    clock.wait(MINUTE)
     with Functions("mysql://nobody@127.0.0.1:1/cloudphone", broker_url, clock=clock) as without:
         assert without.handle(again(sent)) == {"retried": 1}
         clock.wait(outage)

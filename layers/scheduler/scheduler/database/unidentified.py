@@ -1,4 +1,4 @@
-"""Messages without an id, and the ids that they were given when they were first received."""
+"""Messages without an id: the ids that they were given, and the runs that received them."""
 
 from __future__ import annotations
 
@@ -10,45 +10,58 @@ if TYPE_CHECKING:
 
     from pymysql.cursors import Cursor
 
-_STORE: Final = """
-    INSERT INTO unidentified_messages (queue, message_id, content_sha256, received_at, batch_key)
-    VALUES (%s, %s, %s, %s, %s)
-    ON DUPLICATE KEY UPDATE batch_key = VALUES(batch_key)
+_CLAIM: Final = """
+    INSERT INTO unidentified_messages
+        (queue, message_id, content_sha256, received_at, seen_late, claimed_at, batch_key,
+        parked_batch, run_ended)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 0)
+    ON DUPLICATE KEY UPDATE
+        claimed_at = VALUES(claimed_at), batch_key = VALUES(batch_key),
+        parked_batch = VALUES(parked_batch), run_ended = 0
+"""
+_END: Final = """
+    UPDATE unidentified_messages SET run_ended = 1 WHERE queue = %s AND message_id IN %s
 """
 _SEEN: Final = """
-    SELECT u.content_sha256, u.message_id, u.batch_key, p.processed_at
-    FROM unidentified_messages u FORCE INDEX (content)
-    LEFT JOIN processed_messages p ON p.queue = u.queue AND p.message_id = u.message_id
-    WHERE u.queue = %s AND u.content_sha256 IN %s AND u.received_at >= %s
-    ORDER BY u.received_at, u.message_id
+    SELECT message_id, content_sha256, received_at, seen_late, claimed_at, batch_key,
+        parked_batch, run_ended
+    FROM unidentified_messages FORCE INDEX (content)
+    WHERE queue = %s AND content_sha256 IN %s AND received_at >= %s
+    ORDER BY received_at, message_id
 """
 
 
-class SeenMessage(NamedTuple):
-    """A message without an id that was received before; ``processed_at`` is None if not applied.
+class GivenId(NamedTuple):
+    """An id that stands for one message, and the last run that received the message."""
 
-    ``batch_key`` is the delivery key of the first message of its batch.
-    """
-
-    content_sha256: bytes
     message_id: str
+    content_sha256: bytes
+    received_at: datetime
+    seen_late: bool
+    """Whether no run had seen the message before it was redelivered."""
+    claimed_at: datetime
     batch_key: str
-    processed_at: datetime | None
+    """The delivery key of the first message of the run's batch."""
+    parked_batch: str
+    """Likewise, of the batch in which the message was parked without an id; empty if it was not."""
+    run_ended: bool
+    """Whether the run returned; otherwise the broker delivers the message again."""
 
 
-def store(
-    cursor: Cursor, queue: str, ids: Iterable[tuple[str, bytes]], batch_key: str, now: datetime
-) -> None:
-    """Store given ids with the hashes of their contents, before the messages are applied.
-
-    An id that is stored already moves to this batch, with which its message comes again.
-    """
-    cursor.executemany(_STORE, [(queue, id_, sha256, now, batch_key) for id_, sha256 in ids])
+def claim(cursor: Cursor, queue: str, ids: Iterable[GivenId]) -> None:
+    """Store ids before their messages are applied; one that is stored already has a new run."""
+    cursor.executemany(_CLAIM, [(queue, *one[:-1]) for one in ids])
 
 
-def seen(
-    cursor: Cursor, queue: str, contents: Collection[bytes], since: datetime
-) -> list[SeenMessage]:
-    """Return the messages of a queue with one of these contents that came since a time."""
+def end(cursor: Cursor, queue: str, ids: Collection[str]) -> None:
+    """Note that the run that has claimed these ids ends."""
+    cursor.execute(_END, (queue, tuple(ids)))
+
+
+def seen(cursor: Cursor, queue: str, contents: Collection[bytes], since: datetime) -> list[GivenId]:
+    """Return the ids that messages of a queue with one of these contents got since a time."""
     cursor.execute(_SEEN, (queue, tuple(contents), since))
-    return [SeenMessage(*row) for row in cursor.fetchall()]
+    return [
+        GivenId(id_, sha256, received_at, bool(late), claimed_at, batch, parked_in, bool(ended))
+        for id_, sha256, received_at, late, claimed_at, batch, parked_in, ended in cursor.fetchall()
+    ]

@@ -28,6 +28,8 @@ FAIL_UNTIL_HEADER: Final = "x-canary-fail-until"
 """Until when a canary's message fails its batch unless it is redelivered, as `RECEIVED_HEADER`."""
 UNKNOWN_IDENTITY: Final = "unknown"
 """Value of `IDENTITY_HEADER` on a redelivered message whose given id could not be looked up."""
+UNCLAIMED_BATCH_HEADER: Final = "x-unclaimed-batch"
+"""The batch in which a message without an id was parked before it could be given one."""
 
 TRACEPARENT_HEADER: Final = "traceparent"
 _canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
@@ -109,6 +111,12 @@ class Message(NamedTuple):
     def has_unknown_id(self) -> bool:
         """Tell whether it may have been given an id before an earlier receipt."""
         return self.headers.get(IDENTITY_HEADER) == UNKNOWN_IDENTITY
+
+    @property
+    def unclaimed_batch(self) -> str:
+        """Return the value of `UNCLAIMED_BATCH_HEADER`; empty if there is none."""
+        value = self.headers.get(UNCLAIMED_BATCH_HEADER)
+        return stored_id(value) if isinstance(value, str) and value else ""
 
     @property
     def attempt(self) -> int:

@@ -88,6 +88,7 @@ class Consumer:
             self._consume_queue(queue, records, invocation)
         if self._nudge_needed:
             self._nudge.send()
+        self._unidentified.end()
         return dict(invocation.totals)
 
     def _need_nudge(self) -> None:
@@ -111,7 +112,8 @@ class Consumer:
             self._redeliveries.note(queue, {suspect.delivery_key})
             self._process(queue, [suspect], invocation)
         if batch.killers:
-            killers = [Outcome(m, Verdict.KILLER, error=KILLED) for m in batch.killers]
+            unclaimed = map(self._unidentified.unclaimed, batch.killers)
+            killers = [Outcome(m, Verdict.KILLER, error=KILLED) for m in unclaimed]
             self._settle(queue, killers, time.perf_counter(), invocation)
 
     def _process(

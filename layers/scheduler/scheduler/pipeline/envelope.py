@@ -10,14 +10,12 @@ from scheduler.messaging.message import (
     FIRST_FAILED_HEADER,
     IDENTITY_HEADER,
     RECEIVED_HEADER,
-    UNKNOWN_IDENTITY,
     USER_HEADER,
     is_given,
     to_milliseconds,
 )
 from scheduler.messaging.outbound import OutboundMessage
 from scheduler.messaging.topology import DEAD_LETTER_EXCHANGE, WORK_QUEUE_BY_NAME, WorkQueue
-from scheduler.pipeline.outcome import Verdict
 from scheduler.pipeline.settle import Settled, Settlement
 
 if TYPE_CHECKING:
@@ -77,18 +75,7 @@ def _history(outcome: Outcome, now: datetime) -> dict[str, Any]:
         history[USER_HEADER] = message.first_user
     if parsed and is_given(parsed.identity):
         history[IDENTITY_HEADER] = parsed.identity.id
-    elif _has_unknown_id(outcome):
-        history[IDENTITY_HEADER] = UNKNOWN_IDENTITY
     return history
-
-
-def _has_unknown_id(outcome: Outcome) -> bool:
-    """Tell whether a redelivered message without an id is published before its id was looked up."""
-    message, parsed = outcome.message, outcome.parsed
-    if outcome.verdict is Verdict.KILLER:
-        return not message.message_id
-    # The broker delivers it from the retry queue as if for the first time.
-    return message.redelivered and parsed is not None and not parsed.identity.id
 
 
 def _first_failed(message: Message, now: datetime) -> str:

@@ -2,18 +2,17 @@
 
 Equal bodies do not mean the same event: a user may be suspended, activated and suspended again in
 the same words. So every message that the broker delivers for the first time gets an id of its
-own, which is stored before the message is applied. A redelivered message is matched with the ids
-that its content was given:
+own. A run *claims* the ids of its messages before it applies them, and notes when it ends. A
+redelivered message is one of those with its content
 
-* one that is not applied yet belongs to a run that died before its commit;
-* one that was applied belongs to a run that died, or whose acknowledgement was lost, after its
-  commit, if its batch is delivered again: the message is a duplicate. The broker redelivers a batch
-  whole and in order, so the first redelivered message is the first one of that batch;
-* otherwise the broker delivered the message before, but no run has seen it: it gets a new id.
+* whose run did not end: the broker delivers every message of such a run again, in whatever batch;
+* whose run ended, if its batch comes again, because the acknowledgement was lost. The broker
+  redelivers a batch in order, so the first redelivered message is the first one of that batch;
+* otherwise none: the broker delivered the message before, but no run has seen it. It gets a new id.
 
-On later receipts – retries, replays – the id is in the headers (`IDENTITY_HEADER`). A redelivered
-message that is parked for lack of a database, or is dead-lettered unread because it killed its
-consumer, is matched on its next receipt, as of then.
+On later receipts – retries, replays – the id is in the headers (`IDENTITY_HEADER`). Without a
+database no id can be claimed; the message is parked, and matched on its next receipt. If the run
+that parked it dies, the original comes again, too; the copy is then recognised by its batch.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from collections import defaultdict
 from datetime import timedelta
 from itertools import takewhile
 from operator import eq
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pymysql
 
@@ -32,8 +31,15 @@ from scheduler.database.errors import (
     StaleSnapshotError,
     is_conflict_without_wait,
 )
-from scheduler.messaging.message import given_id
+from scheduler.database.unidentified import GivenId
+from scheduler.messaging.message import (
+    IDENTITY_HEADER,
+    UNCLAIMED_BATCH_HEADER,
+    UNKNOWN_IDENTITY,
+    given_id,
+)
 from scheduler.messaging.record import Undecodable
+from scheduler.observability.logger import service_logger
 from scheduler.pipeline.outcome import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -42,17 +48,18 @@ if TYPE_CHECKING:
 
     from scheduler.database.connection import Database
     from scheduler.database.cursor import BulkCursor
-    from scheduler.database.unidentified import SeenMessage
     from scheduler.ids import NewId
     from scheduler.messaging.message import Message
     from scheduler.messaging.validate import Parsed
 
-_UNAPPLIED_SINCE: Final = timedelta(days=1)
-"""How long a message may take to come back after a run that died before its commit."""
-_APPLIED_SINCE: Final = timedelta(hours=1)
-"""How long one may take after a commit: the broker redelivers as soon as the consumer is gone."""
+_CLAIMED_SINCE: Final = timedelta(days=1)
+"""How long a message may take to come back after a run that did not end."""
+_ENDED_SINCE: Final = timedelta(hours=1)
+"""How long one may take after a run that ended: the broker redelivers when the consumer is gone."""
 _UNKNOWN_SINCE: Final = timedelta(days=7)
 """How long after its runs a dead letter may be replayed; failed payments count for as long."""
+
+_logger: Final = service_logger()
 
 
 class UnidentifiedMessages:
@@ -65,51 +72,117 @@ class UnidentifiedMessages:
         self._batch_key = ""
         self._batches_again: set[str] = set()
         self._returned: dict[str, list[_Rest]] = {}
+        self._claimed: dict[str, set[str]] = defaultdict(set)
+        self._ended: dict[str, set[str]] = defaultdict(set)
 
     def begin(self, queue: str, records: Iterable[Message | Undecodable]) -> None:
         """Start an invocation's batch, of which `identify` gets the parts."""
+        self._claimed[queue].clear()  # of a run that failed
         messages = [record for record in records if not isinstance(record, Undecodable)]
         keys = [one.delivery_key for one in messages]
         again = [one.delivery_key for one in messages if one.redelivered]
         rests = [rest.without(again) for rest in self._returned.get(queue, ())]
         continued = [rest for rest in rests if rest]
         self._batch_key = keys[0] if keys else ""
-        self._batches_again = {*again[:1], *(rest.batch_key for rest in continued)}
+        unique = (one.delivery_key for one in messages if one.redelivered and one.message_id)
+        self._batches_again = {*again[:1], *unique, *(rest.batch_key for rest in continued)}
         self._returned[queue] = [*continued, _Rest(self._batch_key, keys)]
 
     def identify(self, queue: str, batch: Sequence[Parsed]) -> tuple[list[Parsed], list[Outcome]]:
         """Return the batch with an id for each message, and what could not be given one, parked.
 
         Costs nothing if every message has an id; otherwise one write, and one read if messages
-        are redelivered.
+        may have ids.
         """
         unnamed = [parsed for parsed in batch if not parsed.identity.id]
         if not unnamed:
             return list(batch), []
         try:
             ids = self._database.run(
-                lambda cursor: self._give(cursor, queue, unnamed), is_conflict_without_wait
+                lambda cursor: self._claim(cursor, queue, unnamed), is_conflict_without_wait
             )
         except (DatabaseUnavailableError, StaleSnapshotError, pymysql.MySQLError) as error:
             why = f"parked: no id could be stored: {error}"
-            parked = [Outcome(one.message, Verdict.PARKED, one, why) for one in unnamed]
+            parked = [self._parked(parsed, why) for parsed in unnamed]
             return [parsed for parsed in batch if parsed.identity.id], parked
+        self._claimed[queue].update(ids)
+        self._ended[queue].difference_update(ids)
         given = iter(ids)
         return [one if one.identity.id else _with_id(one, next(given)) for one in batch], []
 
-    def _give(self, cursor: BulkCursor, queue: str, unnamed: Sequence[Parsed]) -> list[str]:
+    def unclaimed(self, message: Message) -> Message:
+        """Return a message that is published without having been given an id, for its next receipt.
+
+        It is delivered from there as if for the first time, so it says whether it was redelivered.
+        """
+        if message.message_id or IDENTITY_HEADER in message.headers:
+            return message
+        known: dict[str, Any] = {UNCLAIMED_BATCH_HEADER: self._batch_key}
+        if message.redelivered:
+            known[IDENTITY_HEADER] = UNKNOWN_IDENTITY
+        headers = {**known, **message.headers}
+        return message._replace(properties={**message.properties, "headers": headers})
+
+    def end(self) -> None:
+        """Note that the run ends: nothing may fail after this.
+
+        If the note cannot be stored, the messages are taken for those of a run that died, except by
+        this environment, which stores it with the next one.
+        """
+        for queue, ids in self._claimed.items():
+            self._ended[queue] |= ids
+            ids.clear()
+            if self._ended[queue]:
+                self._note_end(queue)
+
+    def _note_end(self, queue: str) -> None:
+        ids = self._ended[queue]
+        try:
+            self._database.run(
+                lambda cursor: unidentified.end(cursor, queue, ids), is_conflict_without_wait
+            )
+        except (DatabaseUnavailableError, StaleSnapshotError, pymysql.MySQLError) as error:
+            details = {"queue": queue, "error": str(error)}
+            _logger.warning("Could not note the end of a run", extra=details)
+        else:
+            ids.clear()
+
+    def _claim(self, cursor: BulkCursor, queue: str, unnamed: Sequence[Parsed]) -> list[str]:
         now = self._clock()
-        ids_before = _IdsBefore(cursor, queue, unnamed, self._batches_again, now)
-        ids, to_apply = [], []
+        again = {one.identity.sha256 for one in unnamed if _may_have_id(one.message)}
+        unknown = any(one.message.has_unknown_id for one in unnamed)
+        since = now - (_UNKNOWN_SINCE if unknown else _CLAIMED_SINCE)
+        seen = unidentified.seen(cursor, queue, again, since) if again else []
+        claimed, ended = self._claimed[queue], self._ended[queue]
+        ids_before = _IdsBefore(
+            [
+                one._replace(run_ended=one.run_ended or one.message_id in ended)
+                for one in seen
+                if one.message_id not in claimed
+            ],
+            self._batches_again,
+            now,
+        )
+        claims = []
         for parsed in unnamed:
-            sha256 = parsed.identity.sha256
-            known = ids_before.take(parsed)
-            ids.append(known.message_id if known else given_id(sha256, self._new_id()))
-            if known is None or known.processed_at is None:
-                to_apply.append((ids[-1], sha256))
-        if to_apply:
-            unidentified.store(cursor, queue, to_apply, self._batch_key, now)
-        return ids
+            known = ids_before.take(parsed) or self._new(parsed, now)
+            parked_in = parsed.message.unclaimed_batch
+            claims.append(
+                known._replace(claimed_at=now, batch_key=self._batch_key, parked_batch=parked_in)
+            )
+        unidentified.claim(cursor, queue, claims)
+        return [one.message_id for one in claims]
+
+    def _new(self, parsed: Parsed, now: datetime) -> GivenId:
+        sha256, message = parsed.identity.sha256, parsed.message
+        id_ = given_id(sha256, self._new_id())
+        seen_late = message.redelivered and not message.unclaimed_batch
+        received_at = parsed.received_at
+        return GivenId(id_, sha256, received_at, seen_late, now, "", "", run_ended=False)
+
+    def _parked(self, parsed: Parsed, why: str) -> Outcome:
+        parsed = parsed._replace(message=self.unclaimed(parsed.message))
+        return Outcome(parsed.message, Verdict.PARKED, parsed, why)
 
 
 class _Rest(NamedTuple):
@@ -134,49 +207,52 @@ class _IdsBefore:
     """The ids that the contents of a batch were given before, oldest first."""
 
     def __init__(
-        self,
-        cursor: BulkCursor,
-        queue: str,
-        batch: Sequence[Parsed],
-        batches_again: Collection[str],
-        now: datetime,
+        self, seen: Iterable[GivenId], batches_again: Collection[str], now: datetime
     ) -> None:
-        self._unapplied: dict[bytes, list[SeenMessage]] = defaultdict(list)
-        self._applied: dict[bytes, list[SeenMessage]] = defaultdict(list)
+        self._seen: dict[bytes, list[GivenId]] = defaultdict(list)
+        for one in seen:
+            self._seen[one.content_sha256].append(one)
         self._batches_again = batches_again
         self._now = now
-        again = {p.identity.sha256 for p in batch if _may_have_id(p.message)}
-        unknown = any(p.message.has_unknown_id for p in batch)
-        since = now - (_UNKNOWN_SINCE if unknown else _UNAPPLIED_SINCE)
-        for one in unidentified.seen(cursor, queue, again, since) if again else ():
-            found = self._applied if one.processed_at else self._unapplied
-            found[one.content_sha256].append(one)
 
-    def take(self, parsed: Parsed) -> SeenMessage | None:
+    def take(self, parsed: Parsed) -> GivenId | None:
         """Return what a message probably is, for no other message; None if it is new."""
-        sha256, message = parsed.identity.sha256, parsed.message
-        if not _may_have_id(message):
+        if not _may_have_id(parsed.message):
             return None
-        if self._unapplied[sha256]:
-            return self._unapplied[sha256].pop(0)
-        applied = self._applied[sha256]
-        if found := next((one for one in applied if self._is_same(one, parsed)), None):
-            applied.remove(found)
-            return found
-        return None
-
-    def _is_same(self, applied: SeenMessage, parsed: Parsed) -> bool:
-        unknown = parsed.message.has_unknown_id
-        delivered_at = parsed.received_at if unknown else self._now
-        recent = (
-            applied.processed_at is not None
-            and delivered_at - _APPLIED_SINCE <= applied.processed_at <= delivered_at
+        seen = self._seen[parsed.identity.sha256]
+        found = next((one for one in seen if _is_left(one, parsed)), None) or next(
+            (one for one in seen if self._is_again(one, parsed)), None
         )
-        return recent and (unknown or applied.batch_key in self._batches_again)
+        if found:
+            seen.remove(found)
+        return found
+
+    def _is_again(self, one: GivenId, parsed: Parsed) -> bool:
+        """Tell whether a message comes again although the run that claimed the id ended.
+
+        Either the run's acknowledgement was lost, or another run parked the message and died, so
+        that the original and the copy come: one of them has claimed the id.
+        """
+        message, parked_at = parsed.message, parsed.received_at
+        batches = {one.batch_key, one.parked_batch}
+        recent = one.claimed_at >= self._now - _ENDED_SINCE
+        if message.redelivered and recent and not batches.isdisjoint(self._batches_again):
+            return True
+        if message.unclaimed_batch not in batches:
+            return False
+        if message.has_unknown_id and one.received_at < parked_at:
+            return one.claimed_at >= parked_at - _ENDED_SINCE
+        return one.seen_late and one.claimed_at > parked_at
 
 
 def _may_have_id(message: Message) -> bool:
-    return message.redelivered or message.has_unknown_id
+    return message.redelivered or message.has_unknown_id or bool(message.unclaimed_batch)
+
+
+def _is_left(one: GivenId, parsed: Parsed) -> bool:
+    """Tell whether an id was left by a run that did not end, and may be that of a message."""
+    message = parsed.message
+    return not one.run_ended and (message.redelivered or message.has_unknown_id)
 
 
 def _with_id(parsed: Parsed, id_: str) -> Parsed:
