@@ -15,6 +15,7 @@ from ops.commands import (
     events,
     outbox,
     publish,
+    show,
     smoke,
     timeline,
     token,
@@ -67,6 +68,7 @@ app.command("watch")(watch.watch)
 app.add_typer(brake.app, name="brake")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(erase.app, name="erase")
+app.add_typer(show.app, name="show")
 
 
 def main() -> None:

@@ -113,7 +113,7 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         if at.date() != day and start.date() != end.date():
             yield f"{at:%Y-%m-%d}"
         day = at.date()
-        yield from map(printable, _entry_lines(entry, at))
+        yield from map(printable, entry_lines(entry, at))
     if not found["entries"]:
         yield "Nothing happened. Is the id right? Widen the window with --around."
     if not found["complete"]:
@@ -123,7 +123,8 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         yield printable(f"Next: {step}") if step else _NOTHING
 
 
-def _entry_lines(entry: dict[str, Any], at: datetime) -> Iterator[str]:
+def entry_lines(entry: dict[str, Any], at: datetime) -> Iterator[str]:
+    """Yield the lines of an entry, the first with its time; they may be untrusted."""
     what = f"{entry['kind']:<12} {entry['action']}"
     outcome = f" ({entry['outcome']})" if entry["outcome"] else ""
     where = [entry[name] for name in ("userId", "deviceId") if entry[name]]
