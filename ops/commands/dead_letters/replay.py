@@ -58,7 +58,8 @@ def replay(  # noqa: PLR0913 - each is an option
     If a letter is older than a day and would take a device from a user who got it after the event,
     the command asks first. Without a terminal it then replays nothing, unless --yes is given.
 
-    --dry-run says what each letter would change now: its rule runs, and nothing is written.
+    --dry-run says what each of the first 100 letters would change now: its rule runs, and nothing
+    is written. Failed payments are not looked up.
 
     Exit code 1: some letters were not replayed; the message lists the reasons.
     """
