@@ -12,7 +12,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from bench.measured import batch_times, commit
+from bench.measured import batch_times, commit_of_figures
 
 
 class SimulatedBacklog(NamedTuple):
@@ -61,7 +61,7 @@ def main(
     found = simulate(arrivals, batch_size, fixed, each)
     print(
         f"{event}: {1000 * fixed:.3g} ms a batch and {1000 * each:.3g} ms an event"
-        f" (docs/performance.md is from commit {commit()}, where no option says otherwise)"
+        f" (docs/performance.md is from commit {commit_of_figures()}, if no option says otherwise)"
     )
     print(
         f"{events:,} events within {within:g} s, {shards} shards:"

@@ -22,7 +22,7 @@ class BatchTimes(NamedTuple):
     each: float
 
 
-def commit() -> str:
+def commit_of_figures() -> str:
     """Return the commit at which the figures were measured."""
     found = re.search(
         r"^## Figures\n.*?\bat commit (\w+)", _PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE
