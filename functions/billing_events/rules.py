@@ -33,8 +33,15 @@ def billing_rules(failure_threshold: int) -> EventRules:
 
     events.on(BalanceLow)(warn_of_low_balance)
     events.on(Overdue)(stop_overdue_account)
-    events.on(PaymentSuccess)(welcome_payment)
-    events.on(Recharged)(welcome_recharge)
+
+    @events.on(PaymentSuccess)
+    def welcome_payment(event: PaymentSuccess, work: Work) -> None:
+        _settle_account(event, work, NoticeKind.PAYMENT_SUCCESS, failure_threshold)
+
+    @events.on(Recharged)
+    def welcome_recharge(event: Recharged, work: Work) -> None:
+        _settle_account(event, work, NoticeKind.RECHARGED, failure_threshold)
+
     return events
 
 
@@ -88,19 +95,18 @@ def stop_overdue_account(event: Overdue, work: Work) -> None:
     )
 
 
-def welcome_payment(event: PaymentSuccess, work: Work) -> None:
-    """Notify the user, and lift the hold unless the account is still in debt."""
-    _settle_account(event, work, NoticeKind.PAYMENT_SUCCESS)
+def _settle_account(
+    event: PaymentSuccess | Recharged, work: Work, kind: NoticeKind, threshold: int
+) -> None:
+    """Notify the user, and lift the hold, unless the account is in debt or later payments failed.
 
-
-def welcome_recharge(event: Recharged, work: Work) -> None:
-    """Notify the user, and lift the hold unless the account is still in debt."""
-    _settle_account(event, work, NoticeKind.RECHARGED)
-
-
-def _settle_account(event: PaymentSuccess | Recharged, work: Work, kind: NoticeKind) -> None:
-    if not event.in_debt:
+    The payment ledger has reset the count before the rules are applied. A payment that comes late
+    does not make good the failures after it.
+    """
+    left = work.later_payment_failures()
+    if not event.in_debt and left < threshold:
         work.set_billing_hold(event.user_id, hold=False)
     work.notify(event.user_id, kind, amount=event.amount, balance=event.new_balance)
-    # The payment ledger has reset the count before the rules are applied.
     work.remark(f"Reset payment failure count for user {event.user_id}")
+    if left:
+        work.remark(f"later payment failures: {left}/{threshold}")

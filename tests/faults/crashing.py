@@ -140,6 +140,7 @@ class _CrashingCounter:
         self._trigger.reach(CrashPoint.WHILE_COUNTING)
         return counts
 
-    def reset(self, user_id: str, at: datetime, now: datetime) -> None:
-        self._counter.reset(user_id, at, now)
+    def reset(self, user_id: str, at: datetime, now: datetime) -> int:
+        left = self._counter.reset(user_id, at, now)
         self._trigger.reach(CrashPoint.WHILE_COUNTING)
+        return left

@@ -137,14 +137,16 @@ class State:
         self.count("published", entry, "device.allocated", user, device, "", "")
         self.notify(user, "allocation_success", entry)
 
-    def reset_failures(self, event: DrillEvent) -> None:
-        """Forget the failed payments up to an event."""
-        self.facts["failures", event.subject] = sum(
+    def reset_failures(self, event: DrillEvent) -> int:
+        """Forget the failed payments up to an event, and return how many are left."""
+        left = sum(
             one.at > _latest(event.at)
             for one in self._home.events
             if one.event_type == "billing.payment_failed"
             and ("processed", one.id, one.queue, "applied") in self.facts
         )
+        self.facts["failures", event.subject] = left
+        return left
 
     def notify(self, user: str, kind: str, cause: str) -> None:
         """Notify a user, unless they are deleted."""

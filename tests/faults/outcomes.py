@@ -183,8 +183,8 @@ def _overdue(state: State, event: DrillEvent) -> None:
 
 
 def _credited(state: State, event: DrillEvent) -> None:
-    state.set_user(event.subject, hold=False)
-    state.reset_failures(event)
+    if state.reset_failures(event) < _THRESHOLD:
+        state.set_user(event.subject, hold=False)
     kind = event.event_type.replace("billing.", "billing_alert.")
     state.notify(event.subject, kind, named(event))
 

@@ -110,8 +110,7 @@ def expected(events: list[Arrival]) -> dict[str, object]:
     """Return what any order of arrival must lead to, of status, hold, quota and health.
 
     What the rules let depend on the order is left out: what happens to deleted users, to devices
-    that are created again, after failed payments later than a payment, and to quotas that were
-    exceeded later than they were changed.
+    that are created again, and to quotas that were exceeded later than they were changed.
     """
     kinds = {one.kind.event_type for one in events}
     if "user.deleted" in kinds:
@@ -128,9 +127,8 @@ def _hold(events: list[Arrival]) -> dict[str, object]:
     settled = newest([one for one in events if one.kind in DEBT], None)
     paid = _last(events, "billing.payment_success", "billing.recharged")
     failures = _times(events, "billing.payment_failed")
-    if settled or len([at for at in failures if not paid or at > paid]) < THRESHOLD:
-        return {"hold": bool(settled)}
-    return {} if paid else {"hold": True}
+    later = [at for at in failures if not paid or at > paid]
+    return {"hold": bool(settled) or len(later) >= THRESHOLD}
 
 
 def _quota(events: list[Arrival]) -> dict[str, object]:

@@ -54,16 +54,17 @@ class FakeCounter:
         """Count failures of many users."""
         return {one.message_id: self.count(*one, now) for one in failures}
 
-    def reset(self, user_id: str, at: datetime, now: datetime) -> None:
+    def reset(self, user_id: str, at: datetime, now: datetime) -> int:
         """Forget the failures up to ``at``; those after it stay. Older than a reset: nothing."""
         with self._lock:
             item = self._alive(user_id, now) or _Item(now + self._ttl)
             if item.last_reset_at and item.last_reset_at > latest(at):
-                return
+                return len(item.failures)
             kept = {id_: failed for id_, failed in item.failures.items() if failed > latest(at)}
             at = max(at, item.last_reset_at or at)
             expires_at = item.expires_at if kept else now + self._ttl
             self._items[user_id] = _Item(expires_at, kept, at)
+            return len(kept)
 
     def current(self, user_id: str, now: datetime) -> int:
         """Return a user's count; an expired one is 0."""

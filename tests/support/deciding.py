@@ -117,7 +117,7 @@ def run(
     snapshot = on or Snapshot()
     events = [_identified(parsed(message, now), n) for n, message in enumerate(messages)]
     counted = _counted(events, Work(snapshot, now, QUOTA), counter)
-    decided = Decided(Work(snapshot, now, QUOTA, counted.counts))
+    decided = Decided(Work(snapshot, now, QUOTA, counted.counts | counted.left))
     known: dict[str, dict[str, bytes]] = {queue.name: {} for queue in WORK_QUEUES}
     for event in events:
         queue = event.message.queue

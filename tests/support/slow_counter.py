@@ -37,8 +37,8 @@ class SlowCounter(FakeCounter):
         self.now += 1
         return {}
 
-    def reset(self, user_id: str, at: datetime, now: datetime) -> None:
+    def reset(self, user_id: str, at: datetime, now: datetime) -> int:
         """Forget failures, and record the call."""
         self.now += 1
         self.resets.append(at)
-        super().reset(user_id, at, now)
+        return super().reset(user_id, at, now)

@@ -122,8 +122,9 @@ def test_late_reset_forgets_only_the_failures_before_it(
     fail(counter, "a", NOW - 2 * MINUTE)
     fail(counter, "b", NOW)
 
-    counter.reset("u1", NOW - MINUTE, NOW)
-    counter.reset("u1", NOW - MINUTE, NOW)
+    assert counter.reset("u1", NOW - MINUTE, NOW) == 1
+    assert counter.reset("u1", NOW - MINUTE, NOW) == 1
+    assert counter.reset("u1", NOW - 5 * MINUTE, NOW) == 1
 
     assert counter.current("u1", NOW) == 1
     assert fail(counter, "a", NOW - 2 * MINUTE) is None

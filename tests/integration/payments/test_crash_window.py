@@ -36,9 +36,10 @@ class CrashingAfter:
         self._written()
         return counts
 
-    def reset(self, user_id: str, at: datetime, now: datetime) -> None:
-        self._counter.reset(user_id, at, now)
+    def reset(self, user_id: str, at: datetime, now: datetime) -> int:
+        left = self._counter.reset(user_id, at, now)
         self._written()
+        return left
 
     def _written(self) -> None:
         self._left -= 1

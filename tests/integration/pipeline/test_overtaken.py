@@ -129,3 +129,31 @@ def test_payment_that_is_applied_while_a_later_failure_is_counted_ends_the_hold(
         "billing_alert.recharged",
         "billing_alert.payment_failed",
     }
+
+
+def test_hold_of_a_failure_that_is_counted_while_an_older_payment_is_applied_stays(
+    store: Store, database_url: str
+) -> None:
+    store.seed(world(user("u1", billing_hold=False), held("d1")))
+    counter = FakeCounter()
+    for minutes in (5, 4):
+        counter.count("u1", f"before-{minutes}", NOW - minutes * MINUTE, NOW)
+    failed = message("billing.payment_failed", at=NOW - MINUTE)
+
+    class Failing(FakeCounter):
+        def reset(self, user_id: str, at: datetime, now: datetime) -> int:
+            left = counter.reset(user_id, at, now)
+            if left == 2:
+                assert others.handle(failed) == {"success": 1}
+            return left
+
+    with (
+        Functions(database_url, counter=counter) as others,
+        Functions(database_url, counter=Failing()) as functions,
+    ):
+        paid = message("billing.recharged", at=NOW - 6 * MINUTE)
+        assert functions.handle(paid) == {"success": 1}
+
+    state = store.state()
+    assert [row.billing_hold for row in state["users"]] == [1]
+    assert counter.current("u1", NOW) == 3

@@ -56,7 +56,10 @@ def test_hundred_payments_of_one_user_cost_one_reset(event_type: str, slow: Slow
     times = [NOW - n % 7 * MINUTE for n in range(100)]
     batch = [message(event_type, id=f"m{n}", at=at) for n, at in enumerate(times, 1)]
 
-    assert apply(slow, batch) == Counted()
+    counted = apply(slow, batch)
+
+    assert list(counted.left.values()) == [0] * 100
+    assert counted == Counted(left=counted.left)
     assert slow.resets == [NOW]
 
 

@@ -174,6 +174,18 @@ def test_payment_lifts_the_hold_and_notifies_by_websocket(event_type: str, text:
     assert decided.told == [Told("u1", "billing_alert", PUSH, text)]
 
 
+@pytest.mark.parametrize(("later", "hold"), [(2, False), (3, True)])
+@pytest.mark.parametrize("event_type", ["billing.payment_success", "billing.recharged"])
+def test_late_payment_does_not_make_good_the_failures_after_it(
+    *, event_type: str, later: int, hold: bool
+) -> None:
+    late = message(event_type, at=NOW - MINUTE)
+    decided = run(*failures(later), late, on=world(user(billing_hold=True)))
+
+    assert decided.work.user("u1").billing_hold is hold
+    assert f"later payment failures: {later}/3" in decided.outcomes[-1].remarks
+
+
 @pytest.mark.parametrize("event_type", ["billing.payment_success", "billing.recharged"])
 def test_payment_does_not_end_a_suspension(event_type: str) -> None:
     on = world(user(status=UserStatus.SUSPENDED, billing_hold=True))

@@ -30,7 +30,8 @@ class Work(State):
         snapshot: the loaded rows.
         now: the time of the changes.
         default_quota: the quota of users without a row.
-        payment_failures: by message key, how many payments of its user have failed.
+        payment_failures: by message key, how many payments of its user have failed; of a payment,
+            how many have failed after it.
         actor: who requested the changes, such as ``user:u1``; empty for messages and schedules.
     """
 
@@ -56,6 +57,10 @@ class Work(State):
     def payment_failures(self) -> int:
         """Return how many payments of the current message's user have failed, with this one."""
         return self._payment_failures[self._message]
+
+    def later_payment_failures(self) -> int:
+        """Return how many payments of its user have failed after the current message's."""
+        return self._payment_failures.get(self._message, 0)
 
     def begin(self, message_key: str, trace: TraceContext = NO_TRACE) -> None:
         """Start the changes of one message; `undo` undoes them.

@@ -116,8 +116,10 @@ class PaymentFailures:
             made, users = self._table.transact(users)
         return users if made else ()
 
-    def reset(self, user_id: str, at: datetime, now: datetime) -> None:
-        """Forget the failures up to ``at`` and keep later ones; does nothing after a newer reset.
+    def reset(self, user_id: str, at: datetime, now: datetime) -> int:
+        """Forget the failures up to ``at``, and return how many later ones are left.
+
+        Does nothing after a newer reset.
 
         Raises:
             CountRefusedError: conflicts exhausted the attempts, or DynamoDB rejects the request.
@@ -127,17 +129,20 @@ class PaymentFailures:
         for _ in range(_MAX_UPDATES):
             step = reset_next(item, at)
             if step is None:
-                return
+                return _alive_count(item, now)
             write, more = step
             written, item = self._table.update(user_id, write, values | more)
             if written:
-                return
+                return _alive_count(item, now)
         raise CountRefusedError(_CONFLICTS)
 
     def current(self, user_id: str, now: datetime) -> int:
         """Return a user's count; 0 if it has expired."""
-        item = self._table.get(user_id)
-        return 0 if is_expired(item, now) else int(item.get("failure_count", 0))
+        return _alive_count(self._table.get(user_id), now)
+
+
+def _alive_count(item: Item, now: datetime) -> int:
+    return 0 if is_expired(item, now) else int(item.get("failure_count", 0))
 
 
 def payment_failures(

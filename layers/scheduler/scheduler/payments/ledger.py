@@ -49,8 +49,8 @@ class PaymentCounter(Protocol):
         """Count failures of at most `MAX_TOGETHER` users; missing ones were not counted."""
         ...
 
-    def reset(self, user_id: str, at: datetime, now: datetime) -> None:
-        """Forget the failures up to ``at``."""
+    def reset(self, user_id: str, at: datetime, now: datetime) -> int:
+        """Forget the failures up to ``at``, and return how many later ones are left."""
         ...
 
 
@@ -58,12 +58,13 @@ class PaymentCounter(Protocol):
 class Counted:
     """The result of counting a batch, by message key.
 
-    ``counts`` holds the user's count, ``superseded`` failures older than a reset, ``refused`` the
-    errors of failures that could not be counted, and ``postponed`` why others must be counted or
-    reset later.
+    ``counts`` holds the user's count, ``left`` how many failures are later than a reset,
+    ``superseded`` failures older than a reset, ``refused`` the errors of failures that could not be
+    counted, and ``postponed`` why others must be counted or reset later.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
+    left: dict[str, int] = field(default_factory=dict)
     superseded: set[str] = field(default_factory=set)
     refused: dict[str, str] = field(default_factory=dict)
     postponed: dict[str, str] = field(default_factory=dict)
@@ -190,8 +191,9 @@ class _Alone:
         A time of a whole second may be newer than one within it, or older: then both are made.
         """
         moments = [parsed.event.occurred_at for parsed in resets]
-        for at in {max(moments), max(moments, key=latest)}:
-            self.counter.reset(resets[0].event.subject_id, at, self.now)
+        user_id, newest = resets[0].event.subject_id, {max(moments), max(moments, key=latest)}
+        left = min(self.counter.reset(user_id, at, self.now) for at in newest)
+        self.counted.left |= {parsed.key: left for parsed in resets}
 
 
 def _steps(messages: Sequence[Parsed]) -> Iterator[list[Parsed]]:

@@ -112,7 +112,8 @@ class BatchTransaction:
     ) -> list[Outcome]:
         now, queue, cursor = self._units.clock(), batch[0].message.queue, unit.cursor
         loaded = self._load(cursor, batch, handling, now)
-        work = unit.begin(loaded.snapshot, payment_failures=loaded.counted.counts)
+        failures = loaded.counted.counts | loaded.counted.left
+        work = unit.begin(loaded.snapshot, payment_failures=failures)
         brake = loaded.brake
         outcomes = decide(batch, work, handling, loaded.processed, loaded.counted, brake)
         unit.mark_processed(list(_processed(outcomes)))
@@ -160,14 +161,21 @@ class BatchTransaction:
         return self._ledger.apply(_fresh(paying, before), now, deadline), known
 
     def _require_same_payments(self, known: Snapshot, locked: Snapshot) -> None:
-        """Have the batch counted again if another one has settled an account in the meantime.
+        """Have the batch counted again if another one has settled or stopped an account meanwhile.
 
         Raises:
-            StaleSnapshotError: failures may have been counted that a payment has made good since.
+            StaleSnapshotError: failures may have been counted that a payment has made good since,
+                or a payment may not know of the failures that have stopped the account since.
         """
         counted = [key for key in locked.marks if key.id in known.users]
         keys = [key for key in counted if key.concern is Concern.BILLING]
-        if self._ledger and any(known.marks.get(key) != locked.marks[key] for key in keys):
+        settled = any(known.marks.get(key) != locked.marks[key] for key in keys)
+        stopped = any(
+            user.billing_hold != locked.users[id_].billing_hold
+            for id_, user in known.users.items()
+            if id_ in locked.users
+        )
+        if self._ledger and (settled or stopped):
             self._ledger.forget()
             raise StaleSnapshotError
 
