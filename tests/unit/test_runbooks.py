@@ -1,0 +1,70 @@
+"""The runbooks can be followed at night: each has commands, which can be pasted."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from typing import Final
+
+import pytest
+
+from local.paths import ROOT
+
+PAGES: Final = ("docs/operations.md", "docs/zh-CN/operations.md")
+STEPS: Final = {"look", "fix", "check"}
+FENCE: Final = re.compile(r"^( *)```\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
+SPAN: Final = re.compile(r"`((?:aws|bin/scheduler-ops|scheduler-ops) [^`\n]+)`")
+SECTION: Final = re.compile(r"^##? (.+)\n", re.MULTILINE)
+PLACEHOLDER: Final = re.compile(r"…|(?<!\$)\b(?:NAME|STACK|REGION|ACCOUNT|ID)\b(?!=)")
+"""Words in capitals that the shell does not replace."""
+LINK: Final = re.compile(r"operations\.md#([\w-]+)")
+BASH: Final = shutil.which("bash") or "bash"
+
+
+def page(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+def runbooks() -> dict[str, str]:
+    """Return the sections by their anchors."""
+    _, *parts = SECTION.split(page("docs/operations.md"))
+    titles = (title.lower().replace(" ", "-") for title in parts[::2])
+    return dict(zip(titles, parts[1::2], strict=True))
+
+
+def linked() -> list[str]:
+    """Return the sections that alarms link to."""
+    templates = [ROOT / "infrastructure/operations.yaml", ROOT / "infrastructure/shard.yaml"]
+    return sorted({one for file in templates for one in LINK.findall(file.read_text("utf-8"))})
+
+
+def commands(name: str) -> list[str]:
+    """Return the lines of code and the commands in the text, without comments."""
+    text = page(name)
+    lines = [line for _, block in FENCE.findall(text) for line in block.splitlines()]
+    return [re.sub(r"(^| +)# .*", "", line) for line in lines] + SPAN.findall(FENCE.sub("", text))
+
+
+@pytest.mark.parametrize("section", linked())
+def test_runbook_of_an_alarm_has_commands_to_look_to_fix_and_to_check(section: str) -> None:
+    blocks = "".join(block for _, block in FENCE.findall(runbooks()[section]))
+
+    assert set(re.findall(r"\S  +# (\w+):", blocks)) >= STEPS
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_commands_have_no_placeholder_that_the_shell_does_not_replace(name: str) -> None:
+    found = commands(name)
+
+    assert len(found) > len(linked())
+    assert [line for line in found if PLACEHOLDER.search(line)] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_blocks_of_commands_are_understood_by_the_shell(name: str) -> None:
+    for _, block in FENCE.findall(page(name)):
+        result = subprocess.run(
+            [BASH, "-n"], input=block, capture_output=True, text=True, check=False
+        )
+        assert not result.stderr, block
