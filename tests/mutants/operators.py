@@ -16,6 +16,7 @@ from parso import parse
 Position = tuple[tuple[int, int], tuple[int, int]]
 
 _COLLECTIONS: Final = {"testlist_comp", "dictorsetmaker"}
+_PARAMETERS: Final = {"parameters", "lambdef"}
 _SQL: Final = re.compile(r"\b(SELECT|UPDATE|DELETE|INSERT)\b")
 # Clauses without parameters; without a clause that has one, the statement is always an error.
 _CLAUSES: Final = re.compile(
@@ -36,6 +37,14 @@ class IncreaseNumber(NumberReplacer):  # type: ignore[misc]  # Cosmic Ray publis
 
     def mutation_positions(self, node: Any) -> list[Position]:  # noqa: ANN401 - parso's
         return list(super().mutation_positions(node))[:1]
+
+
+class Divide(get_operator("core/ReplaceBinaryOperator_Mul_Div")):  # type: ignore[misc]  # likewise
+    """Divides instead of multiplying; Cosmic Ray takes the ``*`` among parameters for a product."""
+
+    def mutation_positions(self, node: Any) -> list[Position]:  # noqa: ANN401 - parso's
+        is_parameter = node.parent is not None and node.parent.type in _PARAMETERS
+        return [] if is_parameter else list(super().mutation_positions(node))
 
 
 class RemoveElement(Operator):  # type: ignore[misc]  # likewise
@@ -109,13 +118,14 @@ _STANDARD: Final = (
     *(
         f"ReplaceBinaryOperator_{name}"
         for name in (
-            *("Add_Sub", "Sub_Add", "Mul_Div", "Div_Mul", "FloorDiv_Mul", "Mod_Mul"),
+            *("Add_Sub", "Sub_Add", "Div_Mul", "FloorDiv_Mul", "Mod_Mul"),
             *("BitOr_BitAnd", "BitAnd_BitOr", "BitXor_BitOr", "Pow_Mul"),
         )
     ),
 )
 OPERATORS: Final[dict[str, Operator]] = {
     **{name: get_operator(f"core/{name}")() for name in _STANDARD},
+    "Divide": Divide(),
     "IncreaseNumber": IncreaseNumber(),
     "RemoveElement": RemoveElement(),
     "RemoveCall": RemoveCall(),
