@@ -8,6 +8,7 @@ from botocore.exceptions import (
     EndpointConnectionError,
     ReadTimeoutError,
 )
+from botocore.retries.standard import ThrottledRetryableChecker
 
 from notification_dispatch.channels.aws_client import to_provider_error
 from scheduler.aws_errors import (
@@ -122,8 +123,21 @@ def test_lost_response_is_uncertain_but_a_refused_connection_is_not(
     assert classify(raised, SES) is expected
 
 
-def test_lost_response_to_a_frame_is_transient_because_clients_recognise_repetitions() -> None:
-    assert classify(ReadTimeoutError(endpoint_url=URL), API_GATEWAY) is ErrorClass.TRANSIENT
+@pytest.mark.parametrize("lost", [ReadTimeoutError, ConnectionClosedError])
+def test_lost_response_to_a_frame_is_transient_because_clients_recognise_repetitions(
+    lost: type[ReadTimeoutError | ConnectionClosedError],
+) -> None:
+    assert classify(lost(endpoint_url=URL), API_GATEWAY) is ErrorClass.TRANSIENT
+
+
+# The first means something else to each service; the other is of EC2 alone.
+SPECIAL = {"LimitExceededException", "EC2ThrottledException"}
+THROTTLING = {*ThrottledRetryableChecker._THROTTLED_ERROR_CODES}  # type: ignore[attr-defined]  # the stubs have no private names
+
+
+@pytest.mark.parametrize("code", sorted(THROTTLING - SPECIAL))
+def test_all_that_botocore_takes_for_throttling_is(code: str) -> None:
+    assert classify(client_error(code), {}) is ErrorClass.THROTTLED
 
 
 @pytest.mark.parametrize("address", ["someone@example.com", "+8613800138000", "13800138000"])

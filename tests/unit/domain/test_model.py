@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.domain.model import BROKEN, Health, UserStatus
+from scheduler.domain.model import BROKEN, Device, Health, Quota, User, UserStatus
 from tests.support.world import device, user
 
 
@@ -27,3 +27,8 @@ def test_only_an_active_user_without_a_billing_hold_may_hold_devices(
 )
 def test_size_is_known_only_with_cores_and_memory(cores: int, memory: int, *, sized: bool) -> None:
     assert device(cpu_cores=cores, memory_mb=memory).sized is sized
+
+
+def test_rows_are_known() -> None:
+    assert User("u1", Quota(1)).known
+    assert Device("d1").known

@@ -28,3 +28,11 @@ def test_notice_names_its_allocation_if_it_is_about_a_single_one(
 
 def test_e_mail_and_sms_reach_users_who_have_not_opened_the_product() -> None:
     assert {channel for channel in Channel if channel.intrusive} == {Channel.EMAIL, Channel.SMS}
+
+
+def test_only_the_end_of_the_service_ignores_the_choices_of_the_user() -> None:
+    assert {kind for kind in NoticeKind if kind.account_critical} == {
+        NoticeKind.ACCOUNT_SUSPENDED,
+        NoticeKind.OVERDUE,
+        NoticeKind.SERVICE_SUSPENDED,
+    }

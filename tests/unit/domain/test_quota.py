@@ -39,6 +39,10 @@ def test_without_limits_any_device_fits() -> None:
     assert headroom(work(Quota(10), 9), "u1", Requirements()) == NO_LIMIT
 
 
+def test_no_limit_is_the_largest_size_that_a_column_holds() -> None:
+    assert Headroom(2**32 - 1, 2**32 - 1) == NO_LIMIT
+
+
 def test_an_unknown_user_has_the_default_quota() -> None:
     assert headroom(work(), "stranger", Requirements()) == NO_LIMIT
     with pytest.raises(RefusedError):
@@ -133,6 +137,7 @@ def test_an_unknown_size_counts_as_zero() -> None:
         (2, 4096, Requirements(3), Headroom(), False),
         (2, 4096, Requirements(), Headroom(1), False),
         (2, 4096, Requirements(), Headroom(UNLIMITED, 4095), False),
+        (1, 1, Requirements(), Headroom(1, 1), True),
         (0, 0, Requirements(), Headroom(), True),
         (0, 0, Requirements(1), Headroom(), False),
         (0, 0, Requirements(), Headroom(8), False),

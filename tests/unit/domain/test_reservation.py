@@ -1,11 +1,13 @@
-"""The earliest gap between the reservations and the allocation of a device."""
+"""Reservations: their allocation, and the earliest gap in the plan of a device."""
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.domain.reservation import Slot, earliest_gap
+from scheduler.domain.quota import Requirements
+from scheduler.domain.reservation import Reservation, ReservationStatus, Slot, earliest_gap
 from tests.support.world import MINUTE, NOW
 
 
@@ -37,3 +39,11 @@ def test_the_gap_is_free_and_is_the_earliest(busy: list[Slot], requested: Slot) 
     found = (earliest_gap(busy, requested) - requested.start) // MINUTE
 
     assert [is_free(minute) for minute in range(found + 1)] == [False] * found + [True]
+
+
+@pytest.mark.parametrize("status", ReservationStatus)
+def test_only_a_started_reservation_has_an_allocation(status: ReservationStatus) -> None:
+    made = Reservation("r1", "u1", "d1", slot(0, 10), Requirements(), status, NOW)
+
+    expected = "r1" if status is ReservationStatus.STARTED else None
+    assert made.allocation_id == expected

@@ -215,7 +215,9 @@ def test_unknown_users_and_devices_have_defaults() -> None:
 
     assert work.user("x").quota == Quota(4)
     assert not work.user("x").known
+    assert not work.user("x").has_preferences
     assert not work.device("x").known
+    assert work.device("x")[4:7] == (0, 0, 0)
     assert work.active_allocations(user="x") == work.active_allocations(device="x") == []
 
 

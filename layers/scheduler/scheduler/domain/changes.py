@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from scheduler.domain.trace import NO_TRACE, TraceContext
-
 if TYPE_CHECKING:
     from datetime import datetime
 
     from scheduler.domain.model import Allocation
     from scheduler.domain.reasons import ReleaseReason
+    from scheduler.domain.trace import TraceContext
 
 
 class Release(NamedTuple):
@@ -20,9 +19,9 @@ class Release(NamedTuple):
     reason: ReleaseReason
     released_at: datetime
     duration_seconds: int
-    expired: bool = False
-    actor: str = ""
-    trace: TraceContext = NO_TRACE
+    expired: bool
+    actor: str
+    trace: TraceContext
 
 
 class Grant(NamedTuple):
@@ -30,5 +29,5 @@ class Grant(NamedTuple):
 
     allocation: Allocation
     expires_at: datetime
-    actor: str = ""
-    trace: TraceContext = NO_TRACE
+    actor: str
+    trace: TraceContext
