@@ -62,7 +62,11 @@ TARGETS: Final = (
         _tests("unit", "aws_errors bisection deadline"),
         pure=True,
     ),
-    Target(("scheduler.database.errors",), _tests("integration/database", "errors"), pure=True),
+    Target(
+        ("scheduler.database.errors",),
+        ("tests/unit/database", *_tests("integration/database", "errors")),
+        pure=True,
+    ),
     Target(
         _all("scheduler.payments.", "failure item ledger"),
         ("tests/unit/payments", *_tests("integration/payments", "counter together")),
