@@ -20,6 +20,10 @@ def after_failures(number: int, clock: Clock) -> CircuitBreaker:
     return breaker
 
 
+def test_new_breaker_does_not_pause() -> None:
+    assert CircuitBreaker(lambda: 0.0).pause == 0
+
+
 def test_failures_below_the_threshold_do_not_pause() -> None:
     assert after_failures(FAILURE_THRESHOLD - 1, Clock()).pause == 0
 
@@ -57,7 +61,8 @@ def test_permanent_error_resets_the_failures() -> None:
     breaker = after_failures(FAILURE_THRESHOLD - 1, Clock())
 
     breaker.record(ErrorClass.PERMANENT)
-    breaker.record(ErrorClass.TRANSIENT)
+    for _ in range(FAILURE_THRESHOLD - 1):
+        breaker.record(ErrorClass.TRANSIENT)
 
     assert breaker.pause == 0
 

@@ -96,6 +96,7 @@ def test_in_the_second_of_two_equal_hours_the_end_is_in_the_second_too() -> None
         (time(2, 59), "Europe/Berlin", "2026-03-28T23:00", "2026-03-29T01:00"),
         (time(3, 0), "Europe/Berlin", "2026-03-29T00:30", "2026-03-29T01:00"),
         (time(3, 1), "Europe/Berlin", "2026-03-29T00:30", "2026-03-29T01:01"),
+        (time(2, 30), "America/New_York", "2026-03-08T06:00", "2026-03-08T07:00"),
         (time(2, 10), "Australia/Lord_Howe", "2026-10-03T15:00", "2026-10-03T15:30"),
     ],
 )

@@ -34,6 +34,35 @@ def test_window_grows_by_one_for_ten_recorded_in_any_portions() -> None:
     assert sizes == [(3 + 5) // 2] * 2
 
 
+def test_window_grows_with_the_tenth_recorded_and_not_before() -> None:
+    window = SendWindow(initial_size=3)
+
+    window.release(9)
+    assert window.batch_size == 1
+    window.release(1)
+    assert window.batch_size == 2
+
+
+def test_window_that_has_grown_admits_one_delivery_more() -> None:
+    window, both = SendWindow(), Event()
+    for _ in range(10):
+        window.acquire()
+        window.release(1)
+
+    def send_two() -> None:
+        window.acquire()
+        window.acquire()
+        both.set()
+
+    Thread(target=send_two, daemon=True).start()
+
+    eventually(both.is_set, "two are sent before one is recorded")
+
+
+def test_new_window_records_each_result_at_once() -> None:
+    assert SendWindow().batch_size == 1
+
+
 def test_window_has_a_maximum_size() -> None:
     window = SendWindow()
     window.release(10_000)
