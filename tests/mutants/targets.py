@@ -33,7 +33,7 @@ def _tests(folder: str, names: str) -> tuple[str, ...]:
 
 # Without the properties of any order: they take longer than all others together.
 _RULES: Final = (
-    *_tests("unit/rules", "device_rules user_rules billing_rules clocks"),
+    *_tests("unit/rules", "device_rules user_rules billing_rules canary_rules clocks"),
     *_tests("unit/rules", "device_order user_order billing_order"),
     *_tests("unit/pipeline", "decide"),
 )
