@@ -62,3 +62,20 @@ def test_failure_after_a_reset_keeps_the_time_of_the_reset() -> None:
     assert counted.counts == {"m": 1}
     assert counted.put
     assert counted.put["Item"]["last_reset_at"] == text(WRITTEN)
+
+
+def test_put_is_made_only_if_the_item_is_as_it_was_read() -> None:
+    read = {"user_id": text("u1"), "last_reset_at": text(WRITTEN)}
+
+    put = count_all(read, [failure()], NOW, NOW + HOUR).put
+
+    assert put
+    assert put["ExpressionAttributeValues"] == {":last_reset_at": text(WRITTEN)}
+    assert set(put["ConditionExpression"].split(" AND ")) == {
+        "last_reset_at = :last_reset_at",
+        "attribute_not_exists(failure_count)",
+        "attribute_not_exists(message_ids)",
+        "attribute_not_exists(failures)",
+        "attribute_not_exists(last_failure_at)",
+        "attribute_not_exists(expires_at)",
+    }

@@ -36,6 +36,9 @@ def test_canary_is_given_to_its_user_when_it_is_created() -> None:
     (allocation,) = decided.work.active_allocations(device=CANARY)
     assert (allocation.id, allocation.user_id) == (canary_allocation(CANARY), CANARY)
     assert decided.work.device(CANARY).status is DeviceStatus.ALLOCATED
+    assert CANARY in decided.work.changed_users
+    (grant,) = decided.work.grants.values()
+    assert grant.expires_at > NOW
 
 
 def test_nobody_can_choose_the_id_of_a_canarys_allocation() -> None:
