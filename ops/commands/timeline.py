@@ -62,7 +62,8 @@ def timeline(
     span = parse_duration(around or ("10m" if at else "1d"))
     try:
         moment = parse_moment(at, now) if at else now
-        window = {"start": _iso(moment - span), "end": _iso(moment + span if at else now)}
+        end = moment + span if at else now
+        window = {"start": (moment - span).isoformat(), "end": end.isoformat()}
     except OverflowError:
         raise InvalidInputError("the window must be between the years 1 and 9999") from None
     found = operations.call("timeline", {"kind": kind.value, "id": id_, **window})
@@ -96,10 +97,6 @@ def parse_moment(given: str, now: datetime) -> datetime:
 
 def _zone(offset: str | None) -> tzinfo | None:
     return datetime.fromisoformat(f"2000-01-01T00:00{offset or 'Z'}").tzinfo
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds")
 
 
 def _lines(found: dict[str, Any]) -> Iterator[str]:

@@ -39,7 +39,7 @@ def test_local_function_has_the_settings_of_the_template(service: str) -> None:
 
     assert local.handler == properties["Handler"]
     assert local.timeout_seconds == properties["Timeout"]
-    assert local.memory_mb == TEMPLATE["Globals"]["Function"]["MemorySize"]
+    assert local.memory_mb == (TEMPLATE["Globals"]["Function"] | properties)["MemorySize"]
     assert local.variables["POWERTOOLS_SERVICE_NAME"] == service
 
 

@@ -94,10 +94,10 @@ def test_body_that_is_not_json_is_text_or_base64(
 def test_deeply_nested_body_is_shown(broker: Broker, dead_letters: DeadLetters, depth: int) -> None:
     broker.publish(letter(body=b"[" * depth + b"]" * depth))
 
-    for options in ((), ("--json",)):
+    for options, shown in (((), min(depth, 10_000)), (("--json",), depth)):  # text is cut
         result = dead_letters.run("show", *options)
         assert result.exit_code == 0
-        assert result.stdout.count("[") >= depth
+        assert result.stdout.count("[") >= shown
 
 
 def test_text_has_the_formatted_body(broker: Broker, dead_letters: DeadLetters) -> None:

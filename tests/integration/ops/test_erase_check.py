@@ -42,7 +42,7 @@ WITHOUT_IDS_OF_USERS: Final = frozenset(
         "outgoing_events": "routing_key correlation_id",
         "processed_messages": "queue message_id correlation_id publisher detail",
         "unapplied_messages": "queue message_id correlation_id publisher error",
-        "unidentified_messages": "queue message_id batch_key",
+        "unidentified_messages": "queue message_id batch_key parked_batch",
         # identities of AWS, and names of ours
         "operator_actions": "caller operation",
     }.items()

@@ -67,6 +67,9 @@ SHOWING: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("erase check", (EVIL, *SERVERS)),
     ("timeline", ("user", "u1", *SERVERS)),
     ("timeline", ("device", "d1", *SERVERS)),
+    ("show user", (STORED, *SERVERS)),
+    ("show device", ("d1", *SERVERS)),
+    ("show message", ("m", *SERVERS)),
     ("dead-letters list", SERVERS),
     ("dead-letters show", SERVERS),
     ("dead-letters edit", (STORED, *SERVERS)),  # two letters have this id
