@@ -131,6 +131,22 @@ def test_throttled_failures_are_counted_once_when_they_come_again() -> None:
     assert counter.current("u2", NOW) == 2
 
 
+def test_what_follows_a_throttled_failure_of_the_user_waits_too() -> None:
+    class ThrottlingOnce(Throttling):
+        def count(self, user_id: str, message_id: str, at: datetime, now: datetime) -> int | None:
+            try:
+                return super().count(user_id, message_id, at, now)
+            finally:
+                self.throttles = False
+
+    counter = ThrottlingOnce()
+
+    counted = apply(map(failure, "ab"), counter)
+
+    assert len(counted.postponed) == 2
+    assert counter.current("u1", NOW) == 0
+
+
 def test_counts_include_earlier_failures() -> None:
     counter = FakeCounter()
     counts([failure("earlier")], counter)
@@ -226,6 +242,14 @@ def test_failures_of_one_user_are_counted_together_in_order() -> None:
 
     assert counts([failure(f"m{n}", "u1") for n in range(50)], counter) == list(range(1, 51))
     assert counter.together == [["u1"] * 50]
+
+
+def test_batch_that_is_counted_together_again_has_the_same_counts() -> None:
+    counter = RecordingCounter()
+    batch = [failure(f"m{n}", "u1") for n in range(6)]
+
+    assert counts(batch, counter) == counts(batch, counter) == list(range(1, 7))
+    assert len(counter.together) == 2
 
 
 def test_user_who_also_paid_is_counted_in_order() -> None:

@@ -194,6 +194,27 @@ def test_message_beyond_the_limit_of_the_brake_is_held_and_releases_nothing() ->
     assert [notice.allocation_id for notice in work.notices.values()] == ["allocation-of-d1"]
 
 
+def test_device_of_a_held_message_leaves_the_pool() -> None:
+    brake = Brake(BrakeLimits(share=0.1, devices=1), BrakeState(engaged_at=NOW), NOW)
+    work = Work(world(held("d1")), NOW, QUOTA)
+
+    decide([parsed(failed("m1", "d1"))], work, handling_of(FAILED), {}, None, brake)
+
+    assert work.device("d1").health is Health.FAILED
+    assert work.changed_marks == {}
+
+
+def test_brake_counts_the_releases_of_each_message_once() -> None:
+    brake = Brake(BrakeLimits(share=0.1, devices=3), BrakeState(), NOW)
+    work = Work(world(held("d1"), held("d2"), held("d3")), NOW, QUOTA)
+    batch = [parsed(failed(f"m{n}", f"d{n}")) for n in (1, 2, 3)]
+
+    found = decide(batch, work, handling_of(FAILED), {}, None, brake)
+
+    assert {outcome.verdict for outcome in found} == {Verdict.DONE}
+    assert brake.released == 3
+
+
 def test_each_outcome_counts_only_what_its_own_message_caused() -> None:
     work = Work(world(held("d1"), held("d2")), NOW, QUOTA)
 
