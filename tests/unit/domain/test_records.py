@@ -97,3 +97,10 @@ def test_recreated_device_counts_its_versions_anew() -> None:
     keys = [MarkKey(Aggregate.DEVICE, "d1", one) for one in (Concern.HEALTH, Concern.CREATION)]
     assert [work.marks[key].version for key in keys] == [None, None]
     assert [work.marks[key].occurred_at for key in keys] == [NOW, NOW]
+
+
+def test_payment_without_later_failures_has_none() -> None:
+    work = start()
+    work.begin("q:paid")
+
+    assert work.later_payment_failures() == 0

@@ -140,6 +140,15 @@ def test_invalid_time_of_the_first_failure_is_replaced(nonsense: object) -> None
     assert out.properties["headers"]["x-first-failed-at"] == NOW.isoformat()
 
 
+@pytest.mark.parametrize("longest", ["x", "x" * 255])
+def test_time_of_the_first_failure_may_have_any_notation(longest: str) -> None:
+    sent = message("device.failed", headers={"x-first-failed-at": longest})
+
+    out = published(settle(Outcome(sent, Verdict.INVALID), RETRIES))
+
+    assert out.properties["headers"]["x-first-failed-at"] == longest
+
+
 def test_longest_headers_are_dropped_if_the_frame_is_full() -> None:
     sent = message("device.failed", headers={"a": "x" * 60_000, "b": "x" * 70_000, "c": 1})
 
