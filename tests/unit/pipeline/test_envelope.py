@@ -51,6 +51,8 @@ def test_informational_message_is_retried_and_then_not_published() -> None:
         (Verdict.FAILED, 2, 3),
         (Verdict.PARKED, 0, 0),
         (Verdict.PARKED, 3, 3),
+        (Verdict.HELD, 0, 0),
+        (Verdict.HELD, 3, 3),
     ],
 )
 def test_failure_uses_an_attempt_and_an_outage_does_not(

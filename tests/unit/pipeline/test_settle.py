@@ -37,6 +37,8 @@ def settlement(verdict: Verdict, event_type: str = CRITICAL, attempt: int = 0) -
         (Verdict.PARKED, CRITICAL, 0, Settlement.RETRIED),
         (Verdict.PARKED, CRITICAL, 3, Settlement.RETRIED),
         (Verdict.PARKED, INFORMATIONAL, 0, Settlement.RETRIED),
+        (Verdict.HELD, CRITICAL, 3, Settlement.RETRIED),
+        (Verdict.HELD, INFORMATIONAL, 3, Settlement.RETRIED),
     ],
 )
 def test_verdict_determines_the_settlement(
