@@ -35,6 +35,11 @@ def test_consecutive_failures_trip_the_breaker() -> None:
     assert breaker.tripped
 
 
+def test_three_failures_in_a_row_pause_for_fifteen_seconds() -> None:
+    """As docs/notifications.md promises; the other tests repeat no figure."""
+    assert [after_failures(number, Clock()).pause for number in (2, 3)] == [0, 15]
+
+
 def test_failure_after_the_pause_starts_another_pause() -> None:
     clock = Clock()
     breaker = after_failures(FAILURE_THRESHOLD, clock)
@@ -73,7 +78,7 @@ def test_throttling_pauses_for_a_second() -> None:
     for _ in range(THROTTLE_THRESHOLD * 2):  # all in flight at once
         breaker.record(ErrorClass.THROTTLED)
 
-    assert breaker.pause == THROTTLE_PAUSE_SECONDS
+    assert breaker.pause == 1
     assert not breaker.tripped
 
 
