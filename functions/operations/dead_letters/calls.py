@@ -71,12 +71,14 @@ def show(context: OperationContext, arguments: ShowArguments) -> dict[str, Any]:
         wanted = islice(chosen.apply(reading.letters()), arguments.limit)
         found = [one.letter for one in within_result(wanted)]
     result = _result(chosen, reading, context, arguments)
+    has_all = result["complete"] and len(found) == chosen.matched
     if found:
-        result["next"] = None
+        stopped = len(found) == arguments.limit or len(found) < chosen.matched
+        result |= {"next": None, "complete": result["complete"] or stopped}
     return result | {
         "letters": [describe(letter) for letter in found],
         "fingerprints": [letter.fingerprint.hex() for letter in found],
-        "limited": bool(found) and not (result["complete"] and len(found) == chosen.matched),
+        "limited": bool(found) and not has_all,
     }
 
 

@@ -133,7 +133,9 @@ def test_oldest_letters_are_shown_up_to_the_limit(
         "m-0",
         "m-1",
     ]
-    assert "Stopped at 10 (--limit)" in dead_letters.run("show").stdout
+    result = dead_letters.run("show")
+    assert "Stopped at 10 (--limit)" in result.stdout
+    assert result.stderr == ""
 
 
 def test_commands_succeed_without_dead_letters(broker: Broker, dead_letters: DeadLetters) -> None:
