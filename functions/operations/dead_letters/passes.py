@@ -75,7 +75,8 @@ class Pass:
             enough: asked between two blocks whether to end earlier.
 
         Raises:
-            OpsError: the time is over, and not a single letter could be reached.
+            OpsError: the time is over before a new letter, or amid those of earlier calls, so that
+                the next call could not tell which these are.
         """
         skip, seconds = self._begin.front, max(0.0, self._deadline.at - time.monotonic())
 
@@ -100,7 +101,7 @@ class Pass:
                 self._keep_candidate(one)
                 yield one
         self._reached_end = self._queue.all_taken
-        if self._queue.out_of_time and not self.seen:
+        if self._queue.out_of_time and (skip or not self.seen):
             raise OpsError(
                 f"only a part of the {self._queue.count} dead letters could be read in the time of"
                 " a call; try again when the broker is less busy"

@@ -11,6 +11,8 @@ from operations import catalogue
 from operations.context import OperationContext
 from operations.dead_letters import calls as dead_letters
 from operations.dead_letters import discarding, queue, reading
+from operations.dead_letters.passes import Position
+from operations.errors import OpsError
 from ops.backup import Backup
 from ops.interface import calls
 from ops.long_queue import discard, read_groups
@@ -119,3 +121,31 @@ def test_without_time_for_a_single_letter_it_says_so(operations: NoTime) -> None
 
     with pytest.raises(Exception, match="only a part of the 23 dead letters"):
         catalogue.run("dead-letters.list", {}, context)
+
+
+class Switched(Deadline):
+    """A deadline that passes when a test says so."""
+
+    over = False
+
+    @property
+    def passed(self) -> bool:
+        return self.over
+
+
+def test_call_that_ends_amid_letters_of_earlier_calls_has_no_position(broker: Broker) -> None:
+    broker.publish(*(letter(id=id_) for id_ in IDS))
+    last_moment = Switched(Deadline(0).at)
+    context = OperationContext(lambda: broker.url, lambda: "", last_moment=last_moment)
+    with reading.passing(context, None) as before:
+        moved = [one.letter.fingerprint.hex() for one in before.letters()][4]
+
+    def go_on() -> None:
+        position = Position(left=13, first=moved, moved=10)
+        with reading.passing(context, position) as continued:
+            for number, _ in enumerate(continued.letters()):
+                last_moment.over = number == 3
+
+    with pytest.raises(OpsError, match="only a part of the 23 dead letters"):
+        go_on()
+    assert sorted(broker.ids(DEAD_LETTER_QUEUE)) == IDS
