@@ -28,12 +28,14 @@ def preview_letters(
     with reading_letters() as progress:
         for source in sources:
             for found in calls(operations, "dead-letters.preview", {**chosen, **source}):
+                unknown = total["unknown"] or found["unknown"]
                 total = {name: _sum(value, found[name]) for name, value in total.items()}
+                total["unknown"] = unknown
                 progress(total["total"])
     return total | {"refused": _joined(total["refused"])}
 
 
-def _sum(one: Any, other: Any) -> Any:  # noqa: ANN401 - numbers, texts, lists, or counts by name
+def _sum(one: Any, other: Any) -> Any:  # noqa: ANN401 - numbers, lists, or counts by name
     return Counter(one) + Counter(other) if isinstance(one, dict) else one + other
 
 
