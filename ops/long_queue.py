@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from operations.dead_letters.arguments import MAX_REMOVED
+from operations.errors import OpsError
 from ops.interface import calls
 
 if TYPE_CHECKING:
@@ -55,17 +56,28 @@ def discard(
         operations: where they are.
         chosen: the selection, and ``until``.
         backup: the file.
+
+    Raises:
+        OpsError: letters were not removed, or not seen; the others were discarded.
     """
-    stored, removed = list[str](), 0
+    stored, removed, held, complete = list[str](), 0, 0, True
     for result in calls(operations, _DISCARD, {**chosen, "remove": []}):
         if result["letters"]:
             backup.write(result["letters"])
             stored += result["fingerprints"]
+        held = result.get("held", 0)
         yield len(stored), removed
     for begin in range(0, len(stored), MAX_REMOVED):
         page = stored[begin : begin + MAX_REMOVED]
-        removed += operations.call(_DISCARD, {**chosen, "remove": page})["discarded"]
+        result = operations.call(_DISCARD, {**chosen, "remove": page})
+        removed += result["discarded"]
+        complete = complete and result.get("complete", True)
         yield len(stored), removed
+    if removed < len(stored):
+        why = "are still in the queue" if not complete else "were held or taken by another program"
+        raise OpsError(f"{len(stored) - removed} of the copied letters {why}")
+    if held:
+        raise OpsError(f"another program holds {held} of the letters")
 
 
 def _joined(groups: list[dict[str, Any]], samples: int) -> list[dict[str, Any]]:

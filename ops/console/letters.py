@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from operations.errors import with_progress_in_errors
 from ops.backup import Backup
 from ops.long_queue import discard as discard_all
 from ops.long_queue import read_groups
@@ -119,6 +120,14 @@ def discard(
         OpsError: a letter could not be read, stored or removed.
     """
     path = folder / f"dead-letters-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.jsonl"
-    with Backup(path) as backup:
-        *_, (_, removed) = discard_all(operations, {**selection, "until": until}, backup)
+    counts = (0, 0)
+
+    def progress() -> str:
+        stored, removed = counts
+        return f"{removed} discarded, {stored} copied to {path}; discard again" if stored else ""
+
+    with with_progress_in_errors(progress), Backup(path) as backup:
+        for reached in discard_all(operations, {**selection, "until": until}, backup):
+            counts = reached
+    _, removed = counts
     return {"discarded": removed, "file": str(path.resolve()) if removed else None}

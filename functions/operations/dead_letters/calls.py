@@ -158,8 +158,10 @@ def discard(context: OperationContext, arguments: DiscardArguments) -> dict[str,
     chosen = Filter(arguments.selection.limited_to(arguments.until))
     if arguments.remove:
         with opened(context) as queue:
-            removed = remove_letters(queue, chosen, arguments.remove)
-        return {"discarded": removed, "letters": [], "fingerprints": [], "next": None}
+            remove_letters(queue, chosen, arguments.remove)
+            complete = not queue.out_of_time
+        gone = {"discarded": queue.removed, "complete": complete}
+        return gone | {"letters": [], "fingerprints": [], "next": None}
     with passing(context, arguments.position, COPIED_BLOCK) as reading:
         page = page_of(reading, chosen)
     return _result(chosen, reading, context, arguments) | {

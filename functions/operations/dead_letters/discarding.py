@@ -38,12 +38,11 @@ def page_of(reading: Pass, chosen: Filter) -> list[DeadLetter]:
     return page
 
 
-def remove_letters(queue: DeadLetterQueue, chosen: Filter, fingerprints: Collection[str]) -> int:
-    """Remove letters, and return how many; all others are read, too, so that they keep their order.
+def remove_letters(queue: DeadLetterQueue, chosen: Filter, fingerprints: Collection[str]) -> None:
+    """Remove letters; all others are read, too, so that they keep their order.
 
     Letters that were not read in the time of a call are still there.
     """
     for one in chosen.apply(queue.letters()):
         if one.letter.fingerprint.hex() in fingerprints:
             one.remove()
-    return queue.removed

@@ -135,6 +135,11 @@ class Pass:
         return self._queue.readers
 
     @property
+    def held(self) -> int:
+        """Return how many letters the pass ended without, because other programs hold them."""
+        return self._left if self._reached_end and self.readers else 0
+
+    @property
     def _left(self) -> int:
         return self._begin.left - self.seen
 

@@ -120,7 +120,8 @@ def counts(chosen: Filter, reading: Pass, context: OperationContext) -> dict[str
     """Return the figures that all results of a pass have.
 
     ``readers`` is the number of other programs that read the queue: letters that they hold are
-    missing. ``complete`` tells whether the pass has ended, without ``next``.
+    missing. ``held`` is the number of those that the pass has seen at its beginning, and ended
+    without. ``complete`` tells whether the pass has ended, without ``next``.
     """
     following = reading.following()
     return {
@@ -129,6 +130,7 @@ def counts(chosen: Filter, reading: Pass, context: OperationContext) -> dict[str
         "matched": chosen.matched,
         "sources": dict(chosen.sources.most_common(_MAX_SOURCES)),
         "readers": reading.readers,
+        "held": reading.held,
         "complete": following is None,
         "next": following,
     }

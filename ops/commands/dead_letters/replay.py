@@ -61,7 +61,8 @@ def replay(  # noqa: PLR0913 - each is an option
     --dry-run says what each of the first 100 letters would change now: its rule runs, and nothing
     is written. Failed payments are not looked up.
 
-    Exit code 1: some letters were not replayed; the message lists the reasons.
+    Exit code 1: some letters were not replayed, or another program holds them; the message lists
+    the reasons.
     """
     chosen = selecting.selection(queue, error, ids, older_than, newer_than) | {"force": force}
     sources: list[dict[str, Any]] = [{}]
@@ -102,7 +103,8 @@ def _replay(operations: Operations, chosen: dict[str, Any]) -> dict[str, Any]:
         task = bars.add_task("Replaying", total=None)
         for found in calls(operations, "dead-letters.replay", chosen):
             sources.update(found["sources"])
-            result = found | {"sources": sources}
+            readers = max(found["readers"], result.get("readers", 0))
+            result = found | {"sources": sources, "readers": readers}
             bars.update(task, completed=result["replayed"], total=result["total"])
     return result
 
@@ -144,6 +146,11 @@ def _progress(result: dict[str, Any]) -> str:
 
 
 def _require_all(result: dict[str, Any]) -> None:
+    left = []
     if result["refused"]:
         reasons = "; ".join(f"{one['count']} × {one['reason']}" for one in result["refused"])
-        raise OpsError(f"not replayed: {printable(reasons)}")
+        left.append(f"not replayed: {printable(reasons)}")
+    if held := result.get("held"):
+        left.append(f"another program holds {held} of the letters; run the command again")
+    if left:
+        raise OpsError("; ".join(left))

@@ -55,6 +55,7 @@ export const CHINESE = {
   "Replay {count} letters?": "重放 {count} 封死信？",
   "Replay {id} with another body?": "用新的消息体重放 {id}？",
   "Replayed {count} of {matched}. {refused}": "已重放 {count} / {matched}。{refused}",
+  "Another program holds {count} of the letters; replay again.": "另有程序占用其中 {count} 条死信，请再次重放。",
   "Replayed {count}": "已重放 {count} 封",
   "Replayed {id} as {newId}": "{id} 已作为 {newId} 重放",
   "Search by the beginning of the id": "按 ID 开头搜索",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,8 +20,10 @@ from scheduler.deadline import Deadline
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE
 from tests.integration.ops.letters import Broker, letter, numbered
 from tests.integration.ops.test_continued_calls import FAILED, NoTime
+from tests.integration.ops.test_dead_letters_reading import opened
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 IDS = numbered(range(23))
@@ -149,3 +151,36 @@ def test_call_that_ends_amid_letters_of_earlier_calls_has_no_position(broker: Br
     with pytest.raises(OpsError, match="only a part of the 23 dead letters"):
         go_on()
     assert sorted(broker.ids(DEAD_LETTER_QUEUE)) == IDS
+
+
+class NoTimeToRemove(NoTime):
+    """Operations whose time is over before a letter is removed."""
+
+    def call(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        if not arguments.get("remove"):
+            return super().call(operation, arguments)
+        over = Deadline(0)
+        context = OperationContext(lambda: self.broker.url, lambda: "", last_moment=over)
+        return catalogue.run(operation, arguments, context)
+
+
+def test_discard_says_that_stored_letters_were_not_removed(broker: Broker, tmp_path: Path) -> None:
+    broker.publish(*(letter(id=id_) for id_ in IDS))
+
+    with (
+        Backup(tmp_path / "copies") as backup,
+        pytest.raises(OpsError, match="23 of the copied letters are still in the queue"),
+    ):
+        list(discard(NoTimeToRemove(broker), UNTIL, backup))
+
+
+def test_letters_that_another_program_holds_at_the_end_are_counted(broker: Broker) -> None:
+    broker.publish(*(letter(id=id_) for id_ in IDS))
+    results = calls(NoTime(broker), "dead-letters.replay", {})
+    next(results)
+
+    with opened(broker) as other:
+        assert len(list(other.letters())) == 20
+        *_, last = results
+
+    assert (last["replayed"], last["held"]) == (3, 20)

@@ -50,7 +50,8 @@ export class Letters extends Panel {
       this.setState({ result: { text: t("Replayed {count}", { count: number(part.replayed) }) } })
     }, SLOW)
     const refused = last.refused.map(one => `${one.reason}: ${number(one.count)}`).join("; ")
-    return t("Replayed {count} of {matched}. {refused}", { count: number(last.replayed), matched: number(last.matched), refused })
+    const done = t("Replayed {count} of {matched}. {refused}", { count: number(last.replayed), matched: number(last.matched), refused })
+    return last.held ? `${done} ${t("Another program holds {count} of the letters; replay again.", { count: number(last.held) })}` : done
   }
 
   async discard(group, until) {
