@@ -17,6 +17,7 @@ export class CallError extends Error {
   }
 }
 
+// Without a limit if `timeout` is null.
 async function call(path, { timeout = 10_000, body, ...options } = {}) {
   const headers = { "x-console-token": sessionStorage.getItem(TOKEN) ?? "" }
   if (body !== undefined) {
@@ -25,7 +26,7 @@ async function call(path, { timeout = 10_000, body, ...options } = {}) {
   }
   let response
   try {
-    response = await fetch(path, { ...options, headers, signal: AbortSignal.timeout(timeout) })
+    response = await fetch(path, { ...options, headers, signal: timeout === null ? null : AbortSignal.timeout(timeout) })
   } catch (error) {
     throw new CallError(error.name === "TimeoutError" ? `no answer within ${timeout / 1000} s` : "the console's server does not answer")
   }
