@@ -38,7 +38,7 @@ def results(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 def test_stopped_replay_says_how_far_it_was(
     results: list[dict[str, Any]], count: int, said: str
 ) -> None:
-    results += [{"replayed": 30, "total": 40, "sources": {}, "next": {}}] * count
+    results += [{"replayed": 30, "total": 40, "sources": {}, "readers": 0, "next": {}}] * count
 
     result = run("dead-letters", "replay", "--yes")
 
