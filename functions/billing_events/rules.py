@@ -101,10 +101,10 @@ def _settle_account(
     """Notify the user, and lift the hold, unless the account is in debt or later payments failed.
 
     The payment ledger has reset the count before the rules are applied. A payment that comes late
-    does not make good the failures after it.
+    does not make good the failures after it; about the hold, the latest payment decides.
     """
     left = work.later_payment_failures()
-    if not event.in_debt and left < threshold:
+    if not event.in_debt and left is not None and left < threshold:
         work.set_billing_hold(event.user_id, hold=False)
     work.notify(event.user_id, kind, amount=event.amount, balance=event.new_balance)
     work.remark(f"Reset payment failure count for user {event.user_id}")

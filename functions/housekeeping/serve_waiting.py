@@ -66,6 +66,8 @@ def _continue(tools: Tools, head: WaitingEntry | None) -> Iterator[int]:
     after: WaitingEntry | None = waiting_pages.last_of(passed)
     for _ in range(PAGES_PER_RUN):
         page, granted = _serve_page(tools, after)
+        if page is None:
+            return
         after = page[-1] if page else None
         tools.database.run(partial(waiting_pages.move, entry=after))
         if not page:
@@ -73,12 +75,14 @@ def _continue(tools: Tools, head: WaitingEntry | None) -> Iterator[int]:
         yield granted
 
 
-def _serve_page(tools: Tools, after: WaitingEntry | None) -> tuple[list[WaitingEntry], int]:
-    """Return the next page, and how many of its entries got a device; none if none is free."""
+def _serve_page(tools: Tools, after: WaitingEntry | None) -> tuple[list[WaitingEntry] | None, int]:
+    """Return the next page, and how many of its entries got a device; None if none is free."""
     now = tools.clock()
     with tools.database.transaction() as cursor:
         free = waiting_pages.free_sizes(cursor)
-        page = waiting_pages.page(cursor, after, ENTRIES_PER_TRANSACTION) if free.largest else []
+        if not free.largest:
+            return None, 0
+        page = waiting_pages.page(cursor, after, ENTRIES_PER_TRANSACTION)
     suited = [one for one in page if one.expires_at > now and free.suits(one)]
     if not suited:
         return page, 0

@@ -81,6 +81,24 @@ def test_entries_that_cannot_be_served_do_not_block_those_behind_them(
     assert holders(store) == [("d1", "u1")]
 
 
+def test_run_that_hands_out_the_last_device_keeps_its_position_in_a_long_line(
+    store: Store, housekeeping: Housekeeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = ENTRIES_PER_TRANSACTION
+    blocked = [user(f"full{n}", billing_hold=True) for n in range(2 * full)]
+    store.seed(world(*blocked, user("u1"), user("u2"), device("d1")))
+    line = [one.id for one in blocked]
+    for user_id in [*line[:full], "u1", *line[full:], "u2"]:
+        add_entry(store, user_id)
+    assert housekeeping.run("serve-waiting") == 1
+    store.seed(world(device("d2")))
+    monkeypatch.setattr("housekeeping.serve_waiting.PAGES_PER_RUN", 1)
+
+    assert housekeeping.run("serve-waiting") == 1
+
+    assert holders(store) == [("d1", "u1"), ("d2", "u2")]
+
+
 def test_a_locked_user_is_skipped_and_served_a_minute_later(
     store: Store, housekeeping: Housekeeping, database_url: str
 ) -> None:

@@ -6,9 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from local.event_source_mapping.record import record_json
+from scheduler.messaging.record import Undecodable, decode
 from scheduler.messaging.topology import VHOST, WORK_QUEUE_BY_NAME
 
 if TYPE_CHECKING:
+    from scheduler.messaging.message import Message
     from tests.support.functions import Functions
     from tests.support.queues import Queues
 
@@ -27,6 +29,13 @@ def consume_retries_apart(functions: Functions, queues: Queues, queue: str) -> N
     """Likewise, with a message at a time."""
     for record in _records(queues, f"{queue}.retry"):
         _invoke(functions, queue, [record])
+
+
+def retries(queues: Queues, queue: str) -> list[Message]:
+    """Take what waits in the retry queue of a work queue, as messages."""
+    event = {"rmqMessagesByQueue": {f"{queue}::{VHOST}": _records(queues, f"{queue}.retry")}}
+    ((_, found),) = decode(event)
+    return [one for one in found if not isinstance(one, Undecodable)]
 
 
 def _consume(functions: Functions, queues: Queues, queue: str, source: str) -> dict[str, int]:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from scheduler.database import unidentified
 from scheduler.messaging.message import UNCLAIMED_BATCH_HEADER
+from scheduler.messaging.outbound import BrokerUnavailableError
 from tests.integration.pipeline.crashing import CrashError, CrashingCounter, dying_at_the_end
-from tests.integration.pipeline.hops import consume_retries, consume_retries_apart
+from tests.integration.pipeline.hops import consume_retries, consume_retries_apart, retries
 from tests.integration.pipeline.unnamed import PAYMENT, again, unnamed
 from tests.support.events import message
 from tests.support.functions import Functions
@@ -91,6 +92,44 @@ def test_end_that_cannot_be_stored_is_remembered_and_stored_with_the_next(
     with store.database.transaction() as cursor:
         cursor.execute("SELECT run_ended FROM unidentified_messages")
         assert list(cursor.fetchall()) == [(1,), (1,)]
+
+
+def test_end_of_a_run_ends_no_failed_run_of_another_queue(
+    connected: Functions, counter: CrashingCounter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(connected.publisher, "publish", _unavailable)
+        with pytest.raises(BrokerUnavailableError):
+            connected.handle(message("billing.payment_failed", userId="u2"), payment())
+    assert connected.handle(message("billing.overdue", userId="u3")) == {"success": 1}
+    other = again(message("billing.payment_failed", userId="u4"))  # so the batch is another
+
+    assert connected.handle(other, again(payment())) == {"success": 1, "duplicate": 1}
+
+    assert counter.current("u1", NOW) == 1
+
+
+def test_message_parked_for_days_keeps_the_id_that_it_got_afterwards(
+    store: Store,
+    queues: Queues,
+    new_environment: Callable[[], Functions],
+    counter: CrashingCounter,
+    clock: Clock,
+    broker_url: str,
+) -> None:
+    store.seed(world(user("u1")))
+    with Functions(AWAY, broker_url, clock=clock) as without:
+        assert without.handle(payment()) == {"retried": 1}
+    clock.wait(3 * 24 * 60 * MINUTE)
+    (copy,) = retries(queues, PAYMENT)
+    with dying_at_the_end(), pytest.raises(CrashError):
+        new_environment().handle(copy)
+
+    other = again(message("billing.payment_failed", userId="u4"))
+    settled = new_environment().handle(other, again(copy))
+
+    assert settled == {"success": 1, "duplicate": 1}
+    assert counter.current("u1", clock.now) == 1
 
 
 @pytest.mark.parametrize("copy_first", [True, False])
@@ -193,6 +232,10 @@ def test_any_deaths_and_any_batches_afterwards_count_each_payment_once(
     assert counter.current("u1", NOW) == users.count("u1")
     assert counter.current("u2", NOW) == users.count("u2")
     assert len(store.state()["processed"]) == size
+
+
+def _unavailable(*_: object) -> None:
+    raise BrokerUnavailableError("the broker is away")
 
 
 def _refused(*_: object) -> None:

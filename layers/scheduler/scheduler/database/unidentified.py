@@ -27,7 +27,9 @@ _SEEN: Final = """
         parked_batch, run_ended
     FROM unidentified_messages FORCE INDEX (content)
     WHERE queue = %s AND content_sha256 IN %s AND received_at >= %s
-    ORDER BY received_at, message_id
+        AND (run_ended = 0 OR claimed_at >= %s)
+    ORDER BY run_ended, claimed_at DESC, message_id
+    LIMIT 20000
 """
 
 
@@ -58,9 +60,14 @@ def end(cursor: Cursor, queue: str, ids: Collection[str]) -> None:
     cursor.execute(_END, (queue, tuple(ids)))
 
 
-def seen(cursor: Cursor, queue: str, contents: Collection[bytes], since: datetime) -> list[GivenId]:
-    """Return the ids that messages of a queue with one of these contents got since a time."""
-    cursor.execute(_SEEN, (queue, tuple(contents), since))
+def seen(
+    cursor: Cursor, queue: str, contents: Collection[bytes], since: datetime, ended_since: datetime
+) -> list[GivenId]:
+    """Return the ids that messages of a queue with one of these contents got since a time.
+
+    Those of runs that ended only if they began since another time, and the newest 20,000 in all.
+    """
+    cursor.execute(_SEEN, (queue, tuple(contents), since, ended_since))
     return [
         GivenId(id_, sha256, received_at, bool(late), claimed_at, batch, parked_in, bool(ended))
         for id_, sha256, received_at, late, claimed_at, batch, parked_in, ended in cursor.fetchall()

@@ -31,7 +31,7 @@ class Work(State):
         now: the time of the changes.
         default_quota: the quota of users without a row.
         payment_failures: by message key, how many payments of its user have failed; of a payment,
-            how many have failed after it.
+            how many have failed after it. None if failures are not counted.
         actor: who requested the changes, such as ``user:u1``; empty for messages and schedules.
     """
 
@@ -49,18 +49,24 @@ class Work(State):
         self.releases: dict[str, Release] = {}
         self.notices: dict[str, Notice] = {}
         self.remarks: list[str] = []
-        self._payment_failures = payment_failures or {}
+        self._payment_failures = payment_failures
         self._actor = actor
         self._message = ""
         self._trace = NO_TRACE
 
     def payment_failures(self) -> int:
         """Return how many payments of the current message's user have failed, with this one."""
-        return self._payment_failures[self._message]
+        return (self._payment_failures or {})[self._message]
 
-    def later_payment_failures(self) -> int:
-        """Return how many payments of its user have failed after the current message's."""
-        return self._payment_failures.get(self._message, 0)
+    def later_payment_failures(self) -> int | None:
+        """Return how many payments of its user have failed after the current message's.
+
+        None if the count was not reset, because a later payment is applied first; 0 if failures are
+        not counted.
+        """
+        if self._payment_failures is None:
+            return 0
+        return self._payment_failures.get(self._message)
 
     def begin(self, message_key: str, trace: TraceContext = NO_TRACE) -> None:
         """Start the changes of one message; `undo` undoes them.

@@ -84,6 +84,7 @@ class Consumer:
         self._database.deadline = deadline = Deadline.of(context)
         invocation = _Invocation(Isolation(self._transaction, deadline), Counter())
         self._nudge_needed = False
+        self._unidentified.start()
         for queue, records in decode(event):
             self._consume_queue(queue, records, invocation)
         if self._nudge_needed:

@@ -113,7 +113,7 @@ class BatchTransaction:
         now, queue, cursor = self._units.clock(), batch[0].message.queue, unit.cursor
         loaded = self._load(cursor, batch, handling, now)
         failures = loaded.counted.counts | loaded.counted.left
-        work = unit.begin(loaded.snapshot, payment_failures=failures)
+        work = unit.begin(loaded.snapshot, payment_failures=failures if self._ledger else None)
         brake = loaded.brake
         outcomes = decide(batch, work, handling, loaded.processed, loaded.counted, brake)
         unit.mark_processed(list(_processed(outcomes)))

@@ -43,7 +43,7 @@ from scheduler.observability.logger import service_logger
 from scheduler.pipeline.outcome import Outcome, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     from scheduler.database.connection import Database
@@ -51,11 +51,10 @@ if TYPE_CHECKING:
     from scheduler.ids import NewId
     from scheduler.messaging.message import Message
     from scheduler.messaging.validate import Parsed
+    from scheduler.pipeline.ids_before import IdsBefore
 
 _CLAIMED_SINCE: Final = timedelta(days=1)
 """How long a message may take to come back after a run that did not end."""
-_ENDED_SINCE: Final = timedelta(hours=1)
-"""How long one may take after a run that ended: the broker redelivers when the consumer is gone."""
 _UNKNOWN_SINCE: Final = timedelta(days=7)
 """How long after its runs a dead letter may be replayed; failed payments count for as long."""
 
@@ -75,9 +74,12 @@ class UnidentifiedMessages:
         self._claimed: dict[str, set[str]] = defaultdict(set)
         self._ended: dict[str, set[str]] = defaultdict(set)
 
+    def start(self) -> None:
+        """Start an invocation: forget what one that failed has claimed, of any queue."""
+        self._claimed.clear()
+
     def begin(self, queue: str, records: Iterable[Message | Undecodable]) -> None:
-        """Start an invocation's batch, of which `identify` gets the parts."""
-        self._claimed[queue].clear()  # of a run that failed
+        """Start a batch, of which `identify` gets the parts."""
         messages = [record for record in records if not isinstance(record, Undecodable)]
         keys = [one.delivery_key for one in messages]
         again = [one.delivery_key for one in messages if one.redelivered]
@@ -149,29 +151,40 @@ class UnidentifiedMessages:
 
     def _claim(self, cursor: BulkCursor, queue: str, unnamed: Sequence[Parsed]) -> list[str]:
         now = self._clock()
-        again = {one.identity.sha256 for one in unnamed if _may_have_id(one.message)}
-        unknown = any(one.message.has_unknown_id for one in unnamed)
-        since = now - (_UNKNOWN_SINCE if unknown else _CLAIMED_SINCE)
-        seen = unidentified.seen(cursor, queue, again, since) if again else []
-        claimed, ended = self._claimed[queue], self._ended[queue]
-        ids_before = _IdsBefore(
-            [
-                one._replace(run_ended=one.run_ended or one.message_id in ended)
-                for one in seen
-                if one.message_id not in claimed
-            ],
-            self._batches_again,
-            now,
-        )
+        again = [one for one in unnamed if _may_have_id(one.message)]
+        ids_before = self._ids_before(cursor, queue, again, now) if again else None
         claims = []
         for parsed in unnamed:
-            known = ids_before.take(parsed) or self._new(parsed, now)
+            came_before = ids_before and _may_have_id(parsed.message) and ids_before.take(parsed)
+            known = came_before or self._new(parsed, now)
             parked_in = parsed.message.unclaimed_batch
             claims.append(
                 known._replace(claimed_at=now, batch_key=self._batch_key, parked_batch=parked_in)
             )
         unidentified.claim(cursor, queue, claims)
         return [one.message_id for one in claims]
+
+    def _ids_before(
+        self, cursor: BulkCursor, queue: str, again: Sequence[Parsed], now: datetime
+    ) -> IdsBefore:
+        """Return the ids of these contents, but those that this run has claimed already."""
+        from scheduler.pipeline.ids_before import (  # noqa: PLC0415 - a cold start need not have it
+            ENDED_SINCE,
+            IdsBefore,
+        )
+
+        first = min(one.received_at for one in again)
+        unknown = any(one.message.has_unknown_id for one in again)
+        since = min(now - (_UNKNOWN_SINCE if unknown else _CLAIMED_SINCE), first - ENDED_SINCE)
+        ended_since = min(now, first) - ENDED_SINCE
+        contents = {one.identity.sha256 for one in again}
+        claimed, ended = self._claimed[queue], self._ended[queue]
+        seen = [
+            one._replace(run_ended=one.run_ended or one.message_id in ended)
+            for one in unidentified.seen(cursor, queue, contents, since, ended_since)
+            if one.message_id not in claimed
+        ]
+        return IdsBefore(seen, self._batches_again, now)
 
     def _new(self, parsed: Parsed, now: datetime) -> GivenId:
         sha256, message = parsed.identity.sha256, parsed.message
@@ -203,56 +216,9 @@ class _Rest(NamedTuple):
         return self._replace(keys=rest[common:])
 
 
-class _IdsBefore:
-    """The ids that the contents of a batch were given before, oldest first."""
-
-    def __init__(
-        self, seen: Iterable[GivenId], batches_again: Collection[str], now: datetime
-    ) -> None:
-        self._seen: dict[bytes, list[GivenId]] = defaultdict(list)
-        for one in seen:
-            self._seen[one.content_sha256].append(one)
-        self._batches_again = batches_again
-        self._now = now
-
-    def take(self, parsed: Parsed) -> GivenId | None:
-        """Return what a message probably is, for no other message; None if it is new."""
-        if not _may_have_id(parsed.message):
-            return None
-        seen = self._seen[parsed.identity.sha256]
-        found = next((one for one in seen if _is_left(one, parsed)), None) or next(
-            (one for one in seen if self._is_again(one, parsed)), None
-        )
-        if found:
-            seen.remove(found)
-        return found
-
-    def _is_again(self, one: GivenId, parsed: Parsed) -> bool:
-        """Tell whether a message comes again although the run that claimed the id ended.
-
-        Either the run's acknowledgement was lost, or another run parked the message and died, so
-        that the original and the copy come: one of them has claimed the id.
-        """
-        message, parked_at = parsed.message, parsed.received_at
-        batches = {one.batch_key, one.parked_batch}
-        recent = one.claimed_at >= self._now - _ENDED_SINCE
-        if message.redelivered and recent and not batches.isdisjoint(self._batches_again):
-            return True
-        if message.unclaimed_batch not in batches:
-            return False
-        if message.has_unknown_id and one.received_at < parked_at:
-            return one.claimed_at >= parked_at - _ENDED_SINCE
-        return one.seen_late and one.claimed_at > parked_at
-
-
 def _may_have_id(message: Message) -> bool:
+    """Tell whether a message may have been given an id at an earlier receipt."""
     return message.redelivered or message.has_unknown_id or bool(message.unclaimed_batch)
-
-
-def _is_left(one: GivenId, parsed: Parsed) -> bool:
-    """Tell whether an id was left by a run that did not end, and may be that of a message."""
-    message = parsed.message
-    return not one.run_ended and (message.redelivered or message.has_unknown_id)
 
 
 def _with_id(parsed: Parsed, id_: str) -> Parsed:

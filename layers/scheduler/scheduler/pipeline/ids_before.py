@@ -1,0 +1,71 @@
+"""Finds which message without an id comes again, among those that had its content."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from datetime import datetime
+
+    from scheduler.database.unidentified import GivenId
+    from scheduler.messaging.validate import Parsed
+
+ENDED_SINCE: Final = timedelta(hours=1)
+"""How long a message may take to come back after a run that ended: the broker redelivers as soon as
+the consumer is gone."""
+
+
+class IdsBefore:
+    """The ids that the contents of a batch were given before.
+
+    Args:
+        seen: the ids.
+        batches_again: the delivery keys of the first messages of batches that come again.
+        now: the current time.
+    """
+
+    def __init__(
+        self, seen: Iterable[GivenId], batches_again: Collection[str], now: datetime
+    ) -> None:
+        self._seen: dict[bytes, list[GivenId]] = defaultdict(list)
+        # An id that was claimed just now may be in the hands of another run: the oldest first.
+        for one in sorted(seen, key=lambda one: (one.claimed_at, one.message_id)):
+            self._seen[one.content_sha256].append(one)
+        self._batches_again = batches_again
+        self._now = now
+
+    def take(self, parsed: Parsed) -> GivenId | None:
+        """Return what a message probably is, for no other message; None if it is new."""
+        seen = self._seen[parsed.identity.sha256]
+        found = next((one for one in seen if _is_left(one, parsed)), None) or next(
+            (one for one in seen if self._is_again(one, parsed)), None
+        )
+        if found:
+            seen.remove(found)
+        return found
+
+    def _is_again(self, one: GivenId, parsed: Parsed) -> bool:
+        """Tell whether a message comes again although the run that claimed the id ended.
+
+        Either the run's acknowledgement was lost, or another run parked the message and died, so
+        that the original and the copy come: one of them has claimed the id.
+        """
+        message, parked_at = parsed.message, parsed.received_at
+        batches = {one.batch_key, one.parked_batch}
+        recent = one.claimed_at >= self._now - ENDED_SINCE
+        if message.redelivered and recent and not batches.isdisjoint(self._batches_again):
+            return True
+        if not message.unclaimed_batch or message.unclaimed_batch not in batches:
+            return False
+        if message.has_unknown_id and one.received_at < parked_at:
+            return one.claimed_at >= parked_at - ENDED_SINCE
+        return one.seen_late and one.claimed_at > parked_at
+
+
+def _is_left(one: GivenId, parsed: Parsed) -> bool:
+    """Tell whether an id was left by a run that did not end, and may be that of a message."""
+    message = parsed.message
+    return not one.run_ended and (message.redelivered or message.has_unknown_id)
