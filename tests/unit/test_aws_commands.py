@@ -6,6 +6,7 @@ The CLI makes them from botocore's models, so these say what it accepts.
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING, Any, Final
 
 import botocore.session
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 COMMAND: Final = re.compile(r"\baws ([a-z0-9-]+) ([a-z0-9-]+)((?:\\\n|[^`\n|#;()&])*)")
 WITH_QUERY: Final = re.compile(
     r"\baws ([a-z0-9-]+) ([a-z0-9-]+) (?:[^`\n|;&]*? )?--query "
-    r"""(?:'([^'\n]+)'|"([^"\n]+)"|([\w.]+))"""
+    r"""((?:'[^'\n]+'|"[^"\n]+"|[\w.])+)"""
 )
 OPTION: Final = re.compile(r"(?:^|\s)--([a-z][a-z0-9-]*)")
 GLOBAL: Final = {"query", "output", "region", "profile", "no-cli-pager"}
@@ -75,9 +76,9 @@ def test_command_exists_with_its_options(
 def queries() -> list[tuple[str, str, str]]:
     """Return the operations with their ``--query``."""
     found = {
-        (service, operation, "".join(query))
+        (service, operation, *shlex.split(query))
         for page in documents()
-        for service, operation, *query in WITH_QUERY.findall(page.read_text("utf-8"))
+        for service, operation, query in WITH_QUERY.findall(page.read_text("utf-8"))
     }
     return sorted(found)
 
