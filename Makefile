@@ -209,6 +209,9 @@ FUNCTION ?=
 invoke: up build-here ## Invoke a function with a sample, by `sam local invoke` on the local platform (EVENT=, FUNCTION=; needs Docker)
 	@$(BIN)/python -m local.sam $(EVENT) $(if $(FUNCTION),--function $(FUNCTION))
 
+test-outages: programs ## Test `make outage` with each server for some seconds
+	@$(BIN)/python -m pytest -q tests/scenarios/outages
+
 test-sam: servers build-here ## Test every function with all its samples by `sam local invoke`; needs Docker (LAMBDA_IMAGE=)
 	@$(BIN)/python -m pytest -v tests/sam/docker
 
