@@ -88,7 +88,7 @@ def page(browser: Browser, switch: _Switch, tmp_path: Path) -> Iterator[Page]:
 
 
 @pytest.fixture
-def panels(page: Page, much: object) -> dict[str, str]:  # noqa: ARG001 - the data must be there
+def panels(page: Page, much: object) -> dict[str, str]:  # noqa: ARG001 - the fixture fills the database that the page shows
     """The addresses of all panels, by their names."""
     show(page, "letters")
     group = page.locator("[data-panel=groups-title] tbody a").get_attribute("href")

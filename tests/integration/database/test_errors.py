@@ -115,7 +115,7 @@ def test_a_server_that_turns_read_only_is_left_for_the_one_that_has_its_name_now
     where = [replica]
     resolve = socket.getaddrinfo
 
-    def resolve_name(host: str, port: int, *more: Any) -> list[Any]:  # noqa: ANN401 - the library's
+    def resolve_name(host: str, port: int, *more: Any) -> list[Any]:  # noqa: ANN401 - as getaddrinfo
         return resolve(*(("127.0.0.1", where[-1].port) if host == NAME else (host, port)), *more)
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve_name)
@@ -140,6 +140,6 @@ def test_a_server_that_turns_read_only_is_left_for_the_one_that_has_its_name_now
             cursor.execute("INSERT INTO users (id, max_devices) VALUES ('u1', 1)")
 
 
-def _port_of(cursor: Any) -> int:  # noqa: ANN401 - pymysql does not declare the socket
+def _port_of(cursor: Any) -> int:  # noqa: ANN401 - types-pymysql does not declare `_sock`
     port: int = cursor.connection._sock.getpeername()[1]
     return port

@@ -22,24 +22,24 @@ def add_old_rows(store: Store, count: int, at: datetime) -> None:
             released_at, duration_seconds, release_code)
         SELECT CONCAT('old-', seq), CONCAT('u', seq % 1000), CONCAT('d', seq % 1000), 'RELEASED',
             {moment}, {moment}, {moment}, 0, 'user_request' FROM {rows}
-        """,  # noqa: S608 - constants
+        """,  # noqa: S608 - a number and times of the test
         f"""
         INSERT INTO notifications
             (id, user_id, type, title, message, data, dedupe_key, created_at)
         SELECT CONCAT('old-', seq), CONCAT('u', seq % 1000), 'device_released', '', '', '{{}}',
             CONCAT('device_released:old-', seq), {moment} FROM {rows}
-        """,  # noqa: S608 - constants
+        """,  # noqa: S608 - a number and times of the test
         f"""
         INSERT INTO notification_deliveries (notification_id, channel, status, next_attempt_at)
         SELECT CONCAT('old-', seq), ELT(1 + seq % 3, 'websocket', 'email', 'sms'), 'sent', {moment}
         FROM {rows}
-        """,  # noqa: S608 - constants
+        """,  # noqa: S608 - a number and times of the test
         f"""
         INSERT INTO outgoing_events (routing_key, body, created_at, published_at)
         SELECT 'device.released', '{{}}', {moment}, {moment} FROM {rows}
-        """,  # noqa: S608 - constants
+        """,  # noqa: S608 - a number and times of the test
         f"""
         INSERT INTO processed_messages (queue, message_id, body_sha256, processed_at)
         SELECT 'scheduler.device-failed', seq, {body}, {moment} FROM {rows}
-        """,  # noqa: S608 - constants
+        """,  # noqa: S608 - a number and times of the test
     )

@@ -38,13 +38,13 @@ def add_pending(store: Store, count: int) -> None:
             (id, user_id, type, title, message, data, dedupe_key, created_at)
         SELECT seq, CONCAT('u', seq % 1000), 'x', '', '', '{{}}', seq, {created}
         FROM seq_1_to_{count}
-        """,  # noqa: S608 - constants
+        """,  # noqa: S608 - a number and times of the test
         f"""
         INSERT INTO notification_deliveries
             (notification_id, channel, status, attempts, next_attempt_at)
         SELECT seq, ELT(1 + seq % 3, 'websocket', 'email', 'sms'), 'pending', seq % 7 = 0,
             IF(seq % 5, '{to_sql(DUE)}', '{to_sql(POSTPONED)}') FROM seq_1_to_{count}
-        """,  # noqa: S608 - constants
+        """,  # noqa: S608 - a number and times of the test
         "ANALYZE TABLE notifications, notification_deliveries",
     )
 
@@ -58,7 +58,7 @@ def add_line(store: Store, count: int, *, memory_mb: int = 1 << 20) -> None:
             created_at, expires_at)
         SELECT CONCAT('00000000-0000-7000-8000-', LPAD(seq, 12, '0')), CONCAT('w', seq), seq % 3,
             60, 1, {memory_mb}, {created}, '{to_sql(NOW + 60 * MINUTE)}' FROM seq_1_to_{count}
-        """,  # noqa: S608 - constants
+        """,  # noqa: S608 - a number and times of the test
         "ANALYZE TABLE waiting",
     )
 

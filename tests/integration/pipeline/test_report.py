@@ -41,7 +41,7 @@ def test_each_message_is_one_log_line_with_its_outcome(
 ) -> None:
     store.seed(world(held("d1")))
     sent = message("device.failed", id="m-1")
-    sent.properties["correlation_id"] = "c-1"  # type: ignore[index]
+    sent = sent._replace(properties={**sent.properties, "correlation_id": "c-1"})
 
     functions.handle(sent, sent)
 
@@ -149,9 +149,12 @@ def test_each_field_of_a_saved_query_is_in_a_line_and_the_user_of_a_failed_devic
     filtered = {name for _, what in queries for name in re.findall(r"(\w+) (?:=|like) ", what)}
     store.seed(world(held("d1", by="user-123"), user("user-124")))
     sent = message("device.failed", id="m-1")
-    sent.properties["correlation_id"] = "c-1"  # type: ignore[index]
-    sent.properties["headers"] = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}  # type: ignore[index]
-    sent.properties["user_id"] = "device-service"  # type: ignore[index]
+    more = {
+        "correlation_id": "c-1",
+        "headers": {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"},
+        "user_id": "device-service",
+    }
+    sent = sent._replace(properties={**sent.properties, **more})
 
     functions.handle(sent)
     functions.handle(message("user.suspended", id="m-2", userId="user-124"))
