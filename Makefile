@@ -236,6 +236,14 @@ WITHOUT ?=
 preflight: $(READY) ## Check whether the AWS account is ready for a deployment (ENVIRONMENT=, WITHOUT="check …")
 	@$(BIN)/python -m ops.preflight $(CONFIG_ENV) $(addprefix --without ,$(WITHOUT))
 
+# As on an operator's machine: nothing but the package and what it requires, in the locked versions.
+package: $(READY) ## Build the package of scheduler-ops, install it into an empty environment, and run it
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT \
+	&& (cd ops && ../$(BIN)/python -m hatchling build -t wheel -d "$$folder") \
+	&& $(BIN)/uv venv --quiet --no-python-downloads --python $(BIN)/python "$$folder/empty" \
+	&& $(BIN)/uv pip install --quiet --python "$$folder/empty/bin/python" -c requirements/dev.txt "$$folder"/*.whl \
+	&& cd "$$folder" && empty/bin/scheduler-ops --version && empty/bin/scheduler-ops --help
+
 lock: $(READY) ## Resolve the dependencies in pyproject.toml into lock files; versions that still fit are kept
 	@$(LOCK) --group layer -o layers/scheduler/requirements.txt
 	@$(LOCK) --group provisioning -o layers/provisioning/requirements.txt

@@ -8,10 +8,12 @@ import sys
 import tomllib
 from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from typing import TYPE_CHECKING, Any, Final
+from zipfile import ZipFile
 
 import pytest
 
 from local.paths import ROOT
+from scheduler.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,15 +69,24 @@ def closure(names: Iterable[str]) -> set[str]:
     return found
 
 
-@pytest.fixture
-def package(tmp_path: Path) -> Path:
-    """The folder that the wheel becomes."""
-    parts = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    for source, target in parts.items():
-        place = tmp_path / target
-        place.parent.mkdir(exist_ok=True)
-        place.symlink_to((ROOT / "ops" / source).resolve())
-    return tmp_path
+def files_of(place: Path) -> list[str]:
+    """Return the files below a folder, or ``.`` for a file."""
+    if place.is_file():
+        return ["."]
+    found = (one for one in place.rglob("*") if one.is_file())
+    return [str(one.relative_to(place)) for one in found if "__pycache__" not in one.parts]
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with what the wheel contains, built with the locked version of hatchling."""
+    folder = tmp_path_factory.mktemp("package")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(build, cwd=ROOT / "ops", check=True)
+    (wheel,) = folder.glob("scheduler_ops-*.whl")
+    with ZipFile(wheel) as archive:
+        archive.extractall(folder / "site-packages")
+    return folder / "site-packages"
 
 
 @pytest.mark.parametrize("command", [("--version",), ("--help",), ("events",)], ids=" ".join)
@@ -101,6 +112,21 @@ def test_commands_need_nothing_but_the_package_and_its_requirements(
 
     assert done.returncode == 0, done.stderr
     assert done.stdout
+
+
+def test_wheel_has_the_version_the_command_and_every_file_of_its_folders(package: Path) -> None:
+    """A command that misses a file, such as the console's page, fails only when it is used."""
+    (about,) = package.glob("scheduler_ops-*.dist-info")
+    parts = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    expected = {
+        f"{target}/{file}".removesuffix("/.")
+        for source, target in parts.items()
+        for file in files_of((ROOT / "ops" / source).resolve())
+    }
+
+    assert f"Version: {VERSION}\n" in (about / "METADATA").read_text("utf-8")
+    assert "scheduler-ops = ops.__main__:main" in (about / "entry_points.txt").read_text("utf-8")
+    assert [one for one in sorted(expected) if not (package / one).is_file()] == []
 
 
 def test_development_has_the_same_requirements() -> None:
