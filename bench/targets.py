@@ -28,7 +28,7 @@ class Target(NamedTuple):
         return bound + self.unit
 
     def met(self, reached: float) -> bool:
-        """Tell whether a figure is within the bounds."""
+        """Return whether a figure is within the bounds."""
         return self.least <= reached <= self.most
 
 

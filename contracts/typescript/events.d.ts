@@ -2,11 +2,11 @@
 
 /** A device failed. Routing key `device.failed`. */
 export interface DeviceFailed {
-  /** When it happened, with a time zone; absent: the AMQP timestamp, else the first receipt. */
+  /** When it happened, with a time zone; by default the AMQP timestamp, else the first receipt. */
   timestamp?: string;
   /** Identifies the event if the message has no `message_id`. */
   eventId?: string | null;
-  /** Rises with each change of the user or device; decides the order instead of the timestamp. */
+  /** Increases with each change of the user or device; decides the order instead of the timestamp. */
   version?: number | null;
   /** The device. */
   deviceId: string;
@@ -16,11 +16,11 @@ export interface DeviceFailed {
 
 /** A device was deleted; only a later device.created brings it back. Routing key `device.deleted`. */
 export interface DeviceDeleted {
-  /** When it happened, with a time zone; absent: the AMQP timestamp, else the first receipt. */
+  /** When it happened, with a time zone; by default the AMQP timestamp, else the first receipt. */
   timestamp?: string;
   /** Identifies the event if the message has no `message_id`. */
   eventId?: string | null;
-  /** Rises with each change of the user or device; decides the order instead of the timestamp. */
+  /** Increases with each change of the user or device; decides the order instead of the timestamp. */
   version?: number | null;
   /** The device. */
   deviceId: string;
@@ -28,11 +28,11 @@ export interface DeviceDeleted {
 
 /** The state of a device changed. Routing key `device.status_changed`. */
 export interface DeviceStatusChanged {
-  /** When it happened, with a time zone; absent: the AMQP timestamp, else the first receipt. */
+  /** When it happened, with a time zone; by default the AMQP timestamp, else the first receipt. */
   timestamp?: string;
   /** Identifies the event if the message has no `message_id`. */
   eventId?: string | null;
-  /** Rises with each change of the user or device; decides the order instead of the timestamp. */
+  /** Increases with each change of the user or device; decides the order instead of the timestamp. */
   version?: number | null;
   /** The device. */
   deviceId: string;
@@ -44,11 +44,11 @@ export interface DeviceStatusChanged {
 
 /** Maintenance of a device began. Routing key `device.maintenance`. */
 export interface DeviceMaintenance {
-  /** When it happened, with a time zone; absent: the AMQP timestamp, else the first receipt. */
+  /** When it happened, with a time zone; by default the AMQP timestamp, else the first receipt. */
   timestamp?: string;
   /** Identifies the event if the message has no `message_id`. */
   eventId?: string | null;
-  /** Rises with each change of the user or device; decides the order instead of the timestamp. */
+  /** Increases with each change of the user or device; decides the order instead of the timestamp. */
   version?: number | null;
   /** The device. */
   deviceId: string;
@@ -58,19 +58,19 @@ export interface DeviceMaintenance {
   estimatedDuration?: number | null;
 }
 
-/** A device joins the pool or returns to it, unless its `status` is not running. The device service's own shape is understood too: `deviceName`, and sizes in `deviceConfig` with `storageGB`. Routing key `device.created`. */
+/** A device joins the pool or returns to it, unless its `status` is not running. The device service's own format is accepted, too: `deviceName`, and sizes in `deviceConfig` with `storageGB`. Routing key `device.created`. */
 export interface DeviceCreated {
-  /** When it happened, with a time zone; absent: the AMQP timestamp, else the first receipt. */
+  /** When it happened, with a time zone; by default the AMQP timestamp, else the first receipt. */
   timestamp?: string;
   /** Identifies the event if the message has no `message_id`. */
   eventId?: string | null;
-  /** Rises with each change of the user or device; decides the order instead of the timestamp. */
+  /** Increases with each change of the user or device; decides the order instead of the timestamp. */
   version?: number | null;
   /** The device. */
   deviceId: string;
-  /** What users call it; absent: its id. */
+  /** Its display name; defaults to its id. */
   name?: string | null;
-  /** Its status; other than `running`, the device waits outside the pool. */
+  /** Its status; unless it is `running`, the device stays outside the pool. */
   status?: string | null;
   /** Number of cores; a device of unknown size is allocated last. */
   cpuCores?: number | null;
@@ -86,11 +86,11 @@ export interface DeviceCreated {
 
 /** An account was deleted; no later event brings it back. Routing key `user.deleted`. */
 export interface UserDeleted {
-  /** When it happened, with a time zone; absent: the AMQP timestamp, else the first receipt. */
+  /** When it happened, with a time zone; by default the AMQP timestamp, else the first receipt. */
   timestamp?: string;
   /** Identifies the event if the message has no `message_id`. */
   eventId?: string | null;
-  /** Rises with each change of the user or device; decides the order instead of the timestamp. */
+  /** Increases with each change of the user or device; decides the order instead of the timestamp. */
   version?: number | null;
   /** The user. */
   userId: string;
@@ -98,11 +98,11 @@ export interface UserDeleted {
 
 /** An account was suspended. Routing key `user.suspended`. */
 export interface UserSuspended {
-  /** When it happened, with a time zone; absent: the AMQP timestamp, else the first receipt. */
+  /** When it happened, with a time zone; by default the AMQP timestamp, else the first receipt. */
   timestamp?: string;
   /** Identifies the event if the message has no `message_id`. */
   eventId?: string | null;
-  /** Rises with each change of the user or device; decides the order instead of the timestamp. */
+  /** Increases with each change of the user or device; decides the order instead of the timestamp. */
   version?: number | null;
   /** The user. */
   userId: string;
@@ -112,11 +112,11 @@ export interface UserSuspended {
 
 /** A user's quota changed. Routing key `user.quota_updated`. */
 export interface UserQuotaUpdated {
-  /** When it happened, with a time zone; absent: the AMQP timestamp, else the first receipt. */
+  /** When it happened, with a time zone; by default the AMQP timestamp, else the first receipt. */
   timestamp?: string;
   /** Identifies the event if the message has no `message_id`. */
   eventId?: string | null;
-  /** Rises with each change of the user or device; decides the order instead of the timestamp. */
+  /** Increases with each change of the user or device; decides the order instead of the timestamp. */
   version?: number | null;
   /** The user. */
   userId: string;
@@ -135,11 +135,11 @@ export interface UserQuotaUpdated {
 
 /** A user holds more than allowed; `current` is what the publisher counted. Routing key `user.quota_exceeded`. */
 export interface UserQuotaExceeded {
-  /** When it happened, with a time zone; absent: the AMQP timestamp, else the first receipt. */
+  /** When it happened, with a time zone; by default the AMQP timestamp, else the first receipt. */
   timestamp?: string;
   /** Identifies the event if the message has no `message_id`. */
   eventId?: string | null;
-  /** Rises with each change of the user or device; decides the order instead of the timestamp. */
+  /** Increases with each change of the user or device; decides the order instead of the timestamp. */
   version?: number | null;
   /** The user. */
   userId: string;
@@ -153,11 +153,11 @@ export interface UserQuotaExceeded {
 
 /** A suspended account was activated again. Routing key `user.activated`. */
 export interface UserActivated {
-  /** When it happened, with a time zone; absent: the AMQP timestamp, else the first receipt. */
+  /** When it happened, with a time zone; by default the AMQP timestamp, else the first receipt. */
   timestamp?: string;
   /** Identifies the event if the message has no `message_id`. */
   eventId?: string | null;
-  /** Rises with each change of the user or device; decides the order instead of the timestamp. */
+  /** Increases with each change of the user or device; decides the order instead of the timestamp. */
   version?: number | null;
   /** The user. */
   userId: string;
@@ -165,11 +165,11 @@ export interface UserActivated {
 
 /** A payment failed. Routing key `billing.payment_failed`. */
 export interface BillingPaymentFailed {
-  /** When it happened, with a time zone; absent: the AMQP timestamp, else the first receipt. */
+  /** When it happened, with a time zone; by default the AMQP timestamp, else the first receipt. */
   timestamp?: string;
   /** Identifies the event if the message has no `message_id`. */
   eventId?: string | null;
-  /** Rises with each change of the user or device; decides the order instead of the timestamp. */
+  /** Increases with each change of the user or device; decides the order instead of the timestamp. */
   version?: number | null;
   /** The user. */
   userId: string;
@@ -181,11 +181,11 @@ export interface BillingPaymentFailed {
 
 /** The balance fell below the threshold at which the user wants a warning. Routing key `billing.balance_low`. */
 export interface BillingBalanceLow {
-  /** When it happened, with a time zone; absent: the AMQP timestamp, else the first receipt. */
+  /** When it happened, with a time zone; by default the AMQP timestamp, else the first receipt. */
   timestamp?: string;
   /** Identifies the event if the message has no `message_id`. */
   eventId?: string | null;
-  /** Rises with each change of the user or device; decides the order instead of the timestamp. */
+  /** Increases with each change of the user or device; decides the order instead of the timestamp. */
   version?: number | null;
   /** The user. */
   userId: string;
@@ -197,11 +197,11 @@ export interface BillingBalanceLow {
 
 /** Payments of an account have been overdue for some days. Routing key `billing.overdue`. */
 export interface BillingOverdue {
-  /** When it happened, with a time zone; absent: the AMQP timestamp, else the first receipt. */
+  /** When it happened, with a time zone; by default the AMQP timestamp, else the first receipt. */
   timestamp?: string;
   /** Identifies the event if the message has no `message_id`. */
   eventId?: string | null;
-  /** Rises with each change of the user or device; decides the order instead of the timestamp. */
+  /** Increases with each change of the user or device; decides the order instead of the timestamp. */
   version?: number | null;
   /** The user. */
   userId: string;
@@ -213,11 +213,11 @@ export interface BillingOverdue {
 
 /** A payment succeeded. Routing key `billing.payment_success`. */
 export interface BillingPaymentSuccess {
-  /** When it happened, with a time zone; absent: the AMQP timestamp, else the first receipt. */
+  /** When it happened, with a time zone; by default the AMQP timestamp, else the first receipt. */
   timestamp?: string;
   /** Identifies the event if the message has no `message_id`. */
   eventId?: string | null;
-  /** Rises with each change of the user or device; decides the order instead of the timestamp. */
+  /** Increases with each change of the user or device; decides the order instead of the timestamp. */
   version?: number | null;
   /** The user. */
   userId: string;
@@ -229,11 +229,11 @@ export interface BillingPaymentSuccess {
 
 /** The user topped up the account. Routing key `billing.recharged`. */
 export interface BillingRecharged {
-  /** When it happened, with a time zone; absent: the AMQP timestamp, else the first receipt. */
+  /** When it happened, with a time zone; by default the AMQP timestamp, else the first receipt. */
   timestamp?: string;
   /** Identifies the event if the message has no `message_id`. */
   eventId?: string | null;
-  /** Rises with each change of the user or device; decides the order instead of the timestamp. */
+  /** Increases with each change of the user or device; decides the order instead of the timestamp. */
   version?: number | null;
   /** The user. */
   userId: string;

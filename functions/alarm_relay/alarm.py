@@ -37,19 +37,19 @@ class Alarm(NamedTuple):
 
     @property
     def is_new(self) -> bool:
-        """Tell whether the alarm was made just now and is not raised; every one begins so."""
+        """Return whether this is the first OK of an alarm that was just created."""
         return self.is_over and self.former == "INSUFFICIENT_DATA"
 
     @property
     def is_over(self) -> bool:
-        """Tell whether the alarm has ended."""
+        """Return whether the alarm has ended."""
         return self.state == "OK"
 
     @classmethod
     def of(cls, notification: Mapping[str, Any]) -> Alarm:
-        """Return the alarm of an SNS notification; any other message becomes one as well.
+        """Return the alarm in an SNS notification; any other message becomes an alarm, too.
 
-        People publish to the topic to try it.
+        Operators publish messages to the topic to test it.
         """
         text = str(notification.get("Message") or "")
         found = _json_object(text)

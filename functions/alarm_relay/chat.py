@@ -33,7 +33,7 @@ _MAX_TEXT: Final = 1_300
 
 
 class Provider(StrEnum):
-    """Whose webhook it is; Lark is Feishu."""
+    """The provider of the webhook; Lark is Feishu."""
 
     FEISHU = "feishu"
     DINGTALK = "dingtalk"
@@ -59,7 +59,7 @@ def post(webhook: Webhook, message: ChatMessage, now: datetime) -> None:
     """Post a message.
 
     Raises:
-        NotDeliveredError: the webhook cannot be reached, or refuses.
+        NotDeliveredError: the webhook cannot be reached, or refuses the message.
     """
     url, key = webhook.url.get_secret_value(), webhook.key and webhook.key.get_secret_value()
     match webhook.provider:
@@ -150,7 +150,7 @@ def _require_success(answer: bytes) -> None:
     """Raise unless the answer says 0; these providers refuse with status 200.
 
     Raises:
-        NotDeliveredError: with what the provider said.
+        NotDeliveredError: with the provider's message.
     """
     try:
         found = json.loads(answer)

@@ -20,19 +20,19 @@ _logger: Final = service_logger()
 
 
 def relay(event: Mapping[str, Any], settings: RelaySettings) -> None:
-    """Post each alarm of an SNS event, except that a new one is not raised.
+    """Post each alarm of an SNS event, except the first OK of a new alarm.
 
     If that fails, Lambda invokes the function again; an alarm may then arrive twice.
 
     Raises:
         CredentialsUnavailableError: the secret cannot be read.
-        pydantic.ValidationError: the secret is no webhook.
+        pydantic.ValidationError: the secret is not a webhook.
         NotDeliveredError: the chat did not accept an alarm.
     """
     webhook = Webhook.model_validate(read_secret(settings.webhook_secret_arn))
     for record in event["Records"]:
         alarm = Alarm.of(record["Sns"])
-        if alarm.is_new:  # a deployment may make a hundred
+        if alarm.is_new:  # a deployment may create a hundred
             continue
         post(webhook, chat_message(alarm, settings.relay_language), datetime.now(UTC))
         about = {"alarm": alarm.name, "state": alarm.state, "provider": webhook.provider}

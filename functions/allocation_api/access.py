@@ -1,4 +1,4 @@
-"""Who may call which route: every route states its rule, and a route without one is closed."""
+"""Access rules: every route states who may call it; a route without a rule is closed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Access(Enum):
 class Router(APIGatewayHttpRouter):
     """The routes of one resource, and who may call them.
 
-    A route is open only to those whom its access rule names::
+    Only callers that its access rule allows may call a route::
 
         @router.get("/api/devices", operation_id="listDevices", summary="List the devices")
         @router.allow(Access.USER)
@@ -101,7 +101,7 @@ class AccessGuard:
 
     Args:
         rules: by method and path.
-        refuse_deleted: raises an exception if a user was deleted; it asks the database.
+        refuse_deleted: raises an exception if a user was deleted; it queries the database.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class AccessGuard:
         return next_middleware(app)
 
     def is_open(self, method: str, path: str) -> bool:
-        """Tell whether a request needs no token."""
+        """Return whether a request needs no token."""
         return self._rules.get((method, path)) is Access.ANYONE
 
     def _no_route(self, method: str, path: str) -> ApiError:

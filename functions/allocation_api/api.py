@@ -149,7 +149,7 @@ class AllocationApi:
 
 
 def _count_error() -> None:
-    """Count a response by the version of the function: the rollout of a version rests on it."""
+    """Count an error response by function version; a gradual deployment watches this metric."""
     metrics = Metrics()
     version = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
     metrics.add("scheduler_api_errors_total", 1, function_version=version)

@@ -38,7 +38,7 @@ class Caller:
         return f"user:{self.user_id}"
 
     def may_act_for(self, user_id: str) -> bool:
-        """Tell whether the caller may access what belongs to a user."""
+        """Return whether the caller may access what belongs to a user."""
         return self.is_admin or self.user_id == user_id
 
     def require(self, user_id: str) -> None:

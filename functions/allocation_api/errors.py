@@ -1,4 +1,4 @@
-"""Error responses: ``{"error": {"code", "message", "details"?}}``, and which exception is which."""
+"""Error responses: ``{"error": {"code", "message", "details"?}}``, and their exceptions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 CONTENT_TYPE: Final = "application/json"
 
 MAX_REPORTED_PROBLEMS: Final = 200
-"""Without a limit, the response to a malicious request would be twenty times as long as it."""
+"""Without a limit, a malicious request could cause a response twenty times its own size."""
 
 _CONFLICTS: Final = frozenset(
     {
@@ -37,7 +37,7 @@ _CONFLICTS: Final = frozenset(
         Refusal.SLOT_TAKEN,
     }
 )
-"""Refusals because of an allocation or the pool (409); the others are because of the user (403)."""
+"""Refusals that concern an allocation or the pool (409); the others concern the user (403)."""
 
 _logger: Final = service_logger()
 

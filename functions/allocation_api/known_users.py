@@ -1,4 +1,4 @@
-"""Looks callers up: whether they were deleted, since their tokens stay valid, and are known."""
+"""Checks whether callers were deleted (their tokens stay valid) and whether they are known."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from scheduler.database.connection import Database
 
 TRUSTED_SECONDS: Final = 10.0
-"""How long a caller who was found not to be deleted is not looked up again."""
+"""How long the result of a lookup is used before the caller is looked up again."""
 
 _MAX_USERS: Final = 10_000
 
@@ -26,10 +26,10 @@ class _Found(NamedTuple):
 
 
 class KnownUsers:
-    """What was found of callers: one read answers both questions. Not thread-safe.
+    """Caches what is known about callers; one query answers both questions. Not thread-safe.
 
     Args:
-        database: where they are looked up.
+        database: where callers are looked up.
         clock: returns seconds.
     """
 

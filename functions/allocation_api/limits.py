@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _TOKENS_PER_CHANGE: Final = 5
-"""A request that changes something locks rows and commits, which costs about five that read."""
+"""A request that changes something locks rows and commits; it costs about as much as five reads."""
 _HEALTH: Final = "/api/health"
 _HEALTH_BURST: Final = 10
 _HOUR: Final = 3600
@@ -45,8 +45,8 @@ def shared_buckets(
 ) -> Callable[[str, float], float | None]:
     """Return a function for `TokenBuckets` that takes tokens from the buckets in the database.
 
-    It returns None if the database fails, and does not ask it again for five seconds: then the
-    request does not wait for a second timeout.
+    It returns None if the database fails. For five seconds after a failure the database is not
+    queried, so that requests do not wait for another timeout.
     """
     away_until = 0.0
 

@@ -65,7 +65,7 @@ def normalize(event: Mapping[str, Any]) -> dict[str, Any]:
     so too.
 
     Raises:
-        ApiError: 413 for a body that is too long, 415 for one that is declared as something else
+        ApiError: 413 for a body that is too long, 415 for one that is declared as something other
             than JSON (a form may hold a JSON object), 422 for one that is not text.
     """
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}

@@ -45,4 +45,5 @@ class ApiSettings(
     creations_per_hour: int = Field(default=300, ge=1, le=1_000_000)
     """Allocations, queued requests, reservations and extensions of each user."""
     allow_unknown_users: bool = True
-    """Whether users whom no event and no administrator has made known get the default quota."""
+    """Whether users without a row, which an event or an administrator creates, get the default
+    quota."""

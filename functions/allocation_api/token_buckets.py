@@ -1,9 +1,10 @@
-"""Token buckets that all environments share, and of which most requests need not know.
+"""Token buckets that all environments share; most requests need no access to the shared state.
 
 An environment counts what a caller uses, and takes it from the shared bucket afterwards, a block at
-a time. Then it knows how full the bucket is; while the bucket is overdrawn, it refuses the caller
-from memory. So of ten requests one costs a transaction, and refused ones cost none. In return the
-callers of N environments may use N blocks more than the bucket holds: see `TokenBuckets`.
+a time. The response says how full the bucket is; while it is overdrawn, the environment refuses the
+caller without asking again. So one request in ten costs a transaction, and refused ones cost none.
+In return, the callers of N environments may use N blocks more than the bucket holds: see
+`TokenBuckets`.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class TokenLimit(NamedTuple):
 
 @dataclass(slots=True)
 class _Bucket:
-    """What an environment knows of a bucket: the tokens it owes, and when the bucket is full."""
+    """What an environment knows about a bucket: the tokens it owes, and when the bucket is full."""
 
     settles_at: int
     """How many owed tokens are taken from the shared bucket."""

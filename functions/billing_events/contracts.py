@@ -114,7 +114,7 @@ class _Credit(UserEvent):
 
     @property
     def in_debt(self) -> bool:
-        """Tell whether the money was not enough: the billing hold stays."""
+        """Return whether the money was not enough: the billing hold stays."""
         return self.new_balance < 0
 
     @property

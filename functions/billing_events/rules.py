@@ -100,9 +100,9 @@ def _settle_account(
 ) -> None:
     """Notify the user, and lift the hold, unless the account is in debt or later payments failed.
 
-    The payment ledger has reset the count before the rules are applied. A payment that comes late
-    does not make good the failures after it. If a later payment of the batch was applied first,
-    that one has decided about the hold.
+    The payment ledger has reset the count before the rules are applied. A payment that arrives late
+    does not clear the failures after it. If a later payment of the batch was applied first, that
+    one has decided about the hold.
     """
     left = work.later_payment_failures()
     if not event.in_debt and left is not None and left < threshold:

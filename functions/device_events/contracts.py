@@ -28,7 +28,7 @@ AdbHost = Annotated[FreeText, AfterValidator(lambda host: host[:_MAX_HOST])]
 
 
 class DeviceState(StrEnum):
-    """The states of the device service that mean something here; it may report others."""
+    """The states that have a meaning here; the device service may report others."""
 
     RUNNING = "running"
     STOPPED = "stopped"
@@ -76,7 +76,7 @@ class DeviceStatusChanged(DeviceEvent):
 
     @property
     def releases(self) -> bool:
-        """Tell whether a running device became unusable, so that it is released."""
+        """Return whether a running device became unusable, so that it is released."""
         return self.old_status == DeviceState.RUNNING and self.new_status in _UNUSABLE
 
     @property
@@ -104,7 +104,7 @@ class DeviceMaintenance(DeviceEvent):
 class DeviceCreated(DeviceEvent):
     """A device joins the pool or returns to it, unless its ``status`` is not running.
 
-    The device service's own shape is understood too: ``deviceName``, and sizes in ``deviceConfig``
+    The device service's own format is accepted, too: ``deviceName``, and sizes in ``deviceConfig``
     with ``storageGB``.
     """
 
@@ -112,9 +112,9 @@ class DeviceCreated(DeviceEvent):
     guard: ClassVar = Guard(Concern.CREATION, (Concern.CREATION, Concern.HEALTH))
     applies_to_deleted: ClassVar = True
     name: Name | None = None
-    """What users call it; absent: its id."""
+    """Its display name; defaults to its id."""
     status: Word | None = None
-    """Its status; other than ``running``, the device waits outside the pool."""
+    """Its status; unless it is ``running``, the device stays outside the pool."""
     cpu_cores: Size | None = None
     """Number of cores; a device of unknown size is allocated last."""
     memory_mb: Annotated[Size | None, Field(alias="memoryMB")] = None
@@ -129,7 +129,7 @@ class DeviceCreated(DeviceEvent):
     @model_validator(mode="before")
     @classmethod
     def _flatten(cls, body: Any) -> Any:  # noqa: ANN401 - any JSON value
-        """Fill in missing fields from the device service's own shape."""
+        """Fill in missing fields from the device service's own format."""
         if not isinstance(body, dict):
             return body
         found = _sizes(body.get("deviceConfig"))

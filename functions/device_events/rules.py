@@ -50,7 +50,7 @@ def follow_device_status(event: DeviceStatusChanged, work: Work) -> None:
     """Store the new state, and release a running device that stopped or is in error.
 
     Failure and maintenance have their own events, with better reasons. A device in any other
-    state leaves the pool when its holder gives it back.
+    state leaves the pool when its holder releases it.
     """
     work.set_device_health(event.device_id, health_of(event.new_status))
     if not event.releases:

@@ -25,12 +25,12 @@ _AWS_TIMEOUTS: Final[dict[str, Any]] = {
 }
 _USERS_PER_RUN: Final = 1000
 _LAST_TRACES: Final = timedelta(seconds=90)
-"""What was under way at the deletion is over by then: a ticket is valid for a minute, and a request
-or a payment event may have read the user just before."""
+"""Everything that was in progress at the deletion has ended by then: a ticket is valid for a
+minute, and a request or a payment event may have read the user just before."""
 
 
 def erase_deleted_users(tools: Tools, metrics: Metrics) -> Iterator[int]:  # noqa: ARG001 - the signature of a job
-    """Erase what is stored of deleted users.
+    """Erase the data of deleted users.
 
     An erasure is repeated until one began `_LAST_TRACES` after the deletion.
     """

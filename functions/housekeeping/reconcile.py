@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 _OVERDUE_AFTER: Final = timedelta(minutes=10)
 """Due deliveries are sent within this time, even if a dispatcher was killed."""
 _MAX_OVERDUE: Final = 1000
-"""Maximum number of overdue deliveries to report; with so many, nothing is being sent."""
+"""Maximum number of overdue deliveries to report; this many mean that nothing is being sent."""
 _LOOK_BACK: Final = timedelta(hours=1)
 """Much longer than a minute, so that no notification is missed if housekeeping pauses."""
 

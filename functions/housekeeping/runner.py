@@ -28,7 +28,7 @@ class JobStatus(StrEnum):
 
     DONE = "done"
     UNFINISHED = "unfinished"
-    """The time of the job was over; the next run continues."""
+    """The job used up its time; the next run continues."""
     FAILED = "failed"
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ENTRIES_PER_TRANSACTION: Final = 100
 PAGES_PER_RUN: Final = 10
-"""Pages of entries that nobody can serve, besides the head of the line."""
+"""Pages of entries that cannot be served, besides the head of the line."""
 _EXPIRED_PAGES_PER_RUN: Final = 50
 
 
@@ -29,8 +29,8 @@ def serve_waiting(tools: Tools, metrics: Metrics) -> Iterator[int]:
     """Allocate free devices to waiting users who were skipped when the devices were freed.
 
     They were locked by another transaction, or their quota did not allow the device then. The line
-    is served from its head. From where a page cannot be served, the run goes on where the last run
-    ended, so that every entry has its turn however many wait.
+    is served from its head until a page cannot be served. Then the run continues where the last one
+    ended, so that every entry gets its turn however long the line is.
     """
     after: WaitingEntry | None = None
     granted = 1

@@ -1,1 +1,1 @@
-"""Tells users and other services what was committed."""
+"""Sends notifications to users and publishes events to other services."""

@@ -39,16 +39,17 @@ if TYPE_CHECKING:
     from scheduler.outbox.claims import Claims
 
 MAX_CLAIMED: Final = 100
-"""How many deliveries a worker has claimed at most."""
+"""Maximum number of deliveries that a worker has claimed at a time."""
 
 RECORD_INTERVAL_SECONDS: Final = 0.05
 """How long results are collected for one statement while more deliveries wait to be sent."""
 
 MAX_TURN_SECONDS: Final = 2.0
-"""After so long no further delivery of a user is sent before other users had their turn."""
+"""After this time, other users get their turn before the next delivery of a user is sent."""
 
 _MAX_SLEEP_SECONDS: Final = 2.0
-"""A pause of the circuit breaker up to this length is waited for; a longer one ends the work."""
+"""The worker waits for a pause of the circuit breaker up to this length; a longer one ends its
+work."""
 
 _RECORD_RETRY_DELAYS: Final = (0.2, 0.5, 1.0, 2.0)
 """Seconds."""
@@ -130,7 +131,7 @@ class ChannelWorker:
         wanted = 1 if half_open else MAX_CLAIMED - self._unrecorded
         claimed = self._claim_probe(invocation) if half_open else []
         claimed = claimed or self._claims.claim(wanted, invocation.lease, self._in_flight.keys())
-        # If there were fewer than wanted, no more are due but of users who had a whole turn.
+        # Fewer than wanted: more are due only for users who had a whole turn.
         self._next_claim_at = time.monotonic() + POLL_SECONDS if len(claimed) < wanted else 0.0
         turns = Counter(map(_user, claimed))
         self._with_more_due.update(user for user in turns if turns[user] >= TURN_SIZE)

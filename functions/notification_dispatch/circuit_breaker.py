@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 FAILURE_THRESHOLD: Final = 3
 THROTTLE_THRESHOLD: Final = 5
-"""As many in a row, with nothing accepted in between, count as an outage."""
+"""This many consecutive errors, with nothing accepted in between, count as an outage."""
 
 OUTAGE_PAUSE_SECONDS: Final = 15.0
 THROTTLE_PAUSE_SECONDS: Final = 1.0
-"""Rate limits are per second."""
+"""Short, because providers' rate limits are per second."""
 
 
 class CircuitBreaker:

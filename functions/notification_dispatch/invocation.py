@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from scheduler.outbox.delivery import DeliveryResult
 
 MAX_WORK_SECONDS: Final = 40.0
-"""How long new work is begun."""
+"""How long new work is started."""
 
 MAX_SEND_SECONDS: Final = 25.0
-"""How long the delivery that was begun last may take: the sum of all timeouts of one delivery.
+"""How long the delivery that was started last may take: the sum of all timeouts of one delivery.
 
 A WebSocket delivery makes up to four calls of six seconds: query the user's connections, post
 frames, post the last frame, delete a connection that is gone.
@@ -47,10 +47,9 @@ class Invocation:
         """Seconds from each notification to its delivery; a channel's worker adds to its own."""
 
     def measure(self, results: Iterable[DeliveryResult], now: datetime) -> None:
-        """Add the delays of deliveries that were sent, but for those that had to wait.
+        """Add the delays of deliveries that were sent, except those that were held back.
 
-        Users with quiet hours, and with so many notifications that they get a digest, wait because
-        they should.
+        Deliveries to users with quiet hours, and to users who get a digest, are late on purpose.
         """
         for result in results:
             one = result.delivery

@@ -1,1 +1,1 @@
-"""What operators can see and change: the same code behind the function and on one machine."""
+"""What operators can see and change; the function and the operators' machines run the same code."""

@@ -120,7 +120,7 @@ def _request(event: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """Return the operation and its arguments.
 
     Raises:
-        InvalidInputError: the body has another form.
+        InvalidInputError: the body does not have this form.
     """
     body = event.get("body") or ""
     try:

@@ -31,7 +31,8 @@ RECORDED: Final = frozenset(
         *("run", "thorough", "step", "since", "failed"),
     )
 )
-"""Arguments that are stored. Of others, which may contain personal data, only the number is."""
+"""Arguments that are stored. Of others, which may contain personal data, only the size is
+stored."""
 _MAX_ITEMS: Final = 20
 
 _logger: Final = service_logger()

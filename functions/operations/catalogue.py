@@ -81,7 +81,7 @@ def validated(name: str, arguments: Mapping[str, Any]) -> Arguments:
     """Return the arguments of an operation.
 
     Raises:
-        InvalidInputError: there is no such operation, or its arguments are others.
+        InvalidInputError: there is no such operation, or its arguments are invalid.
     """
     try:
         return operation(name).arguments.model_validate(arguments)

@@ -50,9 +50,8 @@ class InvalidInputError(OpsError):
 def with_progress_in_errors(progress: Callable[[], str], at_once: str = "") -> Iterator[None]:
     """Add the progress so far, if any, to an `OpsError`; turn Ctrl-C into an `OpsError`.
 
-    ``at_once`` is said instead if Ctrl-C comes before any progress is known.
-
-    An error that tells the progress already comes from where it is known better.
+    ``at_once`` is the text if Ctrl-C comes before any progress is known. The message of an error
+    that already tells the progress is not changed.
     """
     try:
         yield

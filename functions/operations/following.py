@@ -55,7 +55,7 @@ def follow(context: OperationContext, arguments: MessageArguments) -> dict[str, 
 
 
 def _subjects(seen: list[TracedMessage]) -> dict[Subject, Any]:
-    """Return whom the message is about, and when it was first seen."""
+    """Return the users and devices that the message is about, and when it was first seen."""
     found: dict[Subject, Any] = {}
     for one in seen:
         if one.subject:

@@ -1,7 +1,7 @@
-"""What the console's first page shows: every server, and what happened lately, in one call.
+"""What the console's first page shows: every server, and what happened recently, in one call.
 
-The servers are asked at the same time, and each has a short time to answer. So one that is away or
-hangs is named at once, and what the others know is shown nevertheless.
+The servers are queried in parallel, each with a short timeout. So a server that is down or hangs is
+reported at once, and the results of the others are still shown.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PART_SECONDS: Final = 2.5
 """How long a server may take to answer."""
 _NOBODY: Final = "health check"
-"""Is no user's id, because it has a space."""
+"""Not a valid user id, because it contains a space."""
 
 
 def overview(context: OperationContext, _arguments: NoArguments) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What happened in the last minutes: outcomes of messages, changes of devices, deliveries."""
+"""What happened in the last minutes: outcomes of messages, changes to devices, deliveries."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ def recently(cursor: BulkCursor, now: datetime) -> dict[str, Any]:
 def per_minute(happenings: Sequence[Happening], now: datetime) -> dict[tuple[str, str], float]:
     """Return how often something happened in the last minute, by subject and outcome.
 
-    If there were more than are read, the number is estimated from the time that the read ones took.
+    If there are more rows than are read, the number is estimated from the period that the rows read
+    cover.
     """
     counts = Counter((one.subject, one.outcome) for one in happenings)
     if len(happenings) < activity.MAX_ROWS:
@@ -55,7 +56,7 @@ def per_minute(happenings: Sequence[Happening], now: datetime) -> dict[tuple[str
 
 
 def _estimate(count: int, oldest: datetime, now: datetime, window: timedelta) -> int:
-    """Return how often something happens in a window, given how often it did since the oldest."""
+    """Estimate how often something happens in a window from the rows read."""
     seconds = max((now - oldest).total_seconds(), 0.001)
     return max(count, round(count * window.total_seconds() / seconds))
 
@@ -67,10 +68,10 @@ def _estimated(happenings: Sequence[Happening]) -> set[str]:
 
 
 def _deliveries(cursor: BulkCursor, now: datetime) -> dict[str, Any]:
-    """Return by channel how many deliveries ended how, and how late those that were sent were.
+    """Return by channel the number of deliveries by status, and the delays of sent ones.
 
     ``estimated`` names the statuses of which not all were counted; ``delaysOf`` is the number of
-    sent ones from which the quantiles are.
+    sent deliveries from which the quantiles are computed.
     """
     since = now - _DELIVERIES_OF
     found: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""The canary that the schedule of the stack starts: a gentle smoke run in one invocation."""
+"""The canary that the stack runs on a schedule: a gentle smoke run in one invocation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _logger: Final = service_logger()
 def run_canary(context: OperationContext) -> dict[str, Any]:
     """Run all checks that no alarm watches until the deadline, and measure whether they passed.
 
-    The alarm on the measure also notices that nothing runs.
+    The alarm on this metric is also raised if no run reports.
     """
     try:
         result = smoke(context, SmokeArguments(thorough=False))

@@ -33,7 +33,7 @@ class SmokeArguments(Arguments):
     Attributes:
         thorough: also check what alarms watch: a failing batch, and a dead letter.
         run: the id of the run.
-        step: the number of the step that is next.
+        step: the number of the next step.
         since: when that step began, if it did.
         failed: whether a step before it has failed, so that only cleaning is left.
     """
@@ -46,7 +46,7 @@ class SmokeArguments(Arguments):
 
 
 def smoke(context: OperationContext, arguments: SmokeArguments) -> dict[str, Any]:
-    """Do the steps of a run for the time of a call, and return the checks that were decided.
+    """Do steps of a run until the call's time is up, and return the checks that have a result.
 
     A run that is not continued leaves rows that housekeeping deletes, and at most one dead letter
     that the next thorough run removes.
@@ -75,7 +75,7 @@ def smoke(context: OperationContext, arguments: SmokeArguments) -> dict[str, Any
 
 
 def _done(step: Step, canary: Canary, began: datetime, *, begin: bool) -> tuple[bool | None, str]:
-    """Do a step until it is decided or the call ends; return whether it passed, and why not."""
+    """Do a step until it has a result or the call ends; return whether it passed, and why not."""
     try:
         if begin:
             step.act(canary)

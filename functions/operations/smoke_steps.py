@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from operations.context import OperationContext
 
 _LEFT_BEHIND: Final = timedelta(minutes=15)
-"""Letters of other runs that failed so long ago belong to runs that have died."""
+"""Letters of other runs that failed longer ago than this belong to runs that were killed."""
 _FAILS_FOR: Final = timedelta(seconds=20)
 """Less than `MAX_FAILING`, because the function's clock may be behind."""
 _CLOCKS: Final = timedelta(minutes=1)
@@ -74,7 +74,7 @@ class Canary:
         self.publish(_CHANGED, headers, oldStatus="canary", newStatus="canary")
 
     def applied(self, event_type: str, name: str = "") -> bool:
-        """Tell whether an event was applied.
+        """Return whether an event was applied.
 
         Raises:
             CheckFailedError: it became a dead letter, or was given up.
@@ -90,7 +90,7 @@ class Canary:
         return False
 
     def dead_lettered(self, times: int) -> bool:
-        """Tell whether the invalid message has become a dead letter so often."""
+        """Return whether the invalid message has become a dead letter so often."""
         queue, message_id = WorkQueue(_MAINTENANCE).name, self.message_id(_MAINTENANCE)
         with self.context.transaction() as cursor:
             found = canaries.find_unapplied(cursor, queue, message_id)
@@ -102,7 +102,7 @@ class Canary:
             return canaries.find_allocation(cursor, canary_allocation(self.id)) or ("", None)
 
     def notified(self) -> bool:
-        """Tell whether the notification of the release has no pending delivery."""
+        """Return whether the notification of the release has no pending delivery."""
         with self.context.transaction() as cursor:
             found = canaries.deliveries(cursor, self.id, NoticeKind.DEVICE_RELEASED.type)
         if failed := [error for status, error in found if status == "failed"]:
@@ -110,7 +110,7 @@ class Canary:
         return bool(found) and all(status != "pending" for status, _ in found)
 
     def published(self) -> bool:
-        """Tell whether the broker has confirmed the event of the release."""
+        """Return whether the broker has confirmed the event of the release."""
         with self.context.transaction() as cursor:
             return canaries.is_published(cursor, canary_allocation(self.id), "device.released")
 
@@ -151,7 +151,7 @@ class Canary:
         edit(self.context, valid)
 
     def remove_letters(self) -> None:
-        """Remove the letters of this run, and those of runs that have died."""
+        """Remove the letters of this run, and those of runs that were killed."""
         before = datetime.now(UTC) - _LEFT_BEHIND
         with opened(self.context) as queue:
             for one in queue.letters():
@@ -161,7 +161,7 @@ class Canary:
                     one.remove()
 
     def is_deleted(self) -> bool:
-        """Tell whether device and user are deleted; a canary that was never made counts as such."""
+        """Return whether device and user are deleted, or were never created."""
         with self.context.transaction() as cursor:
             device = lookups.find_device(cursor, self.id)
             user = lookups.find_user(cursor, self.id)
@@ -174,7 +174,7 @@ class Step(NamedTuple):
     """A check: ``act`` causes something, ``holds`` tells whether it has happened.
 
     Attributes:
-        function: whose log tells more if it does not happen.
+        function: whose log has the details if it does not happen.
         thorough: left out of a gentle run, because it causes what alarms watch.
         cleans: done even if a check before failed.
     """

@@ -14,10 +14,10 @@ _logger = service_logger()
 
 
 def expire_logs(settings: ProvisioningSettings) -> None:
-    """Set the retention of the log groups, which are made if their service has not yet done so.
+    """Set the retention of the log groups, and create those that do not exist yet.
 
-    CloudFormation cannot: the services make the groups themselves, at an unknown time. A failure is
-    only logged, because everything works without.
+    CloudFormation cannot do this: the services create the groups themselves, at an unknown time. A
+    failure is only logged, because everything works without.
     """
     import boto3  # noqa: PLC0415 - heavy, and only this needs it
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - likewise

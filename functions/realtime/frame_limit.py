@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 WINDOW: Final = timedelta(seconds=10)
 MAX_FRAMES: Final = 20
-"""In a window. A client needs one in ten minutes."""
+"""Per window. A client needs one in ten minutes."""
 
 _MAX_CONNECTIONS: Final = 1_000
-"""Of which this environment remembers something; then the longest silent one is forgotten."""
+"""Maximum number of connections remembered; then the one that was silent longest is forgotten."""
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class _Seen:
 
 
 class FrameLimit:
-    """What was seen of each connection lately. Not thread-safe."""
+    """The recent frames and replays of each connection. Not thread-safe."""
 
     def __init__(self) -> None:
         self._seen: OrderedDict[str, _Seen] = OrderedDict()

@@ -99,7 +99,7 @@ class LetterGroups:
 
 
 def _is_pending(future: Future[dict[str, Any]]) -> bool:
-    """Tell whether a reading has not begun yet, so that it will see every change of before."""
+    """Return whether a reading has not begun yet, so that it will see every change of before."""
     return not future.running() and not future.done()
 
 

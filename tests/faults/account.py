@@ -80,7 +80,7 @@ class DrillBalance:
 
     @property
     def is_perfect(self) -> bool:
-        """Tell whether nothing is lost, wrong or rejected, and nothing with an id is doubled."""
+        """Return whether nothing is lost, wrong or rejected, and nothing with an id is doubled."""
         unsure = self.without_id.lost or self.without_id.wrong
         return not self.certain and not self.wrongly_rejected and not unsure
 

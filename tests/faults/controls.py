@@ -77,7 +77,7 @@ class Verdict:
 
     @property
     def reported(self) -> bool:
-        """Tell whether the drill found what it must."""
+        """Return whether the drill found what it must."""
         return self.found[self.must_find] > 0
 
 

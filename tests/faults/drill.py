@@ -111,7 +111,7 @@ def run(
 
 
 def is_clean(drill: DrillReport) -> bool:
-    """Tell whether a drill found nothing to report.
+    """Return whether a drill found nothing to report.
 
     No invocation may have hung, and a valid event may be dead-lettered only because its consumer
     was killed repeatedly.
@@ -163,7 +163,7 @@ def _drain_stragglers(load: DrillWorkload, environment: DrillEnvironment) -> Non
 
 
 def _has_stragglers(load: DrillWorkload, environment: DrillEnvironment) -> bool:
-    """Tell whether an event has not ended although no queue says that it has messages.
+    """Return whether an event has not ended although no queue says that it has messages.
 
     A busy broker may take seconds from a retry queue to its work queue, and counts the message in
     neither. What is lost stays lost however long one waits.

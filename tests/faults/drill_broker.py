@@ -94,7 +94,7 @@ class DrillBroker:
             return None
 
     def is_consumed(self) -> bool:
-        """Tell whether a queue still has a consumer, which may hold unacknowledged messages."""
+        """Return whether a queue still has a consumer, which may hold unacknowledged messages."""
         return any(consumers(self._open(), queue) for queue in self._consumed)
 
     def dead_letters(self) -> dict[str, str]:

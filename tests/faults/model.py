@@ -164,7 +164,7 @@ class State:
                 yield entry
 
     def is_outdated(self, event: DrillEvent) -> bool:
-        """Tell whether a newer event of the concern was applied, or the subject is deleted."""
+        """Return whether a newer event of the concern was applied, or the subject is deleted."""
         by_device = event.event_type.startswith("device")
         deleted = (self.device if by_device else self.user)(event.subject)[0] == "deleted"
         if deleted and event.event_type != "device.created":
@@ -173,7 +173,7 @@ class State:
         return bool(concern) and self.is_older(event, concern)
 
     def is_older(self, event: DrillEvent, concern: str) -> bool:
-        """Tell whether an event is older than the newest one of a concern."""
+        """Return whether an event is older than the newest one of a concern."""
         mark = self.facts.get(("mark", event.subject, concern))
         version = event.fields.get("version")
         if mark is None:

@@ -148,6 +148,6 @@ def _elements(node: Any) -> list[tuple[int, int]]:  # noqa: ANN401 - parso's
 
 
 def _is_call(node: Any) -> bool:  # noqa: ANN401 - parso's
-    """Tell whether an expression is a call, but not of a logger."""
+    """Return whether an expression is a call, but not of a logger."""
     is_call = node.type == "atom_expr" and node.children[-1].get_code().startswith("(")
     return is_call and not node.get_code().strip().startswith(("_logger.", "logger."))

@@ -154,7 +154,7 @@ def _times(events: list[Arrival], *event_types: str) -> list[datetime]:
 
 
 def are_distinct(events: list[Arrival]) -> bool:
-    """Tell whether no two events have the same time: else the order of arrival decides."""
+    """Return whether no two events have the same time: else the order of arrival decides."""
     return len({one.occurred_at for one in events}) == len(events)
 
 

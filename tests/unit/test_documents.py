@@ -62,7 +62,7 @@ def test_every_name_in_a_file_is_defined_there(page: Path) -> None:
 
 
 def defines(source: str, name: str) -> bool:
-    """Tell whether each part of a dotted name is a class, a function, or assigned to."""
+    """Return whether each part of a dotted name is a class, a function, or assigned to."""
     patterns = (rf"^\s*(?:(?:class|def) {part}\b|{part}\b[^=(]*=)" for part in name.split("."))
     return all(re.search(pattern, source, re.MULTILINE) for pattern in patterns)
 

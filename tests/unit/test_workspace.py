@@ -17,7 +17,7 @@ PLATFORM: Final[dict[str, Any]] = COMPOSE["services"]["platform"]
 
 
 def exists(command: str) -> bool:
-    """Tell whether a command is a target of make or a file of the repository."""
+    """Return whether a command is a target of make or a file of the repository."""
     program, first, *_ = command.split()
     if program != "make":
         return (ROOT / program).is_file()

@@ -27,7 +27,7 @@ _UNREACHABLE: Final = {
     "PAYMENT_FAILURES_TABLE": "none",
     "REALTIME_TICKETS_TABLE": "none",
 }
-"""Settings of an API that is described and never called."""
+"""Settings for building the document; nothing is ever connected."""
 
 _ABOUT: Final = """Allocates cloud phones. Errors are `{"error": {"code", "message", "details"?}}`;
 those of API Gateway itself are `{"message"}`. Times are ISO 8601 in UTC.
@@ -36,7 +36,7 @@ _BEARER: Final = """An access token of the identity provider; its `sub` is the u
 On the local platform, the page `/docs` has one of an administrator, and `bin/scheduler-ops token
 USER` prints one. For a stack, see "The first administrator" in docs/operations.md."""
 _VALIDATION_SCHEMAS: Final = ("HTTPValidationError", "ValidationError", "ResponseValidationError")
-"""Of responses that Powertools describes and the API replaces."""
+"""Schemas of responses that Powertools describes but the API replaces."""
 _VALIDATION_STATUSES: Final = ("422", "500")
 _SCHEMAS: Final = {
     "Error": {

@@ -22,7 +22,8 @@ from scheduler.version import VERSION
 
 OK: Final = "ok"
 REPORT_SECONDS: Final = 5.0
-"""How long an environment repeats a report: a flood of requests causes no flood of logins."""
+"""How long an environment returns the same report, so that many requests do not cause many
+logins."""
 
 _CHECK_TIMEOUT_SECONDS: Final = 2.5
 _BROKER_TIMEOUT_SECONDS: Final = 2

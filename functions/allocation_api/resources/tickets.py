@@ -65,7 +65,7 @@ class TicketService:
 
 
 _CALLS_PER_TICKET: Final = 5
-"""Calls of DynamoDB that a refused ticket costs; each counts as a request more."""
+"""DynamoDB calls that a refused ticket costs; each counts as one more request."""
 
 
 def ticket_routes(settings: TicketSettings, limits: RequestLimits) -> Router:

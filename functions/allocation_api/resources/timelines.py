@@ -78,7 +78,7 @@ class TimelineEntryResponse(ResponseBody):
 
 
 class TimelineResponse(ResponseBody):
-    """What happened in a window, oldest first; not ``complete``: narrow the window."""
+    """What happened in a window, oldest first; if it is not ``complete``, narrow the window."""
 
     items: list[TimelineEntryResponse]
     complete: bool

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT: Final = 2
 READ_TIMEOUT: Final = 4
-"""Seconds. A request that hangs occupies its thread for so long; its delivery is retried later."""
+"""Seconds. A request that hangs occupies its thread for this long; its delivery is retried
+later."""
 
 BOTO_ERRORS: Final = (BotoCoreError, ClientError)
 

@@ -61,7 +61,7 @@ class EmailSender(UnbatchedSender):
 
 
 def _tags(delivery: Delivery) -> list[dict[str, str]]:
-    """Return what finds the e-mail again in the events that SES publishes."""
+    """Return tags that identify the e-mail in the events that SES publishes."""
     tags = {
         "notification_id": delivery.notification_id,
         "correlation_id": delivery.trace.correlation_id,

@@ -26,7 +26,7 @@ _GONE: Final = "GoneException"
 _UNREACHABLE: Final = Unreachable(NOT_CONNECTED)
 
 _MAX_FRAME_SECONDS: Final = aws_client.CONNECT_TIMEOUT + aws_client.READ_TIMEOUT
-"""After so long a frame is not posted to further connections of its user."""
+"""After this time, a frame is not posted to further connections of its user."""
 
 
 class WebSocketSender:
@@ -80,7 +80,7 @@ class WebSocketSender:
 
 
 def _best(responses: Iterable[SendResponse]) -> SendResponse:
-    """Return success if one connection accepted: on the user's others it is in the inbox."""
+    """Return success if one connection accepted: on the others, the inbox shows it."""
     listed = list(responses)
     accepted = (one for one in listed if isinstance(one, Accepted))
     failed = (one for one in listed if isinstance(one, ProviderError))

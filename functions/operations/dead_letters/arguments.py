@@ -97,7 +97,7 @@ class CheckArguments(PassArguments):
 
 
 class PreviewArguments(CheckArguments):
-    """Of how many letters to say what they would change."""
+    """For how many letters to return what they would change."""
 
     limit: int = Field(default=100, ge=0, le=MAX_SHOWN)
 

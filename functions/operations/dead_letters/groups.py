@@ -31,7 +31,7 @@ class Samples:
     size: int = 0
 
     def has_room(self, count: int, letter: DeadLetter) -> bool:
-        """Tell whether a group with some samples keeps another letter, and count its size."""
+        """Return whether a group with some samples keeps another letter, and count its size."""
         size = 2 * len(letter.body) + _HEADERS_SIZE
         if count >= self.of_group or self.size + size > _MAX_SAMPLES_SIZE:
             return False
@@ -95,7 +95,7 @@ class LetterGroup:
 
 
 def grouped(letters: Iterable[DeadLetter], samples: int = 0) -> list[LetterGroup]:
-    """Return the groups, the largest first, with up to so many samples each."""
+    """Return the groups with their samples, the largest group first."""
     kept = Samples(samples)
     groups: dict[tuple[str, str], LetterGroup] = {}
     for letter in letters:

@@ -1,11 +1,11 @@
-"""Goes once over the dead letters in several calls, however many there are.
+"""Reads all dead letters once, in several calls, however many there are.
 
-RabbitMQ knows no position in a queue; what a call has read is returned to it. Letters that were
-returned before, as all letters that somebody has read, then move behind the others (see
-`operations.dead_letters.queue`); letters that nobody had read stay in front. So a call of a long
-pass leaves those of earlier calls in one of two places: in front, or in one run, which begins with
-a letter that the next call recognises. When the pass has ended, all are in their order again,
-except a few if somebody had read only a part of them before.
+RabbitMQ has no positions in a queue: a call consumes letters and returns them to the queue. Letters
+that were read and returned before then move behind the others (see
+`operations.dead_letters.queue`); letters that were never read stay in front. So the letters that
+earlier calls of a pass have read are in one of two places: in front, or in one run that begins with
+a letter the next call recognises. When the pass has ended, all letters are in their original order,
+except for a few if only a part of them had been read before the pass.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from operations.dead_letters.queue import DeadLetterQueue, TakenLetter
 
 _UNDECIDED: Final = 1_000
-"""More letters than a call removes at once; of so many, the first one that is there stays."""
+"""More letters than a call removes at once, so at least one of these candidates stays in the
+queue."""
 
 
 class Position(Arguments):

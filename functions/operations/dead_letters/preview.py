@@ -1,7 +1,7 @@
-"""Says what replaying letters would change now: their rules run, and nothing is written.
+"""Returns what replaying letters would change now: their rules run, and nothing is written.
 
 A letter's rule runs on the rows that it would lock, in a transaction that is rolled back. Each
-letter is judged alone, as if it was replayed first.
+letter is judged alone, as if it were replayed first.
 """
 
 from __future__ import annotations

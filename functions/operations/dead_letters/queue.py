@@ -52,7 +52,8 @@ SMALL_BLOCK: Final = 30
 """If a pass removes letters, it fetches so few at once that their acknowledgements are in flight
 together (`DeadLetterQueue._await_removal`)."""
 _SHORT_REST: Final = 10_000
-"""So many letters are read to keep the order, in less than a second, even if they may rotate."""
+"""Up to this many remaining letters are read to keep the order, which takes less than a second,
+even if rotation is allowed."""
 
 
 @dataclass(slots=True)
@@ -146,12 +147,12 @@ class DeadLetterQueue:
 
     @property
     def out_of_time(self) -> bool:
-        """Tell whether letters were not fetched because the deadline has passed."""
+        """Return whether letters were not fetched because the deadline has passed."""
         return self._taken < self.count and self._deadline.passed
 
     @property
     def all_taken(self) -> bool:
-        """Tell whether there is no letter that was not fetched."""
+        """Return whether there is no letter that was not fetched."""
         return self._taken >= self.count
 
     def take_remaining(self, *, may_rotate: bool) -> None:

@@ -72,7 +72,7 @@ def all_letters(context: OperationContext, arguments: CheckArguments) -> Iterato
 
     Raises:
         InvalidInputError: a copy is malformed, or its readable body was edited.
-        OpsError: the time of a call was not enough to go on.
+        OpsError: a call's time is too short to make progress.
     """
     if arguments.letters is not None:
         yield _Copies(of_copies(arguments.letters))

@@ -73,12 +73,12 @@ class Broker:
 
 
 def each_once(shards: list[list[str]]) -> bool:
-    """Tell whether no message is in two queues, or twice in one."""
+    """Return whether no message is in two queues, or twice in one."""
     return set(Counter(id_ for shard in shards for id_ in shard).values()) <= {1}
 
 
 def exists(url: str, queue: str) -> bool:
-    """Tell whether a queue exists."""
+    """Return whether a queue exists."""
     with closing(pika.BlockingConnection(pika.URLParameters(url))) as connection:
         try:
             connection.channel().queue_declare(queue, passive=True)

@@ -250,7 +250,7 @@ def other_transaction(store: Store) -> Iterator[pymysql.cursors.Cursor]:
 
 
 def waits_for_devices(store: Store) -> bool:
-    """Tell whether a consumer runs the statement that locks devices."""
+    """Return whether a consumer runs the statement that locks devices."""
     running = store.rows("SELECT info FROM information_schema.processlist WHERE info IS NOT NULL")
     return any("FROM devices d" in info and "FOR UPDATE" in info for (info,) in running)
 
