@@ -1,1 +1,1 @@
-"""The scheduler's shared layer: messages in, devices taken back, users told."""
+"""The layer that all functions share: messaging, rules, database, notifications."""

@@ -1,7 +1,7 @@
 """Classifies the errors of AWS. The only place that knows the error codes of its services.
 
 An error is permanent only if it is listed: a code that AWS introduces tomorrow, a sandbox or a
-missing permission must not cost a message.
+missing permission must not lose a message.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ SNS: Final[ErrorClasses] = {
 
 API_GATEWAY: Final[ErrorClasses] = {
     "PayloadTooLargeException": ErrorClass.PERMANENT,
-    # Also caused by a client that does not read, so that its buffer is full; others can be sent to.
+    # Also caused by a client that does not read, so that its buffer is full; other clients can
+    # still be sent to.
     "LimitExceededException": ErrorClass.RECIPIENT_BUSY,
     # A client recognises a frame that it receives twice.
     "ReadTimeoutError": ErrorClass.TRANSIENT,
@@ -80,8 +81,9 @@ _COMMON: Final[ErrorClasses] = {
     "ConnectionClosedError": ErrorClass.UNCERTAIN,
 }
 
-# SES rejects with one code what concerns the message and what concerns our account: the sandbox, an
-# unverified sender. https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-error-messages.html
+# SES uses one code for problems of the message and for problems of the account, such as the sandbox
+# or an unverified sender.
+# https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-error-messages.html
 _PERMANENT_TEXTS: Final = {
     "MessageRejected": re.compile(
         r"virus|blacklisted|suppression list|invalid content", re.IGNORECASE

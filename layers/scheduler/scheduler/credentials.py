@@ -1,4 +1,4 @@
-"""Reads the credentials of the database or the broker from Secrets Manager, or makes a token."""
+"""Reads database or broker credentials from Secrets Manager, or signs an IAM token."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import time
 from typing import Any, Final, NamedTuple
 
 _RESERVED_SHARE: Final = 0.2
-"""To settle: of a consumer's 120 s, 24 s. A publisher that connects waits up to 20 s."""
+"""For settling: 24 s of a consumer's 120 s. A publisher that connects may wait for 20 s."""
 _MIN_RESERVED_SECONDS: Final = 1.0
 
 
@@ -34,7 +34,7 @@ class Deadline(NamedTuple):
 
     @property
     def passed(self) -> bool:
-        """Tell whether the deadline has passed."""
+        """Return whether the deadline has passed."""
         return self.seconds_left <= 0
 
 

@@ -1,4 +1,4 @@
-"""UUIDs whose order is that of their creation."""
+"""UUIDs that sort by the time of their creation."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def first_uuid7(at: datetime) -> str:
 
 
 def is_uuid(text: str) -> bool:
-    """Tell whether a text is a UUID in canonical form.
+    """Return whether a text is a UUID in canonical form.
 
     Others must not be looked up: MariaDB rejects the comparison of an ASCII column with an emoji.
     """

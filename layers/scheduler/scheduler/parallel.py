@@ -1,4 +1,4 @@
-"""Asks several servers at the same time, of which some may hang."""
+"""Queries several servers in parallel; some of them may hang."""
 
 from __future__ import annotations
 

@@ -104,7 +104,8 @@ class Allocator:
         number of different requirements, not on the number of requests.
 
         Args:
-            requests: with the same user and key, the second returns the allocation of the first.
+            requests: if two have the same user and key, the second returns the allocation of the
+                first.
             actor: who requests the devices, for the history.
 
         Raises:

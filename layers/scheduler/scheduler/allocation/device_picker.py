@@ -79,8 +79,8 @@ class DevicePicker:
     Args:
         cursor: of the transaction.
         strategy: the order in which suitable devices are picked.
-        wanted: the maximum number of requests by requirements. So many devices are locked at once,
-            so that a batch of equal requests costs one statement.
+        wanted: the maximum number of requests by requirements. This many devices are locked at
+            once, so that a batch of equal requests costs one statement.
     """
 
     def __init__(

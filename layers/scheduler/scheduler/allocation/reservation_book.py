@@ -27,7 +27,7 @@ MAX_OPEN_RESERVATIONS: Final = 500
 """Maximum number of a user's open reservations; each new reservation reads them all."""
 
 _EXTRA_ATTEMPTS: Final = 5
-"""Each runs up to three times: of many simultaneous requests, most find their device taken."""
+"""Each runs up to three times. Of many concurrent requests, most find their device taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def _cancel(unit: UnitOfWork, reservation: Reservation) -> Reservation:
     work = unit.lock(users=[reservation.user_id], devices=[reservation.device_id])
     if _get(unit.cursor, reservation.id).status is ReservationStatus.RESERVED:
         reservations.end(unit.cursor, [reservation.id], ReservationStatus.CANCELLED, work.now)
-        # Counted as changed: if no user holds it, it can be handed over, as it is not reserved now.
+        # Marked as changed, so that it is handed to a waiting user if no user holds it.
         work.update_device(work.device(reservation.device_id))
     return _get(unit.cursor, reservation.id)
 

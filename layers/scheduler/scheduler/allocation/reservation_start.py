@@ -29,14 +29,14 @@ GRACE_PERIOD: Final = timedelta(minutes=5)
 """How long after the start of its slot a reservation without a free device is retried."""
 
 _BY_RESERVATION: Final = "reservation"
-"""The actor, in the history, of an allocation that a reservation led to."""
+"""The actor that the history names for an allocation that a reservation started."""
 
 
 def start(unit: UnitOfWork, due: Sequence[Reservation], strategy: AllocationStrategy) -> Work:
     """Allocate the devices of reservations whose slot has started, and return the work.
 
-    Reservations of users that another transaction has locked are left for the next run. So are,
-    during the `GRACE_PERIOD`, reservations for which no device is free.
+    Reservations of users that another transaction has locked are left for the next run. During the
+    `GRACE_PERIOD`, reservations for which no device is free are left as well.
 
     Raises:
         pymysql.MySQLError: a statement was refused; the unit is rolled back.

@@ -1,7 +1,7 @@
 """What happened in the last minutes, for operators: messages and changes of devices.
 
-Each statement reads a bounded number of the newest rows by an index, so that a page that asks every
-few seconds costs next to nothing.
+Each statement reads a bounded number of the newest rows by an index, so a page that queries them
+every few seconds costs almost nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pymysql.cursors import Cursor
 
 MAX_ROWS: Final = 2_000
-"""At most so many rows of a table are read."""
+"""Maximum number of rows that are read from a table."""
 
 _PROCESSED: Final = """
     SELECT queue, COALESCE(outcome, 'applied'), processed_at

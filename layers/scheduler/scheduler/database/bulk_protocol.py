@@ -59,7 +59,7 @@ class NotEncodableError(Exception):
 
 
 class Prepared(NamedTuple):
-    """A statement that the server has prepared; definitions of so many columns follow."""
+    """A prepared statement; the definitions of its parameters and columns follow."""
 
     id: int
     columns: int
@@ -72,7 +72,7 @@ class Prepared(NamedTuple):
 
 
 def is_offered(greeting: bytes) -> bool:
-    """Tell whether a server's greeting offers the bulk protocol; MySQL's does not."""
+    """Return whether a server's greeting offers the bulk protocol; MySQL's does not."""
     after_version = greeting.index(b"\0", 1) + 1
     if greeting[after_version + _CAPABILITIES_AT] & _CLIENT_MYSQL:
         return False

@@ -67,7 +67,7 @@ def find_allocation(cursor: Cursor, allocation_id: str) -> tuple[str, str | None
 
 
 def is_applied(cursor: Cursor, queue: str, message_id: str) -> bool:
-    """Tell whether a message was applied."""
+    """Return whether a message was applied."""
     cursor.execute(_APPLIED, (queue, message_id))
     return cursor.fetchone() == ("applied",)
 
@@ -86,7 +86,7 @@ def deliveries(cursor: Cursor, user_id: str, type_: str) -> list[tuple[str, str 
 
 
 def is_published(cursor: Cursor, allocation_id: str, routing_key: str) -> bool:
-    """Tell whether the broker has confirmed an event about an allocation."""
+    """Return whether the broker has confirmed an event about an allocation."""
     cursor.execute(_PUBLISHED, (allocation_id, routing_key))
     rows = cursor.fetchall()
     return bool(rows) and all(published for (published,) in rows)
@@ -95,7 +95,7 @@ def is_published(cursor: Cursor, allocation_id: str, routing_key: str) -> bool:
 def delete_older(cursor: Cursor, before: datetime) -> int:
     """Delete the rows of some canaries that were made before a time, and return how many canaries.
 
-    Messages of canaries that come later make new rows, which a later call deletes.
+    Messages of canaries that arrive later create new rows, which a later call deletes.
     """
     ids: set[str] = set()
     for table in ("devices", "users"):

@@ -66,11 +66,11 @@ class Database:
         self._settings = settings
         self._connection: WireConnection | None = None
         self.deadline = NEVER
-        """When the invocation's time ends; statements fail then as if the server were away."""
+        """When the invocation's time ends; statements then fail as during an outage."""
 
     @property
     def is_ready(self) -> bool:
-        """Tell whether there is a connection, as far as known, and time to use it."""
+        """Return whether there is a connection, as far as known, and time to use it."""
         return self._connection is not None and not self.deadline.passed
 
     @contextmanager
@@ -89,7 +89,8 @@ class Database:
             connection.commit()
         except BaseException as error:
             if isinstance(error, pymysql.MySQLError) and is_unavailable(error):
-                # Another server may have the name by now: after a failover this one is read-only.
+                # After a failover, this server is read-only, and the host name may resolve to
+                # another one.
                 self.close()
                 raise DatabaseUnavailableError(str(error)) from error
             self._roll_back(connection, error)

@@ -1,4 +1,4 @@
-"""Erases what is stored of deleted users, except ids and times.
+"""Erases what is stored about deleted users, except ids and times.
 
 The transaction of ``user.deleted`` erases what could still be sent and requests the rest.
 Housekeeping does that in chunks, because a user may have any number of rows. Contact data is
@@ -74,7 +74,8 @@ _ERASE_REASONS: Final = """
     WHERE user_id = %s AND NOT release_code <=> 'user_deleted'
         AND (release_reason IS NOT NULL OR release_details IS NOT NULL) LIMIT %s
 """
-# The ids of messages stay, so that a copy that comes later is recognised; not whom they were about.
+# The ids of messages stay, so that a later copy is recognised; the users that they were about are
+# erased.
 _ERASE_MESSAGES: Final = """
     UPDATE processed_messages FORCE INDEX (by_subject)
     SET aggregate = NULL, subject_id = NULL, correlation_id = NULL, publisher = NULL,
@@ -97,9 +98,10 @@ def begin(cursor: Cursor, users: Collection[User], now: datetime) -> None:
 
 
 def request_missing(cursor: Cursor, part: Part, now: datetime) -> None:
-    """Request the erasure of deleted users in a part of `USERS` that nobody has requested.
+    """Request the erasure of deleted users in a part of `USERS` for whom it was not requested.
 
-    The release before the erasures requests none; during an upgrade its code deletes users, too.
+    The release that had no erasures does not request them; during an upgrade, its code may still
+    delete users.
     """
     cursor.execute(_NEVER_REQUESTED, (part.after, part.until))
     cursor.executemany(_REQUEST, [(id_, now) for (id_,) in cursor.fetchall()])

@@ -1,4 +1,4 @@
-"""Decides whose fault a database error is: the message, another transaction, the environment.
+"""Classifies database errors by cause: the message, another transaction, or the environment.
 
 Error numbers: https://mariadb.com/kb/en/mariadb-error-code-reference/. Of the classes of SQLSTATE,
 22 is a bad value, 23 a violated constraint, 45 a signal of a trigger.
@@ -47,10 +47,10 @@ class StaleSnapshotError(Exception):
 
 
 class Fault(Enum):
-    """Who or what made a statement fail."""
+    """What made a statement fail."""
 
     MESSAGE = auto()
-    """A value of it: the same statement would fail again."""
+    """A value in the message: the same statement would fail again."""
     LOCK = auto()
     """Another transaction, or DDL of a migration, holds the rows."""
     ENVIRONMENT = auto()
@@ -58,9 +58,9 @@ class Fault(Enum):
 
 
 def fault_of(error: Exception) -> Fault:
-    """Return whose fault an error is; an unknown error of the server is the environment's.
+    """Return the cause of an error; an unknown server error counts as the environment's.
 
-    Errors of other kinds come from our own code, which failed on the message.
+    Errors that are not MySQL errors come from our own code, which failed on the message.
     """
     if isinstance(error, StaleSnapshotError):
         return Fault.LOCK
@@ -96,7 +96,7 @@ def is_conflict(error: Exception) -> bool:
 
 
 def is_conflict_without_wait(error: Exception) -> bool:
-    """Return the same, except for a lock that was waited for in vain: it would be again."""
+    """Return the same, but False for a lock wait timeout: the next wait would time out, too."""
     return is_conflict(error) and _number(error) != _LOCK_WAIT
 
 

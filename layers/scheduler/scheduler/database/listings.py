@@ -147,7 +147,7 @@ def list_devices(
 def list_users(
     cursor: Cursor, search: str, filters: Mapping[str, object], after: str, limit: int
 ) -> list[ListedUser]:
-    """Return users likewise; the filters are ``status`` and ``billing_hold``."""
+    """Return users in the order of their ids; the filters are ``status`` and ``billing_hold``."""
     rows = _page(cursor, _USERS, search, filters, after, limit)
     return [ListedUser(*row)._replace(billing_hold=bool(row[2])) for row in rows]
 

@@ -100,7 +100,7 @@ def find_blocked(cursor: Cursor, users: Collection[str], devices: Collection[str
     """Return the ids of users or devices that `lock_snapshot` would have to wait for.
 
     A user is blocked by a lock on their row or on a device that they hold, a device by one on its
-    row or on its holder's. What is free stays locked until the transaction ends.
+    row or on its holder's. Rows that are free stay locked until the transaction ends.
 
     Args:
         cursor: of a transaction in which nothing was executed yet.

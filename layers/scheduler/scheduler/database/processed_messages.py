@@ -29,7 +29,7 @@ _MAX_DETAIL: Final = 255
 class ProcessedMessage(NamedTuple):
     """A message that was applied, or that is outdated and has no effect.
 
-    ``detail`` is for the timeline: what no other entry of it shows.
+    ``detail`` is shown in the timeline: it holds what no other entry shows.
     """
 
     parsed: Parsed

@@ -10,7 +10,7 @@ notifications with their deliveries          NOTIFICATION_RETENTION_DAYS   ``due
 outgoing events that were published          OUTGOING_RETENTION_DAYS       ``unpublished``
 changes by operators                         400 days                      ``due_purge``
 everything of a canary                       1 hour                        ``PRIMARY``
-buckets of request limits that are full      an hour                       ``due_purge``
+buckets of request limits that are full      1 hour                        ``due_purge``
 ===========================================  ============================  ===================
 
 The other tables have one row for each user or device ever seen. These stay: the mark of a deleted
@@ -92,7 +92,7 @@ _NOTIFICATIONS: Final = _RetentionRule(
 _AUDIT: Final = _RetentionRule("operator_actions", "began_at")
 _AUDIT_KEPT: Final = timedelta(days=400)
 _CANARIES_KEPT: Final = timedelta(hours=1)
-"""Much longer than a run of `scheduler-ops smoke`, which may have died half-way."""
+"""Much longer than a run of `scheduler-ops smoke`, which may have been killed half-way."""
 _LIMITS: Final = _RetentionRule("request_limits", "full_at", "bucket")
 _LIMITS_KEPT: Final = timedelta(hours=1)
 _OUTGOING: Final = _RetentionRule("outgoing_events", "published_at", found_by="unpublished")

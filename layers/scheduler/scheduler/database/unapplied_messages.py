@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from scheduler.domain.guard import Aggregate
 
-# Deleted users are left out: nobody would erase the notes on them.
+# Deleted users are left out, because notes on them would never be erased.
 _NOTE: Final = """
     INSERT INTO unapplied_messages (queue, message_id, outcome, aggregate, subject_id,
         first_at, last_at, error, correlation_id, publisher)
@@ -52,7 +52,7 @@ class UnappliedOutcome(StrEnum):
     GIVEN_UP = "given_up"
     """An informational message whose last retry failed."""
     PARKED = "parked"
-    """Its rows were locked, DynamoDB was away, or no time was left; it is tried again."""
+    """Its rows were locked, DynamoDB was unavailable, or no time was left; it is tried again."""
 
 
 class UnappliedMessage(NamedTuple):

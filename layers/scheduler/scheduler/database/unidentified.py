@@ -65,7 +65,8 @@ def seen(
 ) -> list[GivenId]:
     """Return the ids that messages of a queue with one of these contents got since a time.
 
-    Those of runs that ended only if they began since another time, and the newest 20,000 in all.
+    Ids of runs that ended are returned only if the run began since ``ended_since``. At most the
+    newest 20,000 ids are returned.
     """
     cursor.execute(_SEEN, (queue, tuple(contents), since, ended_since))
     return [

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MAX_SKIPPED: Final = 100
 """Number of entries that are read beyond the number of freed devices.
 
-So many entries may be skipped because their users are locked or have reached their quota.
+This many entries may be skipped because their users are locked or have reached their quota.
 Housekeeping serves the entries after them within a minute.
 """
 
@@ -134,7 +134,7 @@ def affected(
         blocked: users whose entries leave the waiting line.
         ended: users whose reservations end.
         freed: devices; the first entries that they may suit are the candidates.
-        now: the current time (UTC); expired entries are no candidates.
+        now: the current time (UTC); expired entries are not candidates.
     """
     excluded = tuple(blocked) or _NO_USER
     parameters = (

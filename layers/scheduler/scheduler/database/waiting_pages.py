@@ -1,7 +1,7 @@
 """The waiting line, page by page: what a run of housekeeping reads is bounded.
 
-Nobody may be able to serve the entries at the head: their devices may be too large, or their users
-have reached their quota. So the position in the line is kept between the runs.
+The entries at the head may be impossible to serve: the devices that they ask for may be too large,
+or their users may have reached their quota. So the position in the line is kept between runs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from scheduler.domain.waiting import WaitingEntry
 
 MAX_COUNTED: Final = 10_000
-"""`length` stops there, so that the statement stays short however many wait."""
+"""`length` stops there, so that the statement stays short however long the line is."""
 
 _POSITION: Final = "waiting-line"
 _LENGTH: Final = """
@@ -29,7 +29,7 @@ _LENGTH: Final = """
         SELECT 1 FROM waiting FORCE INDEX (line) WHERE status = 'WAITING' LIMIT %s
     ) line
 """
-# The index is skipped through: two rows are read for each number of cores.
+# A loose index scan: two rows are read for each number of cores.
 _LARGEST_FREE: Final = """
     SELECT cpu_cores, MAX(memory_mb) FROM devices FORCE INDEX (best_fit)
     WHERE free = 1 GROUP BY free, cpu_cores
@@ -38,7 +38,7 @@ _HEAD: Final = f"""
     SELECT {COLUMNS} FROM waiting w FORCE INDEX (line)
     WHERE w.status = 'WAITING' ORDER BY {SERVING_ORDER} LIMIT %(limit)s
 """  # noqa: S608 - constants
-# One range of the index each; of a condition with OR the optimizer makes none.
+# Each part is one index range; for a condition with OR the optimizer would not use one.
 _AFTER: Final = f"""
     (SELECT {COLUMNS} FROM waiting w FORCE INDEX (line)
      WHERE w.status = 'WAITING' AND w.priority = %(priority)s AND w.created_at = %(created_at)s
@@ -67,7 +67,7 @@ class FreeSizes(NamedTuple):
     largest: dict[int, int]
 
     def suits(self, entry: WaitingEntry) -> bool:
-        """Tell whether a free device is large enough."""
+        """Return whether a free device is large enough."""
         cores, memory = entry.requirements
         return any(has >= cores and mb >= memory for has, mb in self.largest.items())
 

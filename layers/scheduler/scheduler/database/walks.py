@@ -1,7 +1,7 @@
 """Walks through large tables in key order, a part at a time; each position is kept in a row.
 
 A part is taken before it is processed: one that fails, or whose process dies, is left for the next
-pass and does not stop the walk. Runs at the same time take different parts.
+pass and does not stop the walk. Concurrent runs take different parts.
 """
 
 from __future__ import annotations
@@ -83,12 +83,12 @@ def store_count(cursor: Cursor, walk: Walk, counted: int) -> None:
 
 
 def position(cursor: Cursor, name: str) -> str:
-    """Return what `move` has kept; empty before."""
+    """Return the position that `move` stored; empty if there is none."""
     cursor.execute(_POSITION, (name,))
     row = cursor.fetchone()
     return str(row[0]) if row else ""
 
 
 def move(cursor: Cursor, name: str, to: str) -> None:
-    """Keep the position of a walk that `take` cannot make; runs at once may repeat parts."""
+    """Store the position of a walk that does not use `take`; concurrent runs may repeat parts."""
     cursor.execute(_SET, (name, to))

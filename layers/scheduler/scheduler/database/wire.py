@@ -1,4 +1,4 @@
-"""PyMySQL's connection with what it lacks: deadlines, staying in step, bulk, fast rows."""
+"""Adds to PyMySQL's connection: deadlines, closing when interrupted, bulk writes, fast rows."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class WireConnection(_Connection):
 
     @property
     def escapes_backslashes(self) -> bool:
-        """Tell whether the server takes a backslash in a literal for an escape."""
+        """Return whether the server takes a backslash in a literal for an escape."""
         status: int = self.server_status
         return not status & SERVER_STATUS.SERVER_STATUS_NO_BACKSLASH_ESCAPES
 

@@ -18,7 +18,7 @@ _NONE: Final[Mapping[str, Mapping[str, bool]]] = {}
 
 
 def is_canary(id_: str) -> bool:
-    """Tell whether a user or device is one with which `scheduler-ops smoke` checks a deployment.
+    """Return whether an id is a canary's; `scheduler-ops smoke` checks deployments with canaries.
 
     Canaries go through the real queues, functions and tables. A canary device belongs to the user
     with the same id from its creation, and is never running, so that no other user can get it and
@@ -30,8 +30,8 @@ def is_canary(id_: str) -> bool:
 def canary_allocation(id_: str) -> str:
     """Return the id of the allocation of a canary.
 
-    It is a hash, so that who may publish cannot name a canary after an allocation, a queued request
-    or a reservation of somebody else, all of which become allocations with the same id.
+    It is a hash, so that a publisher cannot name a canary after an allocation, a queued request or
+    a reservation of another user; each of these has or becomes an allocation with the same id.
     """
     return str(uuid5(NAMESPACE_OID, id_))
 
@@ -124,7 +124,7 @@ class Device(NamedTuple):
 
     @property
     def sized(self) -> bool:
-        """Return whether cores and memory are known; other devices are handed out last."""
+        """Return whether cores and memory are known; other devices are allocated last."""
         return self.cpu_cores > 0 and self.memory_mb > 0
 
 

@@ -10,7 +10,7 @@ _TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16
 
 
 class TraceContext(NamedTuple):
-    """What the publisher of a message set to follow it; None where it set nothing.
+    """The tracing ids that the publisher of a message set; None for those that it did not set.
 
     ``traceparent`` is that of W3C Trace Context, which OpenTelemetry propagates.
     """

@@ -30,8 +30,9 @@ class Work(State):
         snapshot: the loaded rows.
         now: the time of the changes.
         default_quota: the quota of users without a row.
-        payment_failures: by message key, how many payments of its user have failed; of a payment,
-            how many have failed after it. None if failures are not counted.
+        payment_failures: by message key: for a failed payment, how many payments of its user have
+            failed; for a successful one, how many have failed after it. None if failures are not
+            counted.
         actor: who requested the changes, such as ``user:u1``; empty for messages and schedules.
     """
 
@@ -55,7 +56,7 @@ class Work(State):
         self._trace = NO_TRACE
 
     def payment_failures(self) -> int:
-        """Return how many payments of the current message's user have failed, with this one."""
+        """Return how many payments of the message's user have failed, including this one."""
         return (self._payment_failures or {})[self._message]
 
     def later_payment_failures(self) -> int | None:
@@ -162,7 +163,7 @@ class Work(State):
         self._put_user(self.user(user_id)._replace(quota=quota))
 
     def erase_user(self, user_id: str) -> None:
-        """Begin to erase what is stored of a user (`scheduler.database.erasures`)."""
+        """Begin to erase what is stored about a user (`scheduler.database.erasures`)."""
         self._put_user(self.user(user_id))
         self._set(self.erased_users, user_id, None)
 

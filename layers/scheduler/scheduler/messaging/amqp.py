@@ -16,9 +16,10 @@ _PRIORITIES: Final = range(256)
 MAX_DEPTH: Final = 16
 """How deep headers may be nested."""
 TOO_DEEP: Final = "(nested too deep)"
-"""Stands for what is nested deeper."""
+"""Replaces what is nested deeper."""
 _MAX_PUBLISHER_HEADERS: Final = 120_000
-"""Bytes; all properties of a message must fit in one frame of 128 KiB, beside our own headers."""
+"""Bytes; all properties of a message must fit in one frame of 128 KiB, together with our own
+headers."""
 
 
 def short_text(value: object) -> str | None:

@@ -1,8 +1,8 @@
 """Reads the JSON object in a message's body: repairs its text and unwraps known envelopes.
 
-A text must never cost an event: JavaScript cuts an emoji in half, editors add a byte order mark,
-and old services write Latin-1 or line breaks inside a string. Such bytes and half characters become
-U+FFFD, the replacement character. Ids that contain it are refused by the contracts.
+Damaged text must not cost an event: JavaScript cuts an emoji in half, editors add a byte order
+mark, and old services write Latin-1 or line breaks inside a string. Such bytes and half characters
+become U+FFFD, the replacement character. Ids that contain it are refused by the contracts.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _without_format_version(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _envelope(body: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
-    """Return which field has the content of an envelope, and what the envelope says of it."""
+    """Return which field has the content of an envelope, and what the envelope says about it."""
     if "specversion" in body:
         name = "data_base64" if "data_base64" in body else "data"
         return name, {"eventId": body.get("id"), "timestamp": body.get("time")}

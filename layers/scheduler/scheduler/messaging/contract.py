@@ -77,7 +77,7 @@ def _to_word(value: str) -> str:
 
 
 def _require_date_text(value: object) -> object:
-    """Return a time as pydantic reads it, which does not know all of ISO 8601."""
+    """Return a time in a form that pydantic reads; it does not support all of ISO 8601."""
     if isinstance(value, datetime):
         return value
     text = value if isinstance(value, str) else ""
@@ -168,11 +168,12 @@ class Event(BaseModel):
     """Whether the mass-failure brake limits its releases (`scheduler.domain.brake`)."""
 
     timestamp: Timestamp
-    """When it happened, with a time zone; absent: the AMQP timestamp, else the first receipt."""
+    """When it happened, with a time zone; by default the AMQP timestamp, else the first receipt."""
     event_id: str | None = None
     """Identifies the event if the message has no ``message_id``."""
     version: Annotated[int, Field(ge=1, lt=1 << 63, strict=True)] | None = None
-    """Rises with each change of the user or device; decides the order instead of the timestamp."""
+    """Increases with each change of the user or device; decides the order instead of the
+    timestamp."""
 
     @property
     def subject_id(self) -> str:

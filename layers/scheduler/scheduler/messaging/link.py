@@ -35,7 +35,7 @@ class Link:
     """A connection with one channel in confirm mode."""
 
     def __init__(self, where: Parameters, timeout: float) -> None:
-        """Prepare a connection; `open` makes it.
+        """Prepare a connection; `open` opens it.
 
         Args:
             where: the broker; its ``stack_timeout`` limits the time to connect.
@@ -171,7 +171,7 @@ def send(channel: Channel | BlockingChannel, message: OutboundMessage, *, mandat
 
 
 def root_cause(error: BaseException) -> BaseException:
-    """Return the innermost of the errors that pika's errors of connecting wrap."""
+    """Return the innermost error that pika's connection errors wrap."""
     phases = getattr(error, "exceptions", ()) or (getattr(error, "exception", None), *error.args)
     wrapped = next((one for one in phases[::-1] if isinstance(one, BaseException)), None)
     return root_cause(wrapped) if wrapped else error

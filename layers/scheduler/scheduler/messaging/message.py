@@ -109,7 +109,7 @@ class Message(NamedTuple):
 
     @property
     def has_unknown_id(self) -> bool:
-        """Tell whether it may have been given an id before an earlier receipt."""
+        """Return whether it may have been given an id before an earlier receipt."""
         return self.headers.get(IDENTITY_HEADER) == UNKNOWN_IDENTITY
 
     @property
@@ -174,14 +174,14 @@ def given_id(sha256: bytes, unique: str) -> str:
 
 
 def is_given(identity: MessageIdentity) -> bool:
-    """Tell whether this service gave a message its id."""
+    """Return whether this service gave a message its id."""
     return identity.id.startswith(_GIVEN_PREFIX)
 
 
 def _identifying(given: object) -> str | None:
     """Return an id, or None if it is blank or damaged: different ones would look alike.
 
-    Whoever publishes the bytes of UUIDs has most of them replaced by U+FFFD.
+    If a publisher sends UUIDs as raw bytes, most of the bytes are replaced by U+FFFD.
     """
     usable = isinstance(given, str) and given.strip() and _REPLACEMENT not in given
     return str(given) if usable else None

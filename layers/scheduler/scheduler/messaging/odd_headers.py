@@ -1,4 +1,4 @@
-"""Lets pika decode headers that it cannot: the broker accepts them, and pika loses the connection.
+"""Lets pika decode headers that the broker accepts but that make pika lose the connection.
 
 * Times that `datetime` cannot represent: publishers write milliseconds where AMQP has seconds,
   which is beyond the year 9999 (https://github.com/pika/pika/issues/1698).

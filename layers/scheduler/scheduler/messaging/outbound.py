@@ -29,13 +29,13 @@ class OutboundMessage:
 class BrokerUnavailableError(Exception):
     """The broker is unreachable, or did not accept a message.
 
-    Which of its replies makes no difference: nothing can be settled without it, and messages are
-    converted so that none can be at fault (docs/decisions.md, 56).
+    The cases are not distinguished: nothing can be settled without the broker, and messages are
+    converted so that none can be the cause (docs/decisions.md, 56).
     """
 
 
 class ConfirmWindow:
-    """Messages that are published without awaiting the confirm of any before the next.
+    """Messages that are published one after the other without awaiting each confirm.
 
     The broker numbers the messages of a channel from 1. It confirms them in any order: one by its
     number or, with ``multiple``, all up to that number (https://www.rabbitmq.com/docs/confirms).

@@ -60,7 +60,7 @@ class Publisher:
             self._publish(outgoing)
 
     def publish_within(self, message: OutboundMessage, seconds: float) -> None:
-        """Publish a message if that takes no longer than so many seconds.
+        """Publish a message, within a number of seconds.
 
         Raises:
             BrokerUnavailableError: as for `publish`, or it took longer.

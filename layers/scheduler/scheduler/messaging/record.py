@@ -110,7 +110,7 @@ def _decode_properties(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_set_by_broker(header: object) -> bool:
-    """Tell whether the broker sets a header, so that it must not be published again."""
+    """Return whether the broker sets a header, so that it must not be published again."""
     name = str(header)
     return name in _BROKER_HEADERS or name.startswith(_BROKER_HEADER_PREFIXES)
 

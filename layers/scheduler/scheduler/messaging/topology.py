@@ -35,7 +35,7 @@ SHARD_KEY_HEADER: Final = "x-shard-key"
 UNSHARDED_EXCHANGE: Final = "scheduler.unsharded"
 """Alternate exchange: routes to an event's first queue what its shards exchange cannot route.
 
-It happened after a node restarted: rabbitmq-server#3386, "Bucket not found".
+This has happened after a node restarted: rabbitmq-server#3386, "Bucket not found".
 """
 ANY_WEIGHT: Final = "1"
 """Routing key of the bindings to a consistent-hash exchange: the weight, equal for all."""

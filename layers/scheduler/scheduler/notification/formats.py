@@ -1,6 +1,6 @@
 """How values appear in the texts that users read: money, times, durations, numbers of things.
 
-Babel would do this, but is 36 MB large where the whole layer may have 25, and its import takes as
+Babel would do this, but it has 36 MB while the whole layer may have 25, and importing it takes as
 long as everything else that an event function imports (docs/decisions.md).
 """
 

@@ -61,9 +61,9 @@ class Metrics:
     def observe(
         self, name: str, values: Iterable[float], unit: Unit = Unit.COUNT, **labels: str
     ) -> None:
-        """Set a metric to single values, of which CloudWatch can tell minimum and percentiles.
+        """Set a metric to single values, from which CloudWatch computes minimum and percentiles.
 
-        A document may hold 100; of more, as many are kept, evenly spaced between the extremes.
+        A document may hold 100 values; of more, 100 are kept, evenly spaced between the extremes.
         """
         listed = sorted(values)
         if len(listed) > _MAX_VALUES:

@@ -49,7 +49,7 @@ _PENDING: Final = """
     ) pending
 """
 MAX_PENDING: Final = 30_000
-"""At most so many pending deliveries of a channel are counted."""
+"""Maximum number of pending deliveries that are counted per channel."""
 
 
 class ChannelBacklog(NamedTuple):

@@ -3,7 +3,7 @@
 A claim is committed before anything is sent and lasts longer than sending can take, so two
 dispatchers never send the same delivery at once, and the claims of a killed dispatcher expire.
 Claiming up to a hundred deliveries takes five statements, three more if a user has many frames;
-recording any number of results takes one. Which deliveries are due, and for whom first:
+recording any number of results takes one. Which due deliveries are claimed next:
 `scheduler.outbox.turns`.
 """
 

@@ -1,8 +1,8 @@
-"""Protects recipients: at most so many e-mails and SMS of a kind an hour; the rest is one digest.
+"""Limits the e-mails and SMS of a kind that a user gets in an hour; the rest is one digest.
 
 The first delivery above the limit becomes the digest and waits until the hour allows another
-message. Those after it are skipped and stored with its id. When it is sent, it says how many they
-are and shows the newest of them.
+message. Those after it are skipped and stored with its id. When it is sent, it says how many
+notifications it stands for and shows the newest of them.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Usage(NamedTuple):
 def load_usage(
     cursor: Cursor, channel: Channel, claimed: Sequence[Delivery], now: datetime
 ) -> dict[UserKind, Usage]:
-    """Return the usage of the users of claimed deliveries, without these."""
+    """Return the usage of the users of claimed deliveries, without counting these deliveries."""
     users = tuple({one.recipient.user_id for one in claimed})
     ids = tuple(one.id for one in claimed)
     times = (now - _MAX_AGE, now - PERIOD)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MAX_ATTEMPTS: Final = 6
 MAX_AGE: Final = timedelta(hours=24)
-"""A notification that could not be sent for so long is no longer worth sending."""
+"""A notification that could not be sent for this long is no longer worth sending."""
 
 _FIRST_RETRY_DELAY: Final = timedelta(seconds=30)
 _MAX_THROTTLE_DELAY: Final = timedelta(seconds=10)
@@ -76,7 +76,7 @@ def outcome_of(
 
 
 def retry_delay(failures: int, jitter: Callable[[], float] = random.random) -> timedelta:
-    """Return how long to wait after so many failed attempts: exponential, up to half of it random.
+    """Return how long to wait after a number of failures: exponential, up to half of it random.
 
     Half, not all of it: the five delays add up to at least 7 min 45 s (at most 15 min 30 s), so an
     outage of five minutes cannot use up the attempts.

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from pymysql.cursors import Cursor
 
 MAX_COUNTED: Final = 10_000
-"""At most so many deliveries of a channel and status are counted."""
+"""Maximum number of deliveries that are counted per channel and status."""
 MAX_DELAYS: Final = 1_000
-"""Of at most so many deliveries of a channel the delay is read."""
+"""Maximum number of deliveries per channel whose delays are read."""
 
 _STATUSES: Final = ("sent", "skipped", "failed")
 _COUNT: Final = """

@@ -1,7 +1,7 @@
 """Chooses the due deliveries that are claimed next: users take turns, in the order of their ids.
 
-So a user with thousands of due deliveries delays nobody else's. Of such a user's frames, those that
-a newer frame about the same device supersedes are not sent; they stay in the inbox.
+So a user with thousands of due deliveries does not delay those of others. Of such a user's frames,
+those that a newer frame about the same device supersedes are not sent; they stay in the inbox.
 """
 
 from __future__ import annotations
@@ -78,14 +78,15 @@ _SKIP: Final = """
 
 
 _SPARE_USERS: Final = 100
-"""How many more users are looked at, because others may have claimed all of theirs."""
+"""How many more users are read, because other dispatchers may have claimed all of their
+deliveries."""
 
 
 class _Due(NamedTuple):
     id: int
     user_id: str
     place: int
-    """Of the user's due deliveries: the first, the second, …"""
+    """Its position among the user's due deliveries, from 1."""
 
 
 class Turns:
@@ -140,7 +141,7 @@ class Turns:
         return [_Due(*row) for row in cursor.fetchall()]
 
     def _crowded(self, due: Sequence[_Due]) -> tuple[str, ...]:
-        """Return the users who have more due frames than their turn allows, or just as many."""
+        """Return the users who have at least as many due frames as a turn allows."""
         if self._channel is not Channel.WEBSOCKET:
             return ()
         counts = Counter(one.user_id for one in due)

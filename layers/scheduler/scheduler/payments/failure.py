@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 MAX_TOGETHER: Final = 100
 """Users per transaction and per read: the limit of TransactWriteItems and of BatchGetItem."""
 MAX_COUNT: Final = 100
-"""So many failures of a user are counted, the newest: an item holds 400 KB only."""
+"""Maximum number of a user's failures that are counted, the newest: an item holds 400 KB at
+most."""
 
 
 class Failure(NamedTuple):

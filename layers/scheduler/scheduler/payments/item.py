@@ -119,10 +119,10 @@ def count_next(item: Item, failure: Failure, now: datetime) -> tuple[Write, Valu
 
 
 def _replace_next(item: Item, failure: Failure) -> tuple[Write, Values] | KnownCount:
-    """Return the write that keeps a failure instead of the oldest, unless it is older itself.
+    """Return the write that replaces the oldest failure by this one, unless this one is older.
 
-    A reset forgets the oldest first. So if it leaves any, it leaves failures that really were the
-    newest, and none that was dropped would have been left without all that are kept.
+    A reset forgets the oldest failures first. So failures that it leaves really are the newest, and
+    it would leave a dropped one only together with all that are kept.
     """
     met: set[str] = item["failures"]
     kept = _newest(met | {_entry(failure)})
@@ -187,13 +187,13 @@ def reset_values(at: datetime, now: datetime, expires: datetime) -> Values:
 
 
 def is_expired(item: Item, now: datetime) -> bool:
-    """Tell whether an item counts as absent; DynamoDB deletes expired items up to days later."""
+    """Return whether an item counts as absent; DynamoDB deletes expired items up to days later."""
     return "expires_at" in item and int(item["expires_at"]) <= _seconds(now)
 
 
 @dataclass(frozen=True, slots=True)
 class CountedUser:
-    """What counting several failures of a user results in.
+    """The result of counting several failures of a user.
 
     ``counts`` are the results by message id, as of `KnownCount`. ``put`` makes them true: the
     ``Put`` of TransactWriteItems without its ``TableName``, or None if nothing is to be written.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _THREADS: Final = 16
 _MAX_ONE_BY_ONE: Final = 4
-"""Up to so many failures, counting one by one is as fast as a transaction, at half the price."""
+"""Up to this many failures, counting one by one is as fast as a transaction, at half the price."""
 _SHARE_OF_TIME: Final = 0.5
 """Of the time left, for counting; the database transaction needs the rest."""
 _NO_TIME: Final = "no time left in this invocation"
@@ -77,14 +77,14 @@ class Counted:
             self.counts[key] = count
 
     def knows(self, key: str) -> bool:
-        """Tell whether a message has been counted or superseded."""
+        """Return whether a message has been counted or superseded."""
         return key in self.counts or key in self.superseded
 
 
 class PaymentLedger:
     """Counts and resets for a batch: users in parallel, the messages of one user in order.
 
-    Of the resets of a user that follow each other, the newest is made.
+    Of consecutive resets of a user, only the newest is made.
     """
 
     def __init__(self, counter: PaymentCounter) -> None:
@@ -98,7 +98,7 @@ class PaymentLedger:
     def apply(self, batch: Iterable[Parsed], now: datetime, deadline: Deadline = NEVER) -> Counted:
         """Count or reset for every message that has an effect on payments.
 
-        What half of the time until the deadline does not suffice for is postponed.
+        What cannot be counted in half of the time until the deadline is postponed.
 
         When a transaction is retried with a part of the last batch, the earlier result is returned:
         the counter would now return the total of the whole batch for each message. A redelivered
@@ -137,7 +137,7 @@ class PaymentLedger:
     def _count_together(
         self, users: Sequence[Sequence[Parsed]], now: datetime, counted: Counted
     ) -> None:
-        """Count the failures of users of whom the batch has nothing else."""
+        """Count the failures of users of whom the batch has only failures."""
         if sum(map(len, users)) <= _MAX_ONE_BY_ONE:
             return
         starts = range(0, len(users), MAX_TOGETHER)
@@ -222,7 +222,7 @@ def _number_consecutively(keys: list[str], counts: dict[str, int]) -> None:
 
     After a crash between the count and the commit, the counter returns the total for each of them;
     the user would then be notified three times of the suspension instead of being warned twice. A
-    count at its maximum says nothing of how many failures there are, and stands.
+    count at its maximum does not say how many failures there are, and is not changed.
     """
     after: int | None = None
     for key in reversed(dict.fromkeys(keys)):

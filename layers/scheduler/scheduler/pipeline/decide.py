@@ -110,10 +110,10 @@ def _apply(parsed: Parsed, work: Work, handling: Handling, brake: Brake | None) 
 
 
 def _hold(event: Event, work: Work) -> None:
-    """Take back what the rule did, but let the device leave the pool.
+    """Undo what the rule did, but take the device out of the pool.
 
-    If the report is true, nobody else may get the device; if not, a newer report brings it back.
-    No mark is set, so the held message still counts when an operator lets it through.
+    If the report is true, no other user may get the device; if not, a newer report brings it back.
+    No mark is set, so the held message is still applied when an operator lets it through.
     """
     health = work.device(event.subject_id).health
     work.undo()
@@ -127,7 +127,7 @@ def _last(recorded: dict[str, T], count: int) -> Iterable[T]:
 
 
 def is_outdated(event: Event, work: Work) -> bool:
-    """Tell whether a newer event was applied, or the event's user or device is deleted."""
+    """Return whether a newer event was applied, or the event's user or device is deleted."""
     concern = event.guard.compares
     if concern and work.is_outdated(concern, event.aggregate, event.subject_id, event.stamp):
         return True

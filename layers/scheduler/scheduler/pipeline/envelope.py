@@ -64,7 +64,7 @@ def _dead_letter(outcome: Outcome, now: datetime) -> OutboundMessage:
 
 
 def _history(outcome: Outcome, now: datetime) -> dict[str, Any]:
-    """Return what a later receipt must know: when the message came first, and its given id."""
+    """Return headers for later receipts: when the message was first received, and its given id."""
     message, parsed = outcome.message, outcome.parsed
     received_at = parsed.received_at if parsed else message.first_received(now)
     history: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Finds which message without an id comes again, among those that had its content."""
+"""Matches a redelivered message without an id with the ids that its content was given before."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class IdsBefore:
         self, seen: Iterable[GivenId], batches_again: Collection[str], now: datetime
     ) -> None:
         self._seen: dict[bytes, list[GivenId]] = defaultdict(list)
-        # An id that was claimed just now may be in the hands of another run: the oldest first.
+        # The oldest first, because the newest may belong to a run that has not ended.
         for one in sorted(seen, key=lambda one: (one.claimed_at, one.message_id)):
             self._seen[one.content_sha256].append(one)
         self._batches_again = batches_again
         self._now = now
 
     def take(self, parsed: Parsed) -> GivenId | None:
-        """Return what a message probably is, for no other message; None if it is new."""
+        """Return the id that a message probably has, each id once; None for a new message."""
         seen = self._seen[parsed.identity.sha256]
         found = next((one for one in seen if _is_left(one, parsed)), None) or next(
             (one for one in seen if self._is_again(one, parsed)), None
@@ -48,7 +48,7 @@ class IdsBefore:
         return found
 
     def _is_again(self, one: GivenId, parsed: Parsed) -> bool:
-        """Tell whether a message comes again although the run that claimed the id ended.
+        """Return whether a message comes again although the run that claimed the id ended.
 
         Either the run's acknowledgement was lost, or another run parked the message and died, so
         that the original and the copy come: one of them has claimed the id.
@@ -66,6 +66,6 @@ class IdsBefore:
 
 
 def _is_left(one: GivenId, parsed: Parsed) -> bool:
-    """Tell whether an id was left by a run that did not end, and may be that of a message."""
+    """Return whether an id was left by a run that did not end, and may be that of a message."""
     message = parsed.message
     return not one.run_ended and (message.redelivered or message.has_unknown_id)

@@ -25,15 +25,15 @@ _RETRY_DELAYS: Final = (0.2, 0.5, 1.0)
 connection that fails over, not for a whole RDS failover."""
 
 _MAX_LOCK_SEARCHES: Final = 3
-"""How often an invocation looks for locked rows: before each search it waits for the lock. Then
-whatever meets a lock is parked."""
+"""How often an invocation looks for locked rows; before each search it has waited for a lock. After
+that, messages that meet a lock are parked."""
 
 
 class Isolation:
     """Applies the messages of one invocation so that a failure costs only its own message.
 
-    A bad statement is found by bisection. Locked users and devices are found by one look at all of
-    them, since waiting for each would take longer than the invocation may last. If neither is
+    A bad statement is found by bisection. Locked users and devices are found by one query for all
+    of them, since waiting for each would take longer than the invocation may last. If neither is
     locked, the lock is elsewhere, and the whole batch waits for it.
     """
 

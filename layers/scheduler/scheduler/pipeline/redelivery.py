@@ -1,15 +1,16 @@
 """Finds messages that kill their consumer, which no exception handler can.
 
-A function that runs out of memory or time takes its whole batch with it, and the broker delivers
-the batch again. So redelivered messages are noted in the database before they are worked on:
+A function that runs out of memory or time loses its whole batch, and the broker delivers the batch
+again. So redelivered messages are noted in the database before they are processed:
 
 * the first redelivery runs with its batch: most crashes have other causes and must stay cheap;
 * at the second, the message is a suspect: it runs alone, after the rest was committed. It is noted
   when its turn comes, so that a suspect that kills the function leaves no note on those behind it;
-* at the third (the fourth delivery), it becomes a dead letter without being worked on.
+* at the third (the fourth delivery), it becomes a dead letter without being processed.
 
-This does not depend on how the broker counts deliveries, but on the flag ``redelivered``, which
-only a batch that fails can show: `scheduler-ops smoke` has a canary fail its batch once.
+This does not depend on how the broker counts deliveries, but on the flag ``redelivered``. Only a
+batch that fails shows whether the flag arrives, so `scheduler-ops smoke` has a canary fail its
+batch once.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ T = TypeVar("T")
 
 NOT_REDELIVERED: Final = "a failed batch was delivered again without redelivered: true"
 MAX_FAILING: Final = timedelta(seconds=30)
-"""How far ahead `FAIL_UNTIL_HEADER` may be: if the flag never comes, the queue waits no longer."""
+"""How far ahead `FAIL_UNTIL_HEADER` may be: if the flag never arrives, the queue is blocked no
+longer than this."""
 
 _NOTES_OF_SUSPECT: Final = 1
 _NOTES_OF_KILLER: Final = 2
@@ -52,7 +54,7 @@ logger: Final = service_logger()
 
 @dataclass(slots=True)
 class BatchBySuspicion:
-    """The messages of a batch by how they are worked on: together, alone, or not at all."""
+    """The messages of a batch by how they are processed: together, alone, or not at all."""
 
     ordinary: list[Message | Undecodable] = field(default_factory=list)
     suspects: list[Message] = field(default_factory=list)
@@ -63,7 +65,7 @@ class Redeliveries:
     """The notes on redelivered messages of one function.
 
     If notes cannot be read or written, because the database is unavailable or their table is
-    locked by DDL, messages are worked on as if they had none. A locked table is left alone until
+    locked by DDL, messages are processed as if they had none. A locked table is not accessed until
     the next batch, since each statement would wait for the lock.
     """
 
@@ -130,7 +132,7 @@ def redelivered(records: Sequence[Message | Undecodable]) -> set[str]:
 
 
 class CanaryFailureError(Exception):
-    """The batch fails on purpose."""
+    """A canary makes its batch fail on purpose."""
 
 
 def fail_once(
@@ -155,7 +157,7 @@ def fail_once(
 
 
 def is_unproven(message: Message) -> bool:
-    """Tell whether a canary's message must fail its batch, and has not been redelivered since."""
+    """Return whether a canary's message must fail its batch, and has not been redelivered since."""
     if message.redelivered or FAIL_UNTIL_HEADER not in message.headers:
         return False
     return is_canary(str(message.headers.get(SHARD_KEY_HEADER)))

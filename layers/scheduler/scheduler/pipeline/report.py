@@ -115,7 +115,7 @@ def _text(outcome: Outcome, event_type: str) -> str:
 
 
 def _is_unnamed(outcome: Outcome) -> bool:
-    """Tell whether a message was received for the first time and had no id."""
+    """Return whether a message was received for the first time and had no id."""
     parsed = outcome.parsed
     return parsed is not None and (
         is_given(parsed.identity) and IDENTITY_HEADER not in outcome.message.headers

@@ -135,7 +135,7 @@ class BatchTransaction:
         counted, known = self._count_payments(cursor, batch, processed, now)
         locking = load.query_locks(cursor, users, devices, holders)
         braked = self._brake if handling.contract.braked else None
-        # Asked behind the locks: the brake may have been engaged while we waited for them.
+        # Queried after the locks: the brake may have been engaged while this batch waited for them.
         brake = braked and brakes.query(cursor, braked, now)
         snapshot = locking.snapshot()
         self._require_same_payments(known, snapshot)
@@ -161,11 +161,11 @@ class BatchTransaction:
         return self._ledger.apply(_fresh(paying, before), now, deadline), known
 
     def _require_same_payments(self, known: Snapshot, locked: Snapshot) -> None:
-        """Have the batch counted again if another one has settled or stopped an account meanwhile.
+        """Make the batch run again if another one has settled or stopped an account meanwhile.
 
         Raises:
-            StaleSnapshotError: failures may have been counted that a payment has made good since,
-                or a payment may not know of the failures that have stopped the account since.
+            StaleSnapshotError: the count may include failures that a payment has cleared since, or
+                a payment may ignore failures that have stopped the account since.
         """
         counted = [key for key in locked.marks if key.id in known.users]
         keys = [key for key in counted if key.concern is Concern.BILLING]
@@ -188,7 +188,7 @@ def _processed(outcomes: Iterable[Outcome]) -> Iterator[ProcessedMessage]:
 
 
 def _detail(outcome: Outcome, parsed: Parsed) -> str:
-    """Return what no other entry of the timeline shows: counts of payments, and a wait."""
+    """Return what no other timeline entry shows: payment counts, and the time waited."""
     parts = list(outcome.remarks) if parsed.event.payment else []
     if FIRST_FAILED_HEADER in parsed.message.headers:
         attempts = parsed.message.attempt

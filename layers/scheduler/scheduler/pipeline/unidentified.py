@@ -1,14 +1,14 @@
 """Gives ids to messages whose publisher gave none.
 
-Equal bodies do not mean the same event: a user may be suspended, activated and suspended again in
-the same words. So every message that the broker delivers for the first time gets an id of its
-own. A run *claims* the ids of its messages before it applies them, and notes when it ends. A
-redelivered message is one of those with its content
+Equal bodies do not mean the same event: a user may be suspended, activated and suspended again with
+the same text. So every message that the broker delivers for the first time gets an id of its own. A
+run *claims* the ids of its messages before it applies them, and notes when it ends. A redelivered
+message gets the id of an earlier message with the same content
 
 * whose run did not end: the broker delivers every message of such a run again, in whatever batch;
 * whose run ended, if its batch comes again, because the acknowledgement was lost. The broker
   redelivers a batch in order, so the first redelivered message is the first one of that batch;
-* otherwise none: the broker delivered the message before, but no run has seen it. It gets a new id.
+* otherwise a new id: the broker delivered the message before, but no run has seen it.
 
 On later receipts – retries, replays – the id is in the headers (`IDENTITY_HEADER`). Without a
 database no id can be claimed; the message is parked, and matched on its next receipt. If the run
@@ -167,7 +167,7 @@ class UnidentifiedMessages:
     def _ids_before(
         self, cursor: BulkCursor, queue: str, again: Sequence[Parsed], now: datetime
     ) -> IdsBefore:
-        """Return the ids of these contents, but those that this run has claimed already."""
+        """Return the ids of these contents, except those that this run has claimed already."""
         from scheduler.pipeline.ids_before import (  # noqa: PLC0415 - a cold start need not have it
             ENDED_SINCE,
             IdsBefore,
@@ -217,7 +217,7 @@ class _Rest(NamedTuple):
 
 
 def _may_have_id(message: Message) -> bool:
-    """Tell whether a message may have been given an id at an earlier receipt."""
+    """Return whether a message may have been given an id at an earlier receipt."""
     return message.redelivered or message.has_unknown_id or bool(message.unclaimed_batch)
 
 

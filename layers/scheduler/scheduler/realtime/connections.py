@@ -29,7 +29,7 @@ MAX_CONNECTION_AGE: Final = timedelta(hours=2)
 https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html"""
 
 MAX_CONNECTIONS: Final = 20
-"""Per user, also if they open many at once."""
+"""Per user, even if many are opened at once."""
 
 _CONDITION_FAILED: Final = "ConditionalCheckFailedException"
 _USER_INDEX: Final = "user_id"
@@ -134,7 +134,7 @@ class Connections:
         self._dynamodb.delete_item(TableName=self._table, Key=key)
 
     def forget(self, user_id: str) -> None:
-        """Delete what counts the connections of a user."""
+        """Delete the item that counts a user's connections."""
         self._limit.forget(user_id)
 
     def _active(self, user_id: str, *, expiring_after: int) -> list[str]:

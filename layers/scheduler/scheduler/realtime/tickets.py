@@ -108,7 +108,7 @@ class Tickets:
         return RedeemedTicket(item["user_id"]["S"], datetime.fromisoformat(item["issued_at"]["S"]))
 
     def erase(self, user_id: str) -> None:
-        """Delete the open tickets of a user, and what counts them.
+        """Delete the open tickets of a user, and the item that counts them.
 
         Raises:
             botocore.exceptions.BotoCoreError, ClientError: DynamoDB is unavailable; call it again.

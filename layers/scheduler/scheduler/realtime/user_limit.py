@@ -70,7 +70,7 @@ class UserLimit:
         return _open_items(answer.get("Item"))
 
     def forget(self, user_id: str) -> set[str]:
-        """Delete what is counted of a user, and return the keys."""
+        """Delete the item that counts a user's items, and return the keys in it."""
         answer = self._dynamodb.delete_item(
             TableName=self._table, Key=self._limit_key(user_id), ReturnValues="ALL_OLD"
         )

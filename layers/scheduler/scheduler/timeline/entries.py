@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 MAX_OF_A_KIND = 200
-"""At most so many entries of a kind are read; the newest of the window."""
+"""Maximum number of entries that are read of a kind: the newest of the window."""
 
 
 class EntryKind(StrEnum):
@@ -36,7 +36,7 @@ class Subject(NamedTuple):
 
     @property
     def is_user(self) -> bool:
-        """Tell whether it is a user."""
+        """Return whether it is a user."""
         return self.aggregate is Aggregate.USER
 
 
@@ -76,9 +76,9 @@ class TimelineEntry:
         action: what happened: an event type, ``allocated``, a type of notification, ….
         outcome: what came of it, such as ``applied`` or ``dead_lettered``.
         detail: why, in words.
-        user_id: whom it concerns.
-        device_id: which device it concerns.
-        allocation_id: which allocation it concerns; also of a queued request or a reservation.
+        user_id: the user concerned.
+        device_id: the device concerned.
+        allocation_id: the allocation concerned, or the id of a queued request or a reservation.
         message: the message, or the one that caused it.
         caused_by: who or what caused it, as in `scheduler.domain.work.Work.actor`.
         deliveries: of a notification.
