@@ -32,7 +32,10 @@ VALUES (uuid(), '{user}', '{device}', 'ALLOCATED',
         UTC_TIMESTAMP(6) - INTERVAL {minutes} MINUTE, UTC_TIMESTAMP(6) + INTERVAL 1 DAY)
 """
 
-_OCCUPY: Final = "UPDATE devices SET status = 'allocated' WHERE id = '{device}'"
+_OCCUPY: Final = """\
+UPDATE devices SET status = 'allocated', health = 'running' WHERE id = '{device}'
+"""
+"""Of a broken device, the platform's housekeeping would take the allocation away each minute."""
 
 
 class Notice(NamedTuple):
