@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from pymysql.cursors import Cursor
 
 USERS: Final = 1000
-WISH: Final = {"minCpuCores": 4, "minMemoryMB": 8192}
+REQUEST: Final = {"minCpuCores": 4, "minMemoryMB": 8192}
 CALLERS: Final = (1, 10, 50)
 GOAL_P50_MS: Final = 4.0
 GOAL_P99_MS: Final = 15.0
@@ -162,7 +162,7 @@ def _measure(
     ]
     for number in range(rounds):
         for _, handle, times in asked:
-            _once(handle, WISH if number % 2 else {}, times)
+            _once(handle, REQUEST if number % 2 else {}, times)
     medians, p99 = [], 0.0
     for platform, _, times in asked:
         _, p50, p99 = _percentiles(times.allocate)
@@ -195,7 +195,7 @@ def _start_caller(variables: Mapping[str, str]) -> Callable[[], float]:
     handle, times = _warm(variables), RequestTimes([], [])
 
     def once() -> float:
-        _once(handle, WISH, times)
+        _once(handle, REQUEST, times)
         return times.allocate[-1]
 
     return once

@@ -37,7 +37,7 @@ _IDLE: Final = """
 
 
 def main(
-    idle: Annotated[list[int], typer.Option(help="Devices beside those that fail.")] = [  # noqa: B006 - Typer copies it
+    idle: Annotated[list[int], typer.Option(help="Devices besides those that fail.")] = [  # noqa: B006 - Typer copies it
         0,
         100_000,
         1_000_000,

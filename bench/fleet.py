@@ -1,4 +1,4 @@
-"""Calculates what fleets of 100,000 to ten million devices ask of each part, for docs/scale.md.
+"""Calculates the load of 100,000 to ten million devices on each part, for docs/scale.md.
 
     python -m bench.fleet [--write]
 

@@ -1,4 +1,4 @@
-"""What a fleet asks of the parts of the system, and what these take, for docs/scale.md."""
+"""The load of a fleet on each part of the system, and its limit, for docs/scale.md."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ class FleetLoad(NamedTuple):
 
     @property
     def emails(self) -> float:
-        """A notification of ten is sent by e-mail, too, and one of a hundred by SMS."""
+        """One notification in ten is also sent by e-mail, and one in a hundred by SMS."""
         return self.frames / 10
 
     @property
     def connections(self) -> float:
-        """One user of ten has the page open; a connection lives two hours."""
+        """One user in ten has the page open; a connection lasts two hours."""
         return self.devices / 10 / 7200
 
 

@@ -4,8 +4,8 @@
 
 Starts the local platform in a temporary folder, with 1,000 devices. A user of the front end sends
 ten requests a second. They are measured alone and under each flood in turns, because the machine
-may be busy. A flood has as many requests a second as are asked for, of which at most 20 are under
-way: API Gateway lets 200 a second through. The flooding user ignores 429 and Retry-After.
+may be busy. A flood has ``--rate`` requests a second, of which at most 20 are in flight: API
+Gateway lets 200 a second through. The flooding user ignores 429 and Retry-After.
 
 Without the limits: CALLER_RATE_LIMIT=10000 CALLER_BURST_LIMIT=100000 HEALTH_RATE_LIMIT=10000.
 """
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TARGET: Final = 3.0
-"""For the victim's p95, as a multiple of what it is alone."""
+"""For the victim's p95, as a multiple of its p95 without a flood."""
 
 _VICTIM: Final = "victim"
 _FLOODER: Final = "flooder"

@@ -1,4 +1,4 @@
-"""What a run says about the machine, so that figures of a busy one are recognised."""
+"""Describes the machine of a run, so that figures of a busy machine are recognised."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ _AFTER: Final = "busy_percent_after"
 def watched() -> Iterator[Machine]:
     """Print how busy the machine is before and after the block, within which the servers run.
 
-    It takes two seconds each. The machine is yielded; after the block, it has the second look.
+    Each measurement takes two seconds. The machine is yielded; the second measurement is added to
+    it after the block.
     """
     found: Machine = {
         "cores": os.cpu_count() or 0,

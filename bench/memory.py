@@ -57,7 +57,7 @@ class InvocationCost(NamedTuple):
     peak_mb: float
 
     def seconds(self, size: int) -> float:
-        """Return how long it takes with so many MB of memory."""
+        """Return how long it takes with a memory size in MB."""
         return self.cpu * max(1.0, _CORE_MB / size) + self.waiting
 
     def price(self, size: int) -> float:

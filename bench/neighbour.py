@@ -2,10 +2,10 @@
 
     python -m bench.neighbour [--sockets 15] [--rate 100] [--seconds 20]
 
-Starts the local platform in a temporary folder. The loud user has as many WebSockets as are asked
-for and allowed, and allocates and releases three devices in a loop, with the code of the API but
-without its limits; each change is a notification. Five quiet users have a WebSocket each and get
-two notifications a second each. Exits with 1 if the target is missed.
+Starts the local platform in a temporary folder. The loud user has ``--sockets`` WebSockets, as far
+as allowed, and allocates and releases three devices in a loop, with the code of the API but without
+its limits; each change is a notification. Five quiet users have a WebSocket each and get two
+notifications a second each. Exits with 1 if the target is missed.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def _write(endpoints: dict[str, Any], run: FloodRun, seconds: float) -> None:
 
 
 def _flood(endpoints: dict[str, Any], rate: float, seconds: float) -> None:
-    """Allocate and release in turn, so many changes a second."""
+    """Allocate and release in turn, at a rate of changes a second."""
     settings, broker = _settings(endpoints)
     request = AllocationRequest(_LOUD, 60, Requirements())
     with closing(Publisher(broker)) as publisher, closing(Database(settings)) as database:

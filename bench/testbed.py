@@ -140,7 +140,7 @@ class Testbed:
 
 
 def count_devices(testbed: Testbed) -> None:
-    """Let the brake know the real size of the fleet, as housekeeping does."""
+    """Count the running devices for the brake, as housekeeping does."""
     database = Database(testbed.database)
     count = partial(count_running, rows=_ROWS_PER_COUNT, now=datetime.now(UTC))
     while not database.run(count):

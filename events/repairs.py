@@ -1,6 +1,6 @@
 """What the event functions repair in a body and what they refuse, for the tables in docs/events.md.
 
-The tables are made by validating each example, so their words are those of the code.
+The tables are made by validating each example, so they show the messages of the code.
 """
 
 from __future__ import annotations
@@ -150,16 +150,16 @@ REPAIRS: Final = (
 REFUSALS: Final = (
     RefusedBody("JSON that was cut off", "device.failed", f'{{{_ID}, "reason": '),
     RefusedBody("NaN, as Python writes it", _DELETED, f'{{{_ID}, "load": NaN}}'),
-    RefusedBody("another encoding than UTF-8", _DELETED, "{}".encode("utf-16")),
+    RefusedBody("an encoding other than UTF-8", _DELETED, "{}".encode("utf-16")),
     RefusedBody("a compressed body", _DELETED, b"\x1f\x8b\x08"),
     RefusedBody("no object", _DELETED, f"[{{{_ID}}}]"),
     RefusedBody("a missing field", "device.failed", f"{{{_ID}}}"),
-    RefusedBody("another spelling of a field", _DELETED, '{"device_id": "d1"}'),
+    RefusedBody("a misspelled field", _DELETED, '{"device_id": "d1"}'),
     RefusedBody(
         "an envelope with the event as text", _DELETED, r'{"eventType": "x", "payload": "{}"}'
     ),
     RefusedBody(
-        "an envelope about somebody else than its event",
+        "an envelope about another user than its event",
         "user.deleted",
         '{"eventType": "x", "userId": "u1", "payload": {"userId": "u2"}}',
     ),
@@ -167,17 +167,17 @@ REFUSALS: Final = (
     RefusedBody("an empty id", _DELETED, '{"deviceId": ""}'),
     RefusedBody("an id that is too long", _DELETED, f'{{"deviceId": "{_LONG}"}}'),
     RefusedBody("an id with control characters or outer blanks", _DELETED, '{"deviceId": " d1"}'),
-    RefusedBody("an id that no path can name", _DELETED, '{"deviceId": "rack/1"}'),
-    RefusedBody("an id that clients take for a step in a path", _DELETED, '{"deviceId": ".."}'),
+    RefusedBody("an id that a URL path cannot contain", _DELETED, '{"deviceId": "rack/1"}'),
+    RefusedBody("an id that means a step in a URL path", _DELETED, '{"deviceId": ".."}'),
     RefusedBody("an id whose text is damaged", _DELETED, r'{"deviceId": "d\ud83d"}'),
     RefusedBody(
         "a time without a zone", _DELETED, f'{{{_ID}, "timestamp": "2026-03-01T12:00:00"}}'
     ),
-    RefusedBody("a time in another form", _DELETED, f'{{{_ID}, "timestamp": 1772366400}}'),
+    RefusedBody("a time in another format", _DELETED, f'{{{_ID}, "timestamp": 1772366400}}'),
     RefusedBody("a time before 2000", _DELETED, f'{{{_ID}, "timestamp": "1970-01-01T00:00:00Z"}}'),
-    RefusedBody("a version that is no integer", _DELETED, f'{{{_ID}, "version": "1.0"}}'),
+    RefusedBody("a version that is not an integer", _DELETED, f'{{{_ID}, "version": "1.0"}}'),
     RefusedBody(
-        "an amount that is no plain decimal",
+        "an amount that is not a plain decimal",
         "billing.payment_failed",
         '{"userId": "u1", "amount": "1e3", "reason": "card"}',
     ),
@@ -192,12 +192,12 @@ REFUSALS: Final = (
         '{"userId": "u1", "newQuota": {"maxDevices": false}}',
     ),
     RefusedBody(
-        "another type of quota",
+        "an unknown type of quota",
         "user.quota_exceeded",
         '{"userId": "u1", "quotaType": "storage", "current": 9, "limit": 8}',
     ),
     RefusedBody(
-        "a size that is no number",
+        "a size that is not a number",
         "device.created",
         f'{{{_ID}, "deviceConfig": {{"storageGB": "8GB"}}}}',
     ),
@@ -215,7 +215,7 @@ def repaired(case: Repair) -> object:
 
 
 def refusal(case: RefusedBody) -> str:
-    """Return the words with which a body is refused.
+    """Return the error message for a refused body.
 
     Raises:
         ValueError: it is not refused.

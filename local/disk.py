@@ -1,4 +1,4 @@
-"""Says how much of a disk is free, where its lack is why something failed."""
+"""Reports how much disk space is free when something failed for lack of it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def require_space(folder: Path) -> None:
     """Check that a folder's disk has room for the data of a server.
 
     Raises:
-        LocalError: it has not; the message says how much is free.
+        LocalError: there is too little space; the message says how much is free.
     """
     if problem := lack_of_space(folder):
         raise LocalError(problem)
 
 
 def lack_of_space(folder: Path) -> str | None:
-    """Return that the disk of a folder is nearly full, and what to do; None if it is not."""
+    """Return a message if the disk of a folder is nearly full; None if it is not."""
     free = shutil.disk_usage(folder).free
     if free >= NEEDED:
         return None

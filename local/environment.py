@@ -60,8 +60,8 @@ def aws_environment(aws_url: str) -> dict[str, str]:
 def function_environment(database_url: str, broker_url: str, aws_url: str) -> dict[str, str]:
     """Return the variables that all functions share.
 
-    Settings that do not depend on this machine have their values from ``template.yaml``, unless
-    our environment has a variable of the same name.
+    Settings that do not depend on this machine have their values from ``template.yaml``, unless the
+    environment of this process has a variable of the same name.
     """
     return {
         "DATABASE_URL": database_url,

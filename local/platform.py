@@ -66,7 +66,7 @@ class Startup:
 
 @dataclass(frozen=True, slots=True)
 class PlatformServers:
-    """The addresses of the servers; ``private`` are those that we started."""
+    """The addresses of the servers; ``private`` are those that this platform started."""
 
     database_url: str
     broker_url: str

@@ -48,7 +48,7 @@ def supervisor_lock(path: Path) -> Iterator[None]:
     Raises:
         AlreadyRunningError: another process holds it.
     """
-    # Opened for appending: the holder's identity must stay in the file until we have the lock.
+    # Opened for appending: the holder's identity must stay in the file until the lock is held.
     with path.open("a", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from local import LocalError, endpoints
 from local.paths import ROOT, STATE_VARIABLE, StateDir
-from local.photographs import BRAKE_DEVICES, PICTURES, photograph
+from local.screenshots import BRAKE_DEVICES, SCREENSHOTS, take_screenshots
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -70,8 +70,8 @@ def main() -> None:
     with _platform_variables() as variables:
         _RECORDING.write_text(_svg(list(_recorded(variables))), "utf-8")
         state = StateDir(Path(variables[STATE_VARIABLE]))
-        photograph(_endpoints(variables), state.outage)
-    print(f"Wrote {_RECORDING.relative_to(ROOT)} and {PICTURES.relative_to(ROOT)}/*.png")
+        take_screenshots(_endpoints(variables), state.outage)
+    print(f"Wrote {_RECORDING.relative_to(ROOT)} and {SCREENSHOTS.relative_to(ROOT)}/*.png")
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Restarts servers that end by themselves, and makes outages on request.
 
 A developer who kills a server, or asks for an outage, sees what a production platform does: the
-functions wait or park their messages, and everything goes on when the server is back.
+functions wait or park their messages, and processing continues when the server is back.
 """
 
 from __future__ import annotations

@@ -17,10 +17,10 @@ class Operations(Protocol):
 
     @property
     def place(self) -> str:
-        """Return what people call the deployment, without passwords."""
+        """Return the name of the deployment for messages, without passwords."""
 
     def call(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """Run an operation for at most some seconds, and return its result as JSON data.
+        """Run an operation, which takes seconds at most, and return its result as JSON data.
 
         Raises:
             InvalidInputError: the arguments are invalid; nothing was done.

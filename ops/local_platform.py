@@ -37,7 +37,7 @@ def endpoints() -> dict[str, Any] | None:
     in the current folder.
 
     Raises:
-        OpsError: its file is damaged, or belongs to somebody else.
+        OpsError: its file is damaged, or belongs to another user.
     """
     if given := os.environ.get(_STATE_VARIABLE):
         return _read(Path(given) / _FILE)

@@ -1,4 +1,4 @@
-"""What takes several calls if there are many dead letters."""
+"""Operations that take several calls if there are many dead letters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options that several commands share, above all where a command works."""
+"""The options that several commands share, above all those that name the deployment."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _WHERE: Final[dict[str, Any]] = {
 
 
 def connects(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that say where it works, for its parameter ``operations``.
+    """Add the options that name the deployment to a command; it gets ``operations``.
 
     A stack may also be named before the command: ``scheduler-ops --stack NAME brake status``.
     The command also gets --json as its parameter ``as_json``, and errors are printed.

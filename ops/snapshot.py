@@ -106,7 +106,7 @@ def _total(queues: list[dict[str, Any] | None], name: str) -> _Cell:
 
 
 def _age(queues: list[dict[str, Any] | None]) -> _Cell:
-    """Return for how long the queue that is filled longest was not empty."""
+    """Return for how long the queue with the oldest messages was not empty."""
     ages = [queue["ageSeconds"] for queue in queues if queue and "ageSeconds" in queue]
     if not ages:
         return _NONE
@@ -175,7 +175,7 @@ def _table(rows: _Rows) -> Table:
 
 
 def _width(table: Table, console: Console) -> int:
-    """Return the width that the table would like to have."""
+    """Return the table's preferred width."""
     unlimited = console.options.update_width(_ANY_WIDTH)
     return Measurement.get(console, unlimited, table).maximum
 

@@ -1,4 +1,4 @@
-"""Searches for what is stored of a user: in MariaDB, in DynamoDB and in dead letters.
+"""Searches for what is stored about a user: in MariaDB, in DynamoDB and in dead letters.
 
 A test compares the list with the schema, so that a new table cannot be forgotten.
 """
@@ -60,7 +60,7 @@ NOT_SEARCHED: Final = frozenset(
         "housekeeping_walks.position",
     )
 )
-"""Columns that may hold a user's id, have no index, and hold nothing else of a user."""
+"""Columns that may hold a user's id, have no index, and hold nothing else about a user."""
 
 _STATE: Final = """
     SELECT u.status, e.requested_at, e.finished_at

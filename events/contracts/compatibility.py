@@ -20,7 +20,7 @@ _STRUCTURE: Final = ("type", "anyOf", "enum", "properties", "required", "additio
 
 
 class BreakingChange(NamedTuple):
-    """A change that breaks a program: of what, such as ``device.failed.deviceId``, and how."""
+    """A change that breaks programs: what changed, such as ``device.failed.deviceId``, and how."""
 
     where: str
     change: str
@@ -128,7 +128,7 @@ def _values(wide: Schema, narrow: Schema, *, swapped: bool) -> Iterator[str]:
 
 
 def _limits(wide: Schema, narrow: Schema, *, swapped: bool) -> Iterator[str]:
-    """Compare the other keywords; of one that this module does not know, each value is another."""
+    """Compare the other keywords; any change of an unknown keyword counts as stricter."""
     released, current = (narrow, wide) if swapped else (wide, narrow)
     exact = narrow.keys() - {*_UPPER, *_LOWER, *_STRUCTURE}
     stricter = (

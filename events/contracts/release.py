@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 RELEASED: Final = ROOT / FOLDER / "released.json"
 BREAKING: Final = ROOT / FOLDER / "breaking.json"
 """The breaking changes since the release, written by hand: what changed, where, and the sentence of
-the changelog that tells it."""
+the changelog that describes it."""
 _ONLY_EXPLAIN: Final = frozenset({"$id", "$schema", "title", "description", "examples"})
 
 

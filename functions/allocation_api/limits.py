@@ -128,7 +128,7 @@ class CreationLimits:
         if caller.is_admin:
             return
         if not self._allow_unknown and not self._is_known(caller.user_id):
-            message = "no service has made this user known"
+            message = "the user is unknown; no service has created them"
             raise ApiError(HTTPStatus.FORBIDDEN, "user_unknown", message)
         if wait := self._buckets.wait(_bucket_of(caller), self._limit):
             details = {"perHour": self._limit.burst}

@@ -21,7 +21,7 @@ class ServerProcess:
     """A child process whose output goes to a log file.
 
     Attributes:
-        account: the account it runs as; None for ours.
+        account: the account it runs as; None for that of this process.
         environment: variables besides PATH, HOME, LANG and TMPDIR.
     """
 
@@ -81,10 +81,10 @@ class ServerProcess:
 
 
 def account_for(name: str, folder: Path) -> str | None:
-    """Return the account that a server should run as; None for our own.
+    """Return the account that a server should run as; None for that of this process.
 
-    When we are root, a server runs as the account of its package (``mysql``, ``rabbitmq``), if
-    that account exists and can reach the folder: below ``/root`` it cannot.
+    If this process runs as root, a server runs as the account of its package (``mysql``,
+    ``rabbitmq``), if that account exists and can reach the folder: below ``/root`` it cannot.
     """
     if os.geteuid() != 0 or not _exists(name):
         return None
@@ -93,7 +93,7 @@ def account_for(name: str, folder: Path) -> str | None:
 
 
 def change_owner(folder: Path, account: str | None) -> None:
-    """When we are root, make the account (None: root) the owner of a folder and its contents."""
+    """As root, make the account (None: root) the owner of a folder and its contents."""
     if os.geteuid() != 0:
         return
     entry = pwd.getpwnam(account) if account else pwd.getpwuid(0)

@@ -36,7 +36,7 @@ _FOLDERS: Final = (
     ),
 )
 # RUNLEVEL=1 keeps Debian's package scripts from starting a service (they ask runlevel(8)). Under
-# systemd a package may still start one, on its own ports; we leave it alone.
+# systemd a package may still start one, on its own ports, which do not matter here.
 _APT_ENVIRONMENT: Final = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
 
 
@@ -79,7 +79,7 @@ def require_program(name: str) -> str:
 
 
 def ensure_installed(programs: Iterable[str], display: ProgressDisplay, log_file: Path) -> None:
-    """Install the programs that are missing, if this is Debian and we are root.
+    """Install missing programs, if this is Debian and the process runs as root.
 
     Args:
         programs: keys of `SERVERS` and `BROWSER`.

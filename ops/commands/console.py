@@ -34,16 +34,14 @@ def console(
             help="Let the page publish events; on the local platform it always may.",
         ),
     ] = False,
-    refresh: Annotated[
-        float, typer.Option(min=1, help="Seconds between two looks at everything.")
-    ] = 5.0,
+    refresh: Annotated[float, typer.Option(min=1, help="Seconds between refreshes.")] = 5.0,
     operations: Operations,
     as_json: bool,
 ) -> None:
     """Serve the console page on 127.0.0.1 until Ctrl-C, and print its address.
 
-    The page does what you may do: its address has a token that others do not know. Copies of
-    discarded dead letters are stored in the current folder.
+    The page acts with your permissions: its address contains a secret token. Copies of discarded
+    dead letters are stored in the current folder.
     """
     from ops.console.access import address, new_token  # noqa: PLC0415 - starlette: 200 ms
     from ops.console.app import ConsoleSettings, console_app  # noqa: PLC0415 - likewise
@@ -59,7 +57,7 @@ def console(
     url = address(f"http://{HOST}:{listener.getsockname()[1]}", token)
     text = f"The console of {operations.place}: {url}\nCtrl-C stops it."
     print_result(text, {"url": url, "place": operations.place}, as_json=as_json)
-    sys.stdout.flush()  # who started it in a pipe waits for the address
+    sys.stdout.flush()  # a program at the other end of a pipe waits for the address
     _serve(app, listener)
 
 

@@ -1,4 +1,4 @@
-"""``scheduler-ops erase``: checks that nothing of a deleted user is left."""
+"""``scheduler-ops erase``: checks that no data of a deleted user is left."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Check that nothing of a deleted user is left. To erase a user: publish user.deleted.",
+    help="Check that no data of a deleted user is left. To erase a user: publish user.deleted.",
 )
 
 
@@ -51,11 +51,11 @@ def check(
     ] = None,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Search for what is stored of a user: MariaDB, DynamoDB, dead letters.
+    """Search for what is stored about a user: MariaDB, DynamoDB, dead letters.
 
-    Outgoing events and who caused the rows of others (ids only), messages in work and retry queues,
-    logs, snapshots and backups of discarded letters are not searched; docs/privacy.md says how long
-    they are kept.
+    Outgoing events and the ids of users who caused rows of other users, messages in work and retry
+    queues, logs, snapshots and backups of discarded letters are not searched; docs/privacy.md says
+    how long they are kept.
 
     Exit code: 0 everything was searched and only ids and times are left, 1 otherwise.
     """

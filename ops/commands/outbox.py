@@ -36,7 +36,7 @@ def _view(found: dict[str, Any]) -> Group:
     for channel, one in found["channels"].items():
         error = Text(printable(one["lastError"] or ""))
         table.add_row(channel, _count(one), str(one["retried"]), error)
-    steps = list(_steps(found)) or ["nothing; notifications and events are sent as they come"]
+    steps = list(_steps(found)) or ["nothing; notifications and events are sent without delay"]
     return Group(
         f"Oldest unsent notification: {_age(found['oldestNotificationSeconds'])}",
         f"Oldest unpublished event:   {_age(found['oldestEventSeconds'])}",

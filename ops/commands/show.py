@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _MAX_SHOWN: Final = 50
 """Of devices or effects; `--json` has all that the operation returns."""
 _NOT_RECEIVED: Final = (
-    "No function has received it, or longer ago than a month. Is the id right? It may still wait in"
-    " its queue: scheduler-ops watch"
+    "No function has received it within the last month. Is the id right? It may still wait in its"
+    " queue: scheduler-ops watch"
 )
 
 _Id = Annotated[str, typer.Argument(metavar="ID")]

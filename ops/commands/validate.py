@@ -19,7 +19,7 @@ from ops.terminal import handled_errors, print_result, printable
 
 _STDIN: Final = "-"
 _TYPE_FIELDS: Final = ("eventType", "pattern", "type")
-"""Of the known envelopes: ours, NestJS's and that of CloudEvents."""
+"""The fields of the known envelopes: `eventType` is ours, then NestJS's, then CloudEvents'."""
 _NAMED: Final = re.compile("|".join(map(re.escape, sorted(CONTRACTS, key=len, reverse=True))))
 
 
@@ -49,7 +49,7 @@ def validate(
     ] = None,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Check events offline, as the functions would, and say what is wrong in the same words.
+    """Check events offline, as the functions would, and print the same error messages.
 
     Exit codes: 0 all are accepted, 1 some would become dead letters, 2 a file cannot be read or
     its event type is unknown.
@@ -89,7 +89,7 @@ def _type_in(raw: bytes) -> str | None:
 def _type_in_name(file: str) -> str:
     found = _NAMED.match(Path(file).name)
     if not found:
-        raise InvalidInputError(f"{file} names no event type: add --event device.failed, say")
+        raise InvalidInputError(f"{file} names no event type: add e.g. --event device.failed")
     return found[0]
 
 

@@ -55,7 +55,7 @@ def watch(
 
 
 def _show(operations: Operations, arguments: dict[str, Any], interval: float) -> None:
-    """Keep a table up to date, and try again if the deployment cannot be reached."""
+    """Keep a table up to date, and retry if the deployment cannot be reached."""
     with Live(console=console(), auto_refresh=False) as live:
         while True:
             try:

@@ -1,4 +1,4 @@
-"""Who may use the console: the browser that was given its address, and no other website.
+"""Access control of the console: only a browser that knows its address, and no other website.
 
 The console acts with the operator's rights, and a browser lets every page send requests to this
 machine. Two things protect it: requests must come from the console's own page (`ops.own_requests`),

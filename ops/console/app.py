@@ -54,7 +54,7 @@ class ConsoleSettings:
     Attributes:
         token: part of the address; requests without it are refused.
         folder: for the copies of discarded dead letters.
-        refresh_seconds: between two looks at everything.
+        refresh_seconds: between refreshes.
         allow_publish: whether the page may publish events.
         is_local: whether the routes of the local platform are there: its API, the sent messages.
         routes: more routes of the local platform.

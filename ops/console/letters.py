@@ -23,7 +23,7 @@ LIST: Final = "dead-letters.list"
 DISCARD: Final = "dead-letters.discard"
 MAX_AGE_SECONDS: Final = 5.0
 _WITH_LETTERS: Final = {"samples": 50}
-PATIENCE_SECONDS: Final = 0.3
+MAX_WAIT_SECONDS: Final = 0.3
 
 
 class LetterGroups:
@@ -47,10 +47,11 @@ class LetterGroups:
     def read(self, depth: int | None, *, fresh: bool = False) -> dict[str, Any]:
         """Return the groups; raises as the operation does.
 
-        ``reading`` tells that they are being read: ask again for newer ones.
+        ``reading`` tells that they are being read: call again for newer ones.
 
         Args:
-            depth: how many letters the caller has seen in the queue; other ones need another look.
+            depth: how many letters the caller has seen in the queue; if it changed, they are read
+                again.
             fresh: read them now, because letters were changed.
         """
         with self._lock:
@@ -62,7 +63,7 @@ class LetterGroups:
             ):
                 self._depth, self._read_at = depth, self._clock()
                 running = self._running = self._pool.submit(self._call)
-        if wait([running], PATIENCE_SECONDS).not_done:
+        if wait([running], MAX_WAIT_SECONDS).not_done:
             return {**self._last, "reading": True}
         with self._lock:
             if running is self._running and running.exception():
@@ -71,7 +72,7 @@ class LetterGroups:
         return {**self._last, "reading": False}
 
     def alone(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """Do something with the letters while they are not being read: it would miss some."""
+        """Do something with the letters while nothing else reads them, as it would miss some."""
         with self._queue:
             return work()
 
@@ -81,8 +82,8 @@ class LetterGroups:
         Letters that are being read are not ready; those known before then stand for them.
 
         Args:
-            ready: letters that somebody has seen in the queue.
-            since: when they began to look, by the clock.
+            ready: the number of ready letters in the queue.
+            since: when that number was requested, by the clock.
         """
         running = self._running
         overlaps = running is not None and (not running.done() or self._ended_at >= since)
@@ -99,7 +100,7 @@ class LetterGroups:
 
 
 def _is_pending(future: Future[dict[str, Any]]) -> bool:
-    """Return whether a reading has not begun yet, so that it will see every change of before."""
+    """Return whether a reading has not begun yet, so that it will see all earlier changes."""
     return not future.running() and not future.done()
 
 

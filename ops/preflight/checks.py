@@ -222,7 +222,7 @@ CHECKS: Final[dict[str, Callable[[Account, Deployment], CheckResult]]] = {
 
 
 def run(name: str, account: Account, deployment: Deployment) -> CheckResult:
-    """Run a check; if AWS refuses the question, that is the finding."""
+    """Run a check; if AWS refuses a request, the result says so."""
     try:
         return CHECKS[name](account, deployment)
     except (BotoCoreError, ClientError) as error:

@@ -1,4 +1,4 @@
-"""What ``replay --dry-run`` says of each letter."""
+"""What ``replay --dry-run`` prints about each letter."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from operations.errors import InvalidInputError, OpsError
 from operations.event_bodies import CONTRACTS
 from ops.console.access import TOKEN_HEADER, is_own
 from ops.console.forms import event_forms
-from ops.console.letters import LIST, MAX_AGE_SECONDS, PATIENCE_SECONDS, LetterGroups
+from ops.console.letters import LIST, MAX_AGE_SECONDS, MAX_WAIT_SECONDS, LetterGroups
 from tests.integration.console.deployment import TOKEN, served
 from tests.support.together import eventually
 
@@ -243,7 +243,7 @@ def test_letters_are_changed_only_when_they_are_not_being_read() -> None:
 
     with ThreadPoolExecutor(1) as pool:
         change = pool.submit(groups.alone, lambda: recorder.call("dead-letters.edit", {}))
-        early = wait([change], PATIENCE_SECONDS).done
+        early = wait([change], MAX_WAIT_SECONDS).done
         go_on.set()
     assert not early
     assert [name for name, _ in recorder.calls] == [LIST, "dead-letters.edit"]

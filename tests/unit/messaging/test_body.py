@@ -130,7 +130,7 @@ def refusal(raw: bytes) -> str:
         ({"specversion": "1.0", "data_base64": "e30="}, "data_base64 is not a JSON object"),
         (
             {"userId": "admin", "eventType": "user.deleted", "payload": {"userId": "u1"}},
-            "userId: is another one in payload; publish one of them",
+            "userId: payload has another one; publish one of them",
         ),
     ],
 )

@@ -71,7 +71,7 @@ def unwrap(body: dict[str, Any], subject: str) -> dict[str, Any]:
             if not isinstance(inner, dict) or subject not in inner:
                 return body
             if inner[subject] != body[subject]:
-                raise InvalidBodyError(f"{subject}: is another one in {name}; publish one of them")
+                raise InvalidBodyError(f"{subject}: {name} has another one; publish one of them")
             if len(inner) == 1:  # it only repeats the subject; the other fields are around it
                 return _without_format_version(body)
         if not isinstance(inner, dict):

@@ -60,9 +60,9 @@ def _printable(value: str) -> str:
 
 def _nameable(value: str) -> str:
     if "/" in value or "?" in value:
-        raise ValueError("must not contain / or ?, since no path could name it")
+        raise ValueError("must not contain / or ?, which a URL path cannot contain")
     if value in (".", ".."):  # clients take them for steps in the path
-        raise ValueError("must not be . or .., since no path could name it")
+        raise ValueError("must not be . or .., which mean a step in a URL path")
     return value
 
 

@@ -129,8 +129,8 @@ class PaymentLedger:
         for messages in by_user.values():
             _number_consecutively([parsed.key for parsed in messages], counted.counts)
         left = [messages for messages in by_user.values() if not counted.knows(messages[0].key)]
-        alone = _Alone(self._counter, now, deadline, counted)
-        for _ in self._pool.map(alone.apply, left):
+        one_by_one = _OneByOne(self._counter, now, deadline, counted)
+        for _ in self._pool.map(one_by_one.apply, left):
             pass
         return counted
 
@@ -148,7 +148,7 @@ class PaymentLedger:
 
 
 @dataclass(frozen=True, slots=True)
-class _Alone:
+class _OneByOne:
     """Counts and resets for the messages of one user in order, one call each."""
 
     counter: PaymentCounter

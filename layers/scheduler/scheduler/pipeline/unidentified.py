@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from scheduler.ids import NewId
     from scheduler.messaging.message import Message
     from scheduler.messaging.validate import Parsed
-    from scheduler.pipeline.ids_before import IdsBefore
+    from scheduler.pipeline.earlier_ids import EarlierIds
 
 _CLAIMED_SINCE: Final = timedelta(days=1)
 """How long a message may take to come back after a run that did not end."""
@@ -152,10 +152,10 @@ class UnidentifiedMessages:
     def _claim(self, cursor: BulkCursor, queue: str, unnamed: Sequence[Parsed]) -> list[str]:
         now = self._clock()
         again = [one for one in unnamed if _may_have_id(one.message)]
-        ids_before = self._ids_before(cursor, queue, again, now) if again else None
+        earlier_ids = self._earlier_ids(cursor, queue, again, now) if again else None
         claims = []
         for parsed in unnamed:
-            came_before = ids_before and _may_have_id(parsed.message) and ids_before.take(parsed)
+            came_before = earlier_ids and _may_have_id(parsed.message) and earlier_ids.take(parsed)
             known = came_before or self._new(parsed, now)
             parked_in = parsed.message.unclaimed_batch
             claims.append(
@@ -164,13 +164,13 @@ class UnidentifiedMessages:
         unidentified.claim(cursor, queue, claims)
         return [one.message_id for one in claims]
 
-    def _ids_before(
+    def _earlier_ids(
         self, cursor: BulkCursor, queue: str, again: Sequence[Parsed], now: datetime
-    ) -> IdsBefore:
+    ) -> EarlierIds:
         """Return the ids of these contents, except those that this run has claimed already."""
-        from scheduler.pipeline.ids_before import (  # noqa: PLC0415 - a cold start need not have it
+        from scheduler.pipeline.earlier_ids import (  # noqa: PLC0415 - a cold start need not have it
             ENDED_SINCE,
-            IdsBefore,
+            EarlierIds,
         )
 
         first = min(one.received_at for one in again)
@@ -184,7 +184,7 @@ class UnidentifiedMessages:
             for one in unidentified.seen(cursor, queue, contents, since, ended_since)
             if one.message_id not in claimed
         ]
-        return IdsBefore(seen, self._batches_again, now)
+        return EarlierIds(seen, self._batches_again, now)
 
     def _new(self, parsed: Parsed, now: datetime) -> GivenId:
         sha256, message = parsed.identity.sha256, parsed.message

@@ -1,4 +1,4 @@
-"""The pictures of the console in docs/console/: normal, during an outage, and in a mass failure.
+"""The screenshots of the console in docs/console/: normal, in an outage, in a mass failure.
 
 `make record` takes them from a platform of its own, as people would see it.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
-PICTURES: Final = ROOT / "docs/console"
+SCREENSHOTS: Final = ROOT / "docs/console"
 BRAKE_DEVICES: Final = "3"
 """MASS_FAILURE_DEVICES of the platform: few devices are enough for a mass failure."""
 
@@ -37,15 +37,15 @@ _TIMEOUT_MS: Final = 120_000
 _OUTAGE_SECONDS: Final = 600.0
 
 
-def photograph(found: Mapping[str, Any], outage: Path) -> None:
-    """Take all pictures, of a user who reads English: not every machine has a Chinese font.
+def take_screenshots(found: Mapping[str, Any], outage: Path) -> None:
+    """Take all screenshots, of a user who reads English: not every machine has a Chinese font.
 
     Args:
         found: the endpoints of the platform.
         outage: the file with which an outage is requested.
     """
     expect.set_options(timeout=_TIMEOUT_MS)
-    PICTURES.mkdir(exist_ok=True)
+    SCREENSHOTS.mkdir(exist_ok=True)
     devices = [_allocate(found) for _ in range(6)]
     with _page(found["console"]) as page:
         message_id = _publish("device.failed", deviceId=devices[0], reason="Screen is dark")
@@ -95,7 +95,7 @@ def _go(page: Page, panel: str) -> None:
 
 
 def _save(page: Page, name: str) -> None:
-    page.screenshot(path=PICTURES / f"{name}.png")
+    page.screenshot(path=SCREENSHOTS / f"{name}.png")
 
 
 def _allocate(found: Mapping[str, Any]) -> str:

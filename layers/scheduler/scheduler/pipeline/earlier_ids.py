@@ -18,7 +18,7 @@ ENDED_SINCE: Final = timedelta(hours=1)
 the consumer is gone."""
 
 
-class IdsBefore:
+class EarlierIds:
     """The ids that the contents of a batch were given before.
 
     Args:
