@@ -92,9 +92,9 @@ class Store:
                 ],
             )
             cursor.executemany(
-                "INSERT INTO event_versions (aggregate, id, concern, version, occurred_at)"
-                " VALUES (%s, %s, %s, %s, %s)",
-                [(*key, stamp.version, stamp.occurred_at) for key, stamp in world.marks.items()],
+                "INSERT INTO event_versions (aggregate, id, concern, occurred_at, version,"
+                " unversioned_at) VALUES (%s, %s, %s, %s, %s, %s)",
+                [(*key, *mark) for key, mark in world.marks.items()],
             )
 
     def state(self) -> State:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from scheduler.domain.guard import Aggregate, Concern, MarkKey, Stamp
+from scheduler.domain.guard import Aggregate, Concern, Mark, MarkKey, Stamp, advanced
 from scheduler.domain.model import Allocation, Device, DeviceStatus, Quota, User
 from scheduler.domain.state import Snapshot
 
@@ -61,8 +61,9 @@ def world(*things: User | Device | Allocation, marks: Iterable[Any] = ()) -> Sna
 
 def mark(
     concern: Concern, at: datetime, version: int | None = None, id_: str | None = None
-) -> tuple[MarkKey, Stamp]:
+) -> tuple[MarkKey, Mark]:
     """Return what the guard remembers of a concern; of ``u1`` or ``d1`` unless told."""
     by_device = concern in {Concern.HEALTH, Concern.CREATION}
     aggregate = Aggregate.DEVICE if by_device else Aggregate.USER
-    return MarkKey(aggregate, id_ or ("d1" if by_device else "u1"), concern), Stamp(at, version)
+    key = MarkKey(aggregate, id_ or ("d1" if by_device else "u1"), concern)
+    return key, advanced(Stamp(at, version), None)

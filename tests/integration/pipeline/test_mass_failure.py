@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -23,7 +23,7 @@ from tests.integration.pipeline.failing_fleet import (
 from tests.support.events import message
 from tests.support.store import Store
 from tests.support.together import together
-from tests.support.world import MINUTE, NOW, SECOND, device, world
+from tests.support.world import HOUR, MINUTE, NOW, SECOND, device, world
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -164,6 +164,23 @@ def test_device_that_recovered_while_held_is_not_released(fleet: Store, braked: 
     braked.handle(
         message("device.status_changed", deviceId="d1", oldStatus="failed", newStatus="running")
     )
+    decide(fleet, brake.arm)
+
+    assert braked.handle(broken) == {"outdated": 1}
+
+    assert released(fleet) == 0
+    assert fleet.rows("SELECT health FROM devices WHERE id = 'd1'") == [(Health.RUNNING,)]
+
+
+def test_report_without_a_version_outdates_held_failures_that_have_one(
+    fleet: Store, braked: Functions
+) -> None:
+    reported: dict[str, Any] = {"deviceId": "d1", "oldStatus": "stopped", "newStatus": "running"}
+    braked.handle(message("device.status_changed", version=1, at=NOW - HOUR, **reported))
+    decide(fleet, brake.engage, NOW)
+    broken = failed(1, version=2, at=NOW - MINUTE)
+    assert braked.handle(broken) == {"retried": 1}
+    braked.handle(message("device.status_changed", **reported))
     decide(fleet, brake.arm)
 
     assert braked.handle(broken) == {"outdated": 1}

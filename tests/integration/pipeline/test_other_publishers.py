@@ -11,7 +11,7 @@ from scheduler.domain.model import DeviceStatus, UserStatus
 from tests.integration.pipeline.stored import apply, reasons, released, row
 from tests.support.events import message
 from tests.support.logged import logged
-from tests.support.world import HOUR, MINUTE, NOW, held, user, world
+from tests.support.world import HOUR, MILLISECOND, MINUTE, NOW, held, user, world
 
 if TYPE_CHECKING:
     from tests.support.functions import Functions
@@ -226,3 +226,5 @@ def test_versions_start_anew_when_a_deleted_device_is_created_again(
     assert connected.handle(*sent) == {"success": 5}
 
     assert row(store, "devices", "d1")["health"] == "maintenance"
+    late = message("device.failed", at=NOW - 7 * MINUTE - MILLISECOND, version=39)
+    assert connected.handle(late) == {"outdated": 1}

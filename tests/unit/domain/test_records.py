@@ -97,6 +97,7 @@ def test_recreated_device_counts_its_versions_anew() -> None:
     keys = [MarkKey(Aggregate.DEVICE, "d1", one) for one in (Concern.HEALTH, Concern.CREATION)]
     assert [work.marks[key].version for key in keys] == [None, None]
     assert [work.marks[key].occurred_at for key in keys] == [NOW, NOW]
+    assert [work.marks[key].newest_unversioned for key in keys] == [NOW, NOW]
 
 
 def test_payment_without_later_failures_has_none() -> None:

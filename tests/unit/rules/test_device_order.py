@@ -80,6 +80,43 @@ def test_second_event_with_the_same_version_is_outdated() -> None:
     assert health_after(*both, version=True) is Health.FAILED
 
 
+def test_report_of_an_operator_without_a_version_outdates_an_older_failure_with_one() -> None:
+    decided = run(
+        message("device.created", at=NOW - 60 * MINUTE, version=1),
+        message("device.status_changed", at=NOW, oldStatus="failed", newStatus="running"),
+        message("device.failed", at=NOW - MINUTE, version=2),
+        on=world(held("d1")),
+    )
+
+    assert decided.verdicts == [Verdict.DONE, Verdict.DONE, Verdict.OUTDATED]
+    assert decided.work.device("d1").health is Health.RUNNING
+    assert decided.released == {}
+
+
+def test_late_event_of_a_former_life_is_outdated_by_its_time() -> None:
+    decided = run(
+        message("device.deleted", at=NOW - 30 * MINUTE, version=9),
+        message("device.created", at=NOW - 20 * MINUTE, version=1),
+        message("device.failed", at=NOW - 40 * MINUTE, version=8),
+        on=world(held("d1")),
+    )
+
+    assert decided.verdicts == [Verdict.DONE, Verdict.DONE, Verdict.OUTDATED]
+    assert decided.work.device("d1").health is Health.RUNNING
+
+
+def test_holder_keeps_a_device_whose_failure_and_deletion_come_after_its_next_creation() -> None:
+    decided = run(
+        message("device.created", at=NOW - MINUTE),
+        message("device.deleted", at=NOW - 2 * MINUTE),
+        message("device.failed", at=NOW - 3 * MINUTE),
+        on=world(held("d1")),
+    )
+
+    assert decided.verdicts == [Verdict.DONE, Verdict.OUTDATED, Verdict.OUTDATED]
+    assert decided.released == {}
+
+
 def test_outdated_event_releases_nothing_and_notifies_nobody() -> None:
     on = world(held("d1", since=NOW - 60 * MINUTE), marks=[mark(Concern.HEALTH, NOW - MINUTE)])
 

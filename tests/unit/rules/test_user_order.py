@@ -80,6 +80,18 @@ def test_only_newer_events_of_the_same_concern_make_an_event_outdated(
     assert decided.verdicts == [Verdict.DONE, Verdict.OUTDATED if outdated else Verdict.DONE]
 
 
+def test_activation_without_a_version_outdates_an_older_suspension_with_one() -> None:
+    decided = run(
+        message("user.activated", at=NOW - 60 * MINUTE, version=1),
+        message("user.activated", at=NOW - MINUTE),
+        message("user.suspended", at=NOW - 2 * MINUTE, version=2),
+        on=fleet(1),
+    )
+
+    assert decided.verdicts == [Verdict.DONE, Verdict.DONE, Verdict.OUTDATED]
+    assert decided.released == {}
+
+
 def test_mark_in_the_database_makes_an_event_outdated() -> None:
     on = world(user(), marks=[mark(Concern.ACCOUNT, NOW - MINUTE)])
 

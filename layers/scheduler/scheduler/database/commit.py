@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from scheduler.database.processed_messages import ProcessedMessage
     from scheduler.domain.changes import Grant, Release
-    from scheduler.domain.guard import MarkKey, Stamp
+    from scheduler.domain.guard import Mark, MarkKey
     from scheduler.domain.model import Device, User
     from scheduler.domain.work import Work
     from scheduler.ids import NewId
@@ -81,9 +81,10 @@ _RELEASES: Final = """
         released_by = VALUES(released_by)
 """
 _MARKS: Final = """
-    INSERT INTO event_versions (aggregate, id, concern, version, occurred_at)
-    VALUES (%s, %s, %s, %s, %s)
-    ON DUPLICATE KEY UPDATE version = VALUES(version), occurred_at = VALUES(occurred_at)
+    INSERT INTO event_versions (aggregate, id, concern, occurred_at, version, unversioned_at)
+    VALUES (%s, %s, %s, %s, %s, %s)
+    ON DUPLICATE KEY UPDATE version = VALUES(version), occurred_at = VALUES(occurred_at),
+        unversioned_at = VALUES(unversioned_at)
 """
 
 
@@ -186,5 +187,5 @@ def _extension_row(extension: Grant, now: datetime) -> _Row:
     return (extension.allocation.id, now, extension.expires_at, extension.actor or None)
 
 
-def _mark_row(key: MarkKey, mark: Stamp) -> _Row:
-    return (*key, mark.version, mark.occurred_at)
+def _mark_row(key: MarkKey, mark: Mark) -> _Row:
+    return (*key, *mark)

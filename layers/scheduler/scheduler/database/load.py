@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from scheduler.database.errors import StaleSnapshotError
 from scheduler.database.rows import DEVICE_COLUMNS, DEVICE_WIDTH, to_device
-from scheduler.domain.guard import Aggregate, Concern, MarkKey, Stamp
+from scheduler.domain.guard import Aggregate, Concern, Mark, MarkKey
 from scheduler.domain.model import Allocation, Quota, User, UserStatus
 from scheduler.domain.state import Snapshot
 
@@ -32,7 +32,8 @@ _HOLDERS: Final = """
 """
 _USERS: Final = """
     SELECT u.id, u.status, u.billing_hold, u.max_devices, u.max_cpu, u.max_memory_mb, u.locale,
-           COALESCE(u.time_zone, p.time_zone), p.channels, v.concern, v.version, v.occurred_at
+           COALESCE(u.time_zone, p.time_zone), p.channels, v.concern, v.version, v.occurred_at,
+           v.unversioned_at
     FROM users u
     LEFT JOIN notification_preferences p ON p.user_id = u.id
     LEFT JOIN event_versions v ON v.aggregate = 'user' AND v.id = u.id
@@ -46,7 +47,8 @@ _HELD_DEVICES: Final = """
     WHERE user_id IN %s AND status = 'ALLOCATED'
 """
 _LOCK_DEVICES: Final = f"""
-    SELECT {DEVICE_COLUMNS}, a.id, a.user_id, a.allocated_at, v.concern, v.version, v.occurred_at
+    SELECT {DEVICE_COLUMNS}, a.id, a.user_id, a.allocated_at, v.concern, v.version, v.occurred_at,
+        v.unversioned_at
     FROM devices d
     LEFT JOIN allocations a ON a.active_device_id = d.id
     LEFT JOIN event_versions v ON v.aggregate = 'device' AND v.id = d.id
@@ -205,10 +207,10 @@ def _read_devices(into: Snapshot, rows: Iterable[Any]) -> None:
 
 
 def _read_mark(into: Snapshot, aggregate: Aggregate, id_: str, mark: Sequence[Any]) -> None:
-    concern, version, occurred_at = mark
+    concern, version, occurred_at, unversioned_at = mark
     if concern:
-        stamp = Stamp(occurred_at, version)
-        into.marks[MarkKey(aggregate, id_, Concern(concern))] = stamp
+        key = MarkKey(aggregate, id_, Concern(concern))
+        into.marks[key] = Mark(occurred_at, version, unversioned_at)
 
 
 def _rows(cursor: Cursor, statement: str, *parameters: object) -> Iterable[Any]:

@@ -51,6 +51,27 @@ class Stamp(NamedTuple):
     version: int | None = None
 
 
+class Mark(NamedTuple):
+    """The newest time and the highest version of the events that were applied about a concern.
+
+    ``unversioned_at`` is the newest time of those without a version, which only their time makes
+    older or newer than others; None if there are none, or if no event had a version.
+    """
+
+    occurred_at: datetime
+    version: int | None = None
+    unversioned_at: datetime | None = None
+
+    @property
+    def newest_unversioned(self) -> datetime | None:
+        """Return the newest time of an event that was applied without a version."""
+        return self.occurred_at if self.version is None else self.unversioned_at
+
+    def without_version(self) -> Mark:
+        """Return a mark with which all events are compared by their times."""
+        return Mark(self.occurred_at)
+
+
 class MarkKey(NamedTuple):
     """Identifies a mark."""
 
@@ -64,8 +85,8 @@ def latest(moment: datetime) -> datetime:
     return moment if moment.microsecond else moment + _SECOND
 
 
-def is_outdated(event: Stamp, mark: Stamp | None) -> bool:
-    """Return whether ``event`` is older than the event that set ``mark``.
+def is_outdated(event: Stamp, mark: Mark | None) -> bool:
+    """Return whether ``event`` is older than one of the events that set ``mark``.
 
     If both have a version, an event with the same or a lower version is outdated. Otherwise only a
     strictly older time is outdated, because two events of the same instant both count. A time of a
@@ -74,14 +95,23 @@ def is_outdated(event: Stamp, mark: Stamp | None) -> bool:
     """
     if mark is None:
         return False
-    if event.version is not None and mark.version is not None:
-        return event.version <= mark.version
-    return latest(event.occurred_at) < mark.occurred_at
+    newest: datetime | None = mark.occurred_at
+    if event.version is not None:
+        if mark.version is not None and event.version <= mark.version:
+            return True
+        newest = mark.newest_unversioned
+    return newest is not None and latest(event.occurred_at) < newest
 
 
-def advanced(event: Stamp, mark: Stamp | None) -> Stamp:
-    """Return the mark after ``event`` was applied; neither time nor version ever decreases."""
+def advanced(event: Stamp, mark: Mark | None) -> Mark:
+    """Return the mark after ``event`` was applied; neither times nor version ever decrease."""
+    added = Mark(event.occurred_at, event.version)
     if mark is None:
-        return event
-    versions = [v for v in (event.version, mark.version) if v is not None]
-    return Stamp(max(event.occurred_at, mark.occurred_at), max(versions, default=None))
+        return added
+    versions = [one.version for one in (added, mark) if one.version is not None]
+    unversioned = [one.newest_unversioned for one in (added, mark) if one.newest_unversioned]
+    return Mark(
+        max(added.occurred_at, mark.occurred_at),
+        max(versions, default=None),
+        max(unversioned, default=None) if versions else None,
+    )

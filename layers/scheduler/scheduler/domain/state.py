@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from scheduler.domain.guard import Aggregate, Concern, MarkKey, Stamp, is_outdated
+from scheduler.domain.guard import Aggregate, Concern, Mark, MarkKey, Stamp, is_outdated
 from scheduler.domain.model import (
     Allocation,
     Device,
@@ -29,7 +29,7 @@ class Snapshot:
     users: dict[str, User] = field(default_factory=dict)
     devices: dict[str, Device] = field(default_factory=dict)
     allocations: dict[str, Allocation] = field(default_factory=dict)
-    marks: dict[MarkKey, Stamp] = field(default_factory=dict)
+    marks: dict[MarkKey, Mark] = field(default_factory=dict)
 
 
 _ABSENT: Final = object()

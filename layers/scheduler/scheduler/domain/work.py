@@ -185,7 +185,7 @@ class Work(State):
         for concern in (Concern.HEALTH, Concern.CREATION):
             key = MarkKey(Aggregate.DEVICE, device_id, concern)
             if key in self.marks:
-                self._set(self.marks, key, self.marks[key]._replace(version=None))
+                self._set(self.marks, key, self.marks[key].without_version())
 
     def update_device(self, device: Device) -> None:
         """Replace the name and the size of a device, and count it as changed."""
