@@ -133,7 +133,7 @@ export interface UserQuotaUpdated {
   };
 }
 
-/** A user holds more than allowed; `current` is what the publisher counted. Routing key `user.quota_exceeded`. */
+/** A user holds more than allowed; `current` is what the publisher counted. It sets no quota, so an older user.quota_updated that arrives later counts. Routing key `user.quota_exceeded`. */
 export interface UserQuotaExceeded {
   /** When it happened, with a time zone; by default the AMQP timestamp, else the first receipt. */
   timestamp?: string;

@@ -86,10 +86,13 @@ def _without_case(word: object) -> object:
 
 
 class UserQuotaExceeded(UserEvent):
-    """A user holds more than allowed; ``current`` is what the publisher counted."""
+    """A user holds more than allowed; ``current`` is what the publisher counted.
+
+    It sets no quota, so an older user.quota_updated that arrives later counts.
+    """
 
     event_type: ClassVar = "user.quota_exceeded"
-    guard: ClassVar = Guard(Concern.QUOTA, (Concern.QUOTA,))
+    guard: ClassVar = Guard(Concern.QUOTA, ())
     quota_type: Annotated[QuotaType, BeforeValidator(_without_case)]
     """What the quota limits."""
     current: Limit

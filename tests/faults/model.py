@@ -235,6 +235,7 @@ ADVANCED: Final[dict[str, tuple[str, ...]]] = {
     "device.deleted": ("health",),
     "device.created": ("creation", "health"),
     "user.deleted": ("account",),
+    "user.quota_exceeded": (),
     "billing.payment_failed": (),
     "billing.balance_low": (),
 }

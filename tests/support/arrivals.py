@@ -109,8 +109,8 @@ def newest(events: list[Arrival], default: object) -> object:
 def expected(events: list[Arrival]) -> dict[str, object]:
     """Return what any order of arrival must lead to, of status, hold, quota and health.
 
-    What the rules let depend on the order is left out: what happens to deleted users, to devices
-    that are created again, and to quotas that were exceeded later than they were changed.
+    What the rules let depend on the order is left out: what happens to deleted users, and to
+    devices that are created again.
     """
     kinds = {one.kind.event_type for one in events}
     if "user.deleted" in kinds:
@@ -118,7 +118,7 @@ def expected(events: list[Arrival]) -> dict[str, object]:
     return (
         {"status": newest([one for one in events if one.kind in ACCOUNT], UserStatus.ACTIVE)}
         | _hold(events)
-        | _quota(events)
+        | {"quota": newest([one for one in events if one.kind in QUOTAS], 10)}
         | _health(events)
     )
 
@@ -129,13 +129,6 @@ def _hold(events: list[Arrival]) -> dict[str, object]:
     failures = _times(events, "billing.payment_failed")
     later = [at for at in failures if not paid or at > paid]
     return {"hold": bool(settled) or len(later) >= THRESHOLD}
-
-
-def _quota(events: list[Arrival]) -> dict[str, object]:
-    changed, exceeded = _last(events, QUOTAS[0].event_type), _last(events, "user.quota_exceeded")
-    if exceeded and changed and exceeded > changed:
-        return {}
-    return {"quota": newest([one for one in events if one.kind in QUOTAS], 10)}
 
 
 def _health(events: list[Arrival]) -> dict[str, object]:

@@ -212,6 +212,21 @@ def test_quota_passes_over_devices_of_unknown_size(
     assert released(store) == ["d1"]
 
 
+def test_quota_that_its_excess_overtakes_is_stored(store: Store, connected: Functions) -> None:
+    store.seed(world(*(held(f"d{n}", since=NOW - (9 - n) * MINUTE) for n in range(4))))
+    exceeded = message("user.quota_exceeded", at=NOW - MILLISECOND, current=4, limit=2)
+    updated = message(
+        "user.quota_updated", at=NOW - 2 * MILLISECOND, newQuota={"maxDevices": 2, "maxCpu": 8}
+    )
+
+    connected.handle(exceeded)
+    connected.handle(updated)
+
+    found = row(store, "users", "u1")
+    assert (found["max_devices"], found["max_cpu"]) == (2, 8)
+    assert released(store) == ["d0", "d1"]
+
+
 def test_versions_start_anew_when_a_deleted_device_is_created_again(
     store: Store, connected: Functions
 ) -> None:

@@ -38,7 +38,7 @@ TABLE = {
     "user.suspended": ("account", {"account"}),
     "user.activated": ("account", {"account"}),
     "user.quota_updated": ("quota", {"quota"}),
-    "user.quota_exceeded": ("quota", {"quota"}),
+    "user.quota_exceeded": ("quota", set()),
     "billing.payment_failed": ("billing", set()),
     "billing.balance_low": ("billing", set()),
     "billing.overdue": ("billing", {"billing"}),

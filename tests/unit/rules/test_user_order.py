@@ -8,7 +8,7 @@ from scheduler.domain.state import Snapshot
 from scheduler.pipeline.outcome import Verdict
 from tests.support.deciding import run
 from tests.support.events import message
-from tests.support.world import MINUTE, NOW, held, mark, user, world
+from tests.support.world import MILLISECOND, MINUTE, NOW, held, mark, user, world
 
 
 def fleet(size: int, by: str = "u1") -> Snapshot:
@@ -59,7 +59,10 @@ def test_deletion_is_applied_even_after_newer_events(*, version: bool) -> None:
         ("user.activated", "user.suspended", True),
         ("user.suspended", "user.activated", True),
         ("user.quota_updated", "user.quota_exceeded", True),
-        ("user.quota_exceeded", "user.quota_updated", True),
+        ("user.quota_updated", "user.quota_updated", True),
+        # it sets no quota, so the older change still holds
+        ("user.quota_exceeded", "user.quota_updated", False),
+        ("user.quota_exceeded", "user.quota_exceeded", False),
         ("user.quota_updated", "user.suspended", False),
         ("user.suspended", "user.quota_updated", False),
         ("billing.overdue", "user.suspended", False),
@@ -78,6 +81,17 @@ def test_only_newer_events_of_the_same_concern_make_an_event_outdated(
     decided = run(first, second, on=fleet(1))
 
     assert decided.verdicts == [Verdict.DONE, Verdict.OUTDATED if outdated else Verdict.DONE]
+
+
+def test_quota_that_its_excess_overtakes_is_stored() -> None:
+    updated = message("user.quota_updated", at=NOW - 2 * MILLISECOND, newQuota={"maxDevices": 5})
+    exceeded = message("user.quota_exceeded", at=NOW - MILLISECOND, current=8, limit=5)
+
+    decided = run(exceeded, updated, on=fleet(8))
+
+    assert decided.verdicts == [Verdict.DONE, Verdict.DONE]
+    assert decided.work.user("u1").quota.max_devices == 5
+    assert list(decided.released) == ["d1", "d2", "d3"]
 
 
 def test_activation_without_a_version_outdates_an_older_suspension_with_one() -> None:
