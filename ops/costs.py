@@ -53,7 +53,6 @@ _DEVICE_ROW_KB: Final = 1.0
 _USER_ROW_KB: Final = 1.0
 _SECONDS_PER_DAY: Final = 86_400
 _SMALLEST_DATABASE_GB: Final = 20
-_BROKER_GB: Final = 20
 
 ALARM_METRICS: Final = 105
 COMPOSITE_ALARMS: Final = 33
@@ -120,12 +119,13 @@ def cost(traffic: Traffic, environment: str, prices: Prices) -> list[CostItem]:
 
 def _fixed(size: DeploymentSize, environment: str, prices: Prices) -> Iterator[CostItem]:
     broker = getattr(prices, f"broker_hour_{environment}")
+    disk = getattr(prices, f"broker_disk_{environment}")
     database = getattr(prices, f"database_hour_{environment}")
     gb_second = _gb_second(size, prices)
     yield _product("NAT gateways", (size.zones, HOURS, prices.nat_hour))
     yield _product("public IPv4 addresses", (size.zones, HOURS, prices.public_ipv4_hour))
     yield _product("broker", (size.broker_nodes, HOURS, broker))
-    yield _product("broker storage, GB", (size.broker_nodes, _BROKER_GB, prices.broker_gb))
+    yield _product("broker storage, GB", (size.broker_nodes, disk, prices.broker_gb))
     yield _product("database", (size.database_zones, HOURS, database))
     yield _product("metrics", (_METRICS, prices.metric))
     yield _product("alarms, by their metrics", (ALARM_METRICS, prices.alarm_metric))

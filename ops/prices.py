@@ -1,9 +1,10 @@
 """The prices with which `scheduler-ops cost` calculates: the only place that has any.
 
 US dollars, us-east-1, without free tiers, taxes and support. They are from the pages named below as
-of early 2025, written down from memory on 2026-11-27 and **not verified** since; those marked with
-"estimate" were not found. Check them in the AWS calculator (https://calculator.aws) before you
-decide by them. For another region, add its prices to `PRICES`.
+of early 2025, written down from memory on 2026-11-27 and **not verified** since; the one marked
+with "estimate" was not found. Those of the broker are of 2026, from copies of its pages that were
+read on 2026-11-27. Check all in the AWS calculator (https://calculator.aws) before you decide by
+them. For another region, add its prices to `PRICES`.
 """
 
 from __future__ import annotations
@@ -39,12 +40,17 @@ class Prices(NamedTuple):
     database_hour_prod: float = 0.168
     """db.m7g.large."""
     database_gb: float = 0.115
-    # https://aws.amazon.com/amazon-mq/pricing/
-    broker_hour_dev: float = 0.14
-    """mq.m7g.medium; estimate."""
-    broker_hour_prod: float = 0.28
-    """mq.m7g.large, each of three nodes; estimate."""
+    # https://aws.amazon.com/amazon-mq/pricing/, as cited by cost models of 2026-09
+    broker_hour_dev: float = 0.1367
+    """mq.m7g.medium."""
+    broker_hour_prod: float = 0.2734
+    """mq.m7g.large, each of three nodes."""
     broker_gb: float = 0.10
+    # https://docs.aws.amazon.com/amazon-mq/latest/developer-guide/rmq-broker-instance-types.html
+    broker_disk_dev: int = 200
+    """GB that a single node has, whatever its instance type; all of it counts as used."""
+    broker_disk_prod: int = 15
+    """GB that each node of a cluster of mq.m7g.large has, unless more are configured."""
     # https://aws.amazon.com/cloudwatch/pricing/
     log_gb: float = 0.50
     metric: float = 0.30

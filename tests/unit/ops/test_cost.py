@@ -22,6 +22,7 @@ from ops.costs import (
     Traffic,
     cost,
 )
+from ops.preflight.deployment import Deployment
 from ops.prices import PRICES
 from scheduler.realtime.connections import Connections
 from scheduler.realtime.tickets import Tickets
@@ -44,11 +45,28 @@ def test_hundred_frames_a_second_cost_263_dollars_and_their_queries_16() -> None
     assert round(found["DynamoDB query per push"]) == 16
 
 
-def test_public_addresses_and_broker_storage_are_counted() -> None:
+def test_public_addresses_are_counted() -> None:
     found = items(Traffic(events=0), "prod")
 
     assert found["public IPv4 addresses"] == pytest.approx(2 * 730 * 0.005)
-    assert found["broker storage, GB"] == pytest.approx(3 * 20 * 0.1)
+
+
+@pytest.mark.parametrize(
+    ("environment", "node", "dollars"),
+    [
+        (("default", "dev"), ("mq.m7g.medium", "false"), 200 * 0.1),
+        (("prod", "prod"), ("mq.m7g.large", "true"), 3 * 15 * 0.1),
+    ],
+)
+def test_broker_storage_is_that_of_the_deployed_nodes(
+    environment: tuple[str, str], node: tuple[str, str], dollars: float
+) -> None:
+    """Amazon MQ gives a single node 200 GB, and each node of such a cluster 15 GB."""
+    section, name = environment
+    deployed = Deployment.of(section).parameters
+
+    assert (deployed["BrokerInstanceType"], deployed["HighAvailability"]) == node
+    assert items(Traffic(events=0), name)["broker storage, GB"] == pytest.approx(dollars)
 
 
 class Writes:
