@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,7 @@ class DirectOperations:
             shards=local.get("shards", 1),
             management_url=local.get("rabbitmq_management"),
             payments=lambda: local_platform.payments(local),
+            caller=_login(),
             outcomes=lambda: local_platform.outcomes(api) if api else None,
         )
         return catalogue.run(operation, arguments, context)
@@ -70,6 +72,14 @@ class DirectOperations:
         """Return the endpoints of the local platform if this is its broker, else none."""
         local = local_platform.endpoints() or {}
         return local if self.broker in (None, local.get("amqp")) else {}
+
+
+def _login() -> str:
+    """Return who runs this process, for the timeline."""
+    try:
+        return f"login:{getpass.getuser()}"
+    except (OSError, KeyError):  # KeyError before Python 3.13
+        return "login:unknown"
 
 
 def _local_url(endpoint: str, option: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from operations.dead_letters.arguments import MAX_REMOVED
 from operations.errors import OpsError
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 _LIST: Final = "dead-letters.list"
 _DISCARD: Final = "dead-letters.discard"
 _SUMS: Final = ("total", "matched", "groupsLeftOff")
+
+
+class Discarded(NamedTuple):
+    """How many letters were copied and removed; ``not_noted`` is why timelines do not tell it."""
+
+    copied: int = 0
+    removed: int = 0
+    not_noted: str = ""
 
 
 def read_groups(
@@ -40,6 +48,7 @@ def read_groups(
         progress(whole["total"])
         whole["sources"] = dict(Counter(whole["sources"]) + Counter(part["sources"]))
         whole["readers"] = max(whole["readers"], part["readers"])
+        whole["held"] = part["held"]
         whole["groups"] = _joined(whole["groups"] + part["groups"], arguments.get("samples", 0))
         whole["complete"], whole["next"] = part["complete"], None
     return whole
@@ -47,8 +56,8 @@ def read_groups(
 
 def discard(
     operations: Operations, chosen: Mapping[str, Any], backup: Backup
-) -> Iterator[tuple[int, int]]:
-    """Store all letters, then remove those stored; yield after each call how many of both.
+) -> Iterator[Discarded]:
+    """Store all letters, then remove those stored; yield after each call how far it has come.
 
     It may be stopped at any time: each letter is in the queue, in the file, or in both.
 
@@ -60,22 +69,27 @@ def discard(
     Raises:
         OpsError: letters were not removed, or not seen; the others were discarded.
     """
-    stored, removed, held, complete = list[str](), 0, 0, True
+    stored, held, complete = list[str](), 0, True
+    done = Discarded()
     for result in calls(operations, _DISCARD, {**chosen, "remove": []}):
         if result["letters"]:
             backup.write(result["letters"])
             stored += result["fingerprints"]
         held = result.get("held", 0)
-        yield len(stored), removed
+        done = done._replace(copied=len(stored))
+        yield done
     for begin in range(0, len(stored), MAX_REMOVED):
         page = stored[begin : begin + MAX_REMOVED]
         result = operations.call(_DISCARD, {**chosen, "remove": page})
-        removed += result["discarded"]
+        done = done._replace(
+            removed=done.removed + result["discarded"],
+            not_noted=done.not_noted or result.get("notNoted", ""),
+        )
         complete = complete and result.get("complete", True)
-        yield len(stored), removed
-    if removed < len(stored):
+        yield done
+    if done.removed < len(stored):
         why = "are still in the queue" if not complete else "were held or taken by another program"
-        raise OpsError(f"{len(stored) - removed} of the copied letters {why}")
+        raise OpsError(f"{len(stored) - done.removed} of the copied letters {why}")
     if held:
         raise OpsError(f"another program holds {held} of the letters")
 

@@ -31,6 +31,7 @@ ERASED: Final[dict[str, str]] = {
     "idempotency_keys": "user_id = %(user)s",
     "processed_messages": "aggregate = 'user' AND subject_id = %(user)s",
     "unapplied_messages": "aggregate = 'user' AND subject_id = %(user)s",
+    "letter_actions": "aggregate = 'user' AND subject_id = %(user)s",
     "allocations": "user_id = %(user)s AND (status = 'ALLOCATED'"
     " OR NOT release_code <=> 'user_deleted'"
     " AND (release_reason IS NOT NULL OR release_details IS NOT NULL))",

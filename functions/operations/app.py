@@ -72,13 +72,16 @@ def _run(
     given = catalogue.validated(name, arguments)
     deadline = Deadline(min(time.monotonic() + CALL_SECONDS, last_moment.at))
     management = _management_url() if name in _WITH_RATES else None
-    context = _context(deadline, last_moment, management)
+    context = _context(deadline, last_moment, management, caller)
     with recorded(context, caller, name, given) if operation.changes else nullcontext():
         return operation.run(context, given)
 
 
 def _context(
-    deadline: Deadline, last_moment: Deadline, management_url: str | None = None
+    deadline: Deadline,
+    last_moment: Deadline,
+    management_url: str | None = None,
+    caller: str = "",
 ) -> OperationContext:
     return OperationContext(
         broker_url=_settings.broker_url.get_secret_value,
@@ -87,6 +90,7 @@ def _context(
         management_url=management_url,
         payments=_payments,
         default_max_devices=_settings.default_max_devices,
+        caller=caller,
         deadline=deadline,
         last_moment=last_moment,
     )

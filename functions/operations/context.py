@@ -68,6 +68,7 @@ class OperationContext:
         outcomes: returns the number of messages by event type and status, or None.
         payments: returns the counter of failed payments; raises `OpsError` if none is known.
         default_max_devices: the quota of users for whom no event has set one.
+        caller: who calls, as the audit table has it.
         now: when the call began, in UTC.
         deadline: when it should start nothing new.
         last_moment: when it must return; reading a long queue goes on until then.
@@ -80,6 +81,7 @@ class OperationContext:
     outcomes: Callable[[], EventOutcomes | None] = lambda: None
     payments: Callable[[], PaymentFailures] = _no_payments
     default_max_devices: int = 10
+    caller: str = ""
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     deadline: Deadline = field(default_factory=_soon)
     last_moment: Deadline = NEVER

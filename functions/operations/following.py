@@ -10,13 +10,13 @@ from pydantic import Field
 from operations.context import Arguments, OperationContext
 from operations.timeline import entry_to_json
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
-from scheduler.timeline.entries import Subject, Window
-from scheduler.timeline.one_message import find_message
+from scheduler.timeline.entries import EntryKind, Subject, Window
+from scheduler.timeline.messages import find_message
 from scheduler.timeline.read import read_timeline
 
 if TYPE_CHECKING:
     from scheduler.timeline.entries import TimelineEntry
-    from scheduler.timeline.one_message import TracedMessage
+    from scheduler.timeline.messages import TracedMessage
 
 _BEFORE: Final = timedelta(seconds=10)
 """Clocks of two functions differ by less."""
@@ -32,6 +32,8 @@ class MessageArguments(Arguments):
 
 def follow(context: OperationContext, arguments: MessageArguments) -> dict[str, Any]:
     """Return what became of a message in each queue, and what it caused: releases, notifications.
+
+    What operators did to it, and to the dead letter from which they made it, is part of the former.
 
     A message that no function has received yet is in no list; it may still wait in its queue.
     ``complete`` is False if so much happened to its user or device that effects may be missing.
@@ -64,4 +66,4 @@ def _subjects(seen: list[TracedMessage]) -> dict[Subject, Any]:
 
 
 def _is_effect(entry: TimelineEntry, id_: str) -> bool:
-    return bool(entry.caused_by and entry.message and entry.message.id == id_)
+    return entry.kind is not EntryKind.EVENT and bool(entry.message and entry.message.id == id_)

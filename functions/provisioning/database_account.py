@@ -17,8 +17,9 @@ _OPERATIONS_PRIVILEGES: Final = {
     "*": "SELECT",
     "mass_failure_brake": "INSERT, UPDATE, DELETE",
     "operator_actions": "INSERT, UPDATE",
+    "letter_actions": "INSERT",
 }
-"""By table. Operators cannot delete what the audit table says about them."""
+"""By table. Operators cannot delete what the tables say about them."""
 
 _IAM_LOGIN: Final = "IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'"
 """docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.DBAccounts.html"""

@@ -145,5 +145,6 @@ def _cause(entry: dict[str, Any]) -> str:
         "queue": message["queue"] if entry["kind"] != "event" else None,
         "correlation": message["correlationId"],
         "publisher": message["publisher"],
+        "by": entry["causedBy"] if entry["kind"] == "event" else None,
     }
     return ", ".join(f"{name} {value}" for name, value in parts.items() if value)

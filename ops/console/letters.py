@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from operations.errors import with_progress_in_errors
 from ops.backup import Backup
+from ops.long_queue import Discarded, read_groups
 from ops.long_queue import discard as discard_all
-from ops.long_queue import read_groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -121,14 +121,14 @@ def discard(
         OpsError: a letter could not be read, stored or removed.
     """
     path = folder / f"dead-letters-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.jsonl"
-    counts = (0, 0)
+    done = Discarded()
 
     def progress() -> str:
-        stored, removed = counts
-        return f"{removed} discarded, {stored} copied to {path}; discard again" if stored else ""
+        if not done.copied:
+            return ""
+        return f"{done.removed} discarded, {done.copied} copied to {path}; discard again"
 
     with with_progress_in_errors(progress), Backup(path) as backup:
         for reached in discard_all(operations, {**selection, "until": until}, backup):
-            counts = reached
-    _, removed = counts
-    return {"discarded": removed, "file": str(path.resolve()) if removed else None}
+            done = reached
+    return {"discarded": done.removed, "file": str(path.resolve()) if done.removed else None}

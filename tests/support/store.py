@@ -40,7 +40,7 @@ _EMPTIED: Final = (
     "unapplied_messages",
     *("mass_failure_brake", "mass_failure_seconds", "unidentified_messages", "delivery_attempts"),
     *("erasures", "idempotency_keys", "notification_preferences"),
-    *("housekeeping_walks", "operator_actions", "request_limits"),
+    *("housekeeping_walks", "operator_actions", "letter_actions", "request_limits"),
 )
 
 State = dict[str, list[Any]]

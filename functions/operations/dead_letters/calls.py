@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from operations import broker as brokers
+from operations.dead_letters.actions import written_notes
 from operations.dead_letters.arguments import MAX_REASONS
 from operations.dead_letters.copies import to_copy
 from operations.dead_letters.describe import describe
@@ -111,12 +112,13 @@ def replay(context: OperationContext, arguments: ReplayArguments) -> dict[str, A
     result = ReplayResult(arguments.replayed, Counter(arguments.refused))
     with (
         with_progress_in_errors(lambda: _progress(result)),
+        written_notes(context) as notes,
         passing(context, arguments.position, SMALL_BLOCK) as reading,
         context.connected() as connection,
     ):
         publish = partial(brokers.publish_confirmed, brokers.confirming_channel(connection))
         letters = chosen.apply(reading.letters())
-        replay_letters(letters, publish, result, force=arguments.force)
+        replay_letters(letters, publish, result, notes, force=arguments.force)
     counted = _result(chosen, reading, context, arguments)
     total = reading.total if arguments.total is None else arguments.total
     if following := counted["next"]:
@@ -131,6 +133,7 @@ def replay(context: OperationContext, arguments: ReplayArguments) -> dict[str, A
         "matched": result.replayed + result.refused.total(),
         "replayed": result.replayed,
         "refused": refusals(result),
+        "notNoted": notes.problem,
     }
 
 
@@ -138,15 +141,20 @@ def restore(context: OperationContext, arguments: RestoreArguments) -> dict[str,
     """Publish copies of letters to their work queues."""
     chosen, result = Filter(arguments.selection), ReplayResult(arguments.replayed)
     letters = of_copies(arguments.letters)
-    with with_progress_in_errors(lambda: _progress(result)), context.connected() as connection:
+    with (
+        with_progress_in_errors(lambda: _progress(result)),
+        written_notes(context) as notes,
+        context.connected() as connection,
+    ):
         publish = partial(brokers.publish_confirmed, brokers.confirming_channel(connection))
-        replay_letters(chosen.apply(letters), publish, result, force=arguments.force)
+        replay_letters(chosen.apply(letters), publish, result, notes, force=arguments.force)
     return {
         "total": chosen.total,
         "matched": chosen.matched,
         "sources": dict(chosen.sources),
         "replayed": result.replayed,
         "refused": refusals(result),
+        "notNoted": notes.problem,
     }
 
 
@@ -157,10 +165,10 @@ def discard(context: OperationContext, arguments: DiscardArguments) -> dict[str,
     """
     chosen = Filter(arguments.selection.limited_to(arguments.until))
     if arguments.remove:
-        with opened(context) as queue:
-            remove_letters(queue, chosen, arguments.remove)
+        with written_notes(context) as notes, opened(context) as queue:
+            remove_letters(queue, chosen, arguments.remove, notes)
             complete = not queue.out_of_time
-        gone = {"discarded": queue.removed, "complete": complete}
+        gone = {"discarded": queue.removed, "complete": complete, "notNoted": notes.problem}
         return gone | {"letters": [], "fingerprints": [], "next": None}
     with passing(context, arguments.position, COPIED_BLOCK) as reading:
         page = page_of(reading, chosen)

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 from operations.dead_letters.arguments import MAX_COPIES
 from operations.dead_letters.reading import MAX_RESULT_BYTES
+from scheduler.database.letter_actions import OperatorAction
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from operations.dead_letters.actions import LetterNotes
     from operations.dead_letters.letter import DeadLetter
     from operations.dead_letters.passes import Pass
     from operations.dead_letters.queue import DeadLetterQueue
@@ -38,11 +40,14 @@ def page_of(reading: Pass, chosen: Filter) -> list[DeadLetter]:
     return page
 
 
-def remove_letters(queue: DeadLetterQueue, chosen: Filter, fingerprints: Collection[str]) -> None:
+def remove_letters(
+    queue: DeadLetterQueue, chosen: Filter, fingerprints: Collection[str], notes: LetterNotes
+) -> None:
     """Remove letters; all others are read, too, so that they keep their order.
 
     Letters that were not read in the time of a call are still there.
     """
     for one in chosen.apply(queue.letters()):
         if one.letter.fingerprint.hex() in fingerprints:
-            one.remove()
+            with notes.noting(one.letter, OperatorAction.DISCARDED):
+                one.remove()

@@ -6,12 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from operations import broker as brokers
+from operations.dead_letters.actions import written_notes
 from operations.dead_letters.reading import opened, require_complete
 from operations.dead_letters.replay import copy_for_work_queue
 from operations.dead_letters.takeovers import describe_takeovers, old_release
 from operations.errors import InvalidInputError, OpsError
 from operations.event_bodies import refuse_unknown_fields, validate
 from operations.publishing import shard_key
+from scheduler.database.letter_actions import OperatorAction
 from scheduler.messaging.message import IDENTITY_HEADER, UNCLAIMED_BATCH_HEADER
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
 
@@ -37,15 +39,21 @@ def edit(context: OperationContext, arguments: EditArguments) -> dict[str, Any]:
         InvalidInputError: the body is invalid; nothing was replayed.
         OpsError: the letter is no longer there, or cannot be replayed.
     """
-    with opened(context) as queue, context.connected() as connection:
+    with (
+        written_notes(context) as notes,
+        opened(context) as queue,
+        context.connected() as connection,
+    ):
         found = _find(queue, arguments.fingerprint)
         message = _edited(context, found.letter, arguments)
-        brokers.publish_confirmed(brokers.confirming_channel(connection), message)
-        found.remove()
+        with notes.noting(found.letter, OperatorAction.EDITED, arguments.new_id):
+            brokers.publish_confirmed(brokers.confirming_channel(connection), message)
+            found.remove()
     return {
         "id": found.letter.id,
         "newId": arguments.new_id,
         "queue": found.letter.source_queue,
+        "notNoted": notes.problem,
     }
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from operations.dead_letters.letter import FAILURE_HEADERS, REPLAYS_HEADER, DeadLetter
+from scheduler.database.letter_actions import OperatorAction
 from scheduler.messaging.message import RECEIVED_HEADER, to_milliseconds
 from scheduler.messaging.outbound import OutboundMessage
 from scheduler.messaging.record import is_set_by_broker
@@ -19,6 +20,7 @@ from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from operations.dead_letters.actions import LetterNotes
     from operations.dead_letters.queue import TakenLetter
 
 MAX_REPLAYS: Final = 3
@@ -51,6 +53,7 @@ def replay_letters(
     letters: Iterable[TakenLetter],
     publish: Callable[[OutboundMessage], None],
     result: ReplayResult,
+    notes: LetterNotes,
     *,
     force: bool = False,
 ) -> None:
@@ -60,14 +63,16 @@ def replay_letters(
         letters: must not include messages that this call publishes and that fail again.
         publish: returns when the broker has confirmed a message, otherwise raises.
         result: updated after each letter, so that it is correct if ``publish`` raises.
+        notes: likewise.
         force: also replay letters that were replayed `MAX_REPLAYS` times.
     """
     for one in letters:
         if refusal := refusal_of(one.letter, force=force):
             result.refused[refusal] += 1
             continue
-        publish(copy_for_work_queue(one.letter))
-        one.remove()
+        with notes.noting(one.letter, OperatorAction.REPLAYED):
+            publish(copy_for_work_queue(one.letter))
+            one.remove()
         result.replayed += 1
 
 

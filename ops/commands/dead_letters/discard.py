@@ -12,8 +12,8 @@ from operations.errors import OpsError, with_progress_in_errors
 from ops.backup import Backup
 from ops.commands.dead_letters import selecting
 from ops.interface import Operations  # noqa: TC001 - Typer reads it at run time
+from ops.long_queue import Discarded, read_groups
 from ops.long_queue import discard as discard_all
-from ops.long_queue import read_groups
 from ops.options import connects
 from ops.tables import groups_table
 from ops.terminal import console, print_result, progress_bars, reading_letters
@@ -56,15 +56,17 @@ def discard(  # noqa: PLR0913 - each is an option
     selecting.note(found)
     selecting.require_match(found)
     path = backup or Path(f"dead-letters-{now:%Y%m%dT%H%M%SZ}.jsonl")
-    discarded, matched = 0, found["matched"]
+    done, matched = Discarded(), found["matched"]
     if matched and not dry_run:
         if not yes:
             console(stderr=True).print(groups_table(found["groups"], now))
             _ask(matched, path)
-        discarded = _discard(operations, chosen | {"until": found["at"]}, matched, path)
-    done = f"Would discard {matched}" if dry_run else f"Discarded {discarded}"
+        done = _discard(operations, chosen | {"until": found["at"]}, matched, path)
+    selecting.note_unwritten(done.not_noted)
+    discarded = done.removed
+    text = f"Would discard {matched}" if dry_run else f"Discarded {discarded}"
     print_result(
-        f"{done} of {found['total']} dead letters"
+        f"{text} of {found['total']} dead letters"
         + (f"; the copies are in {path}." if discarded else "."),
         {
             "dryRun": dry_run,
@@ -86,14 +88,16 @@ def _ask(count: int, path: Path) -> None:
     raise OpsError("nothing was discarded; answer y to discard, or add --yes")
 
 
-def _discard(operations: Operations, chosen: Mapping[str, Any], count: int, path: Path) -> int:
+def _discard(
+    operations: Operations, chosen: Mapping[str, Any], count: int, path: Path
+) -> Discarded:
     """Store and remove letters; none that has arrived or failed again since."""
-    stored = removed = 0
+    done = Discarded()
 
     def progress() -> str:
-        if not stored:
+        if not done.copied:
             return ""
-        return f"{removed} discarded before, {stored} copied to {path}; {_HINT}"
+        return f"{done.removed} discarded before, {done.copied} copied to {path}; {_HINT}"
 
     with (
         with_progress_in_errors(progress, "before any letter was discarded"),
@@ -102,7 +106,7 @@ def _discard(operations: Operations, chosen: Mapping[str, Any], count: int, path
     ):
         copying = bars.add_task("Copying", total=count)
         removing = bars.add_task("Discarding", total=count)
-        for stored, removed in discard_all(operations, chosen, backup):
-            bars.update(copying, completed=stored)
-            bars.update(removing, completed=removed)
-    return removed
+        for done in discard_all(operations, chosen, backup):
+            bars.update(copying, completed=done.copied)
+            bars.update(removing, completed=done.removed)
+    return done

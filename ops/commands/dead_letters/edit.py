@@ -66,6 +66,7 @@ def edit(
     except OpsError:
         _keep(body)
         raise
+    selecting.note_unwritten(done.pop("notNoted", ""))
     text = f"Replayed {done['id']} with its new body, as {done['newId']}."
     print_result(printable(text), done, as_json=as_json)
 

@@ -37,7 +37,7 @@ def list_letters(
     groups, summary = found["groups"], _summary(found)
     table = groups_table(groups, datetime.now(UTC))
     text = RichGroup(table, summary) if groups else summary
-    data = {name: found[name] for name in ("total", "matched", "groups")}
+    data = {name: found[name] for name in ("total", "matched", "groups", "readers", "held")}
     print_result(text, data, as_json=as_json)
 
 

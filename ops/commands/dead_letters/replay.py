@@ -86,9 +86,11 @@ def replay(  # noqa: PLR0913 - each is an option
             found = _restore(operations, chosen, sources)
         done, text = "Replayed", ""
     selecting.note(found)
+    selecting.note_unwritten(found.get("notNoted", ""))
     selecting.require_match(found)
     names = ("total", "matched", "replayed", "refused")
     data = {"dryRun": dry_run} | {name: found[name] for name in names}
+    data |= {name: found.get(name, 0) for name in ("readers", "held")}
     if dry_run:
         data |= check.to_json() | {"letters": found["letters"]}
     summary = f"{done} {found['replayed']} of {found['total']} dead letters."
@@ -104,7 +106,8 @@ def _replay(operations: Operations, chosen: dict[str, Any]) -> dict[str, Any]:
         for found in calls(operations, "dead-letters.replay", chosen):
             sources.update(found["sources"])
             readers = max(found["readers"], result.get("readers", 0))
-            result = found | {"sources": sources, "readers": readers}
+            not_noted = found.get("notNoted") or result.get("notNoted", "")
+            result = found | {"sources": sources, "readers": readers, "notNoted": not_noted}
             bars.update(task, completed=result["replayed"], total=result["total"])
     return result
 
@@ -113,6 +116,7 @@ def _restore(
     operations: Operations, chosen: dict[str, Any], sources: list[dict[str, Any]]
 ) -> dict[str, Any]:
     result: dict[str, Any] = {"total": 0, "matched": 0, "replayed": 0, "refused": [], "sources": {}}
+    result["notNoted"] = ""
     with with_progress_in_errors(lambda: _progress(result), _STOPPED), progress_bars() as bars:
         for source in bars.track(sources, description="Replaying"):
             arguments = {**chosen, **source, "replayed": result["replayed"]}
@@ -123,6 +127,7 @@ def _restore(
                 "replayed": found["replayed"],
                 "refused": result["refused"] + found["refused"],
                 "sources": result["sources"] | found["sources"],
+                "notNoted": result["notNoted"] or found.get("notNoted", ""),
             }
     return result
 

@@ -85,13 +85,20 @@ def show(operations: Operations, arguments: dict[str, Any]) -> dict[str, Any]:
 
 def note(result: dict[str, Any]) -> None:
     """Tell on stderr why letters may be missing in a result."""
-    if result.get("readers"):
-        print(
-            "note: another program is reading dead letters; those it holds are missing here",
-            file=sys.stderr,
-        )
+    if readers := result.get("readers"):
+        who = "another program is" if readers == 1 else f"{readers} other programs are"
+        held = result.get("held")
+        letters = f"{held} letters" if held else "letters"
+        text = f"note: {who} reading dead letters; {letters} held there are missing here"
+        print(text, file=sys.stderr)
     if not result.get("complete", True):
         print("note: there was not enough time to read all dead letters", file=sys.stderr)
+
+
+def note_unwritten(problem: str) -> None:
+    """Tell on stderr why no timeline says what the command has done; nothing if one does."""
+    if problem:
+        print(printable(f"note: timelines do not show this: {problem}"), file=sys.stderr)
 
 
 def require_match(result: dict[str, Any]) -> None:

@@ -27,7 +27,7 @@ export const CHINESE_WORDS = {
   "ALLOCATED": "已分配", "CANCELLED": "已取消", "EXPIRED": "已到期", "FAILED": "失败", "RELEASED": "已释放", "REMOVED": "已移除",
   "RESERVED": "已预约", "SERVED": "已满足", "STARTED": "已开始", "WAITING": "排队中",
   "active": "正常", "allocated": "已分配", "applied": "已生效", "armed": "待命", "available": "可用", "dead_lettered": "死信",
-  "deleted": "已删除", "duplicate": "重复", "engaged": "已制动", "error": "错误", "extended": "已延长", "failed": "失败", "given_up": "已放弃",
+  "deleted": "已删除", "discarded": "已丢弃", "edited": "已编辑", "replayed": "已重放", "duplicate": "重复", "engaged": "已制动", "error": "错误", "extended": "已延长", "failed": "失败", "given_up": "已放弃",
   "held": "被拦下", "maintenance": "维护", "missing": "不存在", "open": "已放行", "outdated": "过时", "parked": "暂存", "pending": "待发",
   "published": "已发布", "released": "已释放", "retried": "待重试", "running": "运行中", "sent": "已发送", "skipped": "已跳过",
   "stopped": "已停止", "suspended": "账户已暂停", "unknown": "未知", "waiting": "等待",

@@ -67,6 +67,9 @@ def stored(store: Store, functions: Functions, dynamodb: DynamoDBClient) -> Stor
         f"UPDATE processed_messages SET detail = '{PRIVATE}' WHERE subject_id = 'u1'",  # noqa: S608 - likewise
         f"INSERT INTO notification_preferences SET user_id = 'u1', channels = '{{}}',"
         f" time_zone = '{PRIVATE}'",
+        "INSERT INTO letter_actions SET queue = 'q', message_id = 'm', action = 'edited',"
+        f" new_id = '{PRIVATE}', caller = 'c', acted_at = NOW(6), aggregate = 'user',"
+        " subject_id = 'u1'",
         f"INSERT INTO idempotency_keys SET user_id = 'u1', idempotency_key = '{PRIVATE}',"
         " request_sha256 = REPEAT('x', 32), allocation_id = 'a1', created_at = NOW(6)",
     )
@@ -219,6 +222,7 @@ def test_every_statement_finds_the_rows_of_a_user_by_an_index(
         ("idempotency_keys", "PRIMARY"),
         ("processed_messages", "by_subject"),
         ("unapplied_messages", "by_subject"),
+        ("letter_actions", "by_subject"),
         ("notification_preferences", "PRIMARY"),
     }
 

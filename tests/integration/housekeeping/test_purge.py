@@ -115,6 +115,22 @@ def test_processed_ids_are_kept_for_30_days(store: Store, housekeeping: Housekee
     assert ids(store, "processed_messages", "message_id") == ["recent"]
 
 
+def test_what_operators_did_to_letters_is_kept_for_30_days(
+    store: Store, housekeeping: Housekeeping
+) -> None:
+    store.insert(
+        "letter_actions",
+        "queue, message_id, action, caller, acted_at, aggregate",
+        [
+            ("q", id_, "discarded", "c", at, "user")
+            for id_, at in (("old", NOW - 30 * DAY - SECOND), ("recent", NOW - 30 * DAY))
+        ],
+    )
+
+    assert housekeeping.run("purge") == 1
+    assert ids(store, "letter_actions", "message_id") == ["recent"]
+
+
 def test_buckets_of_request_limits_are_kept_for_an_hour_after_they_are_full(
     store: Store, housekeeping: Housekeeping
 ) -> None:

@@ -19,7 +19,7 @@ CANARY: Final = CANARY_PREFIX + str(UUID(int=1))
 TABLES: Final = (
     *("users", "devices", "allocations", "event_versions", "processed_messages"),
     *("notifications", "notification_deliveries", "outgoing_events", "unapplied_messages"),
-    "erasures",
+    *("letter_actions", "erasures"),
 )
 
 
@@ -54,6 +54,10 @@ def test_canary_disappears_after_an_hour_and_everybody_else_stays(
     before = rows(store)
     live(functions)
     functions.handle(message("user.deleted", userId=CANARY))
+    store.run(
+        "INSERT INTO letter_actions SET queue = 'q', message_id = 'm', action = 'replayed',"
+        f" caller = 'c', acted_at = NOW(6), aggregate = 'device', subject_id = '{CANARY}'"
+    )
     made_at(store, 59)
     assert housekeeping.run("purge") == 0
 

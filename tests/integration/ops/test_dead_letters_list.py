@@ -39,6 +39,8 @@ def test_letters_are_counted_by_queue_and_error_largest_group_first(
     )
 
     assert dead_letters.json("list") == {
+        "readers": 0,
+        "held": 0,
         "total": 3,
         "matched": 3,
         "groups": [
@@ -264,4 +266,10 @@ def test_messages_in_work_queues_are_not_listed(broker: Broker, dead_letters: De
     sent = message("device.failed")
     broker.publish(OutboundMessage("", sent.queue, sent.body, sent.properties))
 
-    assert dead_letters.json("list") == {"total": 0, "matched": 0, "groups": []}
+    assert dead_letters.json("list") == {
+        "total": 0,
+        "matched": 0,
+        "groups": [],
+        "readers": 0,
+        "held": 0,
+    }

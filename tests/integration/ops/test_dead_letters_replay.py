@@ -56,6 +56,8 @@ def test_replayed_message_is_the_one_first_published(
         "matched": 1,
         "replayed": 1,
         "refused": [],
+        "readers": 0,
+        "held": 0,
     }
 
     (found,) = broker.take(FAILED)

@@ -45,6 +45,7 @@ WITHOUT_IDS_OF_USERS: Final = frozenset(
         "unidentified_messages": "queue message_id batch_key parked_batch",
         # identities of AWS, and names of ours
         "operator_actions": "caller operation",
+        "letter_actions": "queue message_id new_id caller",
     }.items()
     for column in columns.split()
 )
@@ -130,6 +131,8 @@ def test_what_is_left_anywhere_is_found(
         "UPDATE processed_messages SET aggregate = 'user', subject_id = 'u1'",
         "INSERT INTO unapplied_messages SET queue = 'q', message_id = 'm', outcome = 'duplicate',"
         " aggregate = 'user', subject_id = 'u1', first_at = NOW(6), last_at = NOW(6)",
+        "INSERT INTO letter_actions SET queue = 'q', message_id = 'm', action = 'discarded',"
+        " caller = 'c', acted_at = NOW(6), aggregate = 'user', subject_id = 'u1'",
     )
     dynamodb = aws_client("dynamodb", aws_url)
     table = OUTSIDE["PAYMENT_FAILURES_TABLE"]
@@ -151,6 +154,7 @@ def test_what_is_left_anywhere_is_found(
         "allocations": 1,
         "processed_messages": 1,
         "unapplied_messages": 1,
+        "letter_actions": 1,
         "failed payments (DynamoDB)": 1,
         "limit of WebSocket connections (DynamoDB)": 1,
         "limit of WebSocket tickets (DynamoDB)": 1,

@@ -88,7 +88,7 @@ def test_all_letters_are_discarded(operations: NoTime, tmp_path: Path) -> None:
     with Backup(tmp_path / "copies") as backup:
         counts = list(discard(operations, UNTIL, backup))
 
-    assert counts[-1] == (23, 23)
+    assert counts[-1][:2] == (23, 23)
     assert len((tmp_path / "copies").read_text().splitlines()) == 23
     assert operations.broker.depth(DEAD_LETTER_QUEUE) == 0
 

@@ -68,8 +68,9 @@ def ops(*arguments: str, code: int = 0, **options: Any) -> Result:  # noqa: ANN4
     return result
 
 
-@pytest.mark.usefixtures("operator")
-def test_dead_letters_are_listed_replayed_and_discarded(broker: Broker, tmp_path: Path) -> None:
+def test_dead_letters_are_listed_replayed_and_discarded(
+    operator: OperationsServer, broker: Broker, store: Store, tmp_path: Path
+) -> None:
     broker.publish(letter(id="m-1"), letter("user.suspended", id="m-2"), letter(id="m-3"))
     file = tmp_path / "copies.jsonl"
 
@@ -83,6 +84,12 @@ def test_dead_letters_are_listed_replayed_and_discarded(broker: Broker, tmp_path
     assert replayed.stdout == "Replayed 2 of 3 dead letters.\n"
     assert "Discarded 1 of 1" in discarded.stdout
     assert restored.stdout == "Replayed 1 of 1 dead letters.\n"
+    noted = store.rows("SELECT caller, message_id, action FROM letter_actions ORDER BY id")
+    assert {row[0] for row in noted} == {operator.identity.arn}
+    assert [row[1:] for row in noted] == [
+        *(("m-1", "replayed"), ("m-3", "replayed")),
+        *(("m-2", "discarded"), ("m-2", "replayed")),
+    ]
     assert broker.ids(FAILED, "scheduler.user-suspended") == ["m-1", "m-3", "m-2"]
     assert broker.depth(DEAD_LETTER_QUEUE) == 0
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import shlex
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import pytest
 
 from device_events.contracts import DeviceFailed
 from scheduler.pipeline.event_rules import EventRules
+from tests.integration.ops.letters import Broker, letter
 from tests.integration.ops.running import DeadLetters, run
 from tests.support.events import encoded, message
 from tests.support.functions import Functions
 from tests.support.world import NOW
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from scheduler.domain.work import Work
     from scheduler.messaging.message import Message
     from tests.support.store import Store
@@ -115,6 +120,121 @@ def test_message_that_was_applied_since_needs_no_next_step(
         functions.handle(dead[0])
 
     assert len(printed_steps()) == len(dead) - 1
+
+
+def entries_of(*command: str) -> Any:  # noqa: ANN401 - any JSON
+    found = run(*command, "--json")
+    assert found.exit_code == 0, found.output
+    return json.loads(found.stdout)
+
+
+def now_of_device() -> list[dict[str, Any]]:
+    """Return what operators did now, far from the time of the failures."""
+    done: list[dict[str, Any]] = entries_of("timeline", "device", "d1")["entries"]
+    return done
+
+
+@pytest.mark.parametrize(
+    ("command", "action", "step"),
+    [
+        (("discard", "--id", "m-1", "--yes"), "discarded", ""),
+        (
+            ("replay", "--id", "m-1", "--yes"),
+            "replayed",
+            "it is in its queue again; scheduler-ops watch shows it",
+        ),
+    ],
+    ids=["discard", "replay"],
+)
+def test_letter_that_an_operator_put_right_has_no_command_for_letters(
+    dead: list[Message],
+    dead_letters: DeadLetters,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+    action: str,
+    step: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    dead_letters.json(*command)
+
+    assert len(printed_steps()) == len(dead) - 1
+    (entry,) = now_of_device()
+    assert (entry["outcome"], entry["message"]["id"]) == (action, "m-1")
+    assert entry["causedBy"] == f"login:{getpass.getuser()}"
+    assert entry["nextStep"] == step
+    followed = entries_of("show", "message", "m-1")["received"]
+    assert [one["outcome"] for one in followed] == ["dead_lettered", action]
+    assert [one["nextStep"] for one in followed] == ["", step]
+    shown = run("show", "message", "m-1").stdout
+    assert f"by login:{getpass.getuser()}" in shown
+
+
+def test_edited_letter_names_its_new_message_until_that_is_received(
+    dead: list[Message],
+    dead_letters: DeadLetters,
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "new.json").write_bytes(encoded({"deviceId": "d2", "reason": "It is dark"}))
+    monkeypatch.setenv("EDITOR", f"cp {tmp_path}/new.json")
+
+    new_id = dead_letters.json("edit", "m-1", "--yes")["newId"]
+
+    (entry,) = now_of_device()
+    assert (entry["outcome"], entry["detail"]) == ("edited", f"as {new_id}")
+    assert entry["nextStep"] == f"scheduler-ops show message {new_id}"
+    assert len(printed_steps()) == len(dead) - 1
+    with Functions(database_url) as functions:
+        functions.handle(message("device.failed", id=new_id, deviceId="d2"))
+    assert now_of_device()[0]["nextStep"] == ""
+    of_new = entries_of("show", "message", new_id)["received"]
+    assert {one["outcome"]: one["message"]["id"] for one in of_new}["edited"] == "m-1"
+
+
+def test_letter_that_fails_again_after_its_replay_is_shown_again(
+    dead: list[Message], dead_letters: DeadLetters, database_url: str, broker_url: str
+) -> None:
+    dead_letters.json("replay", "--id", "m-1", "--yes")
+
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    with Functions(
+        database_url, broker_url, rules={"device": buggy}, clock=lambda: later
+    ) as functions:
+        functions.handle(dead[0])
+
+    again = entries_of("show", "message", "m-1")["received"]
+    assert [one["outcome"] for one in again] == ["replayed", "dead_lettered"]
+    assert [one["nextStep"] for one in again] == ["", "scheduler-ops dead-letters show --id m-1"]
+
+
+def test_replay_without_a_database_says_that_no_timeline_shows_it(
+    dead: list[Message], dead_letters: DeadLetters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert dead
+    monkeypatch.setenv("DATABASE_URL", "mysql://127.0.0.1:1/x")
+
+    result = dead_letters.run("replay", "--id", "m-1", "--yes")
+
+    assert (result.exit_code, result.stdout) == (0, "Replayed 1 of 15 dead letters.\n")
+    assert "note: timelines do not show this: cannot reach the database" in result.stderr
+
+
+def test_what_was_done_to_letters_of_a_deleted_user_is_not_noted(
+    store: Store, dead_letters: DeadLetters, broker_url: str, database_url: str, tmp_path: Path
+) -> None:
+    store.run("INSERT INTO erasures (user_id, requested_at) VALUES ('u1', NOW(6))")
+    broker = Broker(broker_url)
+    broker.publish(*(letter("user.suspended", id=f"m-{n}", userId=f"u{n}") for n in (1, 2)))
+
+    dead_letters.json(
+        *("discard", "--yes", "--backup", str(tmp_path / "copies")),
+        *("--database-url", database_url),
+    )
+
+    assert store.rows("SELECT message_id, subject_id FROM letter_actions") == [("m-2", "u2")]
 
 
 def test_letter_is_found_by_the_id_that_its_publisher_gave(

@@ -45,6 +45,8 @@ _DELETIONS: Final = (
        WHERE aggregate IN ('user', 'device') AND subject_id IN %(ids)s""",
     """DELETE FROM unapplied_messages
        WHERE aggregate IN ('user', 'device') AND subject_id IN %(ids)s""",
+    """DELETE FROM letter_actions
+       WHERE aggregate IN ('user', 'device') AND subject_id IN %(ids)s""",
     "DELETE FROM event_versions WHERE aggregate IN ('user', 'device') AND id IN %(ids)s",
     "DELETE FROM erasures WHERE user_id IN %(ids)s",
     "DELETE FROM devices WHERE id IN %(ids)s",

@@ -85,6 +85,9 @@ _ERASE_MESSAGES: Final = """
 _ERASE_UNAPPLIED: Final = """
     DELETE FROM unapplied_messages WHERE aggregate = 'user' AND subject_id = %s LIMIT %s
 """
+_ERASE_LETTER_ACTIONS: Final = """
+    DELETE FROM letter_actions WHERE aggregate = 'user' AND subject_id = %s LIMIT %s
+"""
 _ERASE_KEYS: Final = "DELETE FROM idempotency_keys WHERE user_id = %s LIMIT %s"
 
 
@@ -129,6 +132,7 @@ def erase(database: Database, user_id: str) -> Iterator[int]:
     yield from _in_chunks(database, _ERASE_KEYS, user_id)
     yield from _in_chunks(database, _ERASE_MESSAGES, user_id)
     yield from _in_chunks(database, _ERASE_UNAPPLIED, user_id)
+    yield from _in_chunks(database, _ERASE_LETTER_ACTIONS, user_id)
     database.run(lambda cursor: cursor.execute(_ERASE_PREFERENCES, ((user_id,),)))
 
 

@@ -4,6 +4,7 @@
 rows                                         kept for                        index
 ===========================================  ============================  ===================
 message ids, redelivery notes, request keys  30 days                       ``due_purge``
+what operators did to dead letters           30 days                       ``due_purge``
 allocations that ended                       ALLOCATION_RETENTION_DAYS     ``due_purge``
 waiting entries, reservations, that ended    ALLOCATION_RETENTION_DAYS     ``due_purge``
 notifications with their deliveries          NOTIFICATION_RETENTION_DAYS   ``due_purge``
@@ -76,6 +77,7 @@ _MESSAGES: Final = (
     _RetentionRule("processed_messages", "processed_at", "queue, message_id"),
     _RetentionRule("unapplied_messages", "last_at", "queue, message_id, outcome"),
     _RetentionRule("delivery_attempts", "last_at", "queue, message_id"),
+    _RetentionRule("letter_actions", "acted_at"),
     _RetentionRule("unidentified_messages", "received_at", "queue, message_id"),
     _RetentionRule("idempotency_keys", "created_at", "user_id, idempotency_key"),
 )

@@ -9,10 +9,9 @@ import pymysql
 from scheduler.database import unapplied_messages
 from scheduler.database.errors import DatabaseUnavailableError, is_conflict_without_wait
 from scheduler.database.unapplied_messages import UnappliedMessage, UnappliedOutcome
-from scheduler.domain.guard import Aggregate
 from scheduler.messaging.amqp import encodable
-from scheduler.messaging.body import InvalidBodyError, read_body
-from scheduler.messaging.topology import WORK_QUEUE_BY_NAME, subject_field
+from scheduler.messaging.subject import aggregate_of, named_subject
+from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
 from scheduler.observability.logger import service_logger
 from scheduler.pipeline.outcome import Verdict
 from scheduler.pipeline.settle import Settlement
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from scheduler.database.connection import Database
-    from scheduler.messaging.message import Message
     from scheduler.pipeline.settle import Settled
 
 _OUTCOMES: Final = {
@@ -36,7 +34,6 @@ _BY_VERDICT: Final = {
     Verdict.HELD: UnappliedOutcome.HELD,
     Verdict.PARKED: UnappliedOutcome.PARKED,
 }
-_MAX_ID: Final = 64
 
 logger: Final = service_logger()
 
@@ -69,25 +66,13 @@ def _notes(batch: Sequence[Settled]) -> Iterator[UnappliedMessage]:
         queue = WORK_QUEUE_BY_NAME.get(message.queue)
         if kind is None or queue is None:
             continue
-        aggregate = Aggregate.DEVICE if queue.family == "device" else Aggregate.USER
         yield UnappliedMessage(
             message.queue,
             outcome.message_id,
             kind,
-            aggregate,
-            parsed.event.subject_id if parsed else _named_subject(message, queue.event_type),
+            aggregate_of(queue),
+            parsed.event.subject_id if parsed else named_subject(queue, message.body),
             encodable(outcome.error),
             message.trace.correlation_id,
             message.publisher,
         )
-
-
-def _named_subject(message: Message, event_type: str) -> str | None:
-    """Return the user or device that an invalid body names."""
-    try:
-        field = subject_field(event_type)
-        named = read_body(message.body, field).get(field)
-    except InvalidBodyError:
-        return None
-    usable = isinstance(named, str) and 0 < len(named) <= _MAX_ID and encodable(named) == named
-    return named if usable else None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from shlex import quote
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from scheduler.database.letter_actions import OperatorAction
 from scheduler.database.unapplied_messages import UnappliedOutcome
+from scheduler.domain.guard import Aggregate
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
 from scheduler.timeline.entries import (
     MAX_OF_A_KIND,
@@ -17,25 +19,44 @@ from scheduler.timeline.entries import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
 
     from pymysql.cursors import Cursor
 
 _PROCESSED: Final = """
-    SELECT processed_at, outcome, detail, queue, message_id, correlation_id, publisher
-    FROM processed_messages FORCE INDEX (by_subject)
-    WHERE aggregate = %s AND subject_id = %s AND processed_at BETWEEN %s AND %s
-    ORDER BY processed_at DESC LIMIT %s
+    SELECT p.aggregate, p.subject_id, p.queue, p.message_id, p.correlation_id, p.publisher,
+        p.processed_at, COALESCE(p.outcome, 'applied'), p.detail
+    FROM processed_messages p FORCE INDEX ({index}) WHERE {condition}
 """
 _UNAPPLIED: Final = """
-    SELECT u.last_at, u.outcome, u.times, u.first_at, u.error,
+    SELECT u.aggregate, u.subject_id, u.queue, u.message_id, u.correlation_id, u.publisher,
+        u.last_at, u.outcome, u.times, u.first_at, u.error,
         EXISTS (SELECT 1 FROM processed_messages p WHERE p.queue = u.queue
-            AND p.message_id = u.message_id AND p.processed_at >= u.last_at),
-        u.queue, u.message_id, u.correlation_id, u.publisher
-    FROM unapplied_messages u FORCE INDEX (by_subject)
-    WHERE u.aggregate = %s AND u.subject_id = %s AND u.last_at BETWEEN %s AND %s
-    ORDER BY u.last_at DESC LIMIT %s
+            AND p.message_id = u.message_id AND p.processed_at >= u.last_at)
+        OR EXISTS (SELECT 1 FROM letter_actions a FORCE INDEX (of_message) WHERE a.queue = u.queue
+            AND a.message_id = u.message_id AND a.acted_at >= u.last_at)
+        OR EXISTS (SELECT 1 FROM unapplied_messages n WHERE n.queue = u.queue
+            AND n.message_id = u.message_id AND n.last_at > u.last_at)
+    FROM unapplied_messages u FORCE INDEX ({index}) WHERE {condition}
 """
+# A message that was applied before is a duplicate when it is replayed, so any such row will do.
+_ACTIONS: Final = """
+    SELECT a.aggregate, a.subject_id, a.queue, a.message_id, NULL, NULL,
+        a.acted_at, a.action, a.new_id, a.caller,
+        EXISTS (SELECT 1 FROM processed_messages p WHERE p.queue = a.queue
+            AND p.message_id = COALESCE(a.new_id, a.message_id))
+        OR EXISTS (SELECT 1 FROM unapplied_messages u WHERE u.queue = a.queue
+            AND u.message_id = COALESCE(a.new_id, a.message_id) AND u.last_at >= a.acted_at)
+        OR EXISTS (SELECT 1 FROM letter_actions l FORCE INDEX (of_message) WHERE l.queue = a.queue
+            AND l.message_id = COALESCE(a.new_id, a.message_id) AND l.acted_at > a.acted_at)
+    FROM letter_actions a FORCE INDEX ({index}) WHERE {condition}
+"""
+_ABOUT: Final = (
+    "{alias}.aggregate = %s AND {alias}.subject_id = %s AND {alias}.{at} BETWEEN %s AND %s"
+    " ORDER BY {alias}.{at} DESC LIMIT %s"
+)
+_OF_MESSAGE: Final = "{alias}.queue IN %s AND {alias}.{column} = %s"
 _BY_KEY: Final = """
     SELECT queue, message_id, correlation_id, publisher FROM processed_messages
     WHERE (queue, message_id) IN %s
@@ -49,36 +70,91 @@ _NEXT_STEPS: Final = {
     UnappliedOutcome.DEAD_LETTERED: "scheduler-ops dead-letters show --id {id}",
     UnappliedOutcome.GIVEN_UP: "its body is in the log of its function: message_id = {id}",
 }
+_STEPS_AFTER: Final = {
+    OperatorAction.REPLAYED: "it is in its queue again; scheduler-ops watch shows it",
+    OperatorAction.EDITED: "scheduler-ops show message {id}",
+    OperatorAction.DISCARDED: "",
+}
+"""While nothing is known of the message that was published."""
+
+
+class TracedMessage(NamedTuple):
+    """What became of a message, and the user or device that it is about, if known."""
+
+    entry: TimelineEntry
+    subject: Subject | None
 
 
 def read_messages(cursor: Cursor, subject: Subject, window: Window) -> Iterator[TimelineEntry]:
-    """Yield what became of the messages about a user or device."""
+    """Yield what became of the messages about a user or device, and what operators did to them."""
     parameters = (*subject, *window, MAX_OF_A_KIND)
-    cursor.execute(_PROCESSED, parameters)
-    for at, outcome, detail, *ref in cursor.fetchall():
-        message = MessageRef(*ref)
-        yield TimelineEntry(
-            at=at,
-            kind=EntryKind.EVENT,
-            action=event_type(message.queue),
-            outcome=outcome,
-            detail="; ".join(filter(None, (_OUTDATED if outcome == "outdated" else "", detail))),
-            message=message,
-        )
-    cursor.execute(_UNAPPLIED, parameters)
-    for at, outcome, times, first_at, error, done, *ref in cursor.fetchall():
-        message = MessageRef(*ref)
-        since = f"{times} times since {first_at:%Y-%m-%d %H:%M:%S}" if times > 1 else ""
-        step = "" if done else _NEXT_STEPS.get(UnappliedOutcome(outcome), "")
-        yield TimelineEntry(
-            at=at,
-            kind=EntryKind.EVENT,
-            action=event_type(message.queue),
-            outcome=outcome,
-            detail="; ".join(filter(None, (error, since))),
-            message=message,
-            next_step=step.format(id=quote(message.id)),  # operators paste it into a shell
-        )
+    for alias, at, statement, to_entry in (
+        ("p", "processed_at", _PROCESSED, _applied),
+        ("u", "last_at", _UNAPPLIED, _unapplied),
+        ("a", "acted_at", _ACTIONS, _acted),
+    ):
+        condition = _ABOUT.format(alias=alias, at=at)
+        cursor.execute(statement.format(index="by_subject", condition=condition), parameters)
+        for _aggregate, _subject, *row in cursor.fetchall():
+            yield to_entry(MessageRef(*row[:4]), row[4:])
+
+
+def find_message(cursor: Cursor, id_: str, queues: Sequence[str]) -> list[TracedMessage]:
+    """Return what became of a message in each of some queues, oldest first.
+
+    That includes what operators did to it, and from which dead letter they made it.
+
+    Args:
+        cursor: of a transaction.
+        id_: the id that the publisher gave, in ASCII.
+        queues: the names of the queues in which it may have been.
+    """
+    found = []
+    for alias, index, column, statement, to_entry in (
+        ("p", "PRIMARY", "message_id", _PROCESSED, _applied),
+        ("u", "PRIMARY", "message_id", _UNAPPLIED, _unapplied),
+        ("a", "of_message", "message_id", _ACTIONS, _acted),
+        ("a", "of_new_message", "new_id", _ACTIONS, _acted),
+    ):
+        condition = _OF_MESSAGE.format(alias=alias, column=column)
+        cursor.execute(statement.format(index=index, condition=condition), (queues, id_))
+        for aggregate, subject_id, *row in cursor.fetchall():
+            subject = Subject(Aggregate(aggregate), subject_id) if subject_id else None
+            found.append(TracedMessage(to_entry(MessageRef(*row[:4]), row[4:]), subject))
+    return sorted(found, key=lambda one: one.entry.at)
+
+
+def _applied(message: MessageRef, row: Sequence[Any]) -> TimelineEntry:
+    at, outcome, detail = row
+    outdated = _OUTDATED if outcome == "outdated" else ""
+    return _entry(message, at, outcome, detail="; ".join(filter(None, (outdated, detail))))
+
+
+def _unapplied(message: MessageRef, row: Sequence[Any]) -> TimelineEntry:
+    at, outcome, times, first_at, error, is_done = row
+    since = f"{times} times since {first_at:%Y-%m-%d %H:%M:%S}" if times > 1 else ""
+    detail = "; ".join(filter(None, (error, since)))
+    step = "" if is_done else _NEXT_STEPS.get(UnappliedOutcome(outcome), "")
+    return _entry(message, at, outcome, detail=detail, next_step=_for(step, message.id))
+
+
+def _acted(message: MessageRef, row: Sequence[Any]) -> TimelineEntry:
+    at, action, new_id, caller, is_done = row
+    detail = f"as {new_id}" if new_id else ""
+    step = "" if is_done else _STEPS_AFTER[OperatorAction(action)]
+    next_step = _for(step, new_id or message.id)
+    return _entry(message, at, action, detail=detail, caused_by=caller, next_step=next_step)
+
+
+def _for(step: str, id_: str) -> str:
+    return step.format(id=quote(id_))  # operators paste it into a shell
+
+
+def _entry(message: MessageRef, at: datetime, outcome: str, **about: Any) -> TimelineEntry:  # noqa: ANN401 - fields
+    action = event_type(message.queue)
+    return TimelineEntry(
+        at=at, kind=EntryKind.EVENT, action=action, outcome=outcome, message=message, **about
+    )
 
 
 def event_type(queue: str) -> str:

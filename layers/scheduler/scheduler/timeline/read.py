@@ -40,7 +40,7 @@ class Timeline:
 def read_timeline(cursor: Cursor, subject: Subject, window: Window, locale: str) -> Timeline:
     """Return the timeline of a user or device; that of an unknown one is empty.
 
-    Takes at most nine statements, each limited by an index and by `MAX_OF_A_KIND`.
+    Takes at most ten statements, each limited by an index and by `MAX_OF_A_KIND`.
 
     Args:
         cursor: of a transaction.

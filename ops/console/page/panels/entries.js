@@ -17,7 +17,8 @@ const Entry = ({ entry }) => html`
         ${entry.deviceId ? html` <${Link} to=${["lookup", "device", entry.deviceId]}>${entry.deviceId}<//>` : null}</p>
       ${entry.detail ? html`<p>${entry.detail}</p>` : null}
       ${entry.message ? html`<p class="quiet">${t("message")} <${Link} to=${["message", entry.message.id]}>${entry.message.id}<//>
-        ${entry.message.publisher ? ` · ${entry.message.publisher}` : ""}${entry.message.correlationId ? ` · ${entry.message.correlationId}` : ""}</p>`
+        ${entry.message.publisher ? ` · ${entry.message.publisher}` : ""}${entry.message.correlationId ? ` · ${entry.message.correlationId}` : ""}
+        ${entry.kind === "event" && entry.causedBy ? ` · ${t("by {whom}", { whom: entry.causedBy })}` : ""}</p>`
         : entry.causedBy ? html`<p class="quiet">${t("by {whom}", { whom: entry.causedBy })}</p>` : null}
       ${entry.deliveries.map(one => html`<p key=${one.channel}><${Badge} word=${one.status}>${one.channel}: ${t(one.status)}<//>
         <span class="quiet"> <${Time} at=${one.at} />${one.attempts > 1 ? ` · ${t("{count} attempts", { count: one.attempts })}` : ""}${one.answer ? ` · ${one.answer}` : ""}</span></p>`)}

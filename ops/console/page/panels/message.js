@@ -60,10 +60,14 @@ export function stepsOf({ received, effects }) {
   const frame = sent.find(one => one.channel === "websocket")
   const pending = deliveries.some(one => one.status === "pending")
   const retried = last && ["retried", "held", "parked"].includes(last.outcome)
+  const again = last?.outcome === "replayed"
   const at = entry => entry && time(entry.at)
   const told = () => {
     if (!first) return ["quiet-text", t("Published; not received yet")]
     if (retried) return ["bad-text", t("It waits for its next attempt")]
+    if (last.outcome === "discarded") return ["quiet-text", t("An operator discarded it")]
+    if (last.outcome === "edited") return ["quiet-text", t("An operator replayed it with another body, {detail}", { detail: last.detail })]
+    if (last.outcome === "replayed") return ["quiet-text", t("An operator replayed it; it is in its queue again")]
     if (last.outcome === "dead_lettered") return ["bad-text", t("It is a dead letter")]
     if (frame) return ["good-text", t("The user's frame has arrived, {time} after the function received the event", { time: duration((new Date(frame.at) - new Date(first.at)) / 1000) })]
     if (pending) return ["quiet-text", t("The notification is on its way")]
@@ -72,7 +76,7 @@ export function stepsOf({ received, effects }) {
   }
   const [tone, text] = told()
   return {
-    tone, text, ended: Boolean(first) && !retried && !pending,
+    tone, text, ended: Boolean(first) && !retried && !again && !pending,
     family: first?.action.split(".")[0],
     outcomes: received.map(one => one.outcome),
     changes: of("allocation").map(one => (one.action === "expired" ? "released" : one.action)),
