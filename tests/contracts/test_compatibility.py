@@ -64,7 +64,7 @@ def test_the_version_allows_breaking_changes() -> None:
     )
 
 
-def test_the_changelog_tells_each_breaking_change() -> None:
+def test_the_changelog_describes_each_breaking_change() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
     unreleased = " ".join(changelog.partition("## Unreleased")[2].partition("\n## ")[0].split())
 

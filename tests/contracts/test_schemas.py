@@ -75,7 +75,7 @@ def test_every_folder_holds_only_generated_files() -> None:
     assert set(FOLDER.glob("schemas/*")) | set(FOLDER.glob("typescript/*")) <= written
 
 
-def test_who_is_notified_follows_from_the_rules() -> None:
+def test_documented_notifications_follow_from_the_rules() -> None:
     notified = {one.type: [kind.key for kind in one.notifies] for one in documented_events()}
 
     assert notified["device.failed"] == ["device_released"]

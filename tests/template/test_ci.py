@@ -141,7 +141,7 @@ def test_pipeline_is_trusted_for_one_environment_of_one_repository(
     }
 
 
-def test_pipeline_itself_can_make_nothing_but_change_sets(roles: dict[str, dict[str, Any]]) -> None:
+def test_pipeline_itself_can_create_only_change_sets(roles: dict[str, dict[str, Any]]) -> None:
     (policy,) = roles["PipelineExecutionRole"]["Policies"]
     statements = {one["Sid"]: one for one in policy["PolicyDocument"]["Statement"]}
 
@@ -153,7 +153,7 @@ def test_pipeline_itself_can_make_nothing_but_change_sets(roles: dict[str, dict[
     assert not [one for one in statements.values() if "*" in str(one["Action"])]
 
 
-def test_cloudformation_makes_roles_of_the_stack_only(roles: dict[str, dict[str, Any]]) -> None:
+def test_cloudformation_creates_only_roles_of_the_stack(roles: dict[str, dict[str, Any]]) -> None:
     (policy,) = roles["CloudFormationExecutionRole"]["Policies"]
     statements = policy["PolicyDocument"]["Statement"]
 

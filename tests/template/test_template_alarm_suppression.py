@@ -133,7 +133,7 @@ def test_alarm_on_a_cause_suppresses_those_on_its_consequences(
     assert composites[cause]["AlarmActions"]
 
 
-def test_database_is_away_only_if_several_jobs_fail_and_the_broker_if_it_is_not_measured(
+def test_database_alarm_needs_several_failed_jobs_and_broker_alarm_a_missing_metric(
     composites: dict[str, dict[str, Any]],
 ) -> None:
     jobs = children(composites["DatabaseAway"])

@@ -113,7 +113,7 @@ def test_websocket_stage_is_deployed_after_its_routes(stack: Stack) -> None:
     assert set(stack.resources["WebSocketStage"]["DependsOn"]) == set(routes)
 
 
-def test_access_log_names_who_called_from_where(stack: Stack) -> None:
+def test_access_log_names_caller_and_address(stack: Stack) -> None:
     stage = stack.of_type("AWS::ApiGatewayV2::Stage")["HttpApiApiGatewayDefaultStage"]
 
     line = json.loads(stage["AccessLogSettings"]["Format"])

@@ -47,7 +47,7 @@ def test_whatever_configures_the_api_publishes_a_version(stack: Stack, version: 
     }
 
 
-def test_requests_go_to_the_alias_and_nothing_but_the_http_api_may_call_it(stack: Stack) -> None:
+def test_requests_go_to_the_alias_which_only_the_http_api_may_call(stack: Stack) -> None:
     (api,) = (one for name, one in stack.resources.items() if name == "HttpApi")
     permissions = stack.of_type("AWS::Lambda::Permission")
     own = [one for name, one in permissions.items() if name.startswith(API)]

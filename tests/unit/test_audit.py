@@ -47,7 +47,7 @@ def printing(text: str, code: int = 0) -> tuple[str, ...]:
         ([VULNERABLE, SKIPPED], 2, "NOT AUDITED"),
     ],
 )
-def test_code_and_text_tell_what_is_known(
+def test_code_and_text_contain_what_is_known(
     audit: ModuleType,
     capsys: pytest.CaptureFixture[str],
     dependencies: list[dict[str, Any]],
@@ -60,7 +60,7 @@ def test_code_and_text_tell_what_is_known(
     assert said in capsys.readouterr().out
 
 
-def test_unreachable_database_is_said(
+def test_unreachable_database_is_reported(
     audit: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert audit.main(["x.txt"], printing("no JSON", 1)) == 2

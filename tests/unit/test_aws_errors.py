@@ -136,7 +136,7 @@ THROTTLING = {*ThrottledRetryableChecker._THROTTLED_ERROR_CODES}  # type: ignore
 
 
 @pytest.mark.parametrize("code", sorted(THROTTLING - SPECIAL))
-def test_all_that_botocore_takes_for_throttling_is(code: str) -> None:
+def test_every_error_that_botocore_treats_as_throttling_is_throttling(code: str) -> None:
     assert classify(client_error(code), {}) is ErrorClass.THROTTLED
 
 

@@ -175,7 +175,7 @@ def test_a_missing_resource_is_not_found_by_callers_with_access(api: Client, row
         ("PATCH", "/api/allocations/batch", "POST"),
     ],
 )
-def test_another_method_is_refused_with_the_allowed_ones(
+def test_other_methods_are_refused_with_the_allowed_ones(
     api: Client, method: str, target: str, allowed: str
 ) -> None:
     reply = api.send(method, target)

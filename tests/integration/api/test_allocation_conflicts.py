@@ -55,7 +55,7 @@ def allocation(api: Client, condition: Callable[[], bool]) -> Iterator[Future[Re
         ("max_devices = 1", 201),
     ],
 )
-def test_a_change_of_the_user_that_commits_first_counts(
+def test_a_change_of_the_user_that_commits_first_is_respected(
     api: Client, rows: Rows, other: Cursor, change: str, status: int
 ) -> None:
     rows.user()

@@ -112,7 +112,7 @@ def test_messages_redelivered_during_a_broker_outage_are_not_suspected(
     assert hops.deliver(consumer, {FAILED: 3}) == {"invalid": 1, "retried": 2}
 
 
-def test_condemned_message_stays_condemned_during_a_broker_outage(
+def test_message_noted_as_a_killer_stays_one_during_a_broker_outage(
     hops: Hops, consumer: Consumer, make_consumer: MakeConsumer, store: Store
 ) -> None:
     hops.publish(FAILED, properties={"message_id": "killer"})

@@ -119,7 +119,7 @@ def test_every_panel_fits_the_window(page: Page, panels: dict[str, str]) -> None
 
 
 @pytest.mark.parametrize("outage", _OUTAGES, ids=lambda outage: outage.server)
-def test_every_panel_tells_when_a_server_is_away(
+def test_every_panel_shows_that_a_server_is_unavailable(
     page: Page, switch: _Switch, panels: dict[str, str], outage: _Outage
 ) -> None:
     page.emulate_media(color_scheme="dark")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.usefixtures("much")
-def test_figures_are_whole_and_true(page: Page) -> None:
+def test_figures_are_complete_and_correct(page: Page) -> None:
     expect(page.locator("#live")).to_have_text("Live")
     expect(rows(page, "Queues")).to_have_count(15)
     expect(page.locator("nav .count")).to_have_text("50")
@@ -140,7 +140,7 @@ def test_all_allocations_of_a_user_are_reached(page: Page, store: Store) -> None
     expect(older).to_have_count(0)
 
 
-def test_server_that_hangs_is_named_and_the_rest_goes_on(page: Page, mariadb: MariaDB) -> None:
+def test_server_that_hangs_is_named_and_the_rest_is_shown(page: Page, mariadb: MariaDB) -> None:
     pids = mariadb.pids()
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
@@ -160,7 +160,7 @@ def test_server_that_hangs_is_named_and_the_rest_goes_on(page: Page, mariadb: Ma
     expect(page.locator("#live")).to_have_text("Live")
 
 
-def test_queue_from_which_nothing_is_taken_is_named_but_not_the_dead_letters(page: Page) -> None:
+def test_stalled_queue_is_named_but_not_the_dead_letter_queue(page: Page) -> None:
     stuck = page.evaluate("""async () => {
         const { remember, isStuck } = await import("/page/samples.js")
         const names = ["scheduler.dead-letters", "scheduler.device-failed"]

@@ -36,12 +36,12 @@ if TYPE_CHECKING:
         *(1021, 1114, 9999),
     ],
 )
-def test_an_error_that_no_message_can_cause_is_the_environments(number: int) -> None:
+def test_error_that_no_message_can_cause_is_attributed_to_the_environment(number: int) -> None:
     assert fault_of(pymysql.OperationalError(number, "the server says why")) is Fault.ENVIRONMENT
 
 
 @pytest.mark.parametrize("error", [pymysql.InterfaceError(0, ""), pymysql.MySQLError()])
-def test_an_error_without_a_number_is_the_environments(error: pymysql.MySQLError) -> None:
+def test_error_without_a_number_is_attributed_to_the_environment(error: pymysql.MySQLError) -> None:
     assert fault_of(error) is Fault.ENVIRONMENT
 
 
@@ -54,14 +54,14 @@ def test_an_error_without_a_number_is_the_environments(error: pymysql.MySQLError
         (StaleSnapshotError(), True, True),
     ],
 )
-def test_a_lock_is_another_transactions(
+def test_lock_is_attributed_to_another_transaction(
     error: Exception, *, conflict: bool, without_wait: bool
 ) -> None:
     assert fault_of(error) is Fault.LOCK
     assert (is_conflict(error), is_conflict_without_wait(error)) == (conflict, without_wait)
 
 
-def test_an_error_of_our_own_code_is_the_messages() -> None:
+def test_error_of_our_own_code_is_attributed_to_the_message() -> None:
     assert fault_of(ValueError("no such thing")) is Fault.MESSAGE
 
 
@@ -109,7 +109,7 @@ def before_database(store: Store) -> Proxy:
     return Proxy(urlsplit(store.settings.database_url.get_secret_value()).port or 0)
 
 
-def test_a_server_that_turns_read_only_is_left_for_the_one_that_has_its_name_now(
+def test_read_only_server_after_a_failover_is_replaced_by_a_new_connection(
     store: Store, replica: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     where = [replica]

@@ -135,7 +135,7 @@ def test_delivery_that_cannot_be_serialised_does_not_affect_the_next(
     assert len(provider_clients.requests(EMAIL)) == 1
 
 
-def test_tags_find_the_email_again_by_its_cause(provider_clients: Provider) -> None:
+def test_tags_identify_the_email_by_its_cause(provider_clients: Provider) -> None:
     traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     cause = TraceContext("order:4711/设备.a-b" + "x" * 300, traceparent)
 

@@ -60,7 +60,7 @@ def test_quiet_users_come_first_if_not_all_can_be_claimed(claims: Claims, outbox
     assert len(set(users(claims.claim(4, MINUTE)))) == 4
 
 
-def test_user_whose_turn_has_not_ended_is_passed_over(claims: Claims, outbox: Outbox) -> None:
+def test_user_whose_turn_has_not_ended_is_skipped(claims: Claims, outbox: Outbox) -> None:
     outbox.add(*[NewNotification(name, EMAIL_ONLY) for name in ("busy", "free")])
 
     assert users(claims.claim(100, MINUTE, {"busy"})) == ["free"]

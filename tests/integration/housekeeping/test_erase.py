@@ -91,7 +91,7 @@ def erasure(store: Store) -> list[tuple[str, bool]]:
     return store.rows("SELECT user_id, finished_at IS NOT NULL FROM erasures ORDER BY user_id")
 
 
-def test_nothing_that_a_user_told_or_was_told_is_left(
+def test_no_personal_data_or_text_of_the_user_is_left(
     stored: Store, functions: Functions, housekeeping: Housekeeping, dynamodb: DynamoDBClient
 ) -> None:
     others = stored.rows("SELECT title, message, data FROM notifications WHERE user_id = 'u2'")
@@ -112,7 +112,7 @@ def test_nothing_that_a_user_told_or_was_told_is_left(
     assert stored.rows(codes) == [("u1", "user_suspended", 1), ("u2", "user_suspended", 0)]
 
 
-def test_erasure_is_repeated_until_all_that_was_under_way_is_over(
+def test_erasure_is_repeated_until_everything_in_progress_has_ended(
     stored: Store, functions: Functions, housekeeping: Housekeeping
 ) -> None:
     functions.handle(message("user.deleted", userId="u1"))
@@ -188,7 +188,7 @@ def test_erasure_of_many_rows_continues_after_every_stop(
     assert stored.rows("SELECT * FROM idempotency_keys") == []
 
 
-def test_deleted_user_whose_erasure_nobody_requested_is_erased(
+def test_deleted_user_without_a_requested_erasure_is_erased(
     stored: Store, functions: Functions, housekeeping: Housekeeping
 ) -> None:
     functions.handle(message("user.deleted", userId="u1"))

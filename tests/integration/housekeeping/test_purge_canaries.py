@@ -46,7 +46,7 @@ def made_at(store: Store, age: int) -> None:
         store.run(f"UPDATE {table} SET created_at = '{moment}' WHERE id = '{CANARY}'")  # noqa: S608 - our own tables
 
 
-def test_canary_disappears_after_an_hour_and_everybody_else_stays(
+def test_canary_is_deleted_after_an_hour_and_all_other_users_stay(
     store: Store, functions: Functions, housekeeping: Housekeeping
 ) -> None:
     store.seed(world(held("d1")))
@@ -69,7 +69,7 @@ def test_canary_disappears_after_an_hour_and_everybody_else_stays(
     assert left == before | {"processed_messages": before["processed_messages"] + 1}
 
 
-def test_canary_of_a_run_that_died_disappears_with_its_allocation(
+def test_canary_of_a_killed_run_is_deleted_with_its_allocation(
     store: Store, functions: Functions, housekeeping: Housekeeping
 ) -> None:
     functions.handle(message("device.created", deviceId=CANARY))
@@ -79,7 +79,7 @@ def test_canary_of_a_run_that_died_disappears_with_its_allocation(
     assert rows(store) == dict.fromkeys(TABLES, 0)
 
 
-def test_canary_that_is_named_after_another_users_allocation_takes_nothing_of_it(
+def test_canary_named_after_another_users_allocation_does_not_affect_it(
     store: Store, functions: Functions, housekeeping: Housekeeping
 ) -> None:
     store.seed(world(held("d1")))

@@ -81,7 +81,7 @@ def test_entries_that_cannot_be_served_do_not_block_those_behind_them(
     assert holders(store) == [("d1", "u1")]
 
 
-def test_run_that_hands_out_the_last_device_keeps_its_position_in_a_long_line(
+def test_run_that_allocates_the_last_device_keeps_its_position_in_a_long_line(
     store: Store, housekeeping: Housekeeping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = ENTRIES_PER_TRANSACTION

@@ -116,7 +116,7 @@ def test_each_pass_takes_every_key_once(store: Store, ids: set[str], rows: int) 
         assert sorted(seen) == sorted(ids)
 
 
-def test_an_old_position_is_left_behind(store: Store, housekeeping: Housekeeping) -> None:
+def test_an_old_position_is_not_used_again(store: Store, housekeeping: Housekeeping) -> None:
     store.seed(world(user("u1")))
     store.insert(
         "housekeeping_walks", "name, position", [(findings.NOTIFICATIONS.name, "2020-01-01")]

@@ -77,7 +77,7 @@ def later_holder(store: Store, database_url: str, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.usefixtures("later_holder")
-def test_old_event_that_would_take_the_device_of_the_new_body_is_asked_about(
+def test_old_event_that_would_take_the_device_of_the_new_body_needs_confirmation(
     broker: Broker, dead_letters: DeadLetters, editor: Path
 ) -> None:
     broker.publish(letter(id="m-1", deviceId="d1", failed_at=LAST_WEEK))
@@ -146,7 +146,7 @@ def test_body_that_is_unchanged_or_invalid_is_not_replayed(
     assert broker.ids(DEAD_LETTER_QUEUE) == ["m-1"]
 
 
-def test_two_letters_with_one_id_are_told_apart_by_their_queue(
+def test_two_letters_with_one_id_are_distinguished_by_their_queue(
     broker: Broker, dead_letters: DeadLetters, editor: Path
 ) -> None:
     broker.publish(letter(id="m-1"), letter("user.suspended", id="m-1"))

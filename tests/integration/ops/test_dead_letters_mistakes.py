@@ -80,7 +80,7 @@ def test_unknown_field_is_published_on_demand_only(
     assert allowed.exit_code == 0
 
 
-def test_other_shape_of_device_created_is_known(broker: Broker) -> None:
+def test_other_format_of_device_created_is_known(broker: Broker) -> None:
     values = ("deviceId=d1", "deviceName=n", "deviceConfig.cpuCores=2")
 
     assert run("publish", "device.created", *values, "--broker-url", broker.url).exit_code == 0

@@ -161,7 +161,7 @@ def test_dry_run_lists_the_devices_it_would_take(broker: Broker, dead_letters: D
     ]
 
 
-def test_letters_that_cannot_be_checked_need_a_yes_too(
+def test_letters_that_cannot_be_checked_need_confirmation_too(
     broker: Broker, dead_letters: DeadLetters
 ) -> None:
     broker.publish(letter(id="m-1", deviceId="d1", at=LAST_WEEK))

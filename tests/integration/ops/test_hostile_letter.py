@@ -160,13 +160,13 @@ def walk(command: str, arguments: Iterable[str], urls: dict[str, str]) -> Result
     return run(*command.split(), *given, stdin="n\n")
 
 
-def test_every_command_is_walked() -> None:
+def test_every_command_is_tested() -> None:
     walked = NOTHING_STORED.keys() | dict(SHOWING)
     assert set(commands(get_command(app))) == walked, "add the new command"
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)], ids=["text", "json"])
-def test_no_command_prints_what_a_terminal_obeys(
+def test_no_command_prints_characters_that_control_a_terminal(
     form: tuple[str, ...], hostile: dict[str, str]
 ) -> None:
     for command, arguments in (*NOTHING_STORED.items(), *UNREACHABLE.items(), *SHOWING):

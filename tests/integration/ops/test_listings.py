@@ -62,7 +62,7 @@ def test_devices_are_searched_and_filtered(store: Store, call: Call) -> None:
         call("devices", health="broken")
 
 
-def test_count_that_takes_too_long_is_unknown_and_a_search_says_so(
+def test_count_that_takes_too_long_is_unknown_and_a_search_fails(
     store: Store,
     call: Call,
     monkeypatch: pytest.MonkeyPatch,
@@ -111,7 +111,7 @@ def test_allocations_of_a_user_are_paged_with_their_reasons(
     assert second["next"] is None
 
 
-def test_user_is_shown_without_the_failures_that_dynamodb_does_not_tell(
+def test_user_is_shown_without_payment_failures_if_dynamodb_is_unavailable(
     store: Store,
     call: Call,
 ) -> None:

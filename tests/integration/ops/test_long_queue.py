@@ -113,7 +113,7 @@ def test_letters_have_their_order_again_after_the_last_call(broker: Broker, read
     assert broker.ids(DEAD_LETTER_QUEUE) == IDS
 
 
-def test_without_time_for_a_single_letter_it_says_so(operations: NoTime) -> None:
+def test_too_little_time_for_a_single_letter_is_an_error(operations: NoTime) -> None:
     context = OperationContext(
         lambda: operations.broker.url,
         lambda: "",

@@ -22,7 +22,7 @@ from scheduler.messaging.topology import VHOST
     ],
     ids=["closed", "no HTTP", "cut chunk", "cut body", "error"],
 )
-def test_answer_that_is_cut_off_or_no_http_is_none(answer: bytes) -> None:
+def test_truncated_or_non_http_answer_is_ignored(answer: bytes) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:

@@ -81,7 +81,7 @@ def test_argument_without_key_or_value_is_refused(argument: str) -> None:
         parse_assignments([argument])
 
 
-def test_key_into_a_value_that_is_no_object_is_refused() -> None:
+def test_key_into_a_value_that_is_not_an_object_is_refused() -> None:
     with pytest.raises(InvalidInputError, match=r"a\.b: a is not an object"):
         _body("no.event", "a=1", "a.b=2")
 

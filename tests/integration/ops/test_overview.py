@@ -56,9 +56,7 @@ def test_every_server_answers(database_url: str, broker_url: str, aws_url: str) 
     assert found["broker"]["queues"]["scheduler.device-failed"]["ready"] == 0
 
 
-def test_a_server_that_is_away_is_named_and_the_others_answer(
-    store: Store, database_url: str
-) -> None:
+def test_unavailable_server_is_named_and_the_others_answer(store: Store, database_url: str) -> None:
     assert store
     found = overview(context(database_url))
 

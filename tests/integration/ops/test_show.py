@@ -41,7 +41,7 @@ def test_user_is_shown_with_quota_and_devices() -> None:
     assert json.loads(show("user", "u1", "--json"))["devices"][0]["deviceId"] == "d1"
 
 
-def test_long_list_of_devices_is_cut_and_says_so(store: Store) -> None:
+def test_long_list_of_devices_is_truncated_with_a_note(store: Store) -> None:
     store.seed(world(user("u2"), *(held(f"x{number:03}", by="u2") for number in range(53))))
 
     lines = show("user", "u2").splitlines()
@@ -78,11 +78,11 @@ def test_message_is_shown_with_what_it_caused(database_url: str, broker_url: str
         ("message", "No function has received it", 0),
     ],
 )
-def test_unknown_id_says_so(kind: str, said: str, code: int) -> None:
+def test_unknown_id_is_reported(kind: str, said: str, code: int) -> None:
     assert said in show(kind, "nobody", code=code)
 
 
-def test_long_body_of_a_dead_letter_is_cut_and_says_so(
+def test_long_body_of_a_dead_letter_is_truncated_with_a_note(
     broker: Broker, dead_letters: DeadLetters
 ) -> None:
     broker.publish(letter(id="m-1", body=b"x" * 3_000_000))

@@ -35,7 +35,7 @@ def results(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         (1, "30 replayed before; nothing is lost, run the command again"),
     ],
 )
-def test_stopped_replay_says_how_far_it_was(
+def test_stopped_replay_reports_its_progress(
     results: list[dict[str, Any]], count: int, said: str
 ) -> None:
     results += [{"replayed": 30, "total": 40, "sources": {}, "readers": 0, "next": {}}] * count

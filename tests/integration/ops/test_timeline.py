@@ -90,7 +90,7 @@ def test_json_holds_the_same_entries() -> None:
 
 
 @pytest.mark.usefixtures("failed")
-def test_timeline_of_an_unknown_id_asks_for_the_id() -> None:
+def test_timeline_of_an_unknown_id_asks_whether_the_id_is_right() -> None:
     assert "Is the id right?" in timeline("user", "nobody", "--at", AT)
 
 
@@ -147,7 +147,7 @@ def test_too_long_window_is_refused() -> None:
         ("23:03+08:00", datetime(2026, 2, 28, 15, 3, tzinfo=UTC)),
     ],
 )
-def test_time_is_the_last_one_of_that_name(given: str, moment: datetime) -> None:
+def test_time_of_day_means_its_last_occurrence(given: str, moment: datetime) -> None:
     assert parse_moment(given, NOW) == moment
 
 

@@ -76,5 +76,5 @@ def test_batch_that_has_failed_does_not_fail_again_for_another_canary(
     assert applied(store) == ["canary", "other"]
 
 
-def test_message_about_anybody_else_fails_no_batch(functions: Functions) -> None:
+def test_message_that_is_not_about_a_canary_fails_no_batch(functions: Functions) -> None:
     assert functions.handle(failing("u1")) == {"success": 1}

@@ -199,7 +199,7 @@ def test_hold_stays_while_the_balance_is_negative(store: Store, connected: Funct
 
 
 @pytest.mark.parametrize(("quota_type", "limit"), [("cpu", 2), ("memory", 4096)])
-def test_quota_passes_over_devices_of_unknown_size(
+def test_quota_skips_devices_of_unknown_size(
     quota_type: str, limit: int, store: Store, connected: Functions
 ) -> None:
     start = world(*(held(f"d{n}", since=NOW - (9 - n) * MINUTE) for n in range(4)))
@@ -227,7 +227,7 @@ def test_quota_that_its_excess_overtakes_is_stored(store: Store, connected: Func
     assert released(store) == ["d0", "d1"]
 
 
-def test_versions_start_anew_when_a_deleted_device_is_created_again(
+def test_versions_restart_when_a_deleted_device_is_created_again(
     store: Store, connected: Functions
 ) -> None:
     sent = [

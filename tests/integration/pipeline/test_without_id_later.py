@@ -36,7 +36,7 @@ def test_message_that_was_never_applied_keeps_its_id_for_a_day(
     assert len(store.state()["processed"]) == 1
 
 
-def test_retried_message_keeps_its_id_beside_an_equal_one(
+def test_retried_message_keeps_its_id_when_an_equal_one_arrives(
     store: Store, connected: Functions, queues: Queues, counter: CrashingCounter, broker_url: str
 ) -> None:
     store.seed(world(user("u1")))

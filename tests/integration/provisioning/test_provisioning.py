@@ -74,7 +74,7 @@ def test_create_and_update_provision_everything(
         assert cursor.fetchall() == (("user-1",),)
 
 
-def test_event_has_as_many_queues_as_the_setting_says(
+def test_event_has_the_configured_number_of_queues(
     rabbitmq: RabbitMQ, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SHARDS", "2")
@@ -124,7 +124,7 @@ def test_provisioning_is_idempotent(cloudformation: CloudFormation, database: Ma
         assert cursor.fetchone() == (1,)
 
 
-def test_two_at_once_both_succeed() -> None:
+def test_two_concurrent_runs_both_succeed() -> None:
     # The time limit works in the main thread only, so the handler is not used.
     failures: list[BaseException] = []
 
@@ -252,7 +252,7 @@ def test_refused_answer_is_sent_again(cloudformation: CloudFormation) -> None:
     assert cloudformation.answer["Status"] == "SUCCESS"
 
 
-def test_server_that_cannot_hold_a_batch_is_named_before_anything_is_made(
+def test_server_that_cannot_hold_a_batch_is_named_before_anything_is_created(
     cloudformation: CloudFormation, database: MariaDB, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database_server, "_MAX_ALLOWED_PACKET", 1 << 40)

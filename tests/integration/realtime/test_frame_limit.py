@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ASK = '{"since": "2025-01-01T00:00:00Z"}'
 
 
-def test_connection_that_sends_too_much_is_told_so_and_closed(
+def test_connection_that_sends_too_much_gets_an_error_and_is_closed(
     clients: Clients, connections_table: Table
 ) -> None:
     with clients.connect("u1") as socket, clients.connect("u1") as other:

@@ -41,7 +41,7 @@ def test_ticket_is_redeemed_once(tickets: Tickets) -> None:
     assert tickets.redeem(ticket.secret, NOW) is None
 
 
-def test_expired_ticket_is_refused_though_dynamodb_still_has_it(
+def test_expired_ticket_is_refused_even_if_dynamodb_still_has_it(
     tickets: Tickets, tickets_table: Table
 ) -> None:
     ticket = tickets.issue("u1", NOW)
@@ -77,7 +77,7 @@ def test_open_tickets_of_a_user_are_limited_also_when_many_are_issued_at_once(
     assert tickets.issue("u2", NOW)
 
 
-def test_item_that_counts_a_users_tickets_is_no_ticket(tickets: Tickets) -> None:
+def test_item_that_counts_a_users_tickets_is_not_a_ticket(tickets: Tickets) -> None:
     user_id = "u" * (len(tickets.issue("u1", NOW).secret) - len("user:"))
     tickets.issue(user_id, NOW)
 

@@ -133,7 +133,7 @@ def test_without_the_url_of_a_repository_the_file_is_named(deliver: Deliver, cha
     assert chat.message["markdown"]["content"].endswith("Runbook: docs/operations.md#dead-letters")
 
 
-def test_message_that_is_no_alarm_arrives_as_it_is(deliver: Deliver, chat: Chat) -> None:
+def test_message_that_is_not_an_alarm_arrives_unchanged(deliver: Deliver, chat: Chat) -> None:
     deliver("wecom", text="Does it work?")
 
     assert chat.message["markdown"]["content"] == "**[ALARM] Does it work?**"
@@ -173,7 +173,7 @@ def test_status_of_a_refusal_is_named(deliver: Deliver, chat: Chat) -> None:
         deliver("slack")
 
 
-def test_secret_of_another_form_is_refused_without_showing_it(deliver: Deliver, chat: Chat) -> None:
+def test_malformed_secret_is_refused_without_showing_it(deliver: Deliver, chat: Chat) -> None:
     with pytest.raises(ValidationError) as raised:
         deliver("telegram")
 
@@ -185,7 +185,7 @@ def test_secret_of_another_form_is_refused_without_showing_it(deliver: Deliver, 
     ("former", "state", "arriving"),
     [("INSUFFICIENT_DATA", "OK", 0), ("INSUFFICIENT_DATA", "ALARM", 1), ("ALARM", "OK", 1)],
 )
-def test_only_the_ok_with_which_new_alarms_begin_does_not_arrive(
+def test_only_the_first_ok_of_a_new_alarm_does_not_arrive(
     former: str, state: str, arriving: int, deliver: Deliver, chat: Chat
 ) -> None:
     deliver("slack", OldStateValue=former, NewStateValue=state)

@@ -38,7 +38,9 @@ def _fast_retries(local_platform: StateDir) -> Iterator[None]:
 
 @pytest.mark.usefixtures("_fast_retries")
 @pytest.mark.parametrize("what", What)
-def test_what_waits_during_an_outage_is_done_after_it(local_platform: StateDir, what: What) -> None:
+def test_what_waits_in_an_outage_is_processed_after_it(
+    local_platform: StateDir, what: What
+) -> None:
     with (
         closing(Platform(local_platform)) as platform,
         closing(OutageStory(platform, local_platform, what, _SECONDS[what])) as story,

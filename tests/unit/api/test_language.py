@@ -30,5 +30,5 @@ def test_the_preferred_language_with_texts_is_chosen(header: str, locale: str | 
     assert requested_language({"Accept-Language": header}) == locale
 
 
-def test_without_a_header_no_language_is_asked_for() -> None:
+def test_without_a_header_no_language_is_requested() -> None:
     assert requested_language({}) is None

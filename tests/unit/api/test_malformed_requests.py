@@ -65,7 +65,7 @@ def test_an_invalid_body_is_refused_with_its_fields(
         ("POST", "/api/allocations/batch/extend", "body.allocationIds.0"),
     ],
 )
-def test_an_id_that_no_path_can_name_is_refused(
+def test_an_id_that_a_path_cannot_contain_is_refused(
     api: Client, method: str, path: str, field: str, id_: str
 ) -> None:
     body = {

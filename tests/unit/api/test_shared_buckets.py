@@ -25,7 +25,7 @@ class AwayDatabase:
         yield  # makes it a generator
 
 
-def test_a_database_that_is_away_is_asked_again_after_five_seconds() -> None:
+def test_an_unavailable_database_is_queried_again_after_five_seconds() -> None:
     database, now = AwayDatabase(), [100.0]
     take = shared_buckets(database, lambda: now[0])  # type: ignore[arg-type]  # as far as it is used
 

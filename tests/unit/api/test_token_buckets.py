@@ -112,7 +112,7 @@ def test_a_caller_within_the_limit_is_not_refused_wherever_their_requests_arrive
         assert admit(environments[number % 50], limit), number
 
 
-def test_one_request_of_ten_asks_for_the_shared_bucket_and_a_refused_one_does_not() -> None:
+def test_one_request_in_ten_uses_the_shared_bucket_and_refused_ones_do_not() -> None:
     shared, limit = SharedBuckets(), TokenLimit(per_second=1, burst=100)
     asked = environment(shared, 0.0)
 

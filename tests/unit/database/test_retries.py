@@ -20,7 +20,7 @@ AWAY = pymysql.OperationalError(2006, "Server has gone away")
 
 
 @pytest.mark.parametrize("number", [1267, 1270, 1271, 1153, 1366, 1265, 4025, 4078])
-def test_bad_value_with_a_general_state_is_the_messages_fault(number: int) -> None:
+def test_bad_value_with_a_general_state_is_attributed_to_the_message(number: int) -> None:
     assert fault_of(pymysql.OperationalError(number, "the server says why")) is Fault.MESSAGE
 
 
@@ -63,7 +63,7 @@ def test_transaction_runs_again_until_it_succeeds(failing: int) -> None:
 
 
 @pytest.mark.parametrize("error", [AWAY, ValueError("of our own code")])
-def test_error_that_is_no_conflict_is_raised_at_once(error: Exception) -> None:
+def test_error_that_is_not_a_conflict_is_raised_at_once(error: Exception) -> None:
     attempts = Attempts(error, failing=1)
 
     with pytest.raises(type(error)):
@@ -72,7 +72,7 @@ def test_error_that_is_no_conflict_is_raised_at_once(error: Exception) -> None:
     assert attempts.made == 1
 
 
-def test_caller_may_exclude_locks_that_were_waited_for() -> None:
+def test_caller_may_exclude_lock_wait_timeouts() -> None:
     attempts = Attempts(LOCK_WAIT, failing=1)
 
     with pytest.raises(pymysql.OperationalError):

@@ -8,7 +8,7 @@ from scheduler.domain.model import BROKEN, Device, Health, Quota, User, UserStat
 from tests.support.world import device, user
 
 
-def test_device_is_taken_back_in_every_state_but_running_and_unknown() -> None:
+def test_device_is_released_in_every_state_except_running_and_unknown() -> None:
     assert set(Health) - BROKEN == {Health.RUNNING, Health.UNKNOWN}
 
 

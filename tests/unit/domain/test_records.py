@@ -25,9 +25,7 @@ def start(actor: str = "") -> Work:
         ("user:u1", "q:m-1", "user:u1"),
     ],
 )
-def test_actor_is_who_requested_the_changes_or_the_message(
-    actor: str, message: str, expected: str
-) -> None:
+def test_actor_is_the_requester_or_the_message(actor: str, message: str, expected: str) -> None:
     work = start(actor)
 
     work.begin(message)
@@ -88,7 +86,7 @@ def test_erasing_an_unknown_user_creates_their_row() -> None:
     assert list(work.erased_users) == list(work.changed_users) == ["unknown"]
 
 
-def test_recreated_device_counts_its_versions_anew() -> None:
+def test_recreated_device_restarts_its_version_count() -> None:
     marks = [mark(Concern.HEALTH, NOW, 7), mark(Concern.CREATION, NOW, 5)]
     work = Work(world(device("d1"), marks=marks), NOW, QUOTA)
 

@@ -47,7 +47,7 @@ def test_only_a_served_entry_has_an_allocation(status: WaitingStatus) -> None:
     assert entry(status=status).allocation_id == expected
 
 
-def test_each_device_is_given_once_in_the_order_of_the_line() -> None:
+def test_each_device_is_allocated_once_in_the_order_of_the_line() -> None:
     work = start(user("u1"), user("u2"), user("u3"))
     line = [entry("w2", "u2"), entry("w3", "u3"), entry("w1", "u1")]
 
@@ -66,7 +66,7 @@ def test_each_device_is_given_once_in_the_order_of_the_line() -> None:
         (device("d1"), device("d2")),
     ],
 )
-def test_smallest_device_of_known_size_is_given_first(better: Device, worse: Device) -> None:
+def test_smallest_device_of_known_size_is_allocated_first(better: Device, worse: Device) -> None:
     for free in ([better, worse], [worse, better]):
         work = start(user())
 
@@ -87,7 +87,7 @@ def test_entry_waits_for_a_device_that_meets_its_requirements() -> None:
 @pytest.mark.parametrize(
     ("free_for", "is_given"), [(HOUR - SECOND, False), (HOUR, True), (HOUR + SECOND, True)]
 )
-def test_reserved_device_is_given_only_if_the_allocation_ends_before_the_slot(
+def test_reserved_device_is_allocated_only_if_the_allocation_ends_before_the_slot(
     free_for: timedelta, *, is_given: bool
 ) -> None:
     work = start(user())
@@ -106,7 +106,7 @@ def test_reserved_device_is_given_only_if_the_allocation_ends_before_the_slot(
         {"quota": Quota(0)},
     ],
 )
-def test_user_who_may_have_no_device_is_passed_over(fields: dict[str, Any]) -> None:
+def test_user_who_may_not_have_a_device_is_skipped(fields: dict[str, Any]) -> None:
     work = start(user("u1", **fields), user("u2"))
 
     served = assign(work, [entry("w1", "u1"), entry("w2", "u2")], [device()], {})
@@ -114,7 +114,7 @@ def test_user_who_may_have_no_device_is_passed_over(fields: dict[str, Any]) -> N
     assert [one.id for one in served] == ["w2"]
 
 
-def test_user_who_was_not_loaded_is_passed_over() -> None:
+def test_user_who_was_not_loaded_is_skipped() -> None:
     work = start(user("u2"))
 
     served = assign(work, [entry("w1", "u1"), entry("w2", "u2")], [device()], {})

@@ -97,7 +97,7 @@ def test_event_in_an_envelope_keeps_its_own_id_time_and_version() -> None:
         {"eventType": "x"},
     ],
 )
-def test_body_that_is_no_envelope_is_unchanged(body: dict[str, Any]) -> None:
+def test_body_that_is_not_an_envelope_is_unchanged(body: dict[str, Any]) -> None:
     assert read(json.dumps(body).encode()) == body
 
 
@@ -149,7 +149,7 @@ def test_envelope_whose_event_is_unclear_is_refused(body: dict[str, Any], why: s
         ),
     ],
 )
-def test_refusal_of_another_encoding_names_it(raw: bytes, hint: str) -> None:
+def test_error_for_another_encoding_names_it(raw: bytes, hint: str) -> None:
     assert refusal(raw).startswith("body is not JSON: ")
     assert refusal(raw).endswith(hint)
 

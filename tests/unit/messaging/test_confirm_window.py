@@ -15,7 +15,7 @@ def messages(count: int) -> list[OutboundMessage]:
 
 
 @given(count=st.integers(0, 20), before=st.integers(0, 10), confirms=_CONFIRMS)
-def test_window_tells_what_is_confirmed(
+def test_window_knows_which_messages_are_confirmed(
     count: int, before: int, confirms: list[tuple[int, bool]]
 ) -> None:
     sent = messages(count)

@@ -42,7 +42,7 @@ def test_choices_for_one_type_do_not_affect_others() -> None:
     assert channels(NoticeKind.QUOTA_UPDATED, choices) == NoticeKind.QUOTA_UPDATED.channels
 
 
-def test_overdue_alert_uses_all_channels_though_billing_alerts_are_off() -> None:
+def test_overdue_alert_uses_all_channels_even_if_billing_alerts_are_off() -> None:
     choices = {"billing_alert": dict.fromkeys(map(str, Channel), False)}
 
     assert channels(NoticeKind.OVERDUE, choices) == tuple(Channel)

@@ -23,7 +23,7 @@ from scheduler.outbox.delivery import public_error
         (None, None),
     ],
 )
-def test_reason_of_ours_has_a_code(detail: str | None, code: str | None) -> None:
+def test_reason_set_by_the_dispatcher_has_a_code(detail: str | None, code: str | None) -> None:
     assert public_error(detail) == code
 
 

@@ -78,7 +78,7 @@ def test_edited_body_is_limited_in_bytes() -> None:
     assert "body" in refused("dead-letters.edit", EDIT | {"body": "é" * (MAX_BODY_BYTES // 2 + 1)})
 
 
-def test_audit_table_holds_every_argument_but_personal_data() -> None:
+def test_audit_table_holds_every_argument_except_personal_data() -> None:
     changing = [one.arguments for one in OPERATIONS.values() if one.changes]
     fields = {field for arguments in changing for field in arguments.model_fields}
 

@@ -90,7 +90,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("command", [("--version",), ("--help",), ("events",)], ids=" ".join)
-def test_commands_need_nothing_but_the_package_and_its_requirements(
+def test_commands_need_only_the_package_and_its_requirements(
     package: Path, command: tuple[str, ...]
 ) -> None:
     allowed = closure(PROJECT["project"]["dependencies"])

@@ -115,7 +115,7 @@ def test_throttled_user_waits_and_others_are_counted() -> None:
     assert [counted.counts.get(one.key) for one in batch] == [None, None, 1, 2]
 
 
-def test_throttled_failures_are_counted_once_when_they_come_again() -> None:
+def test_throttled_failures_are_counted_once_when_redelivered() -> None:
     counter = Throttling()
     ledger = PaymentLedger(counter)
     batch = [
@@ -263,7 +263,7 @@ def test_user_who_also_paid_is_counted_in_order() -> None:
     assert counter.current("u5", NOW) == 1
 
 
-def test_counts_at_the_maximum_stand() -> None:
+def test_counts_at_the_maximum_are_kept() -> None:
     counter = RecordingCounter()
     counts([failure(f"m{n}") for n in range(MAX_COUNT)], counter)
 

@@ -176,7 +176,7 @@ def test_payment_lifts_the_hold_and_notifies_by_websocket(event_type: str, text:
 
 @pytest.mark.parametrize(("later", "hold"), [(2, False), (3, True)])
 @pytest.mark.parametrize("event_type", ["billing.payment_success", "billing.recharged"])
-def test_late_payment_does_not_make_good_the_failures_after_it(
+def test_late_payment_does_not_clear_the_failures_after_it(
     *, event_type: str, later: int, hold: bool
 ) -> None:
     late = message(event_type, at=NOW - MINUTE)

@@ -30,7 +30,7 @@ def event(event_type: str, **fields: Any) -> Message:  # noqa: ANN401 - any fiel
     return message(event_type, deviceId=CANARY, **fields)
 
 
-def test_canary_is_given_to_its_user_when_it_is_created() -> None:
+def test_canary_is_allocated_to_its_user_when_it_is_created() -> None:
     decided = run(event("device.created"), on=Snapshot())
 
     (allocation,) = decided.work.active_allocations(device=CANARY)
@@ -50,13 +50,13 @@ def test_nobody_can_choose_the_id_of_a_canarys_allocation() -> None:
     assert is_uuid(allocation.id)
 
 
-def test_canary_that_is_created_twice_is_given_out_once() -> None:
+def test_canary_that_is_created_twice_is_allocated_once() -> None:
     decided = run(event("device.created"), event("device.created"), on=Snapshot())
 
     assert len(decided.work.active_allocations(device=CANARY)) == 1
 
 
-def test_canary_without_an_id_of_a_run_is_given_to_nobody() -> None:
+def test_canary_without_an_id_of_a_run_is_not_allocated() -> None:
     decided = run(message("device.created", deviceId=CANARY_PREFIX + "x"), on=Snapshot())
 
     assert not decided.work.active_allocations(device=CANARY_PREFIX + "x")

@@ -100,11 +100,11 @@ def test_time_ahead_of_the_first_receipt_counts_as_that_at_every_retry() -> None
     assert parsed(sent, AHEAD).event.occurred_at == NOW
 
 
-def test_time_of_receipt_in_the_future_is_not_believed() -> None:
+def test_time_of_receipt_in_the_future_is_ignored() -> None:
     assert parsed(received("user.activated", NOW + HOUR)).received_at == NOW
 
 
-def test_time_of_receipt_in_seconds_is_not_believed() -> None:
+def test_time_of_receipt_in_seconds_is_ignored() -> None:
     headers = {"x-received-at": int(NOW.timestamp())}
     event = parsed(message("user.activated", at=NOW - HOUR, headers=headers))
 
