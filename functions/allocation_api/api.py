@@ -118,7 +118,11 @@ class AllocationApi:
             self.rules.update(router.rules)
 
     def handle(self, event: Mapping[str, Any], context: object) -> dict[str, Any]:
-        """Return the response to a request, and log one line."""
+        """Return the response to a request, and log one line; its errors are further lines."""
+        with _logger.append_context_keys(correlation_id=event["requestContext"].get("requestId")):
+            return self._answer(event, context)
+
+    def _answer(self, event: Mapping[str, Any], context: object) -> dict[str, Any]:
         started = time.perf_counter()
         http = event["requestContext"]["http"]
         caller: Caller | None = None
@@ -140,7 +144,6 @@ class AllocationApi:
                 "method": http["method"],
                 "path": event["rawPath"],
                 "status": response["statusCode"],
-                "correlation_id": event["requestContext"].get("requestId"),
                 "caller": caller.user_id if caller else None,
                 "seconds": round(time.perf_counter() - started, 4),
             },

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from tests.support.logged import logged
+
 if TYPE_CHECKING:
     import pytest
 
@@ -48,3 +50,16 @@ def test_a_table_that_is_missing_during_a_deployment_is_an_outage_that_reveals_n
     assert (reply.status, reply.code) == (503, "database_unavailable")
     assert reply.body["error"].keys() == {"code", "message"}
     assert "devices" not in reply.body["error"]["message"]
+
+
+def test_line_with_the_traceback_has_the_correlation_id_that_the_response_has(
+    api: Client, mariadb: MariaDB
+) -> None:
+    mariadb.kill()
+    with logged() as lines:
+        api.get("/api/devices")
+    mariadb.start()
+
+    failed, answered = lines()
+    assert "Traceback" in failed["exception"]
+    assert failed["correlation_id"] == answered["correlation_id"] != ""
