@@ -13,6 +13,7 @@ from __future__ import annotations
 from datetime import timedelta
 from enum import StrEnum
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from housekeeping.search_pass import SearchPass, report_releases
@@ -28,7 +29,7 @@ from scheduler.observability.logger import service_logger
 from scheduler.outbox.backlog import overdue_deliveries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pymysql.cursors import Cursor
 
@@ -81,10 +82,8 @@ def reconcile_users(tools: Tools, metrics: Metrics) -> Iterator[int]:
             unknown = findings.allocations_of_unknown(cursor, part)
         _report(Finding.ALLOCATION_OF_UNKNOWN, unknown, "left for an operator to decide", metrics)
         for work in SearchPass(tools, AllocationSearch.of_blocked_users(part), _release):
-            ids = list(work.releases)
-            _report(Finding.BLOCKED_USER_HOLDS_DEVICE, ids, "released", metrics)
-            report_releases("Released", work, metrics)
-            yield len(ids)
+            _report_released(Finding.BLOCKED_USER_HOLDS_DEVICE, work, metrics)
+            yield len(work.releases)
         yield 0
 
 
@@ -96,10 +95,8 @@ def reconcile_broken_devices(tools: Tools, metrics: Metrics) -> Iterator[int]:
     for part in parts(tools, findings.HELD_DEVICES):
         search = AllocationSearch.of_broken_devices(part)
         for work in SearchPass(tools, search, _release_broken, limits):
-            ids = list(work.releases)
-            _report(Finding.BROKEN_DEVICE_HELD, ids, "released", metrics)
-            report_releases("Released", work, metrics)
-            yield len(ids)
+            _report_released(Finding.BROKEN_DEVICE_HELD, work, metrics)
+            yield len(work.releases)
         yield 0
 
 
@@ -142,11 +139,33 @@ def reconcile_notifications(tools: Tools, metrics: Metrics) -> Iterator[int]:
         yield len(completed)
 
 
-def _report(finding: Finding, ids: Sequence[object], remedy: str, metrics: Metrics) -> None:
-    """Count findings, even if there are none, and log their ids and what was done about them."""
+def _report_released(finding: Finding, work: Work, metrics: Metrics) -> None:
+    allocations = [release.allocation for release in work.releases.values()]
+    concerned = {
+        "user_ids": [one.user_id for one in allocations],
+        "device_ids": [one.device_id for one in allocations],
+    }
+    _report(finding, list(work.releases), "released", metrics, concerned)
+    report_releases("Released", work, metrics)
+
+
+def _report(
+    finding: Finding,
+    ids: Sequence[object],
+    remedy: str,
+    metrics: Metrics,
+    concerned: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> None:
+    """Count findings, even if there are none, and log their ids and what was done about them.
+
+    ``concerned`` has further ids of the findings, in the same order, by the field of the line.
+    """
     metrics.add("scheduler_reconciler_findings_total", len(ids), kind=finding)
     if ids:
-        details = {"kind": finding, "count": len(ids), "ids": list(ids[:_MAX_LOGGED])}
+        logged = {
+            name: list(all_[:_MAX_LOGGED]) for name, all_ in {"ids": ids, **concerned}.items()
+        }
+        details = {"kind": finding, "count": len(ids), **logged}
         _logger.error("Reconciler: %s: %s", finding, remedy, extra=details)
 
 

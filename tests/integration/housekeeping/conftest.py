@@ -82,8 +82,12 @@ class Reports:
     @property
     def ids(self) -> dict[str, list[object]]:
         """Return the logged ids of findings by kind."""
-        errors = [record.__dict__ for record in self._log.records if record.levelname == "ERROR"]
-        return {error["kind"]: error["ids"] for error in errors}
+        return {line["kind"]: line["ids"] for line in self.lines}
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """Return the log lines about findings."""
+        return [record.__dict__ for record in self._log.records if record.levelname == "ERROR"]
 
 
 def rows_read(housekeeping: Housekeeping) -> int:

@@ -47,6 +47,8 @@ def test_the_devices_of_a_blocked_user_are_released(
     assert housekeeping.nudges == 1
     assert reports.findings() == {"blocked_user_holds_device": 1, "allocation_of_unknown": 0}
     assert reports.ids == {"blocked_user_holds_device": ["allocation-of-d1"]}
+    (line,) = reports.lines
+    assert (line["user_ids"], line["device_ids"]) == (["u1"], ["d1"])
     assert housekeeping.run("reconcile-users") == 0
 
 
