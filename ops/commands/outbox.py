@@ -54,10 +54,11 @@ def _age(seconds: float) -> str:
 
 
 def _steps(found: dict[str, Any]) -> Iterator[str]:
-    if found["dispatcherIsLate"]:
+    away = found["dispatcherIsLate"]
+    if away:
         yield "the dispatcher takes nothing: see its log and schedule (runbook: Dispatcher away)"
     for channel, one in found["channels"].items():
         if one["retried"]:
             yield f"{channel} is refused or slow, and tried again: see the error above"
-    if found["oldestEventSeconds"] >= _LATE_SECONDS:
+    if found["oldestEventSeconds"] >= _LATE_SECONDS and not away:  # it publishes them, too
         yield "events wait for the broker: scheduler-ops watch (runbook: Oldest unpublished event)"

@@ -27,6 +27,21 @@ def shown() -> str:
     return result.stdout
 
 
+def test_events_wait_for_the_dispatcher_while_it_takes_nothing(
+    outbox: Outbox, store: Store
+) -> None:
+    store.run(
+        "INSERT INTO outgoing_events (routing_key, body, created_at)"
+        " VALUES ('device.released', '{}', UTC_TIMESTAMP() - INTERVAL 10 MINUTE)"
+    )
+    without = shown()
+    outbox.add(NewNotification(at=datetime.now(UTC) - timedelta(minutes=12)))
+
+    assert "Next: events wait for the broker" in without
+    assert shown().count("Next:") == 1
+    assert "Next: the dispatcher takes nothing" in shown()
+
+
 @pytest.mark.usefixtures("outbox")
 def test_empty_outbox_needs_nothing() -> None:
     assert "Oldest unsent notification: none" in shown()

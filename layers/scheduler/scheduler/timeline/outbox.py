@@ -100,5 +100,5 @@ def read_outgoing(
             device_id=about.get("deviceId"),
             allocation_id=allocation_id,
             caused_by=caused_by,
-            next_step="" if published_at else "it waits for the broker: scheduler-ops outbox",
+            next_step="" if published_at else "it waits to be published: scheduler-ops outbox",
         )
