@@ -57,6 +57,8 @@ _Rows = dict[str, dict[str, _Cell]]
 def queue_view(found: Mapping[str, Any], console: Console) -> RenderableType:
     """Return a row per event, and what happened to its messages.
 
+    A queue of a shard that is no longer deployed has a row of its own.
+
     If the terminal is too narrow, columns that are zero everywhere are left out, and then the
     outcomes get a table of their own, without the events that have none. If it is too low, events
     without any message are left out.
@@ -73,11 +75,16 @@ def queue_view(found: Mapping[str, Any], console: Console) -> RenderableType:
 
 
 def _states(found: Mapping[str, Any]) -> _Rows:
-    shards = range(found["shards"])
-    return {
-        queue.event_type: _state(found, [WorkQueue(queue.event_type, number) for number in shards])
-        for queue in WORK_QUEUES
-    }
+    # A function of version 0.2.0 does not tell how many are deployed.
+    deployed = min(found["shards"], found.get("deployedShards", found["shards"]))
+    rows = {}
+    for event in (queue.event_type for queue in WORK_QUEUES):
+        rows[event] = _state(found, [WorkQueue(event, number) for number in range(deployed)])
+        for number in range(deployed, found["shards"]):
+            shard = WorkQueue(event, number)
+            if found["queues"][shard.name]:
+                rows[f"{event}.{number}"] = _state(found, [shard])
+    return rows
 
 
 def _state(found: Mapping[str, Any], shards: list[WorkQueue]) -> dict[str, _Cell]:

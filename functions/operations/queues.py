@@ -66,12 +66,14 @@ class QueuesArguments(Arguments):
 def read_queues(context: OperationContext, arguments: QueuesArguments) -> dict[str, Any]:
     """Return the depth of each queue; None for a queue that does not exist.
 
-    ``outcomes`` counts the messages by event type and status; None if that is unknown.
+    ``deployedShards`` is how many shards of an event have consumers. ``outcomes`` counts the
+    messages by event type and status; None if that is unknown.
     """
     shards = arguments.shards or context.shards
     return {
         "at": context.now.isoformat(),
         "shards": shards,
+        "deployedShards": context.shards,
         "queues": read_depths(context, shards),
         "outcomes": context.outcomes(),
     }

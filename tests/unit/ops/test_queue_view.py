@@ -99,3 +99,31 @@ def test_rows_that_are_zero_are_left_out_on_a_low_terminal() -> None:
     assert events(high) == len(WORK_QUEUES)
     assert events(high - 1) == 1
     assert events(high - 1, terminal=False) == len(WORK_QUEUES)
+
+
+def test_queue_of_a_removed_shard_has_a_row_and_one_that_never_existed_hides_nothing() -> None:
+    result = found(0, None) | {"shards": 4, "deployedShards": 1}
+    every = {queue.name: None for queue in queues(shards=4)}
+    stranded = {"ready": 7, "unacked": 0, "consumers": 0}
+    result["queues"] = {
+        **every,
+        **result["queues"],
+        "scheduler.device-failed.1": stranded,
+        "scheduler.device-failed.1.retry": stranded,
+    }
+
+    heading, *lines = (line.split() for line in text(result, 80).splitlines() if line)
+
+    rows = {line[0]: line for line in lines[:-1]}
+    assert rows.keys() == {*(queue.event_type for queue in WORK_QUEUES), "device.failed.1"}
+    assert rows["device.failed.1"][heading.index("Ready")] == "7"
+    assert rows["device.failed.1"][-1] == "0"
+    assert "missing" not in text(result, 80)
+
+
+def test_missing_queue_of_a_deployed_shard_is_reported() -> None:
+    result = found(0, None) | {"shards": 2, "deployedShards": 2}
+    missing = {queue.name for queue in queues(shards=2)} - result["queues"].keys()
+    result["queues"] |= dict.fromkeys(missing)
+
+    assert "missing" in text(result, 80)
