@@ -71,7 +71,9 @@ class Platform:
         self._connect()
 
     def _connect(self) -> None:
-        self._broker = pika.BlockingConnection(pika.URLParameters(self.endpoints["amqp"]))
+        parameters = pika.URLParameters(self.endpoints["amqp"])
+        parameters.heartbeat = 0  # we send none while we wait for minutes
+        self._broker = pika.BlockingConnection(parameters)
         self._channel = self._broker.channel()
         self._channel.confirm_delivery()
 
