@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CLOUDPHONE_STATE_DIR", str(tmp_path))
-    monkeypatch.delenv("BROKER_URL", raising=False)
+    for name in ("BROKER_URL", "DATABASE_URL", "SCHEDULER_STACK"):
+        monkeypatch.delenv(name, raising=False)
     return tmp_path
 
 
