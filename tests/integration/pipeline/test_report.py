@@ -1,13 +1,11 @@
 """The report of a batch: a log line per message, and metrics."""
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from local.paths import ROOT
 from tests.support.events import message
 from tests.support.functions import Functions
 from tests.support.logged import logged
@@ -133,34 +131,3 @@ def test_large_batch_writes_one_document(
 
     assert len(capsys.readouterr().out.splitlines()) == 1
     assert len(lines()) == 200
-
-
-OF_OTHERS = {"caller", "function_request_id"}
-"""Of the API's lines, and of Powertools (tests/integration/api, tests/unit/observability)."""
-
-
-def test_each_field_of_a_saved_query_is_in_a_line_and_the_user_of_a_failed_device_is_found(
-    store: Store, functions: Functions, lines: Lines
-) -> None:
-    template = (ROOT / "infrastructure" / "operations.yaml").read_text("utf-8")
-    text = template.partition("  Queries:")[2].partition("    SlowestBatches:")[0]
-    queries = re.findall(r"fields (.+)\n +\| filter (.+)", text)
-    fields = {name for names, _ in queries for name in names.split(", ") if name[0] != "@"}
-    filtered = {name for _, what in queries for name in re.findall(r"(\w+) (?:=|like) ", what)}
-    store.seed(world(held("d1", by="user-123"), user("user-124")))
-    sent = message("device.failed", id="m-1")
-    more = {
-        "correlation_id": "c-1",
-        "headers": {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"},
-        "user_id": "device-service",
-    }
-    sent = sent._replace(properties={**sent.properties, **more})
-
-    functions.handle(sent)
-    functions.handle(message("user.suspended", id="m-2", userId="user-124"))
-
-    failed, suspended = lines()
-    assert len(queries) == 3
-    assert (fields | filtered) - OF_OTHERS <= {*failed, *suspended}
-    assert "message like 'user-123'" in text
-    assert "user-123" in failed["message"]
