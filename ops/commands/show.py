@@ -1,4 +1,4 @@
-"""``scheduler-ops show``: one user, one device, or one message."""
+"""``scheduler-ops show``: one user, one device, one message, or all devices in a state."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from ops.commands.timeline import entry_lines
-from ops.interface import Operations  # noqa: TC001 - Typer reads it at run time
+from ops.interface import Operations, calls
 from ops.options import connects
 from ops.terminal import print_result
+from scheduler.domain.model import DeviceStatus, Health  # noqa: TC001 - Typer reads them at run time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MAX_SHOWN: Final = 50
 """Of devices or effects; `--json` has all that the operation returns."""
+_PAGE: Final = 200
 _NOT_RECEIVED: Final = (
     "No function has received it within the last month. Is the id right? It may still wait in its"
     " queue: scheduler-ops watch"
@@ -24,7 +26,7 @@ _NOT_RECEIVED: Final = (
 
 _Id = Annotated[str, typer.Argument(metavar="ID")]
 
-app = typer.Typer(no_args_is_help=True, help="Show one user, device or message.")
+app = typer.Typer(no_args_is_help=True, help="Show one user, device or message, or list devices.")
 
 
 @app.command("user")
@@ -41,6 +43,27 @@ def device(id_: _Id, *, operations: Operations, as_json: bool) -> None:
     """Show a device: status, health, and who holds it."""
     found = operations.call("device", {"deviceId": id_})
     print_result("\n".join(_device_lines(found)), found, as_json=as_json)
+
+
+@app.command("devices")
+@connects
+def devices(
+    *,
+    health: Annotated[Health | None, typer.Option(help="Only devices with this health.")] = None,
+    status: Annotated[
+        DeviceStatus | None, typer.Option(help="Only devices that users hold, or do not.")
+    ] = None,
+    operations: Operations,
+    as_json: bool,
+) -> None:
+    """List devices with status, health and holder, one a line."""
+    filters = {"health": health, "status": status, "limit": _PAGE}
+    found = None
+    for page in calls(operations, "devices", filters):
+        for found in page["items"]:
+            print_result(_listed(found), found, as_json=as_json)
+    if found is None and not as_json:
+        print_result("no such device", {}, as_json=False)
 
 
 @app.command("message")
@@ -80,6 +103,11 @@ def _device_lines(found: dict[str, Any]) -> Iterator[str]:
         )
     else:
         yield "held by nobody"
+
+
+def _listed(found: dict[str, Any]) -> str:
+    holder = f", held by {found['userId']}" if found["userId"] else ""
+    return f"{found['id']}: {found['status']}, {found['health']}{holder}"
 
 
 def _message_lines(found: dict[str, Any]) -> Iterator[str]:

@@ -93,3 +93,23 @@ def test_long_body_of_a_dead_letter_is_truncated_with_a_note(
     assert "more characters; --json prints the whole body" in text
     assert len(dead_letters.json("show")["letters"][0]["bodyText"]) == 3_000_000
     assert broker.ids(DEAD_LETTER_QUEUE) == ["m-1"]
+
+
+def test_devices_in_a_state_are_listed_page_by_page(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.run("UPDATE devices SET health = 'failed' WHERE id = 'd1'")
+    store.run("INSERT INTO devices (id, name, health) VALUES ('d2', 'x', 'failed')")
+    store.run("INSERT INTO devices (id, name, health) VALUES ('d3', 'x', 'running')")
+    monkeypatch.setattr("ops.commands.show._PAGE", 1)
+
+    failed = show("devices", "--health", "failed")
+    held_ones = show("devices", "--health", "failed", "--status", "allocated", "--json")
+
+    assert failed.splitlines() == [
+        "d1: allocated, failed, held by u1",
+        "d2: available, failed",
+    ]
+    assert [json.loads(line)["id"] for line in held_ones.splitlines()] == ["d1"]
+    assert show("devices", "--health", "stopped") == "no such device\n"
+    assert show("devices", "--health", "stopped", "--json") == ""
