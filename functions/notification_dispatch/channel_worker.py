@@ -95,6 +95,7 @@ class ChannelWorker:
         self._finished: SimpleQueue[_Finished] = SimpleQueue()
         self._in_flight: Counter[str] = Counter()
         self._with_more_due: set[str] = set()
+        self._locked: list[DeliveryResult] = []
         self._probe: Delivery | None = None
         self._next_claim_at = 0.0
         self._stopped = False
@@ -105,13 +106,16 @@ class ChannelWorker:
         Raises:
             DatabaseUnavailableError: after all deliveries in flight have ended.
         """
-        self._next_claim_at, self._stopped = 0.0, False
+        self._next_claim_at, self._stopped, self._locked = 0.0, False, []
         counts: Counter[DeliveryOutcome] = Counter()
         try:
             while True:
                 self._claim_and_submit(invocation)
                 if self._unrecorded:
                     self._record(self._collect(), counts, invocation)
+                elif self._locked and not invocation.time_is_up:
+                    invocation.sleep(POLL_SECONDS)
+                    self._record((), counts, invocation)
                 elif 0 < self._breaker.pause <= _MAX_SLEEP_SECONDS and not invocation.time_is_up:
                     invocation.sleep(self._breaker.pause)
                 elif not invocation.wait_for_work():
@@ -228,8 +232,8 @@ class ChannelWorker:
         results = [one.item for one in finished if isinstance(one.item, DeliveryResult)]
         not_attempted = [one.item for one in finished if isinstance(one.item, Delivery)]
         try:
-            if results:
-                self._record_with_retries(results)
+            if results or self._locked:
+                self._locked = self._record_with_retries([*self._locked, *results])
             if not_attempted:
                 self._claims.release(not_attempted)
                 self._next_claim_at = 0.0
@@ -239,7 +243,12 @@ class ChannelWorker:
         counts.update(result.outcome for result in results)
         invocation.measure(results, self._clock())
 
-    def _record_with_retries(self, results: Sequence[DeliveryResult]) -> None:
+    def _record_with_retries(self, results: Sequence[DeliveryResult]) -> list[DeliveryResult]:
+        """Record results; return those of deliveries that another transaction has locked.
+
+        They are recorded with later ones. If that does not succeed in this invocation, they are
+        sent again when their claims expire.
+        """
         for delay in _RECORD_RETRY_DELAYS:
             try:
                 return self._claims.record(results)

@@ -16,7 +16,10 @@ from scheduler.database import times
 from scheduler.database.cursor import BulkCursor
 from scheduler.database.errors import (
     DatabaseUnavailableError,
+    StaleSnapshotError,
     is_conflict,
+    is_conflict_without_wait,
+    is_lock_wait,
     is_unavailable,
     retry_on_conflict,
 )
@@ -41,13 +44,16 @@ killed invocation counts against its messages."""
 LOCK_WAIT_SECONDS: Final = 3
 """For rows, and for tables during a migration; error 1205 comes before the read times out."""
 
+IDLE_SECONDS: Final = 1000
+"""After so long without a statement the server closes a connection."""
+
 _SESSION: Final = (
     "SET SESSION tx_isolation = 'READ-COMMITTED', time_zone = '+00:00',"
     " sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',"
     f" innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS}, lock_wait_timeout = {LOCK_WAIT_SECONDS},"
     # A terminated environment does not close its connection. The server would keep its locks until
     # wait_timeout, by default for eight hours. No live transaction is idle for this long.
-    " idle_transaction_timeout = 60, wait_timeout = 1000,"
+    f" idle_transaction_timeout = 60, wait_timeout = {IDLE_SECONDS},"
     # A long IN list stays a range scan in key order instead of becoming a hashed subquery.
     " in_predicate_conversion_threshold = 0"
 )
@@ -118,6 +124,21 @@ class Database:
                 return action(cursor)
 
         return retry_on_conflict(attempt, retries)
+
+    def run_unless_locked(self, action: Callable[[BulkCursor], T]) -> T:
+        """Run an action as `run` does, but wait for a lock only once.
+
+        Raises:
+            DatabaseUnavailableError: the database is unavailable, or another transaction or DDL of
+                a migration holds what the action needs.
+            pymysql.MySQLError: a statement was refused.
+        """
+        try:
+            return self.run(action, is_conflict_without_wait)
+        except (StaleSnapshotError, pymysql.MySQLError) as error:
+            if is_lock_wait(error):
+                raise DatabaseUnavailableError(str(error)) from error
+            raise
 
     def close(self) -> None:
         """Close the connection, if there is one, dead or alive."""

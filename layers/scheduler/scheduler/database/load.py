@@ -7,7 +7,7 @@ has locked the rows of its user and its device, so allocations need no locks of 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from scheduler.database.errors import StaleSnapshotError
 from scheduler.database.rows import DEVICE_COLUMNS, DEVICE_WIDTH, to_device
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pymysql.cursors import Cursor
 
     from scheduler.database.cursor import BulkCursor, PendingResult
+
+RowId = TypeVar("RowId", str, int)
 
 _PROCESSED: Final = """
     SELECT message_id, body_sha256 FROM processed_messages
@@ -95,7 +97,7 @@ def lock_users_skip_locked(cursor: Cursor, users: Collection[str]) -> Snapshot:
 
 def lock_devices_skip_locked(cursor: Cursor, devices: Collection[str]) -> set[str]:
     """Lock devices, and return the ids of those that another transaction has locked."""
-    return _locked_by_others(cursor, "devices", devices)
+    return locked_by_others(cursor, "devices", devices)
 
 
 def find_blocked(cursor: Cursor, users: Collection[str], devices: Collection[str]) -> set[str]:
@@ -113,22 +115,23 @@ def find_blocked(cursor: Cursor, users: Collection[str], devices: Collection[str
     cursor.execute(_SEE_UNCOMMITTED)
     statement, ids = (_HELD_BY, users) if users else (_HELD_DEVICE, devices)
     held = list(_rows(cursor, statement, tuple(ids)))
-    locked_users = _locked_by_others(cursor, "users", {*users, *(user for user, _ in held)})
-    locked_devices = _locked_by_others(cursor, "devices", {*devices, *(one for _, one in held)})
+    locked_users = locked_by_others(cursor, "users", {*users, *(user for user, _ in held)})
+    locked_devices = locked_by_others(cursor, "devices", {*devices, *(one for _, one in held)})
     by_device = {user for user, device in held if device in locked_devices}
     by_holder = {device for user, device in held if user in locked_users}
     blocked = locked_users | by_device if users else locked_devices | by_holder
     return blocked & set(ids)
 
 
-def _locked_by_others(cursor: Cursor, table: str, ids: Collection[str]) -> set[str]:
+def locked_by_others(cursor: Cursor, table: str, ids: Collection[RowId]) -> set[RowId]:
+    """Return the ids of rows that other transactions have locked; lock the other rows."""
     if not ids:
         return set()
     cursor.execute(_LOCK_FREE.format(table=table), (sorted(ids),))
     skipped = set(ids) - {id_ for (id_,) in cursor.fetchall()}
     if not skipped:
         return set()
-    # Users and devices without a row cannot be locked by anyone.
+    # What has no row cannot be locked by anyone.
     cursor.execute(_EXISTING.format(table=table), (sorted(skipped),))
     return {id_ for (id_,) in cursor.fetchall()}
 

@@ -11,8 +11,13 @@ from __future__ import annotations
 
 import json
 from datetime import time, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from pymysql import MySQLError
+
+from scheduler.database.errors import is_conflict_without_wait, is_lock_wait
+from scheduler.database.load import locked_by_others
 from scheduler.database.times import to_sql
 from scheduler.domain.trace import TraceContext
 from scheduler.notification.preferences import QuietHours
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
     from scheduler.database.connection import Database
     from scheduler.domain.notices import Channel
 
+_TABLE: Final = "notification_deliveries"
 _SET_CLAIM: Final = """
     UPDATE notification_deliveries SET claimed_until = %s WHERE id IN %s
 """
@@ -80,7 +86,11 @@ _ATTEMPTED: Final = {DeliveryOutcome.SENT, DeliveryOutcome.FAILED, DeliveryOutco
 
 
 class Claims:
-    """The due deliveries of one channel. Not thread-safe, and nothing else may use its database."""
+    """The due deliveries of one channel. Not thread-safe, and nothing else may use its database.
+
+    Every method raises `DatabaseUnavailableError` also if the table is locked, by DDL of a
+    migration.
+    """
 
     def __init__(self, database: Database, channel: Channel, clock: Callable[[], datetime]) -> None:
         self._database = database
@@ -88,6 +98,7 @@ class Claims:
         self._clock = clock
         self._turns = Turns(channel)
         self._found_nothing = False
+        self._some_locked = False
 
     def claim(self, limit: int, lease: timedelta, busy: Collection[str] = ()) -> list[Delivery]:
         """Claim up to ``limit`` due deliveries; users take turns.
@@ -128,11 +139,12 @@ class Claims:
             cursor.execute(_SET_CLAIM, (until, ids))
             return _load_claimed(cursor, ids)
 
-        return [_delivery(row, self._channel, until) for row in self._database.run(claim)]
+        return [
+            _delivery(row, self._channel, until) for row in self._database.run_unless_locked(claim)
+        ]
 
     def _any_due(self, now: datetime) -> bool:
-        with self._database.transaction() as cursor:
-            return self._turns.any_due(cursor, now)
+        return self._database.run_unless_locked(lambda cursor: self._turns.any_due(cursor, now))
 
     def above_limit(self, claimed: Sequence[Delivery], limit: int) -> list[DeliveryResult]:
         """Return the results of claimed deliveries that are above an hourly limit.
@@ -147,19 +159,35 @@ class Claims:
         if not claimed:
             return []
         now = self._clock()
-        usage = self._database.run(lambda cursor: load_usage(cursor, self._channel, claimed, now))
+        usage = self._database.run_unless_locked(
+            lambda cursor: load_usage(cursor, self._channel, claimed, now)
+        )
         return list(hold_back(claimed, usage, limit, now))
 
-    def record(self, results: Iterable[DeliveryResult]) -> None:
+    def record(self, results: Sequence[DeliveryResult]) -> list[DeliveryResult]:
         """Record results, all in one statement and one transaction.
+
+        Returns:
+            The results of deliveries that another transaction has locked, to be recorded later.
 
         Raises:
             DatabaseUnavailableError: sent deliveries are sent again when their claims expire,
                 unless a repeated call succeeds before.
         """
         now = self._clock()
-        rows = sorted((_row(result, now) for result in results), key=lambda row: row["id"])
-        self._run(_RECORD_RESULTS, json.dumps(rows))
+        if not self._some_locked:
+            try:
+                self._database.run(
+                    lambda cursor: _record(cursor, results, now), is_conflict_without_wait
+                )
+            except MySQLError as error:
+                if not is_lock_wait(error):
+                    raise
+            else:
+                return []
+        locked = self._database.run_unless_locked(lambda cursor: _record_free(cursor, results, now))
+        self._some_locked = bool(locked)
+        return locked
 
     def release(self, deliveries: Sequence[Delivery]) -> None:
         """Release the claims of deliveries that were not attempted; they are due as before.
@@ -168,11 +196,30 @@ class Claims:
             DatabaseUnavailableError: the claims expire later.
         """
         for claimed_until in {delivery.claimed_until for delivery in deliveries}:
-            ids = tuple(d.id for d in deliveries if d.claimed_until == claimed_until)
-            self._run(_RELEASE_CLAIMS, ids, claimed_until)
+            ids = [d.id for d in deliveries if d.claimed_until == claimed_until]
+            self._database.run_unless_locked(
+                partial(_release, ids=ids, claimed_until=claimed_until)
+            )
 
-    def _run(self, statement: str, *parameters: object) -> None:
-        self._database.run(lambda cursor: cursor.execute(statement, parameters))
+
+def _record(cursor: Cursor, results: Iterable[DeliveryResult], now: datetime) -> None:
+    rows = sorted((_row(result, now) for result in results), key=lambda row: row["id"])
+    cursor.execute(_RECORD_RESULTS, (json.dumps(rows),))
+
+
+def _record_free(
+    cursor: Cursor, results: Sequence[DeliveryResult], now: datetime
+) -> list[DeliveryResult]:
+    """Record the results of deliveries that nobody has locked; return the others."""
+    locked = locked_by_others(cursor, _TABLE, {one.delivery.id for one in results})
+    _record(cursor, [one for one in results if one.delivery.id not in locked], now)
+    return [one for one in results if one.delivery.id in locked]
+
+
+def _release(cursor: Cursor, ids: Sequence[int], claimed_until: datetime) -> None:
+    """Release the claims of deliveries that nobody has locked; those of the others expire."""
+    if free := set(ids) - locked_by_others(cursor, _TABLE, ids):
+        cursor.execute(_RELEASE_CLAIMS, (tuple(free), claimed_until))
 
 
 def _load_claimed(cursor: Cursor, ids: tuple[int, ...]) -> Sequence[tuple[Any, ...]]:
