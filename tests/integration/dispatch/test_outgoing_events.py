@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 import pika
 import pytest
 
-from scheduler.database.connection import Database
+from scheduler.database.connection import IDLE_SECONDS, Database
 from scheduler.messaging.outbound import BrokerUnavailableError, OutboundMessage
 from scheduler.messaging.publisher import Publisher
 from scheduler.messaging.topology import EVENTS_EXCHANGE
+from scheduler.outbox import outgoing_events
 from scheduler.outbox.outgoing_events import BATCH_SIZE, OutgoingEvents
 from scheduler.settings import BrokerSettings
 from tests.integration.local.proxy import Proxy
 from tests.support.functions import NOWHERE
 from tests.support.queues import Queues
-from tests.support.together import together
+from tests.support.together import eventually, together
 from tests.support.world import NOW
 
 if TYPE_CHECKING:
@@ -140,6 +141,29 @@ def test_only_one_publisher_works_at_a_time(
         assert events.publish_next() == 0
 
     assert events.publish_next() == 1
+
+
+def test_publisher_that_vanished_without_closing_its_connection_loses_its_lock(
+    events: OutgoingEvents, outbox: Outbox, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outgoing_events, "LOCK_IDLE_SECONDS", 1)
+    outbox.add_events(("device.released", "{}"))
+
+    with closing(Database(store.settings)) as vanished:
+        holding = OutgoingEvents(vanished, publisher_to(NOWHERE), lambda: NOW)._publisher_lock()
+        assert holding.__enter__()
+        eventually(lambda: events.publish_next() == 1, "the server releases the lock")
+
+
+def test_connection_may_be_idle_again_after_publishing(
+    events: OutgoingEvents, outbox: Outbox, database: Database
+) -> None:
+    outbox.add_events(("device.released", "{}"))
+    publish_all(events)
+
+    with database.transaction() as cursor:
+        cursor.execute("SELECT @@wait_timeout")
+        assert cursor.fetchall() == ((IDLE_SECONDS,),)
 
 
 def test_without_broker_events_stay_unpublished(

@@ -11,6 +11,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from scheduler.database.connection import IDLE_SECONDS
 from scheduler.messaging.message import TRACEPARENT_HEADER
 from scheduler.messaging.outbound import OutboundMessage
 from scheduler.messaging.topology import EVENTS_EXCHANGE
@@ -19,11 +20,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
+    from pymysql.cursors import Cursor
+
     from scheduler.database.connection import Database
     from scheduler.messaging.publisher import Publisher
 
 BATCH_SIZE: Final = 500
 """Maximum number of events in one publish."""
+
+LOCK_IDLE_SECONDS: Final = 60
+"""After so long without a statement the publisher loses its lock; a publish takes 40 s at most."""
 
 _SELECT_UNPUBLISHED: Final = """
     SELECT id, routing_key, body, created_at, correlation_id, traceparent FROM outgoing_events
@@ -35,6 +41,7 @@ _MARK_PUBLISHED: Final = """
 # Lock names are global to a server and have at most 64 characters, hence the hash.
 _GET_LOCK: Final = "SELECT GET_LOCK(CONCAT('outgoing-events.', MD5(DATABASE())), 0)"
 _RELEASE_LOCK: Final = "SELECT RELEASE_LOCK(CONCAT('outgoing-events.', MD5(DATABASE())))"
+_LIMIT_IDLE: Final = "SET SESSION wait_timeout = %s"
 
 
 class OutgoingEvents:
@@ -69,12 +76,16 @@ class OutgoingEvents:
     def _publisher_lock(self) -> Iterator[bool]:
         # The server releases the lock if its connection ends. If the holder is publishing at that
         # moment, two may publish the same events: repeated, but each first copy is still in order.
+        # An environment that vanishes does not end its connection: the server must soon do so.
         locked = self._run(_GET_LOCK) == ((1,),)
         try:
+            if locked:
+                self._run(_LIMIT_IDLE, LOCK_IDLE_SECONDS)
             yield locked
         finally:
             if locked:
                 self._run(_RELEASE_LOCK)
+                self._run(_LIMIT_IDLE, IDLE_SECONDS)
 
     def _unpublished(self, limit: int) -> Sequence[tuple[Any, ...]]:
         return self._run(_SELECT_UNPUBLISHED, limit)
@@ -83,9 +94,11 @@ class OutgoingEvents:
         self._run(_MARK_PUBLISHED, self._clock(), tuple(ids))
 
     def _run(self, statement: str, *parameters: object) -> Sequence[tuple[Any, ...]]:
-        with self._database.transaction() as cursor:
+        def run(cursor: Cursor) -> Sequence[tuple[Any, ...]]:
             cursor.execute(statement, parameters)
             return cursor.fetchall()
+
+        return self._database.run_unless_locked(run)
 
 
 def _outbound(
