@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from scheduler.payments.counter import PaymentFailures, payment_failures
 from scheduler.payments.failure import (
+    CountPostponedError,
     CountRefusedError,
-    CountThrottledError,
     PaymentsUnavailableError,
 )
 from scheduler.settings import PaymentSettings
@@ -167,11 +167,12 @@ class FailingClient:
     ("code", "error"),
     [
         ("ValidationException", CountRefusedError),
-        ("ProvisionedThroughputExceededException", CountThrottledError),
-        ("ThrottlingException", CountThrottledError),
-        ("AccessDeniedException", PaymentsUnavailableError),
-        ("ResourceNotFoundException", PaymentsUnavailableError),
-        ("InternalServerError", PaymentsUnavailableError),
+        ("ProvisionedThroughputExceededException", CountPostponedError),
+        ("ThrottlingException", CountPostponedError),
+        ("AccessDeniedException", CountPostponedError),
+        ("ResourceNotFoundException", CountPostponedError),
+        ("InternalServerError", CountPostponedError),
+        ("CodeOfTomorrow", CountPostponedError),
     ],
 )
 def test_only_a_rejected_request_is_the_fault_of_the_message(
@@ -183,8 +184,8 @@ def test_only_a_rejected_request_is_the_fault_of_the_message(
         counter.count("u1", "a", NOW, NOW)
 
 
-def test_write_gives_up_after_repeated_conflicts() -> None:
+def test_write_is_postponed_after_repeated_conflicts() -> None:
     counter = counter_with(FailingClient("ConditionalCheckFailedException"))
 
-    with pytest.raises(CountRefusedError, match="other writers"):
+    with pytest.raises(CountPostponedError, match="other writers"):
         counter.count("u1", "a", NOW, NOW)

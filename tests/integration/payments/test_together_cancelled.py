@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from scheduler.payments.failure import Failure, PaymentsUnavailableError
 from tests.integration.payments.conftest import counter_with, failures
@@ -100,14 +100,17 @@ def test_rejected_request_leaves_all_users_out() -> None:
     assert counter.count_together(failures("a", "b"), NOW) == {}
 
 
-def test_throttled_request_leaves_all_users_to_be_counted_alone() -> None:
-    counter = counter_with(RejectingClient("ThrottlingException"))
+@pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException", "CodeOfTomorrow"])
+def test_request_that_failed_leaves_all_users_to_be_counted_alone(code: str) -> None:
+    counter = counter_with(RejectingClient(code))
 
     assert counter.count_together(failures("a", "b"), NOW) == {}
 
 
-def test_denied_access_raises_unavailable() -> None:
+def test_dynamodb_that_does_not_answer_raises_unavailable() -> None:
+    class SilentClient(CancellingClient):
+        def transact_write_items(self, TransactItems: list[Any]) -> None:  # noqa: ARG002, N803 - named by boto3
+            raise ReadTimeoutError(endpoint_url="dynamodb")
+
     with pytest.raises(PaymentsUnavailableError):
-        counter_with(RejectingClient("AccessDeniedException")).count_together(
-            failures("a", "b"), NOW
-        )
+        counter_with(SilentClient()).count_together(failures("a", "b"), NOW)

@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from scheduler.messaging.message import Message
-from scheduler.payments.failure import MAX_COUNT, CountRefusedError, CountThrottledError, Failure
+from scheduler.payments.failure import MAX_COUNT, CountPostponedError, CountRefusedError, Failure
 from scheduler.payments.ledger import Counted, PaymentLedger
 from tests.support.counter import FakeCounter
 from tests.support.deciding import parsed
@@ -82,7 +82,7 @@ def test_refused_failure_is_counted_on_the_next_attempt() -> None:
         def count(self, user_id: str, message_id: str, at: datetime, now: datetime) -> int | None:
             self.asked += 1
             if self.asked == 1:
-                raise CountRefusedError("too many writers")
+                raise CountRefusedError("malformed")
             return super().count(user_id, message_id, at, now)
 
     ledger = PaymentLedger(RefusingOnce())
@@ -99,7 +99,7 @@ class Throttling(FakeCounter):
 
     def count(self, user_id: str, message_id: str, at: datetime, now: datetime) -> int | None:
         if self.throttles and user_id == "u1":
-            raise CountThrottledError("slow down")
+            raise CountPostponedError("slow down")
         return super().count(user_id, message_id, at, now)
 
 

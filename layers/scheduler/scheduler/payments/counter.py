@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from scheduler.payments.failure import CountRefusedError, CountThrottledError, Failure
+from scheduler.payments.failure import CountPostponedError, CountRefusedError, Failure
 from scheduler.payments.item import (
     CountedUser,
     KnownCount,
@@ -47,8 +47,9 @@ _CLIENT_CONFIG: Final = {
 class PaymentFailures:
     """The counter of failed payments. Thread-safe.
 
-    Every method raises `PaymentsUnavailableError` when DynamoDB is unreachable or denies access,
-    and its subclass `CountThrottledError` when it throttles.
+    Every method raises `PaymentsUnavailableError` when DynamoDB does not answer, and its subclass
+    `CountPostponedError` when it throttles, denies access or fails, or when conflicts with other
+    writers exhausted the attempts.
     """
 
     def __init__(self, table: FailureTable, ttl: timedelta) -> None:
@@ -67,7 +68,7 @@ class PaymentFailures:
             now: the current time (UTC), at which the time to live starts.
 
         Raises:
-            CountRefusedError: conflicts exhausted the attempts, or DynamoDB rejects the request.
+            CountRefusedError: DynamoDB rejects the request.
         """
         failure = Failure(user_id, message_id, at)
         values = count_values(failure, now, now + self._ttl)
@@ -80,7 +81,7 @@ class PaymentFailures:
             written, item = self._table.update(user_id, write, values | more)
             if written:
                 return int(item["failure_count"])
-        raise CountRefusedError(_CONFLICTS)
+        raise CountPostponedError(_CONFLICTS)
 
     def count_together(self, failures: Sequence[Failure], now: datetime) -> dict[str, int | None]:
         """Count failures with one read and usually one transaction.
@@ -97,7 +98,7 @@ class PaymentFailures:
         for failure in failures:
             by_user.setdefault(failure.user_id, []).append(failure)
         counts: dict[str, int | None] = {}
-        with suppress(CountRefusedError, CountThrottledError):
+        with suppress(CountRefusedError, CountPostponedError):
             items, expires = self._table.get_many(list(by_user)), now + self._ttl
             users = [count_all(items[id_], by_user[id_], now, expires) for id_ in items]
             for user in users:
@@ -122,7 +123,7 @@ class PaymentFailures:
         Does nothing after a newer reset.
 
         Raises:
-            CountRefusedError: conflicts exhausted the attempts, or DynamoDB rejects the request.
+            CountRefusedError: DynamoDB rejects the request.
         """
         values = reset_values(at, now, now + self._ttl)
         item: Item = {}
@@ -134,7 +135,7 @@ class PaymentFailures:
             written, item = self._table.update(user_id, write, values | more)
             if written:
                 return _alive_count(item, now)
-        raise CountRefusedError(_CONFLICTS)
+        raise CountPostponedError(_CONFLICTS)
 
     def current(self, user_id: str, now: datetime) -> int:
         """Return a user's count; 0 if it has expired."""

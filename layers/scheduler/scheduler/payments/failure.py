@@ -27,8 +27,8 @@ class CountRefusedError(Exception):
 
 
 class PaymentsUnavailableError(Exception):
-    """DynamoDB is unreachable, throttles or denies access; no message is at fault."""
+    """DynamoDB is unreachable or answers with an error; no message is at fault."""
 
 
-class CountThrottledError(PaymentsUnavailableError):
-    """DynamoDB throttles this request; it may serve those for other users."""
+class CountPostponedError(PaymentsUnavailableError):
+    """DynamoDB answers this request with an error; it may serve those for other users."""

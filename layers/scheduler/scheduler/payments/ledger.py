@@ -18,8 +18,8 @@ from scheduler.messaging.contract import PaymentEffect
 from scheduler.payments.failure import (
     MAX_COUNT,
     MAX_TOGETHER,
+    CountPostponedError,
     CountRefusedError,
-    CountThrottledError,
     Failure,
 )
 
@@ -157,7 +157,7 @@ class _OneByOne:
     counted: Counted
 
     def apply(self, messages: Sequence[Parsed]) -> None:
-        """Count or reset until DynamoDB throttles the user, or no time is left."""
+        """Count or reset until DynamoDB fails for the user, or no time is left."""
         steps = list(_steps(messages))
         for position, step in enumerate(steps):
             if why := self._try(step):
@@ -177,8 +177,8 @@ class _OneByOne:
                 self._reset(step)
         except CountRefusedError as error:
             self.counted.refused |= {parsed.key: str(error) for parsed in step}
-        except CountThrottledError as error:
-            return f"DynamoDB throttles this user: {error}"
+        except CountPostponedError as error:
+            return f"DynamoDB fails for this user: {error}"
         return ""
 
     def _count(self, parsed: Parsed) -> None:

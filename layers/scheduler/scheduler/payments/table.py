@@ -9,8 +9,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from scheduler.aws_errors import DYNAMODB, ErrorClass, classify, code_of
 from scheduler.payments.failure import (
+    CountPostponedError,
     CountRefusedError,
-    CountThrottledError,
     PaymentsUnavailableError,
 )
 from scheduler.payments.notation import key, plain
@@ -30,8 +30,8 @@ _NO_REASON: Final = "None"
 class FailureTable:
     """Reads and writes items. Thread-safe.
 
-    Every method raises `PaymentsUnavailableError` when DynamoDB is unreachable or denies access,
-    and its subclass `CountThrottledError` when it throttles. All but `get` raise
+    Every method raises `PaymentsUnavailableError` when DynamoDB does not answer. All but `get`
+    raise its subclass `CountPostponedError` when it throttles, denies access or fails, and
     `CountRefusedError` when it rejects the request.
     """
 
@@ -111,8 +111,8 @@ def _translated() -> Iterator[None]:
         match classify(error, DYNAMODB):
             case ErrorClass.PERMANENT:
                 raise CountRefusedError(str(error)) from error
-            case ErrorClass.THROTTLED:  # of one partition of the table, or of one item, only
-                raise CountThrottledError(str(error)) from error
+            case _ if isinstance(error, ClientError):  # perhaps of one partition or item only
+                raise CountPostponedError(str(error)) from error
             case _:
                 raise PaymentsUnavailableError(str(error)) from error
 
