@@ -22,6 +22,7 @@ from scheduler.database.errors import (
     is_lock_wait,
     is_unavailable,
     retry_on_conflict,
+    unavailable,
 )
 from scheduler.database.url import DatabaseUrl
 from scheduler.database.wire import PING_TIMEOUT, WireConnection
@@ -86,6 +87,7 @@ class Database:
         Raises:
             DatabaseUnavailableError: there is no connection, or it was lost. The server rolls the
                 transaction back unless it has received the commit.
+            StatementRefusedError: the server answered with an error that is the environment's.
             pymysql.MySQLError: the server refused a statement.
         """
         connection = self._live_connection()
@@ -98,7 +100,7 @@ class Database:
                 # After a failover, this server is read-only, and the host name may resolve to
                 # another one.
                 self.close()
-                raise DatabaseUnavailableError(str(error)) from error
+                raise unavailable(error) from error
             self._roll_back(connection, error)
             raise
 

@@ -33,6 +33,8 @@ _MESSAGE_ERRORS: Final = frozenset(
         4078,  # ER_ILLEGAL_PARAMETER_DATA_TYPES2_FOR_OPERATION
     }
 )
+_CLIENT_ERRORS: Final = range(2000, 3000)
+"""Those of the connection. https://mariadb.com/kb/en/mariadb-error-code-reference/"""
 _LOCK_WAIT: Final = ER.LOCK_WAIT_TIMEOUT
 _DEADLOCKS: Final = frozenset({ER.LOCK_DEADLOCK, ER.CHECKREAD})
 """Errors after which the whole transaction was rolled back at once, without waiting."""
@@ -40,6 +42,14 @@ _DEADLOCKS: Final = frozenset({ER.LOCK_DEADLOCK, ER.CHECKREAD})
 
 class DatabaseUnavailableError(Exception):
     """The database cannot be reached or does not work; the statement is not at fault."""
+
+
+class StatementRefusedError(DatabaseUnavailableError):
+    """The server works, but answered with an error that is the environment's.
+
+    It may be caused by a part of what was to be written, such as a user with so many devices that
+    the server's limits of a transaction do not suffice.
+    """
 
 
 class StaleSnapshotError(Exception):
@@ -79,6 +89,13 @@ def fault_of(error: Exception) -> Fault:
 def is_unavailable(error: pymysql.MySQLError) -> bool:
     """Return whether an error is the environment's."""
     return fault_of(error) is Fault.ENVIRONMENT
+
+
+def unavailable(error: pymysql.MySQLError) -> DatabaseUnavailableError:
+    """Return the exception for an error that is the environment's."""
+    number = _number(error)
+    answered = bool(number) and number not in _CLIENT_ERRORS
+    return (StatementRefusedError if answered else DatabaseUnavailableError)(str(error))
 
 
 def is_lock_wait(error: Exception) -> bool:

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Final
 import pymysql
 
 from scheduler.bisection import bisect
-from scheduler.database.errors import DatabaseUnavailableError, is_lock_wait
+from scheduler.database.errors import (
+    DatabaseUnavailableError,
+    StatementRefusedError,
+    is_lock_wait,
+)
 from scheduler.payments.failure import PaymentsUnavailableError
 from scheduler.pipeline.outcome import Outcome, Verdict
 
@@ -24,6 +28,10 @@ _RETRY_DELAYS: Final = (0.2, 0.5, 1.0)
 """Seconds between attempts of an invocation while the database is unavailable: long enough for a
 connection that fails over, not for a whole RDS failover."""
 
+_MAX_REFUSALS: Final = 16
+"""How often in a row the server may refuse parts of a batch for reasons of its own: enough to find
+one message among 10,000. Then whatever it refuses is parked as it is."""
+
 _MAX_LOCK_SEARCHES: Final = 3
 """How often an invocation looks for locked rows; before each search it has waited for a lock. After
 that, messages that meet a lock are parked."""
@@ -32,8 +40,9 @@ that, messages that meet a lock are parked."""
 class Isolation:
     """Applies the messages of one invocation so that a failure costs only its own message.
 
-    A bad statement is found by bisection. Locked users and devices are found by one query for all
-    of them, since waiting for each would take longer than the invocation may last. If neither is
+    A bad statement is found by bisection, and so is a message that the server has no room or time
+    for, which is parked. Locked users and devices are found by one query for all of them, since
+    waiting for each would take longer than the invocation may last. If neither is
     locked, the lock is elsewhere, and the whole batch waits for it.
     """
 
@@ -48,6 +57,7 @@ class Isolation:
         self._sleep = sleep
         self._delays = iter(_RETRY_DELAYS)
         self._lock_searches = _MAX_LOCK_SEARCHES
+        self._refusals_left = _MAX_REFUSALS
 
     def apply(self, batch: Sequence[Parsed], handling: Handling) -> list[Outcome]:
         """Return an outcome for every message; never raises.
@@ -60,17 +70,27 @@ class Isolation:
     def _attempt(self, batch: Sequence[Parsed], handling: Handling) -> list[Outcome]:
         while not self._deadline.passed:
             try:
-                return self._transaction.apply(batch, handling)
+                applied = self._transaction.apply(batch, handling)
             except (DatabaseUnavailableError, PaymentsUnavailableError) as error:
                 delay = next(self._delays, None)
                 if delay is None:
-                    return _parked(batch, f"{type(error).__name__}: {error}")
+                    self._raise_if_partial(error)
+                    return _parked(batch, _text(error))
                 self._sleep(delay)
             except Exception as error:
                 if not is_lock_wait(error):
                     raise
                 return self._apply_unlocked(batch, handling, error)
+            else:
+                self._refusals_left = _MAX_REFUSALS
+                return applied
         return _parked(batch, "no time left in this invocation")
+
+    def _raise_if_partial(self, error: Exception) -> None:
+        """Raise an error that a part of the batch may have caused, so that it is bisected."""
+        if isinstance(error, StatementRefusedError) and self._refusals_left:
+            self._refusals_left -= 1
+            raise error
 
     def _apply_unlocked(
         self, batch: Sequence[Parsed], handling: Handling, error: Exception
@@ -94,7 +114,13 @@ class Isolation:
 
 
 def _failed(parsed: Parsed, error: Exception) -> list[Outcome]:
-    return [Outcome(parsed.message, Verdict.FAILED, parsed, f"{type(error).__name__}: {error}")]
+    if isinstance(error, DatabaseUnavailableError):
+        return _parked([parsed], _text(error))
+    return [Outcome(parsed.message, Verdict.FAILED, parsed, _text(error))]
+
+
+def _text(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _parked(batch: Sequence[Parsed], why: str) -> list[Outcome]:
