@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import struct
 from datetime import datetime
-from itertools import chain
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from scheduler.database.times import in_utc
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterable, Sequence
 
 COM_STMT_PREPARE: Final = 0x16
 COM_STMT_BULK_EXECUTE: Final = 0xFA
@@ -120,42 +120,47 @@ def encode(statement_id: int, rows: Sequence[Sequence[object]]) -> bytes:
 
 class _Column(NamedTuple):
     type: tuple[int, int]
-    values: Sequence[bytes]
+    values: Iterable[bytes]
 
     @classmethod
     def of(cls, values: Sequence[Any]) -> _Column:
         kinds = set(map(type, values)) - {type(None)}
         if not kinds:
-            return cls((_STRING, 0), [_IS_NULL] * len(values))
-        code, flag, encoder = _encoding(kinds, values)
+            return cls((_STRING, 0), repeat(_IS_NULL, len(values)))
+        distinct = dict.fromkeys(values)  # many columns of a batch have one value
+        distinct.pop(None, None)
+        code, flag, encoded = _encoded(kinds, distinct)
         try:
-            return cls((code, flag), [_IS_NULL if v is None else encoder(v) for v in values])
+            known = dict(zip(distinct, encoded, strict=True))
         except struct.error as error:
             raise NotEncodableError("an integer exceeds 64 bits") from error
+        known[None] = _IS_NULL
+        return cls((code, flag), [known[value] for value in values])
 
 
-def _encoding(kinds: set[type], values: Sequence[Any]) -> tuple[int, int, Callable[[Any], bytes]]:
+def _encoded(kinds: set[type], values: Iterable[Any]) -> tuple[int, int, Iterable[bytes]]:
     if all(issubclass(kind, str) for kind in kinds):  # enums as well
-        return _STRING, 0, _text
+        return _STRING, 0, _byte_strings(map(str.encode, values))
     if kinds <= {int, bool}:
-        if max(value for value in values if value is not None) > _MAX_SIGNED:
-            return _LONGLONG, _UNSIGNED, lambda value: _pack_unsigned(0, value)
-        return _LONGLONG, 0, lambda value: _pack_signed(0, value)
+        if max(values) > _MAX_SIGNED:
+            return _LONGLONG, _UNSIGNED, (_pack_unsigned(0, value) for value in values)
+        return _LONGLONG, 0, (_pack_signed(0, value) for value in values)
     if kinds == {datetime}:
-        return _DATETIME, 0, _Times().encode
+        return _DATETIME, 0, map(_time, values)
     if kinds == {bytes}:
-        return _BLOB, 0, _bytes
+        return _BLOB, 0, _byte_strings(values)
     raise NotEncodableError(f"no encoding of {', '.join(sorted(map(str, kinds)))} in one column")
 
 
-def _text(value: str) -> bytes:
-    return _bytes(value.encode())
+def _byte_strings(values: Iterable[bytes]) -> list[bytes]:
+    return [
+        _SHORT_LENGTHS[len(value)] + value if len(value) < _SHORT else _long(value)
+        for value in values
+    ]
 
 
-def _bytes(value: bytes) -> bytes:
+def _long(value: bytes) -> bytes:
     length = len(value)
-    if length < _SHORT:
-        return _SHORT_LENGTHS[length] + value
     if length < 1 << 16:
         return b"\0\xfc" + length.to_bytes(2, "little") + value
     if length < 1 << 24:
@@ -163,17 +168,7 @@ def _bytes(value: bytes) -> bytes:
     return b"\0\xfe" + length.to_bytes(8, "little") + value
 
 
-class _Times:
-    """Encodes times; most rows of a batch have the same ones."""
-
-    def __init__(self) -> None:
-        self._known: dict[datetime, bytes] = {}
-
-    def encode(self, moment: datetime) -> bytes:
-        known = self._known.get(moment)
-        if known is None:
-            utc = in_utc(moment)
-            date, time = (utc.year, utc.month, utc.day), (utc.hour, utc.minute, utc.second)
-            known = _pack_time(0, _TIME_LENGTH, *date, *time, utc.microsecond)
-            self._known[moment] = known
-        return known
+def _time(moment: datetime) -> bytes:
+    utc = in_utc(moment)
+    date, time = (utc.year, utc.month, utc.day), (utc.hour, utc.minute, utc.second)
+    return _pack_time(0, _TIME_LENGTH, *date, *time, utc.microsecond)
