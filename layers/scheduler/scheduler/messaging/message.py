@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from scheduler.domain.trace import TraceContext, valid_traceparent
@@ -43,14 +44,7 @@ _REPLACEMENT: Final = "\ufffd"
 _PLAIN_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 
 
-class Message(NamedTuple):
-    """A message of an event's queue.
-
-    ``queue`` is the event's first queue even if the message came through another shard.
-    ``properties`` are the AMQP properties that are kept when the message is published again;
-    headers are decoded, absent properties are missing. ``amqp_user`` is the AMQP user-id.
-    """
-
+class _Fields(NamedTuple):
     queue: str
     body: bytes
     properties: Mapping[str, Any]
@@ -59,7 +53,16 @@ class Message(NamedTuple):
     shard: int = 0
     amqp_user: str | None = None
 
-    @property
+
+class Message(_Fields):
+    """A message of an event's queue.
+
+    ``queue`` is the event's first queue even if the message came through another shard.
+    ``properties`` are the AMQP properties that are kept when the message is published again;
+    headers are decoded, absent properties are missing. ``amqp_user`` is the AMQP user-id.
+    """
+
+    @cached_property
     def trace(self) -> TraceContext:
         """Return what the publisher set to follow the message."""
         traceparent = valid_traceparent(self.headers.get(TRACEPARENT_HEADER))
@@ -77,17 +80,17 @@ class Message(NamedTuple):
         app: str | None = self.properties.get("app_id")
         return app or self.first_user
 
-    @property
+    @cached_property
     def headers(self) -> Mapping[str, Any]:
         """Return the decoded headers; empty if there are none."""
         return self.properties.get("headers") or {}
 
-    @property
+    @cached_property
     def message_id(self) -> str | None:
         """Return the AMQP message-id, if it identifies the message."""
         return _identifying(self.properties.get("message_id"))
 
-    @property
+    @cached_property
     def delivery_key(self) -> str:
         """Return an id of the message that is known before its body is parsed."""
         if self.message_id:

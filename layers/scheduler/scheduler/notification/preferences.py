@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -19,7 +20,16 @@ ChannelChoices: TypeAlias = Mapping[str, Mapping[str, bool]]
 
 def channels(kind: NoticeKind, choices: ChannelChoices) -> tuple[Channel, ...]:
     """Return the channels of a notification; choices cannot silence an account-critical one."""
-    chosen = choices.get(kind.type, {})
+    chosen = choices.get(kind.type)
+    return _chosen(kind, chosen) if chosen else _usual(kind)
+
+
+@cache
+def _usual(kind: NoticeKind) -> tuple[Channel, ...]:
+    return _chosen(kind, {})
+
+
+def _chosen(kind: NoticeKind, chosen: Mapping[str, bool]) -> tuple[Channel, ...]:
     return tuple(
         channel
         for channel in Channel
