@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from operations.dead_letters.copies import from_copy
 from operations.errors import InvalidInputError, OpsError
-from scheduler.observability.safe_json import safe_json
+from scheduler.json_text import safe_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -16,7 +16,7 @@ from rich.console import Console, RenderableType
 from rich.progress import Progress
 
 from operations.errors import OpsError
-from scheduler.observability.safe_json import escape_unsafe
+from scheduler.json_text import escape_unsafe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -165,7 +165,12 @@ def _notice(n: int, now: datetime) -> tuple[Any, ...]:
         "reason": _REASON,
     }
     text = f"设备 Phone {n} 已释放。原因：{_REASON}。使用时长：2 小时 30 分钟。"
-    content = ("device_released", "设备已释放", text, json.dumps(data, ensure_ascii=False))
+    content = (
+        "device_released",
+        "设备已释放",
+        text,
+        json.dumps(data, ensure_ascii=False, separators=(",", ":")),
+    )
     key = f"device_released:{_allocation(n)}"
     return (uuid7(), f"u{n}", *content, key, 0, now)
 
@@ -183,7 +188,7 @@ def _event(n: int, message_id: str, now: datetime) -> str:
         "timestamp": now.isoformat(),
         "causedBy": message_id,
     }
-    return json.dumps(event, ensure_ascii=False)
+    return json.dumps(event, ensure_ascii=False, separators=(",", ":"))
 
 
 def _digest(body: dict[str, Any]) -> bytes:

@@ -140,7 +140,7 @@ def _release(key: str, device: str, code: str, reason: str) -> StatementSteps:
         "timestamp": now.isoformat(),
         "causedBy": key.partition(":")[2],
     }
-    yield _ANNOUNCE, (json.dumps(event, ensure_ascii=False), now)
+    yield _ANNOUNCE, (json.dumps(event, ensure_ascii=False, separators=(",", ":")), now)
 
 
 def _notify(
@@ -152,7 +152,7 @@ def _notify(
 ) -> StatementSteps:
     type_, title, text, data, key = notification
     id_, now = uuid7(), _now()
-    content = (type_, title, text, json.dumps(data, ensure_ascii=False))
+    content = (type_, title, text, json.dumps(data, ensure_ascii=False, separators=(",", ":")))
     yield NOTIFY, (id_, user, *content, key, urgent, now)
     for channel in channels:
         yield DELIVER, (id_, channel, now)

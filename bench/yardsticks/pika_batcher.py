@@ -167,7 +167,11 @@ def _apply(cursor: Cursor, queue: str, batch: Sequence[_Received]) -> None:
             "reason": reason,
         }
         text = f"设备 {name} 已释放。原因：{reason}。使用时长：{hours} 小时 {minutes} 分钟。"
-        content = (text, json.dumps(data, ensure_ascii=False), f"device_released:{allocation}")
+        content = (
+            text,
+            json.dumps(data, ensure_ascii=False, separators=(",", ":")),
+            f"device_released:{allocation}",
+        )
         id_ = uuid7()
         notifications.append((id_, user, "device_released", "设备已释放", *content, 0, now))
         deliveries.append((id_, "websocket", now))
@@ -183,7 +187,9 @@ def _apply(cursor: Cursor, queue: str, batch: Sequence[_Received]) -> None:
             "timestamp": now.isoformat(),
             "causedBy": message_id,
         }
-        events.append(("device.released", json.dumps(event, ensure_ascii=False), now))
+        events.append(
+            ("device.released", json.dumps(event, ensure_ascii=False, separators=(",", ":")), now)
+        )
     cursor.executemany(_PROCESSED, processed)
     if failed:
         cursor.execute(_FAIL, (failed,))

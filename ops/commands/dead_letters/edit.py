@@ -21,8 +21,8 @@ from ops.commands.dead_letters.old_letters import OldLetters
 from ops.interface import Operations  # noqa: TC001 - Typer reads it at run time
 from ops.options import connects
 from ops.terminal import print_result, printable
+from scheduler.json_text import escape_unsafe
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
-from scheduler.observability.safe_json import escape_unsafe
 
 _DEFAULT_EDITOR: Final = "vi"
 

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.paths import ROOT
+from scheduler.json_text import escape_unsafe, safe_json
 from scheduler.messaging.outbound import BrokerUnavailableError, OutboundMessage
 from scheduler.observability.log_lines import LogLines
 from scheduler.observability.logger import service_logger
-from scheduler.observability.safe_json import escape_unsafe, safe_json
 
 UNSAFE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 EVIL = "a\x1b[2J\x9b31m\x85b\u2028c\u202ed\x7f\r\n设备"
@@ -31,6 +31,7 @@ def test_every_control_format_and_separator_character_is_escaped() -> None:
     every = "".join(map(chr, range(sys.maxunicode + 1)))
 
     assert not unsafe(safe_json(every))
+    assert [one for one in unsafe(every) if unsafe(safe_json(one))] == []
 
 
 @given(st.text())

@@ -6,8 +6,9 @@ them.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
+
+from scheduler.json_text import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
     from scheduler.domain.changes import Grant, Release
     from scheduler.domain.work import Work
-
-_encode: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 _INSERT: Final = """
     INSERT INTO outgoing_events (routing_key, body, created_at,
@@ -50,7 +49,7 @@ def _row(
     routing_key: str, change: Release | Grant, body: dict[str, Any], now: datetime
 ) -> tuple[object, ...]:
     allocation_id, cause = change.allocation.id, change.actor or None
-    return (routing_key, _encode(body), now, cause, *change.trace, allocation_id)
+    return (routing_key, json_text(body), now, cause, *change.trace, allocation_id)
 
 
 def _body(work: Work, change: Release | Grant, details: dict[str, Any]) -> dict[str, Any]:

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from scheduler.domain.reasons import ReleaseReason
+from scheduler.json_text import json_text
 from scheduler.notification.catalogue import reason_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _TEXT: Final = "text"
-
-
-def _decimal_as_text(value: object) -> str:
-    if isinstance(value, Decimal):
-        return str(value)
-    raise TypeError(f"a reason has a parameter of the type {type(value).__name__}")
-
-
-_encode: Final = json.JSONEncoder(ensure_ascii=False, default=_decimal_as_text).encode
 
 
 class StoredReason(NamedTuple):
@@ -53,4 +44,4 @@ NO_REASON: Final = StoredReason(None, None, None)
 def to_columns(reason: ReleaseReason) -> StoredReason:
     """Return the columns to store."""
     details = {_TEXT: reason.text, "params": reason.params}
-    return StoredReason(reason.code, reason_text(reason), _encode(details))
+    return StoredReason(reason.code, reason_text(reason), json_text(details))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scheduler.observability.safe_json import safe_json
+from scheduler.json_text import safe_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

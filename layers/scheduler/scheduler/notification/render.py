@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -12,6 +11,7 @@ from pydantic.alias_generators import to_camel
 
 from scheduler.domain.model import Allocation
 from scheduler.domain.reasons import ReleaseReason
+from scheduler.json_text import json_text
 from scheduler.notification import catalogue
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from scheduler.domain.notices import Notice
 
 _camel: Final = cache(to_camel)
-_encode: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class RenderedNotice(NamedTuple):
@@ -44,7 +43,7 @@ def render(notice: Notice, locale: str, time_zone: str | None = None) -> Rendere
         for name, value in notice.params.items()
     }
     title, message = catalogue.notice_text(notice.kind.key, locale, texts, time_zone)
-    return RenderedNotice(title, message, _encode(dict(_data(notice.params, texts))))
+    return RenderedNotice(title, message, json_text(dict(_data(notice.params, texts))))
 
 
 def _data(params: Mapping[str, Any], texts: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import logging
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from scheduler.observability.safe_json import escape_unsafe
+from scheduler.json_text import safe_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aws_lambda_powertools import Logger
-
-_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode
 
 
 class LogLines:
@@ -36,14 +34,14 @@ class LogLines:
         if level not in self._common:
             self._common[level] = self._format(level)
         line = {"message": message, **details}
-        own = _encode({k: v for k, v in line.items() if v is not None})
+        own = safe_json({k: v for k, v in line.items() if v is not None})
         self._lines.append(f"{self._common[level]},{own[1:]}")
 
     def flush(self) -> None:
         """Write the lines."""
         if self._lines:
             handler = self._logger.registered_handler
-            text = escape_unsafe("\n".join([*self._lines, ""]))
+            text = "\n".join([*self._lines, ""])
             with handler.lock or nullcontext():  # other threads may log as well
                 handler.stream.write(text)  # type: ignore[attr-defined]
                 handler.flush()
@@ -54,4 +52,4 @@ class LogLines:
         record = logging.LogRecord("", level, __file__, 0, "", None, None, "report")
         fields: dict[str, Any] = json.loads(self._logger.registered_formatter.format(record))
         del fields["message"]
-        return _encode({k: v for k, v in fields.items() if v is not None})[:-1]
+        return safe_json({k: v for k, v in fields.items() if v is not None})[:-1]

@@ -7,7 +7,7 @@ from typing import Final
 
 from aws_lambda_powertools import Logger
 
-from scheduler.observability.safe_json import safe_json
+from scheduler.json_text import safe_json
 from scheduler.version import VERSION
 
 _invocations: Final = count()
