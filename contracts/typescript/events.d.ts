@@ -223,7 +223,7 @@ export interface BillingPaymentSuccess {
   userId: string;
   /** The amount received in yuan. */
   amount: number | string;
-  /** The balance in yuan afterwards; a negative one keeps the billing hold. */
+  /** The balance in yuan afterwards; a negative one keeps the hold of billing.overdue. */
   newBalance: number | string;
 }
 
@@ -239,7 +239,7 @@ export interface BillingRecharged {
   userId: string;
   /** The amount received in yuan. */
   amount: number | string;
-  /** The balance in yuan afterwards; a negative one keeps the billing hold. */
+  /** The balance in yuan afterwards; a negative one keeps the hold of billing.overdue. */
   newBalance: number | string;
 }
 

@@ -110,18 +110,18 @@ class _Credit(UserEvent):
     amount: Amount
     """The amount received in yuan."""
     new_balance: Balance
-    """The balance in yuan afterwards; a negative one keeps the billing hold."""
+    """The balance in yuan afterwards; a negative one keeps the hold of billing.overdue."""
 
     @property
     def in_debt(self) -> bool:
-        """Return whether the money was not enough: the billing hold stays."""
+        """Return whether the money was not enough: the hold of billing.overdue stays."""
         return self.new_balance < 0
 
     @property
     def advances(self) -> tuple[Concern, ...]:
         """Return the concerns whose marks it advances: none while the account is in debt.
 
-        It neither sets nor lifts the hold, so an older billing.overdue that arrives later counts.
+        It keeps the hold of an older billing.overdue, which therefore counts if it arrives later.
         """
         return () if self.in_debt else self.guard.advances
 

@@ -58,7 +58,9 @@ def _warn(event: PaymentFailed, work: Work, failures: int, threshold: int) -> No
 
 
 def _stop_service(event: PaymentFailed, work: Work, failures: int, threshold: int) -> None:
-    work.set_billing_hold(event.user_id, hold=True)
+    user = work.user(event.user_id)
+    overdue = user.billing_hold and user.hold_in_debt
+    work.set_billing_hold(event.user_id, hold=True, in_debt=overdue)
     released = work.release_all(event.user_id, ReleaseReason.payment_failed())
     work.notify(event.user_id, NoticeKind.SERVICE_SUSPENDED, count=failures, released=released)
     work.remark(f"payment failure count: {failures}/{threshold}")
@@ -98,15 +100,16 @@ def stop_overdue_account(event: Overdue, work: Work) -> None:
 def _settle_account(
     event: PaymentSuccess | Recharged, work: Work, kind: NoticeKind, threshold: int
 ) -> None:
-    """Notify the user, and lift the hold, unless the account is in debt or later payments failed.
+    """Notify the user, and lift the hold, unless it stays in debt or later payments failed.
 
     The payment ledger has reset the count before the rules are applied. A payment that arrives late
     does not clear the failures after it. If a later payment of the batch was applied first, that
     one has decided about the hold.
     """
-    left = work.later_payment_failures()
-    if not event.in_debt and left is not None and left < threshold:
-        work.set_billing_hold(event.user_id, hold=False)
+    left, user = work.later_payment_failures(), work.user(event.user_id)
+    if left is not None and not (event.in_debt and user.hold_in_debt):
+        hold = user.billing_hold and left >= threshold  # of the failures alone
+        work.set_billing_hold(event.user_id, hold=hold, in_debt=not hold)
     work.notify(event.user_id, kind, amount=event.amount, balance=event.new_balance)
     work.remark(f"Reset payment failure count for user {event.user_id}")
     if left:

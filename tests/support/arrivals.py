@@ -46,7 +46,7 @@ DEBT: Final = [
     Kind("billing.recharged", {"newBalance": -1}, None),
 ]
 PAYMENTS: Final = [
-    *DEBT[:3],
+    *DEBT,
     Kind("billing.payment_failed", {}, None),
     Kind("billing.payment_failed", {"reason": "another"}, None),
     Kind("billing.balance_low", {}, None),

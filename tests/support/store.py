@@ -58,12 +58,13 @@ class Store:
         """Insert what a world holds."""
         with self.database.transaction() as cursor:
             cursor.executemany(
-                "INSERT INTO users (id, status, billing_hold, max_devices, max_cpu, max_memory_mb,"
-                " email, phone, locale) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                "INSERT INTO users (id, status, billing_hold, hold_in_debt, max_devices, max_cpu,"
+                " max_memory_mb, email, phone, locale)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
                 [
                     (
-                        *(one.id, one.status, one.billing_hold, one.quota.max_devices),
-                        *(one.quota.max_cpu, one.quota.max_memory_mb),
+                        *(one.id, one.status, one.billing_hold, one.hold_in_debt),
+                        *(one.quota.max_devices, one.quota.max_cpu, one.quota.max_memory_mb),
                         *("someone@example.com", "+8613800138000", one.locale),
                     )
                     for one in world.users.values()

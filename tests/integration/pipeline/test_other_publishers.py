@@ -195,6 +195,17 @@ def test_hold_stays_while_the_balance_is_negative(store: Store, connected: Funct
     assert row(store, "users", "u1")["billing_hold"] == 0
 
 
+def test_any_payment_ends_the_hold_of_failed_payments(store: Store, connected: Functions) -> None:
+    store.seed(world(held("d1")))
+    for _ in range(3):
+        connected.handle(message("billing.payment_failed"))
+    assert row(store, "users", "u1")["billing_hold"] == 1
+
+    apply(connected, "billing.recharged", b'{"userId": "u1", "amount": 1, "newBalance": -149.5}')
+
+    assert row(store, "users", "u1")["billing_hold"] == 0
+
+
 # -- quota by cpu and memory, versions after a deletion ------------------------------------
 
 

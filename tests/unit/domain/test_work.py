@@ -65,7 +65,10 @@ STEPS = st.one_of(
         st.sampled_from(UserStatus),
     ),
     st.builds(
-        lambda id_, hold: lambda work: work.set_billing_hold(id_, hold=hold), USERS, st.booleans()
+        lambda id_, hold, in_debt: (
+            lambda work: work.set_billing_hold(id_, hold=hold, in_debt=in_debt)
+        ),
+        *(USERS, st.booleans(), st.booleans()),
     ),
     USERS.map(lambda id_: lambda work: work.set_quota(id_, Quota(1, 2, 3))),
     USERS.map(lambda id_: lambda work: work.erase_user(id_)),

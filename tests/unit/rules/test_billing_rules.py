@@ -252,3 +252,39 @@ def test_hold_remains_while_the_account_is_in_debt(
 
     assert decided.work.user("u1").billing_hold is holds
     assert [told.type for told in decided.told] == ["billing_alert"]
+
+
+def in_debt(minutes: int) -> Message:
+    return message("billing.recharged", at=NOW - minutes * MINUTE, newBalance=-1)
+
+
+def test_any_payment_lifts_the_hold_of_failed_payments() -> None:
+    decided = run(*failures(3, at=NOW - 2 * MINUTE), in_debt(1))
+
+    assert not decided.work.user("u1").billing_hold
+
+
+@pytest.mark.parametrize("overdue_comes", ["first", "last"])
+def test_payment_that_leaves_a_debt_keeps_the_hold_of_an_overdue_account(
+    overdue_comes: str,
+) -> None:
+    overdue, failed = message("billing.overdue", at=NOW - 5 * MINUTE), failures(3)
+    both = [overdue, *failed] if overdue_comes == "first" else [*failed, overdue]
+
+    decided = run(*both, message("billing.recharged", newBalance=-1))
+
+    assert decided.work.user("u1").billing_hold
+
+
+def test_payment_without_a_debt_leaves_only_the_hold_of_later_failures() -> None:
+    overdue = message("billing.overdue", at=NOW - 9 * MINUTE)
+    paid = message("billing.recharged", at=NOW - 8 * MINUTE, newBalance=0)
+    failed = failures(3, at=NOW - 7 * MINUTE)
+    before = world(user(billing_hold=True))
+    counter = FakeCounter()
+
+    late = run(overdue, *failed, paid, on=before, counter=counter).work.user("u1")
+    again = run(in_debt(6), on=world(late), counter=counter).work.user("u1")
+
+    assert late.billing_hold
+    assert not again.billing_hold

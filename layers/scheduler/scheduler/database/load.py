@@ -34,8 +34,8 @@ _HOLDERS: Final = """
 """
 _USERS: Final = """
     SELECT u.id, u.status, u.billing_hold, u.max_devices, u.max_cpu, u.max_memory_mb, u.locale,
-           COALESCE(u.time_zone, p.time_zone), p.channels, v.concern, v.version, v.occurred_at,
-           v.unversioned_at
+           COALESCE(u.time_zone, p.time_zone), p.channels, u.hold_in_debt,
+           v.concern, v.version, v.occurred_at, v.unversioned_at
     FROM users u
     LEFT JOIN notification_preferences p ON p.user_id = u.id
     LEFT JOIN event_versions v ON v.aggregate = 'user' AND v.id = u.id
@@ -183,7 +183,7 @@ class PendingSnapshot(NamedTuple):
 
 
 def _read_users(into: Snapshot, rows: Iterable[Any]) -> None:
-    for id_, status, hold, devices, cpu, memory, locale, zone, channels, *mark in rows:
+    for id_, status, hold, devices, cpu, memory, locale, zone, channels, in_debt, *mark in rows:
         if id_ not in into.users:
             into.users[id_] = User(
                 id_,
@@ -194,6 +194,7 @@ def _read_users(into: Snapshot, rows: Iterable[Any]) -> None:
                 time_zone=zone,
                 channel_choices=json.loads(channels) if channels else {},
                 has_preferences=channels is not None,
+                hold_in_debt=bool(in_debt),
             )
         _read_mark(into, Aggregate.USER, id_, mark)
 

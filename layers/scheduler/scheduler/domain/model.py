@@ -98,6 +98,8 @@ class User(NamedTuple):
     channel_choices: Mapping[str, Mapping[str, bool]] = _NONE
     has_preferences: bool = False
     """Whether a row of preferences exists, with choices or without."""
+    hold_in_debt: bool = True
+    """Whether a billing hold stays in debt: that of an overdue account does."""
 
     @property
     def blocked(self) -> bool:

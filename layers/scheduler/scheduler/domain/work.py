@@ -154,9 +154,12 @@ class Work(State):
         """Suspend, activate or delete a user."""
         self._put_user(self.user(user_id)._replace(status=status))
 
-    def set_billing_hold(self, user_id: str, *, hold: bool) -> None:
-        """Set or clear the billing hold, which keeps a user from holding devices."""
-        self._put_user(self.user(user_id)._replace(billing_hold=hold))
+    def set_billing_hold(self, user_id: str, *, hold: bool, in_debt: bool = True) -> None:
+        """Set or clear the billing hold, which keeps a user from holding devices.
+
+        ``in_debt`` tells whether it stays while the account is in debt.
+        """
+        self._put_user(self.user(user_id)._replace(billing_hold=hold, hold_in_debt=in_debt))
 
     def set_quota(self, user_id: str, quota: Quota) -> None:
         """Replace the quota of a user."""
