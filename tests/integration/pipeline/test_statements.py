@@ -33,7 +33,7 @@ COSTS = {
     "user.deleted": (5, 8),
     "user.suspended": (5, 8),
     "user.quota_updated": (5, 8),
-    "user.quota_exceeded": (5, 7),
+    "user.quota_exceeded": (5, 6),
     "user.activated": (4, 3),
     "billing.payment_failed": (6, 7),
     "billing.balance_low": (4, 3),
