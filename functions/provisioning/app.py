@@ -30,12 +30,18 @@ _logger = service_logger()
 def handler(event: object, context: LambdaContext) -> None:
     """Provision on create and update; do nothing on delete.
 
-    CloudFormation receives any error as the reason why the resource failed.
+    CloudFormation receives any error as the reason why the resource failed. Operators invoke the
+    function without an event, to restore what somebody has deleted; they receive any error.
     """
+    limit = context.get_remaining_time_in_millis() / 1000 - _RESERVED_SECONDS
+    if not event:
+        with _time_limit(limit):
+            provision()
+        return
     request = ResourceRequest.model_validate(event)
     try:
         if not request.is_delete:
-            with _time_limit(context.get_remaining_time_in_millis() / 1000 - _RESERVED_SECONDS):
+            with _time_limit(limit):
                 provision()
     except Exception as error:
         _logger.exception("Provisioning failed")

@@ -26,7 +26,7 @@ WITH_QUERY: Final = re.compile(
     r"""((?:'[^'\n]+'|"[^"\n]+"|[\w.])+)"""
 )
 OPTION: Final = re.compile(r"(?:^|\s)--([a-z][a-z0-9-]*)")
-GLOBAL: Final = {"query", "output", "region", "profile", "no-cli-pager"}
+GLOBAL: Final = {"query", "output", "region", "profile", "no-cli-pager", "cli-read-timeout"}
 OF_THE_CLI: Final = {"cloudformation deploy", "logs tail", "s3 cp"}
 """Commands that the CLI adds to the API's operations."""
 

@@ -10,6 +10,7 @@ from typing import Final
 import pytest
 
 from local.paths import ROOT
+from local.template import template
 
 PAGES: Final = ("docs/operations.md", "docs/zh-CN/operations.md")
 STEPS: Final = {"look", "fix", "check"}
@@ -18,6 +19,7 @@ SPAN: Final = re.compile(r"`((?:aws|bin/scheduler-ops|scheduler-ops) [^`\n]+)`")
 SECTION: Final = re.compile(r"^##? (.+)\n", re.MULTILINE)
 PLACEHOLDER: Final = re.compile(r"…|(?<!\$)\b(?:NAME|STACK|REGION|ACCOUNT|ID)\b(?!=)")
 """Words in capitals that the shell does not replace."""
+FUNCTION: Final = re.compile(r"\$SCHEDULER_STACK-([a-z-]*[a-z])\"")
 LINK: Final = re.compile(r"operations\.md#([\w-]+)")
 BASH: Final = shutil.which("bash") or "bash"
 
@@ -68,3 +70,13 @@ def test_blocks_of_commands_are_understood_by_the_shell(name: str) -> None:
             [BASH, "-n"], input=block, capture_output=True, text=True, check=False
         )
         assert not result.stderr, block
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_functions_in_commands_are_those_of_the_template(name: str) -> None:
+    properties = (one.get("Properties", {}) for one in template()["Resources"].values())
+    made = {one.get("FunctionName", {}).get("Sub") for one in properties}
+    named = {f"${{AWS::StackName}}-{function}" for function in FUNCTION.findall(page(name))}
+
+    assert named
+    assert named <= made

@@ -124,6 +124,27 @@ def test_provisioning_is_idempotent(cloudformation: CloudFormation, database: Ma
         assert cursor.fetchone() == (1,)
 
 
+def test_operator_restores_what_was_deleted(database: MariaDB, rabbitmq: RabbitMQ) -> None:
+    """`aws lambda invoke` without a payload: docs/operations.md, "Provision again"."""
+    invoke({})
+    rabbitmq.delete_vhost(VHOST)
+    with closing(database.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute(f"DROP USER '{ACCOUNT[0]}'@'%'")
+
+    invoke({})
+
+    assert depth(rabbitmq, "scheduler.device-failed") == 0
+    application(database).close()
+
+
+def test_operator_receives_the_error(database: MariaDB) -> None:
+    with closing(database.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT GET_LOCK('scheduler-migrations', 0)")
+
+        with pytest.raises(pymysql.OperationalError, match="not done after"):
+            invoke({}, seconds=21)
+
+
 def test_two_concurrent_runs_both_succeed() -> None:
     # The time limit works in the main thread only, so the handler is not used.
     failures: list[BaseException] = []
