@@ -228,7 +228,7 @@ ENVIRONMENT ?= dev
 CONFIG_ENV  = $(patsubst dev,default,$(ENVIRONMENT))
 DEPLOYED    = $(or $(shell sed -n '/^\[$(CONFIG_ENV)\.global/,/^\[.*\.build/s/.*"Architecture=\(.*\)".*/\1/p' samconfig.toml),x86_64)
 DEPLOY_OPTIONS ?=
-deploy: validate preflight ## Deploy to AWS (ENVIRONMENT=dev or prod, see samconfig.toml; DEPLOY_OPTIONS= of sam deploy)
+deploy: preflight validate ## Deploy to AWS (ENVIRONMENT=dev or prod, see samconfig.toml; DEPLOY_OPTIONS= of sam deploy)
 	@$(MAKE) --no-print-directory build ARCHITECTURE=$(DEPLOYED)
 	@$(SAM_IN_REGION) $(strip deploy $(DEPLOY_OPTIONS) --config-env $(CONFIG_ENV))
 

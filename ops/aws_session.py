@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import os
+from typing import Final
 
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 from botocore.session import Session
+
+AWS_ERRORS: Final = (BotoCoreError, ClientError, ResponseParserError, ValueError)
+"""What botocore raises if AWS cannot be asked, or refuses.
+
+A `ResponseParserError` comes from a proxy that answers with a page, a `ValueError` from an endpoint
+in the environment that is no URL.
+"""
 
 
 def aws_session() -> Session:

@@ -13,17 +13,11 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    NoCredentialsError,
-    NoRegionError,
-)
+from botocore.exceptions import BotoCoreError, NoCredentialsError, NoRegionError
 from botocore.httpsession import URLLib3Session
-from botocore.parsers import ResponseParserError
 
 from operations.errors import ExitCode, OpsError
-from ops.aws_session import aws_session
+from ops.aws_session import AWS_ERRORS, aws_session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,7 +65,7 @@ class FunctionUrlOperations:
                 f"cannot look up the stack {stack}: no AWS credentials; log in (aws sso login), or"
                 " set AWS_PROFILE"
             ) from None
-        except (BotoCoreError, ClientError, ResponseParserError, ValueError) as error:
+        except AWS_ERRORS as error:
             raise OpsError(f"cannot look up the stack {stack}: {error}") from None
         outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", ())}
         if OUTPUT not in outputs:

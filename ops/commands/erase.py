@@ -96,14 +96,11 @@ def check(
 @contextmanager
 def _noting(missed: dict[str, str], place: str) -> Iterator[None]:
     """Note a place that cannot be searched, and why, instead of failing."""
-    from botocore.exceptions import (  # noqa: PLC0415 - 200 ms that others need not spend
-        BotoCoreError,
-        ClientError,
-    )
+    from ops.aws_session import AWS_ERRORS  # noqa: PLC0415 - 200 ms that others need not spend
 
     try:
         yield
-    except (OpsError, BotoCoreError, ClientError) as error:
+    except (OpsError, *AWS_ERRORS) as error:
         missed[place] = str(error)
 
 

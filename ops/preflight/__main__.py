@@ -6,10 +6,10 @@ from typing import Annotated
 
 import boto3
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from operations.errors import OpsError
-from ops.aws_session import aws_session
+from operations.errors import InvalidInputError, OpsError
+from ops.aws_session import AWS_ERRORS, aws_session
 from ops.preflight.checks import CHECKS, Account, run
 from ops.preflight.deployment import Deployment
 from ops.terminal import handled_errors
@@ -23,10 +23,14 @@ def main(
     ] = None,
 ) -> None:
     """Print a line for each check, green or red with what to do. Exit code 1 if one is red."""
+    omitted = set(without or ())
     with handled_errors(as_json=False):
+        if unknown := omitted - CHECKS.keys():
+            raise InvalidInputError(
+                f"no check {', '.join(sorted(unknown))}; there are {', '.join(CHECKS)}"
+            )
         deployment = Deployment.of(environment)
         account = account_of(deployment)
-    omitted = set(without or ())
     failed = False
     for name in CHECKS:
         if name in omitted:
@@ -47,14 +51,14 @@ def account_of(deployment: Deployment) -> Account:
     Raises:
         OpsError: there are no valid credentials, or no region.
     """
-    session = boto3.session.Session(botocore_session=aws_session())
-    if not session.region_name:
-        raise OpsError("no region: set AWS_REGION, or AWS_PROFILE to a profile with a region")
     try:
+        session = boto3.session.Session(botocore_session=aws_session())
+        if not session.region_name:
+            raise OpsError("no region: set AWS_REGION, or AWS_PROFILE to a profile with a region")
         identity = session.client("sts").get_caller_identity()
         typer.secho(f"  ok       account {identity['Account']}, {session.region_name}", fg="green")
         exists = _stack_exists(session, deployment.stack_name)
-    except (BotoCoreError, ClientError) as error:
+    except AWS_ERRORS as error:
         raise OpsError(f"no valid credentials: {error}; see aws sts get-caller-identity") from None
     # boto3-stubs has an overload per service, of which only DynamoDB's is installed.
     return Account(session.region_name, session.client, exists)  # type: ignore[arg-type]

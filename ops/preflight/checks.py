@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from ops.aws_session import AWS_ERRORS
 from ops.preflight.deployment import BROKER_VERSION, UNRESERVED, regions_with_roots
 
 if TYPE_CHECKING:
@@ -79,7 +78,9 @@ def sender(account: Account, deployment: Deployment) -> CheckResult:
     address = deployment.parameters.get("EmailFrom")
     if not address:
         return CheckResult(
-            ok=False, text='EmailFrom is missing: add "EmailFrom=…" to samconfig.toml'
+            ok=False,
+            text='EmailFrom is missing: add "EmailFrom=…" to parameter_overrides in samconfig.toml,'
+            f" where stack_name is {deployment.stack_name}",
         )
     ses = account.client("sesv2")
     for identity in _identities(address):
@@ -225,6 +226,6 @@ def run(name: str, account: Account, deployment: Deployment) -> CheckResult:
     """Run a check; if AWS refuses a request, the result says so."""
     try:
         return CHECKS[name](account, deployment)
-    except (BotoCoreError, ClientError) as error:
+    except AWS_ERRORS as error:
         reason = str(error).partition("\n")[0]
         return CheckResult(ok=False, text=f"cannot be checked: {reason}")

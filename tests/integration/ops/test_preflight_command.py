@@ -13,8 +13,6 @@ from local.paths import ROOT
 from ops.preflight.checks import CHECKS
 from ops.preflight.deployment import Deployment
 
-NOT_IN_MOTO = "text-sandbox"
-
 
 def preflight(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
@@ -30,14 +28,15 @@ def preflight(*options: str, **environment: str) -> subprocess.CompletedProcess[
 
 
 def test_every_check_prints_a_line(aws_url: str) -> None:
-    done = preflight("default", "--without", NOT_IN_MOTO, **aws_environment(aws_url))
+    done = preflight("default", **aws_environment(aws_url))
 
     lines = done.stdout.splitlines()
     assert "ok       account 123456789012" in lines[0]
-    for name in CHECKS.keys() - {NOT_IN_MOTO}:
+    for name in CHECKS:
         (line,) = (one for one in lines if f"  {name}: " in one)
         assert line.split()[0] in {"ok", "WRONG"}
     assert "WRONG    sender: EmailFrom is missing" in done.stdout
+    assert "WRONG    text-sandbox: cannot be checked: " in done.stdout  # moto answers with a page
     assert done.returncode == 1
 
 
@@ -59,6 +58,22 @@ def test_missing_credentials_are_named() -> None:
 
     assert "no valid credentials: Unable to locate credentials" in done.stderr
     assert done.returncode == 1
+
+
+def test_missing_profile_is_named() -> None:
+    done = preflight("default", AWS_PROFILE="nobody")
+
+    assert done.stderr.endswith(
+        "The config profile (nobody) could not be found; see aws sts get-caller-identity\n"
+    )
+    assert done.returncode == 1
+
+
+def test_misspelt_check_is_not_omitted() -> None:
+    done = preflight("default", "--without", "txt-sandbox")
+
+    assert "no check txt-sandbox; there are region, concurrency, " in done.stderr
+    assert done.returncode == 2
 
 
 def test_existing_stack_is_found(aws_url: str) -> None:
