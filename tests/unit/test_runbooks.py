@@ -20,6 +20,7 @@ SECTION: Final = re.compile(r"^##? (.+)\n", re.MULTILINE)
 PLACEHOLDER: Final = re.compile(r"…|(?<!\$)\b(?:NAME|STACK|REGION|ACCOUNT|ID)\b(?!=)")
 """Words in capitals that the shell does not replace."""
 FUNCTION: Final = re.compile(r"\$SCHEDULER_STACK-([a-z-]*[a-z])\"")
+OUTPUT: Final = re.compile(r"\$\(output (\w+)\)")
 LINK: Final = re.compile(r"operations\.md#([\w-]+)")
 BASH: Final = shutil.which("bash") or "bash"
 
@@ -80,3 +81,11 @@ def test_functions_in_commands_are_those_of_the_template(name: str) -> None:
 
     assert named
     assert named <= made
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_outputs_in_commands_are_those_of_the_template(name: str) -> None:
+    named = set(OUTPUT.findall(page(name)))
+
+    assert named
+    assert named <= template()["Outputs"].keys()
