@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -36,16 +37,23 @@ class Deployment:
         """Read an environment of ``samconfig.toml``.
 
         Raises:
-            InvalidInputError: there is no such environment.
+            InvalidInputError: there is no such environment, or the file has a mistake with which
+                ``sam deploy`` would end after the build.
         """
-        config = tomllib.loads((ROOT / "samconfig.toml").read_text("utf-8"))
+        try:
+            config = tomllib.loads((ROOT / "samconfig.toml").read_text("utf-8"))
+        except tomllib.TOMLDecodeError as error:
+            raise InvalidInputError(f"samconfig.toml is not TOML: {error}") from None
         if environment not in config:
             raise InvalidInputError(f"samconfig.toml has no section {environment}")
         shared = config[environment]["global"]["parameters"]
-        known = template()["Parameters"].items()
-        defaults = {name: str(one["Default"]) for name, one in known if "Default" in one}
-        given = dict(one.split("=", 1) for one in shared["parameter_overrides"])
-        return cls(shared["stack_name"], defaults | {k: v.strip('"') for k, v in given.items()})
+        known = template()["Parameters"]
+        defaults = {name: str(one["Default"]) for name, one in known.items() if "Default" in one}
+        given = dict(map(_name_and_value, _words(shared["parameter_overrides"])))
+        if unknown := given.keys() - known.keys():
+            names = ", ".join(sorted(unknown))
+            raise InvalidInputError(f"template.yaml has no parameter {names}: see samconfig.toml")
+        return cls(shared["stack_name"], defaults | given)
 
     @property
     def table_names(self) -> list[str]:
@@ -76,6 +84,18 @@ class Deployment:
     def _of_event_functions(self) -> int:
         consumers = template()["Mappings"]["Consumers"][self.parameters["Shards"]]
         return 3 * int(self.parameters["EventConcurrency"]) or int(consumers["All"])
+
+
+def _words(overrides: str | list[str]) -> list[str]:
+    """Return the parameters, which ``sam`` also accepts as one text."""
+    return shlex.split(overrides) if isinstance(overrides, str) else overrides
+
+
+def _name_and_value(word: str) -> tuple[str, str]:
+    name, equals, value = word.partition("=")
+    if not equals:
+        raise InvalidInputError(f"{word} in samconfig.toml is not of the form NAME=VALUE")
+    return name, value.strip('"')
 
 
 def regions_with_roots() -> list[str]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from botocore.stub import Stubber
 
 from local.paths import ROOT
+from operations.errors import InvalidInputError
+from ops.preflight import deployment
 from ops.preflight.checks import CHECKS, Account, CheckResult, run
 from ops.preflight.deployment import BROKER_VERSION, OTHER_CONNECTIONS, Deployment
 from scheduler.messaging.topology import WORK_QUEUES
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ENGINE = re.compile(r'^ +EngineVersion: "(.+)"', re.MULTILINE)
 PROD = Deployment.of("prod")
@@ -208,6 +213,40 @@ def test_other_database_connections_are_those_of_the_alarm() -> None:
     text = (ROOT / "infrastructure" / "operations.yaml").read_text("utf-8")
 
     assert f"connections / ({OTHER_CONNECTIONS} + ${{EventConnections}})" in text
+
+
+def written(folder: Path, overrides: str, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    """Return the environment of a samconfig.toml with these parameters."""
+    head = '[dev.global.parameters]\nstack_name = "dev"\nparameter_overrides = '
+    (folder / "samconfig.toml").write_text(head + overrides)
+    monkeypatch.setattr(deployment, "ROOT", folder)
+    return Deployment.of("dev")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        ('["Shards=2" "EmailFrom=a@example.com"]', "samconfig.toml is not TOML: Unclosed array"),
+        ('["AlarmMail=a@example.com"]', "template.yaml has no parameter AlarmMail"),
+        ('["a@example.com"]', "a@example.com in samconfig.toml is not of the form NAME=VALUE"),
+    ],
+)
+def test_mistake_in_the_parameters_is_named(
+    overrides: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InvalidInputError, match=reason):
+        written(tmp_path, overrides, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    "overrides", ['["Shards=2", "FilledShards=\\"\\""]', "'Shards=2 FilledShards=\"\"'"]
+)
+def test_parameters_are_a_list_or_a_text(
+    overrides: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = written(tmp_path, overrides, monkeypatch).parameters
+
+    assert (found["Shards"], found["FilledShards"]) == ("2", "")
 
 
 def test_second_nat_gateway_needs_another_address() -> None:
