@@ -29,10 +29,15 @@ _HTTP_TIMEOUT_SECONDS: Final = 2.0
 _NOT_FOUND: Final = 404
 _COLUMNS: Final = (
     "name,messages_unacknowledged,messages_ready_details.samples,"
-    "message_stats.publish_details.rate,message_stats.ack_details.rate"
+    "message_stats.publish_details.rate,message_stats.publish_details.samples,"
+    "message_stats.ack_details.rate"
 )
-_SAMPLES: Final = "lengths_age=3600&lengths_incr=60"
-"""Of the depth; RabbitMQ keeps an hour by default (management.sample_retention_policies)."""
+_SAMPLES: Final = "lengths_age=3600&lengths_incr=60&msg_rates_age=60&msg_rates_incr=5"
+"""Of the depth: RabbitMQ keeps an hour by default (management.sample_retention_policies). Of the
+number of messages that have arrived: a minute."""
+
+
+_MANAGED: Final = ("publish_rate", "ack_rate", "published_lately", "age_seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,7 @@ class QueueDepth:
         unacked: messages that were delivered and not acknowledged.
         publish_rate: messages that arrived per second.
         ack_rate: messages that were acknowledged per second.
+        published_lately: messages that arrived in the last minute.
         age_seconds: since when the queue was not empty, in the last hour and to the minute: its
             oldest message is not older, as queues are read in order.
     """
@@ -54,6 +60,7 @@ class QueueDepth:
     consumers: int
     publish_rate: float | None = None
     ack_rate: float | None = None
+    published_lately: int | None = None
     age_seconds: int | None = None
 
 
@@ -114,9 +121,7 @@ def managed_queues(management_url: str | None, vhost: str) -> dict[str, dict[str
 
 def _to_json(depth: QueueDepth) -> dict[str, Any]:
     about = asdict(depth)
-    managed = {
-        to_camel(name): about.pop(name) for name in ("publish_rate", "ack_rate", "age_seconds")
-    }
+    managed = {to_camel(name): about.pop(name) for name in _MANAGED}
     return about | {name: value for name, value in managed.items() if value is not None}
 
 
@@ -148,8 +153,18 @@ def _depth(channel: BlockingChannel, name: str, managed: dict[str, Any]) -> Queu
         found.consumer_count,
         stats.get("publish_details", {}).get("rate"),
         stats.get("ack_details", {}).get("rate"),
+        published_lately(stats),
         age_of(managed) if found.message_count else None,
     )
+
+
+def published_lately(stats: dict[str, Any]) -> int | None:
+    """Return by how much the number of arrived messages has grown in the samples of a minute.
+
+    None if there are no samples, as of a queue in which no message has ever arrived.
+    """
+    counts = [one["sample"] for one in stats.get("publish_details", {}).get("samples", [])]
+    return max(counts) - min(counts) if counts else None
 
 
 def age_of(managed: dict[str, Any]) -> int | None:

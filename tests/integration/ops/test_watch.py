@@ -18,7 +18,7 @@ from local.gateway.api_app import metrics_route
 from local.gateway.metrics import EmfCollector
 from local.gateway.server import AsgiServer
 from local.ports import free_port
-from operations.queues import age_of, managed_queues
+from operations.queues import age_of, managed_queues, published_lately
 from scheduler.messaging.outbound import OutboundMessage
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE, VHOST, queues
 from scheduler.observability.emf import Metrics
@@ -116,6 +116,15 @@ def test_age_is_the_time_since_the_queue_was_last_empty(
     ]
 
     assert age_of({"messages_ready_details": {"samples": samples}}) == seconds
+
+
+@pytest.mark.parametrize(("samples", "messages"), [([3, 9, 3], 6), ([4], 0), ([], None)])
+def test_messages_of_the_last_minute_are_the_growth_of_their_number(
+    samples: list[int], messages: int | None
+) -> None:
+    stats = {"publish_details": {"samples": [{"sample": number} for number in samples]}}
+
+    assert published_lately(stats) == messages
 
 
 def test_endpoints_that_do_not_respond_are_left_out(broker: Broker, state_dir: Path) -> None:

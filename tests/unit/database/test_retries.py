@@ -12,11 +12,26 @@ from scheduler.database.errors import (
     is_conflict,
     is_conflict_without_wait,
     retry_on_conflict,
+    text_of,
 )
 
 DEADLOCK = pymysql.OperationalError(1213, "Deadlock found")
 LOCK_WAIT = pymysql.OperationalError(1205, "Lock wait timeout exceeded")
 AWAY = pymysql.OperationalError(2006, "Server has gone away")
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (AWAY, "Server has gone away (error 2006)"),
+        (pymysql.InterfaceError("closed"), "closed"),
+        (ValueError(1, "two"), "(1, 'two')"),
+    ],
+)
+def test_text_of_an_error_is_a_sentence_with_the_number_of_the_driver(
+    error: Exception, text: str
+) -> None:
+    assert text_of(error) == text
 
 
 @pytest.mark.parametrize("number", [1267, 1270, 1271, 1153, 1366, 1265, 4025, 4078])

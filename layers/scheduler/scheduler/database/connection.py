@@ -22,6 +22,7 @@ from scheduler.database.errors import (
     is_lock_wait,
     is_unavailable,
     retry_on_conflict,
+    text_of,
     unavailable,
 )
 from scheduler.database.url import DatabaseUrl
@@ -166,7 +167,7 @@ class Database:
             self._connection = connect(self._settings)
             self._connection.deadline = self.deadline
         except (pymysql.MySQLError, CredentialsUnavailableError) as error:
-            raise DatabaseUnavailableError(str(error)) from error
+            raise DatabaseUnavailableError(text_of(error)) from error
         return self._connection
 
     def _roll_back(self, connection: Connection[BulkCursor], error: BaseException) -> None:

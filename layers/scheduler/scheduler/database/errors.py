@@ -86,6 +86,15 @@ def fault_of(error: Exception) -> Fault:
     return Fault.ENVIRONMENT
 
 
+def text_of(error: Exception) -> str:
+    """Return what an error says; one of the driver is its number and a text, which comes first."""
+    match error.args:
+        case (int(number), str(text)) if isinstance(error, pymysql.MySQLError):
+            return f"{text} (error {number})"
+        case _:
+            return str(error)
+
+
 def is_unavailable(error: pymysql.MySQLError) -> bool:
     """Return whether an error is the environment's."""
     return fault_of(error) is Fault.ENVIRONMENT
@@ -95,7 +104,7 @@ def unavailable(error: pymysql.MySQLError) -> DatabaseUnavailableError:
     """Return the exception for an error that is the environment's."""
     number = _number(error)
     answered = bool(number) and number not in _CLIENT_ERRORS
-    return (StatementRefusedError if answered else DatabaseUnavailableError)(str(error))
+    return (StatementRefusedError if answered else DatabaseUnavailableError)(text_of(error))
 
 
 def is_lock_wait(error: Exception) -> bool:
