@@ -1,5 +1,7 @@
 // Calls the console's server; every request has the token of the page's address.
 
+import { t } from "./language.js"
+
 const TOKEN = "console-token"
 
 // The token is taken out of the address, so that it is neither seen nor copied with it.
@@ -28,7 +30,7 @@ async function call(path, { timeout = 10_000, body, ...options } = {}) {
   try {
     response = await fetch(path, { ...options, headers, signal: timeout === null ? null : AbortSignal.timeout(timeout) })
   } catch (error) {
-    throw new CallError(error.name === "TimeoutError" ? `no answer within ${timeout / 1000} s` : "the console's server does not answer")
+    throw new CallError(error.name === "TimeoutError" ? `no answer within ${timeout / 1000} s` : t("the console's server does not answer"))
   }
   const text = await response.text()
   let found = text

@@ -2,7 +2,11 @@
 import { CHINESE } from "./chinese.js"
 
 // Words of the data that are not English words.
-const ENGLISH = { dead_lettered: "dead-lettered", given_up: "given up" }
+const ENGLISH = {
+  dead_lettered: "dead-lettered", given_up: "given up", email: "e-mail", websocket: "WebSocket", sms: "SMS",
+  ALLOCATED: "allocated", CANCELLED: "cancelled", EXPIRED: "expired", FAILED: "failed", RELEASED: "released",
+  REMOVED: "removed", RESERVED: "reserved", SERVED: "served", STARTED: "started", WAITING: "waiting",
+}
 const KEY = "language"
 let chinese = (localStorage.getItem(KEY) ?? navigator.language).startsWith("zh")
 

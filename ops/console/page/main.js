@@ -1,6 +1,7 @@
 // Starts the page: the address names a panel, and a look at all servers is repeated for ever.
 import { Component, render } from "./vendor/preact.js"
 import { get, operation, takeToken } from "./api.js"
+import { brief } from "./errors.js"
 import { clock, number, zone } from "./format.js"
 import { changeLanguage, isChinese, markLanguage, t } from "./language.js"
 import { html } from "./parts.js"
@@ -84,7 +85,7 @@ class App extends Component {
       <nav aria-label=${t("Panels")}><ul>${panels.map(([id, title]) => html`
         <li key=${id}><a href=${`#/${id}`} aria-current=${id === key ? "page" : undefined}>${t(title)}${id === "letters" ? this.count(overview) : null}</a></li>`)}</ul></nav>
       <main>${config ? html`<${Shown} key=${key} path=${rest} config=${config} overview=${overview} problems=${state.problems} />`
-        : html`<p class="stale">${error?.message ?? ""}</p>`}</main>`
+        : html`<p class="stale">${error ? brief(error.message) : ""}</p>`}</main>`
   }
 
   count(overview) {

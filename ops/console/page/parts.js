@@ -1,6 +1,7 @@
 // The parts of which panels are made. Text from the server is inserted as text, never as markup.
 import { createRef, Component, h } from "./vendor/preact.js"
 import htm from "./vendor/htm.js"
+import { brief } from "./errors.js"
 import { time } from "./format.js"
 import { t } from "./language.js"
 
@@ -19,9 +20,11 @@ export const Badge = ({ word, tone, children }) =>
 
 export const Time = ({ at }) => (at ? html`<time dateTime=${at} title=${at}>${time(at)}</time>` : "–")
 
-// `about` completes what a button says for those who do not see its row.
-export const Button = ({ label, about, main, ...rest }) =>
-  html`<button type="button" class=${main ? "main" : ""} aria-label=${about ? `${label}: ${about}` : undefined} ...${rest}>${label}</button>`
+// `about` completes what a button says for those who do not see its row. One that cannot be pressed
+// now keeps the focus, which it would lose by `disabled`.
+export const Button = ({ label, about, main, off, onClick, type = "button" }) =>
+  html`<button type=${type} class=${main ? "main" : ""} aria-label=${about ? `${label}: ${about}` : undefined} aria-disabled=${off ? "true" : undefined}
+    onClick=${event => (off ? event.preventDefault() : onClick?.(event))}>${label}</button>`
 
 export const Link = ({ to, children, about }) =>
   html`<a href=${`#/${to.map(encodeURIComponent).join("/")}`} aria-label=${about}>${children}</a>`
@@ -29,18 +32,19 @@ export const Link = ({ to, children, about }) =>
 export const Section = ({ id, title, aside, error, children }) => html`
   <section aria-labelledby=${id} data-panel=${id}>
     <div class="title"><h2 id=${id}>${title}</h2>${aside}</div>
-    <p class="stale" role="status">${error ? t("Not up to date: {error}", { error: error.message }) : ""}</p>
+    <p class="stale" role="status">${error ? t("Not up to date: {error}", { error: brief(error.message) }) : ""}</p>
     ${children}
   </section>`
 
-// A column is {title, number, cell(row)}; rows keep their elements, and so focus and selection.
+// A column is {title, kind, cell(row)}; its kind says how much room it needs. Rows keep their
+// elements, and so focus and selection.
 export const Table = ({ label, columns, rows, keyOf, empty, rowClass }) => html`
   <div class="scroll" tabindex="0" role="region" aria-label=${label}>
     <table>
-      <thead><tr>${columns.map(one => html`<th key=${one.title} scope="col" class=${one.number ? "number" : ""}>${one.title}</th>`)}</tr></thead>
+      <thead><tr>${columns.map(one => html`<th key=${one.title} scope="col" class=${one.kind ?? ""}>${one.title}</th>`)}</tr></thead>
       <tbody>
         ${rows.map(row => html`<tr key=${keyOf(row)} class=${rowClass?.(row) ?? ""}>
-          ${columns.map(one => html`<td key=${one.title} data-title=${one.title} class=${one.number ? "number" : one.id ? "id" : ""}>${one.cell(row) ?? "–"}</td>`)}</tr>`)}
+          ${columns.map(one => html`<td key=${one.title} data-title=${one.title} class=${one.kind ?? ""}>${one.cell(row) ?? "–"}</td>`)}</tr>`)}
         ${rows.length ? null : html`<tr key="-empty"><td class="quiet" colspan=${columns.length}>${empty}</td></tr>`}
       </tbody>
     </table>
@@ -58,9 +62,27 @@ export function Choice({ label, value, options, onChange }) {
   </select></${Field}>`
 }
 
-// The result of an action is announced once.
-export const Result = ({ result }) =>
-  html`<output class=${result ? (result.error ? "bad" : "good") : ""} role="status">${result ? (result.error?.message ?? result.text) : ""}</output>`
+// What a table says that has no rows: nothing is known yet, or at all, or there are none.
+export const noRows = ({ data, error }, none) => (data ? none : error ? t("Unknown") : t("Loading"))
+
+// The result of an action is announced once. It takes the focus when the button goes with its row.
+export class Result extends Component {
+  output = createRef()
+  button = null
+
+  componentDidUpdate(before) {
+    if (before.result !== this.props.result) this.button = this.props.result && document.activeElement
+    if (this.button && !this.button.isConnected) {
+      this.button = null
+      this.output.current.focus()
+    }
+  }
+
+  render({ result }) {
+    return html`<output ref=${this.output} tabindex="-1" class=${result ? (result.error ? "bad" : "good") : ""} role="status">
+      ${result ? (result.error ? brief(result.error.message) : result.text) : ""}</output>`
+  }
+}
 
 // A question that must be answered before anything is changed; the dialog keeps the focus.
 export class Question extends Component {

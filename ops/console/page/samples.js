@@ -5,6 +5,9 @@ const STUCK_SECONDS = 20
 const DEAD_LETTERS = "scheduler.dead-letters"
 const queues = new Map()
 
+// The broker's management plugin has answered; where no message has ever arrived, it has no rate.
+export const isMeasured = queue => queue != null && queue.unacked !== null
+
 export const isRetry = name => name.endsWith(".retry")
 
 // Remember one look at all queues, given by the time at which it was made.

@@ -1,4 +1,5 @@
 // Whether all is well, from one look at the servers: the header shows it, and announces changes.
+import { brief, ofServer } from "./errors.js"
 import { duration, shortQueue } from "./format.js"
 import { t } from "./language.js"
 import { isStuck } from "./samples.js"
@@ -8,7 +9,7 @@ const LATE_SECONDS = 300
 const SERVERS = { database: "Database", broker: "Broker", dynamodb: "DynamoDB" }
 
 export function stateOf({ overview, error, waiting }) {
-  if (error) return told("bad", [t("Not live: {error}", { error: error.message })])
+  if (error) return told("bad", [t("Not live: {error}", { error: brief(error.message) })])
   if (waiting) return told("warn", [t("Waiting for an answer")])
   if (!overview) return told("", ["…"])
   const problems = problemsOf(overview)
@@ -22,7 +23,7 @@ function told(tone, texts, problems = texts) {
 // Without figures that change while the problem is the same: every change is announced.
 function problemsOf(overview) {
   const found = Object.entries(SERVERS).filter(([part]) => overview[part].error)
-    .map(([part, name]) => t("{server}: {error}", { server: t(name), error: overview[part].error }))
+    .map(([part, name]) => ofServer(t(name), overview[part].error))
   const { brake, outbox } = overview.database
   if (brake?.brake === "engaged") found.push(t("The mass-failure brake is engaged"))
   if (outbox?.dispatcherIsLate) found.push(t("The dispatcher is late"))

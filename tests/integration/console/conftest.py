@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 from playwright.sync_api import expect
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
-from tests.integration.console.deployment import Deployment, served, with_token
+from tests.integration.console.deployment import Deployment, Switch, served, with_token
 from tests.integration.ops.letters import Broker, letter
 from tests.support.browser import chromium, window
 from tests.support.world import held, world
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from playwright.sync_api import Browser, Page
+    from starlette.requests import Request
 
     from local.servers.rabbitmq import RabbitMQ
     from tests.support.store import Store
@@ -26,6 +29,11 @@ DEVICES: Final = 10_000
 LETTERS: Final = 50
 HOLDER: Final = "a-user-with-a-long-id-that-differs-at-its-end-0123456789"
 MARKUP: Final = "<img src=x onerror=document.title='broken'>"
+SENT: Final = {
+    "mails": [{"to": "a@example.com", "subject": "Device released", "text": "It is dark"}],
+    "sms": [{"to": "+8613800138000", "text": "It is dark"}],
+    "totals": {"mails": 1, "sms": 1},
+}
 
 
 @pytest.fixture(scope="module")  # while it is open, no other test of the process may use asyncio
@@ -49,6 +57,27 @@ def url(deployment: Deployment, tmp_path: Path) -> Iterator[str]:
 def page(browser: Browser, url: str) -> Iterator[Page]:
     """The page in its own window; the test fails if the page has logged an error."""
     with window(browser, with_token(url)) as shown:
+        expect(shown.locator("#updated")).not_to_be_empty()
+        yield shown
+
+
+@pytest.fixture
+def switch(deployment: Deployment) -> Switch:
+    return Switch(deployment)
+
+
+@pytest.fixture
+def local_page(browser: Browser, switch: Switch, tmp_path: Path) -> Iterator[Page]:
+    """The page of the local platform, which has all panels, on servers that can be taken away."""
+
+    def messages(_request: Request) -> JSONResponse:
+        return JSONResponse(SENT)
+
+    routes = (Route("/console/messages", messages),)
+    with (
+        served(switch, tmp_path, allow_publish=True, is_local=True, routes=routes) as url,
+        window(browser, with_token(url)) as shown,
+    ):
         expect(shown.locator("#updated")).not_to_be_empty()
         yield shown
 

@@ -17,6 +17,7 @@ from ops.local_platform import payments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from ops.interface import Operations
@@ -34,6 +35,8 @@ class Deployment:
     aws_url: str = f"http://{NOWHERE}"
     management_url: str | None = None
     place: str = "test"
+    at: datetime | None = None
+    """When each call begins; None for the time at which it does."""
 
     def call(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Run an operation; its result has the form in which JSON has it."""
@@ -45,10 +48,24 @@ class Deployment:
             management_url=self.management_url,
             payments=lambda: payments(found),
         )
+        if self.at:
+            context = replace(context, now=self.at)
         result: dict[str, Any] = json.loads(
             json.dumps(catalogue.run(operation, arguments, context))
         )
         return result
+
+
+@dataclass
+class Switch:
+    """The operations on servers that a test can take away."""
+
+    now: Deployment
+    place: str = "test"
+
+    def call(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Run an operation on the servers that are there now."""
+        return self.now.call(operation, arguments)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import { atLeast, duration, estimate, number, rate } from "../format.js"
 import { t } from "../language.js"
 import { html } from "../parts.js"
+import { isMeasured } from "../samples.js"
 
 const FAMILIES = ["device", "user", "billing"]
 const OUTCOMES = [["applied", "good"], ["duplicate"], ["outdated"], ["retried", "warn"], ["held", "warn"], ["parked", "warn"], ["dead_lettered", "bad"], ["given_up", "bad"]]
@@ -15,6 +16,7 @@ export function Flow({ overview, followed }) {
   const fromDatabase = value => (overview.database.error ? null : value)
   const ofFamily = family => Object.entries(queues).filter(([name]) => name.startsWith(`scheduler.${family}-`))
   const sum = (entries, what) => entries.reduce((total, [, queue]) => total + (queue?.[what] ?? 0), 0)
+  const published = entries => (entries.some(([, queue]) => isMeasured(queue)) ? sum(entries, "publishedLately") : null)
   const work = FAMILIES.flatMap(ofFamily).filter(([name]) => !name.endsWith(".retry"))
   const retries = FAMILIES.flatMap(ofFamily).filter(([name]) => name.endsWith(".retry"))
   const outcomes = Object.values(outcomesPerMinute)
@@ -28,7 +30,7 @@ export function Flow({ overview, followed }) {
   return html`
     <ol class="flow" aria-label=${t("Flow of events")}>
       <${Step} title=${t("Publishers")} at=${reached("published")}>
-        <${Line} name=${t("events per minute")} value=${rate(fromBroker(sum(work, "publishRate") * 60))} />
+        <${Line} name=${t("events")} value=${number(fromBroker(published(work)))} />
       <//>
       <${Step} title=${overview.broker.error ? t("Queues") : t("{count} queues", { count: work.length })} at=${reached("queued")}>
         <${Line} name=${t("wait")} value=${number(fromBroker(sum(work, "ready")))} />
@@ -48,10 +50,10 @@ export function Flow({ overview, followed }) {
           marked=${followed?.changes.includes(what)} />`)}
       <//>
       <${Step} title=${t("Notifications")} at=${reached("notified")}>
-        ${sent.map(([channel, count]) => html`<${Line} key=${channel} name=${t("sent by {channel}, 5 min", { channel })} value=${count}
+        ${sent.map(([channel, count]) => html`<${Line} key=${channel} name=${t("sent by {channel}, 5 min", { channel: t(channel) })} value=${count}
           marked=${followed?.channels.includes(channel)} />`)}
         <${Line} name=${t("pending")} value=${atLeast(number(outbox && pending.reduce((total, one) => total + one.pending, 0)), pending.some(one => one.more))} />
-        <${Line} name=${t("oldest unsent")} value=${duration(outbox?.oldestNotificationSeconds)} />
+        <${Line} name=${t("oldest unsent")} value=${duration(outbox?.oldestNotificationSeconds || null)} />
       <//>
     </ol>`
 }

@@ -46,25 +46,26 @@ export class LetterGroups extends Panel {
     return html`
       <${Section} id="letters-title" title=${t("Dead letters")} error=${error}
         aside=${html`<span class=${total ? "bad-text" : "quiet"}>${about}${data?.at ? html`<${Time} at=${data.at} />` : null}</span>`}>
-        <${GroupTable} groups=${data?.groups ?? []} reading=${!data || data.reading} />
+        <${GroupTable} groups=${data?.groups ?? []} reading=${!data || data.reading} error=${!data && error} />
         ${data?.groupsLeftOff ? html`<p class="quiet">${t("{count} smaller groups are not shown", { count: number(data.groupsLeftOff) })}</p>` : null}
         ${data && !data.complete ? html`<p class="bad-text">${t("Not all letters could be read; the figures are too low.")}</p>` : null}
       <//>`
   }
 }
 
-export function GroupTable({ groups, reading, actions }) {
+export function GroupTable({ groups, reading, error, actions }) {
+  const none = error ? t("Unknown") : reading ? t("Reading the letters") : t("No dead letters")
   const about = group => `${shortQueue(group.queue)}: ${group.error}`
   const columns = [
-    { title: t("Queue"), id: true, cell: group => shortQueue(group.queue) },
-    { title: t("Error"), cell: group => html`<${Link} to=${groupPath(group)} about=${t("Show letters: {about}", { about: about(group) })}>${group.error}<//>` },
-    { title: t("Letters"), number: true, cell: group => number(group.count) },
+    { title: t("Queue"), kind: "id", cell: group => shortQueue(group.queue) },
+    { title: t("Error"), kind: "text", cell: group => html`<${Link} to=${groupPath(group)} about=${t("Show letters: {about}", { about: about(group) })}>${group.error}<//>` },
+    { title: t("Letters"), kind: "number", cell: group => number(group.count) },
     { title: t("Oldest"), cell: group => html`<${Time} at=${group.oldest} />` },
     { title: t("Newest"), cell: group => html`<${Time} at=${group.newest} />` },
-    { title: t("Replays"), number: true, cell: group => number(group.replays) },
+    { title: t("Replays"), kind: "number", cell: group => number(group.replays) },
     ...(actions ? [{ title: t("Actions"), cell: group => html`<span class="buttons">${actions.map(([label, act]) =>
       html`<${Button} key=${label} label=${label} about=${about(group)} onClick=${() => act(group)} />`)}</span>` }] : []),
   ]
   return html`<${Table} label=${t("Dead letters by group")} columns=${columns} rows=${groups}
-    keyOf=${group => `${group.queue} ${group.cause}`} empty=${reading ? t("Reading the letters") : t("No dead letters")} />`
+    keyOf=${group => `${group.queue} ${group.cause}`} empty=${none} />`
 }

@@ -52,7 +52,7 @@ export class Letter extends Component {
             <textarea rows="10" spellcheck=${false} value=${edited} onInput=${event => this.setState({ edited: event.target.value })}></textarea><//>`}
         <div class="buttons">
           ${edited === null
-            ? html`<${Button} label=${t("Edit")} about=${letter.id} disabled=${letter.bodyBase64 !== undefined} onClick=${() => this.setState({ edited: text, result: null })} />`
+            ? html`<${Button} label=${t("Edit")} about=${letter.id} off=${letter.bodyBase64 !== undefined} onClick=${() => this.setState({ edited: text, result: null })} />`
             : html`<${Button} main label=${t("Replay edited")} about=${letter.id} onClick=${() => this.ask()} />
                 <${Button} label=${t("Cancel")} about=${letter.id} onClick=${() => this.setState({ edited: null })} />`}
         </div>

@@ -69,7 +69,7 @@ export class Letters extends Panel {
         aside=${html`<span class=${total ? "bad-text" : "quiet"}>${t("{total} in the queue", { total: number(total) })}</span>
           <${Button} label=${t("Read again")} about=${t("Dead letters")} onClick=${() => { groupsChanged(); this.reload() }} />`}>
         ${data?.reading ? html`<p class="quiet">${t("Reading the letters")}</p>` : null}
-        <${GroupTable} groups=${data?.groups ?? []} reading=${!data || data.reading} actions=${actions} />
+        <${GroupTable} groups=${data?.groups ?? []} reading=${!data || data.reading} error=${!data && error} actions=${actions} />
         <${Result} result=${result} />
       <//>
       ${path.length ? this.group(path, data) : null}

@@ -33,10 +33,10 @@ export class Pages extends Panel {
   pages(about) {
     const { data, starts } = this.state
     return html`<div class="buttons" role="group" aria-label=${t("Pages")}>
-      <${Button} label=${t("First")} about=${about} disabled=${starts.length === 1} onClick=${() => this.turn([""])} />
-      <${Button} label=${t("Back")} about=${about} disabled=${starts.length === 1} onClick=${() => this.turn(starts.slice(0, -1))} />
+      <${Button} label=${t("First")} about=${about} off=${starts.length === 1} onClick=${() => this.turn([""])} />
+      <${Button} label=${t("Back")} about=${about} off=${starts.length === 1} onClick=${() => this.turn(starts.slice(0, -1))} />
       <span class="quiet">${t("Page {page}", { page: number(starts.length) })}</span>
-      <${Button} label=${t("Next")} about=${about} disabled=${!data?.next} onClick=${() => this.turn([...starts, data.next.after])} />
+      <${Button} label=${t("Next")} about=${about} off=${!data?.next} onClick=${() => this.turn([...starts, data.next.after])} />
     </div>`
   }
 }

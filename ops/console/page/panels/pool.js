@@ -1,7 +1,7 @@
 // The devices: how many there are in which state, and who holds them.
 import { number } from "../format.js"
 import { t } from "../language.js"
-import { Badge, Choice, Facts, Field, html, Link, Section, Table, Time } from "../parts.js"
+import { Badge, Choice, Facts, Field, html, Link, noRows, Section, Table, Time } from "../parts.js"
 import { Pages, total } from "./pages.js"
 
 const HEALTH = ["running", "stopped", "error", "failed", "maintenance", "deleted", "unknown"]
@@ -18,15 +18,15 @@ export class Pool extends Pages {
       ...HEALTH.slice(1).map(health => [t(health), number(total(totals, (_status, one) => one === health))]),
     ]
     const columns = [
-      { title: t("Id"), id: true, cell: device => html`<${Link} to=${["lookup", "device", device.id]} about=${t("Timeline of {id}", { id: device.id })}>${device.id}<//>` },
+      { title: t("Id"), kind: "id", cell: device => html`<${Link} to=${["lookup", "device", device.id]} about=${t("Timeline of {id}", { id: device.id })}>${device.id}<//>` },
       { title: t("Name"), cell: device => device.name },
       { title: t("Status"), cell: device => html`<${Badge} word=${device.status} />` },
       { title: t("Health"), cell: device => html`<${Badge} word=${device.health} />` },
-      { title: t("Holder"), id: true, cell: device => device.userId && html`<${Link} to=${["users", device.userId]} about=${t("Show the user {id}", { id: device.userId })}>${device.userId}<//>` },
+      { title: t("Holder"), kind: "id", cell: device => device.userId && html`<${Link} to=${["users", device.userId]} about=${t("Show the user {id}", { id: device.userId })}>${device.userId}<//>` },
       { title: t("Since"), cell: device => html`<${Time} at=${device.allocatedAt} />` },
       { title: t("Expires"), cell: device => html`<${Time} at=${device.expiresAt} />` },
-      { title: t("CPU"), number: true, cell: device => number(device.cpuCores) },
-      { title: t("Memory (MB)"), number: true, cell: device => number(device.memoryMb) },
+      { title: t("CPU"), kind: "number", cell: device => number(device.cpuCores) },
+      { title: t("Memory (MB)"), kind: "number", cell: device => number(device.memoryMb) },
       { title: t("Last allocated"), cell: device => html`<${Time} at=${device.lastAllocatedAt} />` },
     ]
     const filter = (name, label, values) => html`<${Choice} label=${label} value=${filters[name] ?? ""}
@@ -40,7 +40,7 @@ export class Pool extends Pages {
           ${filter("status", t("Status"), ["available", "allocated"])}
           ${filter("health", t("Health"), HEALTH)}
         </div>
-        <${Table} label=${t("Devices")} columns=${columns} rows=${data?.items ?? []} keyOf=${device => device.id} empty=${data ? t("No devices") : t("Loading")} />
+        <${Table} label=${t("Devices")} columns=${columns} rows=${data?.items ?? []} keyOf=${device => device.id} empty=${noRows({ data, error }, t("No devices"))} />
         ${this.pages(t("Devices"))}
       <//>`
   }

@@ -2,7 +2,7 @@
 import { Component } from "../vendor/preact.js"
 import { get, post } from "../api.js"
 import { t } from "../language.js"
-import { Choice, Field, html, Link, Result, Section } from "../parts.js"
+import { Button, Choice, Field, html, Link, Result, Section } from "../parts.js"
 
 export class Publish extends Component {
   state = { forms: null, chosen: "device.failed", values: {}, result: null, id: null }
@@ -42,7 +42,7 @@ export class Publish extends Component {
             onChange=${value => this.setState({ chosen: value, values: {}, result: null, id: null })} />
           <p class="quiet" lang="en">${form.meaning}</p>
           ${form.fields.map(field => html`<${Field} key=${`${chosen} ${field.path}`} label=${field.required ? field.path : t("{field} (optional)", { field: field.path })}>${this.input(field)}<//>`)}
-          <button class="main" disabled=${busy}>${t("Publish {event}", { event: chosen })}</button>
+          <${Button} main type="submit" label=${t("Publish {event}", { event: chosen })} off=${busy} />
         </form>
         <${Result} result=${result} />
         ${id ? html`<p><${Link} to=${["message", id]}>${t("Follow it through the flow")}<//></p>` : null}

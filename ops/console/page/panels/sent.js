@@ -3,7 +3,7 @@ import { get } from "../api.js"
 import { number } from "../format.js"
 import { t } from "../language.js"
 import { Panel } from "../panel.js"
-import { html, Section } from "../parts.js"
+import { html, noRows, Section } from "../parts.js"
 
 export class Sent extends Panel {
   load() {
@@ -11,7 +11,7 @@ export class Sent extends Panel {
   }
 
   render(_, { data, error }) {
-    const none = html`<p class="quiet">${data ? t("None yet") : t("Loading")}</p>`
+    const none = html`<p class="quiet">${noRows({ data, error }, t("None yet"))}</p>`
     const shown = what => data && html`<span class="quiet">${t("{shown} of {total}", { shown: number(data[what].length), total: number(data.totals[what]) })}</span>`
     return html`
       <div class="columns">

@@ -1,17 +1,18 @@
-// A curve of the last minutes, whose highest value fills the height.
+// A curve since the page was opened, of the last minutes at most. Its highest value fills the height.
 import { number } from "../format.js"
 import { t } from "../language.js"
 import { html } from "../parts.js"
 
 const WIDTH = 100
 const HEIGHT = 20
-const SAMPLES = 120
+const FEWEST = 24 // fewer fill a part of the width, at the right
 
 export function Sparkline({ values, label }) {
   const most = Math.max(...values, 0)
-  const left = SAMPLES - values.length
+  const samples = Math.max(values.length, FEWEST)
+  const left = samples - values.length
   const points = values.map((value, index) => {
-    const x = ((index + left) / (SAMPLES - 1)) * WIDTH
+    const x = ((index + left) / (samples - 1)) * WIDTH
     const y = HEIGHT - 1 - (most ? (value / most) * (HEIGHT - 2) : 0)
     return `${x.toFixed(1)},${y.toFixed(1)}`
   })

@@ -3,7 +3,7 @@ import { get, operation, post } from "../api.js"
 import { atLeast, duration, number } from "../format.js"
 import { locale, t } from "../language.js"
 import { Panel } from "../panel.js"
-import { Badge, Button, Facts, html, Link, Result, Section, Table, Time } from "../parts.js"
+import { Badge, Button, Facts, html, Link, noRows, Result, Section, Table, Time } from "../parts.js"
 
 export class User extends Panel {
   every = 4000
@@ -46,9 +46,10 @@ export class User extends Panel {
   })
 
   render({ id, config }, { data, error, result, busy }) {
+    const none = noRows({ data, error }, t("None"))
     const user = data?.user
     const back = html`<${Link} to=${["users"]}>${t("All users")}<//> <${Link} to=${["lookup", "user", id]}>${t("Timeline")}<//>`
-    const allocate = config.isLocal ? html`<${Button} main label=${t("Allocate a device")} about=${id} disabled=${busy} onClick=${this.allocate} />` : null
+    const allocate = config.isLocal ? html`<${Button} main label=${t("Allocate a device")} about=${id} off=${busy} onClick=${this.allocate} />` : null
     const newest = what => (user?.more?.includes(what) ? html`<p class="quiet">${t("Only the newest {count} are shown.", { count: number(user[what].length) })}</p>` : null)
     return html`
       <${Section} id="user-title" title=${t("User {id}", { id })} error=${error} aside=${html`${back} ${allocate}`}>
@@ -56,27 +57,25 @@ export class User extends Panel {
         ${user?.paymentProblem ? html`<p class="bad-text">${t("Payment failures are unknown: {why}", { why: user.paymentProblem })}</p>` : null}
         <${Result} result=${result} />
       <//>
-      <${Section} id="held-title" title=${t("Active allocations")}>${this.held(user?.devices ?? [], config, busy)}<//>
-      <div class="columns">
-        <${Section} id="waiting-title" title=${t("Queued requests")}><${Requests} rows=${user?.waiting ?? []} />${newest("waiting")}<//>
-        <${Section} id="reservations-title" title=${t("Reservations")}><${Reservations} rows=${user?.reservations ?? []} />${newest("reservations")}<//>
-      </div>
+      <${Section} id="held-title" title=${t("Active allocations")}>${this.held(user?.devices ?? [], config, busy, none)}<//>
+      <${Section} id="waiting-title" title=${t("Queued requests")}><${Requests} rows=${user?.waiting ?? []} none=${none} />${newest("waiting")}<//>
+      <${Section} id="reservations-title" title=${t("Reservations")}><${Reservations} rows=${user?.reservations ?? []} none=${none} />${newest("reservations")}<//>
       <${Section} id="history-title" title=${t("Allocations, the newest first")}>
-        <${History} rows=${this.allocations()} />
+        <${History} rows=${this.allocations()} none=${none} />
         ${this.next() ? html`<${Button} label=${t("Older")} about=${t("Allocations, the newest first")} onClick=${() => this.more()} />` : null}
       <//>`
   }
 
-  held(rows, config, busy) {
+  held(rows, config, busy, none) {
     const columns = [
-      { title: t("Device"), id: true, cell: one => html`<${Link} to=${["lookup", "device", one.deviceId]}>${one.deviceId}<//>` },
+      { title: t("Device"), kind: "id", cell: one => html`<${Link} to=${["lookup", "device", one.deviceId]}>${one.deviceId}<//>` },
       { title: t("Since"), cell: one => html`<${Time} at=${one.allocatedAt} />` },
       { title: t("Expires"), cell: one => html`<${Time} at=${one.expiresAt} />` },
-      { title: t("Allocation"), id: true, cell: one => html`<code>${one.allocationId}</code>` },
-      ...(config.isLocal ? [{ title: t("Actions"), cell: one => html`<${Button} label=${t("Release")} about=${one.deviceId} disabled=${busy}
+      { title: t("Allocation"), kind: "id", cell: one => html`<code>${one.allocationId}</code>` },
+      ...(config.isLocal ? [{ title: t("Actions"), cell: one => html`<${Button} label=${t("Release")} about=${one.deviceId} off=${busy}
         onClick=${() => this.release({ id: one.allocationId, deviceId: one.deviceId })} />` }] : []),
     ]
-    return html`<${Table} label=${t("Active allocations")} columns=${columns} rows=${rows} keyOf=${one => one.allocationId} empty=${t("None")} />`
+    return html`<${Table} label=${t("Active allocations")} columns=${columns} rows=${rows} keyOf=${one => one.allocationId} empty=${none} />`
   }
 }
 
@@ -90,34 +89,34 @@ const facts = user => [
   [t("Language"), user.locale],
 ]
 
-function Requests({ rows }) {
+function Requests({ rows, none }) {
   const columns = [
     { title: t("Status"), cell: one => html`<${Badge} word=${one.status} />` },
-    { title: t("Wanted for"), number: true, cell: one => duration(one.minutes * 60) },
+    { title: t("Wanted for"), kind: "number", cell: one => duration(one.minutes * 60) },
     { title: t("Queued at"), cell: one => html`<${Time} at=${one.createdAt} />` },
     { title: t("Ended"), cell: one => html`<${Time} at=${one.endedAt} />` },
   ]
-  return html`<${Table} label=${t("Queued requests")} columns=${columns} rows=${rows} keyOf=${one => one.id} empty=${t("None")} />`
+  return html`<${Table} label=${t("Queued requests")} columns=${columns} rows=${rows} keyOf=${one => one.id} empty=${none} />`
 }
 
-function Reservations({ rows }) {
+function Reservations({ rows, none }) {
   const columns = [
     { title: t("Status"), cell: one => html`<${Badge} word=${one.status} />` },
-    { title: t("Device"), id: true, cell: one => one.deviceId },
+    { title: t("Device"), kind: "id", cell: one => one.deviceId },
     { title: t("Starts"), cell: one => html`<${Time} at=${one.startsAt} />` },
     { title: t("Ends"), cell: one => html`<${Time} at=${one.endsAt} />` },
   ]
-  return html`<${Table} label=${t("Reservations")} columns=${columns} rows=${rows} keyOf=${one => one.id} empty=${t("None")} />`
+  return html`<${Table} label=${t("Reservations")} columns=${columns} rows=${rows} keyOf=${one => one.id} empty=${none} />`
 }
 
-function History({ rows }) {
+function History({ rows, none }) {
   const columns = [
-    { title: t("Device"), id: true, cell: one => html`<${Link} to=${["lookup", "device", one.deviceId]}>${one.deviceId}<//>` },
+    { title: t("Device"), kind: "id", cell: one => html`<${Link} to=${["lookup", "device", one.deviceId]}>${one.deviceId}<//>` },
     { title: t("Status"), cell: one => html`<${Badge} word=${one.status} />` },
     { title: t("Allocated at"), cell: one => html`<${Time} at=${one.allocatedAt} />` },
     { title: t("Released at"), cell: one => html`<${Time} at=${one.releasedAt} />` },
-    { title: t("Held for"), number: true, cell: one => duration(one.durationSeconds) },
-    { title: t("Reason"), cell: one => one.releaseReason ?? one.releaseCode },
+    { title: t("Held for"), kind: "number", cell: one => duration(one.durationSeconds) },
+    { title: t("Reason"), kind: "text", cell: one => one.releaseReason ?? one.releaseCode },
   ]
-  return html`<${Table} label=${t("Allocations, the newest first")} columns=${columns} rows=${rows} keyOf=${one => one.id} empty=${t("None")} />`
+  return html`<${Table} label=${t("Allocations, the newest first")} columns=${columns} rows=${rows} keyOf=${one => one.id} empty=${none} />`
 }

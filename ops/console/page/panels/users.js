@@ -1,7 +1,7 @@
 // The users, and one of them.
 import { number } from "../format.js"
 import { t } from "../language.js"
-import { Badge, Choice, Facts, Field, html, Link, Section, Table, Time } from "../parts.js"
+import { Badge, Choice, Facts, Field, html, Link, noRows, Section, Table, Time } from "../parts.js"
 import { Pages, total } from "./pages.js"
 import { User } from "./user.js"
 
@@ -21,9 +21,9 @@ class UserList extends Pages {
       [t("Billing hold"), number(total(totals, (_status, hold) => hold))],
     ]
     const columns = [
-      { title: t("Id"), id: true, cell: user => html`<${Link} to=${["users", user.id]} about=${t("Show the user {id}", { id: user.id })}>${user.id}<//>` },
+      { title: t("Id"), kind: "id", cell: user => html`<${Link} to=${["users", user.id]} about=${t("Show the user {id}", { id: user.id })}>${user.id}<//>` },
       { title: t("Status"), cell: user => html`<${Badge} word=${user.status} />${user.billingHold ? html` <${Badge} tone="bad">${t("billing hold")}<//>` : null}` },
-      { title: t("Devices"), number: true, cell: user => `${number(user.devices)} / ${number(user.maxDevices)}` },
+      { title: t("Devices"), kind: "number", cell: user => `${number(user.devices)} / ${number(user.maxDevices)}` },
       { title: t("Language"), cell: user => user.locale },
       { title: t("Since"), cell: user => html`<${Time} at=${user.createdAt} />` },
     ]
@@ -38,7 +38,7 @@ class UserList extends Pages {
           <${Choice} label=${t("Billing hold")} value=${String(filters.billingHold ?? "")} onChange=${value => this.change({ filters: { ...filters, billingHold: value && value === "true" } })}
             options=${[["", t("any")], ["true", t("yes")], ["false", t("no")]]} />
         </div>
-        <${Table} label=${t("Users")} columns=${columns} rows=${data?.items ?? []} keyOf=${user => user.id} empty=${data ? t("No users") : t("Loading")} />
+        <${Table} label=${t("Users")} columns=${columns} rows=${data?.items ?? []} keyOf=${user => user.id} empty=${noRows({ data, error }, t("No users"))} />
         ${this.pages(t("Users"))}
       <//>`
   }
