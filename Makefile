@@ -67,8 +67,11 @@ go-example: servers ## Compile the Go example and publish with it (needs golang-
 clients: servers $(NODE_READY) $(CLIENTS_READY) ## Generate clients of the API in TypeScript and Python, and use them (needs npm)
 	@$(BIN)/python -m pytest -q tests/integration/api/test_clients.py
 
-record: programs ## Record docs/recording.svg and docs/console/*.png from a platform of their own
+record: servers ## Record docs/recording.svg from a platform of its own
 	@$(BIN)/python -m local.recording
+
+pictures: programs ## Take the pictures in docs/console/ (needs a Chinese font, such as fonts-wqy-microhei)
+	@RECORD=1 $(BIN)/python -m pytest -q -n 0 tests/integration/console/test_situations.py
 
 # The code is that of HEAD, so the tests of rolling deployments run what was committed.
 RELEASED_CODE := functions layers/scheduler/scheduler ':!functions/allocation_api/openapi/openapi.json'

@@ -1,4 +1,4 @@
-"""``make record``: runs the platform and records docs/recording.svg and docs/console/*.png.
+"""``make record``: runs the platform and records docs/recording.svg.
 
 The lines of the recording are what the commands printed, at the times at which they printed them;
 longer waits are cut to one second.
@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from local import LocalError, endpoints
 from local.paths import ROOT, STATE_VARIABLE, StateDir
-from local.screenshots import BRAKE_DEVICES, SCREENSHOTS, take_screenshots
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -66,20 +65,16 @@ class ShownLine(NamedTuple):
 
 
 def main() -> None:
-    """Write both files; the platform is a new one that is stopped and deleted afterwards."""
+    """Write the file; the platform is a new one that is stopped and deleted afterwards."""
     with _platform_variables() as variables:
         _RECORDING.write_text(_svg(list(_recorded(variables))), "utf-8")
-        state = StateDir(Path(variables[STATE_VARIABLE]))
-        take_screenshots(_endpoints(variables), state.outage)
-    print(f"Wrote {_RECORDING.relative_to(ROOT)} and {SCREENSHOTS.relative_to(ROOT)}/*.png")
+    print(f"Wrote {_RECORDING.relative_to(ROOT)}")
 
 
 @contextmanager
 def _platform_variables() -> Iterator[dict[str, str]]:
     with tempfile.TemporaryDirectory() as state:
-        # Also of this process: the pictures are taken with the operations of this platform.
-        os.environ |= {STATE_VARIABLE: state, "MASS_FAILURE_DEVICES": BRAKE_DEVICES}
-        variables = {**os.environ, "COLUMNS": str(_COLUMNS)}
+        variables = {**os.environ, STATE_VARIABLE: state, "COLUMNS": str(_COLUMNS)}
         try:
             yield variables
         finally:

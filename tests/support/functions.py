@@ -98,6 +98,10 @@ class Functions:
             totals.update(self.invoke(family, mq_event(*batch)))
         return totals
 
+    def consumer(self, family: str) -> Consumer:
+        """Return the function of a family, for tests that deliver to it from a broker."""
+        return self._consumers[family]
+
     def invoke(
         self,
         family: str,

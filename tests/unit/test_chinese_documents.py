@@ -45,14 +45,15 @@ def heading_levels(page: Path) -> list[int]:
 
 
 def linked_files(page: Path) -> Counter[str]:
-    """Return what a page links to; a Chinese page counts as its English one."""
+    """Return what a page links to; a Chinese page or picture counts as its English one."""
     files: Counter[str] = Counter()
     for link in LINK.findall(prose(page)):
         if "://" in link:
             files[link] += 1
             continue
         target = page if link.startswith("#") else page.parent / link.partition("#")[0]
-        files[str(ENGLISH.get(target.resolve(), target.resolve()))] += 1
+        english = ENGLISH.get(target.resolve(), target.resolve())
+        files[str(english).replace("/console/zh-CN/", "/console/")] += 1
     return files
 
 
