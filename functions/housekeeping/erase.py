@@ -7,8 +7,10 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from housekeeping.failing_items import FailingItems
 from housekeeping.walking import parts
 from scheduler.database import erasures
+from scheduler.database.errors import DatabaseUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,15 +42,28 @@ def erase_deleted_users(tools: Tools, metrics: Metrics) -> Iterator[int]:  # noq
         pending = erasures.unfinished(cursor, _USERS_PER_RUN)
     if not pending:
         return
-    outside = _OutsideDatabase(tools.settings)
+    outside, failing = _OutsideDatabase(tools.settings), FailingItems("users")
     for user_id, requested_at in pending:
-        now = tools.clock()
-        yield from erasures.erase(tools.database, user_id)
-        outside.erase(user_id, now)
-        if requested_at <= now - _LAST_TRACES:
-            with tools.database.transaction() as cursor:
-                erasures.finish(cursor, user_id, requested_at, now)
-        yield 1
+        try:
+            yield from _erase(tools, outside, user_id, requested_at)
+        except DatabaseUnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - must not stop the erasure of other users
+            failing.add(user_id, error)
+            yield 0
+    failing.raise_if_any()
+
+
+def _erase(
+    tools: Tools, outside: _OutsideDatabase, user_id: str, requested_at: datetime
+) -> Iterator[int]:
+    now = tools.clock()
+    yield from erasures.erase(tools.database, user_id)
+    outside.erase(user_id, now)
+    if requested_at <= now - _LAST_TRACES:
+        with tools.database.transaction() as cursor:
+            erasures.finish(cursor, user_id, requested_at, now)
+    yield 1
 
 
 class _OutsideDatabase:

@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from scheduler.bisection import bisect
+from housekeeping.failing_items import FailingItems
 from scheduler.database import brake as brakes
 from scheduler.database import load
 from scheduler.database.active_allocations import FoundAllocation
-from scheduler.database.errors import DatabaseUnavailableError, is_lock_wait
 from scheduler.domain.work import Work
 from scheduler.observability.logger import service_logger
 
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 
 MAX_PAGES: Final = 15
 """Of 500 allocations: less than a second of the database's CPU. The next run continues."""
-_MAX_NAMED: Final = 20
-"""Maximum number of allocations that an error message names."""
 
 _BRAKE_SOURCE: Final = "housekeeping"
 """The name under which the brake counts these releases, beside the names of the queues."""
@@ -42,10 +39,6 @@ _logger: Final = service_logger()
 
 Decision: TypeAlias = Callable[[Work, "Allocation", FoundAllocation], None]
 """Records in the work what happens to an allocation."""
-
-
-class SomeFailedError(Exception):
-    """The transactions of some allocations failed; those of the others were committed."""
 
 
 class SearchPass:
@@ -70,31 +63,23 @@ class SearchPass:
         self._search = search
         self._decide = decide
         self._brake = brake
-        self._failed: list[str] = []
+        self._failing = FailingItems("allocations")
 
     def __iter__(self) -> Iterator[Work]:
         after: FoundAllocation | None = None
         for _ in range(MAX_PAGES):
             if not (page := self._page(after)):
                 break
-            yield from filter(None, bisect(page, self._attempt, self._give_up, _isolates))
+            yield from self._failing.apart(page, self._attempt)
             after = page[-1]
-        if self._failed:
-            named = ", ".join(self._failed[:_MAX_NAMED])
-            raise SomeFailedError(f"{len(self._failed)} allocations failed: {named}")
+        self._failing.raise_if_any()
 
     def _page(self, after: FoundAllocation | None) -> list[FoundAllocation]:
         with self._tools.database.transaction() as cursor:
             return self._search.page(cursor, after)
 
-    def _attempt(self, page: Sequence[FoundAllocation]) -> Work | None:
+    def _attempt(self, page: Sequence[FoundAllocation]) -> Work:
         return self._tools.units.run(lambda unit: self._change(unit, page))
-
-    def _give_up(self, found: FoundAllocation, error: Exception) -> Work | None:
-        details = {"allocation_id": found.id}
-        _logger.error("Allocation failed", exc_info=error, extra=details)
-        self._failed.append(found.id)
-        return None
 
     def _change(self, unit: UnitOfWork, page: Sequence[FoundAllocation]) -> Work:
         free = load.lock_users_skip_locked(unit.cursor, {found.user_id for found in page}).users
@@ -141,8 +126,3 @@ def _log_locked(what: str, count: int) -> None:
     if count:
         message = f"{what} are locked by other transactions; the next run retries"
         _logger.info(message, extra={what.lower(): count})
-
-
-def _isolates(error: Exception) -> bool:
-    # Bisection would wait for the lock again in each half.
-    return not isinstance(error, DatabaseUnavailableError) and not is_lock_wait(error)

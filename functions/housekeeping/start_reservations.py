@@ -5,14 +5,16 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from housekeeping.failing_items import FailingItems
 from scheduler.allocation.reservation_start import start
 from scheduler.database import reservations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from housekeeping.tools import Tools
     from scheduler.domain.reservation import Reservation
+    from scheduler.domain.work import Work
     from scheduler.observability.emf import Metrics
 
 _RESERVATIONS_PER_TRANSACTION: Final = 100
@@ -22,15 +24,20 @@ _PAGES_PER_RUN: Final = 50
 def start_reservations(tools: Tools, metrics: Metrics) -> Iterator[int]:
     """Allocate the reserved devices, or notify the users why that failed."""
     now, strategy = tools.clock(), tools.settings.allocation_strategy
-    after: Reservation | None = None
+    failing, after = FailingItems("reservations"), None
+
+    def attempt(due: Sequence[Reservation]) -> Work:
+        return tools.units.run(partial(start, due=due, strategy=strategy))
+
     for _ in range(_PAGES_PER_RUN):
         with tools.database.transaction() as cursor:
             page = reservations.due(cursor, now, after, _RESERVATIONS_PER_TRANSACTION)
         if not page:
             break
-        work = tools.units.run(partial(start, due=page, strategy=strategy))
-        failed = len(work.notices) - len(work.grants)
-        metrics.add("scheduler_reservations_total", len(work.grants), status="started")
-        metrics.add("scheduler_reservations_total", failed, status="failed")
-        yield len(work.notices)
+        for work in failing.apart(page, attempt):
+            failed = len(work.notices) - len(work.grants)
+            metrics.add("scheduler_reservations_total", len(work.grants), status="started")
+            metrics.add("scheduler_reservations_total", failed, status="failed")
+            yield len(work.notices)
         after = page[-1]
+    failing.raise_if_any()

@@ -13,6 +13,8 @@ from housekeeping.jobs import JOBS
 from housekeeping.runner import JobRunner
 from housekeeping.settings import HousekeepingSettings
 from housekeeping.tools import Tools
+from local.aws import aws_client
+from local.environment import aws_environment
 from scheduler.database.connection import Database
 from scheduler.database.times import to_sql
 from scheduler.deadline import Deadline
@@ -24,6 +26,8 @@ from tests.support.world import MINUTE, NOW
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
+
+    from types_boto3_dynamodb import DynamoDBClient
 
     from tests.support.store import Store
 
@@ -107,6 +111,14 @@ def housekeeping(database_url: str) -> Iterator[Housekeeping]:
     made = Housekeeping(database_url)
     yield made
     made.database.close()
+
+
+@pytest.fixture
+def dynamodb(aws_url: str, monkeypatch: pytest.MonkeyPatch) -> DynamoDBClient:
+    for name, value in aws_environment(aws_url).items():
+        monkeypatch.setenv(name, value)
+    client: DynamoDBClient = aws_client("dynamodb", aws_url)
+    return client
 
 
 def set_expiry(store: Store, at: datetime, device_id: str = "d1") -> None:

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from local.aws import aws_client
-from local.environment import aws_environment
 from scheduler.database import erasures
 from tests.integration.housekeeping.conftest import Housekeeping, add_reservation
 from tests.support.counter import FakeCounter
@@ -31,14 +29,6 @@ TEXT_COLUMNS: Final = """
     SELECT table_name, column_name FROM information_schema.columns
     WHERE table_schema = DATABASE() AND data_type IN ('varchar', 'char', 'text', 'longtext')
 """
-
-
-@pytest.fixture
-def dynamodb(aws_url: str, monkeypatch: pytest.MonkeyPatch) -> DynamoDBClient:
-    for name, value in aws_environment(aws_url).items():
-        monkeypatch.setenv(name, value)
-    client: DynamoDBClient = aws_client("dynamodb", aws_url)
-    return client
 
 
 @pytest.fixture

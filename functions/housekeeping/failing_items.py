@@ -1,0 +1,86 @@
+"""Keeps the failure of an item, such as a reservation, from those that are processed with it."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from scheduler.bisection import bisect
+from scheduler.database.errors import DatabaseUnavailableError, is_lock_wait
+from scheduler.observability.logger import service_logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+I = TypeVar("I")  # noqa: E741 - an item
+R = TypeVar("R")
+
+_MAX_NAMED: Final = 20
+"""Maximum number of items that an error message names."""
+
+_logger: Final = service_logger()
+
+
+class SomeFailedError(Exception):
+    """The transactions of some items failed; those of the others were committed."""
+
+
+class FailingItems:
+    """The items of a job's run that failed."""
+
+    def __init__(self, what: str) -> None:
+        """Begin with none.
+
+        Args:
+            what: the items, such as ``reservations``.
+        """
+        self._what = what
+        self._names: list[str] = []
+
+    def apart(
+        self,
+        items: Sequence[I],
+        attempt: Callable[[Sequence[I]], R],
+        name_of: Callable[[I], str] = attrgetter("id"),
+    ) -> Iterator[R]:
+        """Attempt all items together, or halves of them until the failing ones are found.
+
+        Args:
+            items: at least one.
+            attempt: processes all of the given items in a transaction, or raises.
+            name_of: returns what identifies an item.
+
+        Yields:
+            What the successful attempts return.
+
+        Raises:
+            DatabaseUnavailableError: the database is unavailable.
+            pymysql.MySQLError: another transaction holds the rows.
+        """
+
+        def give_up(item: I, error: Exception) -> None:
+            self.add(name_of(item), error)
+
+        for result in bisect(items, attempt, give_up, _isolates):
+            if result is not None:
+                yield result
+
+    def add(self, name: str, error: Exception) -> None:
+        """Log that an item failed."""
+        _logger.error("Item failed", exc_info=error, extra={"items": self._what, "id": name})
+        self._names.append(name)
+
+    def raise_if_any(self) -> None:
+        """Fail the job if items failed; called when the others have been processed.
+
+        Raises:
+            SomeFailedError: always, if an item failed.
+        """
+        if self._names:
+            named = ", ".join(self._names[:_MAX_NAMED])
+            raise SomeFailedError(f"{len(self._names)} {self._what} failed: {named}")
+
+
+def _isolates(error: Exception) -> bool:
+    # Bisection would wait for the lock again in each half.
+    return not isinstance(error, DatabaseUnavailableError) and not is_lock_wait(error)
