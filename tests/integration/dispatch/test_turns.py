@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from scheduler.database.connection import connect
 from scheduler.domain.notices import Channel
+from scheduler.outbox import turns
 from scheduler.outbox.claims import Claims
 from scheduler.outbox.delivery import SUPERSEDED, DeliveryOutcome, DeliveryResult
 from scheduler.outbox.turns import _USERS_IN_TURN, TURN_SIZE
@@ -120,6 +121,18 @@ def test_superseded_frames_of_a_crowded_turn_are_skipped(frames: Claims, outbox:
     assert {one.id for one in claimed} == {urgent.id, *(one.id for one in newest)}
     skipped = [row.last_error for row in outbox.rows() if row.status == "skipped"]
     assert skipped == [SUPERSEDED] * (FLOOD - 2)
+
+
+def test_claim_compares_a_bounded_number_of_frames(
+    frames: Claims, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "MAX_COMPARED", 2 * TURN_SIZE)
+    outbox.add(*[frame("d0") for _ in range(FLOOD)])
+
+    frames.claim(1, MINUTE)
+    assert outbox.statuses()["skipped"] == 2 * TURN_SIZE - 1
+    frames.claim(1, MINUTE)
+    assert outbox.statuses()["skipped"] == 2 * (2 * TURN_SIZE - 1)
 
 
 def test_frames_of_different_devices_are_all_sent(frames: Claims, outbox: Outbox) -> None:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 TURN_SIZE: Final = 10
 """How many deliveries of a user are claimed at once."""
 
+MAX_COMPARED: Final = 5000
+"""How many due frames, the longest due ones, a claim looks through for superseded ones: the frames
+of all other users wait meanwhile."""
+
 _CLOCK_SKEW: Final = timedelta(seconds=1)
 """The writer's clock may be ahead of ours; the nudge that follows must find its delivery due."""
 
@@ -58,16 +62,19 @@ _LOCK: Final = """
     WHERE id IN %s AND status = 'pending' AND (claimed_until IS NULL OR claimed_until <= %s)
     FOR UPDATE SKIP LOCKED
 """
+_OLDEST_OF_USER: Final = """
+    (SELECT id, user_id, notification_id FROM notification_deliveries FORCE INDEX (by_user)
+     WHERE status = 'pending' AND channel = %s AND user_id = %s AND next_attempt_at <= %s
+        AND (claimed_until IS NULL OR claimed_until <= %s)
+     ORDER BY next_attempt_at, id LIMIT %s)
+"""
 _SUPERSEDED: Final = """
     SELECT id FROM (
         SELECT d.id, ROW_NUMBER() OVER (
                 PARTITION BY d.user_id, JSON_VALUE(n.data, '$.deviceId') ORDER BY n.id DESC
             ) AS place
-        FROM notification_deliveries d FORCE INDEX (by_user)
-        STRAIGHT_JOIN notifications n ON n.id = d.notification_id
-        WHERE d.status = 'pending' AND d.channel = %s AND d.user_id IN %s
-            AND d.next_attempt_at <= %s AND (d.claimed_until IS NULL OR d.claimed_until <= %s)
-            AND NOT n.urgent AND JSON_VALUE(n.data, '$.deviceId') IS NOT NULL
+        FROM ({oldest}) d STRAIGHT_JOIN notifications n ON n.id = d.notification_id
+        WHERE NOT n.urgent AND JSON_VALUE(n.data, '$.deviceId') IS NOT NULL
     ) frames
     WHERE place > 1
 """
@@ -148,7 +155,10 @@ class Turns:
         return tuple(user for user, count in counts.items() if count >= TURN_SIZE)
 
     def _skip_superseded(self, cursor: Cursor, now: datetime, users: tuple[str, ...]) -> None:
-        cursor.execute(_SUPERSEDED, (self._channel, users, now + _CLOCK_SKEW, now))
+        due_by, each = now + _CLOCK_SKEW, max(1, MAX_COMPARED // len(users))
+        oldest = " UNION ALL ".join([_OLDEST_OF_USER] * len(users))
+        parameters = [part for user in users for part in (self._channel, user, due_by, now, each)]
+        cursor.execute(_SUPERSEDED.format(oldest=oldest), parameters)
         if ids := lock(cursor, now, [id_ for (id_,) in cursor.fetchall()]):
             cursor.execute(_SKIP, (now, SUPERSEDED, ids))
 
