@@ -3,9 +3,9 @@
 import pytest
 
 from scheduler.pipeline.outcome import Outcome, Verdict
-from scheduler.pipeline.settle import Settlement, settle
+from scheduler.pipeline.settle import Settled, Settlement, settle
 from tests.support.deciding import parsed
-from tests.support.events import message
+from tests.support.events import QUEUE_OF, message
 
 CRITICAL, INFORMATIONAL = "device.failed", "device.status_changed"
 
@@ -56,3 +56,31 @@ def test_every_verdict_has_a_settlement() -> None:
         Settlement.RETRIED,
         Settlement.DEAD_LETTERED,
     }
+
+
+@pytest.mark.parametrize(
+    ("verdict", "queue", "expected"),
+    [
+        (Verdict.INVALID, QUEUE_OF[CRITICAL], True),
+        (Verdict.FAILED, QUEUE_OF[CRITICAL], True),
+        (Verdict.KILLER, QUEUE_OF[CRITICAL], False),
+        (Verdict.INVALID, "unknown", False),
+    ],
+)
+def test_dead_letter_that_the_broker_refuses_can_be_parked_unless_it_kills_or_has_no_queue(
+    verdict: Verdict, queue: str, *, expected: bool
+) -> None:
+    sent = message(CRITICAL)._replace(queue=queue)
+
+    assert Settled(Outcome(sent, verdict), Settlement.DEAD_LETTERED).can_be_parked is expected
+
+
+def test_parked_dead_letter_uses_no_attempt_and_says_why() -> None:
+    sent = message(CRITICAL, headers={"x-attempt": 3})
+    letter = settle(Outcome(sent, Verdict.FAILED, parsed(sent), "E: failed"), max_retries=3)
+
+    parked = letter.parked("refused")
+
+    assert (letter.is_dead_letter, parked.is_dead_letter) == (True, False)
+    assert (parked.settlement, parked.next_attempt) == (Settlement.RETRIED, 3)
+    assert parked.outcome.error == "E: failed; parked: refused"

@@ -16,7 +16,7 @@ from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import AMQPConnectionError, AMQPError, ChannelClosed
 from pika.spec import Basic
 
-from scheduler.messaging.outbound import BrokerUnavailableError, ConfirmWindow, OutboundMessage
+from scheduler.messaging.outbound import ConfirmWindow, MessageRefusedError, OutboundMessage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 LOST_ERRORS: Final = (AMQPConnectionError, ChannelClosed)
 """Errors of a connection that was open earlier and has died since."""
+REFUSALS: Final = (ChannelClosed,)
+"""Errors of a broker that works, such as a missing exchange."""
 CONNECTION_ERRORS: Final = (AMQPError, AMQPConnectorException, OSError)
 """Errors of a connection, or of opening one."""
 
@@ -77,7 +79,7 @@ class Link:
             timeout: seconds to wait for the confirms.
 
         Raises:
-            BrokerUnavailableError: a message was refused or, if ``mandatory``, not routed.
+            MessageRefusedError: a message was refused or, if ``mandatory``, not routed.
             LOST_ERRORS: the connection is dead, or the broker closed it or the channel.
         """
         self._window = ConfirmWindow(messages, self._published)
@@ -155,7 +157,7 @@ class Link:
         self._fail_to_publish(message, f"returned, {returned.reply_text}")
 
     def _fail_to_publish(self, message: OutboundMessage, why: str) -> None:
-        self._fail(self, BrokerUnavailableError(f"could not publish {message}: {why}"))
+        self._fail(self, MessageRefusedError(f"could not publish {message}: {why}"))
 
 
 def _until(moment: float) -> float:

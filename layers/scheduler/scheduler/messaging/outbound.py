@@ -29,9 +29,12 @@ class OutboundMessage:
 class BrokerUnavailableError(Exception):
     """The broker is unreachable, or did not accept a message.
 
-    The cases are not distinguished: nothing can be settled without the broker, and messages are
-    converted so that none can be the cause (docs/decisions.md, 56).
+    Messages are converted so that none can be the cause (docs/decisions.md, 56).
     """
+
+
+class MessageRefusedError(BrokerUnavailableError):
+    """The broker works, but does not accept a message: its queue is full, or does not exist."""
 
 
 class ConfirmWindow:

@@ -14,7 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from scheduler import credentials
-from scheduler.messaging.outbound import BrokerUnavailableError, OutboundMessage
+from scheduler.messaging.outbound import (
+    BrokerUnavailableError,
+    MessageRefusedError,
+    OutboundMessage,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -53,8 +57,9 @@ class Publisher:
         """Publish messages in order, and return when the broker has confirmed each.
 
         Raises:
-            BrokerUnavailableError: the broker is unreachable, or a message was refused or not
-                routed. The text names that message; others may have been published.
+            BrokerUnavailableError: the broker is unreachable.
+            MessageRefusedError: a message was refused or not routed. The text names that message;
+                others may have been published.
         """
         if outgoing := list(messages):
             self._publish(outgoing)
@@ -104,7 +109,8 @@ class Publisher:
             self.close()
             cause = link.root_cause(error)
             text = f"could not publish {outgoing[0]}: {type(cause).__name__} {cause}"
-            raise BrokerUnavailableError(text) from error
+            refused = isinstance(cause, link.REFUSALS)
+            raise (MessageRefusedError if refused else BrokerUnavailableError)(text) from error
 
     def _publish_until(self, message: OutboundMessage, ends: float) -> None:
         link = self._link or self._connect(max(ends - time.monotonic(), 0.001))

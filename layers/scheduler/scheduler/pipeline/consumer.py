@@ -13,7 +13,7 @@ from scheduler.domain.model import Quota
 from scheduler.ids import NewId, uuid7
 from scheduler.messaging.body import InvalidBodyError
 from scheduler.messaging.nudge import Nudge
-from scheduler.messaging.outbound import BrokerUnavailableError
+from scheduler.messaging.outbound import BrokerUnavailableError, MessageRefusedError
 from scheduler.messaging.publisher import Publisher
 from scheduler.messaging.record import Undecodable, decode
 from scheduler.messaging.validate import Parsed, parse
@@ -35,10 +35,11 @@ from scheduler.pipeline.unidentified import UnidentifiedMessages
 from scheduler.unit_of_work import UnitsOfWork
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from scheduler.domain.brake import BrakeLimits
     from scheduler.messaging.message import Message
+    from scheduler.messaging.outbound import OutboundMessage
     from scheduler.payments.ledger import PaymentLedger
     from scheduler.pipeline.event_rules import EventRules, Handling
     from scheduler.settings import ConsumerSettings
@@ -130,8 +131,7 @@ class Consumer:
         batch = [settle(outcome, self._max_retries) for outcome in outcomes]
         now = self._clock()
         try:
-            messages = (outbound_message(settled, now) for settled in batch)
-            self._publisher.publish(filter(None, messages))
+            batch = self._publish(batch, now)
         except BrokerUnavailableError:
             # These messages are redelivered because of the broker and must not become suspects.
             self._redeliveries.forget(queue, _noted(outcomes, _UNCOMMITTED))
@@ -140,6 +140,23 @@ class Consumer:
         self._note_unapplied(batch, now)
         report(batch, time.perf_counter() - started, now)
         invocation.totals.update(settled.settlement.value for settled in batch)
+
+    def _publish(self, batch: list[Settled], now: datetime) -> list[Settled]:
+        """Publish retries and dead letters; return how the messages are settled.
+
+        If the broker refuses dead letters, because their queue is full or was deleted, the messages
+        wait in the retry queue. Otherwise one of them would stop its event for everybody.
+        """
+        letters = [one for one in batch if one.is_dead_letter]
+        try:
+            self._publisher.publish(_outbound(letters, now))
+        except MessageRefusedError as error:
+            if not all(one.can_be_parked for one in letters):
+                raise
+            batch = [one.parked(str(error)) if one.is_dead_letter else one for one in batch]
+        others = [one for one in batch if not one.is_dead_letter]
+        self._publisher.publish(_outbound(others, now))
+        return batch
 
     def _note_unapplied(self, batch: Sequence[Settled], now: datetime) -> None:
         if all(settled.settlement in _APPLIED for settled in batch):
@@ -179,6 +196,10 @@ class _Invocation(NamedTuple):
 _APPLIED: Final = {Settlement.SUCCESS, Settlement.OUTDATED}
 _UNCOMMITTED: Final = {Verdict.INVALID, Verdict.FAILED, Verdict.PARKED}
 """Verdicts after which no commit has dropped the note of a redelivered message."""
+
+
+def _outbound(batch: Iterable[Settled], now: datetime) -> Iterator[OutboundMessage]:
+    return filter(None, (outbound_message(settled, now) for settled in batch))
 
 
 def _noted(outcomes: Iterable[Outcome], verdicts: Collection[Verdict]) -> set[str]:

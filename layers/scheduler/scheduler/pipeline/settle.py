@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
 from scheduler.pipeline.outcome import Outcome, Verdict
 
 
@@ -48,6 +49,24 @@ class Settled(NamedTuple):
     def next_attempt(self) -> int:
         """Return the number of failed attempts that a retry of the message carries."""
         return self.outcome.message.attempt + (self.outcome.verdict not in _COSTS_NO_ATTEMPT)
+
+    @property
+    def is_dead_letter(self) -> bool:
+        """Tell whether the message becomes a dead letter."""
+        return self.settlement in {Settlement.DEAD_LETTERED, Settlement.INVALID}
+
+    @property
+    def can_be_parked(self) -> bool:
+        """Tell whether the message may wait in a retry queue: its queue has one, and it is safe."""
+        known = self.outcome.message.queue in WORK_QUEUE_BY_NAME
+        return known and self.outcome.verdict is not Verdict.KILLER
+
+    def parked(self, why: str) -> Settled:
+        """Return the same message, parked because it cannot become a dead letter now."""
+        error = f"{self.outcome.error}; parked: {why}"
+        return Settled(
+            self.outcome._replace(verdict=Verdict.PARKED, error=error), Settlement.RETRIED
+        )
 
 
 def settle(outcome: Outcome, max_retries: int) -> Settled:
