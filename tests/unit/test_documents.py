@@ -20,6 +20,7 @@ LISTED = subprocess.run(
 PAGES = sorted(ROOT / name for name in LISTED.stdout.split("\0") if name)
 """In the repository only: tools write Markdown of their own, such as .pytest_cache/README.md."""
 ROOTS = (ROOT, ROOT / "layers/scheduler/scheduler", ROOT / "functions", ROOT / "docs")
+MAX_PICTURE_BYTES = 250_000
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 FILE = re.compile(r"`((?:[\w.-]+/)+(?:[\w.-]+\.(?:py|json|yaml|md|toml|sql))?)`")
 PLACE = re.compile(r"`([\w./-]+\.py):([\w.]+)`")
@@ -43,6 +44,20 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         target = (page.parent / file).resolve() if file else page
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
+
+
+def test_every_picture_of_the_console_is_on_a_page_and_small() -> None:
+    links = [(page, link) for page in PAGES for link in LINK.findall(page.read_text("utf-8"))]
+    linked = {(page.parent / link).resolve() for page, link in links if link.endswith(".png")}
+    pictures = set((ROOT / "docs/console").rglob("*.png"))
+
+    assert pictures == linked
+    assert [one for one in pictures if one.stat().st_size > MAX_PICTURE_BYTES] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_picture_has_a_text_for_those_who_do_not_see_it(page: Path) -> None:
+    assert "![](" not in page.read_text("utf-8")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
