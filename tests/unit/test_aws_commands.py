@@ -59,7 +59,7 @@ def members(service: str, operation: str) -> tuple[dict[str, Any], list[str]]:
 
 
 def test_the_documents_have_commands() -> None:
-    assert ("mq", "list-brokers", frozenset({"query"})) in commands()
+    assert ("mq", "describe-broker", frozenset({"broker-id", "query"})) in commands()
 
 
 @pytest.mark.parametrize(("service", "operation", "options"), commands())

@@ -22,6 +22,12 @@ PLACEHOLDER: Final = re.compile(r"…|(?<!\$)\b(?:NAME|STACK|REGION|ACCOUNT|ID)\
 FUNCTION: Final = re.compile(r"\$SCHEDULER_STACK-([a-z-]*[a-z])\"")
 OUTPUT: Final = re.compile(r"\$\(output (\w+)\)")
 LINK: Final = re.compile(r"operations\.md#([\w-]+)")
+FILTER: Final = re.compile(r"\$SCHEDULER_STACK-([a-z-]+)\"[^|\n]* --filter-pattern '([^']+)'")
+TERM: Final = re.compile(r'"([^"]+)"|\??(\w+)')
+OF_LAMBDA: Final = {"ERROR", "Task timed out", "Runtime exited"}
+"""Of Powertools (the level), and in lines that Lambda writes itself."""
+WALKED: Final = {"docs/operations.md": "Broker away", "docs/zh-CN/operations.md": "Broker 不可用"}
+"""A runbook, by the page whose table says how it was walked."""
 BASH: Final = shutil.which("bash") or "bash"
 
 
@@ -89,3 +95,51 @@ def test_outputs_in_commands_are_those_of_the_template(name: str) -> None:
 
     assert named
     assert named <= template()["Outputs"].keys()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_command_is_broken_inside_a_word(name: str) -> None:
+    """Pasted with the indentation of its page, the second half would be a word of its own."""
+    broken = [block for _, block in FENCE.findall(page(name)) if re.search(r"\S\\\n", block)]
+
+    assert broken == []
+
+
+@pytest.mark.parametrize(
+    ("function", "pattern"), sorted(set(FILTER.findall(page("docs/operations.md"))))
+)
+def test_filter_of_a_log_looks_for_what_its_function_writes(function: str, pattern: str) -> None:
+    folders = [ROOT / "functions" / function.replace("-", "_"), ROOT / "layers/scheduler/scheduler"]
+    code = "".join(file.read_text("utf-8") for one in folders for file in one.rglob("*.py"))
+    code = re.sub(r"\{[\w.]+\}", "{}", code)  # in "Notification {outcome}" any word may stand
+    if pattern.startswith("{"):
+        terms = {*re.findall(r"\$\.(\w+)|\"(\w+)\"", pattern)}
+        terms = {"".join(one) for one in terms}
+    else:
+        terms = {quoted or bare for quoted, bare in TERM.findall(pattern)} - OF_LAMBDA
+
+    def written(term: str) -> bool:
+        first, _, last = term.rpartition(" ")
+        return term in code or (f"{first} {{}}:" in code and f'"{last}"' in code)
+
+    assert [term for term in terms if not written(term)] == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_says_of_each_runbook_how_it_was_walked(name: str) -> None:
+    """Its table is the last one of the alarms."""
+    text = page(name)
+    sections = [title for title in SECTION.findall(text) if f"\n| {title} | " in text]
+
+    assert WALKED[name] in sections
+    assert len(sections) == len(linked())
+
+
+def test_each_row_about_a_walk_is_about_the_runbook_of_an_alarm() -> None:
+    text = page("docs/operations.md")
+
+    for anchor in linked():
+        title = next(
+            one for one in SECTION.findall(text) if one.lower().replace(" ", "-") == anchor
+        )
+        assert f"\n| {title} | " in text
