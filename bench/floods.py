@@ -70,7 +70,7 @@ def _json(body: object) -> bytes:
 
 _IMPOSSIBLE: Final = [{"userId": _FLOODER, "minCpuCores": 1000 + n} for n in range(10)]
 FLOODS: Final = {
-    "batches of 10 impossible wishes": Flood(
+    "batches of 10 unsatisfiable requests": Flood(
         "POST", "/api/allocations/batch", _json({"requests": _IMPOSSIBLE})
     ),
     "health checks": Flood("GET", "/api/health", with_token=False),
