@@ -49,7 +49,7 @@ class Results:
     def draw(self) -> None:
         """Draw releases per second, and events per second by batch size, into ``bench.svg``."""
         import matplotlib as mpl  # noqa: PLC0415 - installed in .venv-bench only
-        from matplotlib import pyplot as plt  # noqa: PLC0415 - likewise
+        from matplotlib import pyplot as plt  # noqa: PLC0415 - as above
 
         mpl.use("svg")
         page, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
@@ -109,7 +109,7 @@ def _draw_contenders(axes: Any, rows: Mapping[str, Any]) -> None:  # noqa: ANN40
     axes.legend()
 
 
-def _draw_batch_sizes(axes: Any, rows: Mapping[str, Any]) -> None:  # noqa: ANN401 - likewise
+def _draw_batch_sizes(axes: Any, rows: Mapping[str, Any]) -> None:  # noqa: ANN401 - as above
     for event in (*_DRAWN_EVENTS, "billing.payment_failed"):
         sizes = [n for n in (1, 10, 100, 1000) if f"{event}, batch {n}" in rows]
         rates = [rows[f"{event}, batch {n}"]["per_second"] for n in sizes]

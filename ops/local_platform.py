@@ -72,10 +72,10 @@ def payments(found: Mapping[str, Any]) -> PaymentFailures:
 @cache
 def _payments(aws_url: str, table: str) -> PaymentFailures:
     from botocore.config import Config  # noqa: PLC0415 - botocore: 200 ms
-    from botocore.session import Session  # noqa: PLC0415 - likewise
+    from botocore.session import Session  # noqa: PLC0415 - as above
 
-    from scheduler.payments.counter import PaymentFailures  # noqa: PLC0415 - likewise
-    from scheduler.payments.table import FailureTable  # noqa: PLC0415 - likewise
+    from scheduler.payments.counter import PaymentFailures  # noqa: PLC0415 - as above
+    from scheduler.payments.table import FailureTable  # noqa: PLC0415 - as above
 
     client: Any = Session().create_client(
         "dynamodb",

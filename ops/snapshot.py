@@ -32,7 +32,7 @@ _SHORT: Final = {
     Settlement.OUTDATED: "old",
     Settlement.DEAD_LETTERED: "dead",
 }
-"""Headings that fit 80 columns beside the others."""
+"""Headings that are short enough for 80 columns."""
 _COMPACT_FROM: Final = 100_000
 _NO_TENTHS_FROM: Final = 1000
 _MINUTE: Final = 60

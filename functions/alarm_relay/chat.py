@@ -137,7 +137,7 @@ def _send(url: str, body: bytes) -> bytes:
     headers = {"Content-Type": "application/json; charset=utf-8"}
     try:
         request = Request(url, body, headers)  # noqa: S310 - the operator's own secret
-        with urlopen(request, timeout=_TIMEOUT_SECONDS) as response:  # noqa: S310 - likewise
+        with urlopen(request, timeout=_TIMEOUT_SECONDS) as response:  # noqa: S310 - as above
             answer: bytes = response.read(_MAX_ANSWER_BYTES)
             return answer
     except HTTPError as error:

@@ -73,8 +73,8 @@ class _OutsideDatabase:
         import boto3  # noqa: PLC0415 - users are deleted rarely
         from botocore.config import Config  # noqa: PLC0415 - comes with boto3
 
-        from scheduler.realtime.connections import Connections  # noqa: PLC0415 - likewise
-        from scheduler.realtime.tickets import Tickets  # noqa: PLC0415 - likewise
+        from scheduler.realtime.connections import Connections  # noqa: PLC0415 - as above
+        from scheduler.realtime.tickets import Tickets  # noqa: PLC0415 - as above
 
         config = Config(**_AWS_TIMEOUTS)
         self._dynamodb = boto3.client("dynamodb", config=config)

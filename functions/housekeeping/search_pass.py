@@ -33,7 +33,7 @@ MAX_PAGES: Final = 15
 """Of 500 allocations: less than a second of the database's CPU. The next run continues."""
 
 _BRAKE_SOURCE: Final = "housekeeping"
-"""The name under which the brake counts these releases, beside the names of the queues."""
+"""The name under which the brake counts these releases; its other names are those of queues."""
 
 _logger: Final = service_logger()
 

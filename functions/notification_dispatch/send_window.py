@@ -30,7 +30,7 @@ class SendWindow:
 
     @property
     def batch_size(self) -> int:
-        """Return how many results to record at once: half the window, so that sending goes on."""
+        """Return how many results to record at once: half the window, so that sending continues."""
         return max(1, self._size // 2)
 
     def acquire(self) -> None:

@@ -71,7 +71,7 @@ class OperationContext:
         caller: who calls, as the audit table has it.
         now: when the call began, in UTC.
         deadline: when it should start nothing new.
-        last_moment: when it must return; reading a long queue goes on until then.
+        last_moment: when it must return; reading a long queue continues until then.
     """
 
     broker_url: Callable[[], str]

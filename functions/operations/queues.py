@@ -112,7 +112,7 @@ def managed_queues(management_url: str | None, vhost: str) -> dict[str, dict[str
     request = Request(bare, headers=headers)  # noqa: S310 - the settings say http or https
     context = ssl.create_default_context() if url.scheme == "https" else None
     try:
-        with urlopen(request, timeout=_HTTP_TIMEOUT_SECONDS, context=context) as response:  # noqa: S310 - likewise
+        with urlopen(request, timeout=_HTTP_TIMEOUT_SECONDS, context=context) as response:  # noqa: S310 - as above
             listed = json.load(response)
     except (HTTPException, OSError, ValueError):
         return {}

@@ -233,7 +233,7 @@ STEPS: Final = (
     Step(
         "device.released is published for other services",
         "notification-dispatch",
-        lambda canary: None,  # noqa: ARG005 - likewise
+        lambda canary: None,  # noqa: ARG005 - as above
         Canary.published,
     ),
     Step(

@@ -41,7 +41,7 @@ def _connect(settings: ProvisioningSettings, account: Any) -> BlockingConnection
         return _connect_when_up(account)
 
 
-def _connect_when_up(account: Any) -> BlockingConnection:  # noqa: ANN401 - likewise
+def _connect_when_up(account: Any) -> BlockingConnection:  # noqa: ANN401 - as above
     """Connect to a new virtual host, which each node starts after the HTTP API has answered."""
     for _ in range(_VHOST_START_SECONDS):
         with suppress(ProbableAccessDeniedError, ConnectionClosedByBroker):
@@ -50,7 +50,7 @@ def _connect_when_up(account: Any) -> BlockingConnection:  # noqa: ANN401 - like
     return BlockingConnection(account)
 
 
-def _create_vhost(url: str, account: Any) -> None:  # noqa: ANN401 - likewise
+def _create_vhost(url: str, account: Any) -> None:  # noqa: ANN401 - as above
     user, vhost = account.credentials.username, account.virtual_host
     put(url, ("vhosts", vhost), {}, account)
     put(url, ("permissions", vhost, user), _ALL_PERMISSIONS, account)

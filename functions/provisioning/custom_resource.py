@@ -83,5 +83,5 @@ class ResourceRequest(BaseModel):
             headers={"Content-Type": ""},
             method="PUT",
         )
-        with urlopen(request, timeout=_HTTP_TIMEOUT):  # noqa: S310 - likewise
+        with urlopen(request, timeout=_HTTP_TIMEOUT):  # noqa: S310 - as above
             pass

@@ -20,7 +20,7 @@ def expire_logs(settings: ProvisioningSettings) -> None:
     failure is only logged, because everything works without.
     """
     import boto3  # noqa: PLC0415 - heavy, and only this needs it
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - likewise
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - as above
 
     logs = boto3.client("logs")
     for group in filter(None, settings.log_groups.split(",")):

@@ -31,5 +31,5 @@ def put(url: str, path: tuple[str, ...], body: Mapping[str, str], account: Any) 
         },
         method="PUT",
     )
-    with urlopen(request, timeout=_HTTP_TIMEOUT):  # noqa: S310 - likewise
+    with urlopen(request, timeout=_HTTP_TIMEOUT):  # noqa: S310 - as above
         pass

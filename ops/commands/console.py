@@ -44,7 +44,7 @@ def console(
     dead letters are stored in the current folder.
     """
     from ops.console.access import address, new_token  # noqa: PLC0415 - starlette: 200 ms
-    from ops.console.app import ConsoleSettings, console_app  # noqa: PLC0415 - likewise
+    from ops.console.app import ConsoleSettings, console_app  # noqa: PLC0415 - as above
 
     token = new_token()
     may_publish = allow_publish or operations == DirectOperations()

@@ -107,13 +107,13 @@ def _noting(missed: dict[str, str], place: str) -> Iterator[None]:
 def _in_dynamodb(
     user: str, database: str | None, names: tuple[str | None, str | None, str | None]
 ) -> list[Trace]:
-    from ops.aws_session import aws_session  # noqa: PLC0415 - likewise
+    from ops.aws_session import aws_session  # noqa: PLC0415 - as above
 
     local = local_platform.endpoints() or {}
     client: Any
     if local and database in (None, local.get("database")):
         from local.aws import aws_client  # noqa: PLC0415 - only a checkout has it
-        from local.template import function_variable  # noqa: PLC0415 - likewise
+        from local.template import function_variable  # noqa: PLC0415 - as above
 
         client = aws_client("dynamodb", local["aws"])
         payments, connections, tickets = names

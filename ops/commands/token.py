@@ -29,7 +29,7 @@ def print_token(
     """
     try:
         from local.gateway.tokens import TokenIssuer  # noqa: PLC0415 - only a checkout has it
-        from local.paths import StateDir  # noqa: PLC0415 - likewise
+        from local.paths import StateDir  # noqa: PLC0415 - as above
     except ModuleNotFoundError:
         print("error: only bin/scheduler-ops of a checkout makes tokens", file=sys.stderr)
         raise typer.Exit(1) from None

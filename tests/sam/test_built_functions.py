@@ -31,7 +31,7 @@ def sample(name: str) -> Any:  # noqa: ANN401 - any JSON
     return json.loads((ROOT / "events" / f"{name}.json").read_text())
 
 
-def answer(service: str, event: object, variables: Mapping[str, str], tmp: Path) -> Any:  # noqa: ANN401 - likewise
+def answer(service: str, event: object, variables: Mapping[str, str], tmp: Path) -> Any:  # noqa: ANN401 - as above
     handler = deployed_function(service)["Handler"]
     with Emulator(function_of(service), handler, variables, tmp / "log") as emulator:
         return emulator.invoke(event)

@@ -72,7 +72,7 @@ class Combination:
                 return [one for one in several if one != _NO_VALUE]
         return part
 
-    def _condition(self, part: Any) -> bool:  # noqa: ANN401 - likewise
+    def _condition(self, part: Any) -> bool:  # noqa: ANN401 - as above
         match part:
             case {"Fn::Equals": [left, right]}:
                 return str(self._value(left)) == str(self._value(right))
@@ -86,7 +86,7 @@ class Combination:
                 return self._condition(self.template["Conditions"][name])
         raise ValueError(f"no condition: {part}")
 
-    def _value(self, part: Any) -> Any:  # noqa: ANN401 - likewise
+    def _value(self, part: Any) -> Any:  # noqa: ANN401 - as above
         match part:
             case {"Ref": name} if name in self.values:
                 return self.values[name]

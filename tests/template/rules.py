@@ -50,6 +50,6 @@ def broken_rules(template: Mapping[str, Any], region: str, **given: str) -> set[
     }
 
 
-def _listed(template: Mapping[str, Any], name: str, value: Any) -> Any:  # noqa: ANN401 - likewise
+def _listed(template: Mapping[str, Any], name: str, value: Any) -> Any:  # noqa: ANN401 - as above
     kind = template["Parameters"].get(name, {}).get("Type")
     return value.split(",") if kind == "CommaDelimitedList" else value

@@ -111,7 +111,7 @@ def broker_check(settings: BrokerSettings) -> Callable[[], None]:
 def dynamodb_check(settings: PaymentSettings) -> Callable[[], None]:
     """Return a check that reads from the table of payment failures, as the IAM policy allows."""
     import boto3  # noqa: PLC0415 - 300 ms that only this route needs
-    from botocore.config import Config  # noqa: PLC0415 - likewise
+    from botocore.config import Config  # noqa: PLC0415 - as above
 
     client = boto3.client("dynamodb", config=Config(**AWS_TIMEOUTS))
 

@@ -38,7 +38,7 @@ class TicketService:
         """
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see below
 
-        from scheduler.realtime.tickets import TICKET_LIFETIME, TooManyTicketsError  # noqa: PLC0415 - likewise
+        from scheduler.realtime.tickets import TICKET_LIFETIME, TooManyTicketsError  # noqa: PLC0415 - as above
 
         try:
             return self._tickets.issue(user_id, now)
@@ -56,9 +56,9 @@ class TicketService:
     @cached_property
     def _tickets(self) -> "Tickets":
         import boto3  # noqa: PLC0415 - 300 ms of cold start that other routes need not spend
-        from botocore.config import Config  # noqa: PLC0415 - likewise
+        from botocore.config import Config  # noqa: PLC0415 - as above
 
-        from scheduler.realtime.tickets import Tickets  # noqa: PLC0415 - likewise
+        from scheduler.realtime.tickets import Tickets  # noqa: PLC0415 - as above
 
         dynamodb = boto3.client("dynamodb", config=Config(**AWS_TIMEOUTS))
         return Tickets(dynamodb, self._settings.realtime_tickets_table)

@@ -125,7 +125,7 @@ class PaymentFailureCount:
         self._settings = settings
 
     def of(self, user_id: str) -> int | None:
-        """Return how many payments of a user failed lately; None if DynamoDB is unavailable."""
+        """Return the user's number of failed payments; None if DynamoDB is unavailable."""
         try:
             return self._failures.current(user_id, datetime.now(UTC))
         except PaymentsUnavailableError as error:

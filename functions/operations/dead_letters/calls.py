@@ -104,8 +104,8 @@ def check(context: OperationContext, arguments: CheckArguments) -> dict[str, Any
 def replay(context: OperationContext, arguments: ReplayArguments) -> dict[str, Any]:
     """Move letters back to their work queues, in order, for the time of a call.
 
-    Letters that failed after the first call wait for another run. Each call goes on by at least
-    one letter, so that continuing comes to an end.
+    Letters that failed after the first call wait for another run. Each call processes at least one
+    letter, so that a continued replay ends.
     """
     until = arguments.until or context.now
     chosen = Filter(arguments.selection.limited_to(until))

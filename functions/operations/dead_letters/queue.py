@@ -201,7 +201,7 @@ class DeadLetterQueue:
         A channel has up to 32 acknowledgements in flight and drops the others when it is closed
         (rabbit_fifo_client, ``unsent_commands``): of 600 removed letters 100 came back. A get
         waits for those in flight; then the others are sent, and the second get waits for them.
-        To start and to cancel a consumer, as for each block, waits likewise.
+        Starting and cancelling a consumer, as for each block, waits in the same way.
         """
         if self._acks_since_fetch <= SMALL_BLOCK:
             return

@@ -39,8 +39,8 @@ def read_secret(arn: str) -> dict[str, Any]:
             unreadable or not JSON.
     """
     import boto3  # noqa: PLC0415 - 300 ms of cold start that only a secret needs
-    from botocore.config import Config  # noqa: PLC0415 - likewise
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - likewise
+    from botocore.config import Config  # noqa: PLC0415 - as above
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - as above
 
     quick = Config(
         connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2}
@@ -61,8 +61,8 @@ def iam_token(host: str, port: int, user: str) -> str:
     Raises:
         CredentialsUnavailableError: the function has no AWS credentials to sign with.
     """
-    import boto3  # noqa: PLC0415 - likewise
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - likewise
+    import boto3  # noqa: PLC0415 - as above
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - as above
 
     try:
         client = boto3.client("rds")

@@ -55,7 +55,7 @@ class DatabaseAuth(StrEnum):
     """How the functions log in to the database."""
 
     PASSWORD = "password"  # noqa: S105 - names the method, is no password
-    SECRET = "secret"  # noqa: S105 - likewise
+    SECRET = "secret"  # noqa: S105 - as above
     IAM = "iam"
 
 

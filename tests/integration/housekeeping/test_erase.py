@@ -51,10 +51,10 @@ def stored(store: Store, functions: Functions, dynamodb: DynamoDBClient) -> Stor
     store.run(
         f"UPDATE users SET email = '{PRIVATE}@example.com', phone = '{PRIVATE}',"  # noqa: S608 - a constant
         f" time_zone = '{PRIVATE}' WHERE id = 'u1'",
-        "UPDATE notification_deliveries d JOIN notifications n ON n.id = d.notification_id"  # noqa: S608 - likewise
+        "UPDATE notification_deliveries d JOIN notifications n ON n.id = d.notification_id"  # noqa: S608 - as above
         f" SET d.status = 'sent', d.provider_message_id = '{PRIVATE}', d.last_error = '{PRIVATE}'"
         " WHERE n.user_id = 'u1' AND d.channel = 'email'",
-        f"UPDATE processed_messages SET detail = '{PRIVATE}' WHERE subject_id = 'u1'",  # noqa: S608 - likewise
+        f"UPDATE processed_messages SET detail = '{PRIVATE}' WHERE subject_id = 'u1'",  # noqa: S608 - as above
         f"INSERT INTO notification_preferences SET user_id = 'u1', channels = '{{}}',"
         f" time_zone = '{PRIVATE}'",
         "INSERT INTO letter_actions SET queue = 'q', message_id = 'm', action = 'edited',"

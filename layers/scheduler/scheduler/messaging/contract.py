@@ -182,7 +182,7 @@ class Event(BaseModel):
 
     @property
     def summary(self) -> str:
-        """Return what the log line shows of the event beside its subject."""
+        """Return what the log line shows about the event in addition to its subject."""
         return ""
 
     @property

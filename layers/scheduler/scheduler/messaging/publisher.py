@@ -132,7 +132,7 @@ class Publisher:
                 del outgoing[: link.confirmed_in_order]
 
     def _connect(self, timeout: float) -> Link:
-        from scheduler.messaging.link import Link  # noqa: PLC0415 - likewise
+        from scheduler.messaging.link import Link  # noqa: PLC0415 - as above
 
         self._link = Link(parameters(self._settings, timeout), timeout)
         self._link.open()
@@ -150,7 +150,7 @@ def parameters(settings: BrokerSettings, timeout: float = TIMEOUT) -> Any:  # no
         ValueError: the URL is malformed. The text omits it, because it may hold a password.
         CredentialsUnavailableError: the secret with the account cannot be read.
     """
-    from pika import URLParameters  # noqa: PLC0415 - likewise
+    from pika import URLParameters  # noqa: PLC0415 - as above
 
     url = settings.broker_url.get_secret_value()
     if settings.broker_secret_arn:

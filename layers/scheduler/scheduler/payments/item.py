@@ -104,7 +104,7 @@ _REPLACE: Final = Write(
 def count_next(item: Item, failure: Failure, now: datetime) -> tuple[Write, Values] | KnownCount:
     """Return the write that counts a failure once, given the item last seen ({} for none).
 
-    With it come the values that it needs beside `count_values`.
+    Also returns the values that it needs in addition to `count_values`.
     """
     at = _iso(failure.at)
     if is_expired(item, now):
@@ -153,7 +153,7 @@ def count_values(failure: Failure, now: datetime, expires: datetime) -> Values:
 
 
 def reset_next(item: Item, at: datetime) -> tuple[Write, Values] | None:
-    """Return the write that resets up to ``at`` with the values it needs beside `reset_values`.
+    """Return the write that resets up to ``at``, and its values in addition to `reset_values`.
 
     None if a newer reset has already been written.
     """

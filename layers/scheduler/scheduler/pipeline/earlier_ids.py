@@ -23,7 +23,7 @@ class EarlierIds:
 
     Args:
         seen: the ids.
-        batches_again: the delivery keys of the first messages of batches that come again.
+        batches_again: the delivery keys of the first messages of redelivered batches.
         now: the current time.
     """
 
@@ -48,7 +48,7 @@ class EarlierIds:
         return found
 
     def _is_again(self, one: GivenId, parsed: Parsed) -> bool:
-        """Return whether a message comes again although the run that claimed the id ended.
+        """Return whether a message is redelivered although the run that claimed the id ended.
 
         Either the run's acknowledgement was lost, or another run parked the message and died, so
         that the original and the copy come: one of them has claimed the id.

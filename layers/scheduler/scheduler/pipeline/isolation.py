@@ -105,7 +105,7 @@ class Isolation:
         except (DatabaseUnavailableError, pymysql.MySQLError):
             return _parked(batch, why)
         if not blocked:
-            # Released meanwhile, or in a table that is not searched: one more attempt will tell.
+            # Released meanwhile, or in a table that is not searched: one more attempt shows which.
             self._lock_searches = 0
         free = [parsed for parsed in batch if parsed.event.subject_id not in blocked]
         waiting = [parsed for parsed in batch if parsed.event.subject_id in blocked]
