@@ -1,4 +1,4 @@
-"""The contracts break nobody who follows those of the last release, unless it is announced."""
+"""The contracts are compatible with those of the last release, except for announced changes."""
 
 from __future__ import annotations
 

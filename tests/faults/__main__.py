@@ -1,4 +1,4 @@
-"""Runs a fault drill on temporary servers and prints the account: ``python -m tests.faults``."""
+"""Runs a fault drill on temporary servers and prints the result: ``python -m tests.faults``."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def drill(  # noqa: PLR0913, PLR0917 - the options of a command
         Weakness | None, typer.Option(help="What to take away: a negative control.")
     ] = None,
 ) -> None:
-    """Publish events while function, servers and network fail, and print the account."""
+    """Publish events while function, servers and network fail, and print the result."""
     plan = DrillPlan(
         seed=seed,
         events=_events(kills, network) if events is None else events,
@@ -103,7 +103,7 @@ def outage(
     events: Annotated[int, typer.Option(help="Distinct events.")] = 1000,
     seed: Annotated[int, typer.Option(help="Determines all random choices.")] = 1,
 ) -> None:
-    """Publish events during a database outage, and print the account."""
+    """Publish events during a database outage, and print the result."""
     plan = DrillPlan(seed=seed, events=events, retry_delay_ms=round(retry_delay * 1000))
     with _folder() as folder, _servers(folder) as servers:
         done = run_outage(plan, servers, _records(folder), seconds)

@@ -155,7 +155,7 @@ class DrillDatabases:
         return frozenset(fact[1] for fact in self.facts() if fact[0] == "processed")
 
     def held(self) -> int:
-        """Return how many messages the brake has held; 0 while the database is away."""
+        """Return how many messages the brake has held; 0 while the database is unavailable."""
         try:
             with closing(connect(self._settings)) as connection, connection.cursor() as cursor:
                 cursor.execute("SELECT COUNT(*) FROM unapplied_messages WHERE outcome = 'held'")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Weakness(StrEnum):
-    """What a negative control takes away, so that the drill must report it."""
+    """What a negative control removes, so that the drill must report the damage."""
 
     PROCESSED_IDS = "without-processed-ids"
     """The function does not store which messages were processed."""

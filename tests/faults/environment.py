@@ -131,7 +131,7 @@ class DrillEnvironment:
                 raise DrillStuckError(f"{self.broker.waiting()} messages wait; see {self._folder}")
             if self.broker.waiting() != 0 or self.invocations.count() != count:
                 since, count = time.monotonic(), self.invocations.count()
-            time.sleep(_POLL_SECONDS)  # quiet is that nothing happens for a time
+            time.sleep(_POLL_SECONDS)  # "quiet" means that nothing happens for some time
 
     def close(self) -> None:
         """Delete the vhost and the database."""

@@ -1,6 +1,6 @@
 """The function under test in its own process: the deployed rules and Consumer, with crash points.
 
-Environment variables beside the deployed ones: FAULTS_QUEUE, FAULTS_FOLDER, FAULTS_SEED,
+Environment variables in addition to the deployed ones: FAULTS_QUEUE, FAULTS_FOLDER, FAULTS_SEED,
 FAULTS_KILLS (in the whole drill) and FAULTS_WEAKNESS (of a negative control, else empty).
 """
 

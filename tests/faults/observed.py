@@ -1,6 +1,6 @@
 """Reads the facts of `tests.faults.model` from MariaDB and DynamoDB.
 
-Beside the facts, there are rules that hold for all rows: nothing of a deleted user is left except
+Besides the facts, there are rules that hold for all rows: no data of a deleted user is left except
 where docs/privacy.md says so, and nothing was released while the brake held it.
 """
 
@@ -98,7 +98,7 @@ def broken_rules(
 
     Args:
         settings: of the database.
-        deleted: the users of whom nothing may be left.
+        deleted: the users of whom no data may be left.
         held: from when until when the brake certainly held releases.
     """
     with closing(connect(settings)) as connection, connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""``make outage``: stops a server of the running local platform, and tells what happens."""
+"""``make outage``: stops a server of the running local platform, and reports what happens."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _ENDPOINTS: Final = {What.DATABASE: "database", What.BROKER: "amqp", What.AWS: "
 
 
 class OutageStory(Story):
-    """A scenario during which a server is away."""
+    """A scenario during which a server is unavailable."""
 
     def __init__(self, platform: Platform, state: StateDir, what: What, seconds: float) -> None:
         super().__init__(platform, print)
@@ -117,7 +117,7 @@ def broker_outage(story: OutageStory) -> None:
 
 
 def aws_outage(story: OutageStory) -> None:
-    """Without DynamoDB, failed payments wait; everything else goes on."""
+    """Without DynamoDB, failed payments wait; everything else continues."""
     story.given(devices=1)
     (allocation,) = story.allocate(1)
     before = story.platform.depth(_PAYMENTS.retry_name)
@@ -142,7 +142,7 @@ STORIES: Final = {
 
 def main(
     what: Annotated[What, typer.Argument(help="The server to stop.")],
-    seconds: Annotated[float, typer.Argument(help="How long it is away.", min=1)] = 60,
+    seconds: Annotated[float, typer.Argument(help="How long it is unavailable.", min=1)] = 60,
 ) -> None:
     """Stop a server of the running platform, publish meanwhile, and show what comes back."""
     state, tell = StateDir.default(), STORIES[what]

@@ -123,7 +123,8 @@ def test_other_website_is_refused_even_with_the_token(
 
 
 @pytest.mark.parametrize(
-    ("error", "status"), [(InvalidInputError("no such queue"), 422), (OpsError("it is away"), 502)]
+    ("error", "status"),
+    [(InvalidInputError("no such queue"), 422), (OpsError("it is down"), 502)],
 )
 def test_operation_that_fails_says_why(
     page: httpx.Client, operations: Recorder, error: OpsError, status: int

@@ -1,4 +1,4 @@
-"""Whose fault a database error is: by its number, and by what a real server answers."""
+"""Database errors are classified by their number, and by what a real server answers."""
 
 from __future__ import annotations
 

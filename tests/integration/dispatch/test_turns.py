@@ -1,4 +1,4 @@
-"""Users take turns: nobody's flood of notifications delays those of others."""
+"""Users take turns: a flood of one user's notifications does not delay those of others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures of the management plugin are a bonus: without a usable answer there are none."""
+"""Figures of the management plugin are optional: without a usable answer there are none."""
 
 from __future__ import annotations
 

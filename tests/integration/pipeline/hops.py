@@ -26,7 +26,7 @@ def consume_retries(functions: Functions, queues: Queues, queue: str) -> dict[st
 
 
 def consume_retries_apart(functions: Functions, queues: Queues, queue: str) -> None:
-    """Likewise, with a message at a time."""
+    """Invoke the function with one message of its retry queue at a time."""
     for record in _records(queues, f"{queue}.retry"):
         _invoke(functions, queue, [record])
 

@@ -1,4 +1,4 @@
-"""A canary's message fails its batch once, to show that it comes again as redelivered."""
+"""A canary's message fails its batch once, to show that it is delivered again as redelivered."""
 
 from __future__ import annotations
 

@@ -55,9 +55,9 @@ def test_ten_locked_users_of_a_hundred_wait_and_the_others_do_not(
     assert released(full_house) == {f"u{number}" for number in range(USERS)} - set(LOCKED)
     waiting = queues.take("scheduler.user-suspended.retry")
     assert {one.headers["x-attempt"] for one in waiting} == {0}
-    # One attempt waits for the locks, one look finds them, one attempt applies the rest.
+    # One attempt waits for the locks, one query finds them, one attempt applies the rest.
     assert spent.commits <= 3
-    # Each attempt that waits in vain is rolled back.
+    # Each attempt whose wait times out is rolled back.
     assert spent.rollbacks * LOCK_WAIT_SECONDS < NEIGHBOURS_WAIT_SECONDS
 
 

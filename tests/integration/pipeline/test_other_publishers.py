@@ -1,4 +1,4 @@
-"""Bodies as other services really publish them: envelopes, clocks, unknown words."""
+"""Bodies as other services publish them: envelopes, clocks, unknown words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is stored of a message for the timeline of its user or device."""
+"""What is stored about a message for the timeline of its user or device."""
 
 from __future__ import annotations
 

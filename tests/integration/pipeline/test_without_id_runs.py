@@ -147,7 +147,7 @@ def test_parked_copy_and_its_original_are_applied_once(  # noqa: PLR0913 - fixtu
     broker_url: str,
     clock: Clock,
 ) -> None:
-    """The database is away, and the run that parks the message dies before it returns."""
+    """The database is unavailable, and the run that parks the message dies before it returns."""
     store.seed(world(user("u1")))
     sent = payment()
     if seen:
@@ -235,7 +235,7 @@ def test_any_deaths_and_any_batches_afterwards_count_each_payment_once(
 
 
 def _unavailable(*_: object) -> None:
-    raise BrokerUnavailableError("the broker is away")
+    raise BrokerUnavailableError("the broker is unavailable")
 
 
 def _refused(*_: object) -> None:

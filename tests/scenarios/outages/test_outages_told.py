@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from local.paths import StateDir
 
 _SECONDS: Final = {What.DATABASE: 8, What.BROKER: 3, What.AWS: 3}
-"""A function must notice that the database is away, and park the message, before it is back."""
+"""A function must notice the outage of the database and park the message before it ends."""
 _RETRY_DELAY_MS: Final = 1_000
 
 

@@ -1,4 +1,4 @@
-"""The shared buckets while the database is away."""
+"""The shared buckets while the database is unavailable."""
 
 from __future__ import annotations
 
