@@ -47,7 +47,7 @@ def test_a_release_for_another_reason_is_not_an_expiry() -> None:
         (
             "en",
             (
-                "The time of device d1 is over; it was released automatically."
+                "Your time with device d1 is over; it was released automatically."
                 " Time used: 1 hour 1 minute."
             ),
         ),
