@@ -21,7 +21,7 @@ _SUMS: Final = ("total", "matched", "groupsLeftOff")
 
 
 class Discarded(NamedTuple):
-    """How many letters were copied and removed; ``not_noted`` is why timelines do not tell it."""
+    """How many letters were copied and removed; ``not_noted`` is why timelines do not show it."""
 
     copied: int = 0
     removed: int = 0

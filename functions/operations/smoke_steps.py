@@ -212,7 +212,7 @@ STEPS: Final = (
         lambda canary: canary.applied(_PAID),
     ),
     Step(
-        "a batch that failed comes again with redelivered: true",
+        "a failed batch is redelivered with redelivered: true",
         "device-events",
         Canary.fail_once,
         lambda canary: canary.applied(_CHANGED),
@@ -244,7 +244,7 @@ STEPS: Final = (
         thorough=True,
     ),
     Step(
-        "its replay is tried, and fails again",
+        "its replay is processed, and fails again",
         "device-events",
         Canary.replay,
         lambda canary: canary.dead_lettered(2),

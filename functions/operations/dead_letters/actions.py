@@ -1,4 +1,4 @@
-"""Notes what a call does to each letter, so that its timeline tells it.
+"""Records what a call does to each letter, for the timeline.
 
 The notes are written when the call ends, also with an error. What a killed call has done is not
 noted; its letters are gone, and the audit table has the call without an end.

@@ -96,7 +96,7 @@ def note(result: dict[str, Any]) -> None:
 
 
 def note_unwritten(problem: str) -> None:
-    """Tell on stderr why no timeline says what the command has done; nothing if one does."""
+    """Print on stderr why the timeline does not show what the command did, if it does not."""
     if problem:
         print(printable(f"note: timelines do not show this: {problem}"), file=sys.stderr)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from scheduler.domain.guard import Aggregate
 
-# Deleted users are left out: nobody would erase the notes on them.
+# Deleted users are left out, because notes on them would never be erased.
 _NOTE: Final = """
     INSERT INTO letter_actions (queue, message_id, action, new_id, acted_at, aggregate, subject_id,
         caller)

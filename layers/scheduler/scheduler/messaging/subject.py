@@ -1,4 +1,4 @@
-"""Whom a message is about, whether or not its body is valid: for the timeline."""
+"""The user or device that a message is about, even if its body is invalid; for the timeline."""
 
 from __future__ import annotations
 

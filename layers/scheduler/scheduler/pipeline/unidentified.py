@@ -6,13 +6,13 @@ run *claims* the ids of its messages before it applies them, and notes when it e
 message gets the id of an earlier message with the same content
 
 * whose run did not end: the broker delivers every message of such a run again, in whatever batch;
-* whose run ended, if its batch comes again, because the acknowledgement was lost. The broker
+* whose run ended, if its batch is redelivered because the acknowledgement was lost. The broker
   redelivers a batch in order, so the first redelivered message is the first one of that batch;
 * otherwise a new id: the broker delivered the message before, but no run has seen it.
 
 On later receipts – retries, replays – the id is in the headers (`IDENTITY_HEADER`). Without a
 database no id can be claimed; the message is parked, and matched on its next receipt. If the run
-that parked it dies, the original comes again, too; the copy is then recognised by its batch.
+that parked it dies, the original is redelivered, too; the copy is then recognised by its batch.
 """
 
 from __future__ import annotations
@@ -199,7 +199,7 @@ class UnidentifiedMessages:
 
 
 class _Rest(NamedTuple):
-    """The delivery keys of a batch that may come again, in order; it may come in several parts."""
+    """The delivery keys of a batch that may be redelivered, in order; perhaps in parts."""
 
     batch_key: str
     keys: Sequence[str]

@@ -75,7 +75,7 @@ _STEPS_AFTER: Final = {
     OperatorAction.EDITED: "scheduler-ops show message {id}",
     OperatorAction.DISCARDED: "",
 }
-"""While nothing is known of the message that was published."""
+"""While nothing is known about the message that was published."""
 
 
 class TracedMessage(NamedTuple):
