@@ -20,7 +20,8 @@ from operations.errors import ExitCode, OpsError
 from operations.publishing import message_ids
 from ops.console.access import ConsoleAccess
 from ops.console.forms import event_forms, filled_in
-from ops.console.letters import DISCARD, LIST, LetterGroups, discard
+from ops.console.letter_work import DISCARD, LetterWork, Verb
+from ops.console.letters import LIST, LetterGroups
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE
 from scheduler.version import VERSION
 
@@ -78,7 +79,9 @@ def console_app(operations: Operations, settings: ConsoleSettings) -> Starlette:
             Route("/console/config", routes.config),
             Route("/console/forms", routes.forms),
             Route("/console/publish", routes.publish, methods=["POST"]),
-            Route("/console/discard", routes.discard, methods=["POST"]),
+            Route("/console/letters", routes.progress),
+            Route("/console/letters/begin", routes.begin, methods=["POST"]),
+            Route("/console/letters/stop", routes.stop, methods=["POST"]),
             Route("/console/operations/{name}", routes.operate, methods=["POST"]),
             *settings.routes,
         ],
@@ -113,6 +116,7 @@ class _Routes:
         self._operations = operations
         self._settings = settings
         self._groups = LetterGroups(operations)
+        self._work = LetterWork(operations, self._groups, settings.folder)
 
     async def config(self, _request: Request) -> Response:
         settings = self._settings
@@ -142,17 +146,20 @@ class _Routes:
         if name == _OVERVIEW:
             return await _answer(self._overview)
         if name.startswith(_OF_LETTERS):
-            return await _answer(
-                lambda: self._groups.alone(lambda: self._operations.call(name, arguments))
-            )
+            return await _answer(lambda: self._on_letters(name, arguments))
         return await _answer(lambda: self._operations.call(name, arguments))
+
+    def _on_letters(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        self._work.require_none()
+        return self._groups.alone(lambda: self._operations.call(name, arguments))
 
     def _overview(self) -> dict[str, Any]:
         began = time.monotonic()
         found = self._operations.call(_OVERVIEW, {})
         letters = found.get("broker", {}).get("queues", {}).get(DEAD_LETTER_QUEUE)
         if letters:
-            letters["ready"] = self._groups.whole_depth(letters["ready"], began)
+            seen = self._groups.whole_depth(letters["ready"], began)
+            letters["ready"] = self._work.whole_depth(seen)
         return found
 
     async def publish(self, request: Request) -> Response:
@@ -168,12 +175,23 @@ class _Routes:
         self._operations.call(_PUBLISH, {"eventType": event_type, "body": body, "ids": ids})
         return {"messageId": ids[0]}
 
-    async def discard(self, request: Request) -> Response:
+    async def progress(self, _request: Request) -> Response:
+        return JSONResponse(self._work.progress())
+
+    async def begin(self, request: Request) -> Response:
+        """Begin to replay or discard the letters of a group."""
         body = await _body(request)
-        selection, until, folder = body["selection"], body["until"], self._settings.folder
-        return await _answer(
-            lambda: self._groups.alone(lambda: discard(self._operations, selection, until, folder))
-        )
+        about = (Verb(body["verb"]), body["selection"], body["until"], body["expected"])
+        return await _answer(lambda: self._begin(*about))
+
+    def _begin(self, *about: Any) -> dict[str, Any]:  # noqa: ANN401 - as `LetterWork.begin`
+        self._work.begin(*about)
+        return self._work.progress()
+
+    async def stop(self, _request: Request) -> Response:
+        """Stop after the call that is under way."""
+        self._work.stop()
+        return JSONResponse(self._work.progress())
 
 
 async def _body(request: Request) -> dict[str, Any]:

@@ -1,29 +1,25 @@
-"""What the console does with dead letters beyond one call of an operation."""
+"""The groups of dead letters, which several tabs of the console show."""
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from operations.errors import with_progress_in_errors
-from ops.backup import Backup
-from ops.long_queue import Discarded, read_groups
-from ops.long_queue import discard as discard_all
+from ops.long_queue import read_groups
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
+    from collections.abc import Callable
 
     from ops.interface import Operations
 
 LIST: Final = "dead-letters.list"
-DISCARD: Final = "dead-letters.discard"
 MAX_AGE_SECONDS: Final = 5.0
 _WITH_LETTERS: Final = {"samples": 50}
 MAX_WAIT_SECONDS: Final = 0.3
+_T = TypeVar("_T")
 
 
 class LetterGroups:
@@ -42,7 +38,8 @@ class LetterGroups:
         self._running: Future[dict[str, Any]] | None = None
         self._last: dict[str, Any] = {"groups": [], "complete": True, "at": None}
         self._depth: int | None = None
-        self._read_at = self._ended_at = 0.0
+        self._reading = False
+        self._read_at, self._ended_at = 0.0, -math.inf
 
     def read(self, depth: int | None, *, fresh: bool = False) -> dict[str, Any]:
         """Return the groups; raises as the operation does.
@@ -71,7 +68,7 @@ class LetterGroups:
         self._last = running.result()
         return {**self._last, "reading": False}
 
-    def alone(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def alone(self, work: Callable[[], _T]) -> _T:
         """Do something with the letters while nothing else reads them, as it would miss some."""
         with self._queue:
             return work()
@@ -85,15 +82,18 @@ class LetterGroups:
             ready: the number of ready letters in the queue.
             since: when that number was requested, by the clock.
         """
-        running = self._running
-        overlaps = running is not None and (not running.done() or self._ended_at >= since)
+        overlaps = self._reading or self._ended_at >= since
         return max(ready, self._depth or 0) if overlaps else ready
 
     def _call(self) -> dict[str, Any]:
+        return self.alone(self._read_all)
+
+    def _read_all(self) -> dict[str, Any]:
+        self._reading = True
         try:
-            return self.alone(lambda: read_groups(self._operations, _WITH_LETTERS))
+            return read_groups(self._operations, _WITH_LETTERS)
         finally:
-            self._ended_at = self._clock()
+            self._reading, self._ended_at = False, self._clock()
 
     def _is_old(self, depth: int | None) -> bool:
         return depth != self._depth or self._clock() - self._read_at >= MAX_AGE_SECONDS
@@ -102,33 +102,3 @@ class LetterGroups:
 def _is_pending(future: Future[dict[str, Any]]) -> bool:
     """Return whether a reading has not begun yet, so that it will see all earlier changes."""
     return not future.running() and not future.done()
-
-
-def discard(
-    operations: Operations, selection: Mapping[str, Any], until: str, folder: Path
-) -> dict[str, Any]:
-    """Store letters in a new file and remove them, and return how many and the file.
-
-    It may be killed at any time: each letter is in the queue, in the file, or in both.
-
-    Args:
-        operations: where they are.
-        selection: which letters.
-        until: when the operator saw them; letters that failed later are kept.
-        folder: of the file.
-
-    Raises:
-        OpsError: a letter could not be read, stored or removed.
-    """
-    path = folder / f"dead-letters-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.jsonl"
-    done = Discarded()
-
-    def progress() -> str:
-        if not done.copied:
-            return ""
-        return f"{done.removed} discarded, {done.copied} copied to {path}; discard again"
-
-    with with_progress_in_errors(progress), Backup(path) as backup:
-        for reached in discard_all(operations, {**selection, "until": until}, backup):
-            done = reached
-    return {"discarded": done.removed, "file": str(path.resolve()) if done.removed else None}

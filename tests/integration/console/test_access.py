@@ -7,7 +7,6 @@ import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -20,6 +19,7 @@ from ops.console.access import TOKEN_HEADER, is_own
 from ops.console.forms import event_forms
 from ops.console.letters import LIST, MAX_AGE_SECONDS, MAX_WAIT_SECONDS, LetterGroups
 from tests.integration.console.deployment import TOKEN, served
+from tests.integration.console.recorder import Recorder
 from tests.support.together import eventually
 
 if TYPE_CHECKING:
@@ -28,23 +28,6 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1:30004"
 ORIGIN = f"http://{HOST}"
-COPY = {"id": "m-1"}
-
-
-@dataclass
-class Recorder:
-    """Operations that record their calls and return what a test wants."""
-
-    answers: dict[str, list[Any]] = field(default_factory=dict)
-    calls: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
-    place: str = "test"
-
-    def call(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        self.calls.append((operation, arguments))
-        answer = self.answers.get(operation, [{}]).pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return dict(answer)
 
 
 @pytest.fixture
@@ -184,23 +167,6 @@ def test_events_of_a_stack_are_published_only_if_that_is_allowed(
             assert refused.status_code == 403
 
     assert operations.calls == []
-
-
-def test_letters_are_discarded_after_their_copies_are_stored(
-    page: httpx.Client, operations: Recorder
-) -> None:
-    first = {"discarded": 0, "letters": [COPY], "fingerprints": ["f-1"]}
-    last = {"discarded": 1, "letters": [], "fingerprints": []}
-    operations.answers["dead-letters.discard"] = [first, last]
-    chosen = {"queues": ["device.failed"]}
-
-    done = page.post("/console/discard", json={"selection": chosen, "until": "2026-11-27T00:00Z"})
-    bare = page.post("/console/operations/dead-letters.discard", json=chosen)
-
-    with open(done.json()["file"], encoding="utf-8") as copies:  # noqa: PTH123 - the path is JSON
-        assert json.loads(copies.read()) == COPY
-    assert [call[1]["remove"] for call in operations.calls] == [[], ["f-1"]]
-    assert bare.status_code == 403
 
 
 def test_groups_that_take_long_are_those_read_before_until_they_are_read() -> None:

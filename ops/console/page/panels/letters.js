@@ -1,67 +1,74 @@
 // Dead letters: the groups, the letters of a group, and what can be done about them.
-import { operations, post } from "../api.js"
+import { get, operations, post } from "../api.js"
 import { number, shortQueue } from "../format.js"
 import { t } from "../language.js"
 import { Panel } from "../panel.js"
 import { Button, html, Link, Question, Result, Section } from "../parts.js"
 import { depthOf, groupsChanged, GroupTable, readGroups } from "./groups.js"
 import { Letter } from "./letter.js"
+import { isRunning, resultOf, Work } from "./work.js"
 
 const SLOW = { timeout: 150_000 }
-const UNLIMITED = { timeout: null } // one request, in which the server makes all calls: for 100,000 letters five minutes
 
 export class Letters extends Panel {
   every = 2000
+  #busy = false
+  #told = null
 
   // Letters keep their elements by their fingerprints, so an open editor survives.
-  load() {
-    return readGroups(depthOf(this.props.overview))
+  async load() {
+    const work = await get("console/letters")
+    if (this.#busy && !isRunning(work)) groupsChanged()
+    if (work.endedAt !== this.#told) { // before the groups, so that it takes the focus of a row that goes
+      this.#told = work.endedAt
+      this.setState({ result: resultOf(work) })
+    }
+    this.#busy = isRunning(work)
+    this.every = this.#busy ? 500 : 2000
+    const { data } = this.state
+    return { ...(this.#busy && data ? data : await readGroups(depthOf(this.props.overview))), work }
   }
 
   async ask(group, verb) {
     let warning = ""
+    let at = new Date().toISOString()
     if (verb === "replay") {
       let takesDevices = []
+      at = null
       await operations("dead-letters.check", selection(group), part => {
+        at ??= part.at // later letters were not checked
         takesDevices = takesDevices && part.takesDevices && [...takesDevices, ...part.takesDevices]
       }, SLOW)
       if (takesDevices === null) warning = t("It could not be checked whether this takes devices from users.")
       else if (takesDevices.length) warning = t("{count} of them would take a device from a user who got it after the event.", { count: number(takesDevices.length) })
     }
-    this.setState({ question: { group, verb, warning, at: new Date().toISOString() } })
+    this.setState({ question: { group, verb, warning, at } })
   }
 
   askSafely = (group, verb) => this.ask(group, verb).catch(error => this.setState({ result: { error } }))
 
-  answer({ group, verb, at }) {
-    this.setState({ question: null })
-    return this.act(async () => {
-      try {
-        return verb === "replay" ? await this.replay(group) : await this.discard(group, at)
-      } finally {
-        groupsChanged()
-      }
-    })
+  async answer({ group, verb, at }) {
+    this.setState({ question: null, result: null, stopping: false })
+    try {
+      await post("console/letters/begin", { verb, selection: selection(group), until: at, expected: group.count })
+      this.#busy = true // it may have ended before the next look
+    } catch (error) {
+      this.setState({ result: { error } })
+    }
+    await this.reload()
   }
 
-  async replay(group) {
-    let last
-    await operations("dead-letters.replay", selection(group), part => {
-      last = part
-      this.setState({ result: { text: t("Replayed {count}", { count: number(part.replayed) }) } })
-    }, SLOW)
-    const refused = last.refused.map(one => `${one.reason}: ${number(one.count)}`).join("; ")
-    const done = t("Replayed {count} of {matched}. {refused}", { count: number(last.replayed), matched: number(last.matched), refused })
-    return last.held ? `${done} ${t("Another program holds {count} of the letters; replay again.", { count: number(last.held) })}` : done
+  // After the call that is under way.
+  async stop() {
+    this.setState({ stopping: true })
+    try {
+      await post("console/letters/stop", {})
+    } catch (error) {
+      this.setState({ stopping: false, result: { error } })
+    }
   }
 
-  async discard(group, until) {
-    const { discarded, file } = await post("console/discard", { selection: selection(group), until }, UNLIMITED)
-    if (!discarded) return t("Nothing was discarded: the letters are no longer there.")
-    return t("Discarded {count}; the copies are in {file}", { count: number(discarded), file })
-  }
-
-  render({ overview, path }, { data, error, result, question }) {
+  render({ overview, path }, { data, error, result, question, stopping }) {
     const total = depthOf(overview)
     const actions = [[t("Replay"), group => this.askSafely(group, "replay")], [t("Discard"), group => this.askSafely(group, "discard")]]
     return html`
@@ -70,6 +77,7 @@ export class Letters extends Panel {
           <${Button} label=${t("Read again")} about=${t("Dead letters")} onClick=${() => { groupsChanged(); this.reload() }} />`}>
         ${data?.reading ? html`<p class="quiet">${t("Reading the letters")}</p>` : null}
         <${GroupTable} groups=${data?.groups ?? []} reading=${!data || data.reading} error=${!data && error} actions=${actions} />
+        <${Work} work=${data?.work} stopping=${stopping} onStop=${() => this.stop()} />
         <${Result} result=${result} />
       <//>
       ${path.length ? this.group(path, data) : null}
