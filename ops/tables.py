@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _INDENTED_DEPTH: Final = 50
+_MAX_HEADERS: Final = 100
+_MAX_VALUE: Final = 2_000
+"""Characters of a property or header that are printed."""
+_MAX_BODY: Final = 20_000
+"""Characters of a body that are printed; it may have megabytes."""
 
 
 def groups_table(groups: Iterable[dict[str, Any]], now: datetime) -> Table:
@@ -54,21 +59,33 @@ def letter_page(about: dict[str, Any], now: datetime) -> RichGroup:
         **about["properties"],
     }.items():
         if value is not None:
-            table.add_row(name, Text(printable(str(value))))
-    for name, value in about["headers"].items():
-        if name not in FAILURE_HEADERS:
-            table.add_row("header", Text(printable(f"{name}: {_pretty(value)}")))
+            table.add_row(name, Text(printable(_cut(str(value), _MAX_VALUE))))
+    headers = [one for one in about["headers"].items() if one[0] not in FAILURE_HEADERS]
+    for name, value in headers[:_MAX_HEADERS]:
+        table.add_row("header", Text(printable(_cut(f"{name}: {_pretty(value)}", _MAX_VALUE))))
+    if left := len(headers[_MAX_HEADERS:]):
+        table.add_row("header", f"({left} more headers; --json prints them)")
     heading = Rule(Text(printable(about["id"])), align="left")
     return RichGroup(heading, table)
 
 
 def body_text(about: dict[str, Any]) -> str:
-    """Return a letter's body, formatted; as a string, because rich is slow with long texts."""
+    """Return the beginning of a letter's body, formatted.
+
+    It is a string, because rich is slow with long texts.
+    """
     if "body" in about:
-        return printable(_pretty(about["body"]))
-    if "bodyText" in about:
-        return printable(f"(not JSON)\n{about['bodyText']}")
-    return f"(not UTF-8; base64)\n{about['bodyBase64']}"
+        text = _pretty(about["body"])
+    elif "bodyText" in about:
+        text = f"(not JSON)\n{about['bodyText']}"
+    else:
+        text = f"(not text; base64)\n{about['bodyBase64']}"
+    return printable(_cut(text, _MAX_BODY))  # escaped, it may be much longer
+
+
+def _cut(text: str, limit: int) -> str:
+    left = len(text) - limit
+    return text if left <= 0 else f"{text[:limit]}…\n({left} more characters; --json prints all)"
 
 
 def _time(text: str | None) -> datetime | None:

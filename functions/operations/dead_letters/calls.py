@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 from operations import broker as brokers
 from operations.dead_letters.actions import written_notes
 from operations.dead_letters.arguments import MAX_REASONS
-from operations.dead_letters.copies import to_copy
-from operations.dead_letters.describe import describe
 from operations.dead_letters.discarding import COPIED_BLOCK, page_of, remove_letters
 from operations.dead_letters.groups import LetterGroup, grouped
 from operations.dead_letters.queue import SMALL_BLOCK
@@ -70,15 +68,15 @@ def show(context: OperationContext, arguments: ShowArguments) -> dict[str, Any]:
     chosen = Filter(arguments.selection)
     with passing(context, arguments.position) as reading:
         wanted = islice(chosen.apply(reading.letters()), arguments.limit)
-        found = [one.letter for one in within_result(wanted)]
+        found = list(within_result(wanted))
     result = _result(chosen, reading, context, arguments)
     has_all = result["complete"] and len(found) == chosen.matched
     if found:
         stopped = len(found) == arguments.limit or len(found) < chosen.matched
         result |= {"next": None, "complete": result["complete"] or stopped}
     return result | {
-        "letters": [describe(letter) for letter in found],
-        "fingerprints": [letter.fingerprint.hex() for letter in found],
+        "letters": [about for _, about in found],
+        "fingerprints": [letter.fingerprint.hex() for letter, _ in found],
         "limited": bool(found) and not has_all,
     }
 
@@ -174,8 +172,8 @@ def discard(context: OperationContext, arguments: DiscardArguments) -> dict[str,
         page = page_of(reading, chosen)
     return _result(chosen, reading, context, arguments) | {
         "discarded": 0,
-        "letters": [to_copy(letter) for letter in page],
-        "fingerprints": [letter.fingerprint.hex() for letter in page],
+        "letters": [copy for _, copy in page],
+        "fingerprints": [letter.fingerprint.hex() for letter, _ in page],
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pika import BasicProperties
 from pika.exceptions import AMQPError
@@ -20,17 +20,22 @@ from operations.errors import InvalidInputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_READABLE = ("body", "bodyText", "bodyBase64")
+_READABLE: Final = ("body", "bodyText", "bodyBase64")
+_MAX_READABLE: Final = 1_000_000
+"""Bytes of a body."""
 
 
 def to_copy(letter: DeadLetter) -> dict[str, Any]:
-    """Return a letter as JSON data."""
+    """Return a letter as JSON data; a large body is there once, so that it fits a result."""
     raw = {
         "routingKey": letter.routing_key,
         "properties": _base64(b"".join(letter.properties.encode())),
         "body": _base64(letter.body),
     }
-    return {**describe(letter), "raw": raw}
+    about = describe(letter)
+    if len(letter.body) > _MAX_READABLE:
+        about = {name: value for name, value in about.items() if name not in _READABLE}
+    return {**about, "raw": raw}
 
 
 def from_copy(copy: Mapping[str, Any], where: str) -> DeadLetter:

@@ -16,6 +16,12 @@ _PROPERTIES: Final = (
     *("message_id", "correlation_id", "type", "app_id", "user_id", "reply_to", "timestamp"),
     *("content_type", "content_encoding", "priority", "expiration", "delivery_mode"),
 )
+_LONG: Final = 100_000
+"""Bytes of a body."""
+_MAX_GROWTH: Final = 3
+"""Characters of JSON for a byte; text in any language has fewer."""
+_MAX_SAMPLE: Final = 100_000
+_MAX_SAMPLE_BODY: Final = 10_000
 # Set by the broker each time the letter is read.
 _COUNTERS: Final = frozenset(("x-delivery-count", "x-acquired-count"))
 
@@ -23,7 +29,7 @@ _COUNTERS: Final = frozenset(("x-delivery-count", "x-acquired-count"))
 def describe(letter: DeadLetter) -> dict[str, Any]:
     """Return all data of a letter; the body is ``body`` if it is JSON.
 
-    Otherwise it is ``bodyText`` or, if it is not UTF-8 either, ``bodyBase64``.
+    Otherwise it is ``bodyText`` or, if it is no text either, ``bodyBase64``.
     """
     return {
         "id": letter.id,
@@ -37,6 +43,28 @@ def describe(letter: DeadLetter) -> dict[str, Any]:
         "headers": _json_value({k: v for k, v in letter.headers.items() if k not in _COUNTERS}),
         **_body(letter.body),
     }
+
+
+def sample(letter: DeadLetter) -> dict[str, Any]:
+    """Return a letter as `describe` does; a large one without most of its body and headers.
+
+    ``isCut`` tells that.
+    """
+    about = describe(letter)
+    if json_size(about) > _MAX_SAMPLE:
+        about["isCut"] = True
+        for name in ("body", "bodyText", "bodyBase64"):
+            about.pop(name, None)
+        about["bodyText"] = letter.body[:_MAX_SAMPLE_BODY].decode("utf-8", "replace")
+        about["firstFailedAt"] = None
+        if json_size(about["headers"]) > _MAX_SAMPLE_BODY:
+            about["headers"] = {}
+    return about
+
+
+def json_size(about: object) -> int:
+    """Return how long something is in a result."""
+    return len(json.dumps(about))
 
 
 def iso(moment: datetime | None) -> str | None:
@@ -69,13 +97,22 @@ def _body(raw: bytes) -> dict[str, Any]:
     try:
         text = raw.decode()
     except UnicodeDecodeError:
-        return {"bodyBase64": base64.b64encode(raw).decode("ascii")}
+        return _in_base64(raw)
     try:
         body = json.loads(text, parse_constant=_refuse)
         json.dumps(body)  # fails for deeply nested data that json.loads still accepts
     except (ValueError, RecursionError):
-        return {"bodyText": text}
+        return {"bodyText": text} if _is_plain(text, len(raw)) else _in_base64(raw)
     return {"body": body}
+
+
+def _is_plain(text: str, length: int) -> bool:
+    """Return whether a text is not mostly control characters, each of which is six in JSON."""
+    return length < _LONG or json_size(text) <= _MAX_GROWTH * length
+
+
+def _in_base64(raw: bytes) -> dict[str, Any]:
+    return {"bodyBase64": base64.b64encode(raw).decode("ascii")}
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from operations.dead_letters.arguments import MAX_COPIES
+from operations.dead_letters.copies import to_copy
+from operations.dead_letters.describe import json_size
 from operations.dead_letters.reading import MAX_RESULT_BYTES
 from scheduler.database.letter_actions import OperatorAction
 
@@ -21,9 +23,9 @@ COPIED_BLOCK: Final = 100
 """Letters are fetched in such blocks, and a result ends with one if that is possible."""
 
 
-def page_of(reading: Pass, chosen: Filter) -> list[DeadLetter]:
-    """Return the next letters to store, as many as fit into a result."""
-    page: list[DeadLetter] = []
+def page_of(reading: Pass, chosen: Filter) -> list[tuple[DeadLetter, dict[str, Any]]]:
+    """Return the next letters to store and their copies, as many as fit into a result."""
+    page: list[tuple[DeadLetter, dict[str, Any]]] = []
     size = largest = 0
 
     def full() -> bool:
@@ -31,11 +33,12 @@ def page_of(reading: Pass, chosen: Filter) -> list[DeadLetter]:
         return bool(page) and (is_long or len(page) + COPIED_BLOCK > MAX_COPIES)
 
     for one in chosen.apply(reading.letters(full)):
-        length = 2 * len(one.letter.body)  # the headers are as long at most, in practice
+        copy = to_copy(one.letter)
+        length = json_size(copy)
         if page and size + length > MAX_RESULT_BYTES:
             reading.give_back()
             break
-        page.append(one.letter)
+        page.append((one.letter, copy))
         size, largest = size + length, max(largest, length)
     return page
 

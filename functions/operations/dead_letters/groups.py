@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from operations.dead_letters.describe import describe, iso
+from operations.dead_letters.describe import iso, json_size, sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 # number of a database error, as in "(1062, ", is kept because it identifies the cause.
 _VARIABLE: Final = re.compile(r"'[^']*'|\"[^\"]*\"|\b[0-9a-f]{8}-[0-9a-f-]{27}\b|(?<![(\w])\d+\b")
 
-_HEADERS_SIZE: Final = 1_000
-"""Bytes of a letter's headers and properties, as JSON, in practice."""
 _MAX_SAMPLES_SIZE: Final = 2_000_000
 
 
@@ -30,13 +28,13 @@ class Samples:
     of_group: int
     size: int = 0
 
-    def has_room(self, count: int, letter: DeadLetter) -> bool:
-        """Return whether a group with some samples keeps another letter, and count its size."""
-        size = 2 * len(letter.body) + _HEADERS_SIZE
-        if count >= self.of_group or self.size + size > _MAX_SAMPLES_SIZE:
-            return False
-        self.size += size
-        return True
+    def take(self, letter: DeadLetter, count: int) -> dict[str, Any] | None:
+        """Return a letter as a sample for a group that has some already; None without room."""
+        if count >= self.of_group or self.size > _MAX_SAMPLES_SIZE:
+            return None
+        taken = sample(letter)
+        self.size += json_size(taken)
+        return taken
 
 
 @dataclass(slots=True)
@@ -49,7 +47,7 @@ class LetterGroup:
         oldest_id: the id of that letter.
         newest: when the last of them failed.
         replays: the maximum number of replays.
-        samples: its first letters.
+        samples: its first letters, with their fingerprints.
     """
 
     queue: str
@@ -60,13 +58,13 @@ class LetterGroup:
     newest: datetime | None = None
     count: int = 0
     replays: int = 0
-    samples: list[DeadLetter] = field(default_factory=list)
+    samples: list[tuple[dict[str, Any], str]] = field(default_factory=list)
 
     def add(self, letter: DeadLetter, samples: Samples) -> None:
         """Add a letter to the group, and keep it if there is room for another sample."""
         self.count += 1
-        if samples.has_room(len(self.samples), letter):
-            self.samples.append(letter)
+        if taken := samples.take(letter, len(self.samples)):
+            self.samples.append((taken, letter.fingerprint.hex()))
         self.replays = max(self.replays, letter.replays)
         if letter.failed_at and (self.newest is None or letter.failed_at > self.newest):
             self.newest = letter.failed_at
@@ -89,8 +87,8 @@ class LetterGroup:
     def to_json_with_samples(self) -> dict[str, Any]:
         """Return the group with its samples."""
         return self.to_json() | {
-            "letters": [describe(letter) for letter in self.samples],
-            "fingerprints": [letter.fingerprint.hex() for letter in self.samples],
+            "letters": [about for about, _ in self.samples],
+            "fingerprints": [fingerprint for _, fingerprint in self.samples],
         }
 
 

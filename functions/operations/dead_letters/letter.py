@@ -35,6 +35,10 @@ _MAX_MILLISECONDS: Final = 253_402_300_800_000
 """The year 10000, which `datetime` cannot represent."""
 _MAX_COUNT: Final = 1 << 31
 """Larger counts can only come from a malicious publisher."""
+_MAX_ERROR: Final = 1000
+"""Characters of an error, as the functions cut it; a publisher may have set a longer header."""
+_MAX_NAME: Final = 255
+"""Characters of a queue's name; likewise."""
 _QUEUE_OF_KEY: Final = {queue.dead_letter_key: queue.name for queue in WORK_QUEUES}
 
 
@@ -71,7 +75,7 @@ class DeadLetter:
         """
         return (
             _QUEUE_OF_KEY.get(self.routing_key)
-            or _text(self.headers.get(SOURCE_HEADER))
+            or _text(self.headers.get(SOURCE_HEADER))[:_MAX_NAME]
             or _source(self._death)
             or self.routing_key
         )
@@ -80,7 +84,7 @@ class DeadLetter:
     def error(self) -> str:
         """Return why the message failed."""
         if error := _text(self.headers.get(ERROR_HEADER)):
-            return error
+            return error[:_MAX_ERROR]
         if reason := _text(self._death.get("reason")):
             return f"dead-lettered by the broker: {reason}"
         return "unknown error"

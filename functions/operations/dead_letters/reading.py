@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from operations.dead_letters.copies import from_copy
+from operations.dead_letters.describe import describe, json_size
 from operations.dead_letters.passes import Pass
 from operations.dead_letters.queue import BLOCK_SIZE, TakenLetter, dead_letter_queue
 from operations.errors import OpsError
@@ -15,13 +16,14 @@ if TYPE_CHECKING:
 
     from operations.context import OperationContext
     from operations.dead_letters.arguments import CheckArguments
+    from operations.dead_letters.letter import DeadLetter
     from operations.dead_letters.passes import Position
     from operations.dead_letters.queue import DeadLetterQueue
     from operations.dead_letters.selection import Filter
 
 _MAX_SOURCES: Final = 50
-MAX_RESULT_BYTES: Final = 2_000_000
-"""Of the letters in a result, whose JSON may have 6 MB."""
+MAX_RESULT_BYTES: Final = 4_000_000
+"""Of the letters in a result, which may have 6 MB; a single letter may be longer."""
 
 
 @contextmanager
@@ -106,14 +108,16 @@ def require_complete(queue: DeadLetterQueue) -> None:
         )
 
 
-def within_result(letters: Iterable[TakenLetter]) -> Iterator[TakenLetter]:
-    """Yield letters while they fit into a result; at least one."""
+def within_result(letters: Iterable[TakenLetter]) -> Iterator[tuple[DeadLetter, dict[str, Any]]]:
+    """Yield letters and their descriptions while they fit into a result; at least one."""
     size = 0
     for one in letters:
-        size += 2 * len(one.letter.body)  # the headers are as long at most, in practice
-        if size > MAX_RESULT_BYTES and size > 2 * len(one.letter.body):
+        about = describe(one.letter)
+        length = json_size(about)
+        if size and size + length > MAX_RESULT_BYTES:
             return
-        yield one
+        size += length
+        yield one.letter, about
 
 
 def counts(chosen: Filter, reading: Pass, context: OperationContext) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
@@ -13,9 +13,6 @@ from ops.interface import Operations  # noqa: TC001 - Typer reads it at run time
 from ops.options import connects
 from ops.tables import body_text, letter_page
 from ops.terminal import console, json_text
-
-_MAX_BODY: Final = 20_000
-"""Characters of a body that are printed; it may have megabytes."""
 
 
 @connects
@@ -51,17 +48,10 @@ def _print(found: dict[str, Any], limit: int) -> None:
     letters, now = found["letters"], datetime.now(UTC)
     for about in letters:
         console().print(letter_page(about, now))
-        print(f"\n{_cut(body_text(about))}\n")
+        print(f"\n{body_text(about)}\n")
     if not letters:
         print("No dead letters.")
     if len(letters) == limit:
         print(f"Stopped at {limit} (--limit).")
     elif found["limited"]:
         print(f"Stopped at {len(letters)}: more do not fit into one answer; add filters.")
-
-
-def _cut(text: str) -> str:
-    left = len(text) - _MAX_BODY
-    if left <= 0:
-        return text
-    return f"{text[:_MAX_BODY]}…\n({left} more characters; --json prints the whole body)"

@@ -25,6 +25,7 @@ export const CHINESE = {
   "It could not be checked whether this takes devices from users.": "无法检查这是否会收回用户的设备。",
   "It would take the device from a user who got it after the event.": "这会收回用户在事件之后得到的设备。",
   "It is a dead letter": "它已成为死信",
+  "It is too large for this page, which shows its beginning: scheduler-ops dead-letters show": "它太大，页面只显示开头：scheduler-ops dead-letters show",
   "An operator discarded it": "运维人员已丢弃它",
   "An operator replayed it with another body, {detail}": "运维人员已用另一个消息体重放它（{detail}）",
   "An operator replayed it; it is in its queue again": "运维人员已重放它；它又在队列中",

@@ -90,7 +90,7 @@ def test_long_body_of_a_dead_letter_is_truncated_with_a_note(
     text = dead_letters.run("show").stdout
 
     assert len(text) < 30_000
-    assert "more characters; --json prints the whole body" in text
+    assert "more characters; --json prints all" in text
     assert len(dead_letters.json("show")["letters"][0]["bodyText"]) == 3_000_000
     assert broker.ids(DEAD_LETTER_QUEUE) == ["m-1"]
 

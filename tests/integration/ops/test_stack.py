@@ -94,6 +94,25 @@ def test_dead_letters_are_listed_replayed_and_discarded(
     assert broker.depth(DEAD_LETTER_QUEUE) == 0
 
 
+@pytest.mark.usefixtures("operator")
+def test_letters_that_are_too_large_for_one_answer_are_shown_and_discarded(
+    broker: Broker, tmp_path: Path
+) -> None:
+    table = {f"key-{number}": f"value {number}" for number in range(10_000)}
+    broker.publish(
+        letter(id="nul", body=b"\0" * 2_000_000),
+        *(letter(id=f"m-{number}", headers=table) for number in range(20)),
+    )
+    file = tmp_path / "copies.jsonl"
+
+    shown = ops("dead-letters", "show", "nul", "--json")
+    discarded = ops("dead-letters", "discard", "--yes", "--backup", str(file))
+
+    assert "bodyBase64" in shown.stdout
+    assert "Discarded 21 of 21" in discarded.stdout
+    assert broker.depth(DEAD_LETTER_QUEUE) == 0
+
+
 def test_each_change_is_recorded_with_its_caller(operator: OperationsServer, store: Store) -> None:
     ops("brake", "status")
     ops("brake", "engage")

@@ -46,13 +46,14 @@ export class Letter extends Component {
       <article>
         <${Facts} facts=${facts} />
         <p class="bad-text">${letter.error}</p>
+        ${letter.isCut ? html`<p class="quiet">${t("It is too large for this page, which shows its beginning: scheduler-ops dead-letters show")}</p>` : null}
         <p class="buttons">${subjects(letter).map(([kind, id]) => html`<${Link} key=${kind} to=${["lookup", kind, id]}>${t("Timeline of {id}", { id })}<//>`)}</p>
         ${edited === null ? html`<pre tabindex="0" role="region" aria-label=${t("Body of {id}", { id: letter.id })}>${text}</pre>` : html`
           <${Field} label=${t("Body of {id}", { id: letter.id })}>
             <textarea rows="10" spellcheck=${false} value=${edited} onInput=${event => this.setState({ edited: event.target.value })}></textarea><//>`}
         <div class="buttons">
           ${edited === null
-            ? html`<${Button} label=${t("Edit")} about=${letter.id} off=${letter.bodyBase64 !== undefined} onClick=${() => this.setState({ edited: text, result: null })} />`
+            ? html`<${Button} label=${t("Edit")} about=${letter.id} off=${letter.isCut || letter.bodyBase64 !== undefined} onClick=${() => this.setState({ edited: text, result: null })} />`
             : html`<${Button} main label=${t("Replay edited")} about=${letter.id} onClick=${() => this.ask()} />
                 <${Button} label=${t("Cancel")} about=${letter.id} onClick=${() => this.setState({ edited: null })} />`}
         </div>

@@ -15,7 +15,7 @@ export function Work({ work, stopping, onStop }) {
   return html`<div class="buttons">
     <progress max=${work.expected * (discards ? 2 : 1)} value=${work.done + work.copied} aria-label=${discards ? t("Discard") : t("Replay")}></progress>
     <span id="work">${text}</span>
-    <${Button} label=${stopping ? t("Stopping") : t("Stop")} about=${discards ? t("Discard") : t("Replay")} disabled=${stopping} onClick=${onStop} />
+    <${Button} label=${stopping ? t("Stopping") : t("Stop")} about=${discards ? t("Discard") : t("Replay")} off=${stopping} onClick=${onStop} />
   </div>`
 }
 
