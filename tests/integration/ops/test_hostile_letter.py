@@ -69,6 +69,7 @@ SHOWING: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("timeline", ("device", "d1", *SERVERS)),
     ("show user", (STORED, *SERVERS)),
     ("show device", ("d1", *SERVERS)),
+    ("show devices", SERVERS),
     ("show message", ("m", *SERVERS)),
     ("dead-letters list", SERVERS),
     ("dead-letters show", SERVERS),
