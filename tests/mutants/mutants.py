@@ -47,9 +47,18 @@ def _by_operator(source: str, name: str) -> Iterator[Mutant]:
         if any(first <= start and end <= last for first, last in ignored):
             continue
         changed = mutate_code(source, operator, occurrence)
-        if changed and changed != source:
+        if changed and changed != source and _is_valid(changed):
             function = next((one for one in functions if start[0] in one), None)
             yield Mutant(start[0], _change(source, changed), changed, function)
+
+
+def _is_valid(source: str) -> bool:
+    """Tell whether a source is Python; some changes of an assignment in a condition are not."""
+    try:
+        compile(source, "mutant", "exec")
+    except SyntaxError:
+        return False
+    return True
 
 
 def _change(before: str, after: str) -> str:

@@ -8,12 +8,14 @@ and collected anew.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
 import sys
 import threading
 import time
+import traceback
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 _POLL_SECONDS: Final = 0.003
 _MEASURING: Final = 900.0
 """Seconds for the tests without a mutant."""
+_BROKEN: Final = 70
+"""The exit code of a fork that did not get as far as to run tests."""
 _OPTIONS: Final = ("-x", "-q", "-s", "-p", "no:cacheprovider")
 
 
@@ -69,19 +73,20 @@ class Session:
         self.broken = ""
 
     def run(self) -> None:
-        """Run pytest; `broken` is the output if the tests fail without a mutant."""
+        """Run pytest; `broken` tells why mutants were not tried."""
         pytest.main([*_OPTIONS, *self._paths], [self])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Run the tests without a change, then on each mutant, instead of once."""
         self._keep_servers(session)
+        for module in self._mutants:
+            importlib.import_module(module.name)  # the product imports some when it needs them
         noted = self._folder / "tests.json"
         files = {str(module.file) for module in self._mutants}
-        passed, seconds = self._fork(lambda: _measure(session.items, files, noted), _MEASURING)
-        if not passed:
-            output = (self._folder / "output").read_text("utf-8")
-            self.broken = f"the tests fail without a mutant:\n{output[-5000:]}"
+        code, seconds = self._fork(lambda: _measure(session.items, files, noted), _MEASURING)
+        if code != 0:
+            self._break("the tests fail without a mutant")
             return True
         measured = zip(session.items, json.loads(noted.read_text("utf-8")), strict=True)
         tests = [Test(item, *noted) for item, noted in measured]
@@ -90,9 +95,16 @@ class Session:
             if time.monotonic() > self._end:
                 self.broken = "the time is over: not all mutants were tried"
                 break
-            survived, _ = self._fork(self._trial(module, mutant, tests), 10 + 5 * seconds)
-            self._tell(module, mutant, survived)
+            code, _ = self._fork(self._trial(module, mutant, tests), 10 + 5 * seconds)
+            if code == _BROKEN:
+                self._break(f"{module.name}:{mutant.line} could not be tried")
+                break
+            self._tell(module, mutant, code == 0)
         return True
+
+    def _break(self, why: str) -> None:
+        output = (self._folder / "output").read_text("utf-8")
+        self.broken = f"{why}:\n{output[-5000:]}"
 
     def _pairs(self) -> Iterator[tuple[Module, Mutant]]:
         return ((module, one) for module, some in self._mutants.items() for one in some)
@@ -123,29 +135,34 @@ class Session:
             # A fork cannot wait for the process of its parent, and would take it for dead.
             server.failure = lambda: None
 
-    def _fork(self, action: Callable[[], int], timeout: float) -> tuple[bool, float]:
-        """Return whether an action returned 0 in a process of its own, and the seconds it took."""
+    def _fork(self, action: Callable[[], int], timeout: float) -> tuple[int, float]:
+        """Return what an action returned in a process of its own, and the seconds it took.
+
+        `_BROKEN` if it raised an exception; another number than 0 if the process died or hung.
+        """
         started = time.monotonic()
         pid = os.fork()
         if pid == 0:
-            code = 1
+            code = _BROKEN
             try:
                 os.setpgid(0, 0)
                 with (self._folder / "output").open("w") as output:
                     os.dup2(output.fileno(), 1)
                     os.dup2(output.fileno(), 2)
                 code = action()
+            except BaseException:  # noqa: BLE001 - the fork ends here, whatever it is
+                traceback.print_exc()
             finally:
                 sys.stdout.flush()
                 os._exit(code)
         while time.monotonic() < started + timeout:
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
-                return status == 0, time.monotonic() - started
+                return os.waitstatus_to_exitcode(status), time.monotonic() - started
             time.sleep(_POLL_SECONDS)  # waitpid has no timeout
         os.killpg(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-        return False, time.monotonic() - started
+        return -signal.SIGKILL, time.monotonic() - started
 
 
 class _Reuse:
@@ -196,6 +213,7 @@ def _measure(items: Sequence[pytest.Item], files: Collection[str], result: Path)
         for some in lines.values():
             some.clear()
         started[0] = time.monotonic()
+        sys.settrace(trace)  # Python drops it when it fails, as at the end of a deep recursion
 
     def trace(frame: FrameType, _event: str, _value: object) -> Any:  # noqa: ANN401 - itself
         if (executed := lines.get(frame.f_code.co_filename)) is None:

@@ -50,11 +50,17 @@ TARGETS: Final = (
         _all("", "device_events.rules user_events.rules billing_events.rules"), _RULES, pure=True
     ),
     Target(
-        _all("scheduler.pipeline.", "decide envelope outcome settle"),
+        _all("scheduler.pipeline.", "decide envelope event_rules outcome settle"),
         (
             *("tests/unit/pipeline", *_RULES),
             *_tests("integration/broker", "settling_outcomes settling_parking"),
         ),
+        pure=True,
+    ),
+    Target(
+        ("scheduler.pipeline.earlier_ids",),
+        _tests("unit/pipeline", "earlier_ids")
+        + _tests("integration/pipeline", "without_id without_id_later without_id_runs"),
         pure=True,
     ),
     Target(
@@ -68,7 +74,7 @@ TARGETS: Final = (
         pure=True,
     ),
     Target(
-        _all("scheduler.payments.", "failure item ledger"),
+        _all("scheduler.payments.", "failure item ledger notation"),
         ("tests/unit/payments", *_tests("integration/payments", "counter together")),
         pure=True,
     ),
@@ -103,15 +109,44 @@ TARGETS: Final = (
         pure=False,
     ),
     Target(
-        _all("scheduler.outbox.", "claims hourly_limit outgoing_events turns"),
-        _tests("integration/dispatch", "claims claim_results turns hourly_limit outgoing_events")
-        + _tests("integration/dispatch", "channel_worker"),
+        _all("scheduler.pipeline.", "consumer report unapplied"),
+        _tests("unit/pipeline", "unapplied")
+        + _tests("integration/pipeline", "report bad_bodies traces without_id")
+        + _tests("integration/broker", "settling_outcomes settling_parking settling_brake")
+        + _tests("integration/broker", "settling_notes settling_poison settling_publisher")
+        + _tests("integration/pipeline", "without_id_later")
+        + _tests("integration/dispatch", "nudge"),
         pure=False,
     ),
     Target(
-        _all("scheduler.allocation.", "allocate device_picker leases"),
-        _tests("integration/api", "allocating batches extending releasing idempotency_key")
+        _all("scheduler.outbox.", "claims hourly_limit outgoing_events turns"),
+        _tests("integration/dispatch", "claims claim_results turns hourly_limit outgoing_events")
+        + _tests("integration/dispatch", "channel_worker outgoing_publishers")
+        + _tests("unit/notification", "hourly_limit"),
+        pure=False,
+    ),
+    Target(
+        _all("scheduler.outbox.", "backlog settled"),
+        _tests("integration/housekeeping", "sweep reconciling_notifications")
+        + _tests("integration/ops", "outbox overview"),
+        pure=False,
+    ),
+    Target(
+        _all("scheduler.allocation.", "allocate device_picker idempotency leases"),
+        _tests("integration/api", "allocating allocation_conflicts batches device_picker extending")
+        + _tests("integration/api", "idempotency_key releasing reservations")
         + _WAITING,
+        pure=False,
+    ),
+    Target(
+        _all("scheduler.allocation.", "reservation_book reservation_start"),
+        _tests("integration/api", "reservations reservation_conflicts")
+        + _tests("integration/housekeeping", "start_reservations"),
+        pure=False,
+    ),
+    Target(
+        ("scheduler.allocation.waiting_line",),
+        (*_WAITING, *_tests("integration/housekeeping", "waiting_line")),
         pure=False,
     ),
 )
