@@ -163,6 +163,35 @@ def test_a_device_of_unknown_size_is_allocated_last(
     assert sorted(given[1:]) == ["a-unsized", "b-half-sized"]
 
 
+def test_a_device_of_the_smallest_size_is_allocated(api: Client, rows: Rows) -> None:
+    rows.device(cpu_cores=1, memory_mb=1)
+
+    assert api.allocate("u1").status == 201
+
+
+@pytest.mark.parametrize(
+    ("known", "wanted"),
+    [
+        ({"cpu_cores": 4, "memory_mb": 0}, {"minCpuCores": 2}),
+        ({"cpu_cores": 0, "memory_mb": 4096}, {"minMemoryMB": 2048}),
+    ],
+)
+def test_a_device_of_which_only_the_wanted_size_is_known_is_allocated(
+    api: Client, rows: Rows, known: dict[str, Any], wanted: dict[str, Any]
+) -> None:
+    rows.device(**known)
+
+    assert api.allocate("u1", **wanted).status == 201
+
+
+def test_a_user_with_a_quota_of_sizes_is_told_if_there_is_no_device_at_all(
+    api: Client, rows: Rows
+) -> None:
+    rows.user("u1", max_cpu=8)
+
+    assert api.allocate("u1").code == "no_device_available"
+
+
 @pytest.mark.parametrize("quota", ["max_cpu", "max_memory_mb"])
 def test_a_user_with_a_quota_of_sizes_gets_no_device_of_unknown_size(
     quota: str, api: Client, rows: Rows

@@ -137,6 +137,18 @@ def test_two_items_with_one_key_are_one_request(api: Client, rows: Rows) -> None
     assert len(rows.all("SELECT 1 FROM allocations")) == 2
 
 
+def test_refusing_costs_the_same_statements_however_many_are_refused(database: Database) -> None:
+    spent = {}
+    for size in (1, 100):
+        wanted = [AllocationRequest(f"user-{n % 7}", 60, Requirements()) for n in range(size)]
+        with counted(database) as refusing:
+            found = allocator(database, AllocationStrategy.RESOURCE_BASED).allocate_all(wanted, "")
+        assert len(found) == size
+        spent[size] = refusing.total
+
+    assert spent[100] == spent[1]
+
+
 def test_releasing_and_extending_return_a_result_for_each_id_in_order(
     api: Client, rows: Rows
 ) -> None:

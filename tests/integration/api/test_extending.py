@@ -71,6 +71,14 @@ def test_the_key_of_an_allocation_is_refused_for_its_extension(api: Client, rows
     assert extend(api, allocation, 5, "k").fields == ["header.idempotency-key"]
 
 
+def test_the_key_of_an_extension_is_refused_for_another_allocation(api: Client, rows: Rows) -> None:
+    rows.devices(2)
+    first, second = api.allocate("u1").body, api.allocate("u1").body
+    extend(api, first, 5, "k")
+
+    assert extend(api, second, 5, "k").fields == ["header.idempotency-key"]
+
+
 def test_an_ended_allocation_is_not_extended(api: Client, rows: Rows) -> None:
     rows.device()
     allocation = api.allocate("u1").body
@@ -112,7 +120,9 @@ def test_no_allocation_lasts_longer_than_the_limit(
     reply = extend(api, allocation, 61)
 
     assert (reply.status, reply.code) == (409, "duration_exceeded")
-    assert reply.body["error"]["details"]["maxMinutes"] == 1500
+    details = reply.body["error"]["details"]
+    assert details["maxMinutes"] == 1500
+    assert moment(details["latest"]) == moment(allocation["allocatedAt"]) + timedelta(minutes=1500)
     assert extend(api, allocation, 60).status == 200
     assert extend(api, allocation, 1).code == "duration_exceeded"
 

@@ -45,11 +45,23 @@ def test_another_key_or_another_user_gets_another_allocation(api: Client, rows: 
     assert len({reply.body["id"] for reply in replies}) == 3
 
 
-def test_a_key_cannot_be_reused_for_another_request(api: Client, rows: Rows) -> None:
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"durationMinutes": 30}, {"durationMinutes": 31}),
+        ({"minCpuCores": 1}, {"minCpuCores": 2}),
+        ({"minMemoryMB": 1024}, {"minMemoryMB": 2048}),
+        ({}, {"wait": True}),
+        ({"wait": True, "priority": 1}, {"wait": True, "priority": 2}),
+    ],
+)
+def test_a_key_cannot_be_reused_for_another_request(
+    api: Client, rows: Rows, first: dict[str, Any], second: dict[str, Any]
+) -> None:
     rows.devices(3)
-    allocate(api, "key", durationMinutes=30)
+    assert allocate(api, "key", **first).status == 201
 
-    reply = allocate(api, "key", durationMinutes=31)
+    reply = allocate(api, "key", **second)
 
     assert (reply.status, reply.fields) == (422, ["header.idempotency-key"])
 

@@ -158,9 +158,12 @@ def test_overlapping_reservations_count_against_the_quota(api: Client, rows: Row
     rows.devices(3)
     rows.user("u1", max_devices=1)
 
-    assert reserve(api).status == 201
-    assert reserve(api, at=NOON + HOUR / 2).code == "quota_exceeded"
+    assert reserve(api, at=NOON).status == 201
+    refused = reserve(api, at=NOON + HOUR / 2)
+    assert refused.code == "quota_exceeded"
+    assert refused.body["error"]["details"] == {"quota": "devices", "limit": 1, "reserved": 1}
     assert reserve(api, at=NOON + HOUR).status == 201
+    assert reserve(api, at=NOON - HOUR).status == 201
 
 
 def test_the_number_of_open_reservations_is_limited(
@@ -172,7 +175,8 @@ def test_the_number_of_open_reservations_is_limited(
     replies = [reserve(api, at=NOON + number * HOUR) for number in range(3)]
 
     assert [one.status for one in replies] == [201, 201, 403]
-    assert replies[2].body["error"]["details"]["quota"] == "reservations"
+    details = {"quota": "reservations", "limit": 2, "reserved": 2}
+    assert replies[2].body["error"]["details"] == details
     assert reserve(api, "u2", at=NOON + 2 * HOUR).status == 201
 
 
@@ -203,6 +207,26 @@ def test_a_repeated_request_reserves_once(api: Client, rows: Rows) -> None:
     assert first.body == second.body
     assert reserve(api, key="k", durationMinutes=5).status == 422
     assert len(rows.all("SELECT id FROM reservations")) == 1
+
+
+@pytest.mark.parametrize("size", ["minCpuCores", "minMemoryMB"])
+def test_the_key_of_a_reservation_is_refused_for_another_size(
+    api: Client, rows: Rows, size: str
+) -> None:
+    small: dict[str, Any] = {size: 1}
+    large: dict[str, Any] = {size: 2}
+    rows.devices(2)
+    assert reserve(api, key="k", **small).status == 201
+
+    assert reserve(api, key="k", **large).status == 422
+
+
+def test_an_unknown_user_who_reserves_is_created(api: Client, rows: Rows) -> None:
+    rows.device()
+
+    reserve(api, "stranger")
+
+    assert rows.column("SELECT id FROM users") == ["stranger"]
 
 
 def test_reservations_of_other_users_are_inaccessible(api: Client, rows: Rows) -> None:

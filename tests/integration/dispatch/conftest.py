@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import pika
 import pytest
 
 from local.environment import aws_environment
@@ -13,16 +15,21 @@ from local.template import function_variable
 from notification_dispatch.channel_worker import ChannelWorker
 from scheduler.database.connection import Database
 from scheduler.domain.notices import Channel
+from scheduler.messaging.topology import EVENTS_EXCHANGE
 from scheduler.outbox.claims import Claims
+from scheduler.outbox.outgoing_events import OutgoingEvents
 from tests.integration.dispatch.outbox import Outbox
+from tests.integration.dispatch.subscribing import SUBSCRIBER, publisher_to
 from tests.integration.dispatch.workers import THREADS
 from tests.support.provider import Provider
+from tests.support.world import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from types_boto3_dynamodb import DynamoDBClient
 
+    from scheduler.messaging.publisher import Publisher
     from tests.support.clock import Clock
     from tests.support.deliveries import FakeSender
     from tests.support.store import Store
@@ -89,3 +96,26 @@ def make_worker(store: Store, clock: Clock) -> Iterator[Callable[..., ChannelWor
     yield make
     for database in databases:
         database.close()
+
+
+@pytest.fixture
+def subscriber(broker_url: str) -> Iterator[str]:
+    """A queue of another service, bound to the outgoing events."""
+    with closing(pika.BlockingConnection(pika.URLParameters(broker_url))) as connection:
+        channel = connection.channel()
+        channel.queue_declare(SUBSCRIBER, durable=True, arguments={"x-queue-type": "quorum"})
+        channel.queue_bind(SUBSCRIBER, EVENTS_EXCHANGE, "device.allocated")
+        channel.queue_bind(SUBSCRIBER, EVENTS_EXCHANGE, "device.released")
+        yield SUBSCRIBER
+        channel.queue_delete(SUBSCRIBER)
+
+
+@pytest.fixture
+def publisher(broker_url: str) -> Iterator[Publisher]:
+    with closing(publisher_to(broker_url)) as made:
+        yield made
+
+
+@pytest.fixture
+def events(database: Database, publisher: Publisher) -> OutgoingEvents:
+    return OutgoingEvents(database, publisher, lambda: NOW)

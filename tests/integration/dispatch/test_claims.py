@@ -112,6 +112,34 @@ def test_claimed_delivery_is_not_claimed_again_until_the_lease_ends(
     assert second.attempts == 0
 
 
+def test_delivery_that_is_claimed_again_is_nobody_elses_until_the_lease_ends(
+    claims: Claims, outbox: Outbox, clock: Clock
+) -> None:
+    """As for a delivery by which a dispatcher tries whether a provider is back."""
+    outbox.add(NewNotification(channels=EMAIL_ONLY))
+    (tried,) = claims.claim(10, LEASE)
+    claims.record(
+        [DeliveryResult(tried, DeliveryOutcome.RETRIED, "away", due_at=NOW + 60 * MINUTE)]
+    )
+
+    (again,) = claims.claim_again(tried, LEASE)
+
+    assert again.claimed_until == NOW + LEASE
+    assert claims.claim_again(tried, LEASE) == []
+    clock.wait(LEASE)
+    assert len(claims.claim_again(tried, LEASE)) == 1
+
+
+def test_delivery_that_was_sent_meanwhile_is_not_claimed_again(
+    claims: Claims, outbox: Outbox
+) -> None:
+    outbox.add(NewNotification(channels=EMAIL_ONLY))
+    (sent,) = claims.claim(10, LEASE)
+    claims.record([DeliveryResult(sent, DeliveryOutcome.SENT)])
+
+    assert claims.claim_again(sent, LEASE) == []
+
+
 def test_locked_delivery_is_skipped(claims: Claims, outbox: Outbox, store: Store) -> None:
     outbox.add(*[NewNotification(channels=EMAIL_ONLY) for _ in range(2)])
     locked, free = (row.id for row in outbox.rows())

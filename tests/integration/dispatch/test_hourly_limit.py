@@ -142,6 +142,36 @@ def test_single_delivery_above_the_limit_is_sent_as_it_is_when_the_hour_is_over(
     assert outbox.statuses() == {"sent": LIMIT + 1}
 
 
+def test_delivery_does_not_join_one_that_is_only_retried_later(
+    start: Callable[[], ChannelWorker], outbox: Outbox, store: Store
+) -> None:
+    outbox.add(overdue(0))
+    store.run(
+        "UPDATE notification_deliveries"
+        " SET attempts = 1, next_attempt_at = next_attempt_at + INTERVAL 10 MINUTE"
+    )
+    outbox.add(*[overdue(number) for number in range(LIMIT + 1)])
+
+    start().work(invocation())
+
+    assert outbox.statuses() == {"sent": LIMIT, "pending": 2}
+
+
+def test_delivery_does_not_join_a_digest_that_may_be_sent_at_the_same_time(
+    start: Callable[[], ChannelWorker], outbox: Outbox, clock: Clock
+) -> None:
+    outbox.add(*[overdue(number) for number in range(LIMIT)])
+    start().work(invocation())
+    outbox.add(overdue(LIMIT))
+    start().work(invocation())
+    clock.wait(PERIOD - MINUTE)
+    outbox.add(overdue(LIMIT + 1))
+
+    start().work(invocation())
+
+    assert outbox.statuses() == {"sent": LIMIT, "pending": 2}
+
+
 def test_limit_holds_for_concurrent_dispatchers(
     start: Callable[[], ChannelWorker], outbox: Outbox, inbox: Inbox, clock: Clock
 ) -> None:

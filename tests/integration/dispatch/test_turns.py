@@ -76,6 +76,17 @@ def test_every_user_has_a_turn_before_anyone_has_another(claims: Claims, outbox:
     assert sorted(turns[:7]) == sorted(turns[7:]) == [f"user-{n}" for n in range(7)]
 
 
+def test_users_who_always_have_something_due_do_not_keep_others_from_their_turn(
+    claims: Claims, outbox: Outbox
+) -> None:
+    outbox.add(*[NewNotification(name, EMAIL_ONLY) for name in "abcd"])
+
+    assert users(claims.claim(2, MINUTE)) == ["a", "b"]
+    outbox.add(*[NewNotification(name, EMAIL_ONLY) for name in "ab"])
+
+    assert users(claims.claim(2, MINUTE)) == ["c", "d"]
+
+
 def test_deliveries_of_the_former_release_without_a_user_are_claimed(
     claims: Claims, outbox: Outbox, store: Store
 ) -> None:

@@ -128,6 +128,18 @@ def test_a_reservation_without_a_device_fails_after_the_grace_period(
     )
 
 
+def test_a_user_is_notified_of_each_reservation_that_failed(
+    store: Store, housekeeping: Housekeeping
+) -> None:
+    store.seed(world(user("u1"), device("d1", health=Health.FAILED)))
+    add_reservation(store)
+    add_reservation(store, at=NOW - MINUTE)
+
+    housekeeping.after(GRACE_PERIOD).run("start-reservations")
+
+    assert notified(store) == [("u1", "reservation_failed")] * 2
+
+
 @pytest.mark.parametrize(
     ("state", "reason"),
     [

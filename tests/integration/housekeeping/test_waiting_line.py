@@ -62,6 +62,8 @@ def test_free_devices_are_allocated_in_serving_order(
     assert housekeeping.run("serve-waiting") == 2
 
     assert {user_id for _, user_id in holders(store)} == {"u0", "u1"}
+    assert [one for _, one in status(store)] == ["SERVED", "SERVED", "WAITING", "WAITING"]
+    assert store.rows("SELECT DISTINCT expires_at FROM allocations") == [(NOW + 60 * MINUTE,)]
     assert housekeeping.run("serve-waiting") == 0
 
 

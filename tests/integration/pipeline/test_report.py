@@ -119,6 +119,7 @@ def test_metrics_of_a_batch_have_the_documented_names_and_labels(
         "scheduler_batches_total": {"scheduler.user-suspended": 1},
     }
     assert list(durations) == ["user.suspended"]
+    assert 0 < durations["user.suspended"] < 60
     assert len(output.splitlines()) == 2
 
 

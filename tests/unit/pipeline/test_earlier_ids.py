@@ -1,0 +1,131 @@
+"""Which of the ids that a content was given before a message gets when it comes again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from scheduler.database.unidentified import GivenId
+from scheduler.messaging.message import (
+    IDENTITY_HEADER,
+    UNCLAIMED_BATCH_HEADER,
+    UNKNOWN_IDENTITY,
+)
+from scheduler.messaging.validate import Parsed, parse
+from scheduler.pipeline.earlier_ids import ENDED_SINCE, EarlierIds
+from tests.support.events import message
+from tests.support.world import MINUTE, NOW, SECOND
+from user_events.contracts import UserSuspended
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+BATCH: Final = "batch"
+
+
+def suspended(
+    *, redelivered: bool = False, parked_in: str = "", unknown: bool = False, at: datetime = NOW
+) -> Parsed:
+    """Return a message without an id: redelivered, or parked in a batch by a run that died."""
+    headers = {UNCLAIMED_BATCH_HEADER: parked_in} if parked_in else {}
+    headers |= {IDENTITY_HEADER: UNKNOWN_IDENTITY} if unknown else {}
+    sent = message("user.suspended", id=None, redelivered=redelivered, headers=headers)
+    return parse(sent, UserSuspended, NOW)._replace(received_at=at)
+
+
+CONTENT: Final = suspended().identity.sha256
+
+
+def given(id_: str = "a", **fields: Any) -> GivenId:  # noqa: ANN401 - any field of GivenId
+    """Return an id that a run has claimed a minute ago for a message of this batch, and ended."""
+    usual = GivenId(
+        id_, CONTENT, NOW - MINUTE, seen_late=False, claimed_at=NOW - MINUTE,
+        batch_key=BATCH, parked_batch="", run_ended=True,
+    )  # fmt: skip
+    return usual._replace(**fields)
+
+
+def taken(parsed: Parsed, *seen: GivenId, again: str = "") -> str | None:
+    found = EarlierIds(seen, {again} if again else set(), NOW).take(parsed)
+    return found.message_id if found else None
+
+
+def test_ids_that_runs_left_are_taken_in_the_order_of_their_claims_and_each_once() -> None:
+    left = [
+        given("b", run_ended=False),
+        given("a", run_ended=False),
+        given("c", run_ended=False, claimed_at=NOW - 2 * MINUTE),
+    ]
+    ids = EarlierIds(left, (), NOW)
+
+    found = [ids.take(suspended(redelivered=True)) for _ in range(4)]
+
+    assert [one and one.message_id for one in found] == ["c", "a", "b", None]
+
+
+def test_a_message_that_the_broker_delivers_for_the_first_time_has_no_id_before() -> None:
+    assert taken(suspended(), given(run_ended=False), again=BATCH) is None
+
+
+@pytest.mark.parametrize("batch", [{"batch_key": BATCH}, {"batch_key": "", "parked_batch": BATCH}])
+def test_a_redelivered_message_of_a_batch_that_comes_again_is_recognised(
+    batch: dict[str, str],
+) -> None:
+    assert taken(suspended(redelivered=True), given(**batch), again=BATCH) == "a"
+    assert taken(suspended(redelivered=True), given(**batch), again="another") is None
+
+
+@pytest.mark.parametrize(
+    ("age", "found"), [(ENDED_SINCE, "a"), (ENDED_SINCE + timedelta(microseconds=1), None)]
+)
+def test_a_batch_may_come_again_for_an_hour_after_its_run(
+    age: timedelta, found: str | None
+) -> None:
+    before = given(claimed_at=NOW - age)
+
+    assert taken(suspended(redelivered=True), before, again=BATCH) == found
+
+
+def test_a_parked_copy_is_what_came_late_in_its_batch_since() -> None:
+    copy = suspended(parked_in=BATCH, at=NOW - 2 * MINUTE)
+
+    assert taken(copy, given(seen_late=True)) == "a"
+    assert taken(copy, given(seen_late=True, batch_key="", parked_batch=BATCH)) == "a"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"seen_late": False},
+        {"seen_late": True, "batch_key": "another"},
+        {"seen_late": True, "claimed_at": NOW - 2 * MINUTE},
+        {"seen_late": True, "claimed_at": NOW - 3 * MINUTE, "received_at": NOW - 3 * MINUTE},
+    ],
+)
+def test_a_parked_copy_is_no_message_that_was_there_before_or_in_another_batch(
+    other: dict[str, Any],
+) -> None:
+    assert taken(suspended(parked_in=BATCH, at=NOW - 2 * MINUTE), given(**other)) is None
+
+
+@pytest.mark.parametrize(
+    ("claimed_before", "found"),
+    [(ENDED_SINCE, "a"), (ENDED_SINCE + timedelta(microseconds=1), None)],
+)
+def test_a_redelivered_message_that_was_parked_is_one_that_was_received_before_it(
+    claimed_before: timedelta, found: str | None
+) -> None:
+    parked_at = NOW - 2 * MINUTE
+    copy = suspended(parked_in=BATCH, unknown=True, at=parked_at)
+    before = given(received_at=parked_at - SECOND, claimed_at=parked_at - claimed_before)
+
+    assert taken(copy, before) == found
+
+
+def test_a_message_received_at_the_time_of_the_parked_one_is_another() -> None:
+    parked_at = NOW - 2 * MINUTE
+    copy = suspended(parked_in=BATCH, unknown=True, at=parked_at)
+
+    assert taken(copy, given(received_at=parked_at, claimed_at=parked_at)) is None
