@@ -113,7 +113,7 @@ TARGETS: Final = (
         _tests("unit/pipeline", "unapplied")
         + _tests("integration/pipeline", "report bad_bodies traces without_id")
         + _tests("integration/broker", "settling_outcomes settling_parking settling_brake")
-        + _tests("integration/broker", "settling_notes settling_poison settling_publisher")
+        + _tests("integration/broker", "settling_notes settling_publisher")
         + _tests("integration/pipeline", "without_id_later")
         + _tests("integration/dispatch", "nudge"),
         pure=False,

@@ -249,7 +249,8 @@ def test_queued_requests_count_against_the_quota(api: Client, rows: Rows) -> Non
     refused = wait(api)
 
     assert (refused.status, refused.code) == (403, "quota_exceeded")
-    assert refused.body["error"]["details"]["waiting"] == 2
+    details = {"quota": "devices", "limit": 2, "used": 0, "waiting": 2}
+    assert refused.body["error"]["details"] == details
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
 
 from scheduler.allocation.reservation_start import GRACE_PERIOD
+from scheduler.database.connection import connect
 from scheduler.domain.model import Health, Quota
 from tests.integration.housekeeping.conftest import (
     FIRST_RESERVATION,
@@ -126,6 +128,22 @@ def test_a_reservation_without_a_device_fails_after_the_grace_period(
     assert text.startswith(
         "No suitable device was free for your reservation of 1 March 2026, 12:00"
     )
+
+
+def test_a_reservation_whose_devices_are_locked_does_not_keep_others_from_starting(
+    store: Store, housekeeping: Housekeeping
+) -> None:
+    lost = device("d1", health=Health.FAILED)
+    store.seed(world(user("u1"), user("u2"), lost, device("d2"), device("d3")))
+    add_reservation(store, "u1", "d1")
+    add_reservation(store, "u2", "d2")
+
+    with closing(connect(store.settings)) as busy, busy.cursor() as cursor:
+        cursor.execute("SELECT id FROM devices WHERE id = 'd3' FOR UPDATE")
+        assert housekeeping.run("start-reservations") == 1
+        busy.rollback()
+
+    assert status(store) == ["RESERVED", "STARTED"]
 
 
 def test_a_user_is_notified_of_each_reservation_that_failed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -99,6 +100,20 @@ def test_run_that_allocates_the_last_device_keeps_its_position_in_a_long_line(
     assert housekeeping.run("serve-waiting") == 1
 
     assert holders(store) == [("d1", "u1"), ("d2", "u2")]
+
+
+def test_a_locked_device_is_allocated_by_a_later_run(
+    store: Store, housekeeping: Housekeeping
+) -> None:
+    store.seed(world(user("u1"), device("d1")))
+    add_entry(store, "u1")
+
+    with closing(connect(store.settings)) as busy, busy.cursor() as cursor:
+        cursor.execute("SELECT id FROM devices WHERE id = 'd1' FOR UPDATE")
+        assert housekeeping.run("serve-waiting") == 0
+        busy.rollback()  # the locks of a connection that closes last a moment longer
+
+    assert housekeeping.run("serve-waiting") == 1
 
 
 def test_a_locked_user_is_skipped_and_served_a_minute_later(

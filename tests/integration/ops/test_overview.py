@@ -151,6 +151,19 @@ def test_sent_notifications_are_counted_far_beyond_those_whose_delay_is_read(
     assert found["delaysOf"] == MAX_DELAYS
 
 
+def test_settled_deliveries_are_counted_by_what_became_of_them(
+    store: Store, database_url: str
+) -> None:
+    now = datetime.now(UTC)
+    store.insert(
+        "notification_deliveries",
+        "notification_id, channel, status, next_attempt_at",
+        [(status, "email", status, now) for status in ("failed", "skipped")],
+    )
+
+    assert emails(database_url)["statuses"] == {"failed": 1, "skipped": 1}
+
+
 def test_more_notifications_than_are_counted_are_estimated(
     store: Store, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
