@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pika
 import pytest
 
+from local.endpoints import write
 from scheduler.messaging import declaration, topology
 from scheduler.messaging.declaration import TopologyConflictError
 from scheduler.messaging.topology import WorkQueue
@@ -18,6 +19,8 @@ from tests.integration.ops.running import run
 from tests.support.together import eventually
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from local.servers.rabbitmq import RabbitMQ
 
 FAILED = "device.failed"
@@ -148,11 +151,13 @@ def test_nothing_is_stranded_with_one_shard(
     assert stranded(broker.url, database_url, capsys) == 0
 
 
-def test_operators_see_the_sum_of_all_shards(four: Broker) -> None:
+def test_operators_see_the_sum_of_all_deployed_shards(four: Broker, tmp_path: Path) -> None:
+    write(tmp_path / "endpoints.json", {"amqp": four.url, "shards": 4})
     for key in KEYS:
         four.publish(FAILED, key, key)
 
-    shown = run("watch", "--once", "--shards", "4", "--broker-url", four.url).stdout
+    arguments = ("watch", "--once", "--broker-url", four.url)
+    shown = run(*arguments, CLOUDPHONE_STATE_DIR=str(tmp_path)).stdout
 
     (row,) = [line for line in shown.splitlines() if FAILED in line]
     assert row.split()[1] == str(len(KEYS))
