@@ -38,14 +38,6 @@ def test_all_migrations_are_applied_once_and_in_order(empty: DatabaseSettings) -
     assert migrate(empty) == []
 
 
-def test_each_migration_has_a_number_of_its_own() -> None:
-    files = Path(module.__file__).with_name("migrations").glob("*.sql")
-    numbers = sorted(file.name[:4] for file in files if ".rollback." not in file.name)
-
-    assert numbers == sorted(set(numbers))
-    assert len(numbers) > 10
-
-
 def test_migrations_started_at_the_same_time_are_applied_once(empty: DatabaseSettings) -> None:
     applied = together(*[lambda: migrate(empty)] * 3)
 
