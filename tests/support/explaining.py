@@ -63,9 +63,12 @@ class Explaining:
         """Return nothing."""
         return []
 
-    def used(self) -> list[tuple[str, str | None]]:
-        """Return table and index of what was noted; nothing may be sorted afterwards."""
-        extras = [step.Extra or "" for step in self.steps]
+    def used(self, sorted_: str = "") -> list[tuple[str, str | None]]:
+        """Return table and index of what was noted.
+
+        Nothing may be sorted afterwards but the rows of ``sorted_``, a subquery with a limit.
+        """
+        extras = [step.Extra or "" for step in self.steps if step.table != sorted_]
         assert not [extra for extra in extras if "filesort" in extra or "temp" in extra]
         found = [(step.table, step.key) for step in self.steps if not step.table.startswith("<")]
         self.steps.clear()

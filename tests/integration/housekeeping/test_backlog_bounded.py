@@ -12,6 +12,7 @@ from housekeeping.serve_waiting import ENTRIES_PER_TRANSACTION, PAGES_PER_RUN
 from scheduler.database import purge, waiting_pages
 from scheduler.database.active_allocations import ALLOCATIONS_PER_TRANSACTION
 from scheduler.database.times import to_sql
+from scheduler.database.waiting import MAX_SEARCHED
 from tests.integration.housekeeping.conftest import (
     add_entry,
     add_reservation,
@@ -103,6 +104,41 @@ def test_the_line_is_not_read_while_no_device_is_free(
     add_line(store, FEW)
 
     assert read_by("serve-waiting", housekeeping) < ENTRIES_PER_TRANSACTION
+
+
+def test_freeing_a_device_does_not_read_the_whole_line(
+    store: Store, housekeeping: Housekeeping
+) -> None:
+    read = []
+    for waiting in (MAX_SEARCHED, MANY):
+        store.clear()
+        store.seed(world(held("d1")))
+        set_expiry(store, NOW - SECOND, "d1")
+        add_line(store, waiting)
+        read.append(read_by("expire", housekeeping))
+
+    few, many = read
+    assert many <= few * 1.1
+
+
+def test_the_sizes_of_free_devices_are_found_without_reading_all(
+    store: Store, housekeeping: Housekeeping
+) -> None:
+    store.run(
+        f"""
+        INSERT INTO devices (id, name, cpu_cores, memory_mb, health)
+        SELECT seq, seq, seq % 4, IF(seq < 1000, 8192, 16384), IF(seq = 3, 'failed', 'running')
+        FROM seq_0_to_{FEW}
+        """,  # noqa: S608 - a number of the test
+        "ANALYZE TABLE devices",
+    )
+
+    before = rows_read(housekeeping)
+    with housekeeping.database.transaction() as cursor:
+        free = waiting_pages.free_sizes(cursor)
+
+    assert free.largest == {0: 16384, 1: 8192, 2: 8192, 3: 8192}
+    assert rows_read(housekeeping) - before < len(free.largest) * 10
 
 
 def test_the_measured_length_of_the_line_is_limited(

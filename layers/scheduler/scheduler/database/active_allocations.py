@@ -37,7 +37,8 @@ _PAGE_OF_PART: Final = """
     ORDER BY a.active_device_id LIMIT %(limit)s
 """
 _RECHECK: Final = """
-    SELECT a.id, a.user_id, a.device_id, a.expires_at FROM allocations a {joins}
+    SELECT a.id, a.user_id, a.device_id, a.expires_at
+    FROM allocations a FORCE INDEX (PRIMARY) {joins}
     WHERE a.status = 'ALLOCATED' AND {condition} AND a.id IN %(ids)s
     ORDER BY a.expires_at, a.id
 """

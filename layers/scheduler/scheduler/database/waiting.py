@@ -28,6 +28,12 @@ This many entries may be skipped because their users are locked or have reached 
 Housekeeping serves the entries after them within a minute.
 """
 
+MAX_SEARCHED: Final = 1000
+"""Number of entries at the head that are searched for those that the freed devices may suit.
+
+Thousands may wait for larger devices, and each batch that frees devices would read all of them.
+"""
+
 COLUMNS: Final = """
     w.id, w.user_id, w.priority, w.minutes, w.min_cpu_cores, w.min_memory_mb, w.status,
     w.created_at, w.expires_at, w.ended_at
@@ -62,8 +68,10 @@ _AFFECTED: Final = f"""
      FROM reservations r FORCE INDEX (by_user)
      WHERE r.user_id IN %s AND r.status = 'RESERVED')
     UNION ALL
-    (SELECT {COLUMNS}, 'waits' FROM waiting w FORCE INDEX (line)
-     WHERE w.status = 'WAITING' AND w.expires_at > %s AND w.user_id NOT IN %s
+    (SELECT {COLUMNS}, 'waits' FROM (
+        SELECT * FROM waiting w FORCE INDEX (line)
+        WHERE w.status = 'WAITING' ORDER BY {SERVING_ORDER} LIMIT {MAX_SEARCHED}) w
+     WHERE w.expires_at > %s AND w.user_id NOT IN %s
         AND w.min_cpu_cores <= %s AND w.min_memory_mb <= %s
      ORDER BY {SERVING_ORDER} LIMIT %s)
 """  # noqa: S608 - constants

@@ -29,11 +29,13 @@ _LENGTH: Final = """
         SELECT 1 FROM waiting FORCE INDEX (line) WHERE status = 'WAITING' LIMIT %s
     ) line
 """
-# A loose index scan: two rows are read for each number of cores.
+# One row of the index is read for each number of cores. With GROUP BY, MariaDB reads all.
 _LARGEST_FREE: Final = """
-    SELECT cpu_cores, MAX(memory_mb) FROM devices FORCE INDEX (best_fit)
-    WHERE free = 1 GROUP BY free, cpu_cores
+    SELECT cpu_cores, memory_mb FROM devices FORCE INDEX (best_fit)
+    WHERE free = 1 AND cpu_cores < %s ORDER BY cpu_cores DESC, memory_mb DESC LIMIT 1
 """
+_ABOVE_ALL: Final = 1 << 32
+"""More cores than the column can hold."""
 _HEAD: Final = f"""
     SELECT {COLUMNS} FROM waiting w FORCE INDEX (line)
     WHERE w.status = 'WAITING' ORDER BY {SERVING_ORDER} LIMIT %(limit)s
@@ -81,8 +83,11 @@ def length(cursor: Cursor) -> int:
 
 def free_sizes(cursor: Cursor) -> FreeSizes:
     """Return the sizes of the devices that can be allocated."""
-    cursor.execute(_LARGEST_FREE)
-    return FreeSizes(dict(cursor.fetchall()))
+    largest: dict[int, int] = {}
+    below = _ABOVE_ALL
+    while cursor.execute(_LARGEST_FREE, (below,)):
+        ((below, largest[below]),) = cursor.fetchall()
+    return FreeSizes(largest)
 
 
 def page(cursor: Cursor, after: WaitingEntry | None, limit: int) -> list[WaitingEntry]:
