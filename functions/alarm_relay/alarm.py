@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_LINK: Final = re.compile(r"\s*(\S*docs/operations\.md)#(\S+)\s*$")
+_LINK: Final = re.compile(r"\s*(\S*docs/runbooks\.md)#(\S+)\s*$")
 _MAX_REASON: Final = 500
 
 

@@ -91,7 +91,7 @@ def _shown(at: datetime, words: _Words) -> str:
 
 def _link(alarm: Alarm, language: str) -> str:
     if language == CHINESE and alarm.section in SECTIONS:
-        docs = alarm.docs.replace("docs/operations.md", "docs/zh-CN/operations.md")
+        docs = alarm.docs.replace("docs/runbooks.md", "docs/zh-CN/runbooks.md")
         heading = SECTIONS[alarm.section].lower().replace(" ", "-")
         return f"{docs}#{quote(heading) if '://' in docs else heading}"
     return f"{alarm.docs}#{alarm.section}" if alarm.docs else ""

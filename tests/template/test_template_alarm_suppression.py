@@ -57,7 +57,7 @@ def test_every_alarm_that_notifies_links_to_its_runbook(nested: dict[str, Stack]
 def test_chinese_alarms_link_to_the_same_section_of_the_chinese_runbooks() -> None:
     english, chinese = (
         re.findall(r"^##? (.+)$", (DOCS / page).read_text("utf-8"), re.MULTILINE)
-        for page in ("operations.md", "zh-CN/operations.md")
+        for page in ("runbooks.md", "zh-CN/runbooks.md")
     )
     same = {
         one.lower().replace(" ", "-"): other for one, other in zip(english, chinese, strict=True)

@@ -84,5 +84,5 @@ def test_every_queue_of_a_shard_has_an_alarm_on_missing_progress(shard: Stack) -
         dimension = [{"Name": "queue", "Value": queue_of(event.event_type)}]
         assert {"depth": dimension, "batches": dimension} in measured
     for alarm in alarms:
-        assert "operations.md#queue-without-progress" in alarm["AlarmDescription"]
+        assert "runbooks.md#queue-without-progress" in alarm["AlarmDescription"]
         assert alarm["AlarmActions"] == ["AlarmTopicArn"]

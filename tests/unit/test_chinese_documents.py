@@ -109,4 +109,4 @@ def test_the_pages_that_a_newcomer_needs_are_translated() -> None:
     names = {page.name for page in ENGLISH}
 
     assert {"README.zh-CN.md", "console.md", "events.md", "first-day.md"} <= names
-    assert {"nestjs.md", "operations.md"} <= names
+    assert {"nestjs.md", "operations.md", "runbooks.md"} <= names

@@ -12,7 +12,12 @@ import pytest
 from local.paths import ROOT
 from local.template import template
 
-PAGES: Final = ("docs/operations.md", "docs/zh-CN/operations.md")
+RUNBOOKS: Final = "docs/runbooks.md"
+PAGES: Final = (
+    *(RUNBOOKS, "docs/zh-CN/runbooks.md"),
+    *("docs/operations.md", "docs/zh-CN/operations.md"),
+)
+"""The runbooks, and the page with the other commands that are pasted."""
 STEPS: Final = {"look", "fix", "check"}
 FENCE: Final = re.compile(r"^( *)```\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 SPAN: Final = re.compile(r"`((?:aws|bin/scheduler-ops|scheduler-ops) [^`\n]+)`")
@@ -21,12 +26,12 @@ PLACEHOLDER: Final = re.compile(r"…|(?<!\$)\b(?:NAME|STACK|REGION|ACCOUNT|ID)\
 """Words in capitals that the shell does not replace."""
 FUNCTION: Final = re.compile(r"\$SCHEDULER_STACK-([a-z-]*[a-z])\"")
 OUTPUT: Final = re.compile(r"\$\(output (\w+)\)")
-LINK: Final = re.compile(r"operations\.md#([\w-]+)")
+LINK: Final = re.compile(r"runbooks\.md#([\w-]+)")
 FILTER: Final = re.compile(r"\$SCHEDULER_STACK-([a-z-]+)\"[^|\n]* --filter-pattern '([^']+)'")
 TERM: Final = re.compile(r'"([^"]+)"|\??(\w+)')
 OF_LAMBDA: Final = {"ERROR", "Task timed out", "Runtime exited"}
 """Of Powertools (the level), and in lines that Lambda writes itself."""
-WALKED: Final = {"docs/operations.md": "Broker away", "docs/zh-CN/operations.md": "Broker 不可用"}
+WALKED: Final = {RUNBOOKS: "Broker away", "docs/zh-CN/runbooks.md": "Broker 不可用"}
 """A runbook, by the page whose table says how it was walked."""
 BASH: Final = shutil.which("bash") or "bash"
 
@@ -37,7 +42,7 @@ def page(name: str) -> str:
 
 def runbooks() -> dict[str, str]:
     """Return the sections by their anchors."""
-    _, *parts = SECTION.split(page("docs/operations.md"))
+    _, *parts = SECTION.split(page(RUNBOOKS))
     titles = (title.lower().replace(" ", "-") for title in parts[::2])
     return dict(zip(titles, parts[1::2], strict=True))
 
@@ -105,9 +110,7 @@ def test_no_command_is_broken_inside_a_word(name: str) -> None:
     assert broken == []
 
 
-@pytest.mark.parametrize(
-    ("function", "pattern"), sorted(set(FILTER.findall(page("docs/operations.md"))))
-)
+@pytest.mark.parametrize(("function", "pattern"), sorted(set(FILTER.findall(page(RUNBOOKS)))))
 def test_filter_of_a_log_looks_for_what_its_function_writes(function: str, pattern: str) -> None:
     folders = [ROOT / "functions" / function.replace("-", "_"), ROOT / "layers/scheduler/scheduler"]
     code = "".join(file.read_text("utf-8") for one in folders for file in one.rglob("*.py"))
@@ -125,9 +128,8 @@ def test_filter_of_a_log_looks_for_what_its_function_writes(function: str, patte
     assert [term for term in terms if not written(term)] == []
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", WALKED)
 def test_page_says_of_each_runbook_how_it_was_walked(name: str) -> None:
-    """Its table is the last one of the alarms."""
     text = page(name)
     sections = [title for title in SECTION.findall(text) if f"\n| {title} | " in text]
 
@@ -136,7 +138,7 @@ def test_page_says_of_each_runbook_how_it_was_walked(name: str) -> None:
 
 
 def test_each_row_about_a_walk_is_about_the_runbook_of_an_alarm() -> None:
-    text = page("docs/operations.md")
+    text = page(RUNBOOKS)
 
     for anchor in linked():
         title = next(

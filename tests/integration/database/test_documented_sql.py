@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from local.servers.mariadb import MariaDB
 
 STATEMENTS: Final = sorted(
-    set(re.findall(r"\bsql '([^']+)'", (ROOT / "docs/operations.md").read_text("utf-8")))
+    set(re.findall(r"\bsql '([^']+)'", (ROOT / "docs/runbooks.md").read_text("utf-8")))
 )
 """Without those of RDS, such as `mysql.rds_kill`, which are in double quotes."""
 

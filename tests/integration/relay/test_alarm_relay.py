@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 ALARM: Final = {
     "AlarmName": "cloudphone-DeadLetters-1A2B",
-    "AlarmDescription": "There are dead letters. https://git.example/docs/operations.md#dead-letters",
+    "AlarmDescription": "There are dead letters. https://git.example/docs/runbooks.md#dead-letters",
     "NewStateValue": "ALARM",
     "NewStateReason": "Threshold Crossed: 1 datapoint [3.0] was > the threshold <0.0> & so on.",
     "StateChangeTime": "2026-11-27T03:04:05.678+0000",
 }
-LINK: Final = "https://git.example/docs/operations.md#dead-letters"
-CHINESE_LINK: Final = f"https://git.example/docs/zh-CN/operations.md#{quote('死信')}"
+LINK: Final = "https://git.example/docs/runbooks.md#dead-letters"
+CHINESE_LINK: Final = f"https://git.example/docs/zh-CN/runbooks.md#{quote('死信')}"
 
 
 @pytest.fixture
@@ -128,9 +128,9 @@ def test_end_of_an_alarm_is_shown_without_its_reason(
 
 
 def test_without_the_url_of_a_repository_the_file_is_named(deliver: Deliver, chat: Chat) -> None:
-    deliver("wecom", AlarmDescription="There are dead letters. docs/operations.md#dead-letters")
+    deliver("wecom", AlarmDescription="There are dead letters. docs/runbooks.md#dead-letters")
 
-    assert chat.message["markdown"]["content"].endswith("Runbook: docs/operations.md#dead-letters")
+    assert chat.message["markdown"]["content"].endswith("Runbook: docs/runbooks.md#dead-letters")
 
 
 def test_message_that_is_not_an_alarm_arrives_unchanged(deliver: Deliver, chat: Chat) -> None:
