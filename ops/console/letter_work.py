@@ -8,7 +8,6 @@ is opened again.
 from __future__ import annotations
 
 import threading
-from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -22,7 +21,7 @@ from ops.interface import calls
 from ops.long_queue import discard
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from ops.console.letters import LetterGroups
@@ -83,6 +82,27 @@ class Progress:
     not_noted: str = ""
 
 
+class _StoppedError(Exception):
+    """The operator has stopped the work before a call."""
+
+
+@dataclass(frozen=True, slots=True)
+class _UntilStopped:
+    """Operations that make no call any more once the operator has stopped the work."""
+
+    operations: Operations
+    stop: threading.Event
+
+    @property
+    def place(self) -> str:
+        return self.operations.place
+
+    def call(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        if self.stop.is_set():
+            raise _StoppedError
+        return self.operations.call(operation, arguments)
+
+
 class LetterWork:
     """One such work at a time, and the last one.
 
@@ -93,11 +113,11 @@ class LetterWork:
     """
 
     def __init__(self, operations: Operations, groups: LetterGroups, folder: Path) -> None:
-        self._operations = operations
         self._groups = groups
         self._folder = folder
         self._lock = threading.Lock()
         self._stop = threading.Event()
+        self._operations = _UntilStopped(operations, self._stop)
         self._last = Progress(Verb.REPLAY, 0, WorkState.NONE)
 
     def begin(self, verb: Verb, selection: Mapping[str, Any], until: str, expected: int) -> None:
@@ -114,8 +134,8 @@ class LetterWork:
         """
         with self._lock:
             self.require_none()
-            self._last = Progress(verb, expected)
             self._stop.clear()
+            self._last = Progress(verb, expected)
         chosen = {**selection, "until": until}
         # A daemon: at Ctrl-C it ends like a killed command, after which no letter is missing.
         threading.Thread(target=self._run, args=(verb, chosen), daemon=True).start()
@@ -148,29 +168,27 @@ class LetterWork:
     def _run(self, verb: Verb, chosen: Mapping[str, Any]) -> None:
         steps = self._replay if verb is Verb.REPLAY else self._discard
         try:
-            state = self._groups.alone(lambda: self._until_stopped(steps(chosen)))
+            self._groups.alone(lambda: self._take(steps(chosen)))
+        except _StoppedError:
+            self._note(state=WorkState.STOPPED)
         except OpsError as error:
             self._note(state=WorkState.FAILED, error=str(error))
         except Exception as error:
             self._note(state=WorkState.FAILED, error=f"{type(error).__name__}: {error}")
             raise
         else:
-            self._note(state=state)
+            self._note(state=WorkState.DONE)
 
-    def _until_stopped(self, steps: Generator[dict[str, Any]]) -> WorkState:
-        with closing(steps):
-            for reached in steps:
-                self._note(**reached)
-                if self._stop.is_set():
-                    return WorkState.STOPPED
-        return WorkState.DONE
+    def _take(self, steps: Iterator[dict[str, Any]]) -> None:
+        for reached in steps:
+            self._note(**reached)
 
     def _note(self, **changes: Any) -> None:  # noqa: ANN401 - the attributes of Progress
         if changes.get("state"):
             changes["ended_at"] = datetime.now(UTC).isoformat()
         self._last = replace(self._last, **changes)
 
-    def _replay(self, chosen: Mapping[str, Any]) -> Generator[dict[str, Any]]:
+    def _replay(self, chosen: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         for found in calls(self._operations, _REPLAY, chosen):
             yield {
                 "done": found["replayed"],
@@ -180,7 +198,7 @@ class LetterWork:
                 "not_noted": found.get("notNoted", ""),
             }
 
-    def _discard(self, chosen: Mapping[str, Any]) -> Generator[dict[str, Any]]:
+    def _discard(self, chosen: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         path = self._folder / f"dead-letters-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.jsonl"
         with Backup(path) as backup:
             for reached in discard(self._operations, chosen, backup):

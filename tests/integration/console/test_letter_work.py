@@ -66,14 +66,16 @@ def test_letters_are_discarded_after_their_copies_are_stored(
 
 
 class Gated(Recorder):
-    """Waits before each change of letters until it may go on."""
+    """Waits before each call about letters until it may go on."""
 
     def __init__(self, answers: list[Any]) -> None:
         super().__init__({"dead-letters.replay": answers})
         self.gate = threading.Semaphore(0)
+        self.begun = 0
 
     def call(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        if operation == "dead-letters.replay":
+        if operation.startswith("dead-letters."):
+            self.begun += 1
             assert self.gate.acquire(timeout=30)
         return super().call(operation, arguments)
 
@@ -115,12 +117,40 @@ def test_work_that_is_stopped_makes_no_other_call_and_tells_what_was_done(
 ) -> None:
     operations, page = gated
     begin(page, "replay")
+    eventually(lambda: operations.begun == 1, "the first call")
 
     page.post("/console/letters/stop", json={})
     operations.gate.release(2)
 
     assert (ended(page)["state"], ended(page)["done"]) == ("stopped", 4)
     assert len(operations.calls) == 1
+
+
+def test_work_that_is_stopped_while_it_waits_for_a_reading_changes_nothing(
+    gated: tuple[Gated, httpx.Client],
+) -> None:
+    operations, page = gated
+    operations.answers["dead-letters.list"] = [{"total": 9, "groups": [], "next": None}]
+    assert page.post("/console/operations/dead-letters.list", json={}).json()["reading"]
+    begin(page, "replay")
+
+    page.post("/console/letters/stop", json={})
+    operations.gate.release(2)
+
+    assert (ended(page)["state"], ended(page)["done"]) == ("stopped", 0)
+    assert [name for name, _ in operations.calls] == ["dead-letters.list"]
+
+
+def test_work_that_is_stopped_in_its_last_call_is_done(gated: tuple[Gated, httpx.Client]) -> None:
+    operations, page = gated
+    begin(page, "replay")
+    operations.gate.release()
+    eventually(lambda: operations.begun == 2, "the last call")
+
+    page.post("/console/letters/stop", json={})
+    operations.gate.release()
+
+    assert (ended(page)["state"], ended(page)["done"]) == ("done", 8)
 
 
 def test_depth_counts_the_letters_that_a_call_has_taken_out(

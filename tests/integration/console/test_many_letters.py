@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from playwright.sync_api import expect
 
+from ops.console.letters import LIST
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE
 from tests.integration.console.conftest import LETTERS
 from tests.integration.console.deployment import Deployment, served
@@ -35,6 +36,8 @@ class Gated:
     operations: Deployment
     place: str = "test"
     changes: int = 0
+    read_at: list[str] = field(default_factory=list)
+    until: str = ""
     gate: threading.Event = field(default_factory=threading.Event)
 
     def call(self, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -42,7 +45,11 @@ class Gated:
             if self.changes == FREE:
                 assert self.gate.wait(60)
             self.changes += 1
-        return self.operations.call(operation, arguments)
+        self.until = arguments.get("until", self.until)
+        found = self.operations.call(operation, arguments)
+        if operation == LIST:
+            self.read_at.append(found["at"])
+        return found
 
 
 @pytest.fixture
@@ -79,6 +86,7 @@ def test_discard_in_several_calls_is_stopped_and_finished_later(
     show(page, "letters")
     begin(page, "Discard")
     expect(page.locator("#work")).to_have_text("Discarding: 50 of 50 copied, 20 discarded")
+    assert gated.until in gated.read_at  # letters that have failed since were not seen
     assert serious(page) == []
 
     page.reload()  # the work does not need the page

@@ -170,9 +170,9 @@ def test_followed_message_marks_the_steps_that_it_has_reached(
     show(page, f"message/{failure.properties['message_id']}")
     arrived = {"en": "The user's frame has arrived", "zh-CN": "用户已收到推送"}
     released = {"en": "released", "zh-CN": "已释放"}
+    expect(figures(page, "publishers")).to_have_text(str(6 * _WAVES + 2))
 
     for language in looks(page, "message", until="effects-title", pictured=("light",)):
-        expect(figures(page, "publishers")).to_have_text(str(6 * _WAVES + 2))
         expect(figures(page, "notifications").nth(-2)).to_have_text("0")  # none is pending
         expect(page.locator("[data-panel=message-title] [role=status]").last).to_contain_text(
             arrived[language]

@@ -31,7 +31,7 @@ export class Letters extends Panel {
 
   async ask(group, verb) {
     let warning = ""
-    let at = new Date().toISOString()
+    let { at } = this.state.data // when the letters were read: later ones were not seen
     if (verb === "replay") {
       let takesDevices = []
       at = null
