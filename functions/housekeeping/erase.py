@@ -7,7 +7,6 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from housekeeping.failing_items import FailingItems
 from housekeeping.walking import parts
 from scheduler.database import erasures
 from scheduler.database.errors import DatabaseUnavailableError
@@ -42,16 +41,14 @@ def erase_deleted_users(tools: Tools, metrics: Metrics) -> Iterator[int]:  # noq
         pending = erasures.unfinished(cursor, _USERS_PER_RUN)
     if not pending:
         return
-    outside, failing = _OutsideDatabase(tools.settings), FailingItems("users")
+    outside = _OutsideDatabase(tools.settings)
     for user_id, requested_at in pending:
         try:
             yield from _erase(tools, outside, user_id, requested_at)
         except DatabaseUnavailableError:
             raise
         except Exception as error:  # noqa: BLE001 - must not stop the erasure of other users
-            failing.add(user_id, error)
-            yield 0
-    failing.raise_if_any()
+            tools.failing.add(user_id, error)
 
 
 def _erase(

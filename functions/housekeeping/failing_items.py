@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from scheduler.bisection import bisect
 from scheduler.database.errors import DatabaseUnavailableError, is_lock_wait
+from scheduler.deadline import NEVER, Deadline
 from scheduler.observability.logger import service_logger
 
 if TYPE_CHECKING:
@@ -26,16 +27,16 @@ class SomeFailedError(Exception):
 
 
 class FailingItems:
-    """The items of a job's run that failed."""
+    """The items of a run of a job that failed. The runner fails the job if there are any."""
 
-    def __init__(self, what: str) -> None:
-        """Begin with none.
-
-        Args:
-            what: the items, such as ``reservations``.
-        """
-        self._what = what
+    def __init__(self) -> None:
+        self._job = ""
+        self._deadline = NEVER
         self._names: list[str] = []
+
+    def begin(self, job: str, deadline: Deadline) -> None:
+        """Begin a run of a job, which has until a deadline."""
+        self._job, self._deadline, self._names = job, deadline, []
 
     def apart(
         self,
@@ -54,6 +55,7 @@ class FailingItems:
             What the successful attempts return.
 
         Raises:
+            SomeFailedError: an item failed, and the job has used up its time.
             DatabaseUnavailableError: the database is unavailable.
             pymysql.MySQLError: another transaction holds the rows.
         """
@@ -66,9 +68,16 @@ class FailingItems:
                 yield result
 
     def add(self, name: str, error: Exception) -> None:
-        """Log that an item failed."""
-        _logger.error("Item failed", exc_info=error, extra={"items": self._what, "id": name})
+        """Log that an item failed.
+
+        Raises:
+            SomeFailedError: the job has used up its time. The runner looks at the time only
+                between items that succeed.
+        """
+        _logger.error("Item failed", exc_info=error, extra={"job": self._job, "id": name})
         self._names.append(name)
+        if self._deadline.passed:
+            self.raise_if_any()
 
     def raise_if_any(self) -> None:
         """Fail the job if items failed; called when the others have been processed.
@@ -78,7 +87,7 @@ class FailingItems:
         """
         if self._names:
             named = ", ".join(self._names[:_MAX_NAMED])
-            raise SomeFailedError(f"{len(self._names)} {self._what} failed: {named}")
+            raise SomeFailedError(f"{len(self._names)} items failed: {named}")
 
 
 def _isolates(error: Exception) -> bool:

@@ -16,7 +16,6 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from housekeeping.failing_items import FailingItems
 from housekeeping.search_pass import SearchPass, report_releases
 from housekeeping.walking import parts
 from scheduler.database import findings, load
@@ -107,17 +106,15 @@ def reconcile_devices(tools: Tools, metrics: Metrics) -> Iterator[int]:
     def attempt(device_ids: Sequence[str]) -> Work:
         return tools.units.run(partial(_correct, device_ids=device_ids))
 
-    failing = FailingItems("devices")
     for part in parts(tools, findings.DEVICES):
         for finding, find in _DEVICE_FINDINGS.items():
             with tools.database.transaction() as cursor:
                 suspects = find(cursor, part)
             corrected: list[str] = []
-            for work in failing.apart(suspects, attempt, str) if suspects else ():
+            for work in tools.failing.apart(suspects, attempt, str) if suspects else ():
                 corrected += work.changed_devices
             _report(finding, corrected, "corrected the status", metrics)
             yield len(corrected)
-    failing.raise_if_any()
 
 
 def reconcile_deliveries(tools: Tools, metrics: Metrics) -> Iterator[int]:

@@ -65,13 +65,15 @@ class JobRunner:
 
     def _run(self, name: str, deadline: Deadline) -> dict[str, Any]:
         started, metrics = time.perf_counter(), Metrics()
-        status, handled = JobStatus.DONE, 0
+        status, handled, failing = JobStatus.DONE, 0, self._tools.failing
+        failing.begin(name, deadline)
         try:
             for count in self._jobs[name](self._tools, metrics):
                 handled += count
                 if deadline.passed:
                     status = JobStatus.UNFINISHED
                     break
+            failing.raise_if_any()
         except Exception:  # must not stop the other jobs
             status = JobStatus.FAILED
             _logger.exception("Housekeeping job failed", extra={"job": name})

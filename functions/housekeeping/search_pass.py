@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from housekeeping.failing_items import FailingItems
 from scheduler.database import brake as brakes
 from scheduler.database import load
 from scheduler.database.active_allocations import FoundAllocation
@@ -48,7 +47,7 @@ class SearchPass:
     and allocations that the brake holds are left for a later run.
 
     Raises:
-        SomeFailedError: at the end, if the transactions of single allocations failed.
+        SomeFailedError: an allocation's transaction failed, and the job has used up its time.
         DatabaseUnavailableError: the database is unavailable; the yielded works are committed.
     """
 
@@ -63,16 +62,14 @@ class SearchPass:
         self._search = search
         self._decide = decide
         self._brake = brake
-        self._failing = FailingItems("allocations")
 
     def __iter__(self) -> Iterator[Work]:
         after: FoundAllocation | None = None
         for _ in range(MAX_PAGES):
             if not (page := self._page(after)):
                 break
-            yield from self._failing.apart(page, self._attempt)
+            yield from self._tools.failing.apart(page, self._attempt)
             after = page[-1]
-        self._failing.raise_if_any()
 
     def _page(self, after: FoundAllocation | None) -> list[FoundAllocation]:
         with self._tools.database.transaction() as cursor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from housekeeping.failing_items import FailingItems
 from scheduler.allocation.waiting_line import serve
 from scheduler.database import waiting, waiting_pages
 from scheduler.domain.notices import NoticeKind
@@ -33,44 +32,45 @@ def serve_waiting(tools: Tools, metrics: Metrics) -> Iterator[int]:
     is served from its head until a page cannot be served. Then the run continues where the last one
     ended, so that every entry gets its turn however long the line is.
     """
-    failing = FailingItems("waiting entries")
     after: WaitingEntry | None = None
     granted = 1
     while granted:
-        page, granted = _serve_page(tools, after, failing)
+        page, granted = _serve_page(tools, after)
         if not page:
             break
         yield granted
         after = page[-1]
     else:
-        yield from _continue(tools, after, failing)
+        yield from _continue(tools, after)
     with tools.database.transaction() as cursor:
         metrics.set("scheduler_waiting", waiting_pages.length(cursor))
-    failing.raise_if_any()
 
 
 def expire_waiting(tools: Tools, metrics: Metrics) -> Iterator[int]:  # noqa: ARG001 - the signature of a job
     """Expire entries whose waiting time is over, and notify their users."""
-    failing, now = FailingItems("waiting entries"), tools.clock()
+    now = tools.clock()
     after: WaitingEntry | None = None
+
+    def attempt(entries: Sequence[WaitingEntry]) -> Work:
+        return tools.units.run(partial(_expire, page=entries))
+
     for _ in range(_EXPIRED_PAGES_PER_RUN):
         with tools.database.transaction() as cursor:
             page = waiting_pages.overdue(cursor, now, after, ENTRIES_PER_TRANSACTION)
         if not page:
-            break
-        for work in failing.apart(page, lambda part: tools.units.run(partial(_expire, page=part))):
+            return
+        for work in tools.failing.apart(page, attempt):
             yield len(work.notices)
         after = page[-1]
-    failing.raise_if_any()
 
 
-def _continue(tools: Tools, head: WaitingEntry | None, failing: FailingItems) -> Iterator[int]:
+def _continue(tools: Tools, head: WaitingEntry | None) -> Iterator[int]:
     """Serve the pages after the head of the line and after those of the last run."""
     with tools.database.transaction() as cursor:
         passed = [one for one in (head, waiting_pages.position(cursor)) if one]
     after: WaitingEntry | None = waiting_pages.last_of(passed)
     for _ in range(PAGES_PER_RUN):
-        page, granted = _serve_page(tools, after, failing)
+        page, granted = _serve_page(tools, after)
         if page is None:
             return
         after = page[-1] if page else None
@@ -80,9 +80,7 @@ def _continue(tools: Tools, head: WaitingEntry | None, failing: FailingItems) ->
         yield granted
 
 
-def _serve_page(
-    tools: Tools, after: WaitingEntry | None, failing: FailingItems
-) -> tuple[list[WaitingEntry] | None, int]:
+def _serve_page(tools: Tools, after: WaitingEntry | None) -> tuple[list[WaitingEntry] | None, int]:
     """Return the next page, and how many of its entries got a device; None if none is free."""
     now = tools.clock()
     with tools.database.transaction() as cursor:
@@ -98,7 +96,7 @@ def _serve_page(
         strategy = tools.settings.allocation_strategy
         return tools.units.run(partial(serve, entries=entries, strategy=strategy))
 
-    return page, sum(len(work.grants) for work in failing.apart(suited, attempt))
+    return page, sum(len(work.grants) for work in tools.failing.apart(suited, attempt))
 
 
 def _expire(unit: UnitOfWork, page: Sequence[WaitingEntry]) -> Work:

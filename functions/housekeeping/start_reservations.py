@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from housekeeping.failing_items import FailingItems
 from scheduler.allocation.reservation_start import start
 from scheduler.database import reservations
 
@@ -24,7 +23,7 @@ _PAGES_PER_RUN: Final = 50
 def start_reservations(tools: Tools, metrics: Metrics) -> Iterator[int]:
     """Allocate the reserved devices, or notify the users why that failed."""
     now, strategy = tools.clock(), tools.settings.allocation_strategy
-    failing, after = FailingItems("reservations"), None
+    after: Reservation | None = None
 
     def attempt(due: Sequence[Reservation]) -> Work:
         return tools.units.run(partial(start, due=due, strategy=strategy))
@@ -34,10 +33,9 @@ def start_reservations(tools: Tools, metrics: Metrics) -> Iterator[int]:
             page = reservations.due(cursor, now, after, _RESERVATIONS_PER_TRANSACTION)
         if not page:
             break
-        for work in failing.apart(page, attempt):
+        for work in tools.failing.apart(page, attempt):
             failed = len(work.notices) - len(work.grants)
             metrics.add("scheduler_reservations_total", len(work.grants), status="started")
             metrics.add("scheduler_reservations_total", failed, status="failed")
             yield len(work.notices)
         after = page[-1]
-    failing.raise_if_any()

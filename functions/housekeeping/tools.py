@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
+from housekeeping.failing_items import FailingItems
 from scheduler.database.connection import Database
 from scheduler.domain.model import Quota
 from scheduler.messaging.nudge import Nudge
@@ -24,6 +25,8 @@ class Tools:
 
     settings: HousekeepingSettings
     units: UnitsOfWork
+    failing: FailingItems = field(default_factory=FailingItems)
+    """The items of the current job that failed."""
 
     @classmethod
     def of(cls, settings: HousekeepingSettings) -> Self:

@@ -133,6 +133,7 @@ class DrillDatabases:
             for job in (serve_waiting, erase_deleted_users):
                 while sum(job(tools, Metrics())):  # it handles a limited number at a time
                     pass
+            tools.failing.raise_if_any()
 
     def tamper(self) -> None:
         """Suspend all users and let all devices fail, which no event said."""

@@ -1,11 +1,12 @@
 """Jobs do not affect each other, share the time, and are selected by name."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import pytest
 
+from housekeeping.failing_items import FailingItems
 from housekeeping.runner import Job, JobRunner, requested
 from housekeeping.tools import Tools
 from scheduler.deadline import Deadline
@@ -18,6 +19,8 @@ OVER = Deadline(0)
 
 class FakeTools:
     """The part of the tools that the runner uses."""
+
+    failing = FailingItems()
 
     @staticmethod
     def clock() -> Any:  # noqa: ANN401
@@ -89,6 +92,37 @@ def test_a_job_does_not_start_another_chunk_when_its_time_is_over() -> None:
     JobRunner({"purge": job(1, 2, 3, log=log)}, TOOLS).run(["purge"], OVER)
 
     assert log == ["chunk of 1"]
+
+
+@pytest.mark.parametrize("deadline", [NO_LIMIT, OVER])
+def test_a_job_with_a_failed_item_fails_even_if_its_time_is_over(
+    deadline: Deadline,
+) -> None:
+    def one_fails(tools: Tools, _metrics: Metrics) -> Iterator[int]:
+        tools.failing.begin("bad", NO_LIMIT)  # its time is over after the failure
+        tools.failing.add("r1", ValueError("refused"))
+        yield 3
+
+    result = JobRunner({"bad": one_fails, "good": job(4)}, TOOLS).run(["bad", "good"], deadline)
+
+    assert result["bad"] == {"status": "failed", "handled": 3}
+    assert result["good"]["status"] != "failed"
+
+
+def test_a_job_whose_items_all_fail_stops_when_its_time_is_over() -> None:
+    attempts: list[Sequence[str]] = []
+
+    def all_fail(tools: Tools, _metrics: Metrics) -> Iterator[int]:
+        yield from tools.failing.apart([f"r{n}" for n in range(100)], attempt, str)
+
+    def attempt(items: Sequence[str]) -> int:
+        attempts.append(items)
+        raise ValueError("refused")
+
+    result = JobRunner({"bad": all_fail}, TOOLS).run(["bad"], OVER)
+
+    assert result == {"bad": {"status": "failed", "handled": 0}}
+    assert [items for items in attempts if len(items) == 1] == [["r0"]]
 
 
 def test_every_job_writes_its_metrics_even_if_it_fails(
