@@ -64,6 +64,7 @@ export const CHINESE = {
   "Discarding: {copied} of {total} copied, {count} discarded": "正在丢弃：共 {total} 封，已复制 {copied} 封，已丢弃 {count} 封",
   "Replaying: {count} of {total}": "正在重放：{count} / {total}",
   "Stopped: discarded {count} of {total}; the others are still dead letters. {copied} copies are in {file}": "已停止：共 {total} 封，已丢弃 {count} 封，其余仍是死信。{copied} 封的副本保存在 {file}",
+  "Stopped: nothing was copied or discarded.": "已停止：没有复制或丢弃任何死信。",
   "Stopped: replayed {count} of {total}; the others are still dead letters.": "已停止：共 {total} 封，已重放 {count} 封，其余仍是死信。",
   "Timelines do not show this: {why}": "时间线中没有这次操作：{why}",
   "{error} (discarded {count}, {copied} copied to {file}; discard again)": "{error}（已丢弃 {count} 封，{copied} 封的副本保存在 {file}；请再次丢弃）",

@@ -108,6 +108,16 @@ def test_discard_in_several_calls_is_stopped_and_finished_later(
     assert much.depth(DEAD_LETTER_QUEUE) == 0
 
 
+def test_discard_that_is_stopped_before_its_first_call_names_no_file(page: Page) -> None:
+    work = {"verb": "discard", "state": "stopped", "expected": 50, "done": 0, "copied": 0}
+    work |= {"endedAt": "2026-11-27T12:00:00Z", "file": None, "notNoted": "", "error": ""}
+    page.route("**/console/letters", lambda route: route.fulfill(json=work))
+
+    show(page, "letters")
+
+    expect(result(page)).to_contain_text("Stopped: nothing was copied or discarded.")
+
+
 def test_replay_in_several_calls_is_stopped_and_finished_later(
     page: Page, much: Broker, gated: Gated
 ) -> None:

@@ -41,6 +41,7 @@ function outcomeOf(work) {
     return held ? `${done} ${t("Another program holds {count} of the letters; replay again.", { count: number(held) })}` : done
   }
   if (state === "failed") return work.copied ? t("{error} (discarded {count}, {copied} copied to {file}; discard again)", known) : error
+  if (state === "stopped" && !work.copied) return t("Stopped: nothing was copied or discarded.")
   if (state === "stopped") return t("Stopped: discarded {count} of {total}; the others are still dead letters. {copied} copies are in {file}", known)
   if (!work.done) return t("Nothing was discarded: the letters are no longer there.")
   return t("Discarded {count}; the copies are in {file}", known)
