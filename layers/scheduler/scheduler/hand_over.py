@@ -1,7 +1,8 @@
 """Allocates freed devices to waiting users in the transaction that frees them.
 
 That transaction has locked the devices. Waiting for the row locks of users now could deadlock, so
-users locked by another transaction are skipped; housekeeping serves them within a minute.
+users locked by another transaction are skipped; housekeeping serves them within a minute. It also
+serves them if their rows are refused: then the change runs again without handing over.
 """
 
 from __future__ import annotations
@@ -31,16 +32,25 @@ Assign: TypeAlias = Callable[
 _logger: Final = service_logger()
 
 
-def hand_over(cursor: Cursor, work: Work, assign: Assign = assign) -> None:
+def hand_over(
+    cursor: Cursor, work: Work, assign: Assign = assign, *, serves_waiting: bool = True
+) -> None:
     """Remove blocked users from the waiting line, and allocate freed devices to the first entries.
 
     The reservations of suspended and deleted users end. Called only by the unit of work, between
     deciding and committing. Costs no statement if nothing was freed, and one if no user waits.
 
+    Args:
+        cursor: of the transaction.
+        work: what was decided.
+        assign: allocates the devices.
+        serves_waiting: False leaves the freed devices free.
+
     Raises:
         pymysql.MySQLError: a statement was refused; the caller rolls back.
     """
-    freed, blocked = work.changed_free_devices(), work.changed_blocked_users()
+    freed = work.changed_free_devices() if serves_waiting else []
+    blocked = work.changed_blocked_users()
     if not freed and not blocked:
         return
     ended = work.changed_ended_users()

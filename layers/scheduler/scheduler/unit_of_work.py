@@ -4,20 +4,25 @@ A change is a function that receives a `UnitOfWork`. It locks users and devices 
 changes in the returned `Work`. The rest happens here, so that no caller can forget it: freed
 devices are handed to waiting users, everything is written in one transaction, the change runs
 again after a conflict, and the notification dispatcher is nudged after the commit.
+
+If the rows of a waiting user are refused or locked, the change runs again without the hand-over:
+a release must not fail because of another user. Housekeeping serves the waiting users.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from scheduler.database import load
 from scheduler.database.commit import commit
-from scheduler.database.errors import is_conflict
+from scheduler.database.errors import is_conflict, is_conflict_without_wait, is_outage
 from scheduler.domain.work import Work
 from scheduler.hand_over import hand_over
 from scheduler.ids import NewId, uuid7
+from scheduler.observability.logger import service_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -30,6 +35,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 D = TypeVar("D")
+
+_logger: Final = service_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +80,28 @@ class UnitsOfWork:
         Raises:
             DatabaseUnavailableError, pymysql.MySQLError, StaleSnapshotError: as for `run`.
         """
+        units: list[UnitOfWork] = []
 
-        def attempt(cursor: BulkCursor) -> tuple[T, UnitOfWork]:
+        def attempt(cursor: BulkCursor, *, serves_waiting: bool = True) -> T:
             unit = UnitOfWork(self, cursor)
+            units.append(unit)
             decided = change(unit)
-            unit.write()
-            return read(cursor, decided), unit
+            unit.write(serves_waiting=serves_waiting)
+            return read(cursor, decided)
 
-        result, unit = self.database.run(attempt, retries)
-        if unit.needs_dispatch:
+        def runs_again(error: Exception) -> bool:
+            # A locked row of a waiting user is not waited for again.
+            handed_over = units[-1].has_handed_over and not is_conflict_without_wait(error)
+            return retries(error) and not handed_over
+
+        try:
+            result = self.database.run(attempt, runs_again)
+        except Exception as error:
+            if not units or not units[-1].has_handed_over or is_outage(error):
+                raise
+            _logger.warning("Waiting users are left to housekeeping", exc_info=error)
+            result = self.database.run(partial(attempt, serves_waiting=False), retries)
+        if units[-1].needs_dispatch:
             self.nudge()
         return result
 
@@ -95,6 +115,7 @@ class UnitOfWork:
         self._work: Work | None = None
         self._processed: Sequence[ProcessedMessage] = ()
         self._writes: list[Callable[[], None]] = []
+        self._decided_grants: int | None = None
 
     def lock(
         self, *, users: Collection[str] = (), devices: Collection[str] = (), actor: str = ""
@@ -154,12 +175,23 @@ class UnitOfWork:
             work.notices or work.releases or work.grants or work.extensions
         )
 
-    def write(self) -> None:
-        """Hand freed devices to waiting users, and write all recorded changes."""
+    @property
+    def has_handed_over(self) -> bool:
+        """Return whether a freed device was allocated to a waiting user, committed or not."""
+        work, decided = self._work, self._decided_grants
+        return work is not None and decided is not None and len(work.grants) > decided
+
+    def write(self, *, serves_waiting: bool = True) -> None:
+        """Hand freed devices to waiting users, and write all recorded changes.
+
+        Args:
+            serves_waiting: False leaves the waiting users to housekeeping.
+        """
         work = self._work
         if work is None:
             return
-        hand_over(self.cursor, work)
+        self._decided_grants = len(work.grants)
+        hand_over(self.cursor, work, serves_waiting=serves_waiting)
         with self.cursor.pipelined():
             commit(self.cursor, work, self._processed, self._units.new_id)
             for write in self._writes:

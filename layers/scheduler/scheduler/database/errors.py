@@ -107,6 +107,13 @@ def unavailable(error: pymysql.MySQLError) -> DatabaseUnavailableError:
     return (StatementRefusedError if answered else DatabaseUnavailableError)(text_of(error))
 
 
+def is_outage(error: Exception) -> bool:
+    """Return whether nothing can be written now, by whatever statements."""
+    return isinstance(error, DatabaseUnavailableError) and not isinstance(
+        error, StatementRefusedError
+    )
+
+
 def is_lock_wait(error: Exception) -> bool:
     """Return whether another transaction, or DDL of a migration, has locked the rows."""
     return fault_of(error) is Fault.LOCK
