@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from notification_dispatch.channels.sender import Accepted, SendResponse, Unreachable
 from notification_dispatch.circuit_breaker import CircuitBreaker
-from notification_dispatch.delivery_log import log_results
+from notification_dispatch.delivery_log import log_locked, log_results
 from notification_dispatch.invocation import POLL_SECONDS, Invocation
 from notification_dispatch.send_window import SendWindow
 from scheduler.aws_errors import ErrorClass
@@ -119,6 +119,7 @@ class ChannelWorker:
                 elif 0 < self._breaker.pause <= _MAX_SLEEP_SECONDS and not invocation.time_is_up:
                     invocation.sleep(self._breaker.pause)
                 elif not invocation.wait_for_work():
+                    log_locked(self._locked)
                     return counts
         except BaseException:
             self._drain()

@@ -46,3 +46,12 @@ def log_results(results: Iterable[DeliveryResult]) -> None:
             },
         )
     lines.flush()
+
+
+def log_locked(results: Iterable[DeliveryResult]) -> None:
+    """Warn of results that were not recorded, because other transactions hold the deliveries."""
+    if ids := [result.delivery.id for result in results]:
+        _logger.warning(
+            "Deliveries are locked by other transactions; they are sent again",
+            extra={"delivery_ids": ids},
+        )

@@ -53,7 +53,7 @@ def _by_operator(source: str, name: str) -> Iterator[Mutant]:
 
 
 def _is_valid(source: str) -> bool:
-    """Tell whether a source is Python; some changes of an assignment in a condition are not."""
+    """Return whether a source is Python; some changes of an assignment in a condition are not."""
     try:
         compile(source, "mutant", "exec")
     except SyntaxError:

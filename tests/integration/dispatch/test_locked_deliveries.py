@@ -16,6 +16,7 @@ from scheduler.outbox.delivery import Delivery, DeliveryOutcome, DeliveryResult
 from tests.integration.dispatch.outbox import Outbox, to_each_user
 from tests.integration.dispatch.workers import EMAIL_ONLY, LEASE, invocation
 from tests.support.deliveries import FakeSender
+from tests.support.logged import logged
 from tests.support.statements import counted
 from tests.support.together import DEADLINE_SECONDS, eventually, together
 
@@ -70,6 +71,24 @@ def test_others_are_recorded_and_the_locked_one_when_it_is_free(
     assert len(sender.sent) == USERS
 
 
+def test_a_delivery_that_stays_locked_is_logged_because_it_is_sent_again(
+    make_worker: Callable[..., ChannelWorker], outbox: Outbox, store: Store
+) -> None:
+    outbox.add(*to_each_user(1, channels=EMAIL_ONLY))
+    (one,) = outbox.rows()
+
+    def respond(_: Delivery) -> SendResponse:
+        lock.enter_context(locked(store, lock_of(one.id)))
+        return Accepted()
+
+    with ExitStack() as lock, logged() as lines:
+        make_worker(FakeSender(respond=respond)).work(invocation(seconds=1))
+
+    assert outbox.statuses() == {"pending": 1}
+    (warned,) = [line for line in lines() if line["level"] == "WARNING"]
+    assert warned["delivery_ids"] == [one.id]
+
+
 def test_a_lock_is_waited_for_once(
     claims: Claims, outbox: Outbox, store: Store, database: Database
 ) -> None:
@@ -103,9 +122,10 @@ def test_a_table_that_a_migration_locks_is_like_an_outage(
 ) -> None:
     outbox.add(*to_each_user(2, channels=EMAIL_ONLY))
     results = sent(claims)
+    text = r"^Lock wait timeout .* \(error 1205\)$"
 
     with locked(store, "LOCK TABLES notification_deliveries WRITE"):
-        with pytest.raises(DatabaseUnavailableError):
+        with pytest.raises(DatabaseUnavailableError, match=text):
             claims.record(results)
         with pytest.raises(DatabaseUnavailableError):
             claims.claim(100, LEASE)

@@ -55,6 +55,8 @@ def test_ten_locked_users_of_a_hundred_wait_and_the_others_do_not(
     assert released(full_house) == {f"u{number}" for number in range(USERS)} - set(LOCKED)
     waiting = queues.take("scheduler.user-suspended.retry")
     assert {one.headers["x-attempt"] for one in waiting} == {0}
+    ((error,),) = full_house.rows("SELECT DISTINCT error FROM unapplied_messages")
+    assert error.startswith("parked: other transactions hold its rows: Lock wait timeout exceeded;")
     # One attempt waits for the locks, one query finds them, one attempt applies the rest.
     assert spent.commits <= 3
     # Each attempt whose wait times out is rolled back.

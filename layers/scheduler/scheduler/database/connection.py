@@ -140,7 +140,7 @@ class Database:
             return self.run(action, is_conflict_without_wait)
         except (StaleSnapshotError, pymysql.MySQLError) as error:
             if is_lock_wait(error):
-                raise DatabaseUnavailableError(str(error)) from error
+                raise DatabaseUnavailableError(text_of(error)) from error
             raise
 
     def close(self) -> None:

@@ -19,6 +19,7 @@ from yoyo.connections import parse_uri
 from yoyo.migrations import read_sql_migration
 
 from scheduler.database.connection import connect
+from scheduler.database.errors import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +60,8 @@ def migrate(settings: DatabaseSettings, folder: Path = MIGRATIONS) -> list[str]:
                 _execute(settings, migration.path)
             except pymysql.MySQLError as error:
                 raise MigrationError(
-                    f"migration {migration.id} was stopped: {error}; deploy again to continue it"
+                    f"migration {migration.id} was stopped: {text_of(error)}; deploy again to"
+                    " continue it"
                 ) from error
             backend.log_migration(migration, "apply")
             with backend.transaction():

@@ -29,7 +29,8 @@ BATCH_SIZE: Final = 500
 """Maximum number of events in one publish."""
 
 LOCK_IDLE_SECONDS: Final = 60
-"""After so long without a statement the publisher loses its lock; a publish takes 40 s at most."""
+"""After so long without a statement the publisher loses its lock. A batch takes 50 s at most: two
+connections, and three windows of messages, of 10 s each."""
 
 _SELECT_UNPUBLISHED: Final = """
     SELECT id, routing_key, body, created_at, correlation_id, traceparent FROM outgoing_events

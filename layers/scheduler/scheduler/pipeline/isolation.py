@@ -12,6 +12,7 @@ from scheduler.database.errors import (
     DatabaseUnavailableError,
     StatementRefusedError,
     is_lock_wait,
+    text_of,
 )
 from scheduler.payments.failure import PaymentsUnavailableError
 from scheduler.pipeline.outcome import Outcome, Verdict
@@ -96,7 +97,7 @@ class Isolation:
         self, batch: Sequence[Parsed], handling: Handling, error: Exception
     ) -> list[Outcome]:
         """Park the messages whose rows are locked, and apply the others."""
-        why = f"other transactions hold its rows: {error}"
+        why = f"other transactions hold its rows: {text_of(error)}"
         if not self._lock_searches:
             return _parked(batch, why)
         self._lock_searches -= 1

@@ -52,12 +52,12 @@ class Settled(NamedTuple):
 
     @property
     def is_dead_letter(self) -> bool:
-        """Tell whether the message becomes a dead letter."""
+        """Return whether the message becomes a dead letter."""
         return self.settlement in {Settlement.DEAD_LETTERED, Settlement.INVALID}
 
     @property
     def can_be_parked(self) -> bool:
-        """Tell whether the message may wait in a retry queue: its queue has one, and it is safe."""
+        """Return whether the message may wait in a retry queue: it has one, and is safe."""
         known = self.outcome.message.queue in WORK_QUEUE_BY_NAME
         return known and self.outcome.verdict is not Verdict.KILLER
 

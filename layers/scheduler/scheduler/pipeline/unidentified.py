@@ -30,6 +30,7 @@ from scheduler.database.errors import (
     DatabaseUnavailableError,
     StaleSnapshotError,
     is_conflict_without_wait,
+    text_of,
 )
 from scheduler.database.unidentified import GivenId
 from scheduler.messaging.message import (
@@ -104,7 +105,7 @@ class UnidentifiedMessages:
                 lambda cursor: self._claim(cursor, queue, unnamed), is_conflict_without_wait
             )
         except (DatabaseUnavailableError, StaleSnapshotError, pymysql.MySQLError) as error:
-            why = f"parked: no id could be stored: {error}"
+            why = f"parked: no id could be stored: {text_of(error)}"
             parked = [self._parked(parsed, why) for parsed in unnamed]
             return [parsed for parsed in batch if parsed.identity.id], parked
         self._claimed[queue].update(ids)
