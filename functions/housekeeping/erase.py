@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from housekeeping.walking import parts
 from scheduler.database import erasures
-from scheduler.database.errors import DatabaseUnavailableError
+from scheduler.database.errors import is_outage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,9 +45,9 @@ def erase_deleted_users(tools: Tools, metrics: Metrics) -> Iterator[int]:  # noq
     for user_id, requested_at in pending:
         try:
             yield from _erase(tools, outside, user_id, requested_at)
-        except DatabaseUnavailableError:
-            raise
-        except Exception as error:  # noqa: BLE001 - must not stop the erasure of other users
+        except Exception as error:
+            if is_outage(error):
+                raise
             tools.failing.add(user_id, error)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from scheduler.bisection import bisect
-from scheduler.database.errors import DatabaseUnavailableError, is_lock_wait
+from scheduler.bisection import MAX_REFUSALS, bisect
+from scheduler.database.errors import StatementRefusedError, is_lock_wait, is_outage
 from scheduler.deadline import NEVER, Deadline
 from scheduler.observability.logger import service_logger
 
@@ -33,10 +33,12 @@ class FailingItems:
         self._job = ""
         self._deadline = NEVER
         self._names: list[str] = []
+        self._refusals_left = MAX_REFUSALS
 
     def begin(self, job: str, deadline: Deadline) -> None:
         """Begin a run of a job, which has until a deadline."""
         self._job, self._deadline, self._names = job, deadline, []
+        self._refusals_left = MAX_REFUSALS
 
     def apart(
         self,
@@ -63,7 +65,20 @@ class FailingItems:
         def give_up(item: I, error: Exception) -> None:
             self.add(name_of(item), error)
 
-        for result in bisect(items, attempt, give_up, _isolates):
+        def attempt_part(part: Sequence[I]) -> R | None:
+            try:
+                result = attempt(part)
+            except StatementRefusedError as error:
+                if self._refusals_left:
+                    self._refusals_left -= 1
+                    raise
+                for item in part:
+                    give_up(item, error)
+                return None
+            self._refusals_left = MAX_REFUSALS
+            return result
+
+        for result in bisect(items, attempt_part, give_up, _isolates):
             if result is not None:
                 yield result
 
@@ -92,4 +107,4 @@ class FailingItems:
 
 def _isolates(error: Exception) -> bool:
     # Bisection would wait for the lock again in each half.
-    return not isinstance(error, DatabaseUnavailableError) and not is_lock_wait(error)
+    return not is_outage(error) and not is_lock_wait(error)

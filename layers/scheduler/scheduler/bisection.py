@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+MAX_REFUSALS: Final = 16
+"""How often in a row the database may refuse parts of a batch for reasons of its own: enough to
+find one item among 10,000. After that, whatever it refuses is given up as it is."""
 
 
 def bisect(

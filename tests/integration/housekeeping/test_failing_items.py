@@ -5,12 +5,14 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from pymysql.constants import ER
+
 from housekeeping.jobs import JOBS
 from housekeeping.runner import JobRunner
 from scheduler.deadline import Deadline
 from scheduler.domain.model import DeviceStatus
 from tests.integration.housekeeping.conftest import add_entry, add_reservation
-from tests.support.world import MINUTE, NOW, device, user, world
+from tests.support.world import MINUTE, NOW, device, held, user, world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,11 +26,15 @@ NUMBERS = range(5)
 
 
 @contextmanager
-def refused(store: Store, event: str, column: str, value: str) -> Iterator[None]:
-    """Refuse the rows of one user or device, as a constraint does."""
+def refused(
+    store: Store, event: str, column: str, value: str, errno: int | None = None
+) -> Iterator[None]:
+    """Refuse the rows of users or devices whose ids match a pattern, by default as a constraint."""
+    error = f"SQLSTATE 'HY000' SET MYSQL_ERRNO = {errno}" if errno else "SQLSTATE '45000'"
     store.run(
         f"CREATE TRIGGER refuse BEFORE {event} FOR EACH ROW BEGIN"
-        f" IF NEW.{column} = '{value}' THEN SIGNAL SQLSTATE '45000'; END IF; END"
+        f" IF NEW.{column} LIKE '{value}' THEN"
+        f" SIGNAL {error}; END IF; END"
     )
     try:
         yield
@@ -83,6 +89,35 @@ def test_other_entries_of_the_waiting_line_expire(store: Store, housekeeping: Ho
     expired = by_user(store, "waiting")
     assert expired.pop("u1") == "WAITING"
     assert set(expired.values()) == {"EXPIRED"}
+
+
+def test_allocations_of_others_expire_if_the_server_refuses_one_for_its_own_reasons(
+    store: Store, housekeeping: Housekeeping
+) -> None:
+    store.seed(world(*(held(f"d{n}", by=f"u{n}") for n in NUMBERS)))
+    store.run("UPDATE allocations SET expires_at = allocated_at")
+
+    with refused(store, "INSERT ON notifications", "user_id", "u1", ER.TRANS_CACHE_FULL):
+        assert run(housekeeping, "expire") == {"status": "failed", "handled": 4}
+
+    expired = by_user(store, "allocations")
+    assert expired.pop("u1") == "ALLOCATED"
+    assert set(expired.values()) == {"EXPIRED"}
+
+
+def test_a_server_that_refuses_everything_is_asked_a_bounded_number_of_times(
+    store: Store, housekeeping: Housekeeping
+) -> None:
+    store.seed(world(*(held(f"d{n}", by=f"u{n}") for n in range(200))))
+    store.run("UPDATE allocations SET expires_at = allocated_at")
+
+    ((_, before),) = store.rows("SHOW GLOBAL STATUS LIKE 'Connections'")
+    with refused(store, "INSERT ON notifications", "user_id", "%", ER.TRANS_CACHE_FULL):
+        assert run(housekeeping, "expire") == {"status": "failed", "handled": 0}
+    ((_, after),) = store.rows("SHOW GLOBAL STATUS LIKE 'Connections'")
+
+    # Each refusal closes the connection: another server may have the name by now.
+    assert int(after) - int(before) < 40
 
 
 def test_other_devices_are_corrected(store: Store, housekeeping: Housekeeping) -> None:

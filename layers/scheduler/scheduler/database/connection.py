@@ -17,6 +17,7 @@ from scheduler.database.cursor import BulkCursor
 from scheduler.database.errors import (
     DatabaseUnavailableError,
     StaleSnapshotError,
+    StatementRefusedError,
     is_conflict,
     is_conflict_without_wait,
     is_lock_wait,
@@ -100,8 +101,12 @@ class Database:
             if isinstance(error, pymysql.MySQLError) and is_unavailable(error):
                 # After a failover, this server is read-only, and the host name may resolve to
                 # another one.
+                refused = unavailable(error)
+                if isinstance(refused, StatementRefusedError):
+                    # A server that only loses the connection keeps the locks for a moment.
+                    self._roll_back(connection, error)
                 self.close()
-                raise unavailable(error) from error
+                raise refused from error
             self._roll_back(connection, error)
             raise
 

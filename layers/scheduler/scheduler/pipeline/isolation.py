@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pymysql
 
-from scheduler.bisection import bisect
+from scheduler.bisection import MAX_REFUSALS, bisect
 from scheduler.database.errors import (
     DatabaseUnavailableError,
     StatementRefusedError,
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
 _RETRY_DELAYS: Final = (0.2, 0.5, 1.0)
 """Seconds between attempts of an invocation while the database is unavailable: long enough for a
 connection that fails over, not for a whole RDS failover."""
-
-_MAX_REFUSALS: Final = 16
-"""How often in a row the server may refuse parts of a batch for reasons of its own: enough to find
-one message among 10,000. Then whatever it refuses is parked as it is."""
 
 _MAX_LOCK_SEARCHES: Final = 3
 """How often an invocation looks for locked rows; before each search it has waited for a lock. After
@@ -58,7 +54,7 @@ class Isolation:
         self._sleep = sleep
         self._delays = iter(_RETRY_DELAYS)
         self._lock_searches = _MAX_LOCK_SEARCHES
-        self._refusals_left = _MAX_REFUSALS
+        self._refusals_left = MAX_REFUSALS
 
     def apply(self, batch: Sequence[Parsed], handling: Handling) -> list[Outcome]:
         """Return an outcome for every message; never raises.
@@ -83,7 +79,7 @@ class Isolation:
                     raise
                 return self._apply_unlocked(batch, handling, error)
             else:
-                self._refusals_left = _MAX_REFUSALS
+                self._refusals_left = MAX_REFUSALS
                 return applied
         return _parked(batch, "no time left in this invocation")
 
