@@ -11,10 +11,12 @@ from housekeeping.tools import Tools
 from scheduler.deadline import Deadline
 from scheduler.observability.logger import begin_invocation
 
-_runner = JobRunner(JOBS, Tools.of(HousekeepingSettings.from_environment()))
+_tools = Tools.of(HousekeepingSettings.from_environment())
+_runner = JobRunner(JOBS, _tools)
 
 
 def handler(event: object, context: object) -> dict[str, dict[str, Any]]:
     """Run all jobs, or those named as ``{"jobs": ["expire", …]}``, and return their results."""
     begin_invocation(context)
-    return _runner.run(requested(event, JOBS), Deadline.of(context))
+    _tools.database.deadline = deadline = Deadline.of(context)
+    return _runner.run(requested(event, JOBS), deadline)

@@ -27,7 +27,7 @@ SCHEDULED = {"source": "aws.scheduler", "detail-type": "Scheduled Event", "detai
 NO_DATABASE = "mysql://nobody@127.0.0.1:1/nothing"
 
 Invoke: TypeAlias = "Callable[[object], dict[str, Any]]"
-Start: TypeAlias = "Callable[[str, str], Invoke]"
+Start: TypeAlias = "Callable[..., Invoke]"
 
 
 @pytest.fixture
@@ -35,9 +35,11 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Return a function that starts an environment on a database and a broker."""
     started: list[LambdaEnvironment] = []
 
-    def start(database_url: str, broker_url: str) -> Invoke:
+    def start(database_url: str, broker_url: str, timeout: int = 60) -> Invoke:
         variables = {"DATABASE_URL": database_url, "BROKER_URL": broker_url, **OUTSIDE}
-        function = Function("housekeeping", "housekeeping.app.handler", variables, tmp_path, 60)
+        function = Function(
+            "housekeeping", "housekeeping.app.handler", variables, tmp_path, timeout
+        )
         started.append(environment := LambdaEnvironment(function, "housekeeping"))
         return lambda event: json.loads(environment.invoke(json.dumps(event).encode()))
 
@@ -64,6 +66,23 @@ def test_the_schedule_runs_every_job_and_nudges_the_dispatcher(
     assert types == [("allocation_expired",), ("allocation_expiring_soon",)]
     assert Queues(broker_url).take(NOTIFICATION_QUEUE)
     assert invoke(SCHEDULED)["expire"]["handled"] == 0
+
+
+def test_a_slow_statement_ends_before_the_time_of_the_function(
+    start: Start, store: Store, database_url: str
+) -> None:
+    now = datetime.now(UTC)
+    store.seed(world(held("d1", since=now - 60 * MINUTE)))
+    set_expiry(store, now - SECOND, "d1")
+    invoke = start(database_url, NOWHERE, 4)
+    invoke({"jobs": ["warn"]})  # the cold start
+    store.run("CREATE TRIGGER slow BEFORE INSERT ON notifications FOR EACH ROW DO SLEEP(5)")
+    try:
+        results = invoke({"jobs": ["expire", "warn"]})
+    finally:
+        store.run("DROP TRIGGER slow")
+
+    assert [result["status"] for result in results.values()] == ["failed", "failed"]
 
 
 def test_an_operator_runs_single_jobs(start: Start, database_url: str) -> None:
