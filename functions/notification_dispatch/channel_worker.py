@@ -203,7 +203,7 @@ class ChannelWorker:
                 now = self._clock()
                 result = outcome_of(response, delivery, now, self._jitter)
                 pause = (result.due_at - now).total_seconds() if result.due_at else 0.0
-                self._breaker.record(response.error_class, pause)
+                self._breaker.record(response.error_class, _user(delivery), pause)
                 if response.error_class is ErrorClass.UNCERTAIN:
                     self._probe = delivery if result.due_at else None
                 return result

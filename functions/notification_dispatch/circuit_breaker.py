@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 FAILURE_THRESHOLD: Final = 3
 THROTTLE_THRESHOLD: Final = 5
-"""This many consecutive errors, with nothing accepted in between, count as an outage."""
+"""This many consecutive errors, with nothing accepted in between, count as an outage. Of the errors
+of one user only the first counts, unless the provider is unreachable."""
 
 OUTAGE_PAUSE_SECONDS: Final = 15.0
 THROTTLE_PAUSE_SECONDS: Final = 1.0
@@ -32,6 +33,7 @@ class CircuitBreaker:
         self._lock = Lock()
         self._closes_at = 0.0
         self._failures = 0
+        self._failed_users: set[str] = set()
         self._throttles = 0
 
     @property
@@ -45,27 +47,36 @@ class CircuitBreaker:
 
         After the pause the breaker is half-open: send one delivery first.
         """
-        return self._failures >= FAILURE_THRESHOLD or self._throttles >= THROTTLE_THRESHOLD
+        failures = self._failures + len(self._failed_users)
+        return failures >= FAILURE_THRESHOLD or self._throttles >= THROTTLE_THRESHOLD
 
-    def record(self, error_class: ErrorClass | None, pause_seconds: float = 0.0) -> None:
+    def record(
+        self, error_class: ErrorClass | None, user_id: str = "", pause_seconds: float = 0.0
+    ) -> None:
         """Record a response; None is success. A permanent error also shows that the provider works.
 
         One missing response is an outage already: whatever is sent now may arrive, and is sent
-        again. A busy recipient counts for nothing: one user must not stop sending to all others.
+        again. A busy recipient counts for nothing, and other errors of a user count once: one user
+        must not stop sending to all others.
 
         Args:
             error_class: the class of the error.
+            user_id: the recipient.
             pause_seconds: after a missing response, the least time before the next attempt.
         """
         with self._lock:
             match error_class:
                 case None | ErrorClass.PERMANENT:
                     self._failures = self._throttles = 0
+                    self._failed_users.clear()
                 case ErrorClass.UNCERTAIN:
                     self._failures = FAILURE_THRESHOLD
                     self._closes_at = self._clock() + max(OUTAGE_PAUSE_SECONDS, pause_seconds)
-                case ErrorClass.TRANSIENT:
-                    self._failures += 1
+                case ErrorClass.TRANSIENT | ErrorClass.UNREACHABLE:
+                    if error_class is ErrorClass.UNREACHABLE:
+                        self._failures += 1
+                    else:
+                        self._failed_users.add(user_id)
                     if self.tripped:
                         self._closes_at = self._clock() + OUTAGE_PAUSE_SECONDS
                 case ErrorClass.THROTTLED if not self.pause:  # the others were already in flight

@@ -111,8 +111,8 @@ def test_error_code_or_status_decides_the_class(
 @pytest.mark.parametrize(
     ("raised", "expected"),
     [
-        (EndpointConnectionError(endpoint_url=URL), ErrorClass.TRANSIENT),
-        (ConnectTimeoutError(endpoint_url=URL), ErrorClass.TRANSIENT),
+        (EndpointConnectionError(endpoint_url=URL), ErrorClass.UNREACHABLE),
+        (ConnectTimeoutError(endpoint_url=URL), ErrorClass.UNREACHABLE),
         (ReadTimeoutError(endpoint_url=URL), ErrorClass.UNCERTAIN),
         (ConnectionClosedError(endpoint_url=URL), ErrorClass.UNCERTAIN),
     ],

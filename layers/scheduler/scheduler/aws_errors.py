@@ -20,6 +20,8 @@ class ErrorClass(Enum):
     """The service will never accept this request."""
     TRANSIENT = auto()
     """The service is unavailable, or our account, its permissions or its settings are at fault."""
+    UNREACHABLE = auto()
+    """There was no connection to the service; the request was not sent."""
     UNCERTAIN = auto()
     """There was no response: the service may have accepted the request."""
     RECIPIENT_BUSY = auto()
@@ -77,6 +79,10 @@ _COMMON: Final[ErrorClasses] = {
     "ThrottlingException": ErrorClass.THROTTLED,
     "TooManyRequestsException": ErrorClass.THROTTLED,
     "TransactionInProgressException": ErrorClass.THROTTLED,
+    "ConnectTimeoutError": ErrorClass.UNREACHABLE,
+    "EndpointConnectionError": ErrorClass.UNREACHABLE,
+    "ProxyConnectionError": ErrorClass.UNREACHABLE,
+    "SSLError": ErrorClass.UNREACHABLE,
     "ReadTimeoutError": ErrorClass.UNCERTAIN,
     "ConnectionClosedError": ErrorClass.UNCERTAIN,
 }

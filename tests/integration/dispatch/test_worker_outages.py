@@ -80,6 +80,20 @@ def test_outage_stops_sending_and_costs_few_attempts(
     assert all(row.claimed_until is None and row.status == "pending" for row in untouched)
 
 
+def test_failures_of_one_user_do_not_delay_others(
+    make_worker: Callable[..., ChannelWorker], outbox: Outbox
+) -> None:
+    sender = FakeSender(respond=lambda _: UNAVAILABLE)
+    worker = make_worker(sender)
+    outbox.add(*[NewNotification(channels=EMAIL_ONLY) for _ in range(FAILURE_THRESHOLD)])
+    assert worker.work(invocation()) == {"retried": FAILURE_THRESHOLD}
+
+    sender.respond = lambda _: Accepted()
+    outbox.add(*to_each_user(3, channels=EMAIL_ONLY))
+
+    assert worker.work(invocation()) == {"sent": 3}
+
+
 def test_outage_of_five_minutes_loses_no_delivery(
     make_worker: Callable[..., ChannelWorker], outbox: Outbox, clock: Clock
 ) -> None:

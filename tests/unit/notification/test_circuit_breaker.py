@@ -15,8 +15,8 @@ from tests.support.clock import Clock
 
 def after_failures(number: int, clock: Clock) -> CircuitBreaker:
     breaker = CircuitBreaker(clock.monotonic)
-    for _ in range(number):
-        breaker.record(ErrorClass.TRANSIENT)
+    for user in range(number):
+        breaker.record(ErrorClass.TRANSIENT, f"u{user}")
     return breaker
 
 
@@ -66,10 +66,32 @@ def test_permanent_error_resets_the_failures() -> None:
     breaker = after_failures(FAILURE_THRESHOLD - 1, Clock())
 
     breaker.record(ErrorClass.PERMANENT)
-    for _ in range(FAILURE_THRESHOLD - 1):
-        breaker.record(ErrorClass.TRANSIENT)
+    for user in range(FAILURE_THRESHOLD - 1):
+        breaker.record(ErrorClass.TRANSIENT, f"another{user}")
 
     assert breaker.pause == 0
+
+
+def test_failures_of_one_user_do_not_pause_sending_to_others() -> None:
+    breaker = after_failures(FAILURE_THRESHOLD - 1, Clock())
+
+    for _ in range(FAILURE_THRESHOLD):
+        breaker.record(ErrorClass.TRANSIENT, "u0")
+
+    assert breaker.pause == 0
+    assert not breaker.tripped
+
+
+def test_unreachable_provider_is_an_outage_whoever_the_recipients_are() -> None:
+    breaker = CircuitBreaker(Clock().monotonic)
+
+    for _ in range(FAILURE_THRESHOLD):
+        assert breaker.pause == 0
+        breaker.record(ErrorClass.UNREACHABLE, "u0")
+
+    assert breaker.pause == OUTAGE_PAUSE_SECONDS
+    breaker.record(None)
+    assert not breaker.tripped
 
 
 def test_throttling_pauses_for_a_second() -> None:
@@ -107,7 +129,7 @@ def test_busy_recipients_do_not_pause_sending() -> None:
 def test_one_missing_response_pauses_until_its_delivery_is_due_again() -> None:
     breaker = CircuitBreaker(Clock().monotonic)
 
-    breaker.record(ErrorClass.UNCERTAIN, 60.0)
+    breaker.record(ErrorClass.UNCERTAIN, pause_seconds=60.0)
 
     assert breaker.tripped
     assert breaker.pause == 60
