@@ -37,6 +37,8 @@ _PAGE: Final = Path(__file__).with_name("page")
 _OVERVIEW: Final = "overview"
 _PUBLISH: Final = "publish"
 _OF_LETTERS: Final = "dead-letters."
+_PATIENCE_SECONDS: Final = 25.0
+"""With the time of the function, less than the page waits: what it has given up is not done."""
 _HEADERS: Final = {
     # Only its own files: the page loads nothing from other hosts, and has no inline script.
     "content-security-policy": "default-src 'none'; connect-src 'self'; script-src 'self'; "
@@ -151,7 +153,7 @@ class _Routes:
 
     def _on_letters(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         self._work.require_none()
-        return self._groups.alone(lambda: self._operations.call(name, arguments))
+        return self._groups.alone(lambda: self._operations.call(name, arguments), _PATIENCE_SECONDS)
 
     def _overview(self) -> dict[str, Any]:
         began = time.monotonic()

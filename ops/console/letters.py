@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from operations.errors import OpsError
 from ops.long_queue import read_groups
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ class LetterGroups:
         self._clock = clock
         self._lock = threading.Lock()
         self._queue = threading.Lock()
-        self._pool = ThreadPoolExecutor(1, "dead-letters")
         self._running: Future[dict[str, Any]] | None = None
         self._last: dict[str, Any] = {"groups": [], "complete": True, "at": None}
         self._depth: int | None = None
@@ -59,7 +59,7 @@ class LetterGroups:
                 or (running.done() and self._is_old(depth))
             ):
                 self._depth, self._read_at = depth, self._clock()
-                running = self._running = self._pool.submit(self._call)
+                running = self._running = self._begin()
         if wait([running], MAX_WAIT_SECONDS).not_done:
             return {**self._last, "reading": True}
         with self._lock:
@@ -68,10 +68,22 @@ class LetterGroups:
         self._last = running.result()
         return {**self._last, "reading": False}
 
-    def alone(self, work: Callable[[], _T]) -> _T:
-        """Do something with the letters while nothing else reads them, as it would miss some."""
-        with self._queue:
+    def alone(self, work: Callable[[], _T], patience: float | None = None) -> _T:
+        """Do something with the letters while nothing else reads them, as it would miss some.
+
+        Args:
+            work: what to do.
+            patience: how many seconds to wait for others; None for as long as they take.
+
+        Raises:
+            OpsError: others took longer; nothing was done.
+        """
+        if not self._queue.acquire(timeout=-1 if patience is None else patience):
+            raise OpsError("the dead letters are being read or changed; try again")
+        try:
             return work()
+        finally:
+            self._queue.release()
 
     def whole_depth(self, ready: int, since: float) -> int:
         """Return how many letters there are, given how many were ready in the queue.
@@ -85,8 +97,19 @@ class LetterGroups:
         overlaps = self._reading or self._ended_at >= since
         return max(ready, self._depth or 0) if overlaps else ready
 
-    def _call(self) -> dict[str, Any]:
-        return self.alone(self._read_all)
+    def _begin(self) -> Future[dict[str, Any]]:
+        """Read the groups in a thread, which Ctrl-C does not wait for."""
+        future = Future[dict[str, Any]]()
+
+        def read() -> None:
+            future.set_running_or_notify_cancel()
+            try:
+                future.set_result(self._read_all())
+            except Exception as error:  # noqa: BLE001 - raised to those who wait for the result
+                future.set_exception(error)
+
+        threading.Thread(target=self.alone, args=(read,), daemon=True).start()
+        return future
 
     def _read_all(self) -> dict[str, Any]:
         self._reading = True

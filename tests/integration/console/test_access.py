@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -214,6 +216,39 @@ def test_letters_are_changed_only_when_they_are_not_being_read() -> None:
         go_on.set()
     assert not early
     assert [name for name, _ in recorder.calls] == [LIST, "dead-letters.edit"]
+
+
+def test_change_that_waits_too_long_for_others_is_not_made() -> None:
+    groups = LetterGroups(Recorder())
+    go_on = threading.Event()
+    begun = threading.Event()
+
+    def hold() -> None:
+        begun.set()
+        go_on.wait()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(groups.alone, hold)
+        assert begun.wait(30)
+        try:
+            with pytest.raises(OpsError, match="try again"):
+                groups.alone(lambda: pytest.fail("it was made"), patience=0.0)
+        finally:
+            go_on.set()
+
+    assert groups.alone(lambda: "made") == "made"
+
+
+def test_process_ends_while_letters_are_read() -> None:
+    """Otherwise Ctrl-C would wait for the readings, and they for a replay of any length."""
+    program = """
+import threading
+from ops.console.letters import LetterGroups
+class Stuck:
+    call = staticmethod(lambda *_: threading.Event().wait())
+assert LetterGroups(Stuck()).read(7)["reading"]
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
 
 def test_groups_that_cannot_be_read_are_read_by_the_next_caller() -> None:
