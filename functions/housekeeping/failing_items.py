@@ -107,4 +107,5 @@ class FailingItems:
 
 def _isolates(error: Exception) -> bool:
     # Bisection would wait for the lock again in each half.
-    return not is_outage(error) and not is_lock_wait(error)
+    ends = isinstance(error, SomeFailedError) or is_outage(error) or is_lock_wait(error)
+    return not ends

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 from urllib.parse import urlsplit
 
 import pymysql
@@ -15,6 +16,7 @@ from scheduler.database.errors import (
     DatabaseUnavailableError,
     Fault,
     StaleSnapshotError,
+    StatementRefusedError,
     fault_of,
     is_conflict,
     is_conflict_without_wait,
@@ -87,6 +89,23 @@ def test_errors_of_a_real_server_are_classified(statement: str, fault: Fault, st
         cursor.execute(statement)
 
     assert fault_of(refused.value) is fault, refused.value
+
+
+def test_refused_transaction_is_rolled_back_before_its_connection_is_closed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise its rows stay locked until the server notices that the connection ended."""
+    with closing(Database(store.settings)) as database:
+        with database.transaction() as cursor:
+            connection = cursor.connection
+        rollback = Mock(wraps=connection.rollback)
+        monkeypatch.setattr(connection, "rollback", rollback)
+
+        with pytest.raises(StatementRefusedError), database.transaction() as cursor:
+            cursor.execute("SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1206")
+
+    rollback.assert_called_once_with()
+    assert not connection.open
 
 
 NAME = "database.test"
