@@ -1,7 +1,8 @@
 """A cursor for batches: many rows in one statement, and pipelined statements.
 
 Rows written in a pipeline are sent by MariaDB's bulk protocol (`scheduler.database.bulk_protocol`),
-and as text to servers that do not have it, such as MySQL.
+and as text to servers that do not have it, such as MySQL, or that have no room for the prepared
+statements, which are limited for all sessions together.
 """
 
 from __future__ import annotations
@@ -176,6 +177,8 @@ class BulkCursor(Cursor):
             except MySQLError as error:
                 if error.args[0] == ER.UNKNOWN_STMT_HANDLER:
                     self._wire.prepared.clear()  # the next attempt prepares them again
+                if error.args[0] == ER.MAX_PREPARED_STMT_COUNT_REACHED:
+                    self._wire.speaks_bulk = False  # the next attempt sends text
                 first = first or error
             if result is until:
                 break

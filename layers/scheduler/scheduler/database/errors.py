@@ -36,8 +36,14 @@ _MESSAGE_ERRORS: Final = frozenset(
 _CLIENT_ERRORS: Final = range(2000, 3000)
 """Those of the connection. https://mariadb.com/kb/en/mariadb-error-code-reference/"""
 _LOCK_WAIT: Final = ER.LOCK_WAIT_TIMEOUT
-_DEADLOCKS: Final = frozenset({ER.LOCK_DEADLOCK, ER.CHECKREAD})
-"""Errors after which the whole transaction was rolled back at once, without waiting."""
+_CONFLICTS_WITHOUT_WAIT: Final = frozenset(
+    {
+        ER.LOCK_DEADLOCK,
+        ER.CHECKREAD,
+        # Other sessions have prepared all that the server allows; the next attempt needs none.
+        ER.MAX_PREPARED_STMT_COUNT_REACHED,
+    }
+)
 
 
 class DatabaseUnavailableError(Exception):
@@ -62,7 +68,7 @@ class Fault(Enum):
     MESSAGE = auto()
     """A value in the message: the same statement would fail again."""
     LOCK = auto()
-    """Another transaction, or DDL of a migration, holds the rows."""
+    """Another transaction, or DDL of a migration, holds the rows, or other sessions a resource."""
     ENVIRONMENT = auto()
     """The server, its schema, its disk, its limits or the network: nothing in the message."""
 
@@ -77,7 +83,7 @@ def fault_of(error: Exception) -> Fault:
     if not isinstance(error, pymysql.MySQLError):
         return Fault.MESSAGE
     number = _number(error)
-    if number == _LOCK_WAIT or number in _DEADLOCKS:
+    if number == _LOCK_WAIT or number in _CONFLICTS_WITHOUT_WAIT:
         return Fault.LOCK
     state = getattr(error, "sqlstate", None) or ""
     bad_value = isinstance(error, pymysql.DataError | pymysql.IntegrityError)
