@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1:30004"
 ORIGIN = f"http://{HOST}"
+CHANGES = (
+    *("/console/publish", "/console/operations/overview"),
+    *("/console/letters/begin", "/console/letters/stop"),
+)
 
 
 @pytest.fixture
@@ -62,10 +66,13 @@ def test_page_loads_nothing_from_other_hosts_and_has_no_inline_script(page: http
 def test_request_without_the_token_of_the_address_is_refused(
     page: httpx.Client, operations: Recorder, token: str
 ) -> None:
-    for path in ("/console/config", "/console/forms", "/api/devices", "/page/../console/config"):
+    for path in (
+        *("/console/config", "/console/forms", "/console/letters"),
+        *("/api/devices", "/page/../console/config"),
+    ):
         assert page.get(path, headers={TOKEN_HEADER: token}).status_code == 401
-    refused = page.post("/console/operations/overview", headers={TOKEN_HEADER: token}, json={})
-    assert refused.status_code == 401
+    for path in CHANGES:
+        assert page.post(path, headers={TOKEN_HEADER: token}, json={}).status_code == 401
     assert operations.calls == []
 
 
@@ -102,8 +109,9 @@ def test_other_website_is_refused_even_with_the_token(
 ) -> None:
     assert not is_own(Headers({"host": HOST, **headers}))
     assert page.get("/", headers=headers).status_code == 403
-    assert page.post("/console/publish", headers=headers, json={}).status_code == 403
-    assert page.post("/console/operations/x", headers=headers, json={}).status_code == 403
+    assert page.get("/console/letters", headers=headers).status_code == 403
+    for path in CHANGES:
+        assert page.post(path, headers=headers, json={}).status_code == 403
     assert operations.calls == []
 
 
