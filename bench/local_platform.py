@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
 import tempfile
 from collections import defaultdict
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -65,12 +67,19 @@ def cpu_seconds(state: StateDir) -> dict[str, float]:
 
 
 async def websocket_address(state: StateDir, endpoints: dict[str, Any], user: str) -> str:
-    """Return an address, with a new ticket, at which a user can connect a WebSocket."""
+    """Return an address, with a new ticket, at which a user can connect a WebSocket.
+
+    Waits as long as the API demands of users who ask for many tickets.
+    """
     token = TokenIssuer.of(state.path).issue_token(user)
     async with httpx.AsyncClient(base_url=endpoints["api"], timeout=_API_TIMEOUT) as api:
         headers = {"Authorization": f"Bearer {token}"}
-        response = (await api.post("/api/realtime/ticket", headers=headers)).raise_for_status()
-    return f"{endpoints['websocket']}/?ticket={response.json()['ticket']}"
+        while True:
+            response = await api.post("/api/realtime/ticket", headers=headers)
+            if response.status_code != HTTPStatus.TOO_MANY_REQUESTS:
+                break
+            await asyncio.sleep(float(response.headers["Retry-After"]))
+    return f"{endpoints['websocket']}/?ticket={response.raise_for_status().json()['ticket']}"
 
 
 def _program(command: list[str]) -> str:
