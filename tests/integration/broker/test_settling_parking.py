@@ -135,6 +135,25 @@ def test_batch_that_a_slow_database_does_not_finish_in_time_is_parked(
     assert hops.deliver(consumer, {FAILED: 1}, Context(60)) == {"success": 1}
 
 
+def test_batch_that_takes_longer_than_an_invocation_is_applied_in_parts(
+    hops: Hops, make_consumer: MakeConsumer, store: Store
+) -> None:
+    devices = [f"d{n}" for n in range(8)]
+    store.seed(world(*(held(device, by=f"user of {device}") for device in devices)))
+    consumer = make_consumer()
+    for device in devices:
+        hops.publish(FAILED, deviceId=device)
+    store.run("CREATE TRIGGER slow BEFORE INSERT ON processed_messages FOR EACH ROW DO SLEEP(0.3)")
+    try:
+        assert hops.deliver(consumer, {FAILED: 8}, Context(3)) == {"retried": 8}
+        totals = hops.deliver(consumer, {FAILED: 8}, Context(3))
+    finally:
+        store.run("DROP TRIGGER slow")
+
+    assert totals["success"] >= 2
+    assert totals["success"] + totals.get("retried", 0) == 8
+
+
 class _UnavailableCounter:
     """A payment counter with an unreachable DynamoDB."""
 

@@ -18,7 +18,7 @@ from scheduler.messaging.publisher import Publisher
 from scheduler.messaging.record import Undecodable, decode
 from scheduler.messaging.validate import Parsed, parse
 from scheduler.pipeline.envelope import outbound_message
-from scheduler.pipeline.isolation import Isolation
+from scheduler.pipeline.isolation import Isolation, PartSize
 from scheduler.pipeline.outcome import Outcome, Verdict
 from scheduler.pipeline.redelivery import (
     KILLED,
@@ -70,6 +70,7 @@ class Consumer:
         units = UnitsOfWork(database, quota, self._need_nudge, clock, new_id)
         self._redeliveries = Redeliveries(database, clock)
         self._transaction = BatchTransaction(units, self._redeliveries, ledger, brake)
+        self._part_size = PartSize()
         self._nudge_needed = False
         self._unidentified = UnidentifiedMessages(database, clock, new_id)
 
@@ -83,7 +84,7 @@ class Consumer:
             CanaryFailureError: a canary asks for it, once.
         """
         self._database.deadline = deadline = Deadline.of(context)
-        invocation = _Invocation(Isolation(self._transaction, deadline), Counter())
+        invocation = _Invocation(Isolation(self._transaction, deadline, self._part_size), Counter())
         self._nudge_needed = False
         self._unidentified.start()
         for queue, records in decode(event):

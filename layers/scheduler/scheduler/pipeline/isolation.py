@@ -18,7 +18,7 @@ from scheduler.payments.failure import PaymentsUnavailableError
 from scheduler.pipeline.outcome import Outcome, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from scheduler.deadline import Deadline
     from scheduler.messaging.validate import Parsed
@@ -29,9 +29,41 @@ _RETRY_DELAYS: Final = (0.2, 0.5, 1.0)
 """Seconds between attempts of an invocation while the database is unavailable: long enough for a
 connection that fails over, not for a whole RDS failover."""
 
+_SHRINKS_BY: Final = 4
+_SLOW_SECONDS: Final = 10
+"""A transaction that fails after this time was too large for the database, or the time was over."""
+
 _MAX_LOCK_SEARCHES: Final = 3
 """How often an invocation looks for locked rows; before each search it has waited for a lock. After
 that, messages that meet a lock are parked."""
+
+
+class PartSize:
+    """How many messages are applied in one transaction, over the invocations of an environment.
+
+    Parked messages come back in the same batches. If one takes longer than an invocation may, the
+    next is applied in smaller parts, so that some of it is finished.
+    """
+
+    def __init__(self) -> None:
+        self._largest: int | None = None
+
+    def parts(self, batch: Sequence[Parsed]) -> Iterator[Sequence[Parsed]]:
+        """Yield the parts of a batch, usually all of it."""
+        at = 0
+        while at < len(batch):
+            size = self._largest or len(batch)
+            yield batch[at : at + size]
+            at += size
+
+    def too_slow(self, part: Sequence[Parsed]) -> None:
+        """Apply less at a time: a transaction did not end in the time of its invocation."""
+        self._largest = max(1, len(part) // _SHRINKS_BY)
+
+    def done(self, part: Sequence[Parsed]) -> None:
+        """Apply more at a time again, if this part was as large as it may be."""
+        if self._largest and len(part) >= self._largest:
+            self._largest *= 2
 
 
 class Isolation:
@@ -47,10 +79,12 @@ class Isolation:
         self,
         transaction: BatchTransaction,
         deadline: Deadline,
+        part_size: PartSize | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._transaction = transaction
         self._deadline = deadline
+        self._part_size = part_size or PartSize()
         self._sleep = sleep
         self._delays = iter(_RETRY_DELAYS)
         self._lock_searches = _MAX_LOCK_SEARCHES
@@ -61,14 +95,21 @@ class Isolation:
 
         While the database or DynamoDB is unavailable, or when no time is left, messages are parked.
         """
-        results = bisect(batch, lambda part: self._attempt(part, handling), _failed)
-        return [outcome for outcomes in results for outcome in outcomes]
+        return [
+            outcome
+            for part in self._part_size.parts(batch)
+            for outcomes in bisect(part, lambda half: self._attempt(half, handling), _failed)
+            for outcome in outcomes
+        ]
 
     def _attempt(self, batch: Sequence[Parsed], handling: Handling) -> list[Outcome]:
         while not self._deadline.passed:
+            started = time.monotonic()
             try:
                 applied = self._transaction.apply(batch, handling)
             except (DatabaseUnavailableError, PaymentsUnavailableError) as error:
+                if self._deadline.passed or time.monotonic() - started > _SLOW_SECONDS:
+                    self._part_size.too_slow(batch)
                 delay = next(self._delays, None)
                 if delay is None:
                     self._raise_if_partial(error)
@@ -80,6 +121,7 @@ class Isolation:
                 return self._apply_unlocked(batch, handling, error)
             else:
                 self._refusals_left = MAX_REFUSALS
+                self._part_size.done(batch)
                 return applied
         return _parked(batch, "no time left in this invocation")
 
