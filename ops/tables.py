@@ -11,6 +11,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from operations.dead_letters.describe import is_deep
 from operations.dead_letters.letter import FAILURE_HEADERS
 from ops.terminal import age, printable
 
@@ -77,7 +78,7 @@ def body_text(about: dict[str, Any]) -> str:
     if "body" in about:
         text = _pretty(about["body"])
     elif "bodyText" in about:
-        text = f"(not JSON)\n{about['bodyText']}"
+        text = f"(not JSON, or nested deeply)\n{about['bodyText']}"
     else:
         text = f"(not text; base64)\n{about['bodyBase64']}"
     return printable(_cut(text, _MAX_BODY))  # escaped, it may be much longer
@@ -96,16 +97,5 @@ def _pretty(value: object) -> str:
     if isinstance(value, str):
         return value
     # Indented, 18 KB of nested brackets would become 160 MB.
-    indent = None if _is_deep(value, _INDENTED_DEPTH) else 2
+    indent = None if is_deep(value, _INDENTED_DEPTH) else 2
     return json.dumps(value, ensure_ascii=False, indent=indent)
-
-
-def _is_deep(value: object, limit: int) -> bool:
-    match value:
-        case dict():
-            children = list(value.values())
-        case list():
-            children = value
-        case _:
-            return False
-    return limit == 0 or any(_is_deep(child, limit - 1) for child in children)

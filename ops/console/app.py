@@ -94,6 +94,13 @@ def console_app(operations: Operations, settings: ConsoleSettings) -> Starlette:
     )
 
 
+class _Json(JSONResponse):
+    """JSON in ASCII: a letter may contain half a surrogate pair, which UTF-8 cannot encode."""
+
+    def render(self, content: object) -> bytes:
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
 async def _page(_request: Request) -> Response:
     return FileResponse(_PAGE / "index.html")
 
@@ -122,7 +129,7 @@ class _Routes:
 
     async def config(self, _request: Request) -> Response:
         settings = self._settings
-        return JSONResponse(
+        return _Json(
             {
                 "place": self._operations.place,
                 "version": VERSION,
@@ -133,15 +140,15 @@ class _Routes:
         )
 
     async def forms(self, _request: Request) -> Response:
-        return JSONResponse(event_forms())
+        return _Json(event_forms())
 
     async def operate(self, request: Request) -> Response:
         """Run an operation of docs/operations-interface.md."""
         name, arguments = request.path_params["name"], await _body(request)
         if name == _PUBLISH:
-            return JSONResponse({"error": "events are published by forms"}, 403)
+            return _Json({"error": "events are published by forms"}, 403)
         if name == DISCARD:
-            return JSONResponse({"error": "letters are discarded with a copy only"}, 403)
+            return _Json({"error": "letters are discarded with a copy only"}, 403)
         if name == LIST:
             depth, fresh = arguments.get("depth"), bool(arguments.get("fresh"))
             return await _answer(lambda: self._groups.read(depth, fresh=fresh))
@@ -167,7 +174,7 @@ class _Routes:
     async def publish(self, request: Request) -> Response:
         form = await _body(request)
         if not self._settings.allow_publish:
-            return JSONResponse({"error": "start the console with --allow-publish"}, 403)
+            return _Json({"error": "start the console with --allow-publish"}, 403)
         return await _answer(lambda: self._publish(form["eventType"], form["fields"]))
 
     def _publish(self, event_type: str, values: dict[str, str]) -> dict[str, Any]:
@@ -178,7 +185,7 @@ class _Routes:
         return {"messageId": ids[0]}
 
     async def progress(self, _request: Request) -> Response:
-        return JSONResponse(self._work.progress())
+        return _Json(self._work.progress())
 
     async def begin(self, request: Request) -> Response:
         """Begin to replay or discard the letters of a group."""
@@ -193,7 +200,7 @@ class _Routes:
     async def stop(self, _request: Request) -> Response:
         """Stop after the call that is under way."""
         self._work.stop()
-        return JSONResponse(self._work.progress())
+        return _Json(self._work.progress())
 
 
 async def _body(request: Request) -> dict[str, Any]:
@@ -204,6 +211,6 @@ async def _body(request: Request) -> dict[str, Any]:
 async def _answer(work: Callable[[], dict[str, Any]]) -> Response:
     """Run something that may block; 422 is a mistake of the caller, 502 any other failure."""
     try:
-        return JSONResponse(await run_in_threadpool(work))
+        return _Json(await run_in_threadpool(work))
     except OpsError as error:
-        return JSONResponse({"error": str(error)}, 422 if error.code is ExitCode.USAGE else 502)
+        return _Json({"error": str(error)}, 422 if error.code is ExitCode.USAGE else 502)

@@ -16,6 +16,9 @@ _PROPERTIES: Final = (
     *("message_id", "correlation_id", "type", "app_id", "user_id", "reply_to", "timestamp"),
     *("content_type", "content_encoding", "priority", "expiration", "delivery_mode"),
 )
+_MAX_DEPTH: Final = 100
+"""Levels of a body. Deeper ones are text: an encoder may refuse them as a part of a result, and
+indented, 18 KB of nested brackets would become 160 MB."""
 _LONG: Final = 100_000
 """Bytes of a body."""
 _MAX_GROWTH: Final = 3
@@ -29,7 +32,7 @@ _COUNTERS: Final = frozenset(("x-delivery-count", "x-acquired-count"))
 def describe(letter: DeadLetter) -> dict[str, Any]:
     """Return all data of a letter; the body is ``body`` if it is JSON.
 
-    Otherwise it is ``bodyText`` or, if it is no text either, ``bodyBase64``.
+    Otherwise, or if it is nested deeply, it is ``bodyText`` or, if it is no text, ``bodyBase64``.
     """
     return {
         "id": letter.id,
@@ -100,10 +103,25 @@ def _body(raw: bytes) -> dict[str, Any]:
         return _in_base64(raw)
     try:
         body = json.loads(text, parse_constant=_refuse)
-        json.dumps(body)  # fails for deeply nested data that json.loads still accepts
     except (ValueError, RecursionError):
-        return {"bodyText": text} if _is_plain(text, len(raw)) else _in_base64(raw)
-    return {"body": body}
+        return _as_text(text, raw)
+    return _as_text(text, raw) if is_deep(body, _MAX_DEPTH) else {"body": body}
+
+
+def _as_text(text: str, raw: bytes) -> dict[str, Any]:
+    return {"bodyText": text} if _is_plain(text, len(raw)) else _in_base64(raw)
+
+
+def is_deep(value: object, limit: int) -> bool:
+    """Return whether lists and objects are nested in more than some levels."""
+    match value:
+        case dict():
+            children = list(value.values())
+        case list():
+            children = value
+        case _:
+            return False
+    return limit == 0 or any(is_deep(child, limit - 1) for child in children)
 
 
 def _is_plain(text: str, length: int) -> bool:

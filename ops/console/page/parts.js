@@ -26,8 +26,11 @@ export const Button = ({ label, about, main, off, onClick, type = "button" }) =>
   html`<button type=${type} class=${main ? "main" : ""} aria-label=${about ? `${label}: ${about}` : undefined} aria-disabled=${off ? "true" : undefined}
     onClick=${event => (off ? event.preventDefault() : onClick?.(event))}>${label}</button>`
 
+// Half a surrogate pair, as an id may contain in a dead letter, cannot be in an address.
+const encoded = text => encodeURIComponent(text.replace(/\p{Surrogate}/gu, "\ufffd"))
+
 export const Link = ({ to, children, about }) =>
-  html`<a href=${`#/${to.map(encodeURIComponent).join("/")}`} aria-label=${about}>${children}</a>`
+  html`<a href=${`#/${to.map(encoded).join("/")}`} aria-label=${about}>${children}</a>`
 
 export const Section = ({ id, title, aside, error, children }) => html`
   <section aria-labelledby=${id} data-panel=${id}>

@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from scheduler.ids import uuid7
 from tests.integration.console.conftest import HOLDER, LETTERS, MARKUP
 from tests.integration.console.looking import fact, rows, serious, show
-from tests.integration.ops.letters import letter
+from tests.integration.ops.letters import Broker, letter
 from tests.support.events import message
 from tests.support.functions import Functions
 from tests.support.world import held, world
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
     from local.servers.mariadb import MariaDB
-    from tests.integration.ops.letters import Broker
     from tests.support.store import Store
 
 
@@ -90,6 +89,15 @@ def test_letters_are_shown_edited_replayed_and_discarded(page: Page, much: Broke
     )
     expect(group).to_contain_text("No dead letters")
     expect(page).to_have_title("CloudPhone Scheduler – console")
+
+
+def test_letter_with_half_a_surrogate_pair_is_shown(page: Page, broker_url: str) -> None:
+    Broker(broker_url).publish(letter(id="m-1", body=rb'{"deviceId": "\ud800"}'))
+
+    show(page, "letters")
+    rows(page, "Dead letters by group").get_by_role("link").click()
+
+    expect(page.locator("article pre").first).to_contain_text(r'"deviceId": "\ud800"')
 
 
 def test_message_is_followed_and_its_user_looked_up(

@@ -81,6 +81,17 @@ def test_samples_of_a_group_fit_an_answer_and_say_that_they_are_cut(name: str) -
     assert {one.get("isCut") for one in told["letters"]} == {True}
 
 
+@pytest.mark.parametrize("depth", [100, 101, *range(9_980, 10_001)])
+def test_nested_letter_can_be_encoded_as_a_part_of_a_result(depth: int) -> None:
+    nested = DeadLetter("unknown", BasicProperties(), b"[" * depth + b"]" * depth)
+
+    (group,) = grouped([nested], samples=1)
+
+    assert json.dumps({"result": {"groups": [group.to_json_with_samples()]}})
+    assert json.dumps({"result": {"letters": [to_copy(nested)]}})
+    assert ("body" in describe(nested)) == (depth <= 100)
+
+
 @every_letter
 def test_text_for_the_terminal_is_short(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     about = describe(letter(name))
