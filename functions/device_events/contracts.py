@@ -60,6 +60,8 @@ class DeviceDeleted(DeviceEvent):
 
     event_type: ClassVar = "device.deleted"
     guard: ClassVar = Guard(Concern.CREATION, (Concern.HEALTH,))
+    # A creation between two deletions must not bring the device back if it arrives last.
+    applies_to_deleted: ClassVar = True
 
 
 class DeviceStatusChanged(DeviceEvent):

@@ -167,7 +167,7 @@ class State:
         """Return whether a newer event of the concern was applied, or the subject is deleted."""
         by_device = event.event_type.startswith("device")
         deleted = (self.device if by_device else self.user)(event.subject)[0] == "deleted"
-        if deleted and event.event_type != "device.created":
+        if deleted and event.event_type not in {"device.created", "device.deleted"}:
             return True
         concern = COMPARED[event.event_type]
         return bool(concern) and self.is_older(event, concern)

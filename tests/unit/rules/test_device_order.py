@@ -44,6 +44,13 @@ def test_late_creation_does_not_restore_a_deleted_device(*, version: bool) -> No
 
 
 @pytest.mark.parametrize("version", [True, False])
+def test_late_creation_between_two_deletions_does_not_restore_the_device(*, version: bool) -> None:
+    both = (("device.deleted", 1), ("device.deleted", 3))
+
+    assert health_after(*both, ("device.created", 2), version=version) is Health.DELETED
+
+
+@pytest.mark.parametrize("version", [True, False])
 def test_late_deletion_does_not_delete_a_recreated_device(*, version: bool) -> None:
     assert health_after(("device.created", 2), ("device.deleted", 1), version=version) is (
         Health.RUNNING
