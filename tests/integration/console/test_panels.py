@@ -91,6 +91,22 @@ def test_letters_are_shown_edited_replayed_and_discarded(page: Page, much: Broke
     expect(page).to_have_title("CloudPhone Scheduler – console")
 
 
+def test_edited_letter_tells_why_no_timeline_shows_it(page: Page, broker_url: str) -> None:
+    Broker(broker_url).publish(letter(id="m-1", deviceId="d1"))
+    done = {"notNoted": "cannot reach the database"}
+    page.route("**/dead-letters.edit", lambda route: route.fulfill(json=done))
+    show(page, "letters")
+    rows(page, "Dead letters by group").get_by_role("link").click()
+
+    page.get_by_role("button", name="Edit: m-1").click()
+    page.get_by_role("button", name="Replay edited").click()
+    page.get_by_role("dialog").get_by_role("button", name="Replay edited").click()
+
+    expect(page.locator("article output")).to_contain_text(
+        "Timelines do not show this: cannot reach the database"
+    )
+
+
 def test_letter_with_half_a_surrogate_pair_is_shown(page: Page, broker_url: str) -> None:
     Broker(broker_url).publish(letter(id="m-1", body=rb'{"deviceId": "\ud800"}'))
 

@@ -28,8 +28,9 @@ export class Letter extends Component {
     this.setState({ question: null })
     try {
       const newId = crypto.randomUUID()
-      await operation("dead-letters.edit", { fingerprint, body: this.state.edited, newId }, SLOW)
-      this.setState({ edited: null, result: { text: t("Replayed {id} as {newId}", { id: letter.id, newId }) } })
+      const { notNoted } = await operation("dead-letters.edit", { fingerprint, body: this.state.edited, newId }, SLOW)
+      const texts = [t("Replayed {id} as {newId}", { id: letter.id, newId }), notNoted && t("Timelines do not show this: {why}", { why: notNoted })]
+      this.setState({ edited: null, result: { text: texts.filter(Boolean).join(" ") } })
       setTimeout(onDone, 1500)
     } catch (error) {
       this.setState({ result: { error } })
