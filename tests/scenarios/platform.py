@@ -16,10 +16,11 @@ from pika.exceptions import AMQPError
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from local.aws import SentMessages, sent_messages
+from local.aws import SentMessages, aws_client, sent_messages
 from local.gateway.tokens import TokenIssuer
 from operations.publishing import shard_key
 from scheduler.messaging.topology import EVENTS_EXCHANGE
+from scheduler.realtime.connections import Connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -67,6 +68,9 @@ class Platform:
             base_url=endpoints["api"],
             headers={"Authorization": f"Bearer {token}"},
             timeout=_TIMEOUT_SECONDS,
+        )
+        self._connections = Connections(
+            aws_client("dynamodb", endpoints["aws"]), "realtime-connections"
         )
         self._connect()
 
@@ -119,10 +123,16 @@ class Platform:
         return self._http.post("/api/allocations", json={"userId": user_id})
 
     def listen(self, user_id: str) -> Listener:
-        """Connect a WebSocket client for a user."""
+        """Connect a WebSocket client for a user, and wait until it receives live frames."""
+        before = self._active(user_id)
         token = {"Authorization": f"Bearer {self._issuer.issue_token(user_id)}"}
         response = self._http.post("/api/realtime/ticket", headers=token).raise_for_status()
-        return Listener(f"{self.endpoints['websocket']}/?ticket={response.json()['ticket']}")
+        listener = Listener(f"{self.endpoints['websocket']}/?ticket={response.json()['ticket']}")
+        self.wait_until(lambda: bool(self._active(user_id) - before), "the connection is active")
+        return listener
+
+    def _active(self, user_id: str) -> set[str]:
+        return set(self._connections.of_user(user_id, datetime.now(UTC)))
 
     def sent(self) -> SentMessages:
         """Return all e-mails and text messages that were sent."""

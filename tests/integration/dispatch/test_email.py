@@ -100,7 +100,7 @@ def test_error_is_classified_and_the_request_not_repeated(
     assert len(provider_clients.requests(EMAIL)) == 1
 
 
-def test_unreachable_endpoint_is_a_transient_error(
+def test_endpoint_without_a_connection_is_unreachable(
     moto_clients: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert moto_clients
@@ -109,7 +109,7 @@ def test_unreachable_endpoint_is_a_transient_error(
     response = send(delivery())
 
     assert isinstance(response, ProviderError)
-    assert response.error_class is ErrorClass.TRANSIENT
+    assert response.error_class is ErrorClass.UNREACHABLE
 
 
 @pytest.mark.parametrize(
