@@ -24,16 +24,25 @@ class Module(NamedTuple):
     file: Path
 
 
-def swap_code(module: Module, source: str) -> None:
+def swap_code(module: Module, source: str) -> bool:
     """Give the functions of an imported module the code that they have in another source.
 
-    Whoever has imported one of them by its name sees the change, too.
+    Whoever has imported one of them by its name sees the change, too. Returns False, and changes
+    nothing, if a function uses other variables of its surroundings than before, as after the loss
+    of its only ``super()``.
     """
     changed = dict(_functions(_codes(compile(source, str(module.file), "exec"))))
     found = vars(sys.modules[module.name]).values()
-    for function in _defined(found, module.name):
-        if (code := changed.get(function.__qualname__)) is not None:
-            function.__code__ = code
+    swaps = [
+        (function, code)
+        for function in _defined(found, module.name)
+        if (code := changed.get(function.__qualname__)) is not None
+    ]
+    if any(code.co_freevars != function.__code__.co_freevars for function, code in swaps):
+        return False
+    for function, code in swaps:
+        function.__code__ = code
+    return True
 
 
 def import_anew(module: Module, source: str) -> None:

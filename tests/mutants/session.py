@@ -116,7 +116,8 @@ class Session:
             return lambda: self._collect_anew(module, mutant)
 
         def trial() -> int:
-            swap_code(module, mutant.source)
+            if not swap_code(module, mutant.source):
+                return self._collect_anew(module, mutant)
             return _run(concerned)
 
         return trial
