@@ -120,7 +120,7 @@ def test_notifications_and_events_of_one_release_are_sent_by_the_other(
     releases[first].consume(*events())
     written = effects(store)
 
-    sent = releases[second].invoke("notification_dispatch", {})
+    sent = releases[second].send_all(store)
 
     assert sent["published"] == written["events"]
     assert store.rows("SELECT COUNT(*) FROM notification_deliveries WHERE status = 'pending'") == [
