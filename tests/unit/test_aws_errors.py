@@ -6,7 +6,9 @@ from botocore.exceptions import (
     ConnectionClosedError,
     ConnectTimeoutError,
     EndpointConnectionError,
+    ProxyConnectionError,
     ReadTimeoutError,
+    SSLError,
 )
 from botocore.retries.standard import ThrottledRetryableChecker
 
@@ -113,6 +115,11 @@ def test_error_code_or_status_decides_the_class(
     [
         (EndpointConnectionError(endpoint_url=URL), ErrorClass.UNREACHABLE),
         (ConnectTimeoutError(endpoint_url=URL), ErrorClass.UNREACHABLE),
+        (ProxyConnectionError(proxy_url=URL), ErrorClass.UNREACHABLE),
+        (
+            SSLError(endpoint_url=URL, error=OSError("certificate verify failed")),
+            ErrorClass.UNREACHABLE,
+        ),
         (ReadTimeoutError(endpoint_url=URL), ErrorClass.UNCERTAIN),
         (ConnectionClosedError(endpoint_url=URL), ErrorClass.UNCERTAIN),
     ],

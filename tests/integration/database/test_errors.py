@@ -20,6 +20,8 @@ from scheduler.database.errors import (
     fault_of,
     is_conflict,
     is_conflict_without_wait,
+    is_outage,
+    unavailable,
 )
 from scheduler.settings import DatabaseSettings
 from tests.integration.local.proxy import Proxy
@@ -42,6 +44,21 @@ def test_error_that_no_message_can_cause_is_attributed_to_the_environment(number
     assert fault_of(pymysql.OperationalError(number, "the server says why")) is Fault.ENVIRONMENT
 
 
+@pytest.mark.parametrize(
+    ("number", "refused"),
+    [(0, False), (1290, True), (1999, True), (2000, False), (2999, False), (3000, True)],
+)
+def test_only_an_error_of_the_server_is_a_refused_statement(number: int, *, refused: bool) -> None:
+    error = unavailable(pymysql.OperationalError(number, "why"))
+
+    assert isinstance(error, StatementRefusedError) is refused
+    assert is_outage(error) is not refused
+
+
+def test_error_of_our_own_code_is_no_outage() -> None:
+    assert not is_outage(ValueError("a bug"))
+
+
 @pytest.mark.parametrize("error", [pymysql.InterfaceError(0, ""), pymysql.MySQLError()])
 def test_error_without_a_number_is_attributed_to_the_environment(error: pymysql.MySQLError) -> None:
     assert fault_of(error) is Fault.ENVIRONMENT
@@ -53,6 +70,7 @@ def test_error_without_a_number_is_attributed_to_the_environment(error: pymysql.
         (pymysql.OperationalError(1205, "Lock wait timeout exceeded"), True, False),
         (pymysql.OperationalError(1213, "Deadlock found"), True, True),
         (pymysql.OperationalError(1020, "Record has changed since last read"), True, True),
+        (pymysql.OperationalError(1461, "Can't create more than max_prepared_stmt"), True, True),
         (StaleSnapshotError(), True, True),
     ],
 )

@@ -84,3 +84,11 @@ def test_parked_dead_letter_uses_no_attempt_and_says_why() -> None:
     assert (letter.is_dead_letter, parked.is_dead_letter) == (True, False)
     assert (parked.settlement, parked.next_attempt) == (Settlement.RETRIED, 3)
     assert parked.outcome.error == "E: failed; parked: refused"
+
+
+def test_only_an_invalid_or_dead_lettered_message_is_a_dead_letter() -> None:
+    outcome = Outcome(message(CRITICAL), Verdict.INVALID)
+
+    letters = {one for one in Settlement if Settled(outcome, one).is_dead_letter}
+
+    assert letters == {Settlement.INVALID, Settlement.DEAD_LETTERED}
