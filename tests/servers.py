@@ -120,7 +120,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def _pool(config: pytest.Config) -> ServerPool:
     if _POOL not in config.stash:
-        factory: pytest.TempPathFactory = config._tmp_path_factory  # type: ignore[attr-defined]
+        factory: pytest.TempPathFactory = config._tmp_path_factory  # type: ignore[attr-defined]  # pytest makes it public only as a fixture
         config.stash[_POOL] = ServerPool(factory.mktemp("servers"))
     return config.stash[_POOL]
 

@@ -131,7 +131,7 @@ class DrillEnvironment:
                 raise DrillStuckError(f"{self.broker.waiting()} messages wait; see {self._folder}")
             if self.broker.waiting() != 0 or self.invocations.count() != count:
                 since, count = time.monotonic(), self.invocations.count()
-            time.sleep(_POLL_SECONDS)  # "quiet" means that nothing happens for some time
+            time.sleep(_POLL_SECONDS)  # no server tells that nothing more will happen
 
     def close(self) -> None:
         """Delete the vhost and the database."""

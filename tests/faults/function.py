@@ -49,17 +49,17 @@ def _trigger() -> CrashTrigger:
 def _rules_and_ledger(trigger: CrashTrigger) -> tuple[EventRules, CrashingLedger | None]:
     # Imported as needed: as deployed, only billing events import boto3.
     if _FAMILY == "billing":
-        from billing_events.rules import billing_rules  # noqa: PLC0415
-        from scheduler.payments.counter import payment_failures  # noqa: PLC0415
+        from billing_events.rules import billing_rules  # noqa: PLC0415 - only this family needs it
+        from scheduler.payments.counter import payment_failures  # noqa: PLC0415 - only this family needs it
 
         settings = PaymentSettings.from_environment()
         ledger = CrashingLedger(payment_failures(settings), trigger)
         return billing_rules(settings.billing_failure_threshold), ledger
     if _FAMILY == "user":
-        from user_events.rules import events as user_events  # noqa: PLC0415
+        from user_events.rules import events as user_events  # noqa: PLC0415 - only this family needs it
 
         return user_events, None
-    from device_events.rules import events as device_events  # noqa: PLC0415
+    from device_events.rules import events as device_events  # noqa: PLC0415 - only this family needs it
 
     return device_events, None
 

@@ -67,21 +67,12 @@ def test_so_many_devices_are_locked_as_are_wanted(
         assert free_for_others(database_url) == 5 - number
 
 
-def test_a_device_is_picked_until_just_the_moment_from_which_it_is_reserved(
-    database: Database, rows: Rows
+@pytest.mark.parametrize(("status", "starts_at"), [("RESERVED", LATER), ("CANCELLED", NOW)])
+def test_a_reservation_that_begins_afterwards_or_is_cancelled_leaves_the_device_free(
+    database: Database, rows: Rows, status: str, starts_at: datetime
 ) -> None:
     rows.device()
-    reserve(rows, "RESERVED", LATER)
-
-    with database.transaction() as cursor:
-        pick(cursor, AllocationStrategy.RESOURCE_BASED, 1)
-
-
-def test_a_cancelled_reservation_keeps_its_device_from_nobody(
-    database: Database, rows: Rows
-) -> None:
-    rows.device()
-    reserve(rows, "CANCELLED", NOW)
+    reserve(rows, status, starts_at)
 
     with database.transaction() as cursor:
         pick(cursor, AllocationStrategy.RESOURCE_BASED, 1)

@@ -11,7 +11,7 @@ from tests.integration.console.looking import serious
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, ViewportSize
 
 RECORDING: Final = "RECORD" in os.environ
 _PICTURES: Final = ROOT / "docs/console"
@@ -21,7 +21,7 @@ _MARGIN: Final = 16
 class Look(NamedTuple):
     """A size of the window and a colour scheme."""
 
-    size: dict[str, int]
+    size: ViewportSize
     scheme: Literal["light", "dark"] = "light"
 
 
@@ -60,7 +60,7 @@ def looks(page: Page, name: str, until: str, pictured: Container[str] = LOOKS) -
     for language, names in _LOOKS_IN.items():
         for look in names:
             size, scheme = LOOKS[look]
-            page.set_viewport_size(size)  # type: ignore[arg-type]  # a TypedDict
+            page.set_viewport_size(size)
             page.emulate_media(color_scheme=scheme)
             yield language
             what = f"{name}, {look}, {language}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
@@ -18,7 +19,6 @@ from tests.support.together import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 COPY = {"id": "m-1"}
 
@@ -59,8 +59,7 @@ def test_letters_are_discarded_after_their_copies_are_stored(
     bare = page.post("/console/operations/dead-letters.discard", json={})
 
     assert (done["state"], done["copied"], done["done"]) == ("done", 1, 1)
-    with open(done["file"], encoding="utf-8") as copies:  # noqa: PTH123 - the path is JSON
-        assert json.loads(copies.read()) == COPY
+    assert json.loads(Path(done["file"]).read_text("utf-8")) == COPY
     assert [call[1]["remove"] for call in operations.calls] == [[], ["f-1"]]
     assert bare.status_code == 403
 

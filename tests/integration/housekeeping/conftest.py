@@ -124,7 +124,7 @@ def dynamodb(aws_url: str, monkeypatch: pytest.MonkeyPatch) -> DynamoDBClient:
 def set_expiry(store: Store, at: datetime, device_id: str = "d1") -> None:
     """Set the expiry of a device's active allocation."""
     store.run(
-        f"UPDATE allocations SET expires_at = '{to_sql(at)}' WHERE active_device_id = '{device_id}'"  # noqa: S608
+        f"UPDATE allocations SET expires_at = '{to_sql(at)}' WHERE active_device_id = '{device_id}'"  # noqa: S608 - values of the test
     )
 
 
@@ -185,7 +185,7 @@ def before_transaction(
             action()
         return begin()
 
-    housekeeping.database.transaction = transaction  # type: ignore[method-assign]
+    housekeeping.database.transaction = transaction  # type: ignore[method-assign]  # replaced on purpose
 
 
 def add_entry(

@@ -24,7 +24,7 @@ def test_concurrent_expiry_suspensions_and_failures_end_each_allocation_once(
 ) -> None:
     ids = [(f"u{n}", f"d{n}-{m}") for n in range(USERS) for m in range(DEVICES_EACH)]
     store.seed(world(*(held(device_id, by=user_id) for user_id, device_id in ids)))
-    store.run(f"UPDATE allocations SET expires_at = '{to_sql(NOW - SECOND)}'")  # noqa: S608
+    store.run(f"UPDATE allocations SET expires_at = '{to_sql(NOW - SECOND)}'")  # noqa: S608 - a time of the test
     suspended = [message("user.suspended", userId=f"u{n}") for n in range(0, USERS, 2)]
     failed = [message("device.failed", deviceId=f"d{n}-0") for n in range(USERS)]
     other = Housekeeping(database_url)
@@ -33,7 +33,7 @@ def test_concurrent_expiry_suspensions_and_failures_end_each_allocation_once(
         def run() -> None:
             with Functions(database_url) as functions:
                 for start in range(0, len(messages), 10):
-                    functions.handle(*messages[start : start + 10])  # type: ignore[arg-type]
+                    functions.handle(*messages[start : start + 10])  # type: ignore[arg-type]  # a list of messages is unpacked
 
         return run
 

@@ -110,7 +110,7 @@ def test_each_pass_takes_every_key_once(store: Store, ids: set[str], rows: int) 
         is_last = False
         while not is_last:
             part = take(store, rows)
-            query = f"SELECT id FROM devices WHERE id > '{part.after}' AND id <= '{part.until}'"  # noqa: S608
+            query = f"SELECT id FROM devices WHERE id > '{part.after}' AND id <= '{part.until}'"  # noqa: S608 - ids of the test
             seen += [id_ for (id_,) in store.rows(query)]
             is_last = part.is_last
         assert sorted(seen) == sorted(ids)

@@ -109,7 +109,7 @@ def test_a_transaction_has_a_constant_number_of_statements(
     size: int, store: Store, housekeeping: Housekeeping
 ) -> None:
     store.seed(world(*(held(f"d{n}", by=f"u{n}") for n in range(size))))
-    store.run(f"UPDATE allocations SET expires_at = '{to_sql(NOW + MINUTE)}'")  # noqa: S608
+    store.run(f"UPDATE allocations SET expires_at = '{to_sql(NOW + MINUTE)}'")  # noqa: S608 - a time of the test
 
     with counted(housekeeping.database) as statements:
         assert housekeeping.run("warn") == size

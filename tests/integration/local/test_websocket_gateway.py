@@ -50,7 +50,7 @@ class WebSocketRig:
     def _client(self, service: str) -> Any:  # noqa: ANN401 - no types for these services
         variables = aws_environment(f"http://{self.address}")
         return boto3.client(
-            service,  # type: ignore[call-overload]
+            service,  # type: ignore[call-overload]  # the stubs want a literal
             endpoint_url=f"http://{self.address}",
             region_name=variables["AWS_REGION"],
             aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],

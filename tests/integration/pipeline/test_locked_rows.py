@@ -27,7 +27,7 @@ LOCKED: Final = tuple(f"u{number}" for number in range(0, USERS, 10))
 @contextmanager
 def locked(store: Store, table: str, ids: tuple[str, ...]) -> Iterator[None]:
     with closing(connect(store.settings)) as other, other.cursor() as cursor:
-        cursor.execute(f"SELECT id FROM {table} WHERE id IN %s FOR UPDATE", (ids,))  # noqa: S608
+        cursor.execute(f"SELECT id FROM {table} WHERE id IN %s FOR UPDATE", (ids,))  # noqa: S608 - a table of the test
         yield
         other.rollback()
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def invoke(event: dict[str, Any], seconds: float = 300) -> None:
-    handler(event, Invocation(seconds))  # type: ignore[arg-type]
+    handler(event, Invocation(seconds))  # type: ignore[arg-type]  # it has what the handler uses
 
 
 def application(database: MariaDB) -> pymysql.Connection:

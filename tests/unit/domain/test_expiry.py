@@ -15,7 +15,7 @@ from tests.support.world import MINUTE, NOW, SECOND, device, held, user, world
 ALLOCATION = held("d1", since=NOW - 61 * MINUTE)
 
 
-def start(**fields: Any) -> Work:  # noqa: ANN401
+def start(**fields: Any) -> Work:  # noqa: ANN401 - any field of User
     return Work(world(user(**fields), ALLOCATION), NOW, QUOTA)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any, cast
 
 import pytest
@@ -23,7 +24,7 @@ class FakeTools:
     failing = FailingItems()
 
     @staticmethod
-    def clock() -> Any:  # noqa: ANN401
+    def clock() -> datetime:
         return NOW
 
 

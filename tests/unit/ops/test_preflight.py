@@ -111,7 +111,7 @@ def check(
     stubs: dict[str, Stubber] = {}
     for service, operation, answer in answers:
         if service not in stubs:
-            client = boto3.client(  # type: ignore[call-overload]
+            client = boto3.client(  # type: ignore[call-overload]  # the stubs want a literal
                 service,
                 region_name=region,
                 aws_access_key_id="x",

@@ -70,7 +70,7 @@ def echo(event: object, _context: object) -> object:
     return event
 
 
-def describe(_event: object, context: Any) -> dict[str, Any]:  # noqa: ANN401
+def describe(_event: object, context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's context has no types
     return {
         "id": context.aws_request_id,
         "name": context.function_name,
