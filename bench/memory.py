@@ -11,6 +11,7 @@ calculated, as if a core of this machine were one of Lambda's.
 from __future__ import annotations
 
 import json
+import resource
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
@@ -30,7 +31,7 @@ from local.template import deployed_function
 from ops.prices import PRICES
 from scheduler.domain.notices import Channel
 from tests.sam.built import SERVICES, function_of
-from tests.sam.importing import cpu_seconds
+from tests.sam.importing import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,7 +79,7 @@ def main(rounds: Annotated[int, typer.Option(help="Invocations of each kind.")] 
 def _measure(testbed: Testbed, rounds: int) -> Iterator[InvocationCost]:
     for service in SERVICES:
         statement = f"import {service.replace('-', '_')}.app"
-        cpu = min(cpu_seconds(function_of(service), statement) for _ in range(_STARTS))
+        cpu = min(_cpu_seconds(function_of(service), statement) for _ in range(_STARTS))
         yield InvocationCost(f"init of {service} ({_size(service)} MB)", cpu, 0, 0)
     for workload in (DEVICE_FAILED, USER_SUSPENDED, PAYMENT_FAILED):
         for size in (1, 100):
@@ -86,6 +87,13 @@ def _measure(testbed: Testbed, rounds: int) -> Iterator[InvocationCost]:
     yield _request(testbed, rounds)
     yield _dispatch(testbed, rounds)
     yield _housekeeping(testbed, rounds)
+
+
+def _cpu_seconds(function: str, statement: str) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    run(function, statement)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def _event(testbed: Testbed, workload: Workload, size: int, rounds: int) -> InvocationCost:

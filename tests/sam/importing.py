@@ -1,9 +1,8 @@
-"""What a built function imports when it starts, and the CPU that this takes."""
+"""Runs Python as a built function does when it starts."""
 
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 
 from local.template import function_variable
@@ -34,11 +33,3 @@ def run(function: str, statement: str) -> str:
         env={**VARIABLES, "PATH": os.environ["PATH"], "PYTHONPATH": import_path(function)},
     )
     return done.stdout
-
-
-def cpu_seconds(function: str, statement: str) -> float:
-    """Return the processor time of an import: other processes on the machine cost none of it."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    run(function, statement)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
