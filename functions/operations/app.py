@@ -12,13 +12,14 @@ import time
 from contextlib import nullcontext
 from functools import cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 from operations import catalogue
 from operations.audit import recorded
 from operations.context import AWS_TIMEOUTS, CALL_SECONDS, OperationContext
 from operations.errors import ExitCode, InvalidInputError, OpsError
+from operations.json_data import read_object
 from operations.scheduled import SCHEDULED, run_canary
 from operations.settings import OperationsSettings
 from scheduler.credentials import CredentialsUnavailableError
@@ -128,18 +129,14 @@ def _request(event: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """
     body = event.get("body") or ""
     try:
-        text = base64.b64decode(body) if event.get("isBase64Encoded") else body
-        request = json.loads(text, parse_constant=_refuse_constant)
-        name, arguments = request["operation"], request["arguments"]
-    except (ValueError, TypeError, LookupError, RecursionError):
-        name = arguments = None
+        raw = base64.b64decode(body) if event.get("isBase64Encoded") else body
+    except ValueError as error:
+        raise InvalidInputError(f"the body is not base64: {error}") from None
+    request = read_object(raw)
+    name, arguments = request.get("operation"), request.get("arguments")
     if not isinstance(name, str) or not isinstance(arguments, dict):
         raise InvalidInputError('the body must be {"operation": "…", "arguments": {…}}')
     return name, arguments
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise InvalidInputError(f"{name} is not a JSON number")
 
 
 def _answer(status: HTTPStatus, content: Mapping[str, Any]) -> dict[str, Any]:

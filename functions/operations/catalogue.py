@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pydantic import ValidationError
-
 from operations import brake, following, listings, lookups, outbox, publishing, queues
-from operations.context import NoArguments
+from operations.context import NoArguments, checked
 from operations.dead_letters import arguments as letters
 from operations.dead_letters import calls
 from operations.dead_letters.edit import check_edit, edit
@@ -19,8 +17,6 @@ from operations.timeline import TimelineArguments, timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from pydantic_core import ErrorDetails
 
     from operations.context import Arguments, OperationContext
 
@@ -83,18 +79,7 @@ def validated(name: str, arguments: Mapping[str, Any]) -> Arguments:
     Raises:
         InvalidInputError: there is no such operation, or its arguments are invalid.
     """
-    try:
-        return operation(name).arguments.model_validate(arguments)
-    except ValidationError as error:
-        problems = "; ".join(
-            ": ".join(filter(None, (".".join(map(str, one["loc"])), _said(one))))
-            for one in error.errors()
-        )
-        raise InvalidInputError(f"{name}: {problems}") from None
-
-
-def _said(problem: ErrorDetails) -> str:
-    return problem["msg"].removeprefix("Value error, ")
+    return checked(operation(name).arguments, arguments, name)
 
 
 def run(name: str, arguments: Mapping[str, Any], context: OperationContext) -> dict[str, Any]:

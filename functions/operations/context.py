@@ -5,20 +5,22 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from operations import broker, database
-from operations.errors import OpsError
+from operations.errors import InvalidInputError, OpsError
 from scheduler.deadline import NEVER, Deadline
+from scheduler.messaging.contract import ZonedTime
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
     from pika import BlockingConnection
+    from pydantic_core import ErrorDetails
 
     from scheduler.database.cursor import BulkCursor
     from scheduler.payments.counter import PaymentFailures
@@ -36,6 +38,17 @@ AWS_TIMEOUTS: Final[dict[str, Any]] = {
 """For botocore's ``Config``, in seconds: the caller tries again."""
 
 
+def _to_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:  # near the years 1 and 9999
+        raise ValueError("is out of range") from None
+
+
+Moment = Annotated[ZonedTime, AfterValidator(_to_utc)]
+"""A time with a zone; in UTC."""
+
+
 class Arguments(BaseModel):
     """The arguments of an operation; unknown ones are refused."""
 
@@ -46,6 +59,34 @@ class Arguments(BaseModel):
 
 class NoArguments(Arguments):
     """For operations without arguments."""
+
+
+_Checked = TypeVar("_Checked", bound=Arguments)
+
+
+def checked(model: type[_Checked], given: Mapping[str, Any], about: str) -> _Checked:
+    """Return what a caller has given as the model of it.
+
+    Args:
+        model: what is expected.
+        given: JSON data.
+        about: what it is for; begins the message of an error.
+
+    Raises:
+        InvalidInputError: names each invalid value, and what is wrong with it.
+    """
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        problems = "; ".join(
+            ": ".join(filter(None, (".".join(map(str, one["loc"])), _said(one))))
+            for one in error.errors()
+        )
+        raise InvalidInputError(f"{about}: {problems}") from None
+
+
+def _said(problem: ErrorDetails) -> str:
+    return problem["msg"].removeprefix("Value error, ")
 
 
 def _no_payments() -> PaymentFailures:

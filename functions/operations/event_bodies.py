@@ -211,5 +211,5 @@ def _resolve(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, A
 def _json_or_text(value: str) -> Any:  # noqa: ANN401 - any JSON
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return value

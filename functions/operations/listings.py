@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from operations.context import Arguments, OperationContext
+from operations.context import Arguments, Moment, OperationContext
 from operations.errors import OpsError
 from operations.json_data import to_json
 from operations.lookups import UserArguments, read_user
@@ -57,7 +57,7 @@ class AllocationsArguments(Arguments):
     """Whose allocations, from before which one."""
 
     user_id: str = Field(min_length=1, max_length=64)
-    before: AwareDatetime | None = None
+    before: Moment | None = None
     before_id: str | None = Field(default=None, max_length=36, pattern="^[0-9a-z-]+$")
     limit: int = Field(default=50, ge=1, le=_MAX_PAGE)
     language: Literal["en", "zh-CN"] = "en"

@@ -6,9 +6,9 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, Field
 
-from operations.context import Arguments
+from operations.context import Arguments, Moment
 from operations.smoke_steps import STEPS, Canary, CheckFailedError
 from scheduler.ids import is_uuid, uuid7
 
@@ -41,7 +41,7 @@ class SmokeArguments(Arguments):
     thorough: bool = True
     run: Annotated[str, AfterValidator(_uuid)] | None = None
     step: int = Field(default=0, ge=0, le=len(STEPS))
-    since: AwareDatetime | None = None
+    since: Moment | None = None
     failed: bool = False
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from datetime import UTC, timedelta
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from operations.context import Arguments, OperationContext
+from operations.context import Arguments, Moment, OperationContext
 from scheduler.domain.guard import Aggregate
 from scheduler.timeline.entries import Subject, TimelineEntry, Window
 from scheduler.timeline.read import read_timeline
@@ -28,8 +28,8 @@ class TimelineArguments(Arguments):
 
     kind: Literal["user", "device"]
     id: str = Field(min_length=1, max_length=64)
-    start: AwareDatetime
-    end: AwareDatetime
+    start: Moment
+    end: Moment
     language: Literal["en", "zh-CN"] = "en"
 
     @model_validator(mode="after")
@@ -42,7 +42,7 @@ class TimelineArguments(Arguments):
 def timeline(context: OperationContext, arguments: TimelineArguments) -> dict[str, Any]:
     """Return what happened to a user or device, oldest first, and the next step."""
     subject = Subject(Aggregate(arguments.kind), arguments.id)
-    window = Window(arguments.start.astimezone(UTC), arguments.end.astimezone(UTC))
+    window = Window(arguments.start, arguments.end)
     with context.transaction() as cursor:
         found = read_timeline(cursor, subject, window, arguments.language)
     return {

@@ -16,11 +16,14 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from operations.context import checked
 from operations.errors import ExitCode, OpsError
+from operations.json_data import read_object
 from operations.publishing import message_ids
 from ops.console.access import ConsoleAccess
+from ops.console.bodies import BeginBody, FormBody, GroupsBody
 from ops.console.forms import event_forms, filled_in
-from ops.console.letter_work import DISCARD, LetterWork, Verb
+from ops.console.letter_work import DISCARD, LetterWork
 from ops.console.letters import LIST, LetterGroups
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE
 from scheduler.version import VERSION
@@ -144,27 +147,30 @@ class _Routes:
 
     async def operate(self, request: Request) -> Response:
         """Run an operation of docs/operations-interface.md."""
-        name, arguments = request.path_params["name"], await _body(request)
+        name = request.path_params["name"]
         if name == _PUBLISH:
             return _Json({"error": "events are published by forms"}, 403)
         if name == DISCARD:
             return _Json({"error": "letters are discarded with a copy only"}, 403)
+        return await _answer(request, lambda body: self._operate(name, body))
+
+    def _operate(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         if name == LIST:
-            depth, fresh = arguments.get("depth"), bool(arguments.get("fresh"))
-            return await _answer(lambda: self._groups.read(depth, fresh=fresh))
+            look = checked(GroupsBody, arguments, name)
+            return self._groups.read(look.depth, fresh=look.fresh)
         if name == _OVERVIEW:
-            return await _answer(self._overview)
+            return self._overview(arguments)
         if name.startswith(_OF_LETTERS):
-            return await _answer(lambda: self._on_letters(name, arguments))
-        return await _answer(lambda: self._operations.call(name, arguments))
+            return self._on_letters(name, arguments)
+        return self._operations.call(name, arguments)
 
     def _on_letters(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         self._work.require_none()
         return self._groups.alone(lambda: self._operations.call(name, arguments), _PATIENCE_SECONDS)
 
-    def _overview(self) -> dict[str, Any]:
+    def _overview(self, arguments: dict[str, Any]) -> dict[str, Any]:
         began = time.monotonic()
-        found = self._operations.call(_OVERVIEW, {})
+        found = self._operations.call(_OVERVIEW, arguments)
         letters = found.get("broker", {}).get("queues", {}).get(DEAD_LETTER_QUEUE)
         if letters:
             seen = self._groups.whole_depth(letters["ready"], began)
@@ -172,16 +178,16 @@ class _Routes:
         return found
 
     async def publish(self, request: Request) -> Response:
-        form = await _body(request)
         if not self._settings.allow_publish:
             return _Json({"error": "start the console with --allow-publish"}, 403)
-        return await _answer(lambda: self._publish(form["eventType"], form["fields"]))
+        return await _answer(request, self._publish)
 
-    def _publish(self, event_type: str, values: dict[str, str]) -> dict[str, Any]:
-        raw = filled_in(event_type, values)
+    def _publish(self, given: dict[str, Any]) -> dict[str, Any]:
+        form = checked(FormBody, given, _PUBLISH)
+        raw = filled_in(form.event_type, form.fields)
         ids = message_ids(1, None)
         body = base64.b64encode(raw).decode("ascii")
-        self._operations.call(_PUBLISH, {"eventType": event_type, "body": body, "ids": ids})
+        self._operations.call(_PUBLISH, {"eventType": form.event_type, "body": body, "ids": ids})
         return {"messageId": ids[0]}
 
     async def progress(self, _request: Request) -> Response:
@@ -189,12 +195,12 @@ class _Routes:
 
     async def begin(self, request: Request) -> Response:
         """Begin to replay or discard the letters of a group."""
-        body = await _body(request)
-        about = (Verb(body["verb"]), body["selection"], body["until"], body["expected"])
-        return await _answer(lambda: self._begin(*about))
+        return await _answer(request, self._begin)
 
-    def _begin(self, *about: Any) -> dict[str, Any]:  # noqa: ANN401 - as `LetterWork.begin`
-        self._work.begin(*about)
+    def _begin(self, given: dict[str, Any]) -> dict[str, Any]:
+        begin = checked(BeginBody, given, "begin")
+        selection = begin.selection.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        self._work.begin(begin.verb, selection, begin.until, begin.expected)
         return self._work.progress()
 
     async def stop(self, _request: Request) -> Response:
@@ -203,14 +209,13 @@ class _Routes:
         return _Json(self._work.progress())
 
 
-async def _body(request: Request) -> dict[str, Any]:
-    found = json.loads(await request.body() or b"{}")
-    return found if isinstance(found, dict) else {}
+async def _answer(request: Request, work: Callable[[dict[str, Any]], dict[str, Any]]) -> Response:
+    """Do something that may block with a request's body, which is empty if it has no arguments.
 
-
-async def _answer(work: Callable[[], dict[str, Any]]) -> Response:
-    """Run something that may block; 422 is a mistake of the caller, 502 any other failure."""
+    422 is a mistake of the caller, 502 any other failure.
+    """
     try:
-        return _Json(await run_in_threadpool(work))
+        body = read_object(await request.body() or b"{}")
+        return _Json(await run_in_threadpool(work, body))
     except OpsError as error:
         return _Json({"error": str(error)}, 422 if error.code is ExitCode.USAGE else 502)

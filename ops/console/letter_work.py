@@ -120,7 +120,9 @@ class LetterWork:
         self._operations = _UntilStopped(operations, self._stop)
         self._last = Progress(Verb.REPLAY, 0, WorkState.NONE)
 
-    def begin(self, verb: Verb, selection: Mapping[str, Any], until: str, expected: int) -> None:
+    def begin(
+        self, verb: Verb, selection: Mapping[str, Any], until: datetime, expected: int
+    ) -> None:
         """Begin to replay or discard letters.
 
         Args:
@@ -136,7 +138,7 @@ class LetterWork:
             self.require_none()
             self._stop.clear()
             self._last = Progress(verb, expected)
-        chosen = {**selection, "until": until}
+        chosen = {**selection, "until": until.isoformat()}
         # A daemon: at Ctrl-C it ends like a killed command, after which no letter is missing.
         threading.Thread(target=self._run, args=(verb, chosen), daemon=True).start()
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
-from operations.context import Arguments
+from operations.context import Arguments, Moment
 from operations.dead_letters.passes import Position
 from operations.dead_letters.selection import Selection, error_pattern, queue_name
 from operations.publishing import MAX_BODY_BYTES
@@ -51,8 +51,8 @@ class SelectionArguments(Arguments):
     error: str | None = Field(default=None, max_length=1000)
     cause: str | None = Field(default=None, max_length=2000)
     ids: frozenset[_Name] = frozenset()
-    failed_until: AwareDatetime | None = None
-    failed_since: AwareDatetime | None = None
+    failed_until: Moment | None = None
+    failed_since: Moment | None = None
 
     @property
     def selection(self) -> Selection:
@@ -114,7 +114,7 @@ class ReplayArguments(PassArguments):
     """
 
     force: bool = False
-    until: AwareDatetime | None = None
+    until: Moment | None = None
     replayed: int = Field(default=0, ge=0)
     refused: dict[_Name, Annotated[int, Field(ge=0)]] = Field(default={}, max_length=MAX_REASONS)
     total: int | None = Field(default=None, ge=0)
@@ -138,7 +138,7 @@ class DiscardArguments(PassArguments):
             are returned.
     """
 
-    until: AwareDatetime
+    until: Moment
     remove: frozenset[_Name] = Field(default=frozenset(), max_length=MAX_REMOVED)
 
 

@@ -243,18 +243,23 @@ def test_request_without_a_valid_signature_is_refused(
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "why"),
     [
-        *("", "x", "[]", "[" * 100_000),
-        *('{"operation": "brake.engage"}', '{"operation": 1, "arguments": {}}'),
-        '{"operation": "brake.release", "arguments": {"seconds": NaN}}',
+        *((one, "not JSON") for one in ("", "x", "[" * 100_000)),
+        ("[]", "must be a JSON object"),
+        ('{"operation": "brake.engage"}', 'must be {"operation": "…", "arguments": {…}}'),
+        ('{"operation": 1, "arguments": {}}', 'must be {"operation": "…", "arguments": {…}}'),
+        ('{"operation": "x", "arguments": {}}', "unknown operation x"),
+        ('{"operation": "brake.arm", "arguments": {"x": 1}}', "x: Extra inputs"),
+        ('{"operation": "brake.release", "arguments": {"seconds": NaN}}', "not a JSON number"),
     ],
-    ids=["empty", "text", "list", "deep", "no arguments", "number", "NaN"],
+    ids=["empty", "text", "deep", "list", "no arguments", "number", "unknown", "extra", "NaN"],
 )
-def test_malformed_request_is_refused(function: OperationsServer, body: str) -> None:
+def test_malformed_request_is_refused(function: OperationsServer, body: str, why: str) -> None:
     answer = signed(function, body)
 
     assert (answer.status_code, answer.json()["code"]) == (400, 2)
+    assert why in answer.json()["error"]
 
 
 def test_function_itself_refuses_what_lambda_has_not_authenticated(

@@ -21,6 +21,12 @@ PUBLISH: dict[str, Any] = {
     "body": base64.b64encode(b"{}").decode("ascii"),
     "ids": ["m-1"],
 }
+MOMENTS = [
+    (name, to_camel(field))
+    for name, one in OPERATIONS.items()
+    for field, about in one.arguments.model_fields.items()
+    if "Datetime" in str(about.annotation)
+]
 LONGEST = ["a" * 255, "é" * 127 + "a", "设" * 85, "😀" * 63 + "abc"]
 """Texts of 255 bytes."""
 
@@ -61,6 +67,15 @@ def test_half_a_surrogate_pair_is_refused_in_every_argument(
 
     for value in (half, [half]):
         assert name in refused(operation, {name: value})
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00+14:00", "9999-12-31T23:59-14:00"])
+@pytest.mark.parametrize(("operation", "field"), MOMENTS)
+def test_time_that_is_out_of_range_in_utc_is_refused(
+    operation: str, field: str, moment: str
+) -> None:
+    assert f"{field}: is out of range" in refused(operation, {field: moment})
+    assert f"{field}: must be" in refused(operation, {field: 0})  # not a second of 1970
 
 
 def test_edited_body_keeps_bytes_that_are_not_utf_8() -> None:
