@@ -16,7 +16,7 @@ export const CHINESE_WORDS = {
   "Pending now": "待发", "Pool": "设备池", "Publish": "发布", "Publishers": "发布方", "Queue": "队列", "Queued at": "排队时间",
   "Queued requests": "排队请求", "Queues": "队列", "Rate": "速率", "Reason": "原因", "Release": "释放", "Released at": "释放时间",
   "Replay": "重放", "Replays": "重放次数", "Reservations": "预约", "Running devices": "运行中的设备", "Since": "开始时间", "Starts": "开始",
-  "Status": "状态", "Stop": "停止", "Stopping": "正在停止", "Timeline": "时间线", "To retry": "待重试", "Tried before": "已尝试", "Unknown": "未知", "User": "用户", "Users": "用户", "Waiting": "等待",
+  "Status": "状态", "Stop": "停止", "Stopping": "正在停止", "Timeline": "时间线", "To retry": "待重试", "Tried before": "已尝试", "Try again": "重试", "Unknown": "未知", "User": "用户", "Users": "用户", "Waiting": "等待",
   "Wanted for": "需要时长",
 
   "30 days": "30 天", "day": "一天", "hour": "一小时", "week": "一周",

@@ -8,6 +8,8 @@ const KNOWN = {
   "cannot reach the broker": () => t("cannot reach the broker"),
   "cannot reach the operations function": () => t("cannot reach the operations function"),
   "cannot read the table of failed payments": () => t("cannot read the table of failed payments"),
+  "the token is missing or old; open the address that the command has printed":
+    () => t("the token is missing or old; open the address that the command has printed"),
 }
 
 // Such an error goes on with the reason.

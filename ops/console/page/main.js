@@ -3,8 +3,10 @@ import { Component, render } from "./vendor/preact.js"
 import { get, operation, takeToken } from "./api.js"
 import { brief } from "./errors.js"
 import { clock, number, zone } from "./format.js"
+import { Guard } from "./guard.js"
 import { changeLanguage, isChinese, markLanguage, t } from "./language.js"
 import { html } from "./parts.js"
+import { route } from "./route.js"
 import { remember } from "./samples.js"
 import { stateOf } from "./state.js"
 import { Letters } from "./panels/letters.js"
@@ -30,13 +32,14 @@ const PANELS = [
   ["sent", "Sent e-mail and SMS", Sent, config => config.isLocal],
 ]
 
-const route = () => location.hash.replace(/^#\/?/, "").split("/").filter(Boolean).map(decodeURIComponent)
-
 class App extends Component {
   state = { path: route(), overview: null, error: null, waiting: false, letters: null }
 
   async componentDidMount() {
-    addEventListener("hashchange", () => this.setState({ path: route() }))
+    addEventListener("hashchange", () => { // also if a new address is opened in this tab
+      takeToken()
+      this.setState({ path: route() })
+    })
     markLanguage()
     await this.configure()
     for (;;) {
@@ -74,7 +77,8 @@ class App extends Component {
     const state = stateOf({ overview, error, waiting })
     const [name = "overview", ...rest] = path
     const panels = PANELS.filter(([, , , shown]) => !shown || (config && shown(config)))
-    const [key, , Shown] = panels.find(one => one[0] === name) ?? panels[0]
+    const found = panels.find(one => one[0] === name)
+    const [key, , Shown] = found ?? panels[0]
     return html`
       <header>
         <h1>CloudPhone Scheduler <span class="quiet">· ${config ? (config.isLocal ? t("local platform") : config.place) : t("console")}</span></h1>
@@ -84,7 +88,8 @@ class App extends Component {
       </header>
       <nav aria-label=${t("Panels")}><ul>${panels.map(([id, title]) => html`
         <li key=${id}><a href=${`#/${id}`} aria-current=${id === key ? "page" : undefined}>${t(title)}${id === "letters" ? this.count(overview) : null}</a></li>`)}</ul></nav>
-      <main>${config ? html`<${Shown} key=${key} path=${rest} config=${config} overview=${overview} problems=${state.problems} />`
+      <main>${config && !found ? html`<p class="bad-text" role="status">${t("The console has no page with this address; this is the overview.")}</p>` : null}
+        ${config ? html`<${Guard} path=${path}><${Shown} key=${key} path=${rest} config=${config} overview=${overview} problems=${state.problems} /><//>`
         : html`<p class="stale">${error ? brief(error.message) : ""}</p>`}</main>`
   }
 
@@ -95,4 +100,4 @@ class App extends Component {
 }
 
 takeToken()
-render(html`<${App} />`, document.getElementById("app"))
+render(html`<${Guard} onRetry=${() => location.reload()}><${App} /><//>`, document.getElementById("app"))

@@ -4,6 +4,7 @@ import htm from "./vendor/htm.js"
 import { brief } from "./errors.js"
 import { time } from "./format.js"
 import { t } from "./language.js"
+import { addressOf } from "./route.js"
 
 export const html = htm.bind(h)
 
@@ -26,11 +27,8 @@ export const Button = ({ label, about, main, off, onClick, type = "button" }) =>
   html`<button type=${type} class=${main ? "main" : ""} aria-label=${about ? `${label}: ${about}` : undefined} aria-disabled=${off ? "true" : undefined}
     onClick=${event => (off ? event.preventDefault() : onClick?.(event))}>${label}</button>`
 
-// Half a surrogate pair, as an id may contain in a dead letter, cannot be in an address.
-const encoded = text => encodeURIComponent(text.replace(/\p{Surrogate}/gu, "\ufffd"))
-
 export const Link = ({ to, children, about }) =>
-  html`<a href=${`#/${to.map(encoded).join("/")}`} aria-label=${about}>${children}</a>`
+  html`<a href=${addressOf(to)} aria-label=${about}>${children}</a>`
 
 export const Section = ({ id, title, aside, error, children }) => html`
   <section aria-labelledby=${id} data-panel=${id}>

@@ -3,6 +3,7 @@ import { operation } from "../api.js"
 import { locale, t } from "../language.js"
 import { Panel } from "../panel.js"
 import { Choice, Field, html, Link, Section } from "../parts.js"
+import { go } from "../route.js"
 import { Entries } from "./entries.js"
 
 const HOUR = 3_600_000
@@ -28,7 +29,7 @@ export class LookUp extends Panel {
   search = event => {
     event.preventDefault()
     const { kind, id } = this.state
-    location.hash = `#/lookup/${kind}/${encodeURIComponent(id.trim())}`
+    go(["lookup", kind, id.trim()])
   }
 
   render({ path }, { kind, id, hours, data, error }) {

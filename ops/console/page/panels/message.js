@@ -4,6 +4,7 @@ import { duration, time } from "../format.js"
 import { locale, t } from "../language.js"
 import { Panel } from "../panel.js"
 import { Field, html, Section } from "../parts.js"
+import { go } from "../route.js"
 import { Entries } from "./entries.js"
 import { Flow } from "./flow.js"
 
@@ -27,7 +28,7 @@ export class Message extends Panel {
 
   search = event => {
     event.preventDefault()
-    location.hash = `#/message/${encodeURIComponent(this.state.id.trim())}`
+    go(["message", this.state.id.trim()])
   }
 
   render({ overview, path }, { id, data, error }) {
