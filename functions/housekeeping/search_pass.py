@@ -3,17 +3,20 @@
 A page is read without locks. Then its users are locked, except those that another transaction has
 locked, which the next run finds again. The search is repeated for these users, because allocations
 may have been released, extended or expired in the meantime. Locked devices are skipped as well: a
-device that is locked for long must not delay the others.
+device that is locked for long must not delay the others. A lock on a row of another table, such as
+an allocation, is waited for once; then the users who are blocked by it are found and skipped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from scheduler.database import brake as brakes
-from scheduler.database import load
+from scheduler.database import load, locked_rows
 from scheduler.database.active_allocations import FoundAllocation
+from scheduler.database.errors import is_conflict_without_wait, is_lock_wait
 from scheduler.domain.work import Work
 from scheduler.observability.logger import service_logger
 
@@ -76,14 +79,30 @@ class SearchPass:
             return self._search.page(cursor, after)
 
     def _attempt(self, page: Sequence[FoundAllocation]) -> Work:
-        return self._tools.units.run(lambda unit: self._change(unit, page))
+        try:
+            return self._run(page)
+        except Exception as error:
+            if not is_lock_wait(error):
+                raise
+        with self._tools.database.transaction() as cursor:
+            blocked = locked_rows.find_blocked(cursor, {found.user_id for found in page}, ())
+        _log_locked("Users", len(blocked))
+        left = [found for found in page if found.user_id not in blocked]
+        return self._run(left)
+
+    def _run(self, page: Sequence[FoundAllocation]) -> Work:
+        change = partial(self._change, page=page)
+        return self._tools.units.run(change, is_conflict_without_wait)
 
     def _change(self, unit: UnitOfWork, page: Sequence[FoundAllocation]) -> Work:
-        free = load.lock_users_skip_locked(unit.cursor, {found.user_id for found in page}).users
-        _log_locked("Users", len({found.user_id for found in page}) - len(free))
+        users = {found.user_id for found in page}
+        free = load.lock_users_skip_locked(unit.cursor, users).users if users else {}
+        _log_locked("Users", len(users) - len(free))
         ids = [found.id for found in page if found.user_id in free]
         still = self._search.recheck(unit.cursor, ids)
-        busy = load.lock_devices_skip_locked(unit.cursor, {found.device_id for found in still})
+        busy = locked_rows.locked_by_others(
+            unit.cursor, "devices", {found.device_id for found in still}
+        )
         _log_locked("Devices", len(busy))
         still = [found for found in still if found.device_id not in busy]
         work = unit.lock(devices={found.device_id for found in still})

@@ -203,15 +203,29 @@ def test_concurrent_runs_expire_each_allocation_once(store: Store, database_url:
         housekeeping.database.close()
 
 
-@pytest.mark.parametrize(("table", "id_"), [("users", "u1"), ("devices", "d1")])
+@pytest.mark.parametrize(
+    "locked",
+    [
+        "users WHERE id = 'u1'",
+        "devices WHERE id = 'd1'",
+        "allocations WHERE id = 'allocation-of-d1'",
+        "notification_preferences WHERE user_id = 'u1'",
+        "event_versions WHERE id = 'u1'",
+    ],
+)
 def test_locked_rows_are_left_for_the_next_run_and_delay_no_others(
-    store: Store, housekeeping: Housekeeping, table: str, id_: str
+    store: Store, housekeeping: Housekeeping, locked: str
 ) -> None:
     store.seed(many(3))
+    store.run(
+        "INSERT INTO notification_preferences SET user_id = 'u1', channels = '{}'",
+        "INSERT INTO event_versions SET aggregate = 'user', id = 'u1', concern = 'quota',"
+        " occurred_at = NOW()",
+    )
     all_due(store)
 
     with closing(connect(store.settings)) as connection, connection.cursor() as cursor:
-        cursor.execute(f"SELECT id FROM {table} WHERE id = %s FOR UPDATE", (id_,))  # noqa: S608 - constants
+        assert cursor.execute(f"SELECT 1 FROM {locked} FOR UPDATE") == 1  # noqa: S608 - constants
         assert housekeeping.run("expire") == 2
         connection.rollback()  # the locks of a connection that closes last a moment longer
     assert housekeeping.run("expire") == 1

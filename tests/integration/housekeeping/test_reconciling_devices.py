@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scheduler.database import brake, load
+from scheduler.database import brake, locked_rows
 from scheduler.domain.model import Allocation, DeviceStatus, Health
 from scheduler.domain.state import Snapshot
 from tests.integration.housekeeping.conftest import (
@@ -87,13 +87,13 @@ def test_a_device_that_recovers_before_the_lock_is_not_released(
     store: Store, housekeeping: Housekeeping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.seed(world(device("d1", health=Health.FAILED), held("d1")))
-    lock = load.lock_devices_skip_locked
+    lock = locked_rows.locked_by_others
 
-    def recover_first(cursor: Cursor, devices: Collection[str]) -> set[str]:
+    def recover_first(cursor: Cursor, table: str, ids: Collection[str]) -> set[str]:
         store.run("UPDATE devices SET health = 'running'")
-        return lock(cursor, devices)
+        return lock(cursor, table, ids)
 
-    monkeypatch.setattr(load, "lock_devices_skip_locked", recover_first)
+    monkeypatch.setattr(locked_rows, "locked_by_others", recover_first)
 
     assert housekeeping.run("reconcile-broken-devices") == 0
     assert store.rows("SELECT status FROM allocations") == [("ALLOCATED",)]

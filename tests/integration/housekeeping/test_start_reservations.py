@@ -146,6 +146,22 @@ def test_a_reservation_whose_devices_are_locked_does_not_keep_others_from_starti
     assert status(store) == ["RESERVED", "STARTED"]
 
 
+def test_a_locked_reservation_does_not_keep_others_from_starting(
+    store: Store, housekeeping: Housekeeping
+) -> None:
+    store.seed(world(user("u1"), user("u2"), device("d1"), device("d2")))
+    add_reservation(store, "u1", "d1")
+    add_reservation(store, "u2", "d2")
+
+    with closing(connect(store.settings)) as busy, busy.cursor() as cursor:
+        cursor.execute("SELECT id FROM reservations WHERE user_id = 'u1' FOR UPDATE")
+        assert housekeeping.run("start-reservations") == 1
+        busy.rollback()
+
+    assert status(store) == ["RESERVED", "STARTED"]
+    assert housekeeping.run("start-reservations") == 1
+
+
 def test_a_user_is_notified_of_each_reservation_that_failed(
     store: Store, housekeeping: Housekeeping
 ) -> None:

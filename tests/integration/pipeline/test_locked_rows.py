@@ -90,6 +90,20 @@ def test_a_device_waits_for_itself_and_for_its_holder(
     queues.take("scheduler.device-failed.retry")
 
 
+def test_a_locked_allocation_stalls_only_its_user(
+    full_house: Store, connected: Functions, queues: Queues
+) -> None:
+    """Rows of all tables are searched: tests/integration/database/test_locked_rows.py."""
+    batch = [message("user.suspended", userId=f"u{number}") for number in range(5)]
+
+    with locked(full_house, "allocations", ("allocation-of-d3",)):
+        totals = connected.handle(*batch)
+
+    assert totals == {"success": 4, "retried": 1}
+    assert released(full_house) == {"u0", "u1", "u2", "u4"}
+    queues.take("scheduler.user-suspended.retry")
+
+
 def test_a_locked_table_parks_the_whole_batch_without_searching_each_message(
     full_house: Store, connected: Functions, queues: Queues
 ) -> None:

@@ -7,7 +7,7 @@ has locked the rows of its user and its device, so allocations need no locks of 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from scheduler.database.errors import StaleSnapshotError
 from scheduler.database.rows import DEVICE_COLUMNS, DEVICE_WIDTH, to_device
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from pymysql.cursors import Cursor
 
     from scheduler.database.cursor import BulkCursor, PendingResult
-
-RowId = TypeVar("RowId", str, int)
 
 _PROCESSED: Final = """
     SELECT message_id, body_sha256 FROM processed_messages
@@ -56,14 +54,6 @@ _LOCK_DEVICES: Final = f"""
     LEFT JOIN event_versions v ON v.aggregate = 'device' AND v.id = d.id
     WHERE d.id IN %s ORDER BY d.id FOR UPDATE
 """  # noqa: S608 - constants
-_LOCK_FREE: Final = "SELECT id FROM {table} WHERE id IN %s ORDER BY id FOR UPDATE SKIP LOCKED"
-_EXISTING: Final = "SELECT id FROM {table} WHERE id IN %s"
-_SEE_UNCOMMITTED: Final = "SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED"
-_HELD_BY: Final = """
-    SELECT user_id, device_id FROM allocations FORCE INDEX (active_by_user)
-    WHERE user_id IN %s AND status = 'ALLOCATED'
-"""
-_HELD_DEVICE: Final = "SELECT user_id, device_id FROM allocations WHERE active_device_id IN %s"
 
 
 def query_processed(cursor: BulkCursor, queue: str, message_ids: Collection[str]) -> PendingResult:
@@ -93,47 +83,6 @@ def lock_users_skip_locked(cursor: Cursor, users: Collection[str]) -> Snapshot:
     loaded = Snapshot()
     _read_users(loaded, _rows(cursor, _LOCK_USERS_SKIP_LOCKED, tuple(sorted(users))))
     return loaded
-
-
-def lock_devices_skip_locked(cursor: Cursor, devices: Collection[str]) -> set[str]:
-    """Lock devices, and return the ids of those that another transaction has locked."""
-    return locked_by_others(cursor, "devices", devices)
-
-
-def find_blocked(cursor: Cursor, users: Collection[str], devices: Collection[str]) -> set[str]:
-    """Return the ids of users or devices that `lock_snapshot` would have to wait for.
-
-    A user is blocked by a lock on their row or on a device that they hold, a device by one on its
-    row or on its holder's. Rows that are free stay locked until the transaction ends.
-
-    Args:
-        cursor: of a transaction in which nothing was executed yet.
-        users: ids of users, or none if devices are asked for.
-        devices: ids of devices, or none if users are asked for.
-    """
-    # Another transaction, such as that of a killed function, may have inserted rows of new users.
-    cursor.execute(_SEE_UNCOMMITTED)
-    statement, ids = (_HELD_BY, users) if users else (_HELD_DEVICE, devices)
-    held = list(_rows(cursor, statement, tuple(ids)))
-    locked_users = locked_by_others(cursor, "users", {*users, *(user for user, _ in held)})
-    locked_devices = locked_by_others(cursor, "devices", {*devices, *(one for _, one in held)})
-    by_device = {user for user, device in held if device in locked_devices}
-    by_holder = {device for user, device in held if user in locked_users}
-    blocked = locked_users | by_device if users else locked_devices | by_holder
-    return blocked & set(ids)
-
-
-def locked_by_others(cursor: Cursor, table: str, ids: Collection[RowId]) -> set[RowId]:
-    """Return the ids of rows that other transactions have locked; lock the other rows."""
-    if not ids:
-        return set()
-    cursor.execute(_LOCK_FREE.format(table=table), (sorted(ids),))
-    skipped = set(ids) - {id_ for (id_,) in cursor.fetchall()}
-    if not skipped:
-        return set()
-    # What has no row cannot be locked by anyone.
-    cursor.execute(_EXISTING.format(table=table), (sorted(skipped),))
-    return {id_ for (id_,) in cursor.fetchall()}
 
 
 def lock_snapshot(cursor: BulkCursor, users: Collection[str], devices: Collection[str]) -> Snapshot:

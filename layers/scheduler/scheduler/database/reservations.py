@@ -83,6 +83,7 @@ _DUE: Final = f"""
 _STILL_RESERVED: Final = f"""
     SELECT {_COLUMNS} FROM reservations r
     WHERE r.id IN %s AND r.status = 'RESERVED' ORDER BY r.starts_at, r.id
+    FOR UPDATE SKIP LOCKED
 """  # noqa: S608 - constants
 _LOCK_FREE_DEVICES: Final = f"""
     SELECT {DEVICE_COLUMNS} FROM devices d
@@ -183,7 +184,10 @@ def due(cursor: Cursor, now: datetime, after: Reservation | None, limit: int) ->
 
 
 def still_reserved(cursor: Cursor, ids: Sequence[str]) -> list[Reservation]:
-    """Return which reservations have neither started nor ended, in order of their start."""
+    """Lock and return which reservations have neither started nor ended, in order of their start.
+
+    Those that another transaction has locked are left out.
+    """
     cursor.execute(_STILL_RESERVED, (tuple(ids),))
     return [_reservation(row) for row in cursor.fetchall()]
 

@@ -77,7 +77,7 @@ _AFFECTED: Final = f"""
 """  # noqa: S608 - constants
 _STILL_WAITING: Final = f"""
     SELECT {COLUMNS} FROM waiting w WHERE w.id IN %s AND w.status = 'WAITING'
-    ORDER BY {SERVING_ORDER}
+    ORDER BY {SERVING_ORDER} FOR UPDATE SKIP LOCKED
 """  # noqa: S608 - constants
 _NO_USER: Final = ("",)
 """An IN list cannot be empty, and no user has an empty id."""
@@ -180,7 +180,10 @@ def lock(cursor: Cursor, work: Work, candidates: Iterable[WaitingEntry]) -> list
 
 
 def still_waiting(cursor: Cursor, entry_ids: Collection[str]) -> list[WaitingEntry]:
-    """Return which entries still wait, in serving order."""
+    """Lock and return which entries still wait, in serving order.
+
+    Those that another transaction has locked are left out.
+    """
     if not entry_ids:
         return []
     cursor.execute(_STILL_WAITING, (tuple(entry_ids),))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pymysql import MySQLError
 
 from scheduler.database.errors import is_conflict_without_wait, is_lock_wait
-from scheduler.database.load import locked_by_others
+from scheduler.database.locked_rows import locked_by_others
 from scheduler.database.times import to_sql
 from scheduler.domain.trace import TraceContext
 from scheduler.notification.preferences import QuietHours

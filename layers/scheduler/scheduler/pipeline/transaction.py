@@ -102,10 +102,14 @@ class BatchTransaction:
             DatabaseUnavailableError: the database is unavailable.
             pymysql.MySQLError: the tables themselves are locked, by DDL of a migration.
         """
+        from scheduler.database.locked_rows import (  # noqa: PLC0415 - a cold start need not have it
+            find_blocked,
+        )
+
         subjects = {parsed.event.subject_id for parsed in batch}
         by_user = handling.contract.aggregate is Aggregate.USER
         with self._units.database.transaction() as cursor:
-            return load.find_blocked(cursor, *((subjects, ()) if by_user else ((), subjects)))
+            return find_blocked(cursor, *((subjects, ()) if by_user else ((), subjects)))
 
     def _apply(
         self, unit: UnitOfWork, batch: Sequence[Parsed], handling: Handling

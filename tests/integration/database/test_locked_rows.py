@@ -1,0 +1,82 @@
+"""A user or device is found blocked by a lock on any of their rows, in whatever table."""
+
+from __future__ import annotations
+
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from scheduler.database.connection import Database, connect
+from scheduler.database.locked_rows import find_blocked
+from tests.support.world import HOUR, NOW, held, world
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.store import Store
+
+USERS: Final = ("u1", "u2", "u3")
+DEVICES: Final = ("d1", "d2", "d3")
+
+LOCKS: Final = (
+    "SELECT id FROM users WHERE id = 'u2' FOR UPDATE",
+    "SELECT user_id FROM notification_preferences WHERE user_id = 'u2' FOR UPDATE",
+    "UPDATE event_versions SET version = 9 WHERE aggregate = 'user' AND id = 'u2'",
+    "INSERT INTO event_versions VALUES ('user', 'u2', 'billing', 1, NOW(), NULL)",
+    "UPDATE waiting SET priority = 3 WHERE user_id = 'u2'",
+    "UPDATE reservations SET min_cpu_cores = 1 WHERE user_id = 'u2'",
+    "UPDATE devices SET name = 'other' WHERE id = 'd2'",
+    "SELECT id FROM event_versions WHERE aggregate = 'device' AND id = 'd2' FOR UPDATE",
+    "UPDATE allocations SET expires_at = NOW() WHERE id = 'allocation-of-d2'",
+    "SELECT id FROM allocations WHERE user_id = 'u2' FOR UPDATE",
+)
+
+
+@pytest.fixture
+def holders(store: Store) -> Store:
+    """Users with a device, preferences, marks, a waiting entry and a reservation each."""
+    store.seed(world(*(held(d, by=u) for u, d in zip(USERS, DEVICES, strict=True))))
+    store.insert("notification_preferences", "user_id, channels", [(u, "{}") for u in USERS])
+    marks = [("user", u, "account", NOW) for u in USERS]
+    marks += [("device", d, "health", NOW) for d in DEVICES]
+    store.insert("event_versions", "aggregate, id, concern, occurred_at", marks)
+    times = (NOW, NOW + HOUR)
+    store.insert(
+        "waiting",
+        "id, user_id, priority, minutes, min_cpu_cores, min_memory_mb, created_at, expires_at",
+        [(f"entry-of-{u}", u, 0, 30, 0, 0, *times) for u in USERS],
+    )
+    store.insert(
+        "reservations",
+        "id, user_id, device_id, starts_at, ends_at, min_cpu_cores, min_memory_mb, created_at",
+        [(f"slot-of-{u}", u, "d1", *times, 0, 0, NOW) for u in USERS],
+    )
+    return store
+
+
+@contextmanager
+def locked(store: Store, statement: str) -> Iterator[None]:
+    with closing(connect(store.settings)) as other, other.cursor() as cursor:
+        assert cursor.execute(statement) == 1
+        yield
+        other.rollback()
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_on_any_row_blocks_the_user_and_the_device_they_hold(
+    lock: str, holders: Store, database: Database
+) -> None:
+    with locked(holders, lock):
+        with database.transaction() as cursor:
+            assert find_blocked(cursor, USERS, ()) == {"u2"}
+        with database.transaction() as cursor:
+            assert find_blocked(cursor, (), DEVICES) == {"d2"}
+
+
+@pytest.mark.usefixtures("holders")
+def test_nobody_is_blocked_if_nothing_is_locked(database: Database) -> None:
+    with database.transaction() as cursor:
+        assert find_blocked(cursor, (*USERS, "unknown"), ()) == set()
+    with database.transaction() as cursor:
+        assert find_blocked(cursor, (), (*DEVICES, "unknown")) == set()
