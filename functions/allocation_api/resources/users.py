@@ -15,7 +15,7 @@ from allocation_api.fields import WHOLE, PathId, Quantity, RequestBody, Response
 from allocation_api.openapi.responses import body_of, refusal
 from allocation_api.settings import AWS_TIMEOUTS
 from scheduler.database.connection import Database
-from scheduler.domain.guard import Aggregate
+from scheduler.domain.guard import Aggregate, Concern, Stamp
 from scheduler.domain.model import UserStatus
 from scheduler.domain.quota import release_surplus_devices
 from scheduler.domain.refusal import require_existing
@@ -180,6 +180,8 @@ def _change(unit: UnitOfWork, user_id: str, columns: Mapping[str, Any], actor: s
     if limits := {name: columns[name] for name in _QUOTA_COLUMNS if name in columns}:
         quota = work.user(user_id).quota._replace(**limits)
         work.set_quota(user_id, quota)
+        # An older event on its way must not replace it.
+        work.advance((Concern.QUOTA,), Aggregate.USER, user_id, Stamp(work.now))
         release_surplus_devices(work, user_id, quota.max_devices)
     unit.add_write(lambda: _update_contact(unit.cursor, user_id, columns))
 

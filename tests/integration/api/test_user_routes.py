@@ -9,15 +9,23 @@ from local.environment import aws_environment
 from scheduler.payments.counter import payment_failures
 from scheduler.settings import PaymentSettings
 from tests.integration.api.client import user
+from tests.support.events import message
+from tests.support.functions import Functions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from scheduler.messaging.message import Message
     from tests.integration.api.client import Client
     from tests.integration.api.rows import Rows
 
 SETTINGS = PaymentSettings.model_validate({"PAYMENT_FAILURES_TABLE": "payment-failures"})
 CONTACT = {"email": "someone@example.com", "phone": "+8613800138000"}
+
+
+def quota_updated(max_devices: int, at: datetime, version: int | None) -> Message:
+    quota = {"maxDevices": max_devices}
+    return message("user.quota_updated", at=at, userId="u1", newQuota=quota, version=version)
 
 
 @pytest.fixture
@@ -127,6 +135,39 @@ def test_a_smaller_quota_releases_the_oldest_devices(api: Client, rows: Rows) ->
     assert [allocation["id"] for allocation in kept] == [ids[-1]]
     types = rows.column("SELECT type FROM notifications WHERE type <> 'allocation_success'")
     assert sorted(types) == ["device_released"] * 3 + ["quota_adjusted"]
+
+
+@pytest.mark.parametrize("version", [None, 7])
+@pytest.mark.parametrize(
+    ("change", "outcome", "max_devices"),
+    [
+        ({"maxDevices": 8}, "outdated", 8),
+        ({"maxCpu": 64}, "outdated", 10),
+        ({"locale": "en"}, "success", 5),
+    ],
+    ids=["devices", "cores", "no quota"],
+)
+def test_an_older_event_does_not_undo_a_quota(
+    api: Client,
+    rows: Rows,
+    database_url: str,
+    change: dict[str, Any],
+    outcome: str,
+    max_devices: int,
+    version: int | None,
+) -> None:
+    rows.user()
+    before = datetime.now(UTC) - timedelta(minutes=1)
+
+    api.send("PUT", "/api/users/u1", body=change)
+    with Functions(database_url, clock=lambda: datetime.now(UTC)) as functions:
+        older = functions.handle(quota_updated(5, before, version))
+        shown = api.get("/api/users/u1").body["maxDevices"]
+        newer = functions.handle(quota_updated(3, datetime.now(UTC), version and version + 1))
+
+    assert (older, shown) == ({outcome: 1}, max_devices)
+    assert newer == {"success": 1}
+    assert api.get("/api/users/u1").body["maxDevices"] == 3
 
 
 def test_a_deleted_user_cannot_be_changed(api: Client, rows: Rows) -> None:
