@@ -62,3 +62,14 @@ def environment(
 def braked(environment: Callable[[], Functions]) -> Functions:
     """The functions with a real broker and the brake."""
     return environment()
+
+
+@pytest.fixture
+def new_environment(
+    database_url: str, broker_url: str, clock: Clock, counter: CrashingCounter
+) -> Iterator[Callable[[], Functions]]:
+    """Return a function that starts an environment, which remembers nothing."""
+    with ExitStack() as running:
+        yield lambda: running.enter_context(
+            Functions(database_url, broker_url, clock=clock, counter=counter)
+        )

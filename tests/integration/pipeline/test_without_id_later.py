@@ -9,7 +9,7 @@ import pytest
 from tests.integration.ops.running import DeadLetters
 from tests.integration.pipeline.crashing import CrashError, CrashingCounter
 from tests.integration.pipeline.hops import consume, consume_retries
-from tests.integration.pipeline.unnamed import PAYMENT, again, unnamed
+from tests.integration.pipeline.unnamed import AWAY, PAYMENT, again, unnamed
 from tests.support.functions import Functions
 from tests.support.world import MINUTE, NOW, user, world
 
@@ -41,7 +41,7 @@ def test_retried_message_keeps_its_id_when_an_equal_one_arrives(
 ) -> None:
     store.seed(world(user("u1")))
     sent = unnamed("billing.payment_failed")
-    with Functions("mysql://nobody@127.0.0.1:1/nowhere", broker_url) as away:
+    with Functions(AWAY, broker_url) as away:
         assert away.handle(sent) == {"retried": 1}
     assert connected.handle(sent) == {"success": 1}
 
@@ -73,7 +73,7 @@ def test_redelivered_message_that_is_parked_in_an_outage_is_counted_once(  # noq
     else:
         assert connected.handle(sent) == {"success": 1}
     clock.wait(MINUTE)
-    with Functions("mysql://nobody@127.0.0.1:1/cloudphone", broker_url, clock=clock) as without:
+    with Functions(AWAY, broker_url, clock=clock) as without:
         assert without.handle(again(sent)) == {"retried": 1}
         clock.wait(outage)
         assert consume_retries(without, queues, PAYMENT) == {"retried": 1}

@@ -28,7 +28,6 @@ import pymysql
 from scheduler.database import unidentified
 from scheduler.database.errors import (
     DatabaseUnavailableError,
-    StaleSnapshotError,
     is_conflict_without_wait,
     text_of,
 )
@@ -104,7 +103,7 @@ class UnidentifiedMessages:
             ids = self._database.run(
                 lambda cursor: self._claim(cursor, queue, unnamed), is_conflict_without_wait
             )
-        except (DatabaseUnavailableError, StaleSnapshotError, pymysql.MySQLError) as error:
+        except (DatabaseUnavailableError, pymysql.MySQLError) as error:
             why = f"parked: no id could be stored: {text_of(error)}"
             parked = [self._parked(parsed, why) for parsed in unnamed]
             return [parsed for parsed in batch if parsed.identity.id], parked
@@ -134,7 +133,6 @@ class UnidentifiedMessages:
         """
         for queue, ids in self._claimed.items():
             self._ended[queue] |= ids
-            ids.clear()
             if self._ended[queue]:
                 self._note_end(queue)
 
@@ -144,7 +142,7 @@ class UnidentifiedMessages:
             self._database.run(
                 lambda cursor: unidentified.end(cursor, queue, ids), is_conflict_without_wait
             )
-        except (DatabaseUnavailableError, StaleSnapshotError, pymysql.MySQLError) as error:
+        except (DatabaseUnavailableError, pymysql.MySQLError) as error:
             details = {"queue": queue, "error": str(error)}
             _logger.warning("Could not note the end of a run", extra=details)
         else:
