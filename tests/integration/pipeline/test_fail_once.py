@@ -8,11 +8,13 @@ import pytest
 
 from scheduler.domain.model import CANARY_PREFIX
 from scheduler.messaging.message import FAIL_UNTIL_HEADER, to_milliseconds
+from scheduler.messaging.record import Undecodable
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE, SHARD_KEY_HEADER
 from scheduler.pipeline.redelivery import (
     MAX_FAILING,
     NOT_REDELIVERED,
     CanaryFailureError,
+    fail_once,
 )
 from tests.support.events import message
 from tests.support.world import NOW, SECOND
@@ -41,13 +43,14 @@ def applied(store: Store) -> list[str]:
     return [row.message_id for row in store.state()["processed"]]
 
 
+@pytest.mark.parametrize("until", [NOW + SECOND, NOW + MAX_FAILING])
 def test_batch_fails_at_first_and_is_applied_when_redelivered(
-    functions: Functions, store: Store
+    functions: Functions, store: Store, until: datetime
 ) -> None:
     other = message("user.activated", id="other")
 
     with pytest.raises(CanaryFailureError):
-        functions.handle(other, failing())
+        functions.handle(other, failing(until=until))
     assert applied(store) == []
     totals = functions.handle(other._replace(redelivered=True), failing(redelivered=True))
 
@@ -74,6 +77,13 @@ def test_batch_that_has_failed_does_not_fail_again_for_another_canary(
 
     assert functions.handle(other, failing()) == {"success": 2}
     assert applied(store) == ["canary", "other"]
+
+
+def test_canary_behind_a_redelivered_message_keeps_its_other_headers() -> None:
+    _, canary = fail_once([message("user.activated", redelivered=True), failing()], NOW)
+
+    assert not isinstance(canary, Undecodable)
+    assert canary.headers == {SHARD_KEY_HEADER: CANARY}
 
 
 def test_message_that_is_not_about_a_canary_fails_no_batch(functions: Functions) -> None:

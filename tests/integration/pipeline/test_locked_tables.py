@@ -35,38 +35,6 @@ def holders(store: Store) -> Store:
     return store
 
 
-def test_a_locked_table_of_notes_does_not_fail_a_redelivered_batch(
-    holders: Store, connected: Functions
-) -> None:
-    batch = [
-        message("user.suspended", userId=f"u{number}", redelivered=True) for number in range(3)
-    ]
-
-    with (
-        locked(holders, "LOCK TABLES delivery_attempts WRITE"),
-        counted(connected.database) as spent,
-    ):
-        assert connected.handle(*batch) == {"success": 3}
-
-    # Only reading the notes waits for the lock.
-    assert spent.rollbacks == 1
-
-
-def test_notes_are_read_again_when_their_table_is_free(
-    holders: Store, connected: Functions
-) -> None:
-    one, other = (message("user.suspended", userId=u, redelivered=True) for u in ("u1", "u2"))
-    with locked(holders, "LOCK TABLES delivery_attempts WRITE"):
-        connected.handle(one)
-    holders.insert(
-        "delivery_attempts",
-        "queue, message_id, attempts, last_at",
-        [(other.queue, other.delivery_key, 3, "2026-11-24")],
-    )
-
-    assert connected.handle(other) == {"dead_lettered": 1}
-
-
 @pytest.mark.parametrize(
     "lock",
     [

@@ -45,7 +45,6 @@ MAX_FAILING: Final = timedelta(seconds=30)
 """How far ahead `FAIL_UNTIL_HEADER` may be: if the flag never arrives, the queue is blocked no
 longer than this."""
 
-_NOTES_OF_SUSPECT: Final = 1
 _NOTES_OF_KILLER: Final = 2
 KILLED: Final = "killed its consumer"
 
@@ -80,10 +79,9 @@ class Redeliveries:
         attempts = self._attempts(queue, redelivered(records))
         batch = BatchBySuspicion()
         for record in records:
-            notes = 0 if isinstance(record, Undecodable) else attempts.get(record.delivery_key, 0)
-            if isinstance(record, Undecodable) or notes < _NOTES_OF_SUSPECT:
+            if isinstance(record, Undecodable) or record.delivery_key not in attempts:
                 batch.ordinary.append(record)
-            elif notes < _NOTES_OF_KILLER:
+            elif attempts[record.delivery_key] < _NOTES_OF_KILLER:
                 batch.suspects.append(record)
             else:
                 batch.killers.append(record)
