@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from scheduler.database import erasures
-from tests.integration.housekeeping.conftest import Housekeeping, add_reservation
 from tests.support.counter import FakeCounter
 from tests.support.events import message
 from tests.support.explaining import explain
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from types_boto3_dynamodb import DynamoDBClient
 
+    from tests.integration.housekeeping.conftest import Housekeeping
     from tests.support.store import Store
 
 PRIVATE: Final = "what-u1-told-us"
@@ -232,28 +232,3 @@ def test_unavailable_dynamodb_delays_the_erasure(
 
     assert erasure(stored) == [("u1", False)]
     assert places_with(stored, PRIVATE) == []
-
-
-@pytest.mark.parametrize("event", ["user.suspended", "user.deleted"])
-def test_reservations_end_with_the_account(store: Store, functions: Functions, event: str) -> None:
-    store.seed(world(user("u1"), user("u2")))
-    add_reservation(store, "u1", at=NOW + 60 * MINUTE)
-    add_reservation(store, "u2", at=NOW + 60 * MINUTE)
-
-    functions.handle(message(event, userId="u1"))
-
-    assert store.rows("SELECT user_id, status FROM reservations ORDER BY user_id") == [
-        ("u1", "FAILED"),
-        ("u2", "RESERVED"),
-    ]
-    told = store.rows("SELECT user_id FROM notifications WHERE type = 'reservation_failed'")
-    assert told == ([("u1",)] if event == "user.suspended" else [])
-
-
-def test_reservations_survive_a_billing_hold(store: Store, functions: Functions) -> None:
-    store.seed(world(user("u1")))
-    add_reservation(store, "u1", at=datetime.now(UTC) + 60 * MINUTE)
-
-    functions.handle(message("billing.overdue", userId="u1"))
-
-    assert store.rows("SELECT status FROM reservations") == [("RESERVED",)]

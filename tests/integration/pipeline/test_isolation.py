@@ -8,7 +8,6 @@ from typing import Any
 import pymysql
 import pytest
 
-from local.servers.mariadb import MariaDB
 from scheduler.database.connection import connect
 from scheduler.domain.model import Quota
 from scheduler.domain.work import Work
@@ -197,46 +196,6 @@ def test_message_committed_before_the_broker_failed_is_a_duplicate_afterwards(
     assert again == {"duplicate": 21, "invalid": 1}
     assert len(queues.take()) == 1
     assert len(store.state()["outgoing"]) == 21
-
-
-def test_connection_lost_between_batches_is_replaced(
-    store: Store, functions: Functions, mariadb: MariaDB
-) -> None:
-    fleet(store)
-    functions.handle(message(CRITICAL, deviceId="d1"))
-
-    mariadb.kill()
-    mariadb.start()
-
-    assert functions.handle(message(CRITICAL, deviceId="d2")) == {"success": 1}
-    assert {"d1", "d2"}.isdisjoint(still_held(store))
-
-
-def test_connection_lost_within_a_batch_is_replaced_and_nothing_applied_twice(
-    store: Store, database_url: str
-) -> None:
-    fleet(store)
-    handling = handling_of(QUEUE_OF[CRITICAL])
-    killed: list[int] = []
-
-    def rule(event: Any, work: Work) -> None:  # noqa: ANN401 - any event
-        handling.rule(event, work)
-        if not killed:
-            killed.append(connection_id(functions))
-            store.run(f"KILL {killed[0]}")
-
-    rules = EventRules()
-    rules.on(handling.contract)(rule)
-    with Functions(database_url, rules={**FAMILIES, "device": rules}) as functions:
-        assert functions.handle(*batch(CRITICAL)) == {"success": 21}
-
-    assert still_held(store) == []
-    assert len(store.state()["outgoing"]) == 21
-
-
-def connection_id(functions: Functions) -> int:
-    with_connection: Any = functions.database._connection
-    return int(with_connection.thread_id())
 
 
 # -- other transactions -------------------------------------------------------------------

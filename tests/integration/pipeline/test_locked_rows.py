@@ -73,7 +73,8 @@ def test_a_locked_device_stalls_only_its_holder(
 
     assert totals == {"success": 4, "retried": 1}
     assert released(full_house) == {"u0", "u1", "u2", "u4"}
-    queues.take("scheduler.user-suspended.retry")
+    (waiting,) = queues.take("scheduler.user-suspended.retry")
+    assert waiting.headers["x-attempt"] == 0
 
 
 @pytest.mark.parametrize(("table", "row"), [("devices", "d3"), ("users", "u3")])
@@ -87,7 +88,8 @@ def test_a_device_waits_for_itself_and_for_its_holder(
 
     assert totals == {"success": 4, "retried": 1}
     assert released(full_house) == {"u0", "u1", "u2", "u4"}
-    queues.take("scheduler.device-failed.retry")
+    (waiting,) = queues.take("scheduler.device-failed.retry")
+    assert waiting.headers["x-attempt"] == 0
 
 
 def test_a_locked_allocation_stalls_only_its_user(
@@ -101,7 +103,8 @@ def test_a_locked_allocation_stalls_only_its_user(
 
     assert totals == {"success": 4, "retried": 1}
     assert released(full_house) == {"u0", "u1", "u2", "u4"}
-    queues.take("scheduler.user-suspended.retry")
+    (waiting,) = queues.take("scheduler.user-suspended.retry")
+    assert waiting.headers["x-attempt"] == 0
 
 
 def test_a_locked_table_parks_the_whole_batch_without_searching_each_message(

@@ -99,10 +99,11 @@ def test_device_that_is_reallocated_while_locking_is_released(
     assert [row.user_id for row in state["notifications"]] == ["u2"]
 
 
-def test_payment_that_is_applied_while_a_later_failure_is_counted_ends_the_hold(
-    store: Store, database_url: str
+@pytest.mark.parametrize("on_hold", [True, False])
+def test_account_that_is_settled_while_a_later_failure_is_counted_is_not_on_hold(
+    *, on_hold: bool, store: Store, database_url: str
 ) -> None:
-    store.seed(world(user("u1", billing_hold=True)))
+    store.seed(world(user("u1", billing_hold=on_hold), held("d1")))
     counter = FakeCounter()
     for minutes in (5, 4):
         counter.count("u1", f"before-{minutes}", NOW - minutes * MINUTE, NOW)
@@ -124,6 +125,7 @@ def test_payment_that_is_applied_while_a_later_failure_is_counted_ends_the_hold(
 
     state = store.state()
     assert [row.billing_hold for row in state["users"]] == [0]
+    assert [row.status for row in state["allocations"]] == ["ALLOCATED"]
     assert counter.current("u1", NOW) == 1
     assert {row.dedupe_key.partition(":")[0] for row in state["notifications"]} == {
         "billing_alert.recharged",
