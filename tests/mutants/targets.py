@@ -60,7 +60,8 @@ TARGETS: Final = (
     Target(
         ("scheduler.pipeline.earlier_ids",),
         _tests("unit/pipeline", "earlier_ids")
-        + _tests("integration/pipeline", "without_id without_id_later without_id_runs"),
+        + _tests("integration/pipeline", "without_id without_id_later without_id_parked")
+        + _tests("integration/pipeline", "without_id_runs"),
         pure=True,
     ),
     Target(
@@ -94,18 +95,51 @@ TARGETS: Final = (
         _all("scheduler.payments.", "counter table"), ("tests/integration/payments",), pure=False
     ),
     Target(
-        _all("scheduler.", "unit_of_work hand_over database.commit"),
+        ("scheduler.unit_of_work",),
         _tests("integration/database", "unit_of_work unit_of_work_locks")
-        + _tests("integration/allocation", "hand_over")
-        + (*_WAITING, *_EFFECTS),
+        + _tests("integration/pipeline", "refused_waiting_users"),
         pure=False,
     ),
     Target(
-        _all("scheduler.pipeline.", "isolation redelivery transaction unidentified"),
-        _EFFECTS
-        + _tests("integration/pipeline", "locked_rows forgotten_ids mass_failure without_id")
-        + _tests("integration/pipeline", "without_id_later receipt_time")
-        + _tests("integration/broker", "settling_isolation settling_notes"),
+        ("scheduler.hand_over",),
+        _tests("integration/allocation", "hand_over")
+        + _tests("integration/pipeline", "refused_waiting_users reservations_end")
+        + (*_WAITING, *_tests("integration/api", "reservations")),
+        pure=False,
+    ),
+    Target(
+        ("scheduler.database.commit",),
+        _tests("integration/database", "unit_of_work")
+        + _tests("integration/api", "device_picker extending")
+        + _EFFECTS,
+        pure=False,
+    ),
+    Target(
+        ("scheduler.pipeline.isolation",),
+        _tests("unit/pipeline", "part_size")
+        + _tests("integration/pipeline", "isolation locked_rows locked_tables refused_statements")
+        + _tests("integration/broker", "settling_isolation"),
+        pure=False,
+    ),
+    Target(
+        ("scheduler.pipeline.redelivery",),
+        _tests("integration/pipeline", "fail_once redeliveries")
+        + _tests("integration/broker", "settling_notes"),
+        pure=False,
+    ),
+    Target(
+        ("scheduler.pipeline.transaction",),
+        _tests("integration/pipeline", "forgotten_ids isolation locked_rows mass_failure")
+        + _tests("integration/pipeline", "mass_failure_count overtaken receipt_time")
+        + _tests("integration/broker", "settling_notes")
+        + _tests("integration/payments", "crash_window")
+        + (*_EFFECTS, *_tests("integration/ops", "timeline")),
+        pure=False,
+    ),
+    Target(
+        ("scheduler.pipeline.unidentified",),
+        _tests("integration/pipeline", "without_id without_id_later without_id_parked")
+        + _tests("integration/pipeline", "without_id_runs"),
         pure=False,
     ),
     Target(
