@@ -85,6 +85,18 @@ def test_another_device_is_allocated_if_the_reserved_one_is_lost(
     assert ("d2", "u1") in holders(store)
 
 
+def test_another_device_is_allocated_if_the_reserved_one_has_become_too_small(
+    store: Store, housekeeping: Housekeeping
+) -> None:
+    store.seed(world(user("u1"), device("d1", cpu_cores=1), device("d2", cpu_cores=4)))
+    add_reservation(store)
+    store.run("UPDATE reservations SET min_cpu_cores = 4")
+
+    housekeeping.run("start-reservations")
+
+    assert holders(store) == [("d2", "u1")]
+
+
 def test_a_device_that_is_reserved_soon_is_not_allocated_instead(
     store: Store, housekeeping: Housekeeping
 ) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from scheduler.allocation.device_picker import DevicePicker, PoolContendedError
 from scheduler.database import allocations, reservations
 from scheduler.domain.notices import NoticeKind
-from scheduler.domain.quota import Requirements, fits, headroom
+from scheduler.domain.quota import fits, headroom
 from scheduler.domain.refusal import RefusedError, require_may_allocate
 from scheduler.domain.reservation import ReservationStatus
 
@@ -70,7 +70,7 @@ class _Devices:
 
     def pick(self, one: Reservation, limit: Headroom) -> Device | None:
         device = self._reserved.get(one.device_id)
-        if device and fits(device, Requirements(), limit):
+        if device and fits(device, one.requirements, limit):
             return self._reserved.pop(one.device_id)
         try:
             return self._picker.pick(one.requirements, limit, one.slot.end)
