@@ -70,9 +70,9 @@ export interface DeviceCreated {
   deviceId: string;
   /** Its display name; defaults to its id. */
   name?: string | null;
-  /** Its status; unless it is `running`, the device stays outside the pool. */
+  /** Its status; unless it is `running` or empty, the device stays outside the pool. */
   status?: string | null;
-  /** Number of cores; a device of unknown size is allocated last. */
+  /** Number of cores; a device of unknown size is allocated last. 0 means unknown. */
   cpuCores?: number | null;
   /** Memory in MB. */
   memoryMB?: number | null;
@@ -80,7 +80,7 @@ export interface DeviceCreated {
   storageMB?: number | null;
   /** The host that its user connects to with adb. */
   adbHost?: string | null;
-  /** The port that its user connects to with adb. */
+  /** The port that its user connects to with adb. 0 means unknown. */
   adbPort?: number | null;
 }
 

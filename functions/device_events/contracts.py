@@ -116,17 +116,17 @@ class DeviceCreated(DeviceEvent):
     name: Name | None = None
     """Its display name; defaults to its id."""
     status: Word | None = None
-    """Its status; unless it is ``running``, the device stays outside the pool."""
+    """Its status; unless it is ``running`` or empty, the device stays outside the pool."""
     cpu_cores: Size | None = None
-    """Number of cores; a device of unknown size is allocated last."""
+    """Number of cores; a device of unknown size is allocated last. 0 means unknown."""
     memory_mb: Annotated[Size | None, Field(alias="memoryMB")] = None
     """Memory in MB."""
     storage_mb: Annotated[Size | None, Field(alias="storageMB")] = None
     """Storage in MB."""
     adb_host: AdbHost | None = None
     """The host that its user connects to with adb."""
-    adb_port: Annotated[int, Field(ge=1, le=65_535), PLAIN_INTEGER] | None = None
-    """The port that its user connects to with adb."""
+    adb_port: Annotated[int, Field(ge=0, le=65_535), PLAIN_INTEGER] | None = None
+    """The port that its user connects to with adb. 0 means unknown."""
 
     @model_validator(mode="before")
     @classmethod

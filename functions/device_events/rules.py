@@ -75,9 +75,9 @@ def add_device(event: DeviceCreated, work: Work) -> None:
     known = work.device(event.device_id)
     described = known._replace(
         name=event.name or known.name,
-        cpu_cores=known.cpu_cores if event.cpu_cores is None else event.cpu_cores,
-        memory_mb=known.memory_mb if event.memory_mb is None else event.memory_mb,
-        storage_mb=known.storage_mb if event.storage_mb is None else event.storage_mb,
+        cpu_cores=event.cpu_cores or known.cpu_cores,
+        memory_mb=event.memory_mb or known.memory_mb,
+        storage_mb=event.storage_mb or known.storage_mb,
         adb_host=event.adb_host or known.adb_host,
         adb_port=event.adb_port or known.adb_port,
     )
@@ -85,7 +85,7 @@ def add_device(event: DeviceCreated, work: Work) -> None:
     if not work.is_outdated(Concern.HEALTH, Aggregate.DEVICE, event.device_id, event.stamp):
         if known.health is Health.DELETED:
             work.forget_device_versions(event.device_id)
-        health = Health.RUNNING if event.status is None else health_of(event.status)
+        health = health_of(event.status) if event.status else Health.RUNNING
         work.set_device_health(event.device_id, health)
         if is_canary(event.device_id):
             _hand_out_canary(work, event.device_id)

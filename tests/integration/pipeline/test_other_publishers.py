@@ -169,7 +169,7 @@ def test_device_of_the_original_service_waits_outside_the_pool_until_it_runs(
     assert row(store, "devices", id_)["health"] == "running"
 
 
-@pytest.mark.parametrize("later", [{}, {"name": "renamed"}])
+@pytest.mark.parametrize("later", [{}, {"name": "renamed"}, {"adbHost": "", "adbPort": 0}])
 def test_adb_address_is_stored_and_kept(
     later: dict[str, Any], store: Store, connected: Functions
 ) -> None:
@@ -180,6 +180,21 @@ def test_adb_address_is_stored_and_kept(
 
     found = row(store, "devices", "d1")
     assert (found["adb_host"], found["adb_port"]) == ("10.0.3.17", 5555)
+
+
+def test_device_that_is_created_again_has_no_longer_its_former_address(
+    store: Store, connected: Functions
+) -> None:
+    """Another device may have got it, whose user must not be disturbed."""
+    connected.handle(
+        message("device.created", cpuCores=4, adbHost="10.0.3.17", adbPort=5555),
+        message("device.deleted"),
+        message("device.created"),
+    )
+
+    found = row(store, "devices", "d1")
+    assert (found["health"], found["cpu_cores"]) == ("running", 4)
+    assert (found["adb_host"], found["adb_port"]) == (None, None)
 
 
 def test_hold_stays_while_the_balance_is_negative(store: Store, connected: Functions) -> None:

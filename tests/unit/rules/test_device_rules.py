@@ -176,10 +176,14 @@ def test_created_device_joins_the_pool_as_described() -> None:
     )
 
 
-def test_creation_keeps_known_values_of_missing_fields() -> None:
+@pytest.mark.parametrize(
+    "missing", [{}, {"name": "", "cpuCores": 0, "storageMB": 0}, {"deviceConfig": {"cpuCores": 0}}]
+)
+def test_creation_keeps_known_values_of_missing_fields(missing: dict[str, Any]) -> None:
+    """Go writes the zero values of fields that are not set."""
     known = device("d1", name="old", cpu_cores=8, memory_mb=1, storage_mb=2, health=Health.ERROR)
 
-    decided = run(message("device.created", memoryMB=16), on=world(known))
+    decided = run(message("device.created", memoryMB=16, **missing), on=world(known))
 
     created = decided.work.device("d1")
     assert (created.name, created.cpu_cores, created.memory_mb, created.storage_mb) == (
@@ -272,6 +276,7 @@ def test_adb_address_of_the_event_is_stored(
     [
         ({}, None, "joined the pool"),
         ({"status": "running"}, None, "joined the pool"),
+        ({"status": " "}, None, "joined the pool"),
         ({"status": "creating"}, None, "waits outside the pool (unknown)"),
         ({"status": "stopped"}, None, "waits outside the pool (stopped)"),
         ({}, Health.FAILED, "waits outside the pool (failed)"),

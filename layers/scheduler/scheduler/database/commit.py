@@ -49,12 +49,13 @@ _NEW_DEVICES: Final = """
         (id, name, status, health, cpu_cores, memory_mb, storage_mb, adb_host, adb_port)
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
+# A device that is created again has another address; somebody else's device may have the old one.
 _DEVICES: Final = f"""{_NEW_DEVICES}
     ON DUPLICATE KEY UPDATE name = VALUES(name), status = VALUES(status),
         health = VALUES(health), cpu_cores = VALUES(cpu_cores),
         memory_mb = VALUES(memory_mb), storage_mb = VALUES(storage_mb),
-        adb_host = COALESCE(VALUES(adb_host), adb_host),
-        adb_port = COALESCE(VALUES(adb_port), adb_port)
+        adb_host = IF(VALUES(health) = 'deleted', NULL, COALESCE(VALUES(adb_host), adb_host)),
+        adb_port = IF(VALUES(health) = 'deleted', NULL, COALESCE(VALUES(adb_port), adb_port))
 """
 _GRANTS: Final = """
     INSERT INTO allocations
