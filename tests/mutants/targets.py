@@ -58,10 +58,10 @@ TARGETS: Final = (
         pure=True,
     ),
     Target(
-        ("scheduler.pipeline.earlier_ids",),
-        _tests("unit/pipeline", "earlier_ids")
+        ("scheduler.pipeline.earlier_ids", "scheduler.pipeline.neighbours"),
+        _tests("unit/pipeline", "earlier_ids neighbours")
         + _tests("integration/pipeline", "without_id without_id_later without_id_parked")
-        + _tests("integration/pipeline", "without_id_runs"),
+        + _tests("integration/pipeline", "without_id_returned without_id_runs"),
         pure=True,
     ),
     Target(
@@ -139,7 +139,7 @@ TARGETS: Final = (
     Target(
         ("scheduler.pipeline.unidentified",),
         _tests("integration/pipeline", "without_id without_id_later without_id_parked")
-        + _tests("integration/pipeline", "without_id_runs"),
+        + _tests("integration/pipeline", "without_id_returned without_id_runs"),
         pure=False,
     ),
     Target(

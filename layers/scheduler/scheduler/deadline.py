@@ -18,10 +18,19 @@ class Deadline(NamedTuple):
     @classmethod
     def of(cls, context: Any) -> Deadline:  # noqa: ANN401 - Lambda's context has no public type
         """Return the deadline of an invocation: a fifth of its time is reserved to finish."""
+        return cls._before_end(context, _RESERVED_SHARE)
+
+    @classmethod
+    def to_finish(cls, context: Any) -> Deadline:  # noqa: ANN401 - Lambda's context has no public type
+        """Return the deadline of an invocation's last statement: nearly its end."""
+        return cls._before_end(context, 0)
+
+    @classmethod
+    def _before_end(cls, context: Any, share: float) -> Deadline:  # noqa: ANN401 - Lambda's context has no public type
         if not hasattr(context, "get_remaining_time_in_millis"):
             return NEVER
         left = context.get_remaining_time_in_millis() / 1000
-        return cls(time.monotonic() + left - max(_MIN_RESERVED_SECONDS, left * _RESERVED_SHARE))
+        return cls(time.monotonic() + left - max(_MIN_RESERVED_SECONDS, left * share))
 
     @property
     def seconds_left(self) -> float:

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from pymysql.constants import CR, ER
 
 from scheduler.database import unidentified
+from scheduler.database.errors import DatabaseUnavailableError
 from scheduler.messaging.outbound import BrokerUnavailableError
 from tests.integration.pipeline.crashing import CrashError, CrashingCounter, dying_at_the_end
-from tests.integration.pipeline.unnamed import PAYMENT, again, payment
+from tests.integration.pipeline.unnamed import again, payment
 from tests.support.events import message
 from tests.support.functions import Functions
-from tests.support.logged import logged
 from tests.support.world import NOW
 
 if TYPE_CHECKING:
@@ -77,46 +77,25 @@ def test_batch_whose_run_ended_is_recognised_behind_others_by_the_id_of_its_firs
 
 
 @pytest.mark.parametrize("errno", [ER.LOCK_WAIT_TIMEOUT, CR.CR_SERVER_GONE_ERROR])
-def test_end_that_cannot_be_stored_is_remembered_and_stored_with_the_next(
+def test_run_whose_end_cannot_be_stored_fails_and_loses_no_equal_message(
     errno: int,
-    store: Store,
-    connected: Functions,
+    new_environment: Callable[[], Functions],
     counter: CrashingCounter,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with logged() as lines, monkeypatch.context() as patch:
+    """The database goes away after the commit, and then the environment dies."""
+    with monkeypatch.context() as patch:
         patch.setattr(unidentified, "end", _failing(errno))
-        assert connected.handle(payment()) == {"success": 1}
-        (warning,) = [line for line in lines() if "the end of a run" in line["message"]]
-    assert warning["queue"] == PAYMENT
-    assert "failed" in warning["error"]
-    other = again(message("billing.payment_failed", userId="u2"))  # so the batch is another
+        with pytest.raises((DatabaseUnavailableError, pymysql.OperationalError)):
+            new_environment().handle(payment())
 
-    assert connected.handle(other, again(payment())) == {"success": 2}
+    settled = [
+        new_environment().handle(again(message("billing.payment_failed", userId=id_)), sent)
+        for id_, sent in (("u2", again(payment())), ("u3", again(payment())))
+    ]
 
+    assert settled == [{"success": 1, "duplicate": 1}, {"success": 2}]
     assert counter.current("u1", NOW) == 2
-    with store.database.transaction() as cursor:
-        cursor.execute("SELECT run_ended FROM unidentified_messages")
-        assert list(cursor.fetchall()) == [(1,), (1,)]
-
-
-def test_message_whose_run_ended_is_recognised_after_a_later_run_that_did_not(
-    connected: Functions, counter: CrashingCounter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The end of the first run is only remembered, and does not count for the second."""
-    with monkeypatch.context() as patch:
-        patch.setattr(unidentified, "end", _failing(ER.LOCK_WAIT_TIMEOUT))
-        assert connected.handle(payment()) == {"success": 1}
-    invalid = message("billing.payment_failed", body=b"{")
-    with monkeypatch.context() as patch:
-        patch.setattr(connected.publisher, "publish", _unavailable)
-        with pytest.raises(BrokerUnavailableError):
-            connected.handle(again(payment()), invalid)
-    other = again(message("billing.payment_failed", userId="u4"))  # so the batch is another
-
-    assert connected.handle(other, again(payment())) == {"success": 1, "duplicate": 1}
-
-    assert counter.current("u1", NOW) == 1
 
 
 def test_end_that_is_stored_ends_no_later_run_of_the_same_message(

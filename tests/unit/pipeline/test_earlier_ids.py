@@ -15,6 +15,7 @@ from scheduler.messaging.message import (
 )
 from scheduler.messaging.validate import Parsed, parse
 from scheduler.pipeline.earlier_ids import ENDED_SINCE, EarlierIds
+from scheduler.pipeline.neighbours import Neighbours
 from tests.support.events import message
 from tests.support.world import MINUTE, NOW, SECOND
 from user_events.contracts import UserSuspended
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 BATCH: Final = "batch"
+ALONE: Final = Neighbours()
 
 
 def suspended(
@@ -42,13 +44,15 @@ def given(id_: str = "a", **fields: Any) -> GivenId:  # noqa: ANN401 - any field
     """Return an id that a run has claimed a minute ago for a message of this batch, and ended."""
     usual = GivenId(
         id_, CONTENT, NOW - MINUTE, seen_late=False, claimed_at=NOW - MINUTE,
-        batch_key=BATCH, parked_batch="", run_ended=True,
+        batch_key=BATCH, parked_batch="", key_before="", key_after="", run_ended=True,
     )  # fmt: skip
     return usual._replace(**fields)
 
 
-def taken(parsed: Parsed, *seen: GivenId, again: str = "") -> str | None:
-    found = EarlierIds(seen, {again} if again else set(), NOW).take(parsed)
+def taken(
+    parsed: Parsed, *seen: GivenId, again: str = "", next_to: Neighbours = ALONE
+) -> str | None:
+    found = EarlierIds(seen, {again} if again else set(), NOW).take(parsed, next_to)
     return found.message_id if found else None
 
 
@@ -60,7 +64,7 @@ def test_ids_that_runs_left_are_taken_in_the_order_of_their_claims_and_each_once
     ]
     ids = EarlierIds(left, (), NOW)
 
-    found = [ids.take(suspended(redelivered=True)) for _ in range(4)]
+    found = [ids.take(suspended(redelivered=True), ALONE) for _ in range(4)]
 
     assert [one and one.message_id for one in found] == ["c", "a", "b", None]
 
@@ -86,6 +90,46 @@ def test_a_batch_may_come_again_for_an_hour_after_its_run(
     before = given(claimed_at=NOW - age)
 
     assert taken(suspended(redelivered=True), before, again=BATCH) == found
+
+
+@pytest.mark.parametrize(
+    ("next_to", "found"),
+    [
+        (Neighbours("x", "y"), "a"),
+        (Neighbours("x", ""), "a"),
+        (Neighbours("", "y"), "a"),
+        (Neighbours("y", "x"), None),
+        (ALONE, None),
+    ],
+)
+def test_a_redelivered_message_is_recognised_by_what_it_is_next_to(
+    next_to: Neighbours, found: str | None
+) -> None:
+    before = given(key_before="x", key_after="y")
+
+    assert taken(suspended(redelivered=True), before, next_to=next_to) == found
+    assert taken(suspended(), before, next_to=next_to) is None
+
+
+def test_messages_at_the_ends_of_their_batches_are_not_next_to_the_same() -> None:
+    assert taken(suspended(redelivered=True), given(), next_to=ALONE) is None
+
+
+def test_the_neighbours_decide_before_the_age_of_a_claim() -> None:
+    seen = [given("a", run_ended=False), given("b", key_before="x")]
+
+    assert taken(suspended(redelivered=True), *seen, next_to=Neighbours("x", "")) == "b"
+
+
+@pytest.mark.parametrize(
+    ("age", "found"), [(ENDED_SINCE, "a"), (ENDED_SINCE + timedelta(microseconds=1), None)]
+)
+def test_the_neighbours_are_known_for_an_hour_after_the_run(
+    age: timedelta, found: str | None
+) -> None:
+    before = given(claimed_at=NOW - age, key_before="x")
+
+    assert taken(suspended(redelivered=True), before, next_to=Neighbours("x", "")) == found
 
 
 def test_a_parked_copy_is_what_came_late_in_its_batch_since() -> None:

@@ -13,18 +13,19 @@ if TYPE_CHECKING:
 _CLAIM: Final = """
     INSERT INTO unidentified_messages
         (queue, message_id, content_sha256, received_at, seen_late, claimed_at, batch_key,
-        parked_batch, run_ended)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 0)
+        parked_batch, key_before, key_after, run_ended)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0)
     ON DUPLICATE KEY UPDATE
         claimed_at = VALUES(claimed_at), batch_key = VALUES(batch_key),
-        parked_batch = VALUES(parked_batch), run_ended = 0
+        parked_batch = VALUES(parked_batch), key_before = VALUES(key_before),
+        key_after = VALUES(key_after), run_ended = 0
 """
 _END: Final = """
     UPDATE unidentified_messages SET run_ended = 1 WHERE queue = %s AND message_id IN %s
 """
 _SEEN: Final = """
     SELECT message_id, content_sha256, received_at, seen_late, claimed_at, batch_key,
-        parked_batch, run_ended
+        parked_batch, key_before, key_after, run_ended
     FROM unidentified_messages FORCE INDEX (content)
     WHERE queue = %s AND content_sha256 IN %s AND received_at >= %s
         AND (run_ended = 0 OR claimed_at >= %s)
@@ -46,6 +47,9 @@ class GivenId(NamedTuple):
     """The delivery key of the first message of the run's batch."""
     parked_batch: str
     """Likewise, of the batch in which the message was parked without an id; empty if it was not."""
+    key_before: str
+    """Likewise, of the message before it in the run's batch; empty if there is none."""
+    key_after: str
     run_ended: bool
     """Whether the run returned; otherwise the broker delivers the message again."""
 
@@ -69,7 +73,7 @@ def seen(
     newest 20,000 ids are returned.
     """
     cursor.execute(_SEEN, (queue, tuple(contents), since, ended_since))
+    rows = map(GivenId._make, cursor.fetchall())
     return [
-        GivenId(id_, sha256, received_at, bool(late), claimed_at, batch, parked_in, bool(ended))
-        for id_, sha256, received_at, late, claimed_at, batch, parked_in, ended in cursor.fetchall()
+        one._replace(seen_late=bool(one.seen_late), run_ended=bool(one.run_ended)) for one in rows
     ]

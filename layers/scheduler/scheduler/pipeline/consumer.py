@@ -81,6 +81,8 @@ class Consumer:
             BrokerUnavailableError: a message could not be published to its retry queue or the dead
                 letters. The mapping redelivers the batch, in which committed messages are then
                 duplicates.
+            DatabaseUnavailableError, pymysql.MySQLError: the end of the run could not be noted for
+                its messages without an id. Likewise.
             CanaryFailureError: a canary asks for it, once.
         """
         self._database.deadline = deadline = Deadline.of(context)
@@ -91,6 +93,7 @@ class Consumer:
             self._consume_queue(queue, records, invocation)
         if self._nudge_needed:
             self._nudge.send()
+        self._database.deadline = Deadline.to_finish(context)
         self._unidentified.end()
         return dict(invocation.totals)
 

@@ -6,6 +6,8 @@ from collections import defaultdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from scheduler.pipeline.neighbours import Neighbours
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from datetime import datetime
@@ -37,15 +39,31 @@ class EarlierIds:
         self._batches_again = batches_again
         self._now = now
 
-    def take(self, parsed: Parsed) -> GivenId | None:
-        """Return the id that a message probably has, each id once; None for a new message."""
+    def take(self, parsed: Parsed, neighbours: Neighbours) -> GivenId | None:
+        """Return the id that a message probably has, each id once; None for a new message.
+
+        Args:
+            parsed: the message.
+            neighbours: the redelivered messages next to it.
+        """
         seen = self._seen[parsed.identity.sha256]
-        found = next((one for one in seen if _is_left(one, parsed)), None) or next(
-            (one for one in seen if self._is_again(one, parsed)), None
-        )
-        if found:
-            seen.remove(found)
-        return found
+        for is_its_own in (
+            lambda one: self._is_next_to(one, parsed, neighbours),
+            lambda one: _is_left(one, parsed),
+            lambda one: self._is_again(one, parsed),
+        ):
+            if found := next(filter(is_its_own, seen), None):
+                seen.remove(found)
+                return found
+        return None
+
+    def _is_next_to(self, one: GivenId, parsed: Parsed, neighbours: Neighbours) -> bool:
+        """Return whether a message is redelivered next to the same message as in the last run."""
+        before = Neighbours(one.key_before, one.key_after)
+        return parsed.message.redelivered and self._is_recent(one) and neighbours.share_one(before)
+
+    def _is_recent(self, one: GivenId) -> bool:
+        return one.claimed_at >= self._now - ENDED_SINCE
 
     def _is_again(self, one: GivenId, parsed: Parsed) -> bool:
         """Return whether a message is redelivered although the run that claimed the id ended.
@@ -55,8 +73,8 @@ class EarlierIds:
         """
         message, parked_at = parsed.message, parsed.received_at
         batches = {one.batch_key, one.parked_batch}
-        recent = one.claimed_at >= self._now - ENDED_SINCE
-        if message.redelivered and recent and not batches.isdisjoint(self._batches_again):
+        comes_again = message.redelivered and not batches.isdisjoint(self._batches_again)
+        if comes_again and self._is_recent(one):
             return True
         if not message.unclaimed_batch or message.unclaimed_batch not in batches:
             return False

@@ -6,8 +6,9 @@ run *claims* the ids of its messages before it applies them, and notes when it e
 message gets the id of an earlier message with the same content
 
 * whose run did not end: the broker delivers every message of such a run again, in whatever batch;
-* whose run ended, if its batch is redelivered because the acknowledgement was lost. The broker
-  redelivers a batch in order, so the first redelivered message is the first one of that batch;
+* whose run ended, if it is redelivered because the acknowledgement was lost: it is next to the same
+  message as in that run, or its batch comes again. The broker redelivers a batch in order, so the
+  first redelivered message is then the first one of that batch;
 * otherwise a new id: the broker delivered the message before, but no run has seen it.
 
 On later receipts – retries, replays – the id is in the headers (`IDENTITY_HEADER`). Without a
@@ -39,7 +40,6 @@ from scheduler.messaging.message import (
     given_id,
 )
 from scheduler.messaging.record import Undecodable
-from scheduler.observability.logger import service_logger
 from scheduler.pipeline.outcome import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -52,13 +52,12 @@ if TYPE_CHECKING:
     from scheduler.messaging.message import Message
     from scheduler.messaging.validate import Parsed
     from scheduler.pipeline.earlier_ids import EarlierIds
+    from scheduler.pipeline.neighbours import Neighbours, NeighboursOfBatch
 
 _CLAIMED_SINCE: Final = timedelta(days=1)
 """How long a message may take to come back after a run that did not end."""
 _UNKNOWN_SINCE: Final = timedelta(days=7)
 """How long after its runs a dead letter may be replayed; failed payments count for as long."""
-
-_logger: Final = service_logger()
 
 
 class UnidentifiedMessages:
@@ -69,10 +68,12 @@ class UnidentifiedMessages:
         self._clock = clock
         self._new_id = new_id
         self._batch_key = ""
+        self._batch: Sequence[Message] = ()
+        self._neighbours: NeighboursOfBatch | None = None
+        self._again: set[str] = set()
         self._batches_again: set[str] = set()
         self._returned: dict[str, list[_Rest]] = {}
         self._claimed: dict[str, set[str]] = defaultdict(set)
-        self._ended: dict[str, set[str]] = defaultdict(set)
 
     def start(self) -> None:
         """Start an invocation: forget what one that failed has claimed, of any queue."""
@@ -86,6 +87,7 @@ class UnidentifiedMessages:
         rests = [rest.without(again) for rest in self._returned.get(queue, ())]
         continued = [rest for rest in rests if rest]
         self._batch_key = keys[0] if keys else ""
+        self._batch, self._neighbours, self._again = messages, None, set(again)
         unique = (one.delivery_key for one in messages if one.redelivered and one.message_id)
         self._batches_again = {*again[:1], *unique, *(rest.batch_key for rest in continued)}
         self._returned[queue] = [*continued, _Rest(self._batch_key, keys)]
@@ -99,18 +101,26 @@ class UnidentifiedMessages:
         unnamed = [parsed for parsed in batch if not parsed.identity.id]
         if not unnamed:
             return list(batch), []
+        received = self._with_neighbours(unnamed)
         try:
             ids = self._database.run(
-                lambda cursor: self._claim(cursor, queue, unnamed), is_conflict_without_wait
+                lambda cursor: self._claim(cursor, queue, received), is_conflict_without_wait
             )
         except (DatabaseUnavailableError, pymysql.MySQLError) as error:
             why = f"parked: no id could be stored: {text_of(error)}"
             parked = [self._parked(parsed, why) for parsed in unnamed]
             return [parsed for parsed in batch if parsed.identity.id], parked
         self._claimed[queue].update(ids)
-        self._ended[queue].difference_update(ids)
         given = iter(ids)
         return [one if one.identity.id else _with_id(one, next(given)) for one in batch], []
+
+    def _with_neighbours(self, unnamed: Iterable[Parsed]) -> list[tuple[Parsed, Neighbours]]:
+        from scheduler.pipeline.neighbours import (  # noqa: PLC0415 - a cold start need not have it
+            NeighboursOfBatch,
+        )
+
+        of_batch = self._neighbours = self._neighbours or NeighboursOfBatch(self._batch)
+        return [(parsed, of_batch.take(parsed.message)) for parsed in unnamed]
 
     def unclaimed(self, message: Message) -> Message:
         """Return a message that is published without having been given an id, for its next receipt.
@@ -128,37 +138,40 @@ class UnidentifiedMessages:
     def end(self) -> None:
         """Note that the run ends: nothing may fail after this.
 
-        If the note cannot be stored, the messages are taken for those of a run that died, except by
-        this environment, which stores it with the next one.
+        Raises:
+            DatabaseUnavailableError, pymysql.MySQLError: the note cannot be stored. The batch must
+                be delivered again, as every batch without such a note: otherwise an equal message
+                would be taken for one of this run, and lost.
         """
+        if any(self._claimed.values()):
+            self._database.run(self._note_end, is_conflict_without_wait)
+        self._claimed.clear()
+
+    def _note_end(self, cursor: BulkCursor) -> None:
         for queue, ids in self._claimed.items():
-            self._ended[queue] |= ids
-            if self._ended[queue]:
-                self._note_end(queue)
+            if ids:
+                unidentified.end(cursor, queue, ids)
 
-    def _note_end(self, queue: str) -> None:
-        ids = self._ended[queue]
-        try:
-            self._database.run(
-                lambda cursor: unidentified.end(cursor, queue, ids), is_conflict_without_wait
-            )
-        except (DatabaseUnavailableError, pymysql.MySQLError) as error:
-            details = {"queue": queue, "error": str(error)}
-            _logger.warning("Could not note the end of a run", extra=details)
-        else:
-            ids.clear()
-
-    def _claim(self, cursor: BulkCursor, queue: str, unnamed: Sequence[Parsed]) -> list[str]:
+    def _claim(
+        self, cursor: BulkCursor, queue: str, received: Sequence[tuple[Parsed, Neighbours]]
+    ) -> list[str]:
         now = self._clock()
-        again = [one for one in unnamed if _may_have_id(one.message)]
+        again = [parsed for parsed, _ in received if _may_have_id(parsed.message)]
         earlier_ids = self._earlier_ids(cursor, queue, again, now) if again else None
         claims = []
-        for parsed in unnamed:
-            came_before = earlier_ids and _may_have_id(parsed.message) and earlier_ids.take(parsed)
+        for parsed, neighbours in received:
+            came_before = None
+            if earlier_ids and _may_have_id(parsed.message):
+                came_before = earlier_ids.take(parsed, neighbours.among(self._again))
             known = came_before or self._new(parsed, now)
-            parked_in = parsed.message.unclaimed_batch
             claims.append(
-                known._replace(claimed_at=now, batch_key=self._batch_key, parked_batch=parked_in)
+                known._replace(
+                    claimed_at=now,
+                    batch_key=self._batch_key,
+                    parked_batch=parsed.message.unclaimed_batch,
+                    key_before=neighbours.before,
+                    key_after=neighbours.after,
+                )
             )
         unidentified.claim(cursor, queue, claims)
         return [one.message_id for one in claims]
@@ -177,9 +190,9 @@ class UnidentifiedMessages:
         since = min(now - (_UNKNOWN_SINCE if unknown else _CLAIMED_SINCE), first - ENDED_SINCE)
         ended_since = min(now, first) - ENDED_SINCE
         contents = {one.identity.sha256 for one in again}
-        claimed, ended = self._claimed[queue], self._ended[queue]
+        claimed = self._claimed[queue]
         seen = [
-            one._replace(run_ended=one.run_ended or one.message_id in ended)
+            one
             for one in unidentified.seen(cursor, queue, contents, since, ended_since)
             if one.message_id not in claimed
         ]
@@ -190,7 +203,7 @@ class UnidentifiedMessages:
         id_ = given_id(sha256, self._new_id())
         seen_late = message.redelivered and not message.unclaimed_batch
         received_at = parsed.received_at
-        return GivenId(id_, sha256, received_at, seen_late, now, "", "", run_ended=False)
+        return GivenId(id_, sha256, received_at, seen_late, now, "", "", "", "", run_ended=False)
 
     def _parked(self, parsed: Parsed, why: str) -> Outcome:
         parsed = parsed._replace(message=self.unclaimed(parsed.message))
