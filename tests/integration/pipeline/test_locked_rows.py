@@ -133,6 +133,23 @@ def test_a_user_without_a_row_is_never_taken_for_locked(store: Store, connected:
     assert store.rows(query) == [("new", "suspended"), ("u1", "active")]
 
 
+@pytest.mark.parametrize("by_device", [True, False])
+def test_a_holder_whose_row_was_deleted_stalls_nobody(
+    full_house: Store, connected: Functions, *, by_device: bool
+) -> None:
+    full_house.run("DELETE FROM users WHERE id = 'u3'")
+    batch = [
+        message("device.failed", deviceId=f"d{number}")
+        if by_device
+        else message("user.suspended", userId=f"u{number}")
+        for number in range(5)
+    ]
+
+    assert connected.handle(*batch) == {"success": 5}
+
+    assert released(full_house) == {f"u{number}" for number in range(5)}
+
+
 def test_a_user_whose_row_is_not_committed_waits_and_the_others_do_not(
     store: Store, connected: Functions
 ) -> None:

@@ -110,7 +110,7 @@ def query_locks(
     locked_devices = (
         cursor.send_query(_LOCK_DEVICES, (tuple(sorted(device_ids)),)) if device_ids else None
     )
-    return PendingSnapshot(locked_users, locked_devices)
+    return PendingSnapshot(locked_users, locked_devices, user_ids)
 
 
 class PendingSnapshot(NamedTuple):
@@ -118,6 +118,7 @@ class PendingSnapshot(NamedTuple):
 
     users: PendingResult | None
     devices: PendingResult | None
+    user_ids: Collection[str]
 
     def snapshot(self) -> Snapshot:
         """Wait for the locks and return the snapshot; see `lock_snapshot`."""
@@ -126,7 +127,9 @@ class PendingSnapshot(NamedTuple):
             _read_users(loaded, self.users.rows())
         if self.devices:
             _read_devices(loaded, self.devices.rows())
-        if any(held.user_id not in loaded.users for held in loaded.allocations.values()):
+        # A user without a row is unknown: somebody has deleted it, which no attempt can change.
+        locked = {*loaded.users, *self.user_ids}
+        if any(held.user_id not in locked for held in loaded.allocations.values()):
             raise StaleSnapshotError
         return loaded
 
