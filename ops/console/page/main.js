@@ -89,7 +89,7 @@ class App extends Component {
       <nav aria-label=${t("Panels")}><ul>${panels.map(([id, title]) => html`
         <li key=${id}><a href=${`#/${id}`} aria-current=${id === key ? "page" : undefined}>${t(title)}${id === "letters" ? this.count(overview) : null}</a></li>`)}</ul></nav>
       <main>${config && !found ? html`<p class="bad-text" role="status">${t("The console has no page with this address; this is the overview.")}</p>` : null}
-        ${config ? html`<${Guard} path=${path}><${Shown} key=${key} path=${rest} config=${config} overview=${overview} problems=${state.problems} /><//>`
+        ${config ? html`<${Guard} path=${path}><${Shown} key=${key} path=${rest} config=${config} overview=${overview} problems=${state.problems} onDone=${() => this.look()} /><//>`
         : html`<p class="stale">${error ? brief(error.message) : ""}</p>`}</main>`
   }
 

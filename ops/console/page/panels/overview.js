@@ -4,6 +4,7 @@ import { brief, known } from "../errors.js"
 import { atLeast, duration, estimate, NONE, number, rate, shortQueue } from "../format.js"
 import { t } from "../language.js"
 import { Badge, Facts, html, Link, Section, Table, Time } from "../parts.js"
+import { Brake } from "./brake.js"
 import { Flow } from "./flow.js"
 import { LetterGroups } from "./groups.js"
 import { Queues } from "./queues.js"
@@ -11,10 +12,10 @@ import { Queues } from "./queues.js"
 const OUTCOMES = ["applied", "duplicate", "outdated", "retried", "held", "parked", "dead_lettered", "given_up"]
 
 export class Overview extends Component {
-  render({ overview, config }) {
+  render({ overview, config, onDone }) {
     if (!overview) return html`<p class="quiet">${t("Loading")}</p>`
     return html`
-      <${Health} overview=${overview} />
+      <${Health} overview=${overview} onDone=${onDone} />
       <${Section} id="flow-title" title=${t("Flow, in the last minute")} error=${failure(overview.database)}>
         <${Flow} overview=${overview} />
       <//>
@@ -27,7 +28,7 @@ export class Overview extends Component {
 
 export const failure = part => (part.error ? { message: part.error } : null)
 
-function Health({ overview }) {
+function Health({ overview, onDone }) {
   const { database, broker, dynamodb } = overview
   const { brake, outbox } = database
   const server = part => (part.error ? html`<${Badge} tone="bad">${known(part.error) ? t("unavailable") : brief(part.error)}<//>`
@@ -44,7 +45,7 @@ function Health({ overview }) {
     <${Section} id="health-title" title=${t("Health")}>
       <${Facts} facts=${facts} />
       ${said.map(part => html`<p key=${part.error} class="bad-text" lang="en">${part.error}</p>`)}
-      ${brake?.brake === "engaged" ? html`<p class="bad-text">${t("Releases wait until an operator decides whether the failures are real:")} <code>scheduler-ops brake status</code></p>` : null}
+      <${Brake} brake=${brake} onDone=${onDone} />
     <//>`
 }
 
