@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 
-from tests.faults import scenarios
+from tests.faults import device_scenarios, scenarios
 from tests.faults.drill import run
 from tests.faults.drill_plan import DrillPlan, NetworkFault, Servers, Weakness
 
@@ -50,7 +50,7 @@ CONTROLS: Final = {
     Weakness.GUARD: Control(
         events=60,
         must_find="wrong",
-        scenarios=(scenarios.account_changes, scenarios.device_changes),
+        scenarios=(scenarios.account_changes, device_scenarios.device_changes),
     ),
     Weakness.LOCKS: Control(events=60, must_find="doubled", scenarios=(_deleted_at_once,)),
     Weakness.TAMPERED: Control(events=40, must_find="wrong"),

@@ -11,7 +11,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.faults.workload import RECEIPT
+from tests.faults.marks import (
+    ADVANCED,
+    COMPARED,
+    NO_MARK,
+    advanced,
+    is_older,
+    leaves_debt,
+    without_version,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +34,6 @@ EFFECTS: Final = frozenset(
 )
 """Kinds whose value is a number: less than expected is lost, more is doubled."""
 
-_SECOND: Final = 999_999
 _MAILED: Final = ("websocket", "email")
 _CHANNELS: Final[dict[str, tuple[str, ...]]] = {
     "device_released": ("websocket",),
@@ -62,6 +69,7 @@ class State:
             facts["device", held.device] = ("running", home.cores)
             facts["holds", held.allocation] = (user, held.device)
         facts |= {("waiting", entry): "WAITING" for entry in home.waits}
+        facts |= {("hold", id_): "debt" for id_, (_, hold, _) in home.users.items() if hold}
         if home.failures:
             facts["failures", home.user] = home.failures
         return cls(home, facts)
@@ -100,6 +108,17 @@ class State:
                 if user == id_ and self.facts["waiting", entry] == "WAITING":
                     self.facts["waiting", entry] = "REMOVED"
 
+    def set_hold(self, id_: str, cause: str) -> None:
+        """Put a user on hold for this cause, or take an empty one off."""
+        self.set_user(id_, hold=bool(cause))
+        self.facts.pop(("hold", id_), None)
+        if cause:
+            self.facts["hold", id_] = cause
+
+    def hold(self, id_: str) -> str:
+        """Return why a user is on hold; empty if they are not."""
+        return str(self.facts.get(("hold", id_), ""))
+
     def set_health(self, id_: str, health: str, cores: int | None = None) -> None:
         """Change a device."""
         known = self.device(id_)[1]
@@ -137,17 +156,6 @@ class State:
         self.count("published", entry, "device.allocated", user, device, "", "")
         self.notify(user, "allocation_success", entry)
 
-    def reset_failures(self, event: DrillEvent) -> int:
-        """Forget the failed payments up to an event, and return how many are left."""
-        left = sum(
-            one.at > _latest(event.at)
-            for one in self._home.events
-            if one.event_type == "billing.payment_failed"
-            and ("processed", one.id, one.queue, "applied") in self.facts
-        )
-        self.facts["failures", event.subject] = left
-        return left
-
     def notify(self, user: str, kind: str, cause: str) -> None:
         """Notify a user, unless they are deleted."""
         self._store(user, f"{kind}:{cause}", _CHANNELS[kind])
@@ -175,20 +183,19 @@ class State:
     def is_older(self, event: DrillEvent, concern: str) -> bool:
         """Return whether an event is older than the newest one of a concern."""
         mark = self.facts.get(("mark", event.subject, concern))
-        version = event.fields.get("version")
-        if mark is None:
-            return False
-        if version is not None and mark[1] is not None:
-            return bool(version <= mark[1])
-        return bool(_latest(event.at) < mark[0])
+        return mark is not None and is_older(event, mark)
 
     def advance(self, event: DrillEvent) -> None:
         """Set the marks of an event that was applied."""
-        for concern in ADVANCED[event.event_type]:
+        for concern in () if leaves_debt(event) else ADVANCED[event.event_type]:
             key = ("mark", event.subject, concern)
-            at, version = self.facts.get(key, (event.at, None))
-            versions = [one for one in (version, event.fields.get("version")) if one is not None]
-            self.facts[key] = (max(at, event.at), max(versions, default=None))
+            self.facts[key] = advanced(event, self.facts.get(key, NO_MARK))
+
+    def forget_versions(self, device: str) -> None:
+        """Compare the events of a device by their times only, because it was created again."""
+        for concern in ("health", "creation"):
+            if mark := self.facts.get(("mark", device, concern)):
+                self.facts["mark", device, concern] = without_version(mark)
 
     def _store(self, user: str, dedupe_key: str, channels: tuple[str, ...]) -> None:
         if self.user(user)[0] == "deleted":
@@ -205,38 +212,3 @@ def named(event: DrillEvent) -> str:
 
 def _may_hold(user: tuple[str, bool, int]) -> bool:
     return user[0] == "active" and not user[1]
-
-
-def _latest(at: int) -> int:
-    """Return the latest moment that a time may mean; a whole second stands for all of it."""
-    return at if at == RECEIPT or at % (_SECOND + 1) else at + _SECOND
-
-
-COMPARED: Final = {
-    "device.failed": "health",
-    "device.deleted": "creation",
-    "device.status_changed": "health",
-    "device.maintenance": "health",
-    "device.created": "creation",
-    "user.deleted": "",
-    "user.suspended": "account",
-    "user.quota_updated": "quota",
-    "user.quota_exceeded": "quota",
-    "user.activated": "account",
-    "billing.payment_failed": "billing",
-    "billing.balance_low": "billing",
-    "billing.overdue": "billing",
-    "billing.payment_success": "billing",
-    "billing.recharged": "billing",
-}
-"""The concern in which an event can be older than another."""
-ADVANCED: Final[dict[str, tuple[str, ...]]] = {
-    **{event_type: (concern,) for event_type, concern in COMPARED.items()},
-    "device.deleted": ("health",),
-    "device.created": ("creation", "health"),
-    "user.deleted": ("account",),
-    "user.quota_exceeded": (),
-    "billing.payment_failed": (),
-    "billing.balance_low": (),
-}
-"""The concerns in which it makes older ones outdated."""

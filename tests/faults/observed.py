@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from scheduler.database.connection import connect
+from tests.faults.marks import Mark
 from tests.faults.workload import HAPPENED, RECEIPT, SPREAD
 
 if TYPE_CHECKING:
@@ -45,13 +46,14 @@ _COUNTED: Final = (
 """Statements that find each effect as often as it occurred."""
 _VALUES: Final = (
     "SELECT 'user', id, status, billing_hold, max_devices FROM users",
+    "SELECT 'hold', id, IF(hold_in_debt, 'debt', 'failures') FROM users WHERE billing_hold",
     "SELECT 'device', id, status, health, cpu_cores FROM devices",
     "SELECT 'holds', id, user_id, device_id FROM allocations WHERE status = 'ALLOCATED'",
     "SELECT 'waiting', id, status FROM waiting",
     "SELECT 'erased', user_id, finished_at IS NOT NULL FROM erasures",
 )
 """Statements that find a kind, an id and the value."""
-_MARKS: Final = "SELECT id, concern, occurred_at, version FROM event_versions"
+_MARKS: Final = "SELECT id, concern, occurred_at, version, unversioned_at FROM event_versions"
 _TEXTS: Final = """
     SELECT table_name, column_name FROM information_schema.columns
     WHERE table_schema = DATABASE() AND data_type IN ('varchar', 'char', 'text', 'longtext', 'json')
@@ -86,8 +88,9 @@ def read_facts(settings: DatabaseSettings, failures: Iterable[tuple[str, int]]) 
         for statement in _VALUES:
             for kind, id_, *value in _rows(cursor, statement):
                 facts[kind, id_] = _value(kind, value)
-        for id_, concern, at, version in _rows(cursor, _MARKS):
-            facts["mark", id_, concern] = (_time(at), version)
+        for id_, concern, at, version, without in _rows(cursor, _MARKS):
+            other = _time(without) if without else None
+            facts["mark", id_, concern] = Mark(_time(at), version, other)
     return facts | {("failures", user): count for user, count in failures if count}
 
 
@@ -124,7 +127,7 @@ def _value(kind: str, value: list[Any]) -> Any:  # noqa: ANN401 - of any type
             return (value[0], bool(value[1]), value[2])
         case "erased":
             return bool(value[0])
-        case "waiting":
+        case "waiting" | "hold":
             return value[0]
     return tuple(value)
 

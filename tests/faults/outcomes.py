@@ -10,15 +10,17 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.faults import payments
 from tests.faults.model import EFFECTS, Facts, State, named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from tests.faults.marks import Mark
     from tests.faults.workload import DrillEvent, Household
 
-_THRESHOLD: Final = 3
-"""Failed payments that suspend the service."""
+_HIDDEN: Final = frozenset({"counted", "reset"})
+"""Kinds of facts that only decide about others."""
 
 
 def outcomes(home: Household) -> list[Facts]:
@@ -31,7 +33,8 @@ def outcomes(home: Household) -> list[Facts]:
             for event in left:
                 reached = following.setdefault(done | {event.key}, {})
                 others = [one for one in left if one is not event]
-                for state in chain(*(_apply(state, event, others) for state in states)):
+                begun = chain(*(payments.begun(state, home, left) for state in states))
+                for state in chain(*(_apply(state, event, others) for state in begun)):
                     reached.setdefault(frozenset(state.facts.items()), state)
         level = {done: list(reached.values()) for done, reached in following.items()}
     ends = [_housekept(state, home) for state in chain(*level.values())]
@@ -40,10 +43,10 @@ def outcomes(home: Household) -> list[Facts]:
 
 def _apply(before: State, event: DrillEvent, left: Iterable[DrillEvent]) -> Iterator[State]:
     """Yield the states to which an event leads, given those that are not applied yet."""
-    if before.is_outdated(event):
-        state = before.copy()
-        state.count("processed", event.id, event.queue, "outdated")
-        yield state
+    if before.is_outdated(event) or payments.is_superseded(before, event):
+        for state in payments.counted_before(before, event):
+            state.count("processed", event.id, event.queue, "outdated")
+            yield state
         return
     for apply in _rules(before, event, left):
         state = before.copy()
@@ -84,7 +87,18 @@ def _housekept(before: State, home: Household) -> Facts:
     held = {value[1] for fact, value in facts.items() if fact[0] == "holds"}
     for fact in [fact for fact in facts if fact[0] == "device"]:
         facts[fact] = ("allocated" if fact[1] in held else "available", *facts[fact])
-    return {fact: value for fact, value in facts.items() if value or fact[0] not in EFFECTS}
+    for fact in [fact for fact in facts if fact[0] == "mark"]:
+        facts[fact] = _stored(facts[fact])
+    return {
+        fact: value
+        for fact, value in facts.items()
+        if fact[0] not in _HIDDEN and (value or fact[0] not in EFFECTS)
+    }
+
+
+def _stored(mark: Mark) -> Mark:
+    """Return a mark as it is stored: a second time is needed only besides a version."""
+    return mark if mark.version is not None else mark._replace(without=None)
 
 
 def _ensure_exists(state: State, event: DrillEvent) -> None:
@@ -97,16 +111,10 @@ def _ensure_exists(state: State, event: DrillEvent) -> None:
 def _rules(
     state: State, event: DrillEvent, left: Iterable[DrillEvent]
 ) -> list[Callable[[State, DrillEvent], None]]:
-    """Return what an event may do: one thing, except for failed payments.
-
-    A function that is killed after counting several payments has each counted again, so they may
-    all be told the number of all of them.
-    """
-    if event.event_type != "billing.payment_failed":
-        return [_RULES[event.event_type]]
-    number = state.facts.get(("failures", event.subject), 0) + 1
-    last = number + sum(one.event_type == event.event_type for one in left)
-    return [_warn] * (number < _THRESHOLD) + [_stop_service] * (last >= _THRESHOLD)
+    """Return what an event may do: one thing, except for failed payments."""
+    if event.event_type == "billing.payment_failed":
+        return payments.rules_of_failure(state, event, left)
+    return [_RULES[event.event_type]]
 
 
 def _device_failed(state: State, event: DrillEvent) -> None:
@@ -136,6 +144,8 @@ def _break(state: State, event: DrillEvent, health: str, code: str) -> None:
 def _created(state: State, event: DrillEvent) -> None:
     health, cores = state.device(event.subject)
     if not state.is_older(event, "health"):
+        if health == "deleted":
+            state.forget_versions(event.subject)
         health = "running"
     state.set_health(event.subject, health, event.fields.get("cpuCores", cores))
 
@@ -176,31 +186,6 @@ def _balance_low(state: State, event: DrillEvent) -> None:
     state.notify(event.subject, "billing_alert.balance_low", named(event))
 
 
-def _overdue(state: State, event: DrillEvent) -> None:
-    state.set_user(event.subject, hold=True)
-    state.release(state.held(user=event.subject), "billing_overdue", event)
-    state.notify(event.subject, "billing_alert.overdue", named(event))
-
-
-def _credited(state: State, event: DrillEvent) -> None:
-    if state.reset_failures(event) < _THRESHOLD:
-        state.set_user(event.subject, hold=False)
-    kind = event.event_type.replace("billing.", "billing_alert.")
-    state.notify(event.subject, kind, named(event))
-
-
-def _warn(state: State, event: DrillEvent) -> None:
-    state.count("failures", event.subject)
-    state.notify(event.subject, "billing_alert.payment_failed", named(event))
-
-
-def _stop_service(state: State, event: DrillEvent) -> None:
-    state.count("failures", event.subject)
-    state.set_user(event.subject, hold=True)
-    state.release(state.held(user=event.subject), "payment_failed", event)
-    state.notify(event.subject, "service_suspended", named(event))
-
-
 _RULES: Final[dict[str, Callable[[State, DrillEvent], None]]] = {
     "device.failed": _device_failed,
     "device.deleted": _device_deleted,
@@ -213,7 +198,7 @@ _RULES: Final[dict[str, Callable[[State, DrillEvent], None]]] = {
     "user.quota_exceeded": _quota_exceeded,
     "user.activated": _activated,
     "billing.balance_low": _balance_low,
-    "billing.overdue": _overdue,
-    "billing.payment_success": _credited,
-    "billing.recharged": _credited,
+    "billing.overdue": payments.overdue,
+    "billing.payment_success": payments.credited,
+    "billing.recharged": payments.credited,
 }

@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tests.faults.device_scenarios import (
+    HISTORY,
+    break_device,
+    created,
+    deleted_twice,
+    device_changes,
+    device_trouble,
+    device_with_some_versions,
+    perhaps_version,
+)
+from tests.faults.payments import CREDITS
 from tests.faults.workload import DrillWorkload, Household
 
 if TYPE_CHECKING:
@@ -15,8 +26,6 @@ _TWICE: Final = 0.25
 _MALFORMED: Final = 0.025
 _FAILING: Final = 0.025
 """Shares of the draws: a scenario has two or three events, so about 1 % of the events."""
-_HISTORY: Final = (2, 4)
-"""Minimum and maximum number of events about the same concern."""
 _MANY: Final = 7
 """More releases than this service announces one by one in e-mails."""
 
@@ -52,7 +61,7 @@ def suspended(load: DrillWorkload) -> None:
     """A user is suspended; one of their devices fails at the same time."""
     home = load.household(3)
     load.event(home, "user.suspended", home.user)
-    _device_trouble(load, home)
+    break_device(load, home)
 
 
 def suspended_with_many(load: DrillWorkload) -> None:
@@ -60,7 +69,7 @@ def suspended_with_many(load: DrillWorkload) -> None:
     home = load.household(_MANY)
     home.mails_releases = True
     load.event(home, "user.suspended", home.user)
-    _device_trouble(load, home)
+    break_device(load, home)
 
 
 def deleted(load: DrillWorkload) -> None:
@@ -68,7 +77,7 @@ def deleted(load: DrillWorkload) -> None:
     home = load.household(3)
     home.mails_releases = load.chance.random() < 1 / 2
     load.event(home, "user.deleted", home.user)
-    _device_trouble(load, home)
+    break_device(load, home)
     if load.chance.random() < 1 / 2:
         load.event(home, "billing.payment_failed", home.user)
 
@@ -78,7 +87,7 @@ def account_changes(load: DrillWorkload) -> None:
     home = load.household(2, status=load.chance.choice(("active", "suspended")))
     if home.users[home.user][0] == "suspended":
         home.holds.clear()
-    for _ in range(load.chance.randint(*_HISTORY)):
+    for _ in range(load.chance.randint(*HISTORY)):
         load.event(home, load.chance.choice(("user.suspended", "user.activated")), home.user)
     if load.chance.random() < 1 / 4:
         load.event(home, "user.deleted", home.user)
@@ -90,15 +99,33 @@ def quota_updated(load: DrillWorkload) -> None:
     for _ in range(load.chance.randint(1, 3)):
         quota = {"maxDevices": load.chance.randint(0, 4)}
         load.event(home, "user.quota_updated", home.user, newQuota=quota)
-    _device_trouble(load, home)
+    break_device(load, home)
 
 
 def quota_with_versions(load: DrillWorkload) -> None:
     """The quota changes in the order of versions; the times say otherwise."""
     home = load.household(3)
-    for version in range(1, load.chance.randint(*_HISTORY) + 1):
+    for version in range(1, load.chance.randint(*HISTORY) + 1):
         quota = {"maxDevices": load.chance.randint(0, 3)}
         load.event(home, "user.quota_updated", home.user, newQuota=quota, version=version)
+
+
+def quota_with_some_versions(load: DrillWorkload) -> None:
+    """Only some of the changes have a version, so the others are compared by their times."""
+    home = load.household(3)
+    for version in range(1, load.chance.randint(*HISTORY) + 1):
+        quota = {"maxDevices": load.chance.randint(0, 3)}
+        load.event(
+            home, "user.quota_updated", home.user, newQuota=quota, **perhaps_version(load, version)
+        )
+
+
+def account_with_some_versions(load: DrillWorkload) -> None:
+    """A user is suspended and activated by publishers of which only some send versions."""
+    home = load.household(2)
+    for version in range(1, load.chance.randint(*HISTORY) + 1):
+        event_type = load.chance.choice(("user.suspended", "user.activated"))
+        load.event(home, event_type, home.user, **perhaps_version(load, version))
 
 
 def quota_exceeded(load: DrillWorkload) -> None:
@@ -106,7 +133,7 @@ def quota_exceeded(load: DrillWorkload) -> None:
     home = load.household(3)
     for _ in range(load.chance.randint(1, 2)):
         load.event(home, "user.quota_exceeded", home.user, limit=1)
-    _device_trouble(load, home)
+    break_device(load, home)
 
 
 def payments_failed(load: DrillWorkload) -> None:
@@ -126,35 +153,39 @@ def debts(load: DrillWorkload) -> None:
     home = load.household(2)
     load.event(home, "billing.overdue", home.user)
     for _ in range(load.chance.randint(0, 2)):
-        load.event(home, load.chance.choice(("billing.overdue", *_CREDITS)), home.user)
-    _device_trouble(load, home)
+        if load.chance.random() < 1 / 3:
+            load.event(home, "billing.overdue", home.user)
+        else:
+            _credit(load, home)
+    break_device(load, home)
+
+
+def failing_in_debt(load: DrillWorkload) -> None:
+    """Payments of an overdue user fail; one or two succeed before, between or after them."""
+    home = load.household(2, hold=load.chance.random() < 1 / 2)
+    if home.users[home.user][1]:
+        home.holds.clear()
+    home.failures = load.chance.randint(0, 2)
+    load.event(home, "billing.overdue", home.user)
+    for amount in range(1, load.chance.randint(2, 3) + 1):
+        load.event(home, "billing.payment_failed", home.user, amount=amount)
+    for _ in range(load.chance.randint(1, 2)):
+        _credit(load, home)
+
+
+def _credit(load: DrillWorkload, home: Household) -> None:
+    """Money arrives, which may leave a debt."""
+    balance = load.chance.choice((-50, 250))
+    load.event(home, load.chance.choice(CREDITS), home.user, newBalance=balance)
 
 
 def paid(load: DrillWorkload) -> None:
     """Two failures are forgotten and the billing hold ends; perhaps another payment fails."""
     home = load.household(0, hold=True)
     home.failures = 2
-    load.event(home, load.chance.choice(_CREDITS), home.user)
+    load.event(home, load.chance.choice(CREDITS), home.user)
     if load.chance.random() < 1 / 2:
         load.event(home, "billing.payment_failed", home.user)
-
-
-def created(load: DrillWorkload) -> None:
-    """A device joins the pool."""
-    home = load.household(0)
-    load.event(home, "device.created", f"d{home.number}-new", cpuCores=4)
-
-
-def device_changes(load: DrillWorkload) -> None:
-    """A device breaks and works again several times; it may be deleted and created again."""
-    home = load.household(1)
-    for _ in range(load.chance.randint(*_HISTORY)):
-        if load.chance.random() < 1 / 3:
-            load.event(home, "device.created", home.devices[0])
-        elif load.chance.random() < 1 / 3:
-            load.event(home, "device.status_changed", home.devices[0], newStatus="running")
-        else:
-            _device_trouble(load, home)
 
 
 def handed_over(load: DrillWorkload) -> None:
@@ -163,7 +194,7 @@ def handed_over(load: DrillWorkload) -> None:
     load.waiter(home)
     load.event(home, load.chance.choice(("user.suspended", "billing.overdue")), home.user)
     if load.chance.random() < 1 / 4:
-        _device_trouble(load, home)
+        break_device(load, home)
 
 
 def contended(load: DrillWorkload) -> None:
@@ -175,20 +206,6 @@ def contended(load: DrillWorkload) -> None:
         load.event(home, load.chance.choice(("user.suspended", "billing.overdue")), first)
 
 
-def device_trouble(load: DrillWorkload) -> None:
-    """An allocated device fails, is deleted, stops or enters maintenance; nothing else happens."""
-    _device_trouble(load, load.household(1))
-
-
-def _device_trouble(load: DrillWorkload, home: Household) -> None:
-    event_type = load.chance.choice(
-        ("device.failed", "device.deleted", "device.maintenance", "device.status_changed")
-    )
-    load.event(home, event_type, f"d{home.number}-0")
-
-
-_CREDITS: Final = ("billing.payment_success", "billing.recharged")
-
 SCENARIOS: Final[tuple[Scenario, ...]] = (
     suspended,
     suspended_with_many,
@@ -196,13 +213,18 @@ SCENARIOS: Final[tuple[Scenario, ...]] = (
     account_changes,
     quota_updated,
     quota_with_versions,
+    quota_with_some_versions,
+    account_with_some_versions,
+    device_with_some_versions,
     quota_exceeded,
     payments_failed,
     balance_low,
     debts,
+    failing_in_debt,
     paid,
     created,
     device_changes,
+    deleted_twice,
     handed_over,
     contended,
     device_trouble,

@@ -12,7 +12,7 @@ from tests.faults.outcomes import outcomes
 from tests.faults.scenarios import workload
 from tests.faults.workload import DrillWorkload, FailureOutcome
 
-KINDS = frozenset({"user", "device", "holds", "waiting", "mark", "erased"}) | EFFECTS
+KINDS = frozenset({"user", "hold", "device", "holds", "waiting", "mark", "erased"}) | EFFECTS
 
 
 @pytest.fixture(scope="module")

@@ -2,36 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import pytest
-
+from tests.faults.histories import effects, happens, values
 from tests.faults.outcomes import outcomes
-from tests.faults.workload import RECEIPT, DrillEvent, DrillWorkload, Household
-
-if TYPE_CHECKING:
-    from tests.faults.model import Facts
+from tests.faults.workload import RECEIPT, DrillWorkload
 
 SECOND = 1_000_000
-
-
-@pytest.fixture
-def load() -> DrillWorkload:
-    return DrillWorkload(seed=1)
-
-
-def happens(home: Household, event_type: str, subject: str, at: int, **fields: Any) -> None:  # noqa: ANN401 - any field
-    key = f"e{len(home.events)}"
-    home.events.append(DrillEvent(key, key, event_type, subject, at, fields))
-
-
-def values(home: Household, *fact: str) -> set[Any]:
-    """Return the values that a fact may have."""
-    return {facts.get(fact) for facts in outcomes(home)}
-
-
-def effects(facts: Facts, kind: str) -> list[tuple[str, ...]]:
-    return sorted(fact for fact in facts if fact[0] == kind)
 
 
 def test_newest_event_decides_whatever_the_order(load: DrillWorkload) -> None:
@@ -41,7 +16,7 @@ def test_newest_event_decides_whatever_the_order(load: DrillWorkload) -> None:
     happens(home, "user.suspended", home.user, RECEIPT)
 
     assert values(home, "user", home.user) == {("suspended", False, 10)}
-    assert values(home, "mark", home.user, "account") == {(RECEIPT, None)}
+    assert values(home, "mark", home.user, "account") == {(RECEIPT, None, None)}
 
 
 def test_version_decides_before_the_time(load: DrillWorkload) -> None:
@@ -51,6 +26,35 @@ def test_version_decides_before_the_time(load: DrillWorkload) -> None:
         happens(home, "user.quota_updated", home.user, at, newQuota=quota, version=version)
 
     assert values(home, "user", home.user) == {("active", False, 3)}
+
+
+def test_event_without_a_version_is_compared_by_its_time(load: DrillWorkload) -> None:
+    home = load.household(0)
+    happens(home, "user.suspended", home.user, 10, version=9)
+    happens(home, "user.activated", home.user, 20)
+
+    assert values(home, "user", home.user) == {("active", False, 10)}
+    assert values(home, "mark", home.user, "account") == {(20, 9, 20), (20, None, None)}
+
+
+def test_event_with_a_version_is_outdated_by_a_later_one_without(load: DrillWorkload) -> None:
+    home = load.household(0)
+    happens(home, "user.suspended", home.user, 20, version=1)
+    happens(home, "user.activated", home.user, 30)
+    happens(home, "user.suspended", home.user, 10, version=2)
+
+    assert ("suspended", False, 10) not in values(home, "user", home.user)
+
+
+def test_older_time_with_a_higher_version_counts_if_none_has_no_version(
+    load: DrillWorkload,
+) -> None:
+    home = load.household(0)
+    happens(home, "user.suspended", home.user, 20, version=1)
+    happens(home, "user.activated", home.user, 10, version=2)
+
+    assert values(home, "user", home.user) == {("active", False, 10)}
+    assert values(home, "mark", home.user, "account") == {(20, 2, None), (10, 2, None)}
 
 
 def test_whole_second_may_be_any_moment_of_it(load: DrillWorkload) -> None:
@@ -132,20 +136,45 @@ def test_many_releases_are_mailed_as_one(load: DrillWorkload) -> None:
     ]
 
 
-def test_third_failed_payment_suspends_the_service(load: DrillWorkload) -> None:
+def test_device_that_is_deleted_twice_is_released_once(load: DrillWorkload) -> None:
     home = load.household(1)
-    for _ in range(3):
-        happens(home, "billing.payment_failed", home.user, RECEIPT)
+    happens(home, "device.deleted", home.devices[0], 1)
+    happens(home, "device.deleted", home.devices[0], 3)
 
-    assert values(home, "user", home.user) == {("active", True, 10)}
-    assert values(home, "failures", home.user) == {3}
+    for facts in outcomes(home):
+        ((*_, code, _),) = effects(facts, "released")
+        assert code == "device_deleted"
+        assert len(effects(facts, "processed")) == 2
+        assert facts["device", home.devices[0]] == ("available", "deleted", 2)
 
 
-def test_payment_ends_the_hold_and_keeps_a_later_failure(load: DrillWorkload) -> None:
-    home = load.household(0, hold=True)
-    home.failures = 2
-    happens(home, "billing.recharged", home.user, 1)
-    happens(home, "billing.payment_failed", home.user, 2)
+def test_device_that_is_created_between_two_deletions_is_deleted(load: DrillWorkload) -> None:
+    home = load.household(1, sized=True)
+    load.waiter(home)
+    for event_type, at in (("device.deleted", 1), ("device.created", 2), ("device.deleted", 3)):
+        happens(home, event_type, home.devices[0], at)
 
-    assert values(home, "user", home.user) == {("active", False, 10)}
-    assert values(home, "failures", home.user) == {1}
+    assert {facts["device", home.devices[0]][1] for facts in outcomes(home)} == {"deleted"}
+    # In between it may have been handed to the user who waits.
+    assert values(home, "waiting", next(iter(home.waits))) == {"WAITING", "SERVED"}
+
+
+def test_device_that_is_created_after_two_deletions_runs(load: DrillWorkload) -> None:
+    home = load.household(1)
+    for event_type, at in (("device.deleted", 1), ("device.deleted", 2), ("device.created", 3)):
+        happens(home, event_type, home.devices[0], at)
+
+    assert {facts["device", home.devices[0]][1] for facts in outcomes(home)} == {"running"}
+
+
+def test_versions_of_a_device_that_is_created_again_may_restart(load: DrillWorkload) -> None:
+    home = load.household(1)
+    device = home.devices[0]
+    happens(home, "device.deleted", device, 1, version=9)
+    happens(home, "device.created", device, 2)
+    happens(home, "device.failed", device, 3, version=1)
+
+    ends = {facts["device", device][1]: facts for facts in outcomes(home)}
+
+    assert "failed" in ends
+    assert ends["failed"]["mark", device, "health"] == (3, 1, 2)
