@@ -106,6 +106,8 @@ def _settle_account(
     does not clear the failures after it. If a later payment of the batch was applied first, that
     one has decided about the hold.
     """
+    if event.in_debt:
+        work.note_payment_in_debt(event.user_id, event.occurred_at)
     left, user = work.later_payment_failures(), work.user(event.user_id)
     if left is not None and not (event.in_debt and user.hold_in_debt):
         hold = user.billing_hold and left >= threshold  # of the failures alone

@@ -33,6 +33,7 @@ _HOLDERS: Final = """
 _USERS: Final = """
     SELECT u.id, u.status, u.billing_hold, u.max_devices, u.max_cpu, u.max_memory_mb, u.locale,
            COALESCE(u.time_zone, p.time_zone), p.channels, u.hold_in_debt,
+           u.paid_in_debt_at,
            v.concern, v.version, v.occurred_at, v.unversioned_at
     FROM users u
     LEFT JOIN notification_preferences p ON p.user_id = u.id
@@ -135,7 +136,8 @@ class PendingSnapshot(NamedTuple):
 
 
 def _read_users(into: Snapshot, rows: Iterable[Any]) -> None:
-    for id_, status, hold, devices, cpu, memory, locale, zone, channels, in_debt, *mark in rows:
+    for row in rows:
+        id_, status, hold, devices, cpu, memory, locale, zone, channels, in_debt, paid, *mark = row
         if id_ not in into.users:
             into.users[id_] = User(
                 id_,
@@ -147,6 +149,7 @@ def _read_users(into: Snapshot, rows: Iterable[Any]) -> None:
                 channel_choices=json.loads(channels) if channels else {},
                 has_preferences=channels is not None,
                 hold_in_debt=bool(in_debt),
+                paid_in_debt_at=paid,
             )
         _read_mark(into, Aggregate.USER, id_, mark)
 

@@ -100,6 +100,8 @@ class User(NamedTuple):
     """Whether a row of preferences exists, with choices or without."""
     hold_in_debt: bool = True
     """Whether a billing hold stays in debt: that of an overdue account does."""
+    paid_in_debt_at: datetime | None = None
+    """The newest time of a payment that left a debt; such payments advance no mark."""
 
     @property
     def blocked(self) -> bool:

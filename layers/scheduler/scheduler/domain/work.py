@@ -161,6 +161,12 @@ class Work(State):
         """
         self._put_user(self.user(user_id)._replace(billing_hold=hold, hold_in_debt=in_debt))
 
+    def note_payment_in_debt(self, user_id: str, at: datetime) -> None:
+        """Note a payment that left a debt, so that failures counted meanwhile are counted again."""
+        user = self.user(user_id)
+        newest = max(at, user.paid_in_debt_at or at)
+        self._put_user(user._replace(paid_in_debt_at=newest))
+
     def set_quota(self, user_id: str, quota: Quota) -> None:
         """Replace the quota of a user."""
         self._put_user(self.user(user_id)._replace(quota=quota))

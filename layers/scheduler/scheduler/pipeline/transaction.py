@@ -173,12 +173,12 @@ class BatchTransaction:
         """
         counted = [key for key in locked.marks if key.id in known.users]
         keys = [key for key in counted if key.concern is Concern.BILLING]
-        settled = any(known.marks.get(key) != locked.marks[key] for key in keys)
-        stopped = any(
-            user.billing_hold != locked.users[id_].billing_hold
-            for id_, user in known.users.items()
-            if id_ in locked.users
+        ids = known.users.keys() & locked.users
+        users = [(known.users[id_], locked.users[id_]) for id_ in ids]
+        settled = any(known.marks.get(key) != locked.marks[key] for key in keys) or any(
+            before.paid_in_debt_at != now.paid_in_debt_at for before, now in users
         )
+        stopped = any(before.billing_hold != now.billing_hold for before, now in users)
         if self._ledger and (settled or stopped):
             self._ledger.forget()
             raise StaleSnapshotError
