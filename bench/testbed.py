@@ -59,6 +59,7 @@ _LARGE_FLEET: Final = """
 
 
 _ROWS_PER_COUNT: Final = 100_000
+_POLL_SECONDS: Final = 0.1
 
 
 class Spent(NamedTuple):
@@ -119,9 +120,15 @@ class Testbed:
             cursor.execute(_LARGE_FLEET)
 
     def write_back(self) -> None:
-        """Flush the filled tables to disk by a restart, not while something is measured."""
+        """Flush the filled tables to disk by a restart, not while something is measured.
+
+        The server then reads the pages that it used last into its buffer pool again.
+        """
         self.mariadb.stop()
         self.mariadb.start()
+        with self.cursor() as cursor:
+            while not _is_loaded(cursor):
+                time.sleep(_POLL_SECONDS)
 
     @contextmanager
     def measured(self, process: psutil.Process | None = None) -> Iterator[list[Spent]]:
@@ -137,6 +144,12 @@ class Testbed:
         yield found
         seconds = time.perf_counter() - started
         found.append(Spent(seconds, *(_cpu(p) - b for p, b in zip(processes, before, strict=True))))
+
+
+def _is_loaded(cursor: Cursor) -> bool:
+    cursor.execute("SHOW GLOBAL STATUS LIKE 'Innodb_buffer_pool_load_status'")
+    ((_, status),) = cursor.fetchall()
+    return not str(status).startswith("Load")  # "Loading …", then "Loaded 1000/20000 pages"
 
 
 def count_devices(testbed: Testbed) -> None:

@@ -173,11 +173,30 @@ def test_purging_one_table_leaves_time_for_the_others(
     store: Store, housekeeping: Housekeeping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(purge, "ROWS_PER_STATEMENT", 10)
-    monkeypatch.setattr(purge, "CHUNKS_PER_RUN", 2)
+    tables = ("processed_messages", "allocations", "notifications", "outgoing_events")
+    monkeypatch.setattr(purge, "CHUNKS_PER_RUN", 2 * len(tables))
     add_old_rows(store, 25, NOW - timedelta(days=400))
 
-    tables = 4  # processed messages, allocations, notifications, outgoing events
-    assert [housekeeping.run("purge") for _ in range(3)] == [20 * tables, 5 * tables, 0]
+    assert housekeeping.run("purge") == 20 * len(tables)
+
+    left = [store.rows(f"SELECT COUNT(*) FROM {table}") for table in tables]  # noqa: S608 - constants
+    assert left == [[(5,)]] * len(tables)
+    assert [housekeeping.run("purge") for _ in range(2)] == [5 * len(tables), 0]
+
+
+def test_a_table_alone_may_use_the_whole_run_of_purge(
+    store: Store, housekeeping: Housekeeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purge, "ROWS_PER_STATEMENT", 10)
+    monkeypatch.setattr(purge, "CHUNKS_PER_RUN", 4)
+    long_ago = NOW - timedelta(days=400)
+    store.insert(
+        "processed_messages",
+        "queue, message_id, body_sha256, processed_at",
+        [("q", str(number), b"\0" * 32, long_ago) for number in range(45)],
+    )
+
+    assert [housekeeping.run("purge") for _ in range(2)] == [40, 5]
 
 
 @pytest.mark.parametrize("job", ["expire", "warn"])

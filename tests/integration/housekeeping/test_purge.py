@@ -161,7 +161,7 @@ def test_a_backlog_is_deleted_in_chunks(store: Store, housekeeping: Housekeeping
 
     chunks = list(purge_old(housekeeping.tools, Metrics()))
 
-    of_each = [ROWS_PER_STATEMENT, ROWS_PER_STATEMENT, 5]
-    assert [count for count in chunks if count] == of_each * 4
+    in_turn = [*[ROWS_PER_STATEMENT] * 4, *[ROWS_PER_STATEMENT] * 4, *[5] * 4]
+    assert [count for count in chunks if count] == in_turn
     for table in ("allocations", "notifications", "notification_deliveries", "outgoing_events"):
         assert store.rows(f"SELECT COUNT(*) FROM {table}") == [(0,)]  # noqa: S608 - constants

@@ -20,14 +20,16 @@ device keeps a late event from recreating it.
 
 from __future__ import annotations
 
+from collections import deque
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from scheduler.database import canaries
 from scheduler.database.processed_messages import MESSAGES_KEPT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from pymysql.cursors import Cursor
@@ -37,8 +39,8 @@ if TYPE_CHECKING:
 
 ROWS_PER_STATEMENT: Final = 1000
 """Other transactions wait for at most this many row locks."""
-CHUNKS_PER_RUN: Final = 8
-"""Of each table: a backlog of one does not keep the others waiting, and a run stays short."""
+CHUNKS_PER_RUN: Final = 20
+"""Full ones, of all tables together: less than a second of the database's CPU."""
 
 # Old rows are found by an index and deleted by key. If most rows are old, a plain DELETE … ORDER BY
 # … LIMIT scans the whole table and waits for rows that consumers have just inserted. The index is
@@ -100,14 +102,34 @@ _LIMITS_KEPT: Final = timedelta(hours=1)
 _OUTGOING: Final = _RetentionRule("outgoing_events", "published_at", found_by="unpublished")
 
 
+class _Purged(NamedTuple):
+    """Deletes a chunk of a table; if it deleted as many as a full one has, there may be more."""
+
+    delete: Callable[[Cursor], int]
+    full_chunk: int
+
+
 def purge(database: Database, settings: RetentionSettings, now: datetime) -> Iterator[int]:
     """Delete rows that are past their retention, and yield the number of rows after each chunk.
 
-    The caller may stop after any chunk.
+    Tables take turns, so that a backlog of one does not keep the others waiting. The caller may
+    stop after any chunk; the next run continues.
 
     Raises:
         DatabaseUnavailableError: the database is unavailable; committed chunks stay deleted.
     """
+    tables = deque(_tables(settings, now))
+    full = 0
+    while tables and full < CHUNKS_PER_RUN:
+        table = tables.popleft()
+        removed = database.run(table.delete)
+        yield removed
+        if removed >= table.full_chunk:
+            full += 1
+            tables.append(table)
+
+
+def _tables(settings: RetentionSettings, now: datetime) -> Iterator[_Purged]:
     allocations = timedelta(days=settings.allocation_retention_days)
     for rows, kept in (
         *((rows, MESSAGES_KEPT) for rows in _MESSAGES),
@@ -117,20 +139,8 @@ def purge(database: Database, settings: RetentionSettings, now: datetime) -> Ite
         (_AUDIT, _AUDIT_KEPT),
         (_LIMITS, _LIMITS_KEPT),
     ):
-        yield from _chunks(database, rows, now - kept)
-    for _ in range(CHUNKS_PER_RUN):
-        removed = database.run(lambda cursor: canaries.delete_older(cursor, now - _CANARIES_KEPT))
-        if not removed:
-            break
-        yield removed
-
-
-def _chunks(database: Database, rows: _RetentionRule, before: datetime) -> Iterator[int]:
-    for _ in range(CHUNKS_PER_RUN):
-        removed = database.run(lambda cursor: _delete(cursor, rows, before))
-        yield removed
-        if removed < ROWS_PER_STATEMENT:
-            break
+        yield _Purged(partial(_delete, rows=rows, before=now - kept), ROWS_PER_STATEMENT)
+    yield _Purged(partial(canaries.delete_older, before=now - _CANARIES_KEPT), 1)
 
 
 def _delete(cursor: Cursor, rows: _RetentionRule, before: datetime) -> int:
