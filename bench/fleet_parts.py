@@ -52,6 +52,11 @@ class FleetLoad(NamedTuple):
         return self.frames / 10
 
     @property
+    def rows(self) -> float:
+        """A row for each event and notification; an allocation has one, and two outgoing events."""
+        return self.events + self.frames + 3 * self.ends
+
+    @property
     def connections(self) -> float:
         """One user in ten has the page open; a connection lasts two hours."""
         return self.devices / 10 / 7200
@@ -119,9 +124,9 @@ def parts() -> list[PartOfSystem]:
             "`MAX_PAGES` of `housekeeping/search_pass.py`; a function of its own",
         ),
         PartOfSystem(
-            "`purge`, rows of `processed_messages`",
-            lambda load: load.events,
-            lambda load: load.events,
+            "`purge`, rows of all tables",
+            lambda load: load.rows,
+            lambda load: load.rows,  # those of a disaster are due weeks later, and may wait
             CHUNKS_PER_RUN * ROWS_PER_STATEMENT / _MINUTE,
             "code",
             "`CHUNKS_PER_RUN` of `database/purge.py`; partitions by month, which are dropped",

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 ROWS_PER_STATEMENT: Final = 1000
 """Other transactions wait for at most this many row locks."""
-CHUNKS_PER_RUN: Final = 20
+CHUNKS_PER_RUN: Final = 15
 """Full ones, of all tables together: less than a second of the database's CPU."""
 
 # Old rows are found by an index and deleted by key. If most rows are old, a plain DELETE … ORDER BY
