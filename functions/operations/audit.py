@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 RECORDED: Final = frozenset(
     (
         *("queues", "error", "cause", "ids", "failed_until", "failed_since"),
-        *("force", "until", "replayed", "refused", "total", "remove", "position"),
+        *("force", "to", "until", "replayed", "refused", "total", "remove", "position"),
         *("fingerprint", "new_id", "allow_unknown"),
         *("event_type", "raw", "published"),
         *("seconds",),

@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from operations.context import checked
+from operations.dead_letters.selection import work_queue_name
 from operations.errors import ExitCode, OpsError
 from operations.json_data import read_object
 from operations.publishing import message_ids
@@ -200,6 +201,8 @@ class _Routes:
     def _begin(self, given: dict[str, Any]) -> dict[str, Any]:
         begin = checked(BeginBody, given, "begin")
         selection = begin.selection.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        if begin.to is not None:
+            selection["to"] = work_queue_name(begin.to)
         self._work.begin(begin.verb, selection, begin.until, begin.expected)
         return self._work.progress()
 

@@ -22,12 +22,16 @@ class GroupsBody(Arguments):
 
 
 class BeginBody(Arguments):
-    """What is to be done to which letters, when the operator saw them, and how many they were."""
+    """What is to be done to which letters, when the operator saw them, and how many they were.
+
+    ``to`` is the queue for letters that come from no work queue.
+    """
 
     verb: Verb
     selection: SelectionArguments
     until: Moment
     expected: int = Field(ge=0)
+    to: str | None = None
 
 
 class FormBody(Arguments):

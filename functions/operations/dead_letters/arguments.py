@@ -7,8 +7,9 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator, Field
 
 from operations.context import Arguments, Moment
+from operations.dead_letters.letter import queue_name
 from operations.dead_letters.passes import Position
-from operations.dead_letters.selection import Selection, error_pattern, queue_name
+from operations.dead_letters.selection import Selection, error_pattern, work_queue_name
 from operations.publishing import MAX_BODY_BYTES
 from scheduler.messaging.message import stored_id
 
@@ -39,7 +40,8 @@ class SelectionArguments(Arguments):
     """Conditions that a letter must all meet.
 
     Attributes:
-        queues: event types, names of queues, or names of shards.
+        queues: event types, names of queues, or names of shards. Letters may come from queues of
+            others, so `Filter.require_known_queues` checks the names when letters were read.
         error: a part of the error, or ``/regular expression/``.
         cause: the error without its variable parts, as the list of groups has it.
         ids: as the publisher gave them, or as the timeline shows them.
@@ -59,7 +61,7 @@ class SelectionArguments(Arguments):
         """Return the selection.
 
         Raises:
-            InvalidInputError: a queue is unknown, or the regular expression is malformed.
+            InvalidInputError: the regular expression is malformed.
         """
         return Selection(
             queues=frozenset(map(queue_name, self.queues)),
@@ -69,6 +71,21 @@ class SelectionArguments(Arguments):
             failed_until=self.failed_until,
             failed_since=self.failed_since,
         )
+
+
+class AddressedArguments(Arguments):
+    """To which queue letters are replayed that come from no work queue; None for none."""
+
+    to: _Name | None = None
+
+    @property
+    def target(self) -> str | None:
+        """Return the name of the queue.
+
+        Raises:
+            InvalidInputError: it is not a work queue.
+        """
+        return None if self.to is None else work_queue_name(self.to)
 
 
 class PassArguments(SelectionArguments):
@@ -89,7 +106,7 @@ class ShowArguments(PassArguments):
     limit: int = Field(default=10, ge=1, le=MAX_SHOWN)
 
 
-class CheckArguments(PassArguments):
+class CheckArguments(PassArguments, AddressedArguments):
     """Which letters would be replayed: those of the queue, or the given copies."""
 
     force: bool = False
@@ -102,7 +119,7 @@ class PreviewArguments(CheckArguments):
     limit: int = Field(default=100, ge=0, le=MAX_SHOWN)
 
 
-class ReplayArguments(PassArguments):
+class ReplayArguments(PassArguments, AddressedArguments):
     """Which letters are replayed.
 
     Attributes:
@@ -120,7 +137,7 @@ class ReplayArguments(PassArguments):
     total: int | None = Field(default=None, ge=0)
 
 
-class RestoreArguments(SelectionArguments):
+class RestoreArguments(SelectionArguments, AddressedArguments):
     """Copies of letters, which are published if they meet the conditions."""
 
     letters: list[dict[str, Any]] = Field(max_length=MAX_COPIES)

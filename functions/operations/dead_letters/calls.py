@@ -21,7 +21,7 @@ from operations.dead_letters.reading import (
     passing,
     within_result,
 )
-from operations.dead_letters.replay import ReplayResult, refusal_of, replay_letters
+from operations.dead_letters.replay import ReplayResult, addressed, refusal_of, replay_letters
 from operations.dead_letters.selection import Filter
 from operations.dead_letters.takeovers import RELEASING_QUEUES, describe_takeovers, old_release
 from operations.errors import with_progress_in_errors
@@ -86,14 +86,17 @@ def check(context: OperationContext, arguments: CheckArguments) -> dict[str, Any
     selection = arguments.selection
     releases: list[OldRelease] = []
     following, read = None, 0
-    if not selection.queues or not selection.queues.isdisjoint(RELEASING_QUEUES):
+    target = arguments.target
+    queues = selection.queues | ({target} if target else set())
+    if not selection.queues or not queues.isdisjoint(RELEASING_QUEUES):
         with all_letters(context, arguments) as reading:
             releases.extend(
                 release
                 for one in reading.letters()
                 if selection.matches(one.letter)
-                and not refusal_of(one.letter, force=arguments.force)
-                and (release := old_release(one.letter, context.now))
+                and (letter := addressed(one.letter, target))
+                and not refusal_of(letter, force=arguments.force)
+                and (release := old_release(letter, context.now))
             )
         following, read = reading.following(), reading.seen
     return describe_takeovers(context, releases) | {"read": read, "next": following}
@@ -105,7 +108,7 @@ def replay(context: OperationContext, arguments: ReplayArguments) -> dict[str, A
     Letters that failed after the first call wait for another run. Each call processes at least one
     letter, so that a continued replay ends.
     """
-    until = arguments.until or context.now
+    until, target = arguments.until or context.now, arguments.target
     chosen = Filter(arguments.selection.limited_to(until))
     result = ReplayResult(arguments.replayed, Counter(arguments.refused))
     with (
@@ -116,7 +119,7 @@ def replay(context: OperationContext, arguments: ReplayArguments) -> dict[str, A
     ):
         publish = partial(brokers.publish_confirmed, brokers.confirming_channel(connection))
         letters = chosen.apply(reading.letters())
-        replay_letters(letters, publish, result, notes, force=arguments.force)
+        replay_letters(letters, publish, result, notes, force=arguments.force, to=target)
     counted = _result(chosen, reading, context, arguments)
     total = reading.total if arguments.total is None else arguments.total
     if following := counted["next"]:
@@ -138,14 +141,15 @@ def replay(context: OperationContext, arguments: ReplayArguments) -> dict[str, A
 def restore(context: OperationContext, arguments: RestoreArguments) -> dict[str, Any]:
     """Publish copies of letters to their work queues."""
     chosen, result = Filter(arguments.selection), ReplayResult(arguments.replayed)
-    letters = of_copies(arguments.letters)
+    letters, target = of_copies(arguments.letters), arguments.target
     with (
         with_progress_in_errors(lambda: _progress(result)),
         written_notes(context) as notes,
         context.connected() as connection,
     ):
         publish = partial(brokers.publish_confirmed, brokers.confirming_channel(connection))
-        replay_letters(chosen.apply(letters), publish, result, notes, force=arguments.force)
+        chosen_letters = chosen.apply(letters)
+        replay_letters(chosen_letters, publish, result, notes, force=arguments.force, to=target)
     return {
         "total": chosen.total,
         "matched": chosen.matched,

@@ -82,7 +82,10 @@ def _edited(
 ) -> OutboundMessage:
     work_queue = WORK_QUEUE_BY_NAME.get(letter.source_queue)
     if work_queue is None:
-        raise InvalidInputError(f"{letter.source_queue} is not a work queue; nothing was replayed")
+        raise InvalidInputError(
+            f"{letter.source_queue} is not a work queue; nothing was replayed. Replay the letter to"
+            " the queue of an event (dead-letters replay --to): if it fails again, edit it then"
+        )
     body = arguments.body
     validate(work_queue.event_type, body, context.now)
     if not arguments.allow_unknown:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from operations.dead_letters.describe import iso, json_size, sample
+from scheduler.messaging.topology import WORK_QUEUE_BY_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,7 +73,10 @@ class LetterGroup:
             self.oldest, self.oldest_id, self.error = letter.failed_at, letter.id, letter.error
 
     def to_json(self) -> dict[str, Any]:
-        """Return the group as JSON data, with its cause, by which its letters are selected."""
+        """Return the group as JSON data, with its cause, by which its letters are selected.
+
+        Letters without a work queue are replayed to one that the operator names.
+        """
         return {
             "queue": self.queue,
             "error": self.error,
@@ -82,6 +86,7 @@ class LetterGroup:
             "oldestId": self.oldest_id,
             "replays": self.replays,
             "cause": self.cause,
+            "hasWorkQueue": self.queue in WORK_QUEUE_BY_NAME,
         }
 
     def to_json_with_samples(self) -> dict[str, Any]:

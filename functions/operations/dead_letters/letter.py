@@ -19,7 +19,12 @@ from scheduler.messaging.message import (
     Message,
     known_id,
 )
-from scheduler.messaging.topology import WORK_QUEUE_BY_NAME, WORK_QUEUES, event_queue
+from scheduler.messaging.topology import (
+    WORK_QUEUE_BY_NAME,
+    WORK_QUEUES,
+    WorkQueue,
+    event_queue,
+)
 from scheduler.pipeline.envelope import ERROR_HEADER, FAILED_HEADER, SOURCE_HEADER
 
 if TYPE_CHECKING:
@@ -39,6 +44,8 @@ _MAX_ERROR: Final = 1000
 """Characters of an error, as the functions cut it; a publisher may have set a longer header."""
 _MAX_NAME: Final = 255
 """Characters of a queue's name; likewise."""
+_UNKNOWN: Final = "unknown"
+_EVENTS: Final = frozenset(queue.event_type for queue in WORK_QUEUES)
 _QUEUE_OF_KEY: Final = {queue.dead_letter_key: queue.name for queue in WORK_QUEUES}
 
 
@@ -68,17 +75,22 @@ class DeadLetter:
 
     @property
     def source_queue(self) -> str:
-        """Return the name of the queue in which the message failed.
+        """Return the name of the queue in which the message failed, as far as known.
 
         The routing key has precedence over the header: only the functions and the broker set it,
         while a publisher may have set the header.
         """
-        return (
-            _QUEUE_OF_KEY.get(self.routing_key)
-            or _text(self.headers.get(SOURCE_HEADER))[:_MAX_NAME]
-            or _source(self._death)
+        return _QUEUE_OF_KEY.get(self.routing_key) or queue_name(
+            _text(self.headers.get(SOURCE_HEADER))[:_MAX_NAME]
+            or _text(self._death.get("queue"))
             or self.routing_key
+            or _UNKNOWN
         )
+
+    @property
+    def has_work_queue(self) -> bool:
+        """Return whether that is a queue of ours; others put letters into the queue as well."""
+        return self.source_queue in WORK_QUEUE_BY_NAME
 
     @property
     def error(self) -> str:
@@ -127,12 +139,13 @@ class DeadLetter:
         """Return the newest entry of x-death for a work queue, as retry queues add entries too."""
         listed = self.headers.get(_DEATHS_HEADER)
         deaths = [one for one in listed if isinstance(one, dict)] if listed else []
-        ours = (one for one in deaths if _source(one) in WORK_QUEUE_BY_NAME)
+        ours = (one for one in deaths if queue_name(_text(one.get("queue"))) in WORK_QUEUE_BY_NAME)
         return next(ours, deaths[0] if deaths else {})
 
 
-def _source(death: dict[str, Any]) -> str:
-    return event_queue(_text(death.get("queue")))[0]
+def queue_name(given: str) -> str:
+    """Return the work queue that an event type or the name of a shard means; others unchanged."""
+    return WorkQueue(given).name if given in _EVENTS else event_queue(given)[0]
 
 
 def _text(value: object) -> str:

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from operations.context import CALL_SECONDS
 from operations.dead_letters.reading import all_letters
-from operations.dead_letters.replay import ReplayResult, copy_for_work_queue, refusal_of
+from operations.dead_letters.replay import (
+    ReplayResult,
+    addressed,
+    copy_for_work_queue,
+    refusal_of,
+)
 from operations.dead_letters.selection import Filter
 from operations.dead_letters.takeovers import sent_at
 from operations.errors import OpsError
@@ -44,16 +49,17 @@ def preview(context: OperationContext, arguments: PreviewArguments) -> dict[str,
 
     ``unknown`` gives the reason if the database cannot be asked.
     """
-    chosen, result = Filter(arguments.selection), ReplayResult()
+    chosen, result, target = Filter(arguments.selection), ReplayResult(), arguments.target
     replayable: list[DeadLetter] = []
     with all_letters(context, arguments) as reading:
         for one in chosen.apply(reading.letters()):
-            if refusal := refusal_of(one.letter, force=arguments.force):
+            letter = addressed(one.letter, target)
+            if refusal := refusal_of(letter, force=arguments.force):
                 result.refused[refusal] += 1
             else:
                 result.replayed += 1
                 if len(replayable) < arguments.limit:
-                    replayable.append(one.letter)
+                    replayable.append(letter)
     following, effects = reading.following(), _effects(context, replayable)
     if following:
         following["limit"] = arguments.limit - len(effects["letters"])

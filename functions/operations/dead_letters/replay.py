@@ -7,7 +7,7 @@ twice but never loses one. The copy keeps its message id, so a second copy has n
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from operations.dead_letters.letter import FAILURE_HEADERS, REPLAYS_HEADER, DeadLetter
@@ -56,6 +56,7 @@ def replay_letters(
     notes: LetterNotes,
     *,
     force: bool = False,
+    to: str | None = None,
 ) -> None:
     """Publish each letter to its work queue, then remove it.
 
@@ -65,15 +66,24 @@ def replay_letters(
         result: updated after each letter, so that it is correct if ``publish`` raises.
         notes: likewise.
         force: also replay letters that were replayed `MAX_REPLAYS` times.
+        to: the queue of letters that come from no work queue.
     """
     for one in letters:
-        if refusal := refusal_of(one.letter, force=force):
+        letter = addressed(one.letter, to)
+        if refusal := refusal_of(letter, force=force):
             result.refused[refusal] += 1
             continue
-        with notes.noting(one.letter, OperatorAction.REPLAYED):
-            publish(copy_for_work_queue(one.letter))
+        with notes.noting(letter, OperatorAction.REPLAYED):
+            publish(copy_for_work_queue(letter))
             one.remove()
         result.replayed += 1
+
+
+def addressed(letter: DeadLetter, to: str | None) -> DeadLetter:
+    """Return a letter that comes from no work queue as one of the queue ``to``; others as is."""
+    if to is None or letter.has_work_queue:
+        return letter
+    return replace(letter, routing_key=WORK_QUEUE_BY_NAME[to].dead_letter_key)
 
 
 def copy_for_work_queue(letter: DeadLetter) -> OutboundMessage:
@@ -94,8 +104,10 @@ def copy_for_work_queue(letter: DeadLetter) -> OutboundMessage:
 
 def refusal_of(letter: DeadLetter, *, force: bool) -> str:
     """Return why a letter is not replayed; empty if it is."""
-    if letter.source_queue not in WORK_QUEUE_BY_NAME:
-        return f"{letter.source_queue} is not a work queue (discard it; it is copied to a file)"
+    if not letter.has_work_queue:
+        return (
+            f"{letter.source_queue} is not a work queue (name its event with --to, or discard it)"
+        )
     if letter.replays >= MAX_REPLAYS and not force:
         return f"replayed {MAX_REPLAYS} times already (--force replays again)"
     return ""

@@ -10,13 +10,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Self
 
 from operations.dead_letters.groups import cause_of
+from operations.dead_letters.letter import queue_name
 from operations.errors import InvalidInputError
-from scheduler.messaging.topology import (
-    WORK_QUEUE_BY_NAME,
-    WORK_QUEUES,
-    WorkQueue,
-    event_queue,
-)
+from scheduler.messaging.topology import WORK_QUEUE_BY_NAME, WORK_QUEUES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -96,30 +92,27 @@ class Filter:
         Raises:
             InvalidInputError: the message suggests a similar name.
         """
-        known = {*WORK_QUEUE_BY_NAME, *self.sources}
-        for name in sorted(self.selection.queues - known):
-            raise _unknown_queue(name, sorted(known))
+        for name in sorted(self.selection.queues - self.sources.keys()):
+            if name not in WORK_QUEUE_BY_NAME:
+                raise _unknown_queue(name, self.sources)
 
 
-def queue_name(given: str) -> str:
-    """Return the queue of an event for an event type, the queue's name or a shard's name.
-
-    Any name that starts with ``scheduler.`` is accepted, since letters may come from a queue of
-    another version of the product; `Filter.require_known_queues` checks it.
+def work_queue_name(given: str) -> str:
+    """Return the work queue of an event type, or of the name of a queue or shard.
 
     Raises:
-        InvalidInputError: it is neither an event nor a queue; the message suggests a similar one.
+        InvalidInputError: there is none; the message suggests a similar one.
     """
-    if given.startswith("scheduler."):
-        return event_queue(given)[0]
-    if any(queue.event_type == given for queue in WORK_QUEUES):
-        return WorkQueue(given).name
-    raise _unknown_queue(given, [queue.event_type for queue in WORK_QUEUES])
+    name = queue_name(given)
+    if name not in WORK_QUEUE_BY_NAME:
+        raise _unknown_queue(given)
+    return name
 
 
-def _unknown_queue(given: str, known: Iterable[str]) -> InvalidInputError:
-    names = list(known)
-    close = difflib.get_close_matches(given, names, n=1)
+def _unknown_queue(given: str, sources: Iterable[str] = ()) -> InvalidInputError:
+    others = sorted(set(sources) - WORK_QUEUE_BY_NAME.keys())
+    names = [*(queue.event_type for queue in WORK_QUEUES), *others]
+    close = difflib.get_close_matches(given, [*names, *WORK_QUEUE_BY_NAME], n=1)
     hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}"
     return InvalidInputError(f"no event or queue is called {given}: {hint}")
 

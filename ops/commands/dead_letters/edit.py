@@ -92,7 +92,10 @@ def _edited(letter: dict[str, Any], *, allow_unknown: bool) -> str:
     """
     queue = WORK_QUEUE_BY_NAME.get(letter["queue"])
     if queue is None:
-        raise InvalidInputError(f"{letter['queue']} is not a work queue; discard the letter")
+        raise InvalidInputError(
+            f"{letter['queue']} is not a work queue; replay the letter to the queue of an event"
+            " (replay --to), and edit it if it fails again; or discard it"
+        )
     if "bodyBase64" in letter:
         raise InvalidInputError("the body is not text; discard the letter and publish a new one")
     before = text = (

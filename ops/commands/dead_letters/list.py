@@ -12,7 +12,7 @@ from ops.interface import Operations  # noqa: TC001 - Typer reads it at run time
 from ops.long_queue import read_groups
 from ops.options import connects
 from ops.tables import groups_table
-from ops.terminal import print_result, reading_letters
+from ops.terminal import print_result, printable, reading_letters
 
 
 @connects
@@ -48,4 +48,11 @@ def _summary(found: dict[str, Any]) -> str:
     selected = "" if matched == total else f", {matched} of them selected"
     left_off = found["groupsLeftOff"]
     more = f"; {left_off} more groups are not listed" if left_off else ""
-    return f"{total} dead letter{'' if total == 1 else 's'}{selected}{more}."
+    others = sorted({one["queue"] for one in found["groups"] if not one.get("hasWorkQueue", True)})
+    unknown = (
+        f" Those of {printable(', '.join(others))} belong to no work queue: replay them with --to"
+        " EVENT, or discard them."
+        if others
+        else ""
+    )
+    return f"{total} dead letter{'' if total == 1 else 's'}{selected}{more}.{unknown}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from operations.dead_letters.arguments import MAX_COPIES
+from operations.dead_letters.selection import work_queue_name
 from operations.errors import OpsError, with_progress_in_errors
 from ops.backup import read_backup
 from ops.commands.dead_letters import selecting
@@ -45,6 +46,12 @@ def replay(  # noqa: PLR0913 - each is an option
     force: Annotated[
         bool, typer.Option("--force", help="Also replay letters that reached the replay limit.")
     ] = False,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="QUEUE", help="Work queue or event type for letters that come from none."
+        ),
+    ] = None,
     dry_run: selecting.DryRunOption = False,
     operations: Operations,
     as_json: bool,
@@ -58,6 +65,9 @@ def replay(  # noqa: PLR0913 - each is an option
     If a letter is older than a day and would take a device from a user who got it after the event,
     the command asks first. Without a terminal it then replays nothing, unless --yes is given.
 
+    A letter that comes from no work queue, because others have published or dead-lettered it, is
+    only replayed with --to.
+
     --dry-run says what each of the first 100 letters would change now: its rule runs, and nothing
     is written. Failed payments are not looked up.
 
@@ -65,6 +75,8 @@ def replay(  # noqa: PLR0913 - each is an option
     the reasons.
     """
     chosen = selecting.selection(queue, error, ids, older_than, newer_than) | {"force": force}
+    if to is not None:
+        chosen["to"] = work_queue_name(to)
     sources: list[dict[str, Any]] = [{}]
     if from_file is not None:
         sources = [{"letters": part} for part in _parts(from_file)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from operations.dead_letters.selection import error_pattern, parse_duration, queue_name
+from operations.dead_letters.selection import error_pattern, parse_duration
 from operations.errors import OpsError
 from ops.interface import calls
 from ops.terminal import printable, reading_letters
@@ -54,11 +54,9 @@ def selection(
     """Return the arguments of an operation for the options.
 
     Raises:
-        InvalidInputError: an age or the regular expression is malformed, or there is no such queue.
+        InvalidInputError: an age or the regular expression is malformed.
     """
     now = datetime.now(UTC)
-    for queue in queues or ():
-        queue_name(queue)
     if error:
         error_pattern(error)
     until = now - parse_duration(older_than) if older_than else None

@@ -2,7 +2,7 @@
 
 export const CHINESE_WORDS = {
   "Actions": "操作", "Active allocations": "当前分配", "Age": "时长", "Allocated at": "分配时间", "Allocation": "分配",
-  "Attempts": "尝试次数", "Back": "上一页", "Billing hold": "服务暂停", "Broker": "Broker", "CPU": "CPU", "Cancel": "取消",
+  "Attempts": "尝试次数", "Back": "上一页", "Billing hold": "服务暂停", "Broker": "Broker", "CPU": "CPU", "Continue": "继续", "Cancel": "取消",
   "Channel": "渠道", "Close": "关闭", "Cores": "核数", "Database": "数据库", "Dead letters": "死信", "Delay p50": "延迟 p50",
   "Delay p99": "延迟 p99", "Depth": "深度", "Device": "设备", "Devices": "设备", "Discard": "丢弃", "Dispatcher": "分发函数",
   "Done/s": "完成/秒", "DynamoDB": "DynamoDB", "Edit": "修改", "Ended": "结束时间", "Ends": "结束", "Error": "错误", "Event": "事件",

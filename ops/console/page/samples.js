@@ -10,6 +10,11 @@ export const isMeasured = queue => queue != null && queue.unacked !== null
 
 export const isRetry = name => name.endsWith(".retry")
 
+const OTHERS = [DEAD_LETTERS, "scheduler.notification-dispatch"]
+
+// The names of the queues of events.
+export const workQueues = queues => Object.keys(queues ?? {}).filter(name => !isRetry(name) && !OTHERS.includes(name))
+
 // Remember one look at all queues, given by the time at which it was made.
 export function remember(found, at) {
   for (const [name, queue] of Object.entries(found)) {

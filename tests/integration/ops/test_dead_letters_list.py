@@ -53,6 +53,7 @@ def test_letters_are_counted_by_queue_and_error_largest_group_first(
                 "oldestId": "oldest",
                 "replays": 2,
                 "cause": CAUSE,
+                "hasWorkQueue": True,
             },
             {
                 "queue": "scheduler.user-suspended",
@@ -63,6 +64,7 @@ def test_letters_are_counted_by_queue_and_error_largest_group_first(
                 "oldestId": "older",
                 "replays": 0,
                 "cause": CAUSE,
+                "hasWorkQueue": True,
             },
         ],
     }

@@ -4,7 +4,7 @@ import { operation } from "../api.js"
 import { number, shortQueue } from "../format.js"
 import { t } from "../language.js"
 import { Panel } from "../panel.js"
-import { Button, html, Link, Section, Table, Time } from "../parts.js"
+import { Badge, Button, html, Link, Section, Table, Time } from "../parts.js"
 
 export const QUEUE = "scheduler.dead-letters"
 const MAX_AGE_MS = 60_000
@@ -30,6 +30,9 @@ export async function readGroups(depth) {
 }
 
 export const depthOf = overview => overview?.broker.queues?.[QUEUE]?.ready
+
+// Others put letters into the queue as well; a function of an older version does not tell.
+export const hasWorkQueue = group => group.hasWorkQueue !== false
 
 export const groupPath = group => ["letters", group.queue, group.cause]
 
@@ -57,7 +60,7 @@ export function GroupTable({ groups, reading, error, actions }) {
   const none = error ? t("Unknown") : reading ? t("Reading the letters") : t("No dead letters")
   const about = group => `${shortQueue(group.queue)}: ${group.error}`
   const columns = [
-    { title: t("Queue"), kind: "id", cell: group => shortQueue(group.queue) },
+    { title: t("Queue"), kind: "id", cell: group => html`${shortQueue(group.queue)}${hasWorkQueue(group) ? null : html` <${Badge} tone="warn">${t("not a work queue")}<//>`}` },
     { title: t("Error"), kind: "text", cell: group => html`<${Link} to=${groupPath(group)} about=${t("Show letters: {about}", { about: about(group) })}>${group.error}<//>` },
     { title: t("Letters"), kind: "number", cell: group => number(group.count) },
     { title: t("Oldest"), cell: group => html`<${Time} at=${group.oldest} />` },

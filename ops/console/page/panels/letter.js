@@ -37,7 +37,7 @@ export class Letter extends Component {
     }
   }
 
-  render({ letter }, { edited, question, result }) {
+  render({ letter, editable }, { edited, question, result }) {
     const text = bodyOf(letter)
     const facts = [
       [t("Message id"), html`<code>${letter.id}</code>`], [t("Failed at"), html`<${Time} at=${letter.failedAt} />`],
@@ -54,7 +54,7 @@ export class Letter extends Component {
             <textarea rows="10" spellcheck=${false} value=${edited} onInput=${event => this.setState({ edited: event.target.value })}></textarea><//>`}
         <div class="buttons">
           ${edited === null
-            ? html`<${Button} label=${t("Edit")} about=${letter.id} off=${letter.isCut || letter.bodyBase64 !== undefined} onClick=${() => this.setState({ edited: text, result: null })} />`
+            ? html`<${Button} label=${t("Edit")} about=${letter.id} off=${letter.isCut || letter.bodyBase64 !== undefined || !editable} onClick=${() => this.setState({ edited: text, result: null })} />`
             : html`<${Button} main label=${t("Replay edited")} about=${letter.id} onClick=${() => this.ask()} />
                 <${Button} label=${t("Cancel")} about=${letter.id} onClick=${() => this.setState({ edited: null })} />`}
         </div>

@@ -2,14 +2,12 @@
 import { duration, number, rate, shortQueue } from "../format.js"
 import { t } from "../language.js"
 import { Badge, html, Section, Table } from "../parts.js"
-import { ageOf, isMeasured, isRetry, isStuck, samplesOf } from "../samples.js"
+import { ageOf, isMeasured, isStuck, samplesOf, workQueues } from "../samples.js"
 import { Sparkline } from "./sparkline.js"
-
-const OTHERS = ["scheduler.dead-letters", "scheduler.notification-dispatch"]
 
 export function Queues({ broker }) {
   const queues = broker.queues ?? {}
-  const names = Object.keys(queues).filter(name => !isRetry(name) && !OTHERS.includes(name))
+  const names = workQueues(queues)
   const spark = (name, what, label) => html`<${Sparkline} values=${samplesOf(name, what)} label=${`${shortQueue(name)}, ${label}`} />`
   const rateOf = (name, what) => rate(isMeasured(queues[name]) ? (queues[name][what] ?? 0) : null)
   // On a phone, nothing else is shown of such a queue.
