@@ -54,7 +54,7 @@ DEAD_LETTER_HEADERS: Final = {
         IDENTITY_HEADER: _TEXT
         | {"description": "The id that a message without `message_id` was given."},
         UNCLAIMED_BATCH_HEADER: _TEXT
-        | {"description": "The batch in which it could not be given one, without a database."},
+        | {"description": "The place in which it could not be given one, without a database."},
         USER_HEADER: _TEXT | {"description": "The publisher: the property `user_id`, if set."},
     },
     "required": [

@@ -73,3 +73,9 @@ def new_environment(
         yield lambda: running.enter_context(
             Functions(database_url, broker_url, clock=clock, counter=counter)
         )
+
+
+@pytest.fixture
+def without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Invocations do not wait for a database that is away."""
+    monkeypatch.setattr("scheduler.pipeline.isolation._RETRY_DELAYS", ())

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from scheduler.database import unidentified
+from scheduler.database.errors import DatabaseUnavailableError
 from tests.integration.pipeline.crashing import CrashError, CrashingCounter
-from tests.integration.pipeline.unnamed import again, unnamed
+from tests.integration.pipeline.unnamed import again, payment, unnamed
 from tests.support.events import message
 from tests.support.functions import Functions
 from tests.support.logged import logged
@@ -167,6 +169,25 @@ def test_messages_without_an_id_are_warned_about_once_a_batch(connected: Functio
 
     ((level, count),) = [(line["level"], line["messages"]) for line in warnings]
     assert (level, count) == ("WARNING", 3)
+
+
+def test_message_without_an_id_waits_a_moment_for_the_database(
+    connected: Functions, counter: CrashingCounter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as one with an id does: it is parked only if the database stays away."""
+    claim, attempts = unidentified.claim, []
+
+    def at_third(*arguments: Any) -> None:  # noqa: ANN401 - those of the statement
+        attempts.append(arguments)
+        if len(attempts) < 3:
+            raise DatabaseUnavailableError("restarting")
+        claim(*arguments)
+
+    monkeypatch.setattr(unidentified, "claim", at_third)
+
+    assert connected.handle(payment()) == {"success": 1}
+
+    assert counter.current("u1", NOW) == 1
 
 
 @FEW

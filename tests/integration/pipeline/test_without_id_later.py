@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from tests.support.store import Store
 
 
+pytestmark = pytest.mark.usefixtures("without_waiting")
+
+
 def test_message_that_was_never_applied_keeps_its_id_for_a_day(
     store: Store, connected: Functions, clock: Clock, counter: CrashingCounter
 ) -> None:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from tests.support.store import Store
 
 
+pytestmark = pytest.mark.usefixtures("without_waiting")
+
+
 def test_message_parked_for_days_keeps_the_id_that_it_got_afterwards(
     store: Store,
     queues: Queues,
@@ -87,6 +90,50 @@ def test_parked_copy_and_its_original_are_applied_once(  # noqa: PLR0913 - fixtu
     assert counter.current("u1", clock.now) == 1
 
 
+@pytest.mark.parametrize("copies_first", [True, False])
+def test_parked_copies_and_their_originals_in_other_batches_are_applied_once(
+    *,
+    copies_first: bool,
+    queues: Queues,
+    new_environment: Callable[[], Functions],
+    counter: CrashingCounter,
+    clock: Clock,
+    broker_url: str,
+) -> None:
+    sent = [payment(f"u{n}") for n in range(4)]
+    with Functions(AWAY, broker_url, clock=clock) as without:
+        assert without.handle(*sent) == {"retried": 4}
+    clock.wait(MINUTE)
+    copies = retries(queues, PAYMENT)
+    other = again(message("billing.payment_failed", userId="u4"))
+    returned = [[other, *map(again, sent[2:])], [other, *map(again, sent[:2])]]
+
+    batches = [*([one] for one in copies), *returned]
+    for batch in batches if copies_first else reversed(batches):
+        new_environment().handle(*batch)
+
+    assert [counter.current(f"u{n}", NOW) for n in range(5)] == [1] * 5
+
+
+def test_copy_that_was_applied_and_is_parked_once_more_is_a_duplicate(
+    queues: Queues,
+    new_environment: Callable[[], Functions],
+    counter: CrashingCounter,
+    broker_url: str,
+) -> None:
+    """Its acknowledgement was lost, and the database is away again."""
+    with Functions(AWAY, broker_url) as without:
+        assert without.handle(payment(), payment("u2")) == {"retried": 2}
+        copies = retries(queues, PAYMENT)
+        assert new_environment().handle(*copies) == {"success": 2}
+        assert without.handle(*map(again, copies)) == {"retried": 2}
+
+    for copy in retries(queues, PAYMENT):
+        assert new_environment().handle(copy) == {"duplicate": 1}
+
+    assert [counter.current(id_, NOW) for id_ in ("u1", "u2")] == [1, 1]
+
+
 def test_message_parked_hours_after_its_run_died_is_recognised_days_later(
     connected: Functions, queues: Queues, counter: CrashingCounter, clock: Clock, broker_url: str
 ) -> None:
@@ -123,7 +170,7 @@ def test_equal_messages_that_are_parked_in_an_outage_are_each_applied(
     assert counter.current("u1", NOW) == 4
 
 
-@pytest.mark.parametrize("value", ["x" * 1000, "中文", 7, ""])
+@pytest.mark.parametrize("value", ["x" * 1000, "中文", 7, "", " ", "a b c d", "  中"])
 def test_any_value_of_the_header_of_parked_copies_is_accepted(
     value: object, connected: Functions
 ) -> None:

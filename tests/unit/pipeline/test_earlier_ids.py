@@ -155,6 +155,26 @@ def test_a_parked_copy_is_no_message_that_was_there_before_or_in_another_batch(
 
 
 @pytest.mark.parametrize(
+    ("before", "found"),
+    [
+        ({"seen_late": True}, "a"),
+        ({"seen_late": True, "claimed_at": NOW - 3 * MINUTE}, None),
+        ({}, None),
+        ({"parked_batch": BATCH, "received_at": NOW - 2 * MINUTE}, "a"),
+        ({"parked_batch": "another", "received_at": NOW - 2 * MINUTE}, None),
+    ],
+)
+def test_a_parked_copy_is_also_recognised_by_what_its_original_was_next_to(
+    before: dict[str, Any], found: str | None
+) -> None:
+    copy = suspended(parked_in=BATCH, at=NOW - 2 * MINUTE)
+    row = given(**{"batch_key": "another", "key_before": "x", **before})
+
+    assert taken(copy, row, next_to=Neighbours("x", "")) == found
+    assert taken(copy, row._replace(key_before="y"), next_to=Neighbours("x", "")) is None
+
+
+@pytest.mark.parametrize(
     ("claimed_before", "found"),
     [(ENDED_SINCE, "a"), (ENDED_SINCE + timedelta(microseconds=1), None)],
 )

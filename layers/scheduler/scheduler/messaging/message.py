@@ -30,7 +30,8 @@ FAIL_UNTIL_HEADER: Final = "x-canary-fail-until"
 UNKNOWN_IDENTITY: Final = "unknown"
 """Value of `IDENTITY_HEADER` on a redelivered message whose given id could not be looked up."""
 UNCLAIMED_BATCH_HEADER: Final = "x-unclaimed-batch"
-"""The batch in which a message without an id was parked before it could be given one."""
+"""The batch in which a message without an id was parked before it could be given one, and the
+messages before and after it: their delivery keys, separated by blanks, empty if there are none."""
 
 TRACEPARENT_HEADER: Final = "traceparent"
 _canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
@@ -117,9 +118,20 @@ class Message(_Fields):
 
     @property
     def unclaimed_batch(self) -> str:
-        """Return the value of `UNCLAIMED_BATCH_HEADER`; empty if there is none."""
+        """Return the batch in `UNCLAIMED_BATCH_HEADER`; empty if there is none."""
+        return self._unclaimed[0]
+
+    @property
+    def unclaimed_neighbours(self) -> tuple[str, str]:
+        """Return the messages before and after it in `UNCLAIMED_BATCH_HEADER`; perhaps empty."""
+        return self._unclaimed[1:]
+
+    @cached_property
+    def _unclaimed(self) -> tuple[str, str, str]:
         value = self.headers.get(UNCLAIMED_BATCH_HEADER)
-        return stored_id(value) if isinstance(value, str) and value else ""
+        keys = value.split(" ") if isinstance(value, str) else []
+        batch, before, after = (stored_id(key) if key else "" for key in [*keys, "", "", ""][:3])
+        return batch, before, after
 
     @property
     def attempt(self) -> int:

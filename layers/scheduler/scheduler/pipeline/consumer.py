@@ -185,7 +185,7 @@ class Consumer:
                     invalid.append(outcome)
         if not parsed or handling is None:
             return invalid
-        identified, parked = self._unidentified.identify(queue, parsed)
+        identified, parked = self._unidentified.identify(queue, parsed, isolation)
         applied = isolation.apply(identified, handling) if identified else []
         return [*applied, *parked, *invalid]
 

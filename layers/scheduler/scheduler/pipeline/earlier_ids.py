@@ -47,40 +47,41 @@ class EarlierIds:
             neighbours: the redelivered messages next to it.
         """
         seen = self._seen[parsed.identity.sha256]
-        for is_its_own in (
-            lambda one: self._is_next_to(one, parsed, neighbours),
-            lambda one: _is_left(one, parsed),
-            lambda one: self._is_again(one, parsed),
-        ):
-            if found := next(filter(is_its_own, seen), None):
-                seen.remove(found)
-                return found
-        return None
+        near = [one for one in seen if neighbours.share_one(_neighbours(one))]
+        found = (
+            next((one for one in near if _is_left(one, parsed)), None)
+            or next((one for one in near if self._is_again(one, parsed, near=True)), None)
+            or next((one for one in seen if _is_left(one, parsed)), None)
+            or next((one for one in seen if self._is_again(one, parsed)), None)
+        )
+        if found:
+            seen.remove(found)
+        return found
 
-    def _is_next_to(self, one: GivenId, parsed: Parsed, neighbours: Neighbours) -> bool:
-        """Return whether a message is redelivered next to the same message as in the last run."""
-        before = Neighbours(one.key_before, one.key_after)
-        return parsed.message.redelivered and self._is_recent(one) and neighbours.share_one(before)
-
-    def _is_recent(self, one: GivenId) -> bool:
-        return one.claimed_at >= self._now - ENDED_SINCE
-
-    def _is_again(self, one: GivenId, parsed: Parsed) -> bool:
+    def _is_again(self, one: GivenId, parsed: Parsed, *, near: bool = False) -> bool:
         """Return whether a message is redelivered although the run that claimed the id ended.
 
         Either the run's acknowledgement was lost, or another run parked the message and died, so
-        that the original and the copy come: one of them has claimed the id.
+        that the original and the copy come: one of them has claimed the id. ``near`` tells whether
+        it is next to the same message as then; otherwise the batch must be the same.
         """
         message, parked_at = parsed.message, parsed.received_at
         batches = {one.batch_key, one.parked_batch}
-        comes_again = message.redelivered and not batches.isdisjoint(self._batches_again)
-        if comes_again and self._is_recent(one):
+        recent = one.claimed_at >= self._now - ENDED_SINCE
+        comes_again = near or not batches.isdisjoint(self._batches_again)
+        if message.redelivered and recent and comes_again:
             return True
-        if not message.unclaimed_batch or message.unclaimed_batch not in batches:
+        if not message.unclaimed_batch or not (near or message.unclaimed_batch in batches):
             return False
+        if near and one.parked_batch == message.unclaimed_batch and one.received_at == parked_at:
+            return True  # the copy was parked once more
         if message.has_unknown_id and one.received_at < parked_at:
             return one.claimed_at >= parked_at - ENDED_SINCE
         return one.seen_late and one.claimed_at > parked_at
+
+
+def _neighbours(one: GivenId) -> Neighbours:
+    return Neighbours(one.key_before, one.key_after)
 
 
 def _is_left(one: GivenId, parsed: Parsed) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import pymysql
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from scheduler.messaging.validate import Parsed
     from scheduler.pipeline.event_rules import Handling
     from scheduler.pipeline.transaction import BatchTransaction
+
+T = TypeVar("T")
 
 _RETRY_DELAYS: Final = (0.2, 0.5, 1.0)
 """Seconds between attempts of an invocation while the database is unavailable: long enough for a
@@ -101,6 +103,22 @@ class Isolation:
             for outcomes in bisect(part, lambda half: self._attempt(half, handling), _failed)
             for outcome in outcomes
         ]
+
+    def persist(self, action: Callable[[], T]) -> T:
+        """Run an action, and again as long as an invocation waits for the database.
+
+        Raises:
+            DatabaseUnavailableError: the database is still unavailable, or no time is left.
+            Exception: another error of the action.
+        """
+        while True:
+            try:
+                return action()
+            except DatabaseUnavailableError:
+                delay = None if self._deadline.passed else next(self._delays, None)
+                if delay is None:
+                    raise
+                self._sleep(delay)
 
     def _attempt(self, batch: Sequence[Parsed], handling: Handling) -> list[Outcome]:
         while not self._deadline.passed:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class Neighbours(NamedTuple):
     """The delivery keys of the messages before and after one; empty if unknown, or its own."""
 
-    before: str = ""
-    after: str = ""
+    key_before: str = ""
+    key_after: str = ""
 
     def share_one(self, others: Neighbours) -> bool:
         """Return whether the same message is on the same side."""

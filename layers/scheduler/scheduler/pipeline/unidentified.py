@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from scheduler.messaging.message import Message
     from scheduler.messaging.validate import Parsed
     from scheduler.pipeline.earlier_ids import EarlierIds
+    from scheduler.pipeline.isolation import Isolation
     from scheduler.pipeline.neighbours import Neighbours, NeighboursOfBatch
 
 _CLAIMED_SINCE: Final = timedelta(days=1)
@@ -92,48 +93,61 @@ class UnidentifiedMessages:
         self._batches_again = {*again[:1], *unique, *(rest.batch_key for rest in continued)}
         self._returned[queue] = [*continued, _Rest(self._batch_key, keys)]
 
-    def identify(self, queue: str, batch: Sequence[Parsed]) -> tuple[list[Parsed], list[Outcome]]:
+    def identify(
+        self, queue: str, batch: Sequence[Parsed], isolation: Isolation
+    ) -> tuple[list[Parsed], list[Outcome]]:
         """Return the batch with an id for each message, and what could not be given one, parked.
 
-        Costs nothing if every message has an id; otherwise one write, and one read if messages
-        may have ids.
+        The isolation waits for the database, as it does when the batch is applied. Costs nothing if
+        every message has an id; otherwise one write, and one read if messages may have ids.
         """
         unnamed = [parsed for parsed in batch if not parsed.identity.id]
         if not unnamed:
             return list(batch), []
-        received = self._with_neighbours(unnamed)
+        received = [(parsed, self._neighbours_of(parsed.message)) for parsed in unnamed]
         try:
-            ids = self._database.run(
-                lambda cursor: self._claim(cursor, queue, received), is_conflict_without_wait
+            ids = isolation.persist(
+                lambda: self._database.run(
+                    lambda cursor: self._claim(cursor, queue, received), is_conflict_without_wait
+                )
             )
         except (DatabaseUnavailableError, pymysql.MySQLError) as error:
             why = f"parked: no id could be stored: {text_of(error)}"
-            parked = [self._parked(parsed, why) for parsed in unnamed]
+            parked = [self._parked(parsed, neighbours, why) for parsed, neighbours in received]
             return [parsed for parsed in batch if parsed.identity.id], parked
         self._claimed[queue].update(ids)
         given = iter(ids)
         return [one if one.identity.id else _with_id(one, next(given)) for one in batch], []
 
-    def _with_neighbours(self, unnamed: Iterable[Parsed]) -> list[tuple[Parsed, Neighbours]]:
-        from scheduler.pipeline.neighbours import (  # noqa: PLC0415 - a cold start need not have it
-            NeighboursOfBatch,
-        )
-
-        of_batch = self._neighbours = self._neighbours or NeighboursOfBatch(self._batch)
-        return [(parsed, of_batch.take(parsed.message)) for parsed in unnamed]
-
     def unclaimed(self, message: Message) -> Message:
         """Return a message that is published without having been given an id, for its next receipt.
 
-        It is delivered from there as if for the first time, so it says whether it was redelivered.
+        It is delivered from there as if for the first time, so it says whether it was redelivered,
+        and where it was.
         """
+        return self._unclaimed(message, self._neighbours_of(message))
+
+    def _unclaimed(self, message: Message, neighbours: Neighbours) -> Message:
         if message.message_id or IDENTITY_HEADER in message.headers:
             return message
-        known: dict[str, Any] = {UNCLAIMED_BATCH_HEADER: self._batch_key}
+        known: dict[str, Any] = {UNCLAIMED_BATCH_HEADER: " ".join((self._batch_key, *neighbours))}
         if message.redelivered:
             known[IDENTITY_HEADER] = UNKNOWN_IDENTITY
         headers = {**known, **message.headers}
         return message._replace(properties={**message.properties, "headers": headers})
+
+    def _neighbours_of(self, message: Message) -> Neighbours:
+        """Return what is next to a message, or was next to it when it was parked without an id."""
+        from scheduler.pipeline.neighbours import (  # noqa: PLC0415 - a cold start need not have it
+            Neighbours,
+            NeighboursOfBatch,
+        )
+
+        if message.unclaimed_batch:
+            return Neighbours(*message.unclaimed_neighbours)
+        if self._neighbours is None:
+            self._neighbours = NeighboursOfBatch(self._batch)
+        return self._neighbours.take(message)
 
     def end(self) -> None:
         """Note that the run ends: nothing may fail after this.
@@ -160,18 +174,13 @@ class UnidentifiedMessages:
         earlier_ids = self._earlier_ids(cursor, queue, again, now) if again else None
         claims = []
         for parsed, neighbours in received:
-            came_before = None
+            came_before, parked_in = None, parsed.message.unclaimed_batch
             if earlier_ids and _may_have_id(parsed.message):
-                came_before = earlier_ids.take(parsed, neighbours.among(self._again))
-            known = came_before or self._new(parsed, now)
+                there = neighbours if parked_in else neighbours.among(self._again)
+                came_before = earlier_ids.take(parsed, there)
+            claim = (came_before or self._new(parsed, now))._replace(**neighbours._asdict())
             claims.append(
-                known._replace(
-                    claimed_at=now,
-                    batch_key=self._batch_key,
-                    parked_batch=parsed.message.unclaimed_batch,
-                    key_before=neighbours.before,
-                    key_after=neighbours.after,
-                )
+                claim._replace(claimed_at=now, batch_key=self._batch_key, parked_batch=parked_in)
             )
         unidentified.claim(cursor, queue, claims)
         return [one.message_id for one in claims]
@@ -205,8 +214,8 @@ class UnidentifiedMessages:
         received_at = parsed.received_at
         return GivenId(id_, sha256, received_at, seen_late, now, "", "", "", "", run_ended=False)
 
-    def _parked(self, parsed: Parsed, why: str) -> Outcome:
-        parsed = parsed._replace(message=self.unclaimed(parsed.message))
+    def _parked(self, parsed: Parsed, neighbours: Neighbours, why: str) -> Outcome:
+        parsed = parsed._replace(message=self._unclaimed(parsed.message, neighbours))
         return Outcome(parsed.message, Verdict.PARKED, parsed, why)
 
 
