@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from scheduler.unit_of_work import UnitOfWork
 
 MAX_PAGES: Final = 15
-"""Of 500 allocations: less than a second of the database's CPU. The next run continues."""
+"""Of 500 allocations. The next run continues; docs/housekeeping.md has what a run costs."""
 
 _BRAKE_SOURCE: Final = "housekeeping"
 """The name under which the brake counts these releases; its other names are those of queues."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ENTRIES_PER_TRANSACTION: Final = 100
 PAGES_PER_RUN: Final = 10
 """Pages of entries that cannot be served, besides the head of the line."""
-_EXPIRED_PAGES_PER_RUN: Final = 50
+EXPIRED_PAGES_PER_RUN: Final = 50
 
 
 def serve_waiting(tools: Tools, metrics: Metrics) -> Iterator[int]:
@@ -54,7 +54,7 @@ def expire_waiting(tools: Tools, metrics: Metrics) -> Iterator[int]:  # noqa: AR
     def attempt(entries: Sequence[WaitingEntry]) -> Work:
         return tools.units.run(partial(_expire, page=entries))
 
-    for _ in range(_EXPIRED_PAGES_PER_RUN):
+    for _ in range(EXPIRED_PAGES_PER_RUN):
         with tools.database.transaction() as cursor:
             page = waiting_pages.overdue(cursor, now, after, ENTRIES_PER_TRANSACTION)
         if not page:

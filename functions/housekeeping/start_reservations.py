@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from scheduler.domain.work import Work
     from scheduler.observability.emf import Metrics
 
-_RESERVATIONS_PER_TRANSACTION: Final = 100
-_PAGES_PER_RUN: Final = 50
+RESERVATIONS_PER_TRANSACTION: Final = 100
+PAGES_PER_RUN: Final = 50
 
 
 def start_reservations(tools: Tools, metrics: Metrics) -> Iterator[int]:
@@ -28,9 +28,9 @@ def start_reservations(tools: Tools, metrics: Metrics) -> Iterator[int]:
     def attempt(due: Sequence[Reservation]) -> Work:
         return tools.units.run(partial(start, due=due, strategy=strategy))
 
-    for _ in range(_PAGES_PER_RUN):
+    for _ in range(PAGES_PER_RUN):
         with tools.database.transaction() as cursor:
-            page = reservations.due(cursor, now, after, _RESERVATIONS_PER_TRANSACTION)
+            page = reservations.due(cursor, now, after, RESERVATIONS_PER_TRANSACTION)
         if not page:
             break
         for work in tools.failing.apart(page, attempt):

@@ -216,7 +216,7 @@ def test_a_run_expires_entries_in_order_of_their_end(
     store: Store, housekeeping: Housekeeping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(serve_waiting, "ENTRIES_PER_TRANSACTION", 2)
-    monkeypatch.setattr(serve_waiting, "_EXPIRED_PAGES_PER_RUN", 1)
+    monkeypatch.setattr(serve_waiting, "EXPIRED_PAGES_PER_RUN", 1)
     ends = [NOW - 2 * SECOND, NOW, NOW - SECOND]
     store.seed(world(*(user(f"u{n}") for n in range(len(ends)))))
     for n, end in enumerate(ends):
@@ -231,8 +231,8 @@ def test_a_run_expires_entries_in_order_of_their_end(
 def test_a_run_starts_a_limited_number_of_reservations(
     store: Store, housekeeping: Housekeeping, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(start_reservations, "_RESERVATIONS_PER_TRANSACTION", 2)
-    monkeypatch.setattr(start_reservations, "_PAGES_PER_RUN", 1)
+    monkeypatch.setattr(start_reservations, "RESERVATIONS_PER_TRANSACTION", 2)
+    monkeypatch.setattr(start_reservations, "PAGES_PER_RUN", 1)
     store.seed(world(*(user(f"u{n}") for n in range(3)), *(device(f"d{n}") for n in range(3))))
     for n, minutes in enumerate((0, 1, 1)):
         add_reservation(store, f"u{n}", f"d{n}", NOW - minutes * MINUTE)

@@ -3,7 +3,9 @@
 ===========================================  ============================  ===================
 rows                                         kept for                        index
 ===========================================  ============================  ===================
-message ids, redelivery notes, request keys  30 days                       ``due_purge``
+message ids, given ids, redelivery notes     30 days                       ``due_purge``
+idempotency keys                             30 days                       ``due_purge``
+notes on messages that were not applied      30 days                       ``due_purge``
 what operators did to dead letters           30 days                       ``due_purge``
 allocations that ended                       ALLOCATION_RETENTION_DAYS     ``due_purge``
 waiting entries, reservations, that ended    ALLOCATION_RETENTION_DAYS     ``due_purge``
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 ROWS_PER_STATEMENT: Final = 1000
 """Other transactions wait for at most this many row locks."""
 CHUNKS_PER_RUN: Final = 15
-"""Full ones, of all tables together: less than a second of the database's CPU."""
+"""Full ones, of all tables together. docs/housekeeping.md has what a run costs."""
 
 # Old rows are found by an index and deleted by key. If most rows are old, a plain DELETE … ORDER BY
 # … LIMIT scans the whole table and waits for rows that consumers have just inserted. The index is
