@@ -43,7 +43,8 @@ def _options(
     context: typer.Context,
     *,
     stack: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Same as --stack of the command.")
+        str | None,
+        typer.Option(metavar="NAME", help="The CloudFormation stack, as --stack of a command."),
     ] = None,
     version: Annotated[  # noqa: ARG001 - its callback prints it and exits
         bool,

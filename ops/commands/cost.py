@@ -18,16 +18,22 @@ from ops.terminal import handled_errors, print_result
 
 def cost(  # noqa: PLR0913 - each is an option
     *,
-    events: Annotated[float, typer.Option("--events-per-second", min=0)],
+    events: Annotated[
+        float, typer.Option("--events-per-second", min=0, help="Events of all types, on average.")
+    ],
     users: Annotated[int, typer.Option(min=0, help="Users whose client is connected.")],
     devices: Annotated[int, typer.Option(min=0, help="Cloud phones.")] = 0,
     frames: Annotated[
         float | None,
         typer.Option("--frames-per-second", min=0, help="Pushed notifications. Default: events."),
     ] = None,
-    requests: Annotated[float, typer.Option("--requests-per-second", min=0)] = 0,
-    emails: Annotated[int, typer.Option("--emails-per-month", min=0)] = 0,
-    texts: Annotated[int, typer.Option("--texts-per-month", min=0)] = 0,
+    requests: Annotated[
+        float, typer.Option("--requests-per-second", min=0, help="Requests to the HTTP API.")
+    ] = 0,
+    emails: Annotated[int, typer.Option("--emails-per-month", min=0, help="E-mails by SES.")] = 0,
+    texts: Annotated[
+        int, typer.Option("--texts-per-month", min=0, help="Text messages by SNS.")
+    ] = 0,
     environment: Annotated[str, typer.Option(help="dev or prod, as in samconfig.toml.")] = "dev",
     region: Annotated[str, typer.Option(help="A region of ops/prices.py.")] = "us-east-1",
     as_json: JsonOption = False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.console import Group as RichGroup
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from ops.traces import ErasureState, Trace
 
+_TABLE_HELP: Final = "DynamoDB table of {}. Default: that of the local platform."
+
 app = typer.Typer(
     no_args_is_help=True,
     help="Check that no data of a deleted user is left. To erase a user: publish user.deleted.",
@@ -41,13 +43,28 @@ def check(
     database: options.DatabaseUrlOption = None,
     broker: options.BrokerUrlOption = None,
     payments_table: Annotated[
-        str | None, typer.Option(envvar="PAYMENT_FAILURES_TABLE", show_envvar=True)
+        str | None,
+        typer.Option(
+            envvar="PAYMENT_FAILURES_TABLE",
+            show_envvar=True,
+            help=_TABLE_HELP.format("failed payments"),
+        ),
     ] = None,
     connections_table: Annotated[
-        str | None, typer.Option(envvar="REALTIME_CONNECTIONS_TABLE", show_envvar=True)
+        str | None,
+        typer.Option(
+            envvar="REALTIME_CONNECTIONS_TABLE",
+            show_envvar=True,
+            help=_TABLE_HELP.format("WebSocket connections"),
+        ),
     ] = None,
     tickets_table: Annotated[
-        str | None, typer.Option(envvar="REALTIME_TICKETS_TABLE", show_envvar=True)
+        str | None,
+        typer.Option(
+            envvar="REALTIME_TICKETS_TABLE",
+            show_envvar=True,
+            help=_TABLE_HELP.format("WebSocket tickets"),
+        ),
     ] = None,
     as_json: options.JsonOption = False,
 ) -> None:

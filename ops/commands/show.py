@@ -24,7 +24,7 @@ _NOT_RECEIVED: Final = (
     " queue: scheduler-ops watch"
 )
 
-_Id = Annotated[str, typer.Argument(metavar="ID")]
+_Id = Annotated[str, typer.Argument(metavar="ID", help="Its id, e.g. user-123 or device-001.")]
 
 app = typer.Typer(no_args_is_help=True, help="Show one user, device or message, or list devices.")
 

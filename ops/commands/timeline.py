@@ -34,8 +34,8 @@ class SubjectKind(StrEnum):
 
 @connects
 def timeline(
-    kind: Annotated[SubjectKind, typer.Argument(help="user or device")],
-    id_: Annotated[str, typer.Argument(metavar="ID")],
+    kind: Annotated[SubjectKind, typer.Argument(help="Whose timeline.")],
+    id_: Annotated[str, typer.Argument(metavar="ID", help="User or device id, e.g. user-123.")],
     *,
     at: Annotated[
         str | None,
