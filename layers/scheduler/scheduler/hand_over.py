@@ -32,9 +32,7 @@ Assign: TypeAlias = Callable[
 _logger: Final = service_logger()
 
 
-def hand_over(
-    cursor: Cursor, work: Work, assign: Assign = assign, *, serves_waiting: bool = True
-) -> None:
+def hand_over(cursor: Cursor, work: Work, assign: Assign = assign, *, serves_waiting: bool) -> None:
     """Remove blocked users from the waiting line, and allocate freed devices to the first entries.
 
     The reservations of suspended and deleted users end. Called only by the unit of work, between

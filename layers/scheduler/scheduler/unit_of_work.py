@@ -181,7 +181,7 @@ class UnitOfWork:
         work, decided = self._work, self._decided_grants
         return work is not None and decided is not None and len(work.grants) > decided
 
-    def write(self, *, serves_waiting: bool = True) -> None:
+    def write(self, *, serves_waiting: bool) -> None:
         """Hand freed devices to waiting users, and write all recorded changes.
 
         Args:

@@ -31,7 +31,7 @@ def test_devices_are_released_even_if_serving_the_line_fails_half_way(store: Sto
     with store.database.transaction() as cursor:
         work = Work(load.lock_snapshot(cursor, ["u1"], []), NOW, Quota(10))
         work.release_all("u1", ReleaseReason.user_request())
-        hand_over(cursor, work, fail_after_assigning)
+        hand_over(cursor, work, fail_after_assigning, serves_waiting=True)
         commit(cursor, work, [], uuid7)
 
     assert store.rows("SELECT user_id, status FROM allocations") == [("u1", "RELEASED")]
