@@ -75,3 +75,12 @@ def test_parts_grow_until_they_are_whole_batches_again() -> None:
     assert attempted(100, part_size) == [10, 20, 40, 30]
     assert attempted(100, part_size) == [80, 20]
     assert attempted(100, part_size) == [100]
+
+
+def test_messages_are_applied_one_by_one_if_two_take_too_long() -> None:
+    part_size = PartSize()
+    part_size.too_slow(cast("Any", [None] * 2))
+
+    parts = part_size.parts(cast("Any", [None] * 3))
+
+    assert len(next(parts)) == 1
