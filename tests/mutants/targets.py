@@ -92,11 +92,13 @@ TARGETS: Final = (
         pure=True,
     ),
     Target(
-        _all("scheduler.payments.", "counter table"), ("tests/integration/payments",), pure=False
+        _all("scheduler.payments.", "counter table"),
+        ("tests/integration/payments", *_tests("unit/payments", "client_limits")),
+        pure=False,
     ),
     Target(
         ("scheduler.unit_of_work",),
-        _tests("integration/database", "unit_of_work unit_of_work_locks")
+        _tests("integration/database", "unit_of_work unit_of_work_locks unit_of_work_retries")
         + _tests("integration/pipeline", "refused_waiting_users"),
         pure=False,
     ),
@@ -110,15 +112,15 @@ TARGETS: Final = (
     Target(
         ("scheduler.database.commit",),
         _tests("integration/database", "unit_of_work")
-        + _tests("integration/api", "device_picker extending")
+        + _tests("integration/api", "allocating extending history")
         + _EFFECTS,
         pure=False,
     ),
     Target(
         ("scheduler.pipeline.isolation",),
-        _tests("unit/pipeline", "part_size")
+        _tests("unit/pipeline", "isolation_bounds part_size")
         + _tests("integration/pipeline", "isolation locked_rows locked_tables refused_statements")
-        + _tests("integration/broker", "settling_isolation"),
+        + _tests("integration/broker", "settling_isolation settling_parking"),
         pure=False,
     ),
     Target(
@@ -130,7 +132,7 @@ TARGETS: Final = (
     Target(
         ("scheduler.pipeline.transaction",),
         _tests("integration/pipeline", "forgotten_ids isolation locked_rows mass_failure")
-        + _tests("integration/pipeline", "mass_failure_count overtaken receipt_time")
+        + _tests("integration/pipeline", "mass_failure_count overtaken receipt_time traces")
         + _tests("integration/broker", "settling_notes")
         + _tests("integration/payments", "crash_window")
         + (*_EFFECTS, *_tests("integration/ops", "timeline")),
@@ -143,12 +145,17 @@ TARGETS: Final = (
         pure=False,
     ),
     Target(
-        _all("scheduler.pipeline.", "consumer report unapplied"),
-        _tests("unit/pipeline", "unapplied")
-        + _tests("integration/pipeline", "report bad_bodies traces without_id")
+        _all("scheduler.pipeline.", "report unapplied"),
+        _tests("unit/pipeline", "report_of_outcomes unapplied")
+        + _tests("integration/pipeline", "isolation other_publishers report traces unapplied")
+        + _tests("integration/pipeline", "without_id"),
+        pure=False,
+    ),
+    Target(
+        ("scheduler.pipeline.consumer",),
+        _tests("integration/pipeline", "report bad_bodies traces without_id without_id_later")
         + _tests("integration/broker", "settling_outcomes settling_parking settling_brake")
         + _tests("integration/broker", "settling_notes settling_publisher")
-        + _tests("integration/pipeline", "without_id_later")
         + _tests("integration/dispatch", "nudge"),
         pure=False,
     ),
