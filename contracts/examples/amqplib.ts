@@ -1,12 +1,21 @@
 // Publishes an event with amqplib: persistent, confirmed, mandatory.
 //
-//   AMQP_URL=amqp://… node amqplib.js
+//   npm install amqplib && npm install --save-dev @types/amqplib @types/node
+//   AMQP_URL=amqps://USER:PASSWORD@HOST:5671/cloudphone node amqplib.js
+//
+// A service keeps its connection and channel, instead of opening them for each event.
 
 import { randomUUID } from 'node:crypto';
 import { connect } from 'amqplib';
 import type { ConsumedEvents, EventType } from '../typescript/events.js'; // copy events.d.ts beside this file
 
-export async function publish<T extends EventType>(url: string, type: T, body: ConsumedEvents[T]): Promise<string> {
+/** Resolves when the broker has confirmed. If it rejects, publish again with the same `messageId`. */
+export async function publish<T extends EventType>(
+  url: string,
+  type: T,
+  body: ConsumedEvents[T],
+  messageId: string = randomUUID(), // one per event
+): Promise<string> {
   const connection = await connect(url);
   try {
     const channel = await connection.createConfirmChannel();
@@ -14,7 +23,6 @@ export async function publish<T extends EventType>(url: string, type: T, body: C
     channel.on('return', () => {
       returned = true; // before its confirm: no queue is bound to this routing key
     });
-    const messageId = randomUUID(); // one per event; use it again when you publish the event again
     const shardKey = 'deviceId' in body ? body.deviceId : (body as { userId: string }).userId;
     channel.publish('cloudphone.events', type, Buffer.from(JSON.stringify(body)), {
       messageId,
@@ -33,7 +41,7 @@ export async function publish<T extends EventType>(url: string, type: T, body: C
 }
 
 if (process.argv[1] === import.meta.filename) {
-  const id = await publish(process.env.AMQP_URL ?? 'amqp://localhost', 'device.failed', {
+  const id = await publish(process.env.AMQP_URL ?? 'amqp://localhost/cloudphone', 'device.failed', {
     deviceId: 'device-001',
     reason: 'Screen is dark',
     timestamp: new Date().toISOString(),

@@ -1,6 +1,6 @@
 // A NestJS program that publishes one event, for those who have no service at hand.
 //
-//   AMQP_URL=amqp://… node nestjs-main.js
+//   AMQP_URL=amqps://USER:PASSWORD@HOST:5671/cloudphone node nestjs-main.js
 
 import 'reflect-metadata';
 import { Injectable, Module } from '@nestjs/common';

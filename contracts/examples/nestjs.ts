@@ -22,7 +22,7 @@ export class SchedulerEvents implements OnModuleInit {
     });
   }
 
-  /** Resolves when the broker has confirmed. Publish again with the same `messageId` if it rejects. */
+  /** Resolves when the broker has confirmed. If it rejects, publish again with the same `messageId`. */
   async publish<T extends EventType>(type: T, body: ConsumedEvents[T], messageId: string = randomUUID()): Promise<string> {
     const shardKey = 'deviceId' in body ? body.deviceId : (body as { userId: string }).userId;
     await this.amqp.publish(EXCHANGE, type, body, {
@@ -39,7 +39,7 @@ export class SchedulerEvents implements OnModuleInit {
 @Module({
   imports: [
     RabbitMQModule.forRoot({
-      uri: process.env.AMQP_URL ?? 'amqp://localhost',
+      uri: process.env.AMQP_URL ?? 'amqp://localhost/cloudphone',
       // The scheduler declares the exchange; this fails if it does not exist.
       exchanges: [{ name: EXCHANGE, type: 'topic', createExchangeIfNotExists: false }],
       connectionInitOptions: { wait: true, timeout: 10_000 },

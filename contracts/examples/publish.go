@@ -1,6 +1,9 @@
 // Publishes an event with amqp091-go: persistent, confirmed, mandatory.
 //
-//	AMQP_URL=amqp://… go run publish.go
+//	go mod init publish && go get github.com/rabbitmq/amqp091-go
+//	AMQP_URL=amqps://USER:PASSWORD@HOST:5671/cloudphone go run publish.go
+//
+// A service keeps its connection and channel, instead of opening them for each event.
 package main
 
 import (
@@ -29,7 +32,7 @@ var (
 	errUnroutable   = errors.New("no queue is bound to this routing key")
 )
 
-// publish returns when the broker has confirmed. Publish again with the same messageID if it fails.
+// publish returns when the broker has confirmed. If it fails, publish again with the same messageID.
 func publish(ctx context.Context, url, eventType, messageID, shardKey string, body any) error {
 	raw, err := json.Marshal(body)
 	if err != nil {
@@ -77,15 +80,19 @@ func publish(ctx context.Context, url, eventType, messageID, shardKey string, bo
 }
 
 func main() {
+	url := os.Getenv("AMQP_URL")
+	if url == "" {
+		url = "amqp://localhost/cloudphone"
+	}
 	id := make([]byte, 16)
 	if _, err := rand.Read(id); err != nil {
 		log.Fatal(err)
 	}
-	messageID := hex.EncodeToString(id) // one per event; use it again when you publish it again
+	messageID := hex.EncodeToString(id) // one per event
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	event := DeviceFailed{DeviceID: "device-001", Reason: "Screen is dark", Timestamp: time.Now().UTC()}
-	if err := publish(ctx, os.Getenv("AMQP_URL"), "device.failed", messageID, event.DeviceID, event); err != nil {
+	if err := publish(ctx, url, "device.failed", messageID, event.DeviceID, event); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println("Published device.failed, message id", messageID)

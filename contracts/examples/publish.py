@@ -1,6 +1,9 @@
 """Publishes an event with pika: persistent, confirmed, mandatory.
 
-AMQP_URL=amqp://… python publish.py
+pip install pika
+AMQP_URL=amqps://USER:PASSWORD@HOST:5671/cloudphone python publish.py
+
+A service keeps its connection and channel, instead of opening them for each event.
 """
 
 import json
@@ -11,14 +14,18 @@ from datetime import UTC, datetime
 import pika
 
 
-def publish(url: str, event_type: str, body: dict[str, object]) -> str:
+def publish(
+    url: str, event_type: str, body: dict[str, object], message_id: str | None = None
+) -> str:
     """Publish an event and return its message id when the broker has confirmed it.
+
+    If it fails, publish again with the same message id: one per event, such as an outbox row's.
 
     Raises:
         pika.exceptions.UnroutableError: no queue is bound to this routing key.
-        pika.exceptions.NackError: the queue refused it; publish again with the same message id.
+        pika.exceptions.AMQPError: it may not have arrived.
     """
-    message_id = str(uuid.uuid4())  # one per event; use it again when you publish the event again
+    message_id = message_id or str(uuid.uuid4())
     connection = pika.BlockingConnection(pika.URLParameters(url))
     try:
         channel = connection.channel()
@@ -47,5 +54,5 @@ if __name__ == "__main__":
         "reason": "Screen is dark",
         "timestamp": datetime.now(UTC).isoformat(),
     }
-    id_ = publish(os.environ.get("AMQP_URL", "amqp://localhost"), "device.failed", event)
+    id_ = publish(os.environ.get("AMQP_URL", "amqp://localhost/cloudphone"), "device.failed", event)
     print(f"Published device.failed, message id {id_}")

@@ -1,4 +1,4 @@
-"""The declarations compile, and the examples publish, on Node.js and in Python.
+"""The declarations compile, and the examples in TypeScript and Python publish.
 
 `make test` installs the npm packages if there is npm.
 """
@@ -6,10 +6,14 @@
 from __future__ import annotations
 
 import os
+import runpy
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
+from scheduler.messaging.topology import VHOST
 from tests.support.programs import CONTRACTS, NODE_BIN, needs_npm, require
 from tests.support.published import is_published_well, taken
 
@@ -66,3 +70,17 @@ def test_the_python_example_publishes(broker_url: str) -> None:
     properties, body = taken(broker_url, "scheduler.device-failed")
     assert is_published_well(properties, published.stdout, "device-001")
     assert body["deviceId"] == "device-001"
+
+
+def test_an_event_is_published_again_under_its_own_id(broker_url: str) -> None:
+    publish = runpy.run_path(str(CONTRACTS / "examples/publish.py"))["publish"]
+
+    publish(broker_url, "device.deleted", {"deviceId": "device-001"}, "m-1")
+
+    properties, _ = taken(broker_url, "scheduler.device-deleted")
+    assert properties.message_id == "m-1"
+
+
+@pytest.mark.parametrize("name", ["amqplib.ts", "nestjs.ts", "publish.go", "publish.py"])
+def test_an_example_connects_to_our_virtual_host(name: str) -> None:
+    assert f"amqp://localhost/{VHOST}" in (CONTRACTS / "examples" / name).read_text("utf-8")
