@@ -11,7 +11,12 @@ from local.paths import ROOT
 from scheduler.domain.model import BROKEN, LOCALES, Allocation
 from scheduler.domain.notices import Notice, NoticeKind
 from scheduler.domain.reasons import ReleaseReason
-from scheduler.notification.catalogue import digest_text, reason_text
+from scheduler.notification.catalogue import (
+    TimelineSection,
+    digest_text,
+    reason_text,
+    timeline_templates,
+)
 from scheduler.notification.render import render
 
 if TYPE_CHECKING:
@@ -137,6 +142,7 @@ def page() -> str:
         ("Reasons", _table(_reasons())),
         ("Words", _table(_words())),
         ("Times", _table(_times())),
+        ("Timelines", _table(_timelines())),
     )
     return _HEAD + "".join(f"\n## {title}\n\n{table}" for title, table in sections)
 
@@ -182,6 +188,13 @@ def _times() -> Iterator[tuple[str, ...]]:
     for zone in _ZONES:
         texts = (render(notice, locale, zone).message for locale in LOCALES)
         yield (f"`{zone}`" if zone else "no `timeZone`", *texts)
+
+
+def _timelines() -> Iterator[tuple[str, ...]]:
+    """Show the templates; those of the second section translate what functions have stored."""
+    for section in TimelineSection:
+        for key in timeline_templates(section, LOCALES[0]):
+            yield (f"`{key}`", *(timeline_templates(section, one)[key] for one in LOCALES))
 
 
 def _table(rows: Iterator[tuple[str, ...]]) -> str:

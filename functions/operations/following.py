@@ -39,7 +39,7 @@ def follow(context: OperationContext, arguments: MessageArguments) -> dict[str, 
     ``complete`` is False if so much happened to its user or device that effects may be missing.
     """
     with context.transaction() as cursor:
-        seen = find_message(cursor, arguments.id, tuple(WORK_QUEUE_BY_NAME))
+        seen = find_message(cursor, arguments.id, tuple(WORK_QUEUE_BY_NAME), arguments.language)
         timelines = [
             read_timeline(cursor, subject, Window(at - _BEFORE, at + _AFTER), arguments.language)
             for subject, at in _subjects(seen).items()

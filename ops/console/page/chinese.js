@@ -35,7 +35,7 @@ export const CHINESE = {
   "It is a dead letter": "它已成为死信",
   "It is too large for this page, which shows its beginning: scheduler-ops dead-letters show": "它太大，页面只显示开头：scheduler-ops dead-letters show",
   "An operator discarded it": "运维人员已丢弃它",
-  "An operator replayed it with another body, {detail}": "运维人员已用另一个消息体重放它（{detail}）",
+  "An operator replayed it with another body: {detail}": "运维人员已用另一个消息体重放它：{detail}",
   "An operator replayed it; it is in its queue again": "运维人员已重放它；它又在队列中",
   "It is checked, published under a new id, and then removed from the dead letters.": "先校验，再以新的 ID 发布，然后从死信中移除。",
   "It waits for its next attempt": "它在等待下一次重试",

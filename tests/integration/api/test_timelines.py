@@ -110,7 +110,7 @@ def test_answers_of_providers_are_for_administrators(api: Client, rows: Rows) ->
 
     assert answers(ADMIN) == {"no such host"}
     assert answers(user("u1")) == {None}
-    assert "tell the user another way" in timeline(api, "users/u1")["items"][1]["nextStep"]
+    assert "请以其他方式告知用户" in timeline(api, "users/u1")["items"][1]["nextStep"]
     assert timeline(api, "users/u1", user("u1"))["nextStep"] is None
 
 

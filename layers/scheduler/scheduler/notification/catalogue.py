@@ -7,6 +7,7 @@ Braces in a parameter's value are not interpreted.
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from string import Formatter
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
 _FOLDER = Path(__file__).parent / "texts"
 _FULL_STOPS: Final = ".。"
 _OTHER_ENDS: Final = "!?！？…"
+
+
+class TimelineSection(StrEnum):
+    """The sections with the texts of timelines."""
+
+    SAID = "timeline"
+    STORED = "stored"
+    """What functions have stored in English."""
 
 
 class NoticeText(NamedTuple):
@@ -75,6 +84,23 @@ def reason_text(reason: ReleaseReason, locale: str = DEFAULT_LOCALE) -> str:
     """
     texts = _texts(locale)
     return _Renderer(texts, reason.params).render(texts["reason"][reason.text])
+
+
+def timeline_text(
+    section: TimelineSection, key: str, locale: str, params: Mapping[str, Any]
+) -> str:
+    """Return a text of a timeline; an unknown locale falls back to zh-CN.
+
+    Raises:
+        KeyError: the catalogue has no such text, or a placeholder has no parameter.
+    """
+    return _Renderer(_texts(locale), params).render(timeline_templates(section, locale)[key])
+
+
+def timeline_templates(section: TimelineSection, locale: str) -> Mapping[str, str]:
+    """Return the templates of a section, by their keys."""
+    templates: dict[str, str] = _texts(locale)[section]
+    return templates
 
 
 class _Part(NamedTuple):

@@ -17,6 +17,7 @@ from scheduler.timeline.entries import (
     TimelineEntry,
     Window,
 )
+from scheduler.timeline.texts import TimelineTexts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -61,19 +62,17 @@ _BY_KEY: Final = """
     SELECT queue, message_id, correlation_id, publisher FROM processed_messages
     WHERE (queue, message_id) IN %s
 """
-_OUTDATED: Final = "a newer event was applied before"
-_TRIED_AGAIN: Final = "it is tried again within a minute; scheduler-ops watch shows it"
 _NEXT_STEPS: Final = {
-    UnappliedOutcome.RETRIED: _TRIED_AGAIN,
-    UnappliedOutcome.PARKED: _TRIED_AGAIN,
-    UnappliedOutcome.HELD: "decide whether the failures are real: scheduler-ops brake status",
-    UnappliedOutcome.DEAD_LETTERED: "scheduler-ops dead-letters show --id {id}",
-    UnappliedOutcome.GIVEN_UP: "its body is in the log of its function: message_id = {id}",
+    UnappliedOutcome.RETRIED: "tried_again",
+    UnappliedOutcome.PARKED: "tried_again",
+    UnappliedOutcome.HELD: "decide",
+    UnappliedOutcome.DEAD_LETTERED: "show_letter",
+    UnappliedOutcome.GIVEN_UP: "in_log",
 }
+"""Keys of texts."""
 _STEPS_AFTER: Final = {
-    OperatorAction.REPLAYED: "it is in its queue again; scheduler-ops watch shows it",
-    OperatorAction.EDITED: "scheduler-ops show message {id}",
-    OperatorAction.DISCARDED: "",
+    OperatorAction.REPLAYED: "in_queue",
+    OperatorAction.EDITED: "show_message",
 }
 """While nothing is known about the message that was published."""
 
@@ -85,7 +84,9 @@ class TracedMessage(NamedTuple):
     subject: Subject | None
 
 
-def read_messages(cursor: Cursor, subject: Subject, window: Window) -> Iterator[TimelineEntry]:
+def read_messages(
+    cursor: Cursor, subject: Subject, window: Window, texts: TimelineTexts
+) -> Iterator[TimelineEntry]:
     """Yield what became of the messages about a user or device, and what operators did to them."""
     parameters = (*subject, *window, MAX_OF_A_KIND)
     for alias, at, statement, to_entry in (
@@ -96,10 +97,12 @@ def read_messages(cursor: Cursor, subject: Subject, window: Window) -> Iterator[
         condition = _ABOUT.format(alias=alias, at=at)
         cursor.execute(statement.format(index="by_subject", condition=condition), parameters)
         for _aggregate, _subject, *row in cursor.fetchall():
-            yield to_entry(MessageRef(*row[:4]), row[4:])
+            yield to_entry(MessageRef(*row[:4]), row[4:], texts)
 
 
-def find_message(cursor: Cursor, id_: str, queues: Sequence[str]) -> list[TracedMessage]:
+def find_message(
+    cursor: Cursor, id_: str, queues: Sequence[str], locale: str
+) -> list[TracedMessage]:
     """Return what became of a message in each of some queues, oldest first.
 
     That includes what operators did to it, and from which dead letter they made it.
@@ -108,8 +111,9 @@ def find_message(cursor: Cursor, id_: str, queues: Sequence[str]) -> list[Traced
         cursor: of a transaction.
         id_: the id that the publisher gave, in ASCII.
         queues: the names of the queues in which it may have been.
+        locale: the language of the texts.
     """
-    found = []
+    found, texts = [], TimelineTexts(locale)
     for alias, index, column, statement, to_entry in (
         ("p", "PRIMARY", "message_id", _PROCESSED, _applied),
         ("u", "PRIMARY", "message_id", _UNAPPLIED, _unapplied),
@@ -120,34 +124,36 @@ def find_message(cursor: Cursor, id_: str, queues: Sequence[str]) -> list[Traced
         cursor.execute(statement.format(index=index, condition=condition), (queues, id_))
         for aggregate, subject_id, *row in cursor.fetchall():
             subject = Subject(Aggregate(aggregate), subject_id) if subject_id else None
-            found.append(TracedMessage(to_entry(MessageRef(*row[:4]), row[4:]), subject))
+            entry = to_entry(MessageRef(*row[:4]), row[4:], texts)
+            found.append(TracedMessage(entry, subject))
     return sorted(found, key=lambda one: one.entry.at)
 
 
-def _applied(message: MessageRef, row: Sequence[Any]) -> TimelineEntry:
+def _applied(message: MessageRef, row: Sequence[Any], texts: TimelineTexts) -> TimelineEntry:
     at, outcome, detail = row
-    outdated = _OUTDATED if outcome == "outdated" else ""
-    return _entry(message, at, outcome, detail="; ".join(filter(None, (outdated, detail))))
+    outdated = texts.say("outdated") if outcome == "outdated" else ""
+    return _entry(message, at, outcome, detail=texts.join(outdated, texts.translate(detail)))
 
 
-def _unapplied(message: MessageRef, row: Sequence[Any]) -> TimelineEntry:
+def _unapplied(message: MessageRef, row: Sequence[Any], texts: TimelineTexts) -> TimelineEntry:
     at, outcome, times, first_at, error, is_done = row
-    since = f"{times} times since {first_at:%Y-%m-%d %H:%M:%S}" if times > 1 else ""
-    detail = "; ".join(filter(None, (error, since)))
-    step = "" if is_done else _NEXT_STEPS.get(UnappliedOutcome(outcome), "")
-    return _entry(message, at, outcome, detail=detail, next_step=_for(step, message.id))
+    first = f"{first_at:%Y-%m-%d %H:%M:%S}"
+    since = texts.say("times", times=times, first=first) if times > 1 else ""
+    key = None if is_done else _NEXT_STEPS.get(UnappliedOutcome(outcome))
+    step = _step(texts, key, message.id)
+    return _entry(message, at, outcome, detail=texts.join(error, since), next_step=step)
 
 
-def _acted(message: MessageRef, row: Sequence[Any]) -> TimelineEntry:
+def _acted(message: MessageRef, row: Sequence[Any], texts: TimelineTexts) -> TimelineEntry:
     at, action, new_id, caller, is_done = row
-    detail = f"as {new_id}" if new_id else ""
-    step = "" if is_done else _STEPS_AFTER[OperatorAction(action)]
-    next_step = _for(step, new_id or message.id)
-    return _entry(message, at, action, detail=detail, caused_by=caller, next_step=next_step)
+    detail = texts.say("new_id", id=new_id) if new_id else ""
+    key = None if is_done else _STEPS_AFTER.get(OperatorAction(action))
+    step = _step(texts, key, new_id or message.id)
+    return _entry(message, at, action, detail=detail, caused_by=caller, next_step=step)
 
 
-def _for(step: str, id_: str) -> str:
-    return step.format(id=quote(id_))  # operators paste it into a shell
+def _step(texts: TimelineTexts, key: str | None, id_: str) -> str:
+    return texts.say(key, id=quote(id_)) if key else ""  # operators paste it into a shell
 
 
 def _entry(message: MessageRef, at: datetime, outcome: str, **about: Any) -> TimelineEntry:  # noqa: ANN401 - fields

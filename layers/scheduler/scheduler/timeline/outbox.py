@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from pymysql.cursors import Cursor
 
+    from scheduler.timeline.texts import TimelineTexts
+
 _NOTIFICATIONS: Final = """
     SELECT id, created_at, type, title, user_id, allocation_id, caused_by
     FROM notifications FORCE INDEX ({index})
@@ -38,7 +40,11 @@ _OUTGOING: Final = """
 
 
 def read_notifications(
-    cursor: Cursor, subject: Subject, allocations: Sequence[str], window: Window
+    cursor: Cursor,
+    subject: Subject,
+    allocations: Sequence[str],
+    window: Window,
+    texts: TimelineTexts,
 ) -> Iterator[TimelineEntry]:
     """Yield the notifications of a user, or those about a device's allocations."""
     by = ("inbox", "user_id") if subject.is_user else ("of_allocation", "allocation_id")
@@ -48,7 +54,7 @@ def read_notifications(
     statement = _NOTIFICATIONS.format(index=by[0], column=by[1])
     cursor.execute(statement, (wanted, *window, MAX_OF_A_KIND))
     rows = cursor.fetchall()
-    deliveries = _deliveries(cursor, [row[0] for row in rows])
+    deliveries = _deliveries(cursor, [row[0] for row in rows], texts)
     for id_, at, type_, title, user_id, allocation_id, caused_by in rows:
         yield TimelineEntry(
             at=at,
@@ -59,30 +65,34 @@ def read_notifications(
             allocation_id=allocation_id,
             caused_by=caused_by,
             deliveries=tuple(deliveries[id_]),
-            next_step=_next_step(deliveries[id_]),
+            next_step=_next_step(deliveries[id_], texts),
         )
 
 
-def _deliveries(cursor: Cursor, ids: Sequence[str]) -> dict[str, list[TimelineDelivery]]:
+def _deliveries(
+    cursor: Cursor, ids: Sequence[str], texts: TimelineTexts
+) -> dict[str, list[TimelineDelivery]]:
     found: dict[str, list[TimelineDelivery]] = defaultdict(list)
     if ids:
         cursor.execute(_DELIVERIES, (tuple(ids),))
         for id_, *delivery in cursor.fetchall():
-            found[id_].append(TimelineDelivery(*delivery))
+            one = TimelineDelivery(*delivery)
+            answer = texts.translate(one.answer) if one.answer else None
+            found[id_].append(one._replace(answer=answer))
     return found
 
 
-def _next_step(deliveries: Iterable[TimelineDelivery]) -> str:
+def _next_step(deliveries: Iterable[TimelineDelivery], texts: TimelineTexts) -> str:
     failed = [one.channel for one in deliveries if one.status == "failed"]
     if failed:
-        return f"not delivered by {', '.join(failed)}: tell the user another way"
+        return texts.say("undelivered", channels=", ".join(map(texts.say, failed)))
     if any(one.status == "pending" and one.attempts for one in deliveries):
-        return "it is tried again; scheduler-ops outbox shows how many wait, and why"
+        return texts.say("delivered_later")
     return ""
 
 
 def read_outgoing(
-    cursor: Cursor, allocations: Sequence[str], window: Window
+    cursor: Cursor, allocations: Sequence[str], window: Window, texts: TimelineTexts
 ) -> Iterator[TimelineEntry]:
     """Yield the events for other services about some allocations."""
     if not allocations:
@@ -95,10 +105,10 @@ def read_outgoing(
             kind=EntryKind.OUTGOING,
             action=routing_key,
             outcome="published" if published_at else "waiting",
-            detail=f"message id {id_}",
+            detail=texts.say("message_id", id=id_),
             user_id=about.get("userId"),
             device_id=about.get("deviceId"),
             allocation_id=allocation_id,
             caused_by=caused_by,
-            next_step="" if published_at else "it waits to be published: scheduler-ops outbox",
+            next_step="" if published_at else texts.say("unpublished"),
         )

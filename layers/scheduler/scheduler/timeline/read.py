@@ -10,6 +10,7 @@ from scheduler.timeline.allocations import read_allocations, read_reservations, 
 from scheduler.timeline.entries import MAX_OF_A_KIND, EntryKind, Subject, TimelineEntry, Window
 from scheduler.timeline.messages import find_causes, read_messages
 from scheduler.timeline.outbox import read_notifications, read_outgoing
+from scheduler.timeline.texts import TimelineTexts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,16 +47,17 @@ def read_timeline(cursor: Cursor, subject: Subject, window: Window, locale: str)
         cursor: of a transaction.
         subject: the user or device.
         window: its entries are returned.
-        locale: the language of release reasons.
+        locale: the language of its texts.
     """
-    entries = list(read_messages(cursor, subject, window))
-    allocated, ids = read_allocations(cursor, subject, window, locale)
+    texts = TimelineTexts(locale)
+    entries = list(read_messages(cursor, subject, window, texts))
+    allocated, ids = read_allocations(cursor, subject, window, texts)
     entries += allocated
     if subject.is_user:
-        entries += read_waiting(cursor, subject.id, window)
-    entries += read_reservations(cursor, subject, window)
-    entries += read_notifications(cursor, subject, ids, window)
-    entries += read_outgoing(cursor, ids, window)
+        entries += read_waiting(cursor, subject.id, window, texts)
+    entries += read_reservations(cursor, subject, window, texts)
+    entries += read_notifications(cursor, subject, ids, window, texts)
+    entries += read_outgoing(cursor, ids, window, texts)
     causes = find_causes(cursor, [entry.caused_by for entry in entries])
     shown = [
         replace(one, message=one.message or causes.get(one.caused_by or ""))

@@ -67,7 +67,7 @@ export function stepsOf({ received, effects }) {
     if (!first) return ["quiet-text", t("Published; not received yet")]
     if (retried) return ["bad-text", t("It waits for its next attempt")]
     if (last.outcome === "discarded") return ["quiet-text", t("An operator discarded it")]
-    if (last.outcome === "edited") return ["quiet-text", t("An operator replayed it with another body, {detail}", { detail: last.detail })]
+    if (last.outcome === "edited") return ["quiet-text", t("An operator replayed it with another body: {detail}", { detail: last.detail })]
     if (last.outcome === "replayed") return ["quiet-text", t("An operator replayed it; it is in its queue again")]
     if (last.outcome === "dead_lettered") return ["bad-text", t("It is a dead letter")]
     if (frame) return ["good-text", t("The user's frame has arrived, {time} after the function received the event", { time: duration((new Date(frame.at) - new Date(first.at)) / 1000) })]
