@@ -24,6 +24,7 @@ from tests.faults.marks import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.faults.marks import Mark
     from tests.faults.workload import DrillEvent, Household
 
 Fact = tuple[str, ...]
@@ -181,9 +182,15 @@ class State:
         return bool(concern) and self.is_older(event, concern)
 
     def is_older(self, event: DrillEvent, concern: str) -> bool:
-        """Return whether an event is older than the newest one of a concern."""
-        mark = self.facts.get(("mark", event.subject, concern))
-        return mark is not None and is_older(event, mark)
+        """Return whether an event is older than the newest one of a concern.
+
+        The versions of a device do not count while it is deleted.
+        """
+        mark: Mark = self.facts.get(("mark", event.subject, concern), NO_MARK)
+        of_device = event.event_type.startswith("device")
+        if of_device and self.device(event.subject)[0] == "deleted":
+            mark, event = without_version(mark), event._replace(fields={})
+        return is_older(event, mark)
 
     def advance(self, event: DrillEvent) -> None:
         """Set the marks of an event that was applied."""

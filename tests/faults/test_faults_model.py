@@ -167,6 +167,22 @@ def test_device_that_is_created_after_two_deletions_runs(load: DrillWorkload) ->
     assert {facts["device", home.devices[0]][1] for facts in outcomes(home)} == {"running"}
 
 
+def test_creation_before_the_deletion_does_not_bring_a_device_back_by_its_version(
+    load: DrillWorkload,
+) -> None:
+    home = load.household(1)
+    device = home.devices[0]
+    happens(home, "device.deleted", device, 2, version=1)
+    happens(home, "device.created", device, 1, version=2)
+
+    ends = {
+        (facts["device", device][1], facts["mark", device, "health"]) for facts in outcomes(home)
+    }
+
+    # If the creation comes first, the deletion is outdated by the version.
+    assert ends == {("deleted", (2, 2, None)), ("running", (1, 2, None))}
+
+
 def test_versions_of_a_device_that_is_created_again_may_restart(load: DrillWorkload) -> None:
     home = load.household(1)
     device = home.devices[0]
