@@ -128,7 +128,7 @@ REPAIRS: Final = (
         "eventId",
     ),
     Repair(
-        "an envelope that has the subject as well",
+        "an envelope that repeats the `deviceId` or `userId`",
         "device.failed",
         f'{{"eventType": "x", "version": "1.0", {_ID}, "payload": {{{_ID}, "reason": "dark"}}}}',
         "reason",
@@ -251,8 +251,7 @@ def _event(event_type: str, body: str | bytes) -> Event:
 def shown(body: str | bytes) -> str:
     """Return a body as a table shows it."""
     text = body if isinstance(body, str) else body.decode("latin-1")
-    text = text.replace("x" * 65, "x… (65)")
     printable = (
         one if one.isascii() and one.isprintable() else f"\\x{ord(one):02x}" for one in text
     )
-    return "".join(printable)
+    return "".join(printable).replace(_LONG, f"x… ({len(_LONG)})")
