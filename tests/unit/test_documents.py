@@ -10,14 +10,16 @@ import pytest
 from tests.support.pages import anchors
 
 ROOT = Path(__file__).parents[2]
-LISTED = subprocess.run(
-    (shutil.which("git") or "git", "-c", "safe.directory=*", "ls-files", "-z", "*.md"),
-    cwd=ROOT,
-    capture_output=True,
-    text=True,
-    check=True,
-)
-PAGES = sorted(ROOT / name for name in LISTED.stdout.split("\0") if name)
+
+
+def listed(pattern: str) -> list[str]:
+    """Return the files of the repository that match a pattern."""
+    git = (shutil.which("git") or "git", "-c", "safe.directory=*", "ls-files", "-z", pattern)
+    found = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True)
+    return [name for name in found.stdout.split("\0") if name]
+
+
+PAGES = sorted(ROOT / name for name in listed("*.md"))
 """In the repository only: tools write Markdown of their own, such as .pytest_cache/README.md."""
 ROOTS = (ROOT, ROOT / "layers/scheduler/scheduler", ROOT / "functions", ROOT / "docs")
 MAX_PICTURE_BYTES = 250_000
@@ -101,6 +103,23 @@ def test_every_entry_of_the_glossary_names_its_place_in_the_code() -> None:
 
     assert terms == sorted(terms, key=str.lower)
     assert [e for e in entries if not (PLACE.search(e) or FILE.search(e))] == []
+
+
+def test_every_folder_has_its_place_in_the_architecture() -> None:
+    (tree,) = re.findall(
+        r"^## Where things are\n\n```\n(.*?)^```",
+        (ROOT / "docs/architecture.md").read_text("utf-8"),
+        re.DOTALL | re.MULTILINE,
+    )
+    named = set(re.findall(r"([\w/]+)/", tree))
+    packages = (ROOT / "layers/scheduler/scheduler").glob("*/__init__.py")
+    folders = {one.partition("/")[0] for one in listed("*/*") if not one.startswith(".")}
+
+    assert folders | {path.parent.name for path in packages} <= {
+        *named,
+        *(name.partition("/")[0] for name in named),
+        "docs",  # which this page is in
+    }
 
 
 def test_decisions_are_numbered_and_dated() -> None:
