@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Final
 from pydantic import AfterValidator, Field, model_validator
 
 from scheduler.domain.guard import Concern, Guard
+from scheduler.domain.model import Health
 from scheduler.messaging.contract import DECIMAL, PLAIN_INTEGER, DeviceEvent, FreeText, Word
 
 _MAX_SIZE: Final = 1_000_000_000
@@ -38,6 +39,12 @@ class DeviceState(StrEnum):
 
 
 _UNUSABLE: Final = frozenset({DeviceState.STOPPED, DeviceState.ERROR})
+_KNOWN: Final = frozenset(DeviceState)
+
+
+def health_of(status: str) -> Health:
+    """Return what a reported status means; only the device's deletion event deletes it."""
+    return Health(status) if status in _KNOWN else Health.UNKNOWN
 
 
 class DeviceFailed(DeviceEvent):
@@ -48,6 +55,11 @@ class DeviceFailed(DeviceEvent):
     braked: ClassVar = True
     reason: FreeText
     """What failed, for the user who held the device."""
+
+    @property
+    def reports(self) -> Health:
+        """Return the health that it reports."""
+        return Health.FAILED
 
     @property
     def summary(self) -> str:
@@ -77,6 +89,11 @@ class DeviceStatusChanged(DeviceEvent):
     """The status now; ``stopped`` and ``error`` release a running device."""
 
     @property
+    def reports(self) -> Health:
+        """Return the health that it reports."""
+        return health_of(self.new_status)
+
+    @property
     def releases(self) -> bool:
         """Return whether a running device became unusable, so that it is released."""
         return self.old_status == DeviceState.RUNNING and self.new_status in _UNUSABLE
@@ -96,6 +113,11 @@ class DeviceMaintenance(DeviceEvent):
     """The kind of maintenance, for the user who held the device."""
     estimated_duration: Annotated[int, Field(ge=0, le=5_256_000), PLAIN_INTEGER] | None = None
     """How long it is expected to take, in minutes."""
+
+    @property
+    def reports(self) -> Health:
+        """Return the health that it reports."""
+        return Health.MAINTENANCE
 
     @property
     def summary(self) -> str:

@@ -10,8 +10,8 @@ from device_events.contracts import (
     DeviceDeleted,
     DeviceFailed,
     DeviceMaintenance,
-    DeviceState,
     DeviceStatusChanged,
+    health_of,
 )
 from scheduler.domain.guard import Aggregate, Concern
 from scheduler.domain.model import CANARY_PREFIX, Health, canary_allocation, is_canary
@@ -25,14 +25,13 @@ if TYPE_CHECKING:
 
 events = EventRules()
 
-_KNOWN: Final = frozenset(DeviceState)
 _CANARY_HELD_FOR: Final = timedelta(days=1)
 
 
 @events.on(DeviceFailed)
 def release_failed_device(event: DeviceFailed, work: Work) -> None:
     """Mark the device as failed and release it."""
-    work.set_device_health(event.device_id, Health.FAILED)
+    work.set_device_health(event.device_id, event.reports)
     for allocation in work.active_allocations(device=event.device_id):
         _release(work, allocation, ReleaseReason.device_failed(event.reason), "failure")
 
@@ -40,6 +39,7 @@ def release_failed_device(event: DeviceFailed, work: Work) -> None:
 @events.on(DeviceDeleted)
 def release_deleted_device(event: DeviceDeleted, work: Work) -> None:
     """Mark the device as deleted and release it, even if it was allocated after the deletion."""
+    work.keep_newer_report(event.device_id, event.stamp)
     work.set_device_health(event.device_id, Health.DELETED)
     for allocation in work.active_allocations(device=event.device_id):
         _release(work, allocation, ReleaseReason.device_deleted(), "deletion")
@@ -52,7 +52,7 @@ def follow_device_status(event: DeviceStatusChanged, work: Work) -> None:
     Failure and maintenance have their own events, with better reasons. A device in any other
     state leaves the pool when its holder releases it.
     """
-    work.set_device_health(event.device_id, health_of(event.new_status))
+    work.set_device_health(event.device_id, event.reports)
     if not event.releases:
         return
     for allocation in work.active_allocations(device=event.device_id):
@@ -63,7 +63,7 @@ def follow_device_status(event: DeviceStatusChanged, work: Work) -> None:
 @events.on(DeviceMaintenance)
 def release_device_in_maintenance(event: DeviceMaintenance, work: Work) -> None:
     """Mark the device as in maintenance and release it."""
-    work.set_device_health(event.device_id, Health.MAINTENANCE)
+    work.set_device_health(event.device_id, event.reports)
     reason = ReleaseReason.device_maintenance(event.maintenance_type, event.estimated_duration)
     for allocation in work.active_allocations(device=event.device_id):
         _release(work, allocation, reason, "maintenance")
@@ -83,9 +83,9 @@ def add_device(event: DeviceCreated, work: Work) -> None:
     )
     work.update_device(described)
     if not work.is_outdated(Concern.HEALTH, Aggregate.DEVICE, event.device_id, event.stamp):
-        if known.health is Health.DELETED:
-            work.forget_device_versions(event.device_id)
         health = health_of(event.status) if event.status else Health.RUNNING
+        if known.health is Health.DELETED:
+            health = _revive(event, work, health)
         work.set_device_health(event.device_id, health)
         if is_canary(event.device_id):
             _hand_out_canary(work, event.device_id)
@@ -94,9 +94,14 @@ def add_device(event: DeviceCreated, work: Work) -> None:
     work.remark(f"Device {event.device_id} {where}")
 
 
-def health_of(status: str) -> Health:
-    """Return what a reported status means; only the device's deletion event deletes it."""
-    return Health(status) if status in _KNOWN else Health.UNKNOWN
+def _revive(event: DeviceCreated, work: Work, health: Health) -> Health:
+    """Begin a new life of a deleted device; return its health, which may be reported already."""
+    later = work.early_report(event.device_id, event.stamp)
+    work.forget_device_versions(event.device_id)
+    if later is None:
+        return health
+    work.advance((Concern.HEALTH,), Aggregate.DEVICE, event.device_id, later.stamp)
+    return later.health
 
 
 def _hand_out_canary(work: Work, device_id: str) -> None:

@@ -28,7 +28,20 @@ class Mark(NamedTuple):
 NO_MARK: Final = Mark()
 
 
-def is_older(event: DrillEvent, mark: Mark) -> bool:
+class EarlyReport(NamedTuple):
+    """The newest report about a deleted device, which may be about its next life."""
+
+    health: str
+    at: int
+    version: int | None
+
+    @property
+    def fields(self) -> dict[str, int]:
+        """Return the fields that are compared, as of an event."""
+        return {} if self.version is None else {"version": self.version}
+
+
+def is_older(event: DrillEvent | EarlyReport, mark: Mark) -> bool:
     """Return whether an event is older than one that has set the mark."""
     version: int | None = event.fields.get("version")
     if version is None:
@@ -38,7 +51,7 @@ def is_older(event: DrillEvent, mark: Mark) -> bool:
     return mark.without is not None and latest(event.at) < mark.without
 
 
-def advanced(event: DrillEvent, mark: Mark) -> Mark:
+def advanced(event: DrillEvent | EarlyReport, mark: Mark) -> Mark:
     """Return a mark after an event was applied."""
     version: int | None = event.fields.get("version")
     if version is None:

@@ -15,8 +15,10 @@ from tests.faults.marks import (
     ADVANCED,
     COMPARED,
     NO_MARK,
+    EarlyReport,
     advanced,
     is_older,
+    latest,
     leaves_debt,
     without_version,
 )
@@ -197,6 +199,45 @@ class State:
         for concern in () if leaves_debt(event) else ADVANCED[event.event_type]:
             key = ("mark", event.subject, concern)
             self.facts[key] = advanced(event, self.facts.get(key, NO_MARK))
+
+    def note_early(self, event: DrillEvent) -> None:
+        """Keep what is reported about a deleted device: it may be about its next life."""
+        known = {"device.failed": "failed", "device.maintenance": "maintenance"}
+        health = known.get(event.event_type) or event.fields.get("newStatus")
+        if health is None or self.device(event.subject)[0] != "deleted":
+            return
+        report = EarlyReport(health, event.at, event.fields.get("version"))
+        if not self._is_of_former_life(event.subject, report):
+            self._note(event.subject, report)
+
+    def keep_newer_report(self, deleted: DrillEvent) -> None:
+        """Make a report that is newer than the deletion of its device an early one."""
+        mark = self.facts.get(("mark", deleted.subject, "health"))
+        health = self.device(deleted.subject)[0]
+        if mark and health != "deleted" and latest(deleted.at) < mark.newest:
+            self._note(deleted.subject, EarlyReport(health, mark.newest, None))
+            self.facts["mark", deleted.subject, "health"] = advanced(deleted, NO_MARK)
+
+    def early_report(self, event: DrillEvent) -> EarlyReport | None:
+        """Return what was reported about a deleted device after it was created again."""
+        report: EarlyReport | None = self.facts.get(("early", event.subject))
+        if report is None or not is_older(event, advanced(report, NO_MARK)):
+            return None
+        return None if self._is_of_former_life(event.subject, report) else report
+
+    def advance_health(self, device: str, report: EarlyReport) -> None:
+        """Set the mark of a report that counts now."""
+        key = ("mark", device, "health")
+        self.facts[key] = advanced(report, self.facts.get(key, NO_MARK))
+
+    def _note(self, device: str, report: EarlyReport) -> None:
+        noted = self.facts.get(("early", device))
+        if noted is None or not is_older(report, advanced(noted, NO_MARK)):
+            self.facts["early", device] = report
+
+    def _is_of_former_life(self, device: str, report: EarlyReport) -> bool:
+        mark = self.facts.get(("mark", device, "health"), NO_MARK)
+        return is_older(report._replace(version=None), mark)
 
     def forget_versions(self, device: str) -> None:
         """Compare the events of a device by their times only, because it was created again."""

@@ -45,6 +45,7 @@ def _apply(before: State, event: DrillEvent, left: Iterable[DrillEvent]) -> Iter
     """Yield the states to which an event leads, given those that are not applied yet."""
     if before.is_outdated(event) or payments.is_superseded(before, event):
         for state in payments.counted_before(before, event):
+            state.note_early(event)
             state.count("processed", event.id, event.queue, "outdated")
             yield state
         return
@@ -122,6 +123,7 @@ def _device_failed(state: State, event: DrillEvent) -> None:
 
 
 def _device_deleted(state: State, event: DrillEvent) -> None:
+    state.keep_newer_report(event)
     _break(state, event, "deleted", "device_deleted")
 
 
@@ -144,9 +146,14 @@ def _break(state: State, event: DrillEvent, health: str, code: str) -> None:
 def _created(state: State, event: DrillEvent) -> None:
     health, cores = state.device(event.subject)
     if not state.is_older(event, "health"):
+        early = None
         if health == "deleted":
+            early = state.early_report(event)
             state.forget_versions(event.subject)
         health = "running"
+        if early:
+            health = early.health
+            state.advance_health(event.subject, early)
     state.set_health(event.subject, health, event.fields.get("cpuCores", cores))
 
 

@@ -109,8 +109,7 @@ def newest(events: list[Arrival], default: object) -> object:
 def expected(events: list[Arrival]) -> dict[str, object]:
     """Return what any order of arrival must lead to, of status, hold, quota and health.
 
-    What the rules let depend on the order is left out: what happens to deleted users, and to
-    devices that are created again.
+    What the rules let depend on the order is left out: what happens to deleted users.
     """
     kinds = {one.kind.event_type for one in events}
     if "user.deleted" in kinds:
@@ -133,8 +132,8 @@ def _hold(events: list[Arrival]) -> dict[str, object]:
 
 def _health(events: list[Arrival]) -> dict[str, object]:
     deleted, created = _last(events, "device.deleted"), _last(events, "device.created")
-    if deleted:
-        return {} if created and created > deleted else {"health": Health.DELETED}
+    if deleted and not (created and created > deleted):
+        return {"health": Health.DELETED}
     return {"health": newest([one for one in events if one.kind in HEALTH], Health.RUNNING)}
 
 

@@ -38,6 +38,7 @@ _EMPTIED: Final = (
     *("users", "devices", "allocations", "event_versions", "processed_messages"),
     *("notifications", "notification_deliveries", "outgoing_events", "waiting", "reservations"),
     "unapplied_messages",
+    "early_reports",
     *("mass_failure_brake", "mass_failure_seconds", "unidentified_messages", "delivery_attempts"),
     *("erasures", "idempotency_keys", "notification_preferences"),
     *("housekeeping_walks", "operator_actions", "letter_actions", "request_limits"),

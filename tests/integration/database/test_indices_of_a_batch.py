@@ -48,6 +48,7 @@ INDICES = {
     "p": "PRIMARY",
     "d": "PRIMARY",
     "v": "PRIMARY",
+    "early": "PRIMARY",
     "a": "one_holder_per_device",
     "notification_preferences": "PRIMARY",
     "r": "by_user",

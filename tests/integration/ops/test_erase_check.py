@@ -29,6 +29,7 @@ WITHOUT_IDS_OF_USERS: Final = frozenset(
     for table, columns in {
         # devices
         "devices": "id name adb_host",
+        "early_reports": "device_id",
         "reservations": "device_id",
         # texts of a row that is found by its user
         "allocations": "device_id active_device_id",

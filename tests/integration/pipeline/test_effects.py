@@ -13,7 +13,7 @@ from tests.support.deciding import run
 from tests.support.events import EVENT_TYPES, message
 from tests.support.functions import Functions
 from tests.support.store import Store
-from tests.support.world import MINUTE, NOW, held, mark, user, world
+from tests.support.world import MINUTE, NOW, device, held, mark, user, world
 
 
 @pytest.fixture(params=["bulk", "text"], autouse=True)
@@ -247,3 +247,26 @@ def test_texts_with_special_characters_are_stored_unchanged(
     state = store.state()
     assert state["allocations"][0].release_reason == f"设备故障：{nasty}"
     assert json.loads(json.dumps(state["notifications"][0].data))["deviceId"] == nasty
+
+
+def test_status_that_overtakes_the_recreation_of_a_device_brings_it_into_the_pool(
+    store: Store, functions: Functions
+) -> None:
+    store.seed(world(device("d1")))
+    functions.handle(message("device.deleted", at=NOW - 3 * MINUTE))
+    runs = message(
+        "device.status_changed",
+        at=NOW - MINUTE,
+        oldStatus="creating",
+        newStatus="running",
+        version=2,
+    )
+
+    assert functions.handle(runs) == {"outdated": 1}
+    assert store.rows("SELECT health FROM devices") == [("deleted",)]
+    created = message("device.created", at=NOW - 2 * MINUTE, status="creating", version=1)
+    assert functions.handle(created) == {"success": 1}
+
+    assert store.rows("SELECT health FROM devices") == [("running",)]
+    health = [one for one in store.state()["marks"] if one.concern == "health"]
+    assert health == [("device", "d1", "health", 2, NOW - MINUTE)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import permutations, product
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,7 +25,8 @@ from tests.support.arrivals import (
     repeated,
 )
 from tests.support.deciding import run
-from tests.support.world import held, world
+from tests.support.events import message
+from tests.support.world import MINUTE, NOW, SECOND, held, world
 from tests.unit.rules.receipt import received
 
 if TYPE_CHECKING:
@@ -59,6 +61,20 @@ def test_any_clocks_and_copies_end_in_the_state_of_the_limited_times(
     messages = data.draw(repeated(sent(events)))
 
     assert state(run(*messages, on=world(held("d1")))) == newest(events, default)
+
+
+@pytest.mark.parametrize("version", [True, False])
+def test_every_order_of_four_events_about_a_device_ends_in_the_same_health(
+    *, version: bool
+) -> None:
+    kinds = ("device.deleted", "device.created", "device.failed", "device.maintenance")
+    for history in product(kinds, repeat=4):
+        in_order = [
+            message(one, at=NOW + n * SECOND - MINUTE, version=n if version else None)
+            for n, one in enumerate(history, start=1)
+        ]
+        found = {run(*order).work.device("d1").health for order in permutations(in_order)}
+        assert found == {run(*in_order).work.device("d1").health}, history
 
 
 @given(data=st.data(), kinds=st.sampled_from([ACCOUNT, HEALTH, DEBT, QUOTAS]))

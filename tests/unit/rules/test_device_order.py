@@ -51,6 +51,48 @@ def test_late_creation_between_two_deletions_does_not_restore_the_device(*, vers
 
 
 @pytest.mark.parametrize("version", [True, False])
+@pytest.mark.parametrize(
+    ("reports", "health"),
+    [
+        ([("device.failed", 9)], Health.FAILED),
+        ([("device.maintenance", 8), ("device.failed", 9)], Health.FAILED),
+        ([("device.failed", 9), ("device.maintenance", 8)], Health.FAILED),
+        ([("device.status_changed", 9)], Health.STOPPED),
+        ([("device.failed", 4)], Health.RUNNING),
+        ([("device.failed", 1)], Health.RUNNING),
+    ],
+)
+def test_report_that_overtakes_a_recreation_counts_after_it(
+    reports: list[tuple[str, int]], health: Health, *, version: bool
+) -> None:
+    sent = [("device.deleted", 2), *reports, ("device.created", 5)]
+
+    assert health_after(*sent, version=version) is health
+
+
+@pytest.mark.parametrize("version", [True, False])
+def test_deletion_and_recreation_that_a_report_overtakes_do_not_lose_the_device(
+    *, version: bool
+) -> None:
+    sent = [("device.status_changed", 9), ("device.deleted", 1)]
+
+    assert health_after(*sent, version=version) is Health.DELETED
+    assert health_after(*sent, ("device.created", 5), version=version) is Health.STOPPED
+
+
+def test_report_of_a_former_life_does_not_count_after_another_deletion() -> None:
+    lives = [("device.deleted", 1), ("device.failed", 2), ("device.deleted", 3)]
+
+    assert health_after(*lives, ("device.created", 4)) is Health.RUNNING
+
+
+def test_report_that_overtook_a_recreation_makes_older_ones_outdated() -> None:
+    sent = [("device.deleted", 1), ("device.failed", 9), ("device.created", 5)]
+
+    assert health_after(*sent, ("device.status_changed", 8)) is Health.FAILED
+
+
+@pytest.mark.parametrize("version", [True, False])
 def test_late_deletion_does_not_delete_a_recreated_device(*, version: bool) -> None:
     assert health_after(("device.created", 2), ("device.deleted", 1), version=version) is (
         Health.RUNNING

@@ -91,6 +91,12 @@ _MARKS: Final = """
         unversioned_at = VALUES(unversioned_at)
 """
 
+_EARLY_REPORTS: Final = """
+    INSERT INTO early_reports (device_id, health, occurred_at, version) VALUES (%s, %s, %s, %s)
+    ON DUPLICATE KEY UPDATE health = VALUES(health), occurred_at = VALUES(occurred_at),
+        version = VALUES(version)
+"""
+
 
 def commit(
     cursor: Cursor, work: Work, processed: Sequence[ProcessedMessage], new_id: NewId
@@ -112,6 +118,8 @@ def commit(
     _write_grants(cursor, list(work.grants.values()), work.now)
     _write_extensions(cursor, list(work.extensions.values()), work.now)
     cursor.executemany(_MARKS, [_mark_row(key, work.marks[key]) for key in work.changed_marks])
+    reports = [(id_, work.early_reports[id_]) for id_ in work.changed_reports]
+    cursor.executemany(_EARLY_REPORTS, [(id_, one.health, *one.stamp) for id_, one in reports])
     notifications.write(cursor, work, new_id)
     allocation_events.write(cursor, work)
     if work.erased_users:

@@ -11,8 +11,15 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from scheduler.database.errors import StaleSnapshotError
 from scheduler.database.rows import DEVICE_COLUMNS, DEVICE_WIDTH, to_device
-from scheduler.domain.guard import Aggregate, Concern, Mark, MarkKey
-from scheduler.domain.model import Allocation, Quota, User, UserStatus
+from scheduler.domain.guard import Aggregate, Concern, Mark, MarkKey, Stamp
+from scheduler.domain.model import (
+    Allocation,
+    EarlyReport,
+    Health,
+    Quota,
+    User,
+    UserStatus,
+)
 from scheduler.domain.state import Snapshot
 
 if TYPE_CHECKING:
@@ -48,10 +55,12 @@ _HELD_DEVICES: Final = """
     WHERE user_id IN %s AND status = 'ALLOCATED'
 """
 _LOCK_DEVICES: Final = f"""
-    SELECT {DEVICE_COLUMNS}, a.id, a.user_id, a.allocated_at, v.concern, v.version, v.occurred_at,
-        v.unversioned_at
+    SELECT {DEVICE_COLUMNS}, a.id, a.user_id, a.allocated_at,
+        early.health, early.occurred_at, early.version,
+        v.concern, v.version, v.occurred_at, v.unversioned_at
     FROM devices d
     LEFT JOIN allocations a ON a.active_device_id = d.id
+    LEFT JOIN early_reports early ON early.device_id = d.id
     LEFT JOIN event_versions v ON v.aggregate = 'device' AND v.id = d.id
     WHERE d.id IN %s ORDER BY d.id FOR UPDATE
 """  # noqa: S608 - constants
@@ -156,12 +165,16 @@ def _read_users(into: Snapshot, rows: Iterable[Any]) -> None:
 
 def _read_devices(into: Snapshot, rows: Iterable[Any]) -> None:
     for row in rows:
-        id_, (allocation_id, user_id, allocated_at, *mark) = row[0], row[DEVICE_WIDTH:]
+        id_, (allocation_id, user_id, allocated_at, health, *more) = row[0], row[DEVICE_WIDTH:]
+        reported_at, version, *mark = more
         if id_ not in into.devices:
             into.devices[id_] = to_device(row[:DEVICE_WIDTH])
             if allocation_id:
                 held = Allocation(allocation_id, user_id, id_, allocated_at)
                 into.allocations[allocation_id] = held
+            if health:
+                report = EarlyReport(Health(health), Stamp(reported_at, version))
+                into.early_reports[id_] = report
         _read_mark(into, Aggregate.DEVICE, id_, mark)
 
 

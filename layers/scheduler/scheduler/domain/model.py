@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from scheduler.domain.guard import Stamp
+
 DEFAULT_LOCALE: Final = "zh-CN"
 LOCALES: Final = (DEFAULT_LOCALE, "en")
 CANARY_PREFIX: Final = "scheduler-canary-"
@@ -130,6 +132,16 @@ class Device(NamedTuple):
     def sized(self) -> bool:
         """Return whether cores and memory are known; other devices are allocated last."""
         return self.cpu_cores > 0 and self.memory_mb > 0
+
+
+class EarlyReport(NamedTuple):
+    """The newest report about a deleted device since its deletion.
+
+    It counts if the device turns out to have been created again before it.
+    """
+
+    health: Health
+    stamp: Stamp
 
 
 class Allocation(NamedTuple):

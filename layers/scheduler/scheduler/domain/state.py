@@ -10,6 +10,7 @@ from scheduler.domain.model import (
     Allocation,
     Device,
     DeviceStatus,
+    EarlyReport,
     Health,
     Quota,
     User,
@@ -30,6 +31,7 @@ class Snapshot:
     devices: dict[str, Device] = field(default_factory=dict)
     allocations: dict[str, Allocation] = field(default_factory=dict)
     marks: dict[MarkKey, Mark] = field(default_factory=dict)
+    early_reports: dict[str, EarlyReport] = field(default_factory=dict)
 
 
 _ABSENT: Final = object()
@@ -46,9 +48,11 @@ class State:
         self.users = dict(snapshot.users)
         self.devices = dict(snapshot.devices)
         self.marks = dict(snapshot.marks)
+        self.early_reports = dict(snapshot.early_reports)
         self.changed_users: dict[str, None] = {}
         self.changed_devices: dict[str, None] = {}
         self.changed_marks: dict[MarkKey, None] = {}
+        self.changed_reports: dict[str, None] = {}
         self.erased_users: dict[str, None] = {}
         self._default_quota = default_quota
         self._by_user: dict[str, dict[str, Allocation]] = {}

@@ -9,8 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scheduler.domain.changes import Grant, Release
-from scheduler.domain.guard import Aggregate, Concern, MarkKey, Stamp, advanced
-from scheduler.domain.model import Allocation, Device, DeviceStatus, Health, Quota, UserStatus
+from scheduler.domain.guard import Aggregate, Concern, MarkKey, Stamp, advanced, is_outdated
+from scheduler.domain.model import (
+    Allocation,
+    Device,
+    DeviceStatus,
+    EarlyReport,
+    Health,
+    Quota,
+    UserStatus,
+)
 from scheduler.domain.notices import Notice, NoticeKind, dedupe_key
 from scheduler.domain.reasons import ReleaseReason
 from scheduler.domain.state import State
@@ -195,6 +203,34 @@ class Work(State):
             key = MarkKey(Aggregate.DEVICE, device_id, concern)
             if key in self.marks:
                 self._set(self.marks, key, self.marks[key].without_version())
+
+    def note_early_report(self, device_id: str, report: EarlyReport) -> None:
+        """Note a report about a deleted device, unless a newer one was noted."""
+        noted = self.early_reports.get(device_id)
+        if noted is None or not is_outdated(report.stamp, advanced(noted.stamp, None)):
+            self._set(self.early_reports, device_id, report)
+            self._set(self.changed_reports, device_id, None)
+
+    def keep_newer_report(self, device_id: str, deleted: Stamp) -> None:
+        """Make a report that is newer than a deletion an early one, before the device is deleted.
+
+        The mark goes back to the deletion, so that a creation in between is not outdated.
+        """
+        key = MarkKey(Aggregate.DEVICE, device_id, Concern.HEALTH)
+        mark, health = self.marks.get(key), self.device(device_id).health
+        if mark is None or health is Health.DELETED:
+            return
+        if is_outdated(deleted._replace(version=None), mark):
+            self.note_early_report(device_id, EarlyReport(health, Stamp(mark.occurred_at)))
+            self._set(self.marks, key, advanced(deleted, None))
+
+    def early_report(self, device_id: str, created: Stamp) -> EarlyReport | None:
+        """Return the report about a deleted device that is newer than its creation, if any."""
+        report = self.early_reports.get(device_id)
+        if report is None or not is_outdated(created, advanced(report.stamp, None)):
+            return None
+        before = self.is_outdated(Concern.HEALTH, Aggregate.DEVICE, device_id, report.stamp)
+        return None if before else report
 
     def update_device(self, device: Device) -> None:
         """Replace the name and the size of a device, and count it as changed."""

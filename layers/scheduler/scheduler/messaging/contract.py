@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
-from typing import Annotated, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
 
 from pydantic import (
     AfterValidator,
@@ -21,6 +21,9 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from scheduler.domain.guard import Aggregate, Concern, Guard, Stamp
+
+if TYPE_CHECKING:
+    from scheduler.domain.model import Health
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 DECIMAL: Final = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
@@ -194,6 +197,11 @@ class Event(BaseModel):
     def stamp(self) -> Stamp:
         """Return the time and version that the guard compares."""
         return Stamp(self.timestamp, self.version)
+
+    @property
+    def reports(self) -> Health | None:
+        """Return the health of a device that it reports; None if it reports none."""
+        return None
 
     @property
     def occurred_at(self) -> datetime:

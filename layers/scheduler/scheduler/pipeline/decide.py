@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from scheduler.domain.guard import Aggregate
-from scheduler.domain.model import Health, UserStatus, is_canary
+from scheduler.domain.guard import Aggregate, Concern
+from scheduler.domain.model import EarlyReport, Health, UserStatus, is_canary
 from scheduler.domain.notices import NoticeKind
 from scheduler.payments.ledger import Counted
 from scheduler.pipeline.outcome import EFFECTIVE, Outcome, Verdict
@@ -70,6 +70,7 @@ def _decide_one(
         why = f"parked: {counted.postponed[parsed.key]}"
         return Outcome(parsed.message, Verdict.PARKED, parsed, why)
     if parsed.key in counted.superseded or is_outdated(parsed.event, work):
+        _note_early(parsed.event, work)
         return Outcome(parsed.message, Verdict.OUTDATED, parsed)
     return _apply(parsed, work, handling, brake)
 
@@ -119,6 +120,15 @@ def _hold(event: Event, work: Work) -> None:
     work.undo()
     if work.device(event.subject_id).health is not health:
         work.set_device_health(event.subject_id, health)
+
+
+def _note_early(event: Event, work: Work) -> None:
+    """Note what is reported about a deleted device: it may have been created again before."""
+    id_, health = event.subject_id, event.reports
+    if health is None or not _is_deleted(event, work):
+        return
+    if not work.is_outdated(Concern.HEALTH, event.aggregate, id_, event.stamp):
+        work.note_early_report(id_, EarlyReport(health, event.stamp))
 
 
 def _last(recorded: dict[str, T], count: int) -> Iterable[T]:
