@@ -43,7 +43,7 @@ WITHOUT_IDS_OF_USERS: Final = frozenset(
         "outgoing_events": "routing_key correlation_id",
         "processed_messages": "queue message_id correlation_id publisher detail",
         "unapplied_messages": "queue message_id correlation_id publisher error",
-        "unidentified_messages": "queue message_id batch_key parked_batch",
+        "unidentified_messages": "queue message_id batch_key parked_batch key_before key_after",
         # identities of AWS, and names of ours
         "operator_actions": "caller operation",
         "letter_actions": "queue message_id new_id caller",
