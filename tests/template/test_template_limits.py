@@ -104,17 +104,24 @@ def test_broker_accepts_functions_pollers_and_publishers(
     assert functions + pollers + PUBLISHERS <= accepted <= 300
 
 
-def test_only_the_broker_whose_default_is_too_low_is_configured(nested: dict[str, Stack]) -> None:
+def test_broker_of_another_type_accepts_what_it_does_by_default(
+    nested: dict[str, Stack],
+) -> None:
+    """A configuration stays with its broker, even one that becomes larger.
+
+    docs.aws.amazon.com/amazon-mq/latest/developer-guide/configure-resource-limits.html: a section
+    counts for its instance type and deployment mode, of which 1 is a single instance.
+    """
+    limits = nested["broker"].resources["Limits"]
     broker = nested["broker"].resources["Broker"]["Properties"]
 
-    assert nested["broker"].resources["Limits"]["Condition"] == "RaisesConnections"
-    condition, configured, otherwise = broker["Configuration"]["Fn::If"]
-    assert condition == "RaisesConnections"
-    assert configured == {
+    data = limits["Properties"]["Data"]["Fn::Base64"]
+    assert re.fullmatch(r"(\{\{m7g\.medium\.1\}\}\n)connection_max=\d+\n\1", data)
+    assert "Condition" not in limits
+    assert broker["Configuration"] == {
         "Id": {"Ref": "Limits"},
         "Revision": {"Fn::GetAtt": ["Limits", "Revision"]},
     }
-    assert otherwise == {"Ref": "AWS::NoValue"}
 
 
 def test_largest_storage_leaves_rds_the_tenth_that_it_demands(
