@@ -8,6 +8,7 @@ WILDCARDS = {
     ("EventSourcePolicy", "BrokerNetwork"),
     ("NotificationDispatchRole", "Email"),
     ("NotificationDispatchRole", "Frames"),
+    ("NotificationDispatchRole", "NoTopics"),
     ("NotificationDispatchRole", "TextMessages"),
     ("HousekeepingRole", "Disconnecting"),
     ("RealtimeRole", "Frames"),
@@ -51,6 +52,22 @@ def test_emails_are_sent_from_the_configured_address_only(stack: Stack) -> None:
     (email,) = (one for _, one in stack.statements() if one.get("Sid") == "Email")
 
     assert email["Condition"] == {"StringEquals": {"ses:FromAddress": {"Ref": "EmailFrom"}}}
+
+
+def test_emails_are_sent_with_the_default_configuration_set_of_the_identity(stack: Stack) -> None:
+    """SES checks both resources if the identity has one: github.com/aws/aws-cdk/issues/34402."""
+    (email,) = (one for _, one in stack.statements() if one.get("Sid") == "Email")
+
+    kinds = [arn["Fn::Sub"].rpartition(":")[2] for arn in email["Resource"]]
+    assert kinds == ["configuration-set/*", "identity/*"]
+
+
+def test_text_messages_go_to_phones_and_not_to_topics(stack: Stack) -> None:
+    """A phone number is not an ARN; a false alarm in the topic of the alarms would be one."""
+    denied = [one for _, one in stack.statements() if one.get("Sid") == "NoTopics"]
+
+    assert [(one["Effect"], one["Action"]) for one in denied] == [("Deny", "sns:Publish")]
+    assert denied[0]["Resource"] == {"Fn::Sub": "arn:${AWS::Partition}:sns:*:*:*"}
 
 
 def test_key_of_secrets_is_used_by_secrets_manager_only(stack: Stack) -> None:
