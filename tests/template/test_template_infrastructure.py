@@ -70,6 +70,17 @@ def test_user_pool_requires_a_second_factor_and_nobody_can_sign_up(
     assert pool["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
 
 
+def test_group_of_the_user_pool_is_the_value_that_makes_an_administrator(
+    stack: Stack, nested: dict[str, Stack]
+) -> None:
+    (group,) = nested["identity"].of_type("AWS::Cognito::UserPoolGroup").values()
+    given = nested["stack"].of_type("AWS::CloudFormation::Stack")["Identity"]["Parameters"]
+    above = stack.of_type("AWS::CloudFormation::Stack")["Infrastructure"]["Parameters"]
+
+    assert group["GroupName"] == given["AdminGroup"] == {"Ref": "AdminGroup"}
+    assert above["AdminGroup"] == {"Ref": "AdminValue"}
+
+
 def test_each_part_is_created_unless_an_existing_one_is_given(nested: dict[str, Stack]) -> None:
     conditions = {n: r["Condition"] for n, r in nested["stack"].resources.items()}
 
