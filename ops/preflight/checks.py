@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ops.aws_session import AWS_ERRORS
-from ops.preflight.deployment import BROKER_VERSION, UNRESERVED, regions_with_roots
+from ops.preflight.deployment import (
+    BROKER_VERSION,
+    DATABASE_VERSION,
+    UNRESERVED,
+    regions_with_roots,
+    regions_without_function_urls,
+    regions_without_user_pools,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -15,6 +22,7 @@ if TYPE_CHECKING:
 _ADDRESSES_QUOTA: Final = ("ec2", "L-0263D0A3")
 _VPCS_QUOTA: Final = ("vpc", "L-F678F1CE")
 _OWN_ROOTS: Final = "docs/operations.md, The database's certificate authority"
+_MAX_FUNCTION_NAME: Final = 64
 
 
 class CheckResult(NamedTuple):
@@ -36,12 +44,33 @@ class Account(NamedTuple):
 
 
 def region(account: Account, deployment: Deployment) -> CheckResult:
-    """Check that the functions can verify a database in the region."""
+    """Check that the region has what the stack needs, and that the database can be verified."""
+    if account.region in regions_without_function_urls():
+        return CheckResult(
+            ok=False, text=f"Lambda has no function URLs in {account.region}: choose another region"
+        )
+    if account.region in regions_without_user_pools() and not deployment.parameters["JwtIssuer"]:
+        return CheckResult(
+            ok=False,
+            text=f"Cognito has no user pools in {account.region}: set JwtIssuer and JwtAudience",
+        )
     own = deployment.parameters["DatabaseCaFile"] != "/opt/python/rds-ca.pem"
     if own or account.region in regions_with_roots():
         return CheckResult(ok=True, text=f"{account.region} has certificates")
     return CheckResult(
         ok=False, text=f"rds-ca.pem has no roots of {account.region}: add them ({_OWN_ROOTS})"
+    )
+
+
+def stack_name(_: Account, deployment: Deployment) -> CheckResult:
+    """Check that the names of the functions, which begin with the stack's, are short enough."""
+    longest = max(deployment.function_names, key=len)
+    if len(longest) <= _MAX_FUNCTION_NAME:
+        return CheckResult(ok=True, text=f"the functions are called {deployment.stack_name}-…")
+    return CheckResult(
+        ok=False,
+        text=f"the name of the function {longest} has {len(longest)} characters, more than"
+        f" {_MAX_FUNCTION_NAME}: set a shorter stack_name",
     )
 
 
@@ -207,8 +236,36 @@ def broker_version(account: Account, deployment: Deployment) -> CheckResult:
     )
 
 
+def database_version(account: Account, deployment: Deployment) -> CheckResult:
+    """Check that the region offers the instance class with all that the database uses."""
+    kind = deployment.parameters["DatabaseInstanceClass"]
+    if deployment.parameters["DatabaseEndpoint"]:
+        return CheckResult(ok=True, text="the database exists")
+    used = ["SupportsIAMDatabaseAuthentication", "SupportsPerformanceInsights"]
+    if deployment.several_zones:
+        used.append("MultiAZCapable")
+    pages = account.client("rds").get_paginator("describe_orderable_db_instance_options")
+    offers = pages.paginate(Engine="mariadb", DBInstanceClass=kind, Vpc=True)
+    text = f"MariaDB {DATABASE_VERSION} on {kind}"
+    for page in offers:
+        for one in page["OrderableDBInstanceOptions"]:
+            version, storage = one["EngineVersion"], one["StorageType"]
+            if (
+                version.startswith(f"{DATABASE_VERSION}.")
+                and storage == "gp3"
+                and all(one[what] for what in used)
+            ):
+                return CheckResult(ok=True, text=f"{account.region} offers {text}")
+    return CheckResult(
+        ok=False,
+        text=f"{account.region} does not offer {text} with gp3 and {', '.join(used)}: set"
+        " DatabaseInstanceClass, or another region",
+    )
+
+
 CHECKS: Final[dict[str, Callable[[Account, Deployment], CheckResult]]] = {
     "region": region,
+    "stack-name": stack_name,
     "concurrency": concurrency,
     "database-connections": database_connections,
     "sender": sender,
@@ -219,6 +276,7 @@ CHECKS: Final[dict[str, Callable[[Account, Deployment], CheckResult]]] = {
     "networks": networks,
     "tables": tables,
     "broker-version": broker_version,
+    "database-version": database_version,
 }
 
 

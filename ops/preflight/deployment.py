@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 BROKER_VERSION: Final = "4.2"
 """As in infrastructure/broker.yaml, which a test compares."""
+DATABASE_VERSION: Final = "10.11"
+"""Likewise, in infrastructure/database.yaml."""
 UNRESERVED: Final = 100
 """Concurrent executions that Lambda keeps for functions that reserve none.
 
@@ -61,11 +63,24 @@ class Deployment:
         return [value for name, value in self.parameters.items() if name.endswith("TableName")]
 
     @property
+    def function_names(self) -> list[str]:
+        """Return the names of the functions that the stack makes."""
+        resources = template()["Resources"].values()
+        names = (one.get("Properties", {}).get("FunctionName") for one in resources)
+        given = (name["Sub"] for name in names if name and "Sub" in name)
+        return [name.replace("${AWS::StackName}", self.stack_name) for name in given]
+
+    @property
+    def several_zones(self) -> bool:
+        """Return whether a created broker and database run in several zones."""
+        return self.parameters["HighAvailability"] == "true"
+
+    @property
     def nat_gateways(self) -> int:
         """Return how many NAT gateways, each with an Elastic IP, the stack makes."""
         if self.parameters["VpcId"]:
             return 0
-        return 2 if self.parameters["HighAvailability"] == "true" else 1
+        return 2 if self.several_zones else 1
 
     @property
     def reserved_concurrency(self) -> int:
@@ -101,5 +116,20 @@ def _name_and_value(word: str) -> tuple[str, str]:
 def regions_with_roots() -> list[str]:
     """Return the regions whose databases the functions can verify."""
     (assertion,) = template()["Rules"]["RegionOfCertificates"]["Assertions"]
-    regions: list[str] = assertion["Assert"]["Contains"][0]
-    return regions
+    return _first(assertion["Assert"])
+
+
+def regions_without_function_urls() -> list[str]:
+    """Return the regions where the operations function cannot have a URL."""
+    (assertion,) = template()["Rules"]["RegionOfFunctionUrls"]["Assertions"]
+    return _first(assertion["Assert"]["Not"][0])
+
+
+def regions_without_user_pools() -> list[str]:
+    """Return the regions where the stack cannot make an identity provider."""
+    return _first(template()["Rules"]["IdentityProviderOfRegion"]["RuleCondition"])
+
+
+def _first(contains: Mapping[str, list[list[str]]]) -> list[str]:
+    """Return the values among which the rule-specific function looks for another one."""
+    return contains["Contains"][0]

@@ -153,6 +153,21 @@ def test_pipeline_itself_can_create_only_change_sets(roles: dict[str, dict[str, 
     assert not [one for one in statements.values() if "*" in str(one["Action"])]
 
 
+def test_pipeline_may_ask_what_the_preflight_asks(roles: dict[str, dict[str, Any]]) -> None:
+    (policy,) = roles["PipelineExecutionRole"]["Policies"]
+    allowed = {
+        action.partition(":")[2].lower()
+        for one in policy["PolicyDocument"]["Statement"]
+        for action in one["Action"]
+    }
+    source = "".join(path.read_text("utf-8") for path in (ROOT / "ops/preflight").glob("*.py"))
+    asked = set(re.findall(r"\b(?:get|describe|list)_[a-z_]+(?=[\"(])", source))
+
+    known = set(asked) - {"get_caller_identity", "get_paginator"}  # which need no permission
+    assert {"describe_orderable_db_instance_options", "get_account_settings"} <= known
+    assert {one for one in known if one.replace("_", "") not in allowed} == set()
+
+
 def test_cloudformation_creates_only_roles_of_the_stack(roles: dict[str, dict[str, Any]]) -> None:
     (policy,) = roles["CloudFormationExecutionRole"]["Policies"]
     statements = policy["PolicyDocument"]["Statement"]

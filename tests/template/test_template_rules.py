@@ -27,6 +27,11 @@ DATABASE = {
     "DatabaseAdminSecretArn": SECRET,
     "DatabaseResourceId": "db-1",
 }
+ISSUER = {"JwtIssuer": "https://id.example.com", "JwtAudience": "app"}
+WITHOUT_FUNCTION_URLS = {
+    *("ap-east-2", "ap-south-2", "ap-southeast-4", "ap-southeast-5", "ap-southeast-6"),
+    *("ap-southeast-7", "ca-west-1", "eu-central-2", "eu-south-2", "il-central-1", "me-central-1"),
+}
 OWN_ROOTS = {"DatabaseCaFile": "/opt/python/my-ca.pem"}
 PARTITIONS = ("aws", "aws-cn", "aws-us-gov", "aws-eusc")
 
@@ -74,8 +79,32 @@ def test_regions_with_and_without_roots_are_both_tested() -> None:
     assert {"cn-north-1", "us-gov-west-1"} <= set(all_regions()) - regions_with_roots()
 
 
-def test_own_roots_are_accepted_in_every_region(template: dict[str, Any]) -> None:
-    assert broken_rules(template, "cn-north-1", **OWN_ROOTS) == set()
+@pytest.mark.parametrize("region", ["us-gov-west-1", "us-gov-east-1", "eu-west-1"])
+def test_own_roots_are_accepted_in_every_region(template: dict[str, Any], region: str) -> None:
+    assert broken_rules(template, region, **OWN_ROOTS) == set()
+
+
+@pytest.mark.parametrize("region", all_regions())
+def test_region_is_refused_if_the_operations_function_can_have_no_url(
+    template: dict[str, Any], region: str
+) -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html lists them."""
+    refused = "RegionOfFunctionUrls" in broken_rules(template, region)
+
+    assert refused == (region in WITHOUT_FUNCTION_URLS)
+
+
+@pytest.mark.parametrize("region", all_regions())
+def test_region_without_user_pools_needs_an_identity_provider(
+    template: dict[str, Any], region: str
+) -> None:
+    partition = boto3.session.Session().get_partition_for_region(region)
+    pools = boto3.session.Session().get_available_regions("cognito-idp", partition)
+
+    refused = "IdentityProviderOfRegion" in broken_rules(template, region)
+
+    assert refused == (not pools)
+    assert "IdentityProviderOfRegion" not in broken_rules(template, region, **ISSUER)
 
 
 @pytest.mark.parametrize("part", [BROKER, DATABASE, {**BROKER, **DATABASE}])

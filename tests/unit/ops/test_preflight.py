@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 import pytest
 from botocore.stub import Stubber
 
-from local.paths import ROOT
-from operations.errors import InvalidInputError
-from ops.preflight import deployment
 from ops.preflight.checks import CHECKS, Account, CheckResult, run
-from ops.preflight.deployment import BROKER_VERSION, OTHER_CONNECTIONS, Deployment
-from scheduler.messaging.topology import WORK_QUEUES
+from ops.preflight.deployment import Deployment
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-ENGINE = re.compile(r'^ +EngineVersion: "(.+)"', re.MULTILINE)
 PROD = Deployment.of("prod")
 
 
@@ -52,6 +43,19 @@ def offered(*versions: str) -> list[tuple[str, str, Any]]:
     return [("mq", "describe_broker_instance_options", {"BrokerInstanceOptions": options})]
 
 
+def orderable(version: str = "10.11.9", **without: bool | str) -> list[tuple[str, str, Any]]:
+    option = {
+        "EngineVersion": version,
+        "StorageType": "gp3",
+        "MultiAZCapable": True,
+        "SupportsIAMDatabaseAuthentication": True,
+        "SupportsPerformanceInsights": True,
+        **without,
+    }
+    answer = {"OrderableDBInstanceOptions": [option]}
+    return [("rds", "describe_orderable_db_instance_options", answer)]
+
+
 def spending(limit: str) -> list[tuple[str, str, Any]]:
     return [("sns", "get_sms_attributes", {"attributes": {"MonthlySpendLimit": limit}})]
 
@@ -81,6 +85,7 @@ GREEN = [
     ("networks", [in_use("networks", 4, 5)[0], NO_QUOTA, DEFAULT_QUOTA]),
     ("tables", [NO_TABLE] * 3),
     ("broker-version", offered("3.13", "4.2")),
+    ("database-version", orderable()),
 ]
 RED = [
     ("concurrency", limits(10), "raise Lambda's quota"),
@@ -93,9 +98,22 @@ RED = [
     ("networks", in_use("networks", 5, 5), "release some, or raise the quota"),
     ("tables", [NO_TABLE, ("dynamodb", "describe_table", {}), NO_TABLE], "set other names"),
     ("broker-version", offered("3.13"), "set BrokerInstanceType"),
+    ("database-version", orderable("10.6.21"), "set DatabaseInstanceClass"),
+    ("database-version", orderable(StorageType="gp2"), "set DatabaseInstanceClass"),
+    ("database-version", orderable(MultiAZCapable=False), "set DatabaseInstanceClass"),
+    (
+        "database-version",
+        orderable(SupportsPerformanceInsights=False),
+        "set DatabaseInstanceClass",
+    ),
+    (
+        "database-version",
+        orderable(SupportsIAMDatabaseAuthentication=False),
+        "set DatabaseInstanceClass",
+    ),
 ]
 
-WITHOUT_AWS = {"region", "database-connections"}
+WITHOUT_AWS = {"region", "stack-name", "database-connections"}
 """Checks that ask AWS nothing, with tests of their own."""
 
 
@@ -164,10 +182,45 @@ def test_existing_stack_needs_the_concurrency_of_the_whole_account() -> None:
     assert not check("concurrency", limits(10, account=100), stack_exists=True).ok
 
 
-@pytest.mark.parametrize(("region", "ready"), [("us-east-1", True), ("cn-north-1", False)])
+@pytest.mark.parametrize(("region", "ready"), [("us-east-1", True), ("us-gov-west-1", False)])
 def test_region_needs_certificates(region: str, ready: bool) -> None:  # noqa: FBT001 - expected
     assert check("region", [], region).ok == ready
     assert check("region", [], region, DatabaseCaFile="/opt/python/my-ca.pem").ok
+
+
+def test_region_without_function_urls_is_red() -> None:
+    found = check("region", [], "eu-south-2")
+
+    assert not found.ok
+    assert "no function URLs in eu-south-2" in found.text
+
+
+def test_region_without_user_pools_needs_an_issuer() -> None:
+    roots = "/opt/python/my-ca.pem"
+    issuer = "https://id.example.com"
+
+    found = check("region", [], "cn-north-1", DatabaseCaFile=roots)
+
+    assert not found.ok
+    assert "set JwtIssuer" in found.text
+    assert check("region", [], "cn-north-1", DatabaseCaFile=roots, JwtIssuer=issuer).ok
+
+
+@pytest.mark.parametrize(("length", "ready"), [(42, True), (43, False)])
+def test_name_of_the_stack_leaves_room_for_those_of_the_functions(
+    length: int,
+    ready: bool,  # noqa: FBT001 - expected
+) -> None:
+    account = Account("us-east-1", client=str, stack_exists=False)  # asks AWS nothing
+
+    found = run("stack-name", account, Deployment("s" * length, PROD.parameters))
+
+    assert found.ok == ready
+    assert ("set a shorter stack_name" in found.text) != ready
+
+
+def test_single_zone_needs_no_instance_class_for_several() -> None:
+    assert check("database-version", orderable(MultiAZCapable=False), HighAvailability="false").ok
 
 
 @pytest.mark.parametrize(("accepted", "ready"), [("306", True), ("305", False)])
@@ -201,67 +254,3 @@ def test_refused_question_is_red_with_the_reason(name: str) -> None:
 def test_every_check_is_tested_green_and_red() -> None:
     assert {name for name, _ in GREEN} | WITHOUT_AWS == set(CHECKS)
     assert {name for name, _, _ in RED} | WITHOUT_AWS == set(CHECKS)
-
-
-def test_version_of_the_broker_is_that_of_the_template() -> None:
-    text = (ROOT / "infrastructure" / "broker.yaml").read_text("utf-8")
-
-    assert set(ENGINE.findall(text)) == {BROKER_VERSION}
-
-
-def test_other_database_connections_are_those_of_the_alarm() -> None:
-    text = (ROOT / "infrastructure" / "operations.yaml").read_text("utf-8")
-
-    assert f"connections / ({OTHER_CONNECTIONS} + ${{EventConnections}})" in text
-
-
-def written(folder: Path, overrides: str, monkeypatch: pytest.MonkeyPatch) -> Deployment:
-    """Return the environment of a samconfig.toml with these parameters."""
-    head = '[dev.global.parameters]\nstack_name = "dev"\nparameter_overrides = '
-    (folder / "samconfig.toml").write_text(head + overrides)
-    monkeypatch.setattr(deployment, "ROOT", folder)
-    return Deployment.of("dev")
-
-
-@pytest.mark.parametrize(
-    ("overrides", "reason"),
-    [
-        ('["Shards=2" "EmailFrom=a@example.com"]', "samconfig.toml is not TOML: Unclosed array"),
-        ('["AlarmMail=a@example.com"]', "template.yaml has no parameter AlarmMail"),
-        ('["a@example.com"]', "a@example.com in samconfig.toml is not of the form NAME=VALUE"),
-    ],
-)
-def test_mistake_in_the_parameters_is_named(
-    overrides: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(InvalidInputError, match=reason):
-        written(tmp_path, overrides, monkeypatch)
-
-
-@pytest.mark.parametrize(
-    "overrides", ['["Shards=2", "FilledShards=\\"\\""]', "'Shards=2 FilledShards=\"\"'"]
-)
-def test_parameters_are_a_list_or_a_text(
-    overrides: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = written(tmp_path, overrides, monkeypatch).parameters
-
-    assert (found["Shards"], found["FilledShards"]) == ("2", "")
-
-
-def test_second_nat_gateway_needs_another_address() -> None:
-    assert (Deployment.of("default").nat_gateways, PROD.nat_gateways) == (1, 2)
-
-
-def test_reserved_concurrency_is_that_of_the_document() -> None:
-    page = (ROOT / "docs" / "operations.md").read_text("utf-8")
-    others = re.search(r"reserve (\d+) concurrent executions and one per", page)
-
-    assert others
-    assert PROD.reserved_concurrency == int(others[1]) + len(WORK_QUEUES)
-
-
-def test_reserved_concurrency_follows_its_parameter() -> None:
-    more = Deployment(PROD.stack_name, {**PROD.parameters, "EventConcurrency": "20"})
-
-    assert more.reserved_concurrency == PROD.reserved_concurrency + 3 * (20 - 5)
