@@ -41,6 +41,14 @@ def test_fifth_of_the_time_is_reserved_but_at_least_a_second(
     assert Deadline.of(context) == Deadline(NOW + usable)
 
 
+def test_last_statement_may_take_nearly_the_whole_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop_clock(monkeypatch)
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: 24_000)
+
+    assert Deadline.to_finish(context) == Deadline(NOW + 23)
+    assert Deadline.to_finish(None) == NEVER
+
+
 @pytest.mark.parametrize(("at", "passed"), [(0.5, False), (0, True), (-0.5, True)])
 def test_deadline_has_passed_once_no_time_is_left(
     monkeypatch: pytest.MonkeyPatch, at: float, *, passed: bool

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pymysql
 import pytest
@@ -12,10 +13,11 @@ from pymysql.constants import CR, ER
 
 from scheduler.database import unidentified
 from scheduler.database.errors import DatabaseUnavailableError
+from scheduler.deadline import Deadline
 from scheduler.messaging.outbound import BrokerUnavailableError
 from tests.integration.pipeline.crashing import CrashError, CrashingCounter, dying_at_the_end
 from tests.integration.pipeline.unnamed import again, payment
-from tests.support.events import message
+from tests.support.events import message, mq_event
 from tests.support.functions import Functions
 from tests.support.world import NOW
 
@@ -96,6 +98,24 @@ def test_run_whose_end_cannot_be_stored_fails_and_loses_no_equal_message(
 
     assert settled == [{"success": 1, "duplicate": 1}, {"success": 2}]
     assert counter.current("u1", NOW) == 2
+
+
+@pytest.mark.usefixtures("without_waiting")
+def test_end_of_a_run_is_stored_after_the_time_for_new_work(
+    store: Store, connected: Functions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = unidentified.claim
+
+    def at_the_last_moment(*arguments: Any) -> None:  # noqa: ANN401 - those of the statement
+        claim(*arguments)
+        connected.database.deadline = Deadline(0)
+
+    monkeypatch.setattr(unidentified, "claim", at_the_last_moment)
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: 120_000)
+
+    assert connected.invoke("billing", mq_event(payment()), context) == {"retried": 1}
+
+    assert store.rows("SELECT run_ended FROM unidentified_messages") == [(1,)]
 
 
 def test_end_that_is_stored_ends_no_later_run_of_the_same_message(
