@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from scheduler.database.connection import connect
-from tests.faults.marks import EarlyReport, Mark
+from tests.faults.marks import Mark
 from tests.faults.workload import HAPPENED, RECEIPT, SPREAD
 
 if TYPE_CHECKING:
@@ -54,7 +54,6 @@ _VALUES: Final = (
 )
 """Statements that find a kind, an id and the value."""
 _MARKS: Final = "SELECT id, concern, occurred_at, version, unversioned_at FROM event_versions"
-_EARLY: Final = "SELECT device_id, health, occurred_at, version FROM early_reports"
 _TEXTS: Final = """
     SELECT table_name, column_name FROM information_schema.columns
     WHERE table_schema = DATABASE() AND data_type IN ('varchar', 'char', 'text', 'longtext', 'json')
@@ -92,8 +91,6 @@ def read_facts(settings: DatabaseSettings, failures: Iterable[tuple[str, int]]) 
         for id_, concern, at, version, without in _rows(cursor, _MARKS):
             other = _time(without) if without else None
             facts["mark", id_, concern] = Mark(_time(at), version, other)
-        for id_, health, at, version in _rows(cursor, _EARLY):
-            facts["early", id_] = EarlyReport(health, _time(at), version)
     return facts | {("failures", user): count for user, count in failures if count}
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.faults.marks import Mark
     from tests.faults.workload import DrillEvent, Household
 
-_HIDDEN: Final = frozenset({"counted", "reset"})
+_HIDDEN: Final = frozenset({"counted", "reset", "early"})
 """Kinds of facts that only decide about others."""
 
 

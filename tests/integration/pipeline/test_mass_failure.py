@@ -48,6 +48,27 @@ def test_messages_beyond_the_limit_only_mark_their_devices_as_failed(
     assert {one.headers["x-attempt"] for one in waiting} == {0}
 
 
+@pytest.mark.parametrize(
+    "older",
+    [
+        message("device.status_changed", deviceId="d12", newStatus="running", at=NOW - MINUTE),
+        message("device.created", deviceId="d12", at=NOW - MINUTE),
+    ],
+)
+def test_older_report_does_not_bring_a_held_device_back(
+    older: Message, fleet: Store, braked: Functions
+) -> None:
+    held_back = failed(12, at=NOW - SECOND)
+    braked.handle(*map(failed, range(11)), held_back)
+
+    braked.handle(older)
+    assert fleet.rows("SELECT health FROM devices WHERE id = 'd12'") == [("failed",)]
+
+    braked.handle(message("device.status_changed", deviceId="d12", newStatus="running", at=NOW))
+    assert fleet.rows("SELECT health FROM devices WHERE id = 'd12'") == [("running",)]
+    assert braked.handle(held_back) == {"outdated": 1}
+
+
 def test_both_events_are_counted_together_across_environments(
     fleet: Store, environment: Callable[[], Functions]
 ) -> None:

@@ -135,9 +135,10 @@ class Device(NamedTuple):
 
 
 class EarlyReport(NamedTuple):
-    """The newest report about a deleted device since its deletion.
+    """The newest report about a device that does not count yet.
 
-    It counts if the device turns out to have been created again before it.
+    The device is deleted, and may turn out to have been created again before the report; or the
+    mass-failure brake holds the report.
     """
 
     health: Health

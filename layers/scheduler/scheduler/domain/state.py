@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from scheduler.domain.guard import Aggregate, Concern, Mark, MarkKey, Stamp, is_outdated
+from scheduler.domain.guard import Aggregate, Concern, Mark, MarkKey, Stamp, is_outdated, latest
 from scheduler.domain.model import (
     Allocation,
     Device,
@@ -121,7 +121,14 @@ class State:
         mark = self.marks.get(MarkKey(aggregate, id_, concern))
         if aggregate is Aggregate.DEVICE and self.device(id_).health is Health.DELETED:
             stamp = stamp._replace(version=None)
+        elif concern is Concern.HEALTH and self._is_held_newer(id_, stamp):
+            return True
         return is_outdated(stamp, mark)
+
+    def _is_held_newer(self, device_id: str, stamp: Stamp) -> bool:
+        """Return whether the brake holds a report of a later time, which sets no mark."""
+        held = self.early_reports.get(device_id)
+        return held is not None and latest(stamp.occurred_at) < held.stamp.occurred_at
 
     def savepoint(self) -> None:
         """Set the point that `undo` returns to."""

@@ -205,8 +205,10 @@ class Work(State):
                 self._set(self.marks, key, self.marks[key].without_version())
 
     def note_early_report(self, device_id: str, report: EarlyReport) -> None:
-        """Note a report about a deleted device, unless a newer one was noted."""
+        """Note a report that does not count yet, unless a newer one was noted."""
         noted = self.early_reports.get(device_id)
+        if noted == report:
+            return
         if noted is None or not is_outdated(report.stamp, advanced(noted.stamp, None)):
             self._set(self.early_reports, device_id, report)
             self._set(self.changed_reports, device_id, None)

@@ -114,12 +114,14 @@ def _hold(event: Event, work: Work) -> None:
     """Undo what the rule did, but take the device out of the pool.
 
     If the report is true, no other user may get the device; if not, a newer report brings it back.
-    No mark is set, so the held message is still applied when an operator lets it through.
+    No mark is set, so the held message is still applied when an operator lets it through. The
+    report is noted instead: an older one that comes late must not bring the device back.
     """
-    health = work.device(event.subject_id).health
+    id_, health = event.subject_id, work.device(event.subject_id).health
     work.undo()
-    if work.device(event.subject_id).health is not health:
-        work.set_device_health(event.subject_id, health)
+    if work.device(id_).health is not health:
+        work.set_device_health(id_, health)
+    work.note_early_report(id_, EarlyReport(health, event.stamp))
 
 
 def _note_early(event: Event, work: Work) -> None:

@@ -1,4 +1,5 @@
--- What was reported about a deleted device, in case that it was created again before the report.
+-- What was reported about a device and does not count yet: it is deleted, and may have been created again before the
+-- report, or the mass-failure brake holds the report.
 
 CREATE TABLE IF NOT EXISTS early_reports (
   device_id   VARCHAR(64)     NOT NULL PRIMARY KEY,
