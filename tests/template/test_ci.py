@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -166,6 +167,29 @@ def test_pipeline_may_ask_what_the_preflight_asks(roles: dict[str, dict[str, Any
     known = set(asked) - {"get_caller_identity", "get_paginator"}  # which need no permission
     assert {"describe_orderable_db_instance_options", "get_account_settings"} <= known
     assert {one for one in known if one.replace("_", "") not in allowed} == set()
+
+
+def operators_of_the_document() -> list[dict[str, Any]]:
+    page = (ROOT / "docs/operations-interface.md").read_text("utf-8")
+    (policy,) = re.findall(r"```json\n(\{\"Version.*?)```", page, re.DOTALL)
+    found: list[dict[str, Any]] = json.loads(policy)["Statement"]
+    return found
+
+
+def test_operator_cannot_call_the_operations_function_with_an_event_of_their_own(
+    roles: dict[str, dict[str, Any]],
+) -> None:
+    """Only the event of the function URL has the caller that Lambda has verified."""
+    (policy,) = roles["PipelineExecutionRole"]["Policies"]
+    statements = [*policy["PolicyDocument"]["Statement"], *operators_of_the_document()]
+
+    direct = [one for one in statements if "lambda:InvokeFunction" in one["Action"]]
+    invoking = [one for one in direct if one["Action"] != "lambda:InvokeFunctionUrl"]
+
+    assert len(invoking) == 2
+    assert [one["Condition"] for one in invoking] == [
+        {"Bool": {"lambda:InvokedViaFunctionUrl": "true"}}
+    ] * 2
 
 
 def test_cloudformation_creates_only_roles_of_the_stack(roles: dict[str, dict[str, Any]]) -> None:
