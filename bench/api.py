@@ -142,7 +142,7 @@ def _explain(platform: FilledDatabase) -> None:
         for strategy in AllocationStrategy:
             explaining = Explaining(select)
             sql: Cursor = explaining  # type: ignore[assignment]  # as far as the pick goes
-            DevicePicker(sql, strategy, Counter([Requirements()]))._lock(  # noqa: SLF001
+            DevicePicker(sql, strategy, Counter([Requirements()]))._lock(  # noqa: SLF001 - the statement that picks
                 Requirements(4, 8192), NO_LIMIT, datetime.now(UTC), 1
             )
             print(f"EXPLAIN {strategy:<14} {explaining.used()}")

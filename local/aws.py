@@ -40,7 +40,7 @@ def aws_client(service: str, aws_url: str) -> Any:  # noqa: ANN401 - only Dynamo
     """Return a boto3 client for a service of the embedded AWS."""
     environment = aws_environment(aws_url)
     return boto3.client(
-        service,  # type: ignore[call-overload]
+        service,  # type: ignore[call-overload]  # only DynamoDB's types are installed
         endpoint_url=environment["AWS_ENDPOINT_URL"],
         region_name=environment["AWS_REGION"],
         aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],

@@ -35,7 +35,7 @@ async def _drain(broker_url: str, database_url: str, queue: str, count: int) -> 
     left, complete = count, asyncio.Event()
     async with _pool(database_url) as database:
 
-        @broker.subscriber(RabbitQueue(queue, declare=False), channel=Channel(PREFETCH))  # type: ignore[untyped-decorator]
+        @broker.subscriber(RabbitQueue(queue, declare=False), channel=Channel(PREFETCH))  # type: ignore[untyped-decorator]  # FastStream has no types for it
         async def on_message(message: RabbitMessage) -> None:
             nonlocal left
             await _apply(database, queue, message)

@@ -106,11 +106,11 @@ def _limited_wait(connection: pika.BlockingConnection) -> Iterator[None]:
     """
     impl = connection._impl  # noqa: SLF001 - pika has no public API for this
     late = exceptions.AMQPConnectionError(f"no confirm within {TIMEOUT:g} s")
-    timer = impl._adapter_call_later(TIMEOUT, partial(impl._terminate_stream, late))  # noqa: SLF001
+    timer = impl._adapter_call_later(TIMEOUT, partial(impl._terminate_stream, late))  # noqa: SLF001 - as above
     try:
         yield
     finally:
-        impl._adapter_remove_timeout(timer)  # noqa: SLF001
+        impl._adapter_remove_timeout(timer)  # noqa: SLF001 - as above
 
 
 def location(broker_url: str) -> str:

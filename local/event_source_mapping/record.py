@@ -105,4 +105,4 @@ def _value(value: Any) -> Any:  # noqa: ANN401 - any AMQP field value
 
 
 def _signed_bytes(raw: bytes) -> dict[str, list[int]]:
-    return {"bytes": [byte - 256 if byte > 127 else byte for byte in raw]}  # noqa: PLR2004
+    return {"bytes": [byte - 256 if byte > 127 else byte for byte in raw]}  # noqa: PLR2004 - the largest signed byte

@@ -64,7 +64,7 @@ class LambdaContext:
 
 def main(handler_name: str, descriptor: int) -> None:
     """Import the handler, send `READY`, and serve invocations until the socket is closed."""
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # nobody has replaced it
     connection = socket.socket(fileno=descriptor)
     try:
         handler = _load(handler_name)

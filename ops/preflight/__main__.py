@@ -60,8 +60,7 @@ def account_of(deployment: Deployment) -> Account:
         exists = _stack_exists(session, deployment.stack_name)
     except AWS_ERRORS as error:
         raise OpsError(f"no valid credentials: {error}; see aws sts get-caller-identity") from None
-    # boto3-stubs has an overload per service, of which only DynamoDB's is installed.
-    return Account(session.region_name, session.client, exists)  # type: ignore[arg-type]
+    return Account(session.region_name, session.client, exists)  # type: ignore[arg-type]  # only DynamoDB's types are installed
 
 
 def _stack_exists(session: boto3.session.Session, name: str) -> bool:

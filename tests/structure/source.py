@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -16,6 +17,9 @@ IMPORT_ROOTS: Final = ("functions", "layers/scheduler", ".")
 FOLDERS: Final = ("functions", "layers", "local", "ops", "events", "bench")
 DATABASE: Final = "scheduler.database."
 """The only package that converts between aware times and those of the database."""
+
+_SILENCED: Final = re.compile(r".*# (?:noqa|type: ignore|pragma)\b[^#]*?(?: - |#|$)(.*)")
+"""A line whose last comment that silences a check ends with the reason, if there is one."""
 
 Graph = dict[str, set[str]]
 """What each module or package imports."""
@@ -68,6 +72,16 @@ def line_counts(root: Path, folders: Iterable[str]) -> dict[str, int]:
         str(path.relative_to(root)): path.read_bytes().count(b"\n")
         for path in _paths(root, folders)
     }
+
+
+def silenced_without_reason(root: Path, folders: Iterable[str]) -> list[str]:
+    """Return where a comment silences a check without a reason in the same line."""
+    return [
+        f"{path.relative_to(root)}:{number}"
+        for path in _paths(root, folders)
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        if (found := _SILENCED.match(line)) and not found[1].strip()
+    ]
 
 
 def import_graph(modules: Mapping[str, Module]) -> Graph:

@@ -17,6 +17,7 @@ from tests.structure.source import (
     package_graph,
     read_modules,
     repeated_types,
+    silenced_without_reason,
     zone_replacements,
 )
 
@@ -90,3 +91,9 @@ def test_no_file_has_more_lines_than_one_subject_needs() -> None:
 def test_servers_listen_in_one_way(modules: dict[str, Module]) -> None:
     """Otherwise their responses wait for the client's delayed ACK; see `ops.listening`."""
     assert modules_that_name("create_server", modules) == ["ops.listening"]
+
+
+def test_every_silenced_check_has_its_reason_beside_it() -> None:
+    folders = (*FOLDERS, "tests", "contracts/examples", "contracts/check", "requirements")
+
+    assert silenced_without_reason(ROOT, folders) == []

@@ -43,7 +43,7 @@ def make_client(service: str, threads: int, endpoint: str | None = None) -> Any:
         parameter_validation=False,
     )
     with _client_lock:  # boto3's default session is not thread-safe
-        client: Any = boto3.client(service, config=config, endpoint_url=endpoint)  # type: ignore[call-overload]
+        client: Any = boto3.client(service, config=config, endpoint_url=endpoint)  # type: ignore[call-overload]  # only DynamoDB's types are installed
         return client
 
 

@@ -154,11 +154,11 @@ class BulkCursor(Cursor):
             self._send(query)
             return 0
         self._receive()
-        rows: int = super()._query(query)  # type: ignore[misc]
+        rows: int = super()._query(query)  # type: ignore[misc]  # not in PyMySQL's stubs
         return rows
 
     def _send(self, query: Any) -> PendingResult:  # noqa: ANN401 - str or bytes
-        self.connection._execute_command(COMMAND.COM_QUERY, query)  # type: ignore[attr-defined]  # noqa: SLF001
+        self.connection._execute_command(COMMAND.COM_QUERY, query)  # type: ignore[attr-defined]  # noqa: SLF001 - the writing half of query()
         return self._await(self._read_result)
 
     def _await(self, read: Callable[[], Sequence[tuple[Any, ...]] | None]) -> PendingResult:
@@ -198,14 +198,14 @@ class BulkCursor(Cursor):
     def _read_result(self) -> Sequence[tuple[Any, ...]] | None:
         connection: Any = self.connection
         connection._read_query_result()  # noqa: SLF001 - the reading half of query()
-        rows: Sequence[tuple[Any, ...]] | None = connection._result.rows  # noqa: SLF001
+        rows: Sequence[tuple[Any, ...]] | None = connection._result.rows  # noqa: SLF001 - as above
         return rows
 
     def _mogrify(self, query: str, args: Any) -> str:  # noqa: ANN401 - PyMySQL's signature
         if not self._wire.escapes_backslashes:
             raise InterfaceError(0, "NO_BACKSLASH_ESCAPES is on: values would be escaped wrongly")
         if type(args) is not tuple:
-            return super()._mogrify(query, args)  # type: ignore[misc,no-any-return]
+            return super()._mogrify(query, args)  # type: ignore[misc,no-any-return]  # not in PyMySQL's stubs
         return query % tuple([_LITERALS.get(type(value), self._literal)(value) for value in args])
 
     def _literal(self, value: Any) -> str:  # noqa: ANN401 - any value

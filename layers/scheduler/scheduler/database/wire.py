@@ -104,7 +104,7 @@ class WireConnection(_Connection):
 
         vars(self)["_read_packet"] = read_greeting
         try:
-            super()._get_server_information()  # type: ignore[misc]
+            super()._get_server_information()  # type: ignore[misc]  # not in PyMySQL's stubs
         finally:
             del vars(self)["_read_packet"]
         self.speaks_bulk = self._accepting_bulk = bulk_protocol.is_offered(greeting)
@@ -112,13 +112,13 @@ class WireConnection(_Connection):
 
     def _execute_command(self, command: int, sql: Any) -> None:  # noqa: ANN401 - PyMySQL's
         self._limit_wait()
-        super()._execute_command(command, sql)  # type: ignore[misc]
+        super()._execute_command(command, sql)  # type: ignore[misc]  # not in PyMySQL's stubs
 
     def _read_query_result(self, unbuffered: bool = False) -> int:  # noqa: FBT001, FBT002 - PyMySQL's
         self._limit_wait()  # the answers of pipelined statements are awaited one by one
         with self._close_unless_read():
             if unbuffered:
-                return super()._read_query_result(unbuffered)  # type: ignore[misc,no-any-return]
+                return super()._read_query_result(unbuffered)  # type: ignore[misc,no-any-return]  # not in PyMySQL's stubs
             self._result = None
             result = RowsResult(self)
             result.read()
@@ -129,11 +129,11 @@ class WireConnection(_Connection):
 
     def _read_ok_packet(self) -> Any:  # noqa: ANN401 - PyMySQL's
         with self._close_unless_read():
-            return super()._read_ok_packet()  # type: ignore[misc]
+            return super()._read_ok_packet()  # type: ignore[misc]  # not in PyMySQL's stubs
 
     def _create_ssl_ctx(self, options: dict[str, Any]) -> ssl.SSLContext:
         if "ca" in options:
-            return super()._create_ssl_ctx(options)  # type: ignore[misc,no-any-return]
+            return super()._create_ssl_ctx(options)  # type: ignore[misc,no-any-return]  # not in PyMySQL's stubs
         # Without a CA nothing is verified: loading those of the machine would only cost 25 ms.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -142,7 +142,7 @@ class WireConnection(_Connection):
     def _limit_wait(self) -> None:
         left = self.deadline.seconds_left
         if left <= 0:
-            self._force_close()  # type: ignore[attr-defined]
+            self._force_close()  # type: ignore[attr-defined]  # not in PyMySQL's stubs
             raise pymysql.OperationalError(CR.CR_SERVER_LOST, "no time left in this invocation")
         # PyMySQL has one read timeout for handshake, ping and statements, and cannot change it.
         self._read_timeout = min(self.statement_timeout, left)
@@ -154,7 +154,7 @@ class WireConnection(_Connection):
         except pymysql.MySQLError:  # the result was read, or the connection is closed
             raise
         except BaseException:
-            self._force_close()  # type: ignore[attr-defined]
+            self._force_close()  # type: ignore[attr-defined]  # not in PyMySQL's stubs
             raise
 
 
@@ -171,7 +171,7 @@ class RowsResult(MySQLResult):
         data: bytes = packet.get_all_data()
         at = 0
         row: list[Any] = []
-        for encoding, convert in self.converters:  # type: ignore[attr-defined]
+        for encoding, convert in self.converters:  # type: ignore[attr-defined]  # not in PyMySQL's stubs
             length = data[at]
             at += 1
             if length >= _NULL:

@@ -43,7 +43,7 @@ class LogLines:
             handler = self._logger.registered_handler
             text = "\n".join([*self._lines, ""])
             with handler.lock or nullcontext():  # other threads may log as well
-                handler.stream.write(text)  # type: ignore[attr-defined]
+                handler.stream.write(text)  # type: ignore[attr-defined]  # it is a StreamHandler
                 handler.flush()
             self._lines.clear()
 
