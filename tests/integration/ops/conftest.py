@@ -1,4 +1,4 @@
-"""Fixtures: an empty state folder, and dead letters on the real broker."""
+"""Fixtures: an empty state folder, dead letters on the real broker, the operations function."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from local.aws import aws_client
+from local.environment import function_environment
+from local.operations import STACK, OperationsServer, start_operations
+from local.ports import free_port
 from tests.integration.ops.letters import Broker
 from tests.integration.ops.running import DeadLetters
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.support.store import Store
 
 
 @pytest.fixture(autouse=True)
@@ -29,3 +36,15 @@ def broker(broker_url: str) -> Broker:
 @pytest.fixture
 def dead_letters(broker_url: str) -> DeadLetters:
     return DeadLetters(broker_url)
+
+
+@pytest.fixture
+def function(
+    store: Store, broker: Broker, aws_url: str, database_url: str, tmp_path: Path
+) -> Iterator[OperationsServer]:
+    assert store
+    environment = function_environment(database_url, broker.url, aws_url) | {"SHARDS": "1"}
+    running = start_operations(free_port(), environment, tmp_path)
+    yield running
+    running.stop()
+    aws_client("cloudformation", aws_url).delete_stack(StackName=STACK)
