@@ -119,8 +119,7 @@ TARGETS: Final = (
     Target(
         ("scheduler.pipeline.isolation",),
         _tests("unit/pipeline", "isolation_bounds part_size")
-        + _tests("integration/pipeline", "isolation locked_rows locked_tables refused_statements")
-        + _tests("integration/broker", "settling_isolation settling_parking"),
+        + _tests("integration/pipeline", "isolation"),
         pure=False,
     ),
     Target(
