@@ -33,6 +33,9 @@ _QUICK: Final = Config(connect_timeout=10, read_timeout=30)
 _OK: Final = 200
 _FORBIDDEN: Final = 403
 _THROTTLED: Final = 429
+_EXPIRED: Final = "expired"
+"""In what AWS says of temporary credentials: *The security token included in the request is
+expired*."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,11 @@ class FunctionUrlOperations:
             code = ExitCode.USAGE if answer.get("code") == ExitCode.USAGE else ExitCode.FAILED
             told = answer.get("tellsProgress") is True
             return OpsError(str(answer["error"]), code, tells_progress=told)
+        if status == _FORBIDDEN and _EXPIRED in str(answer.get("Message")):
+            return OpsError(
+                "your AWS credentials have expired; log in again (aws sso login), and start the"
+                " command again"
+            )
         said = answer.get("Message") or answer.get("message") or f"HTTP status {status}"
         hint = {
             _FORBIDDEN: "; your role needs lambda:InvokeFunctionUrl and lambda:InvokeFunction",

@@ -95,7 +95,8 @@ class DeadLetter:
     @property
     def error(self) -> str:
         """Return why the message failed."""
-        if error := _text(self.headers.get(ERROR_HEADER)):
+        error = _text(self.headers.get(ERROR_HEADER))
+        if error and not error.isspace():
             return error[:_MAX_ERROR]
         if reason := _text(self._death.get("reason")):
             return f"dead-lettered by the broker: {reason}"

@@ -12,6 +12,9 @@ export function takeToken() {
   history.replaceState(null, "", location.pathname)
 }
 
+// For changes: the server answers or fails earlier, so that it is known what was done.
+export const SLOW = { timeout: 150_000 }
+
 export class CallError extends Error {
   constructor(message, status) {
     super(message)

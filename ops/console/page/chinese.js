@@ -117,6 +117,7 @@ export const CHINESE = {
   "ok, {time}": "正常，{time}",
   "the console's server does not answer": "控制台服务器无响应",
   "the token is missing or old; open the address that the command has printed": "令牌缺失或已失效，请打开命令输出的地址",
+  "your AWS credentials have expired; log in again (aws sso login), and start the console again": "AWS 凭证已过期，请重新登录（aws sso login）并重新启动控制台",
   "{channel}: {status}": "{channel}：{status}",
   "{count} attempts": "{count} 次尝试",
   "{count} of them would take a device from a user who got it after the event.": "其中 {count} 封会收回用户在事件之后得到的设备。",

@@ -10,6 +10,7 @@ const KNOWN = {
   "cannot read the table of failed payments": () => t("cannot read the table of failed payments"),
   "the token is missing or old; open the address that the command has printed":
     () => t("the token is missing or old; open the address that the command has printed"),
+  "your AWS credentials have expired": () => t("your AWS credentials have expired; log in again (aws sso login), and start the console again"),
 }
 
 // Such an error goes on with the reason.

@@ -37,6 +37,14 @@ export const Section = ({ id, title, aside, error, children }) => html`
     ${children}
   </section>`
 
+// Shows a section that was opened, also to those who do not see where the page scrolls.
+export function focusHeading(id) {
+  const heading = document.getElementById(id)
+  heading.tabIndex = -1
+  heading.scrollIntoView()
+  heading.focus({ preventScroll: true })
+}
+
 // A column is {title, kind, cell(row)}; its kind says how much room it needs. Rows keep their
 // elements, and so focus and selection.
 export const Table = ({ label, columns, rows, keyOf, empty, rowClass }) => html`
@@ -66,13 +74,17 @@ export function Choice({ label, value, options, onChange }) {
 // What a table says that has no rows: nothing is known yet, or at all, or there are none.
 export const noRows = ({ data, error }, none) => (data ? none : error ? t("Unknown") : t("Loading"))
 
-// The result of an action is announced once. It takes the focus when the button goes with its row.
+// The result of an action is announced once, and shown, as it may be below a long table. It takes the
+// focus when the button goes with its row.
 export class Result extends Component {
   output = createRef()
   button = null
 
   componentDidUpdate(before) {
-    if (before.result !== this.props.result) this.button = this.props.result && document.activeElement
+    if (before.result !== this.props.result) {
+      this.button = this.props.result && document.activeElement
+      if (this.button?.closest("section")?.contains(this.output.current)) this.output.current.scrollIntoView({ block: "nearest" })
+    }
     if (this.button && !this.button.isConnected) {
       this.button = null
       this.output.current.focus()

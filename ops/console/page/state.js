@@ -10,9 +10,9 @@ const SERVERS = { database: "Database", broker: "Broker", dynamodb: "DynamoDB" }
 
 export function stateOf({ overview, error, waiting }) {
   if (error) return told("bad", [t("Not live: {error}", { error: brief(error.message) })])
-  if (waiting) return told("warn", [t("Waiting for an answer")])
+  const problems = overview ? problemsOf(overview) : [] // stay, or every look at a server that hangs would announce them again
+  if (waiting && !problems.length) return told("warn", [t("Waiting for an answer")])
   if (!overview) return told("", ["…"])
-  const problems = problemsOf(overview)
   return problems.length ? told("bad", problems) : told("good", [t("Live")], [])
 }
 

@@ -1,6 +1,6 @@
 // The decision about an engaged brake: release what it holds, or apply the limit again.
 import { Component } from "../vendor/preact.js"
-import { operation } from "../api.js"
+import { operation, SLOW } from "../api.js"
 import { number, time } from "../format.js"
 import { t } from "../language.js"
 import { Button, html, Question, Result } from "../parts.js"
@@ -18,7 +18,7 @@ export class Brake extends Component {
   async decide(decision) {
     this.setState({ question: null, result: null, busy: true })
     try {
-      const found = await operation(`brake.${decision}`, decision === "release" ? { seconds: SECONDS } : {})
+      const found = await operation(`brake.${decision}`, decision === "release" ? { seconds: SECONDS } : {}, SLOW)
       const text = found.openUntil ? t("All releases are allowed until {time}.", { time: time(found.openUntil) }) : t("The limit applies again.")
       this.setState({ result: { text } })
     } catch (error) {

@@ -1,11 +1,9 @@
 // One dead letter: everything that is known of it, and an editor for its body.
 import { Component } from "../vendor/preact.js"
-import { operation } from "../api.js"
+import { operation, SLOW } from "../api.js"
 import { number } from "../format.js"
 import { t } from "../language.js"
 import { Button, Facts, Field, html, Link, Question, Result, Time } from "../parts.js"
-
-const SLOW = { timeout: 150_000 }
 
 export class Letter extends Component {
   state = { edited: null, question: null, result: null }

@@ -1,21 +1,26 @@
 // Dead letters: the groups, the letters of a group, and what can be done about them.
 import { Component } from "../vendor/preact.js"
-import { get, operations, post } from "../api.js"
+import { get, operations, post, SLOW } from "../api.js"
 import { number, shortQueue } from "../format.js"
 import { t } from "../language.js"
 import { Panel } from "../panel.js"
-import { Button, Choice, html, Link, Question, Result, Section } from "../parts.js"
+import { Button, Choice, focusHeading, html, Link, Question, Result, Section } from "../parts.js"
 import { workQueues } from "../samples.js"
 import { depthOf, groupsChanged, GroupTable, hasWorkQueue, readGroups } from "./groups.js"
 import { Letter } from "./letter.js"
 import { isRunning, resultOf, Work } from "./work.js"
 
-const SLOW = { timeout: 150_000 }
-
 export class Letters extends Panel {
   every = 2000
   #busy = false
   #told = null
+
+  // The letters of a group are below all groups.
+  componentDidUpdate(before) {
+    super.componentDidUpdate(before)
+    const opened = this.props.path.length && this.props.path.join("/") !== before.path.join("/")
+    if (opened) focusHeading("letters-of-group")
+  }
 
   // Letters keep their elements by their fingerprints, so an open editor survives.
   async load() {

@@ -1,6 +1,6 @@
 // Publishes an event by a form; where that leads can be followed.
 import { Component } from "../vendor/preact.js"
-import { get, post } from "../api.js"
+import { get, post, SLOW } from "../api.js"
 import { t } from "../language.js"
 import { Button, Choice, Field, html, Link, Result, Section } from "../parts.js"
 
@@ -21,7 +21,7 @@ export class Publish extends Component {
     const fields = Object.fromEntries(form.fields.map(field => [field.path, this.value(field)]))
     this.setState({ result: null, id: null, busy: true })
     try {
-      const { messageId } = await post("console/publish", { eventType: form.eventType, fields })
+      const { messageId } = await post("console/publish", { eventType: form.eventType, fields }, SLOW)
       this.setState({ id: messageId, result: { text: t("Published with the message id {id}", { id: messageId }) } })
     } catch (error) {
       this.setState({ result: { error } })

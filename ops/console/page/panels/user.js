@@ -1,5 +1,5 @@
 // One user: quota, devices, allocations current and past, queued requests, reservations.
-import { get, operation, post } from "../api.js"
+import { get, operation, post, SLOW } from "../api.js"
 import { atLeast, duration, number } from "../format.js"
 import { locale, t } from "../language.js"
 import { Panel } from "../panel.js"
@@ -36,12 +36,12 @@ export class User extends Panel {
   }
 
   allocate = () => this.act(async () => {
-    const found = await post("api/allocations", { userId: this.props.id })
+    const found = await post("api/allocations", { userId: this.props.id }, SLOW)
     return t("Allocated {id}", { id: found.deviceId })
   })
 
   release = one => this.act(async () => {
-    await get(`api/allocations/${one.id}`, { method: "DELETE" })
+    await get(`api/allocations/${one.id}`, { method: "DELETE", ...SLOW })
     return t("Released {id}", { id: one.deviceId })
   })
 
