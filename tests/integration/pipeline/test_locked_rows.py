@@ -63,12 +63,14 @@ def test_ten_locked_users_of_a_hundred_wait_and_the_others_do_not(
     assert spent.rollbacks * LOCK_WAIT_SECONDS < NEIGHBOURS_WAIT_SECONDS
 
 
-def test_a_locked_device_stalls_only_its_holder(
-    full_house: Store, connected: Functions, queues: Queues
+@pytest.mark.parametrize(("table", "row"), [("devices", "d3"), ("allocations", "allocation-of-d3")])
+def test_a_locked_device_or_allocation_stalls_only_its_holder(
+    table: str, row: str, full_house: Store, connected: Functions, queues: Queues
 ) -> None:
+    """Rows of all tables are searched: tests/integration/database/test_locked_rows.py."""
     batch = [message("user.suspended", userId=f"u{number}") for number in range(5)]
 
-    with locked(full_house, "devices", ("d3",)):
+    with locked(full_house, table, (row,)):
         totals = connected.handle(*batch)
 
     assert totals == {"success": 4, "retried": 1}
@@ -89,21 +91,6 @@ def test_a_device_waits_for_itself_and_for_its_holder(
     assert totals == {"success": 4, "retried": 1}
     assert released(full_house) == {"u0", "u1", "u2", "u4"}
     (waiting,) = queues.take("scheduler.device-failed.retry")
-    assert waiting.headers["x-attempt"] == 0
-
-
-def test_a_locked_allocation_stalls_only_its_user(
-    full_house: Store, connected: Functions, queues: Queues
-) -> None:
-    """Rows of all tables are searched: tests/integration/database/test_locked_rows.py."""
-    batch = [message("user.suspended", userId=f"u{number}") for number in range(5)]
-
-    with locked(full_house, "allocations", ("allocation-of-d3",)):
-        totals = connected.handle(*batch)
-
-    assert totals == {"success": 4, "retried": 1}
-    assert released(full_house) == {"u0", "u1", "u2", "u4"}
-    (waiting,) = queues.take("scheduler.user-suspended.retry")
     assert waiting.headers["x-attempt"] == 0
 
 
