@@ -232,7 +232,7 @@ class State:
 
     def _note(self, device: str, report: EarlyReport) -> None:
         noted = self.facts.get(("early", device))
-        if noted is None or not is_older(report, advanced(noted, NO_MARK)):
+        if noted is None or not latest(report.at) < noted.at:
             self.facts["early", device] = report
 
     def _is_of_former_life(self, device: str, report: EarlyReport) -> bool:

@@ -86,6 +86,21 @@ def test_report_of_a_former_life_does_not_count_after_another_deletion() -> None
     assert health_after(*lives, ("device.created", 4)) is Health.RUNNING
 
 
+def test_report_of_a_former_life_with_a_high_version_does_not_hide_one_of_the_next() -> None:
+    sent = [
+        message(event_type, at=NOW - (60 - minute) * MINUTE, version=version)
+        for event_type, minute, version in (
+            ("device.deleted", 1, 8),
+            ("device.failed", 2, 9),
+            ("device.deleted", 3, 10),
+            ("device.status_changed", 6, 2),
+            ("device.created", 5, 1),
+        )
+    ]
+
+    assert run(*sent, on=world(device("d1"))).work.device("d1").health is Health.STOPPED
+
+
 def test_report_that_overtook_a_recreation_makes_older_ones_outdated() -> None:
     sent = [("device.deleted", 1), ("device.failed", 9), ("device.created", 5)]
 

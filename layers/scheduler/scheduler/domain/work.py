@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from scheduler.domain.changes import Grant, Release
-from scheduler.domain.guard import Aggregate, Concern, MarkKey, Stamp, advanced, is_outdated
+from scheduler.domain.guard import Aggregate, Concern, Mark, MarkKey, Stamp, advanced, is_outdated
 from scheduler.domain.model import (
     Allocation,
     Device,
@@ -205,11 +205,15 @@ class Work(State):
                 self._set(self.marks, key, self.marks[key].without_version())
 
     def note_early_report(self, device_id: str, report: EarlyReport) -> None:
-        """Note a report that does not count yet, unless a newer one was noted."""
+        """Note a report that does not count yet, unless one of a later time was noted.
+
+        Versions are not compared, because the noted one may be of a former life of the device.
+        """
         noted = self.early_reports.get(device_id)
         if noted == report:
             return
-        if noted is None or not is_outdated(report.stamp, advanced(noted.stamp, None)):
+        time = Stamp(report.stamp.occurred_at)
+        if noted is None or not is_outdated(time, Mark(noted.stamp.occurred_at)):
             self._set(self.early_reports, device_id, report)
             self._set(self.changed_reports, device_id, None)
 
