@@ -93,7 +93,7 @@ def table_of_events() -> Iterator[str]:
             for field in fields(event.type)
             if not field.required and field.path not in _IN_EVERY_EVENT
         )
-        kind = "关键" if event.contract.critical else "通知类"
+        kind = "关键" if event.contract.critical else "信息类"
         body = json.dumps(event.smallest, ensure_ascii=False)
         yield f"| `{event.type}` | `{body}` | {optional} | {kind} |"
 

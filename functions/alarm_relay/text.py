@@ -30,7 +30,7 @@ SECTIONS: Final = {
     "housekeeping-job-failing": "定时任务失败",
     "housekeeping-stopped": "定时任务停止",
     "function-errors": "函数错误",
-    "informational-event-failing": "通知类事件失败",
+    "informational-event-failing": "信息类事件失败",
     "api-errors": "API 错误",
     "function-throttles": "函数限流",
     "function-duration": "函数耗时",

@@ -101,7 +101,7 @@ class LambdaEnvironment:
             process.kill()
 
     def close(self) -> None:
-        """Kill the process for good; running and later invocations fail."""
+        """Kill the process and start no other; running and later invocations fail."""
         self._closed = True
         while not self._turn.acquire(timeout=_KILL_INTERVAL):
             self.kill()
