@@ -74,7 +74,7 @@ def edit(
 def _only(found: dict[str, Any], id_: str) -> tuple[dict[str, Any], str]:
     if not found["letters"]:
         selecting.require_match(found)
-        raise OpsError(f"there is no dead letter {printable(id_)}")
+        raise OpsError(f"there is no dead letter {printable(id_)}; see dead-letters list")
     if len(found["letters"]) > 1:
         queues = ", ".join(letter["queue"] for letter in found["letters"])
         raise InvalidInputError(
