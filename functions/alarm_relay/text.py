@@ -23,6 +23,7 @@ SECTIONS: Final = {
     "oldest-pending-notification": "最早的待发通知",
     "late-notifications": "迟到的通知",
     "failed-notifications": "发送失败的通知",
+    "bounced-e-mails": "退回的邮件",
     "text-messages": "短信",
     "oldest-unpublished-event": "最早的未发布事件",
     "reconciler-findings": "对账发现的问题",

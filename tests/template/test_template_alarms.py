@@ -140,6 +140,22 @@ def test_text_messages_that_sns_accepts_and_does_not_deliver_raise_an_alarm(
     assert "PhoneNumber" in query["Expression"]  # not those of the alarm topic
 
 
+def test_emails_that_ses_accepts_and_that_bounce_raise_an_alarm_before_ses_pauses_the_account(
+    alarms: dict[str, dict[str, Any]],
+) -> None:
+    """docs.aws.amazon.com/ses/latest/dg/reputationdashboard-cloudwatch-alarm.html"""
+    watched = {
+        alarm["MetricName"]: (alarm["Threshold"], alarm["TreatMissingData"])
+        for alarm in alarms.values()
+        if alarm.get("Namespace") == "AWS/SES"
+    }
+
+    assert watched == {  # there are no data while nothing is sent
+        "Reputation.BounceRate": (0.05, "ignore"),
+        "Reputation.ComplaintRate": (0.001, "ignore"),
+    }
+
+
 @pytest.mark.parametrize(
     ("alarm", "limit", "percent"),
     [
@@ -180,7 +196,7 @@ def test_dashboard_is_json(nested: dict[str, Stack]) -> None:
 
 def test_alarms_use_only_metrics_of_their_own_stack(stack: Stack, nested: dict[str, Stack]) -> None:
     own = {"Namespace", "AWS/ApiGateway", "AWS/Lambda", "AWS/AmazonMQ", "AWS/RDS"}
-    of_account = {"AWS/SNS"}  # text messages have no topic and no stack
+    of_account = {"AWS/SES", "AWS/SNS"}  # e-mails and text messages have no stack
 
     for name in ("operations", "shard"):
         for alarm in nested[name].of_type("AWS::CloudWatch::Alarm").values():
