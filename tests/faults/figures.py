@@ -111,6 +111,8 @@ def account_rows(balance: DrillBalance) -> Iterator[tuple[str, str]]:
         yield f"{prefix}lost", f"{found.lost.total():,}{_listing(found.lost)}"
         yield f"{prefix}doubled", f"{found.doubled.total():,}{_listing(found.doubled)}"
         yield f"{prefix}wrong", f"{len(found.wrong):,}{_listing(found.wrong)}"
+    if again := sum(n for fact, n in balance.without_id.doubled.items() if fact[0] == "processed"):
+        yield "  taken for new ones", f"{again:,} messages returned apart from their neighbours"
     if balance.left_out:
         yield "  sent again for lack of a confirm", f"{balance.left_out:,} households, left out"
     if balance.wrongly_rejected:

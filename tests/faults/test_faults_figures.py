@@ -21,6 +21,8 @@ from tests.faults.server_kills import ServerOutage
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.faults.model import Fact
+
 _NOTHING = DrillBalance(
     certain=Differences(),
     without_id=Differences(),
@@ -116,6 +118,18 @@ def test_account_lists_what_is_lost_doubled_and_wrong() -> None:
     assert account["lost"] == "1: processed e7"
     assert account["doubled"] == "2: released a1"
     assert account["without an id: wrong"] == "1: user u1"
+
+
+def test_messages_without_an_id_that_were_taken_for_new_ones_are_counted() -> None:
+    doubled: Counter[Fact] = Counter({("processed", "content:1"): 2, ("notified", "u1"): 2})
+    unsure = replace(_NOTHING, without_id=Differences(doubled=doubled))
+
+    account = dict(rows(_drill(balance=unsure)))
+
+    expected = "2 messages returned apart from their neighbours"
+    assert account["  taken for new ones"] == expected
+    assert "  taken for new ones" not in dict(rows(_drill()))
+    assert is_clean(_drill(balance=unsure))
 
 
 def test_difference_hung_invocation_and_undeserved_dead_letter_are_not_clean() -> None:

@@ -41,3 +41,29 @@ def test_equal_message_next_to_a_new_one_is_not_taken_for_one_whose_run_ended(
     assert new_environment().handle(other, payment("u2"), again(payment())) == {"success": 3}
 
     assert [counter.current(id_, NOW) for id_ in ("u1", "u2")] == [2, 2]
+
+
+def test_message_that_comes_back_apart_from_its_neighbours_is_taken_for_a_new_one(
+    new_environment: Callable[[], Functions], counter: CrashingCounter
+) -> None:
+    """An equal one that no run has seen looks the same; rather twice than not at all."""
+    assert new_environment().handle(payment("u2"), payment()) == {"success": 2}
+    other = again(message("billing.payment_failed", userId="u3"))
+
+    assert new_environment().handle(other, again(payment())) == {"success": 2}
+
+    assert counter.current("u1", NOW) == 2
+
+
+def test_new_message_that_begins_its_batch_like_an_equal_one_is_taken_for_that(
+    new_environment: Callable[[], Functions], counter: CrashingCounter
+) -> None:
+    """Its consumer died before it was invoked, and the equal one was acknowledged."""
+    assert new_environment().handle(payment()) == {"success": 1}
+
+    assert new_environment().handle(again(payment()), payment("u2")) == {
+        "duplicate": 1,
+        "success": 1,
+    }
+
+    assert counter.current("u1", NOW) == 1

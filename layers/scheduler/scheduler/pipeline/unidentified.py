@@ -13,7 +13,8 @@ message gets the id of an earlier message with the same content
 
 On later receipts – retries, replays – the id is in the headers (`IDENTITY_HEADER`). Without a
 database no id can be claimed; the message is parked, and matched on its next receipt. If the run
-that parked it dies, the original is redelivered, too; the copy is then recognised by its batch.
+that parked it dies, the original is redelivered, too; of the two, the second is then recognised by
+its batch, or by what it was next to.
 """
 
 from __future__ import annotations
