@@ -21,7 +21,7 @@ from ops.console.access import TOKEN_HEADER, is_own
 from ops.console.forms import event_forms
 from ops.console.letters import LIST, MAX_AGE_SECONDS, MAX_WAIT_SECONDS, LetterGroups
 from tests.integration.console.deployment import TOKEN, served
-from tests.integration.console.recorder import Recorder
+from tests.integration.console.recorder import Recorder, client_of
 from tests.support.together import eventually
 
 if TYPE_CHECKING:
@@ -43,10 +43,7 @@ def operations() -> Recorder:
 
 @pytest.fixture
 def page(operations: Recorder, tmp_path: Path) -> Iterator[httpx.Client]:
-    with (
-        served(operations, tmp_path, allow_publish=True) as url,
-        httpx.Client(base_url=url, headers={TOKEN_HEADER: TOKEN}) as client,
-    ):
+    with client_of(operations, tmp_path, allow_publish=True) as client:
         yield client
 
 

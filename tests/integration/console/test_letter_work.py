@@ -14,7 +14,7 @@ from operations.errors import OpsError
 from ops.console.access import TOKEN_HEADER
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE
 from tests.integration.console.deployment import TOKEN, served
-from tests.integration.console.recorder import Recorder
+from tests.integration.console.recorder import Recorder, client_of
 from tests.support.together import eventually
 
 if TYPE_CHECKING:
@@ -30,10 +30,7 @@ def operations() -> Recorder:
 
 @pytest.fixture
 def page(operations: Recorder, tmp_path: Path) -> Iterator[httpx.Client]:
-    with (
-        served(operations, tmp_path) as url,
-        httpx.Client(base_url=url, headers={TOKEN_HEADER: TOKEN}) as client,
-    ):
+    with client_of(operations, tmp_path) as client:
         yield client
 
 

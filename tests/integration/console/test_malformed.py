@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-import httpx
 import pytest
 
-from ops.console.access import TOKEN_HEADER
-from tests.integration.console.deployment import TOKEN, served
-from tests.integration.console.recorder import Recorder
+from tests.integration.console.recorder import Recorder, client_of
 from tests.support.together import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    import httpx
 
 BEGIN: Final = {
     "verb": "replay",
@@ -65,10 +64,7 @@ def operations() -> Recorder:
 
 @pytest.fixture
 def page(operations: Recorder, tmp_path: Path) -> Iterator[httpx.Client]:
-    with (
-        served(operations, tmp_path, allow_publish=True) as url,
-        httpx.Client(base_url=url, headers={TOKEN_HEADER: TOKEN}) as client,
-    ):
+    with client_of(operations, tmp_path, allow_publish=True) as client:
         yield client
 
 
