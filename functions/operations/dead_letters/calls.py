@@ -22,7 +22,7 @@ from operations.dead_letters.reading import (
     within_result,
 )
 from operations.dead_letters.replay import ReplayResult, addressed, refusal_of, replay_letters
-from operations.dead_letters.selection import Filter
+from operations.dead_letters.selection import Filter, require_work_queues
 from operations.dead_letters.takeovers import RELEASING_QUEUES, describe_takeovers, old_release
 from operations.errors import with_progress_in_errors
 
@@ -109,6 +109,7 @@ def replay(context: OperationContext, arguments: ReplayArguments) -> dict[str, A
     letter, so that a continued replay ends.
     """
     until, target = arguments.until or context.now, arguments.target
+    require_work_queues(arguments.selection, target)
     chosen = Filter(arguments.selection.limited_to(until))
     result = ReplayResult(arguments.replayed, Counter(arguments.refused))
     with (
@@ -142,6 +143,7 @@ def restore(context: OperationContext, arguments: RestoreArguments) -> dict[str,
     """Publish copies of letters to their work queues."""
     chosen, result = Filter(arguments.selection), ReplayResult(arguments.replayed)
     letters, target = of_copies(arguments.letters), arguments.target
+    require_work_queues(chosen.selection, target)
     with (
         with_progress_in_errors(lambda: _progress(result)),
         written_notes(context) as notes,

@@ -97,6 +97,19 @@ class Filter:
                 raise _unknown_queue(name, self.sources)
 
 
+def require_work_queues(selection: Selection, to: str | None) -> None:
+    """Refuse names of other queues before a letter is replayed, as one may be misspelt.
+
+    Raises:
+        InvalidInputError: there is one, and no queue ``to`` which its letters are replayed.
+    """
+    for name in sorted(selection.queues - WORK_QUEUE_BY_NAME.keys()):
+        if to is None:
+            raise InvalidInputError(
+                f"{_unknown_queue(name)} (letters from other queues are replayed with --to EVENT)"
+            )
+
+
 def work_queue_name(given: str) -> str:
     """Return the work queue of an event type, or of the name of a queue or shard.
 

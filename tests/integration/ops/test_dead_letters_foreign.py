@@ -63,7 +63,7 @@ def test_foreign_letters_are_listed_and_discarded_by_their_queue(
 
     assert groups == {queue: False, FAILED: True}
     assert "belong to no work queue" in " ".join(told.split())
-    assert (refused.exit_code, "(name its event with --to" in refused.stderr) == (1, True)
+    assert (refused.exit_code, "are replayed with --to EVENT" in refused.stderr) == (2, True)
     assert done.stdout.startswith("Discarded 1 of 2"), done.output
     assert broker.ids(DEAD_LETTER_QUEUE) == ["m-2"]
 
@@ -77,6 +77,19 @@ def test_names_of_an_event_or_a_shard_are_known_queues(
     assert [one["queue"] for one in dead_letters.json("list")["groups"]] == [FAILED]
     assert dead_letters.json("replay")["replayed"] == 1
     assert broker.ids(FAILED) == ["m-1"]
+
+
+def test_misspelt_queue_is_refused_before_letters_of_others_are_replayed(
+    broker: Broker, dead_letters: DeadLetters
+) -> None:
+    broker.publish(letter(id="m-1"), direct("m-2"))
+
+    refused = dead_letters.run("replay", "--queue", "device.failed", "--queue", "device.deletd")
+    reported = dead_letters.run("replay")
+
+    assert (refused.exit_code, "did you mean device.deleted?" in refused.stderr) == (2, True)
+    assert (reported.exit_code, "(name its event with --to" in reported.stderr) == (1, True)
+    assert broker.ids(FAILED) == ["m-1"]  # of the second command
 
 
 def test_foreign_letters_are_replayed_to_the_named_queue(
