@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -82,6 +82,32 @@ def silenced_without_reason(root: Path, folders: Iterable[str]) -> list[str]:
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
         if (found := _SILENCED.match(line)) and not found[1].strip()
     ]
+
+
+def unused_names(root: Path, folders: Iterable[str]) -> list[str]:
+    """Return the functions, classes and constants of modules that nothing names.
+
+    What a decorator registers is used by its framework, and so is what pytest collects.
+    """
+    modules = read_modules(root, folders)
+    sources = [path.read_text("utf-8") for path in _paths(root, folders)]
+    sources += [path.read_text("utf-8") for path in (root / "template.yaml", *root.glob("*.toml"))]
+    named = Counter(re.findall(r"\w+", "\n".join(sources)))
+    return [
+        f"{module.name}:{name}"
+        for module in modules.values()
+        for name in _defined_names(module.tree)
+        if named[name] == 1 and not name.lower().startswith(("test", "pytest_"))
+    ]
+
+
+def _defined_names(tree: ast.Module) -> Iterator[str]:
+    for node in tree.body:
+        match node:
+            case ast.FunctionDef(decorator_list=[]) | ast.ClassDef(decorator_list=[]):
+                yield node.name
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                yield name
 
 
 def import_graph(modules: Mapping[str, Module]) -> Graph:

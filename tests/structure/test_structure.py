@@ -18,6 +18,7 @@ from tests.structure.source import (
     read_modules,
     repeated_types,
     silenced_without_reason,
+    unused_names,
     zone_replacements,
 )
 
@@ -97,3 +98,7 @@ def test_every_silenced_check_has_its_reason_beside_it() -> None:
     folders = (*FOLDERS, "tests", "contracts/examples", "contracts/check", "requirements")
 
     assert silenced_without_reason(ROOT, folders) == []
+
+
+def test_every_name_of_a_module_is_used_somewhere() -> None:
+    assert unused_names(ROOT, (*FOLDERS, "tests", "requirements")) == []

@@ -7,8 +7,6 @@ import pytest
 
 from tests.template.stack import Stack
 
-# Without effect on what is provisioned.
-WITHOUT_EFFECT = ("POWERTOOLS_", "PYDANTIC_")
 READ = {
     *("DATABASE_URL", "DATABASE_AUTH", "DATABASE_SECRET_ARN", "DATABASE_CA_FILE"),
     *("BROKER_URL", "BROKER_SECRET_ARN", "BROKER_MANAGEMENT_URL", "SHARDS"),

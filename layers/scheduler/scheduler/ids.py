@@ -5,11 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 from uuid import UUID
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 NewId = Callable[[], str]
 
@@ -25,11 +21,6 @@ def uuid7() -> str:
     fraction = rest * 4096 // 1_000_000
     tail = int.from_bytes(os.urandom(8)) & ((1 << 62) - 1)
     return str(UUID(int=milliseconds << 80 | 7 << 76 | fraction << 64 | 2 << 62 | tail))
-
-
-def first_uuid7(at: datetime) -> str:
-    """Return the lowest UUID that `uuid7` could have made at a time."""
-    return str(UUID(int=int(at.timestamp() * 1000) << 80 | 7 << 76))
 
 
 def is_uuid(text: str) -> bool:

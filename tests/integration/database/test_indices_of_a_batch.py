@@ -15,7 +15,6 @@ from tests.support.world import NOW, held, world
 
 PAST = 10_000
 PRESENT = 3000
-SEARCHING = ("SELECT", "UPDATE", "DELETE")
 CHOICES = """
     INSERT INTO notification_preferences (user_id, channels)
     SELECT CONCAT('u', seq), '{}' FROM seq_0_to_29999
