@@ -194,6 +194,15 @@ def test_dashboard_is_json(nested: dict[str, Stack]) -> None:
     assert widgets[0]["properties"]["title"] == "Events by type and outcome"
 
 
+def test_dashboard_opens_in_the_console_of_every_partition_with_a_region(
+    nested: dict[str, Stack],
+) -> None:
+    domains = nested["operations"].mappings["Console"]
+
+    assert domains.keys() == {"aws", "aws-cn", "aws-us-gov", "aws-eusc"}
+    assert domains["aws-cn"]["Domain"] == "console.amazonaws.cn"
+
+
 def test_alarms_use_only_metrics_of_their_own_stack(stack: Stack, nested: dict[str, Stack]) -> None:
     own = {"Namespace", "AWS/ApiGateway", "AWS/Lambda", "AWS/AmazonMQ", "AWS/RDS"}
     of_account = {"AWS/SES", "AWS/SNS"}  # e-mails and text messages have no stack

@@ -73,8 +73,9 @@ def test_text_messages_go_to_phones_and_not_to_topics(stack: Stack) -> None:
 def test_key_of_secrets_is_used_by_secrets_manager_only(stack: Stack) -> None:
     (key,) = (one for _, one in stack.statements() if one.get("Sid") == "SecretsKey")
 
+    service = {"Fn::Sub": "secretsmanager.${AWS::Region}.${AWS::URLSuffix}"}  # .cn in China
     assert key["Action"] == "kms:Decrypt"
-    assert "secretsmanager" in str(key["Condition"])
+    assert key["Condition"] == {"StringEquals": {"kms:ViaService": service}}
 
 
 def test_every_function_has_its_own_role_that_only_lambda_can_assume(stack: Stack) -> None:
