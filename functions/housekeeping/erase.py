@@ -84,9 +84,15 @@ class _OutsideDatabase:
 
     def erase(self, user_id: str, now: datetime) -> None:
         self._dynamodb.delete_item(TableName=self._payments, Key={"user_id": {"S": user_id}})
-        for connection_id in self._connections.of_user(user_id, now):
-            with suppress(self._gateway.exceptions.GoneException):
-                self._gateway.delete_connection(ConnectionId=connection_id)
-            self._connections.remove(connection_id)
-        self._connections.forget(user_id)
+        # A connection is open without being active if the function could not activate it.
+        known = self._connections.counted(user_id).union(self._connections.of_user(user_id, now))
+        for connection_id in known:
+            self._close(connection_id)
+        for connection_id in self._connections.forget(user_id) - known:  # opened meanwhile
+            self._close(connection_id)
         self._tickets.erase(user_id)
+
+    def _close(self, connection_id: str) -> None:
+        with suppress(self._gateway.exceptions.GoneException):
+            self._gateway.delete_connection(ConnectionId=connection_id)
+        self._connections.remove(connection_id)

@@ -26,6 +26,7 @@ TICKETS: Final = f"{LAYER}/realtime/tickets.py:Tickets"
 LIMIT: Final = f"{LAYER}/realtime/user_limit.py:UserLimit"
 SECRET: Final = f"{LAYER}/credentials.py:read_secret"
 ERASURE: Final = "functions/housekeeping/erase.py:_OutsideDatabase.erase"
+CLOSING: Final = "functions/housekeeping/erase.py:_OutsideDatabase._close"
 RETENTION: Final = "functions/provisioning/log_retention.py:expire_logs"
 
 OUR_CODE: Final = tuple(
@@ -83,7 +84,8 @@ NEEDS: Final = {
     ("HousekeepingRole", "PaymentsOfDeletedUsers", "dynamodb:DeleteItem"): ERASURE,
     ("HousekeepingRole", "ConnectionsOfAUser", "dynamodb:Query"): f"{CONNECTIONS}._active",
     ("HousekeepingRole", "Connections", "dynamodb:DeleteItem"): f"{CONNECTIONS}.remove",
-    ("HousekeepingRole", "Disconnecting", "execute-api:ManageConnections"): ERASURE,
+    ("HousekeepingRole", "Connections", "dynamodb:GetItem"): f"{LIMIT}.counted",
+    ("HousekeepingRole", "Disconnecting", "execute-api:ManageConnections"): CLOSING,
     ("HousekeepingRole", "TicketsOfDeletedUsers", "dynamodb:DeleteItem"): f"{TICKETS}._delete",
     ("HousekeepingRole", "TicketsOfDeletedUsers", "dynamodb:GetItem"): f"{LIMIT}.counted",
     ("RealtimeRole", "Tickets", "dynamodb:DeleteItem"): f"{TICKETS}.redeem",

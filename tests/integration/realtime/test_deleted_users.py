@@ -60,6 +60,30 @@ def keys(table: Table, attribute: str) -> set[str]:
     return {str(item[name]) for item in table.scan()["Items"] if attribute in item}
 
 
+def test_connection_that_never_became_active_is_closed_too(
+    clients: Clients,
+    functions: Functions,
+    housekeeping: LambdaEnvironment,
+    connections_table: Table,
+) -> None:
+    """Lambda discards the function's own event after a minute, if it cannot run it by then."""
+    with clients.connect("u1") as socket:
+        eventually(
+            lambda: all("user_id" in item for item in items(connections_table)), "it is active"
+        )
+        (item,) = items(connections_table)
+        key = {"connection_id": item["connection_id"]}
+        connections_table.update_item(Key=key, UpdateExpression="REMOVE user_id")
+        functions.handle(message("user.deleted", userId="u1"))
+
+        result = json.loads(housekeeping.invoke(b'{"jobs": ["erase-deleted-users"]}'))
+
+        assert result["erase-deleted-users"]["status"] == "done"
+        with pytest.raises(ConnectionClosed):
+            socket.recv(timeout=10)
+    assert connections_table.scan()["Items"] == []
+
+
 def test_connections_of_a_deleted_user_are_closed(
     clients: Clients,
     functions: Functions,

@@ -128,14 +128,24 @@ class Connections:
         """
         return self._active(user_id, expiring_after=_seconds(now))
 
+    def counted(self, user_id: str) -> set[str]:
+        """Return the ids of a user's connections, also of those that are not active.
+
+        Some may have ended.
+        """
+        return self._limit.counted(user_id)
+
     def remove(self, connection_id: str) -> None:
         """Delete a connection that has ended."""
         key = {"connection_id": {"S": connection_id}}
         self._dynamodb.delete_item(TableName=self._table, Key=key)
 
-    def forget(self, user_id: str) -> None:
-        """Delete the item that counts a user's connections."""
-        self._limit.forget(user_id)
+    def forget(self, user_id: str) -> set[str]:
+        """Delete the item that counts a user's connections, and return their ids.
+
+        Some may have ended.
+        """
+        return self._limit.forget(user_id)
 
     def _active(self, user_id: str, *, expiring_after: int) -> list[str]:
         answer = self._dynamodb.query(
