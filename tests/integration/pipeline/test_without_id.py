@@ -167,8 +167,9 @@ def test_messages_without_an_id_are_warned_about_once_a_batch(connected: Functio
         connected.handle(message("billing.payment_failed"))
         warnings = [line for line in lines() if "set message_id" in line["message"]]
 
-    ((level, count),) = [(line["level"], line["messages"]) for line in warnings]
-    assert (level, count) == ("WARNING", 3)
+    (warning,) = warnings
+    assert (warning["level"], warning["messages"]) == ("WARNING", 3)
+    assert warning["event_type"] == "billing.payment_failed"
 
 
 def test_message_without_an_id_waits_a_moment_for_the_database(
