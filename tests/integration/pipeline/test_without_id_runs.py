@@ -68,10 +68,11 @@ def test_batch_whose_run_ended_is_recognised_when_it_returns_from_its_first_mess
 def test_batch_whose_run_ended_is_recognised_behind_others_by_the_id_of_its_first_message(
     new_environment: Callable[[], Functions], counter: CrashingCounter
 ) -> None:
-    named = message("billing.payment_failed", userId="u2")
-    assert new_environment().handle(named, payment()) == {"success": 2}
+    named, between, other = (
+        message("billing.payment_failed", userId=id_) for id_ in ("u2", "u4", "u3")
+    )
+    assert new_environment().handle(named, between, payment()) == {"success": 3}
 
-    other = message("billing.payment_failed", userId="u3")
     settled = new_environment().handle(*map(again, (other, named, payment())))
 
     assert settled == {"success": 1, "duplicate": 2}
