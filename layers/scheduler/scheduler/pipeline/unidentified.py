@@ -160,7 +160,6 @@ class UnidentifiedMessages:
         """
         if any(self._claimed.values()):
             self._database.run(self._note_end, is_conflict_without_wait)
-        self._claimed.clear()
 
     def _note_end(self, cursor: BulkCursor) -> None:
         for queue, ids in self._claimed.items():
