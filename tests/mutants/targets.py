@@ -93,7 +93,7 @@ TARGETS: Final = (
     ),
     Target(
         _all("scheduler.payments.", "counter table"),
-        ("tests/integration/payments", *_tests("unit/payments", "client_limits")),
+        (*_tests("unit/payments", "client_limits"), "tests/integration/payments"),
         pure=False,
     ),
     Target(
