@@ -85,13 +85,14 @@ def test_a_device_waits_for_itself_and_for_its_holder(
 ) -> None:
     batch = [message("device.failed", deviceId=f"d{number}") for number in range(5)]
 
-    with locked(full_house, table, (row,)):
+    with locked(full_house, table, (row,)), counted(connected.database) as spent:
         totals = connected.handle(*batch)
 
     assert totals == {"success": 4, "retried": 1}
     assert released(full_house) == {"u0", "u1", "u2", "u4"}
     (waiting,) = queues.take("scheduler.device-failed.retry")
     assert waiting.headers["x-attempt"] == 0
+    assert spent.rollbacks * LOCK_WAIT_SECONDS < NEIGHBOURS_WAIT_SECONDS
 
 
 def test_a_locked_table_parks_the_whole_batch_without_searching_each_message(
