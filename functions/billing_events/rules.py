@@ -35,11 +35,11 @@ def billing_rules(failure_threshold: int) -> EventRules:
     events.on(Overdue)(stop_overdue_account)
 
     @events.on(PaymentSuccess)
-    def welcome_payment(event: PaymentSuccess, work: Work) -> None:
+    def settle_after_payment(event: PaymentSuccess, work: Work) -> None:
         _settle_account(event, work, NoticeKind.PAYMENT_SUCCESS, failure_threshold)
 
     @events.on(Recharged)
-    def welcome_recharge(event: Recharged, work: Work) -> None:
+    def settle_after_recharge(event: Recharged, work: Work) -> None:
         _settle_account(event, work, NoticeKind.RECHARGED, failure_threshold)
 
     return events
