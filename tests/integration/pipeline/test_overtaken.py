@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from scheduler.database import load
 from scheduler.database.cursor import BulkCursor, PendingResult
+from scheduler.database.errors import DatabaseUnavailableError
 from scheduler.domain.state import Snapshot
 from scheduler.domain.work import Work
 from scheduler.pipeline.event_rules import EventRules
@@ -133,6 +135,38 @@ def test_account_that_is_settled_while_a_later_failure_is_counted_is_not_on_hold
         "billing_alert.recharged",
         "billing_alert.payment_failed",
     }
+
+
+@pytest.mark.parametrize("balance", [0, -50])
+def test_failure_is_counted_again_if_a_payment_is_applied_before_its_next_attempt(
+    balance: int, store: Store, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database goes away after the count, and the payment is first when it is back."""
+    store.seed(world(held("d1")))
+    counter = FakeCounter()
+    for minutes in (5, 4):
+        counter.count("u1", f"before-{minutes}", NOW - minutes * MINUTE, NOW)
+    paid = message("billing.recharged", at=NOW - 2 * MINUTE, newBalance=balance)
+    query_locks, attempts = load.query_locks, iter([True])
+
+    def unavailable_once(*arguments: Any) -> Any:  # noqa: ANN401 - those of the query
+        if next(attempts, False):
+            assert others.handle(paid) == {"success": 1}
+            raise DatabaseUnavailableError("restarting")
+        return query_locks(*arguments)
+
+    monkeypatch.setattr(load, "query_locks", unavailable_once)
+    with (
+        Functions(database_url, counter=counter) as others,
+        Functions(database_url, counter=counter) as functions,
+    ):
+        failed = message("billing.payment_failed", at=NOW - MINUTE)
+        assert functions.handle(failed) == {"success": 1}
+
+    state = store.state()
+    assert [row.billing_hold for row in state["users"]] == [0]
+    assert [row.status for row in state["allocations"]] == ["ALLOCATED"]
+    assert counter.current("u1", NOW) == 1
 
 
 def test_hold_of_a_failure_that_is_counted_while_an_older_payment_is_applied_stays(

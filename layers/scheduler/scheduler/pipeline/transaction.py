@@ -81,6 +81,8 @@ class BatchTransaction:
         self._redeliveries = redeliveries
         self._ledger = ledger
         self._brake = brake
+        self._counted_for = Snapshot()
+        """The users as they were when payments were last counted."""
 
     def apply(self, batch: Sequence[Parsed], handling: Handling) -> list[Outcome]:
         """Return an outcome for every message; all effects are committed, or none.
@@ -161,6 +163,9 @@ class BatchTransaction:
             return Counted(), Snapshot()
         known = load.read_users(cursor, {parsed.event.subject_id for parsed in paying})
         before = Work(known, now, self._units.default_quota)
+        if _is_changed(self._counted_for, known):
+            self._ledger.forget()  # if this is another attempt, a payment may have come before it
+        self._counted_for = known
         deadline = self._units.database.deadline
         return self._ledger.apply(_fresh(paying, before), now, deadline), known
 
@@ -171,17 +176,21 @@ class BatchTransaction:
             StaleSnapshotError: the count may include failures that a payment has cleared since, or
                 a payment may ignore failures that have stopped the account since.
         """
-        counted = [key for key in locked.marks if key.id in known.users]
-        keys = [key for key in counted if key.concern is Concern.BILLING]
-        ids = known.users.keys() & locked.users
-        users = [(known.users[id_], locked.users[id_]) for id_ in ids]
-        settled = any(known.marks.get(key) != locked.marks[key] for key in keys) or any(
-            before.paid_in_debt_at != now.paid_in_debt_at for before, now in users
-        )
-        stopped = any(before.billing_hold != now.billing_hold for before, now in users)
-        if self._ledger and (settled or stopped):
+        if self._ledger and _is_changed(known, locked):
             self._ledger.forget()
             raise StaleSnapshotError
+
+
+def _is_changed(before: Snapshot, now: Snapshot) -> bool:
+    """Return whether the account of a user was settled or stopped meanwhile."""
+    counted = [key for key in now.marks if key.id in before.users]
+    keys = [key for key in counted if key.concern is Concern.BILLING]
+    ids = before.users.keys() & now.users
+    users = [(before.users[id_], now.users[id_]) for id_ in ids]
+    settled = any(before.marks.get(key) != now.marks[key] for key in keys) or any(
+        then.paid_in_debt_at != since.paid_in_debt_at for then, since in users
+    )
+    return settled or any(then.billing_hold != since.billing_hold for then, since in users)
 
 
 def _processed(outcomes: Iterable[Outcome]) -> Iterator[ProcessedMessage]:
