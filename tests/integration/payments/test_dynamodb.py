@@ -154,13 +154,15 @@ def test_unreachable_dynamodb_raises_unavailable(monkeypatch: pytest.MonkeyPatch
 
 
 class FailingClient:
-    """A client whose writes fail with an error code."""
+    """A client whose calls fail with an error code."""
 
     def __init__(self, code: str) -> None:
         self._code = code
 
     def update_item(self, **_: object) -> None:
         raise ClientError({"Error": {"Code": self._code, "Message": "m"}}, "UpdateItem")
+
+    get_item = update_item
 
 
 @pytest.mark.parametrize(
@@ -182,6 +184,13 @@ def test_only_a_rejected_request_is_the_fault_of_the_message(
 
     with pytest.raises(error):
         counter.count("u1", "a", NOW, NOW)
+
+
+def test_count_that_cannot_be_read_is_unavailable() -> None:
+    counter = counter_with(FailingClient("ProvisionedThroughputExceededException"))
+
+    with pytest.raises(PaymentsUnavailableError):
+        counter.current("u1", NOW)
 
 
 def test_write_is_postponed_after_repeated_conflicts() -> None:
