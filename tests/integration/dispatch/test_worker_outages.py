@@ -115,6 +115,11 @@ def test_outage_of_five_minutes_loses_no_delivery(
     assert max(row.attempts for row in outbox.rows()) <= MAX_ATTEMPTS
 
 
+def longest() -> float:
+    """Return no jitter: a pause then ends when the clock is set, and no real second is waited."""
+    return 1.0
+
+
 def outlast_slow_provider(worker: ChannelWorker, sender: FakeSender, clock: Clock) -> None:
     """Work for the five minutes of an outage, then until all is sent."""
     while clock() < NOW + 5 * MINUTE:
@@ -137,7 +142,7 @@ def test_slow_provider_that_sends_nevertheless_gets_only_one_delivery_twice(
     outbox.add(*to_each_user(40, channels=EMAIL_ONLY))
     timeout = ProviderError(ErrorClass.UNCERTAIN, "ReadTimeoutError: Read timed out")
     sender = FakeSender(respond=lambda _: timeout)
-    worker = make_worker(sender, breaker=CircuitBreaker(clock.monotonic))
+    worker = make_worker(sender, jitter=longest, breaker=CircuitBreaker(clock.monotonic))
 
     outlast_slow_provider(worker, sender, clock)
 
@@ -161,7 +166,10 @@ def test_slow_provider_gets_those_twice_that_were_sent_at_the_same_time(
 
     sender = FakeSender(respond=time_out)
     worker = make_worker(
-        sender, breaker=CircuitBreaker(clock.monotonic), window=SendWindow(initial_size=MAX_SIZE)
+        sender,
+        jitter=longest,
+        breaker=CircuitBreaker(clock.monotonic),
+        window=SendWindow(initial_size=MAX_SIZE),
     )
 
     outlast_slow_provider(worker, sender, clock)
@@ -177,7 +185,7 @@ def test_delivery_that_never_gets_a_response_does_not_stop_the_channel(
     poison = outbox.rows()[0].id
     timeout = ProviderError(ErrorClass.UNCERTAIN, "ReadTimeoutError: Read timed out")
     sender = FakeSender(respond=lambda one: timeout if one.id == poison else Accepted())
-    worker = make_worker(sender, breaker=CircuitBreaker(clock.monotonic))
+    worker = make_worker(sender, jitter=longest, breaker=CircuitBreaker(clock.monotonic))
 
     for _ in range(40):
         worker.work(invocation())
