@@ -169,6 +169,34 @@ def test_failure_is_counted_again_if_a_payment_is_applied_before_its_next_attemp
     assert counter.current("u1", NOW) == 1
 
 
+@pytest.mark.parametrize("balance", [0, -50])
+def test_unknown_account_that_is_settled_while_its_failures_are_counted_is_not_on_hold(
+    balance: int, store: Store, database_url: str
+) -> None:
+    """The payment is the first event that is applied about this user."""
+    counter = FakeCounter()
+    paid = message("billing.recharged", at=NOW - MINUTE, newBalance=balance)
+
+    class Paying(FakeCounter):
+        def count(self, user_id: str, message_id: str, at: datetime, now: datetime) -> int | None:
+            count = counter.count(user_id, message_id, at, now)
+            if count == 3:
+                assert others.handle(paid) == {"success": 1}
+            return count
+
+    with (
+        Functions(database_url, counter=counter) as others,
+        Functions(database_url, counter=Paying()) as functions,
+    ):
+        failures = (
+            message("billing.payment_failed", at=NOW - minutes * MINUTE) for minutes in (4, 3, 2)
+        )
+        functions.handle(*failures)
+
+    assert [row.billing_hold for row in store.state()["users"]] == [0]
+    assert counter.current("u1", NOW) == 0
+
+
 def test_hold_of_a_failure_that_is_counted_while_an_older_payment_is_applied_stays(
     store: Store, database_url: str
 ) -> None:

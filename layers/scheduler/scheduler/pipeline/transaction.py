@@ -9,9 +9,8 @@ from scheduler.database import brake as brakes
 from scheduler.database import load, redelivery_notes
 from scheduler.database.errors import StaleSnapshotError, is_conflict_without_wait
 from scheduler.database.processed_messages import MESSAGES_KEPT, ProcessedMessage
-from scheduler.domain.guard import Aggregate, Concern
+from scheduler.domain.guard import Aggregate, Concern, MarkKey
 from scheduler.domain.notices import NoticeKind, dedupe_key
-from scheduler.domain.state import Snapshot
 from scheduler.domain.work import Work
 from scheduler.messaging.message import FIRST_FAILED_HEADER
 from scheduler.payments.ledger import Counted
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 
     from scheduler.database.cursor import BulkCursor
     from scheduler.domain.brake import Brake, BrakeLimits
+    from scheduler.domain.guard import Mark
+    from scheduler.domain.state import Snapshot
     from scheduler.messaging.validate import Parsed
     from scheduler.payments.ledger import PaymentLedger
     from scheduler.pipeline.event_rules import Handling
@@ -40,6 +41,14 @@ class _Loaded(NamedTuple):
     counted: Counted
     snapshot: Snapshot
     brake: Brake | None
+
+
+class _Account(NamedTuple):
+    """What payments change of a user; the default is that of a user who has no row yet."""
+
+    mark: Mark | None = None
+    on_hold: bool = False
+    paid_in_debt_at: datetime | None = None
 
 
 class _Processed:
@@ -81,8 +90,8 @@ class BatchTransaction:
         self._redeliveries = redeliveries
         self._ledger = ledger
         self._brake = brake
-        self._counted_for = Snapshot()
-        """The users as they were when payments were last counted."""
+        self._counted_for: dict[str, _Account] = {}
+        """The accounts as they were when payments were last counted, by user."""
 
     def apply(self, batch: Sequence[Parsed], handling: Handling) -> list[Outcome]:
         """Return an outcome for every message; all effects are committed, or none.
@@ -149,48 +158,47 @@ class BatchTransaction:
 
     def _count_payments(
         self, cursor: BulkCursor, batch: Sequence[Parsed], processed: _Processed, now: datetime
-    ) -> tuple[Counted, Snapshot]:
+    ) -> tuple[Counted, dict[str, _Account]]:
         """Count what is neither processed nor outdated, before any row is locked.
 
-        The result comes with the users as they were before.
+        The result comes with the accounts as they were before.
         """
         paying = [parsed for parsed in batch if parsed.event.payment]
         if not paying or self._ledger is None:
-            return Counted(), Snapshot()
+            return Counted(), {}
         done = processed.hashes()
         paying = [parsed for parsed in paying if parsed.identity.id not in done]
         if not paying:
-            return Counted(), Snapshot()
-        known = load.read_users(cursor, {parsed.event.subject_id for parsed in paying})
-        before = Work(known, now, self._units.default_quota)
-        if _is_changed(self._counted_for, known):
+            return Counted(), {}
+        paid_by = {parsed.event.subject_id for parsed in paying}
+        known = load.read_users(cursor, paid_by)
+        accounts = _accounts(paid_by, known)
+        if any(self._counted_for.get(id_, account) != account for id_, account in accounts.items()):
             self._ledger.forget()  # if this is another attempt, a payment may have come before it
-        self._counted_for = known
-        deadline = self._units.database.deadline
-        return self._ledger.apply(_fresh(paying, before), now, deadline), known
+        self._counted_for = accounts
+        fresh = _fresh(paying, Work(known, now, self._units.default_quota))
+        return self._ledger.apply(fresh, now, self._units.database.deadline), accounts
 
-    def _require_same_payments(self, known: Snapshot, locked: Snapshot) -> None:
+    def _require_same_payments(self, known: dict[str, _Account], locked: Snapshot) -> None:
         """Make the batch run again if another one has settled or stopped an account meanwhile.
 
         Raises:
             StaleSnapshotError: the count may include failures that a payment has cleared since, or
                 a payment may ignore failures that have stopped the account since.
         """
-        if self._ledger and _is_changed(known, locked):
+        if self._ledger and _accounts(known, locked) != known:
             self._ledger.forget()
             raise StaleSnapshotError
 
 
-def _is_changed(before: Snapshot, now: Snapshot) -> bool:
-    """Return whether the account of a user was settled or stopped meanwhile."""
-    counted = [key for key in now.marks if key.id in before.users]
-    keys = [key for key in counted if key.concern is Concern.BILLING]
-    ids = before.users.keys() & now.users
-    users = [(before.users[id_], now.users[id_]) for id_ in ids]
-    settled = any(before.marks.get(key) != now.marks[key] for key in keys) or any(
-        then.paid_in_debt_at != since.paid_in_debt_at for then, since in users
-    )
-    return settled or any(then.billing_hold != since.billing_hold for then, since in users)
+def _accounts(ids: Iterable[str], snapshot: Snapshot) -> dict[str, _Account]:
+    return {id_: _account(id_, snapshot) for id_ in ids}
+
+
+def _account(id_: str, snapshot: Snapshot) -> _Account:
+    mark = snapshot.marks.get(MarkKey(Aggregate.USER, id_, Concern.BILLING))
+    user = snapshot.users.get(id_)
+    return _Account(mark, user.billing_hold, user.paid_in_debt_at) if user else _Account(mark)
 
 
 def _processed(outcomes: Iterable[Outcome]) -> Iterator[ProcessedMessage]:
