@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+from scheduler.database import connection
 from scheduler.database.connection import Database
 from tests.support.clock import Clock
 from tests.support.functions import Functions
@@ -48,6 +49,16 @@ def database(store: Store) -> Iterator[Database]:
     """The database as a function has it, on a connection of its own."""
     with closing(Database(store.settings)) as made:
         yield made
+
+
+@pytest.fixture
+def short_lock_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections that are opened from now on wait for a lock for one second instead of three."""
+    waits = connection._SESSION.replace(
+        f"_timeout = {connection.LOCK_WAIT_SECONDS},", "_timeout = 1,"
+    )
+    assert waits != connection._SESSION
+    monkeypatch.setattr(connection, "_SESSION", waits)
 
 
 @pytest.fixture

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from scheduler.outbox.claims import Claims
     from tests.support.store import Store
 
+pytestmark = pytest.mark.usefixtures("short_lock_waits")
+
 USERS = 20
 
 

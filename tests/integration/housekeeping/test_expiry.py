@@ -25,6 +25,8 @@ from tests.support.world import MINUTE, NOW, SECOND, held, user, world
 if TYPE_CHECKING:
     from tests.support.store import Store
 
+pytestmark = pytest.mark.usefixtures("short_lock_waits")
+
 DUE = NOW - SECOND
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tests.support.queues import Queues
     from tests.support.store import Store
 
+pytestmark = pytest.mark.usefixtures("short_lock_waits")
+
 USERS: Final = 100
 NEIGHBOURS_WAIT_SECONDS: Final = 8
 LOCKED: Final = tuple(f"u{number}" for number in range(0, USERS, 10))

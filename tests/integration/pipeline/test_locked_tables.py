@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tests.support.queues import Queues
     from tests.support.store import Store
 
+pytestmark = pytest.mark.usefixtures("short_lock_waits")
+
 USERS: Final = 20
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tests.support.queues import Queues
     from tests.support.store import Store
 
+pytestmark = pytest.mark.usefixtures("short_lock_waits")
+
 
 @contextmanager
 def locked_notes(store: Store) -> Iterator[None]:

@@ -20,6 +20,8 @@ from tests.support.world import NOW
 if TYPE_CHECKING:
     from tests.support.store import Store
 
+pytestmark = pytest.mark.usefixtures("short_lock_waits")
+
 FAILED: Final = QUEUE_OF["device.failed"]
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.support.store import Store
 
 
-pytestmark = pytest.mark.usefixtures("without_waiting")
+pytestmark = pytest.mark.usefixtures("short_lock_waits", "without_waiting")
 
 
 def test_message_parked_for_days_keeps_the_id_that_it_got_afterwards(
