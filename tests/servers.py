@@ -99,8 +99,8 @@ _POOL: Final = pytest.StashKey[ServerPool]()
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Return the workers of ``-n auto``: two more than cores, because tests wait for servers."""
-    return (os.cpu_count() or 1) + 2
+    """Return the workers of ``-n auto``: one more than cores, because tests wait for servers."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

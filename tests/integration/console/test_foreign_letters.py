@@ -14,7 +14,7 @@ from tests.integration.console.looking import rows, serious, show
 from tests.integration.ops.letters import Broker
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 BODY = json.dumps({"deviceId": "d1", "reason": "It is dark"}).encode()
 
@@ -65,5 +65,33 @@ def test_group_is_discarded(page: Page, broker: Broker) -> None:
     page.get_by_role("dialog").get_by_role("button", name="Discard").click()
 
     expect(page.locator("[data-panel=groups-title] output")).to_contain_text("Discarded 1;")
+    expect(group).to_contain_text("No dead letters")
+    assert broker.depth(DEAD_LETTER_QUEUE) == 0
+
+
+def test_letters_that_are_still_being_read_are_asked_for_again(page: Page, broker: Broker) -> None:
+    """The number of letters stays the same: it was counted while they were out of the queue."""
+    earlier: list[dict[str, object]] = []
+
+    def as_counted_before(route: Route) -> None:
+        overview = route.fetch().json()
+        overview["broker"]["queues"][DEAD_LETTER_QUEUE]["ready"] = 1
+        route.fulfill(json=overview)
+
+    def as_read_before(route: Route) -> None:
+        answer = route.fetch().json()
+        changed = json.loads(route.request.post_data or "{}").get("fresh")
+        earlier.append(answer)
+        route.fulfill(json=earlier[0] | {"reading": True} if changed else answer)
+
+    page.route("**/operations/overview", as_counted_before)
+    page.route("**/operations/dead-letters.list", as_read_before)
+    show(page, "letters")
+    group = rows(page, "Dead letters by group")
+    expect(group).to_contain_text("not a work queue")
+    earlier[:] = earlier[-1:]
+    group.get_by_role("button", name="Discard").click()
+    page.get_by_role("dialog").get_by_role("button", name="Discard").click()
+
     expect(group).to_contain_text("No dead letters")
     assert broker.depth(DEAD_LETTER_QUEUE) == 0

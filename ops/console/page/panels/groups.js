@@ -11,6 +11,7 @@ const MAX_AGE_MS = 60_000
 
 let kept = { groups: null, at: 0, depth: null }
 let changed = false
+let unread = false
 let asked = 0
 
 // Tells that somebody here has changed letters.
@@ -18,13 +19,17 @@ export const groupsChanged = () => { changed = true }
 
 export async function readGroups(depth) {
   const old = Date.now() - kept.at > MAX_AGE_MS
-  if (changed || old || !kept.groups || kept.depth !== depth) {
+  if (changed || unread || old || !kept.groups || kept.depth !== depth) {
     const fresh = changed
     const number = ++asked
     changed = false
+    unread = true // unless the answer is complete: the next look asks again
     const groups = await operation("dead-letters.list", { depth, fresh }, { timeout: 60_000 })
-    if (groups.reading) return groups // asked for again soon
-    if (number === asked) kept = { groups, at: Date.now(), depth }
+    if (groups.reading) return groups
+    if (number === asked) {
+      kept = { groups, at: Date.now(), depth }
+      unread = false
+    }
   }
   return kept.groups
 }
