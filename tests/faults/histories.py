@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tests.faults.workload import Household
 
 
-def happens(home: Household, event_type: str, subject: str, at: int, **fields: Any) -> None:  # noqa: ANN401 - any field
+def happens(home: Household, event_type: str, subject: str, at: int, **fields: object) -> None:
     """Add an event with this time to a household."""
     key = f"e{len(home.events)}"
     home.events.append(DrillEvent(key, key, event_type, subject, at, fields))
