@@ -11,6 +11,7 @@ from scheduler.database.cursor import BulkCursor, PendingResult
 from scheduler.database.errors import DatabaseUnavailableError
 from scheduler.domain.state import Snapshot
 from scheduler.domain.work import Work
+from scheduler.messaging.message import Message
 from scheduler.pipeline.event_rules import EventRules
 from tests.support.counter import FakeCounter
 from tests.support.deciding import FAMILIES, handling_of
@@ -19,6 +20,28 @@ from tests.support.functions import Functions
 from tests.support.statements import counted
 from tests.support.store import Store
 from tests.support.world import MINUTE, NOW, device, held, user, world
+
+
+def counted_twice() -> FakeCounter:
+    """Return a counter of two failed payments, five and four minutes ago."""
+    counter = FakeCounter()
+    for minutes in (5, 4):
+        counter.count("u1", f"before-{minutes}", NOW - minutes * MINUTE, NOW)
+    return counter
+
+
+class Paying(FakeCounter):
+    """Counts in another counter; a payment is applied between its third count and the commit."""
+
+    def __init__(self, counter: FakeCounter, others: Functions, paid: Message) -> None:
+        super().__init__()
+        self._counter, self._others, self._paid = counter, others, paid
+
+    def count(self, user_id: str, message_id: str, at: datetime, now: datetime) -> int | None:
+        count = self._counter.count(user_id, message_id, at, now)
+        if count == 3:
+            assert self._others.handle(self._paid) == {"success": 1}
+        return count
 
 
 def interrupted(event_type: str, once: Callable[[], object]) -> dict[str, EventRules]:
@@ -108,21 +131,12 @@ def test_account_that_is_settled_while_a_later_failure_is_counted_is_not_on_hold
 ) -> None:
     """A payment that leaves a debt ends the hold of failures, too."""
     store.seed(world(user("u1", billing_hold=on_hold, hold_in_debt=balance == 0), held("d1")))
-    counter = FakeCounter()
-    for minutes in (5, 4):
-        counter.count("u1", f"before-{minutes}", NOW - minutes * MINUTE, NOW)
+    counter = counted_twice()
     paid = message("billing.recharged", at=NOW - 2 * MINUTE, newBalance=balance)
-
-    class Paying(FakeCounter):
-        def count(self, user_id: str, message_id: str, at: datetime, now: datetime) -> int | None:
-            count = counter.count(user_id, message_id, at, now)
-            if count == 3:
-                assert others.handle(paid) == {"success": 1}
-            return count
 
     with (
         Functions(database_url, counter=counter) as others,
-        Functions(database_url, counter=Paying()) as functions,
+        Functions(database_url, counter=Paying(counter, others, paid)) as functions,
     ):
         failed = message("billing.payment_failed", at=NOW - MINUTE)
         assert functions.handle(failed) == {"success": 1}
@@ -143,9 +157,7 @@ def test_failure_is_counted_again_if_a_payment_is_applied_before_its_next_attemp
 ) -> None:
     """The database goes away after the count, and the payment is first when it is back."""
     store.seed(world(held("d1")))
-    counter = FakeCounter()
-    for minutes in (5, 4):
-        counter.count("u1", f"before-{minutes}", NOW - minutes * MINUTE, NOW)
+    counter = counted_twice()
     paid = message("billing.recharged", at=NOW - 2 * MINUTE, newBalance=balance)
     query_locks, attempts = load.query_locks, iter([True])
 
@@ -177,16 +189,9 @@ def test_unknown_account_that_is_settled_while_its_failures_are_counted_is_not_o
     counter = FakeCounter()
     paid = message("billing.recharged", at=NOW - MINUTE, newBalance=balance)
 
-    class Paying(FakeCounter):
-        def count(self, user_id: str, message_id: str, at: datetime, now: datetime) -> int | None:
-            count = counter.count(user_id, message_id, at, now)
-            if count == 3:
-                assert others.handle(paid) == {"success": 1}
-            return count
-
     with (
         Functions(database_url, counter=counter) as others,
-        Functions(database_url, counter=Paying()) as functions,
+        Functions(database_url, counter=Paying(counter, others, paid)) as functions,
     ):
         failures = (
             message("billing.payment_failed", at=NOW - minutes * MINUTE) for minutes in (4, 3, 2)
@@ -201,9 +206,7 @@ def test_hold_of_a_failure_that_is_counted_while_an_older_payment_is_applied_sta
     store: Store, database_url: str
 ) -> None:
     store.seed(world(user("u1", billing_hold=False), held("d1")))
-    counter = FakeCounter()
-    for minutes in (5, 4):
-        counter.count("u1", f"before-{minutes}", NOW - minutes * MINUTE, NOW)
+    counter = counted_twice()
     failed = message("billing.payment_failed", at=NOW - MINUTE)
 
     class Failing(FakeCounter):
