@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from tests.integration.console.deployment import Deployment, Switch, served, with_token
+from tests.integration.console.recorder import Recorder, client_of
 from tests.integration.ops.letters import Broker, letter
 from tests.support.browser import chromium, window
 from tests.support.world import held, world
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import httpx
     from playwright.sync_api import Browser, Page
     from starlette.requests import Request
 
@@ -59,6 +61,18 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
     with window(browser, with_token(url)) as shown:
         expect(shown.locator("#updated")).not_to_be_empty()
         yield shown
+
+
+@pytest.fixture
+def operations() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def program(operations: Recorder, tmp_path: Path) -> Iterator[httpx.Client]:
+    """A program instead of a page; the operations are only recorded."""
+    with client_of(operations, tmp_path, allow_publish=True) as client:
+        yield client
 
 
 @pytest.fixture

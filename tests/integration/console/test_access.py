@@ -21,11 +21,11 @@ from ops.console.access import TOKEN_HEADER, is_own
 from ops.console.forms import event_forms
 from ops.console.letters import LIST, MAX_AGE_SECONDS, MAX_WAIT_SECONDS, LetterGroups
 from tests.integration.console.deployment import TOKEN, served
-from tests.integration.console.recorder import Recorder, client_of
+from tests.integration.console.recorder import Recorder
 from tests.support.together import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 HOST = "127.0.0.1:30004"
@@ -36,40 +36,31 @@ CHANGES = (
 )
 
 
-@pytest.fixture
-def operations() -> Recorder:
-    return Recorder()
-
-
-@pytest.fixture
-def page(operations: Recorder, tmp_path: Path) -> Iterator[httpx.Client]:
-    with client_of(operations, tmp_path, allow_publish=True) as client:
-        yield client
-
-
-def test_page_loads_nothing_from_other_hosts_and_has_no_inline_script(page: httpx.Client) -> None:
-    response = page.get("/", headers={TOKEN_HEADER: ""})
+def test_page_loads_nothing_from_other_hosts_and_has_no_inline_script(
+    program: httpx.Client,
+) -> None:
+    response = program.get("/", headers={TOKEN_HEADER: ""})
 
     policy = response.headers["content-security-policy"]
     assert response.status_code == 200
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert "//" not in response.text.replace("http://www.w3.org/2000/svg", "")
-    assert page.get("/page/main.js").headers["content-type"].startswith("text/javascript")
+    assert program.get("/page/main.js").headers["content-type"].startswith("text/javascript")
     assert TOKEN not in response.text
 
 
 @pytest.mark.parametrize("token", ["", "another"])
 def test_request_without_the_token_of_the_address_is_refused(
-    page: httpx.Client, operations: Recorder, token: str
+    program: httpx.Client, operations: Recorder, token: str
 ) -> None:
     for path in (
         *("/console/config", "/console/forms", "/console/letters"),
         *("/api/devices", "/page/../console/config"),
     ):
-        assert page.get(path, headers={TOKEN_HEADER: token}).status_code == 401
+        assert program.get(path, headers={TOKEN_HEADER: token}).status_code == 401
     for path in CHANGES:
-        assert page.post(path, headers={TOKEN_HEADER: token}, json={}).status_code == 401
+        assert program.post(path, headers={TOKEN_HEADER: token}, json={}).status_code == 401
     assert operations.calls == []
 
 
@@ -102,13 +93,13 @@ def test_console_page_and_programs_are_allowed(headers: dict[str, str]) -> None:
     ],
 )
 def test_other_website_is_refused_even_with_the_token(
-    page: httpx.Client, operations: Recorder, headers: dict[str, str]
+    program: httpx.Client, operations: Recorder, headers: dict[str, str]
 ) -> None:
     assert not is_own(Headers({"host": HOST, **headers}))
-    assert page.get("/", headers=headers).status_code == 403
-    assert page.get("/console/letters", headers=headers).status_code == 403
+    assert program.get("/", headers=headers).status_code == 403
+    assert program.get("/console/letters", headers=headers).status_code == 403
     for path in CHANGES:
-        assert page.post(path, headers=headers, json={}).status_code == 403
+        assert program.post(path, headers=headers, json={}).status_code == 403
     assert operations.calls == []
 
 
@@ -117,11 +108,11 @@ def test_other_website_is_refused_even_with_the_token(
     [(InvalidInputError("no such queue"), 422), (OpsError("it is down"), 502)],
 )
 def test_operation_that_fails_says_why(
-    page: httpx.Client, operations: Recorder, error: OpsError, status: int
+    program: httpx.Client, operations: Recorder, error: OpsError, status: int
 ) -> None:
     operations.answers["queues"] = [error]
 
-    response = page.post("/console/operations/queues", json={"shards": 1})
+    response = program.post("/console/operations/queues", json={"shards": 1})
 
     assert (response.status_code, response.json()) == (status, {"error": str(error)})
     assert operations.calls == [("queues", {"shards": 1})]
@@ -137,13 +128,13 @@ def test_every_event_has_a_form_with_initial_values() -> None:
 
 @pytest.mark.parametrize("form", event_forms(), ids=lambda form: form["eventType"])
 def test_form_with_its_initial_values_is_published(
-    page: httpx.Client, operations: Recorder, form: dict[str, Any]
+    program: httpx.Client, operations: Recorder, form: dict[str, Any]
 ) -> None:
     values = {
         one["path"]: str("" if one["value"] is None else one["value"]) for one in form["fields"]
     }
 
-    published = page.post(
+    published = program.post(
         "/console/publish", json={"eventType": form["eventType"], "fields": values}
     )
 
@@ -154,10 +145,12 @@ def test_form_with_its_initial_values_is_published(
     assert "" not in json.loads(base64.b64decode(arguments["body"])).values()
 
 
-def test_error_names_the_invalid_field_of_a_form(page: httpx.Client, operations: Recorder) -> None:
+def test_error_names_the_invalid_field_of_a_form(
+    program: httpx.Client, operations: Recorder
+) -> None:
     form = {"eventType": "device.failed", "fields": {"deviceId": "d", "reason": ""}}
 
-    response = page.post("/console/publish", json=form)
+    response = program.post("/console/publish", json=form)
 
     assert response.status_code == 422
     assert "reason" in response.json()["error"]

@@ -14,7 +14,7 @@ from operations.errors import OpsError
 from ops.console.access import TOKEN_HEADER
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE
 from tests.integration.console.deployment import TOKEN, served
-from tests.integration.console.recorder import Recorder, client_of
+from tests.integration.console.recorder import Recorder
 from tests.support.together import eventually
 
 if TYPE_CHECKING:
@@ -23,37 +23,26 @@ if TYPE_CHECKING:
 COPY = {"id": "m-1"}
 
 
-@pytest.fixture
-def operations() -> Recorder:
-    return Recorder()
-
-
-@pytest.fixture
-def page(operations: Recorder, tmp_path: Path) -> Iterator[httpx.Client]:
-    with client_of(operations, tmp_path) as client:
-        yield client
-
-
-def begin(page: httpx.Client, verb: str) -> httpx.Response:
+def begin(program: httpx.Client, verb: str) -> httpx.Response:
     about = {"verb": verb, "selection": {}, "until": "2026-11-27T00:00Z", "expected": 2}
-    return page.post("/console/letters/begin", json=about)
+    return program.post("/console/letters/begin", json=about)
 
 
-def ended(page: httpx.Client) -> Any:  # noqa: ANN401 - any JSON
-    eventually(lambda: page.get("/console/letters").json()["endedAt"], "the end of the work")
-    return page.get("/console/letters").json()
+def ended(program: httpx.Client) -> Any:  # noqa: ANN401 - any JSON
+    eventually(lambda: program.get("/console/letters").json()["endedAt"], "the end of the work")
+    return program.get("/console/letters").json()
 
 
 def test_letters_are_discarded_after_their_copies_are_stored(
-    page: httpx.Client, operations: Recorder
+    program: httpx.Client, operations: Recorder
 ) -> None:
     first = {"discarded": 0, "letters": [COPY], "fingerprints": ["f-1"]}
     last = {"discarded": 1, "letters": [], "fingerprints": []}
     operations.answers["dead-letters.discard"] = [first, last]
 
-    begin(page, "discard")
-    done = ended(page)
-    bare = page.post("/console/operations/dead-letters.discard", json={})
+    begin(program, "discard")
+    done = ended(program)
+    bare = program.post("/console/operations/dead-letters.discard", json={})
 
     assert (done["state"], done["copied"], done["done"]) == ("done", 1, 1)
     assert json.loads(Path(done["file"]).read_text("utf-8")) == COPY
@@ -93,16 +82,19 @@ def gated(tmp_path: Path) -> Iterator[tuple[Gated, httpx.Client]]:
 def test_work_on_letters_is_shown_to_everybody_and_others_wait_for_it(
     gated: tuple[Gated, httpx.Client],
 ) -> None:
-    operations, page = gated
-    assert page.get("/console/letters").json()["state"] == "none"
+    operations, program = gated
+    assert program.get("/console/letters").json()["state"] == "none"
 
-    assert begin(page, "replay").json()["state"] == "running"
+    assert begin(program, "replay").json()["state"] == "running"
     operations.gate.release()
-    eventually(lambda: page.get("/console/letters").json()["done"] == 4, "the first call")
-    refused = [begin(page, "discard"), page.post("/console/operations/dead-letters.edit", json={})]
+    eventually(lambda: program.get("/console/letters").json()["done"] == 4, "the first call")
+    refused = [
+        begin(program, "discard"),
+        program.post("/console/operations/dead-letters.edit", json={}),
+    ]
     operations.gate.release()
 
-    assert (ended(page)["state"], ended(page)["done"]) == ("done", 8)
+    assert (ended(program)["state"], ended(program)["done"]) == ("done", 8)
     assert {one.status_code for one in refused} == {422}
     assert "busy with a replay of dead letters" in refused[0].json()["error"]
     assert len(operations.calls) == 2
@@ -111,71 +103,71 @@ def test_work_on_letters_is_shown_to_everybody_and_others_wait_for_it(
 def test_work_that_is_stopped_makes_no_other_call_and_tells_what_was_done(
     gated: tuple[Gated, httpx.Client],
 ) -> None:
-    operations, page = gated
-    begin(page, "replay")
+    operations, program = gated
+    begin(program, "replay")
     eventually(lambda: operations.begun == 1, "the first call")
 
-    page.post("/console/letters/stop", json={})
+    program.post("/console/letters/stop", json={})
     operations.gate.release(2)
 
-    assert (ended(page)["state"], ended(page)["done"]) == ("stopped", 4)
+    assert (ended(program)["state"], ended(program)["done"]) == ("stopped", 4)
     assert len(operations.calls) == 1
 
 
 def test_work_that_is_stopped_while_it_waits_for_a_reading_changes_nothing(
     gated: tuple[Gated, httpx.Client],
 ) -> None:
-    operations, page = gated
+    operations, program = gated
     operations.answers["dead-letters.list"] = [{"total": 9, "groups": [], "next": None}]
-    assert page.post("/console/operations/dead-letters.list", json={}).json()["reading"]
-    begin(page, "replay")
+    assert program.post("/console/operations/dead-letters.list", json={}).json()["reading"]
+    begin(program, "replay")
 
-    page.post("/console/letters/stop", json={})
+    program.post("/console/letters/stop", json={})
     operations.gate.release(2)
 
-    assert (ended(page)["state"], ended(page)["done"]) == ("stopped", 0)
+    assert (ended(program)["state"], ended(program)["done"]) == ("stopped", 0)
     assert [name for name, _ in operations.calls] == ["dead-letters.list"]
 
 
 def test_work_that_is_stopped_in_its_last_call_is_done(gated: tuple[Gated, httpx.Client]) -> None:
-    operations, page = gated
-    begin(page, "replay")
+    operations, program = gated
+    begin(program, "replay")
     operations.gate.release()
     eventually(lambda: operations.begun == 2, "the last call")
 
-    page.post("/console/letters/stop", json={})
+    program.post("/console/letters/stop", json={})
     operations.gate.release()
 
-    assert (ended(page)["state"], ended(page)["done"]) == ("done", 8)
+    assert (ended(program)["state"], ended(program)["done"]) == ("done", 8)
 
 
 def test_depth_counts_the_letters_that_a_call_has_taken_out(
     gated: tuple[Gated, httpx.Client],
 ) -> None:
-    operations, page = gated
+    operations, program = gated
     overview = {"broker": {"queues": {DEAD_LETTER_QUEUE: {"ready": 1}}}}
     operations.answers["overview"] = [overview, json.loads(json.dumps(overview))]
-    begin(page, "replay")
+    begin(program, "replay")
     operations.gate.release()
-    eventually(lambda: page.get("/console/letters").json()["done"] == 4, "the first call")
+    eventually(lambda: program.get("/console/letters").json()["done"] == 4, "the first call")
 
     def ready() -> int:
-        found = page.post("/console/operations/overview", json={}).json()
+        found = program.post("/console/operations/overview", json={}).json()
         depth: int = found["broker"]["queues"][DEAD_LETTER_QUEUE]["ready"]
         return depth
 
     during = ready()
     operations.gate.release()
-    ended(page)
+    ended(program)
     assert (during, ready()) == (5, 1)
 
 
 def test_failure_of_work_is_told_with_what_was_done(
-    page: httpx.Client, operations: Recorder
+    program: httpx.Client, operations: Recorder
 ) -> None:
     operations.answers["dead-letters.replay"] = [GOES_ON, OpsError("the broker is away")]
 
-    begin(page, "replay")
+    begin(program, "replay")
 
-    told = ended(page)
+    told = ended(program)
     assert (told["state"], told["done"], told["error"]) == ("failed", 4, "the broker is away")

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.integration.console.recorder import Recorder, client_of
 from tests.support.together import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     import httpx
+
+    from tests.integration.console.recorder import Recorder
 
 BEGIN: Final = {
     "verb": "replay",
@@ -57,23 +55,12 @@ WRONG: Final[dict[tuple[str, str], tuple[object, ...]]] = {
 }
 
 
-@pytest.fixture
-def operations() -> Recorder:
-    return Recorder()
-
-
-@pytest.fixture
-def page(operations: Recorder, tmp_path: Path) -> Iterator[httpx.Client]:
-    with client_of(operations, tmp_path, allow_publish=True) as client:
-        yield client
-
-
 @pytest.mark.parametrize("path", BODIES)
 def test_body_that_is_not_a_json_object_is_refused(
-    page: httpx.Client, operations: Recorder, path: str
+    program: httpx.Client, operations: Recorder, path: str
 ) -> None:
     for raw, why in NO_JSON.items():
-        refused = page.post(path, content=raw)
+        refused = program.post(path, content=raw)
 
         assert refused.status_code == 422
         assert why in refused.json()["error"]
@@ -82,10 +69,10 @@ def test_body_that_is_not_a_json_object_is_refused(
 
 @pytest.mark.parametrize(("path", "name"), WRONG)
 def test_wrong_value_is_named_and_nothing_is_done(
-    page: httpx.Client, operations: Recorder, path: str, name: str
+    program: httpx.Client, operations: Recorder, path: str, name: str
 ) -> None:
     for value in WRONG[path, name]:
-        refused = page.post(path, content=json.dumps(BODIES[path] | {name: value}))
+        refused = program.post(path, content=json.dumps(BODIES[path] | {name: value}))
 
         assert refused.status_code == 422, value
         error = refused.json()["error"]
@@ -94,9 +81,9 @@ def test_wrong_value_is_named_and_nothing_is_done(
 
 
 @pytest.mark.parametrize("path", list(BODIES)[:2])
-def test_missing_value_is_named(page: httpx.Client, operations: Recorder, path: str) -> None:
+def test_missing_value_is_named(program: httpx.Client, operations: Recorder, path: str) -> None:
     for name in BODIES[path]:
-        refused = page.post(
+        refused = program.post(
             path, json={key: value for key, value in BODIES[path].items() if key != name}
         )
 
@@ -105,7 +92,9 @@ def test_missing_value_is_named(page: httpx.Client, operations: Recorder, path: 
     assert operations.calls == []
 
 
-def test_page_works_on_after_malformed_requests(page: httpx.Client, operations: Recorder) -> None:
+def test_page_works_on_after_malformed_requests(
+    program: httpx.Client, operations: Recorder
+) -> None:
     """Work that could not begin is not under way, and a wrong depth is not remembered."""
     replayed = {"replayed": 2, "total": 2, "refused": [], "held": 0}
     operations.answers["dead-letters.replay"] = [replayed]
@@ -113,9 +102,9 @@ def test_page_works_on_after_malformed_requests(page: httpx.Client, operations: 
         ("/console/letters/begin", "selection"),
         ("/console/operations/dead-letters.list", "depth"),
     ):
-        assert page.post(path, json=BODIES[path] | {name: "x"}).status_code == 422
+        assert program.post(path, json=BODIES[path] | {name: "x"}).status_code == 422
 
-    assert page.post("/console/operations/overview", json={}).status_code == 200
-    assert page.post("/console/letters/begin", json=BEGIN).status_code == 200
-    eventually(lambda: page.get("/console/letters").json()["endedAt"], "the end of the work")
-    assert page.get("/console/letters").json()["done"] == 2
+    assert program.post("/console/operations/overview", json={}).status_code == 200
+    assert program.post("/console/letters/begin", json=BEGIN).status_code == 200
+    eventually(lambda: program.get("/console/letters").json()["endedAt"], "the end of the work")
+    assert program.get("/console/letters").json()["done"] == 2
