@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager
+from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,6 +23,7 @@ from scheduler.database.connection import Database, connect
 from scheduler.settings import DatabaseSettings
 from tests.integration.api.client import Client
 from tests.integration.api.rows import Rows
+from tests.support.locks import locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,14 +91,7 @@ def locked_device(database_url: str) -> Callable[[str], AbstractContextManager[N
     """Return a context in which another transaction locks the row of a device."""
     settings = DatabaseSettings.model_validate({"DATABASE_URL": database_url})
 
-    @contextmanager
-    def locked(device_id: str) -> Iterator[None]:
-        with closing(connect(settings)) as connection, connection.cursor() as cursor:
-            cursor.execute("SELECT id FROM devices WHERE id = %s FOR UPDATE", (device_id,))
-            yield
-            connection.rollback()  # the locks of a connection that closes last a moment longer
-
-    return locked
+    return partial(locked, settings, "SELECT id FROM devices WHERE id = %s FOR UPDATE")
 
 
 @pytest.fixture

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from scheduler.database.connection import Database, connect
 from scheduler.database.locked_rows import find_blocked
+from tests.support.locks import locked
 from tests.support.world import HOUR, NOW, held, world
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
+    from scheduler.database.connection import Database
     from tests.support.store import Store
 
 USERS: Final = ("u1", "u2", "u3")
@@ -55,19 +53,11 @@ def holders(store: Store) -> Store:
     return store
 
 
-@contextmanager
-def locked(store: Store, statement: str) -> Iterator[None]:
-    with closing(connect(store.settings)) as other, other.cursor() as cursor:
-        assert cursor.execute(statement) == 1
-        yield
-        other.rollback()
-
-
 @pytest.mark.parametrize("lock", LOCKS)
 def test_a_lock_on_any_row_blocks_the_user_and_the_device_they_hold(
     lock: str, holders: Store, database: Database
 ) -> None:
-    with locked(holders, lock):
+    with locked(holders.settings, lock):
         with database.transaction() as cursor:
             assert find_blocked(cursor, USERS, ()) == {"u2"}
         with database.transaction() as cursor:

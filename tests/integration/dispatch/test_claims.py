@@ -7,7 +7,7 @@ from contextlib import closing
 from datetime import time, timedelta
 from typing import TYPE_CHECKING
 
-from scheduler.database.connection import Database, connect
+from scheduler.database.connection import Database
 from scheduler.domain.notices import Channel
 from scheduler.notification.preferences import QuietHours
 from scheduler.outbox.claims import _LOAD_CLAIMED, _RECORD_RESULTS, Claims, _row
@@ -15,6 +15,7 @@ from scheduler.outbox.delivery import Delivery, DeliveryOutcome, DeliveryResult,
 from tests.integration.dispatch.outbox import NewNotification, Outbox
 from tests.integration.dispatch.plans import plan_of
 from tests.integration.dispatch.workers import EMAIL_ONLY, LEASE
+from tests.support.locks import locked
 from tests.support.together import together
 from tests.support.world import MINUTE, NOW, SECOND
 
@@ -142,10 +143,10 @@ def test_delivery_that_was_sent_meanwhile_is_not_claimed_again(
 
 def test_locked_delivery_is_skipped(claims: Claims, outbox: Outbox, store: Store) -> None:
     outbox.add(*[NewNotification(channels=EMAIL_ONLY) for _ in range(2)])
-    locked, free = (row.id for row in outbox.rows())
+    busy, free = (row.id for row in outbox.rows())
 
-    with closing(connect(store.settings)) as other, other.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM notification_deliveries WHERE id = %s FOR UPDATE", (locked,))
+    lock = "SELECT 1 FROM notification_deliveries WHERE id = %s FOR UPDATE"
+    with locked(store.settings, lock, busy):
         assert [one.id for one in claims.claim(10, LEASE)] == [free]
 
 

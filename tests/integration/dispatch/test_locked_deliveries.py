@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -10,18 +10,18 @@ import pytest
 
 from notification_dispatch.channels.sender import Accepted, SendResponse
 from notification_dispatch.send_window import MAX_SIZE, SendWindow
-from scheduler.database.connection import connect
 from scheduler.database.errors import DatabaseUnavailableError
 from scheduler.outbox.delivery import Delivery, DeliveryOutcome, DeliveryResult
 from tests.integration.dispatch.outbox import Outbox, to_each_user
 from tests.integration.dispatch.workers import EMAIL_ONLY, LEASE, invocation
 from tests.support.deliveries import FakeSender
+from tests.support.locks import locked
 from tests.support.logged import logged
 from tests.support.statements import counted
 from tests.support.together import DEADLINE_SECONDS, eventually, together
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from notification_dispatch.channel_worker import ChannelWorker
     from scheduler.database.connection import Database
@@ -31,13 +31,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("short_lock_waits")
 
 USERS = 20
-
-
-@contextmanager
-def locked(store: Store, statement: str) -> Iterator[None]:
-    with closing(connect(store.settings)) as other, other.cursor() as cursor:
-        cursor.execute(statement)
-        yield
 
 
 def lock_of(delivery_id: int) -> str:
@@ -56,7 +49,7 @@ def test_others_are_recorded_and_the_locked_one_when_it_is_free(
 
     def respond(delivery: Delivery) -> SendResponse:
         if delivery.id == first.id:
-            lock.enter_context(locked(store, lock_of(first.id)))
+            lock.enter_context(locked(store.settings, lock_of(first.id)))
             taken.set()
         return Accepted()
 
@@ -80,7 +73,7 @@ def test_a_delivery_that_stays_locked_is_logged_because_it_is_sent_again(
     (one,) = outbox.rows()
 
     def respond(_: Delivery) -> SendResponse:
-        lock.enter_context(locked(store, lock_of(one.id)))
+        lock.enter_context(locked(store.settings, lock_of(one.id)))
         return Accepted()
 
     with ExitStack() as lock, logged() as lines:
@@ -97,7 +90,7 @@ def test_a_lock_is_waited_for_once(
     outbox.add(*to_each_user(USERS, channels=EMAIL_ONLY))
     results = sent(claims)
 
-    with locked(store, lock_of(results[3].delivery.id)):
+    with locked(store.settings, lock_of(results[3].delivery.id)):
         with counted(database) as spent:
             assert claims.record(results) == results[3:4]
         assert spent.rollbacks == 1
@@ -113,7 +106,7 @@ def test_claims_of_others_are_released(claims: Claims, outbox: Outbox, store: St
     outbox.add(*to_each_user(3, channels=EMAIL_ONLY))
     claimed = claims.claim(100, LEASE)
 
-    with locked(store, lock_of(claimed[0].id)):
+    with locked(store.settings, lock_of(claimed[0].id)):
         claims.release(claimed)
 
     assert [row.claimed_until is None for row in outbox.rows()] == [False, True, True]
@@ -126,7 +119,7 @@ def test_a_table_that_a_migration_locks_is_like_an_outage(
     results = sent(claims)
     text = r"^Lock wait timeout .* \(error 1205\)$"
 
-    with locked(store, "LOCK TABLES notification_deliveries WRITE"):
+    with locked(store.settings, "LOCK TABLES notification_deliveries WRITE"):
         with pytest.raises(DatabaseUnavailableError, match=text):
             claims.record(results)
         with pytest.raises(DatabaseUnavailableError):

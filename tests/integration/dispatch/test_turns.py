@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scheduler.database.connection import connect
 from scheduler.domain.notices import Channel
 from scheduler.outbox import turns
 from scheduler.outbox.claims import Claims
@@ -19,6 +17,7 @@ from scheduler.outbox.turns import _USERS_IN_TURN, TURN_SIZE
 from tests.integration.dispatch.outbox import NewNotification, Outbox, to_each_user
 from tests.integration.dispatch.plans import plan_of
 from tests.integration.dispatch.workers import EMAIL_ONLY, WEBSOCKET_ONLY
+from tests.support.locks import locked
 from tests.support.statements import counted
 from tests.support.world import MINUTE, NOW, SECOND
 
@@ -189,8 +188,8 @@ def test_locked_delivery_of_a_user_does_not_delay_other_users(
     outbox.add(*[NewNotification(name, EMAIL_ONLY) for name in ("a", "b", "c")])
     first = outbox.rows()[0].id
 
-    with closing(connect(store.settings)) as other, other.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM notification_deliveries WHERE id = %s FOR UPDATE", (first,))
+    lock = "SELECT 1 FROM notification_deliveries WHERE id = %s FOR UPDATE"
+    with locked(store.settings, lock, first):
         assert users(claims.claim(10, MINUTE)) == ["b", "c"]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,12 +11,12 @@ import pytest
 from housekeeping.jobs import JOBS
 from housekeeping.runner import JobRunner
 from scheduler.database.active_allocations import ALLOCATIONS_PER_TRANSACTION
-from scheduler.database.connection import connect
 from scheduler.database.times import to_sql
 from scheduler.deadline import Deadline
 from scheduler.domain.model import Allocation
 from scheduler.domain.state import Snapshot
 from tests.integration.housekeeping.conftest import Housekeeping, before_transaction, set_expiry
+from tests.support.locks import locked
 from tests.support.statements import counted
 from tests.support.together import together
 from tests.support.world import MINUTE, NOW, SECOND, held, user, world
@@ -206,7 +205,7 @@ def test_concurrent_runs_expire_each_allocation_once(store: Store, database_url:
 
 
 @pytest.mark.parametrize(
-    "locked",
+    "rows",
     [
         "users WHERE id = 'u1'",
         "devices WHERE id = 'd1'",
@@ -216,7 +215,7 @@ def test_concurrent_runs_expire_each_allocation_once(store: Store, database_url:
     ],
 )
 def test_locked_rows_are_left_for_the_next_run_and_delay_no_others(
-    store: Store, housekeeping: Housekeeping, locked: str
+    store: Store, housekeeping: Housekeeping, rows: str
 ) -> None:
     store.seed(many(3))
     store.run(
@@ -226,10 +225,8 @@ def test_locked_rows_are_left_for_the_next_run_and_delay_no_others(
     )
     all_due(store)
 
-    with closing(connect(store.settings)) as connection, connection.cursor() as cursor:
-        assert cursor.execute(f"SELECT 1 FROM {locked} FOR UPDATE") == 1  # noqa: S608 - constants
+    with locked(store.settings, f"SELECT 1 FROM {rows} FOR UPDATE"):  # noqa: S608 - constants
         assert housekeeping.run("expire") == 2
-        connection.rollback()  # the locks of a connection that closes last a moment longer
     assert housekeeping.run("expire") == 1
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
 
 from scheduler.allocation.reservation_start import GRACE_PERIOD
-from scheduler.database.connection import connect
 from scheduler.domain.model import Health, Quota
 from tests.integration.housekeeping.conftest import (
     FIRST_RESERVATION,
@@ -17,6 +15,7 @@ from tests.integration.housekeeping.conftest import (
     add_reservation,
     set_expiry,
 )
+from tests.support.locks import locked
 from tests.support.statements import counted
 from tests.support.world import MINUTE, NOW, SECOND, device, held, user, world
 
@@ -150,10 +149,8 @@ def test_a_reservation_whose_devices_are_locked_does_not_keep_others_from_starti
     add_reservation(store, "u1", "d1")
     add_reservation(store, "u2", "d2")
 
-    with closing(connect(store.settings)) as busy, busy.cursor() as cursor:
-        cursor.execute("SELECT id FROM devices WHERE id = 'd3' FOR UPDATE")
+    with locked(store.settings, "SELECT id FROM devices WHERE id = 'd3' FOR UPDATE"):
         assert housekeeping.run("start-reservations") == 1
-        busy.rollback()
 
     assert status(store) == ["RESERVED", "STARTED"]
 
@@ -165,10 +162,8 @@ def test_a_locked_reservation_does_not_keep_others_from_starting(
     add_reservation(store, "u1", "d1")
     add_reservation(store, "u2", "d2")
 
-    with closing(connect(store.settings)) as busy, busy.cursor() as cursor:
-        cursor.execute("SELECT id FROM reservations WHERE user_id = 'u1' FOR UPDATE")
+    with locked(store.settings, "SELECT id FROM reservations WHERE user_id = 'u1' FOR UPDATE"):
         assert housekeeping.run("start-reservations") == 1
-        busy.rollback()
 
     assert status(store) == ["RESERVED", "STARTED"]
     assert housekeeping.run("start-reservations") == 1

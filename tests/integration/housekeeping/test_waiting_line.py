@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +11,7 @@ from scheduler.database.connection import connect
 from tests.integration.housekeeping.conftest import Housekeeping, add_entry, set_expiry
 from tests.support.events import message
 from tests.support.functions import Functions
+from tests.support.locks import locked
 from tests.support.statements import counted
 from tests.support.world import MINUTE, NOW, SECOND, device, held, user, world
 
@@ -108,10 +108,8 @@ def test_a_locked_device_is_allocated_by_a_later_run(
     store.seed(world(user("u1"), device("d1")))
     add_entry(store, "u1")
 
-    with closing(connect(store.settings)) as busy, busy.cursor() as cursor:
-        cursor.execute("SELECT id FROM devices WHERE id = 'd1' FOR UPDATE")
+    with locked(store.settings, "SELECT id FROM devices WHERE id = 'd1' FOR UPDATE"):
         assert housekeeping.run("serve-waiting") == 0
-        busy.rollback()  # the locks of a connection that closes last a moment longer
 
     assert housekeeping.run("serve-waiting") == 1
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.integration.pipeline.crashing import CrashingCounter
 from tests.integration.pipeline.failing_fleet import FLEET, LIMITS, count_running, decide
+from tests.integration.pipeline.unnamed import AWAY
 from tests.support.functions import Functions
 from tests.support.queues import Queues
 from tests.support.world import NOW, held, world
@@ -16,6 +17,7 @@ from tests.support.world import NOW, held, world
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from scheduler.messaging.message import Message
     from tests.support.clock import Clock
     from tests.support.store import Store
 
@@ -37,6 +39,17 @@ def connected(
     """The functions with a real broker, and with the clock and the counter of the test."""
     with Functions(database_url, broker_url, clock=clock, counter=counter) as made:
         yield made
+
+
+@pytest.fixture
+def park(broker_url: str, clock: Clock) -> Callable[..., None]:
+    """Return a function that parks messages, since its environment has no database."""
+
+    def park(*batch: Message) -> None:
+        with Functions(AWAY, broker_url, clock=clock) as without:
+            assert without.handle(*batch) == {"retried": len(batch)}
+
+    return park
 
 
 @pytest.fixture

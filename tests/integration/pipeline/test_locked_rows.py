@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager
+from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from scheduler.database.connection import LOCK_WAIT_SECONDS, connect
 from tests.support.events import message
+from tests.support.locks import locked
 from tests.support.statements import counted
 from tests.support.world import held, user, world
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.support.functions import Functions
     from tests.support.queues import Queues
     from tests.support.store import Store
@@ -26,12 +25,8 @@ NEIGHBOURS_WAIT_SECONDS: Final = 8
 LOCKED: Final = tuple(f"u{number}" for number in range(0, USERS, 10))
 
 
-@contextmanager
-def locked(store: Store, table: str, ids: tuple[str, ...]) -> Iterator[None]:
-    with closing(connect(store.settings)) as other, other.cursor() as cursor:
-        cursor.execute(f"SELECT id FROM {table} WHERE id IN %s FOR UPDATE", (ids,))  # noqa: S608 - a table of the test
-        yield
-        other.rollback()
+def locking(table: str) -> str:
+    return f"SELECT id FROM {table} WHERE id IN %s FOR UPDATE"  # noqa: S608 - a table of the test
 
 
 @pytest.fixture
@@ -50,7 +45,10 @@ def test_ten_locked_users_of_a_hundred_wait_and_the_others_do_not(
 ) -> None:
     batch = [message("user.suspended", userId=f"u{number}") for number in range(USERS)]
 
-    with locked(full_house, "users", LOCKED), counted(connected.database) as spent:
+    with (
+        locked(full_house.settings, locking("users"), LOCKED),
+        counted(connected.database) as spent,
+    ):
         totals = connected.handle(*batch)
 
     assert totals == {"success": USERS - len(LOCKED), "retried": len(LOCKED)}
@@ -72,7 +70,7 @@ def test_a_locked_device_or_allocation_stalls_only_its_holder(
     """Rows of all tables are searched: tests/integration/database/test_locked_rows.py."""
     batch = [message("user.suspended", userId=f"u{number}") for number in range(5)]
 
-    with locked(full_house, table, (row,)):
+    with locked(full_house.settings, locking(table), (row,)):
         totals = connected.handle(*batch)
 
     assert totals == {"success": 4, "retried": 1}
@@ -87,7 +85,7 @@ def test_a_device_waits_for_itself_and_for_its_holder(
 ) -> None:
     batch = [message("device.failed", deviceId=f"d{number}") for number in range(5)]
 
-    with locked(full_house, table, (row,)), counted(connected.database) as spent:
+    with locked(full_house.settings, locking(table), (row,)), counted(connected.database) as spent:
         totals = connected.handle(*batch)
 
     assert totals == {"success": 4, "retried": 1}
@@ -102,10 +100,9 @@ def test_a_locked_table_parks_the_whole_batch_without_searching_each_message(
 ) -> None:
     batch = [message("user.activated", userId=f"u{number}") for number in range(20)]
 
-    with closing(connect(full_house.settings)) as other, other.cursor() as cursor:
-        cursor.execute("LOCK TABLES users WRITE")
-        with counted(connected.database) as spent:
-            totals = connected.handle(*batch)
+    users = locked(full_house.settings, "LOCK TABLES users WRITE")
+    with users, counted(connected.database) as spent:
+        totals = connected.handle(*batch)
 
     assert totals == {"retried": 20}
     assert spent.selects < 20
@@ -116,7 +113,7 @@ def test_a_user_without_a_row_is_never_taken_for_locked(store: Store, connected:
     store.seed(world(user("u1")))
     batch = [message("user.suspended", userId=id_) for id_ in ("u1", "new")]
 
-    with locked(store, "users", ("u1",)):
+    with locked(store.settings, locking("users"), ("u1",)):
         assert connected.handle(*batch) == {"success": 1, "retried": 1}
 
     query = "SELECT id, status FROM users ORDER BY id"

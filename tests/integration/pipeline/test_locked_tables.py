@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from scheduler.database.connection import connect
 from tests.support.events import message
+from tests.support.locks import locked
 from tests.support.statements import counted
 from tests.support.world import held, world
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.support.functions import Functions
     from tests.support.queues import Queues
     from tests.support.store import Store
@@ -22,13 +19,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("short_lock_waits")
 
 USERS: Final = 20
-
-
-@contextmanager
-def locked(store: Store, statement: str) -> Iterator[None]:
-    with closing(connect(store.settings)) as other, other.cursor() as cursor:
-        cursor.execute(statement)
-        yield
 
 
 @pytest.fixture
@@ -51,7 +41,7 @@ def test_a_lock_that_no_search_finds_parks_the_batch_after_two_waits(
 ) -> None:
     batch = [message("user.suspended", userId=f"u{number}") for number in range(USERS)]
 
-    with locked(holders, lock), counted(connected.database) as spent:
+    with locked(holders.settings, lock), counted(connected.database) as spent:
         assert connected.handle(*batch) == {"retried": USERS}
 
     assert spent.rollbacks <= 2

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from scheduler.database import brake
-from scheduler.database.connection import connect
 from scheduler.domain.brake import BrakeLimits
 from scheduler.messaging.message import to_milliseconds
 from scheduler.pipeline.event_rules import EventRules
@@ -17,6 +15,7 @@ from tests.integration.pipeline.hops import consume, consume_retries
 from tests.support.deciding import FAMILIES, handling_of
 from tests.support.events import QUEUE_OF, message
 from tests.support.functions import Functions
+from tests.support.locks import locked
 from tests.support.world import HOUR, MINUTE, NOW, held, user, world
 
 if TYPE_CHECKING:
@@ -30,17 +29,6 @@ if TYPE_CHECKING:
 
 FAILED, SUSPENDED = QUEUE_OF["device.failed"], QUEUE_OF["user.suspended"]
 MAINTENANCE: Final = QUEUE_OF["device.maintenance"]
-
-
-@contextmanager
-def locked(store: Store, functions: Functions, query: str) -> Iterator[None]:
-    """Lock rows longer than the functions wait for them."""
-    with functions.database.transaction() as cursor:
-        cursor.execute("SET SESSION innodb_lock_wait_timeout = 1")
-    with closing(connect(store.settings)) as connection, connection.cursor() as cursor:
-        cursor.execute(f"{query} FOR UPDATE")
-        yield
-        connection.rollback()
 
 
 def running(**about: Any) -> Message:  # noqa: ANN401 - any field
@@ -75,12 +63,13 @@ def buggy(database_url: str, broker_url: str, clock: Clock) -> Iterator[Function
         yield made
 
 
+@pytest.mark.usefixtures("short_lock_waits")
 @pytest.mark.parametrize("named", [True, False])
 def test_parked_maintenance_does_not_undo_a_recovery_meanwhile(
     *, named: bool, store: Store, connected: Functions, queues: Queues, clock: Clock
 ) -> None:
     store.seed(world(held("d1")))
-    with locked(store, connected, "SELECT * FROM devices WHERE id = 'd1'"):
+    with locked(store.settings, "SELECT * FROM devices WHERE id = 'd1' FOR UPDATE"):
         sent = message("device.maintenance", id="" if named else None)
         assert connected.handle(sent) == {"retried": 1}
 

@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from scheduler.database.connection import connect
 from tests.integration.pipeline.crashing import CrashError, CrashingCounter
 from tests.integration.pipeline.unnamed import AWAY, again
 from tests.support.events import message
 from tests.support.functions import Functions
+from tests.support.locks import locked
 from tests.support.logged import logged
 from tests.support.statements import counted
 from tests.support.world import held, user, world
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.support.queues import Queues
     from tests.support.store import Store
 
 pytestmark = pytest.mark.usefixtures("short_lock_waits")
 
 
-@contextmanager
-def locked_notes(store: Store) -> Iterator[None]:
-    with closing(connect(store.settings)) as other, other.cursor() as cursor:
-        cursor.execute("LOCK TABLES delivery_attempts WRITE")
-        yield
+NOTES: Final = "LOCK TABLES delivery_attempts WRITE"
 
 
 def test_message_that_kills_every_run_becomes_a_dead_letter_at_its_fourth_delivery(
@@ -64,7 +57,7 @@ def test_a_locked_table_of_notes_does_not_fail_a_redelivered_batch(
     store.seed(world(*(held(f"d{number}", by=f"u{number}") for number in range(3))))
     batch = [again(message("user.suspended", userId=f"u{number}")) for number in range(3)]
 
-    with locked_notes(store), counted(connected.database) as spent, logged() as lines:
+    with locked(store.settings, NOTES), counted(connected.database) as spent, logged() as lines:
         assert connected.handle(*batch) == {"success": 3}
         (warning,) = [line for line in lines() if "notes" in line["message"]]
 
@@ -77,7 +70,7 @@ def test_a_locked_table_of_notes_does_not_fail_a_redelivered_batch(
 def test_notes_are_read_again_when_their_table_is_free(store: Store, connected: Functions) -> None:
     store.seed(world(held("d1", by="u1"), held("d2", by="u2")))
     one, other = (again(message("user.suspended", userId=u)) for u in ("u1", "u2"))
-    with locked_notes(store):
+    with locked(store.settings, NOTES):
         connected.handle(one)
     note = (other.queue, other.delivery_key, 3, "2026-11-24")
     store.insert("delivery_attempts", "queue, message_id, attempts, last_at", [note])

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
-from scheduler.database.connection import connect
 from scheduler.messaging.message import IDENTITY_HEADER, UNCLAIMED_BATCH_HEADER
 from tests.integration.pipeline.crashing import CrashError, CrashingCounter, dying_at_the_end
 from tests.integration.pipeline.hops import consume_retries, consume_retries_apart, retries
 from tests.integration.pipeline.unnamed import AWAY, PAYMENT, again, payment, unnamed
 from tests.support.events import message
 from tests.support.functions import Functions
+from tests.support.locks import locked
 from tests.support.world import MINUTE, NOW, user, world
 
 if TYPE_CHECKING:
@@ -33,11 +32,10 @@ def test_message_parked_for_days_keeps_the_id_that_it_got_afterwards(
     new_environment: Callable[[], Functions],
     counter: CrashingCounter,
     clock: Clock,
-    broker_url: str,
+    park: Callable[..., None],
 ) -> None:
     store.seed(world(user("u1")))
-    with Functions(AWAY, broker_url, clock=clock) as without:
-        assert without.handle(payment()) == {"retried": 1}
+    park(payment())
     clock.wait(3 * 24 * 60 * MINUTE)
     (copy,) = retries(queues, PAYMENT)
     with dying_at_the_end(), pytest.raises(CrashError):
@@ -62,7 +60,7 @@ def test_parked_copy_and_its_original_are_applied_once(  # noqa: PLR0913 - fixtu
     queues: Queues,
     new_environment: Callable[[], Functions],
     counter: CrashingCounter,
-    broker_url: str,
+    park: Callable[..., None],
     clock: Clock,
 ) -> None:
     """The database is unavailable, and the run that parks the message dies before it returns."""
@@ -74,8 +72,7 @@ def test_parked_copy_and_its_original_are_applied_once(  # noqa: PLR0913 - fixtu
         sent = again(sent)
     for _ in range(parked):
         clock.wait(MINUTE)
-        with Functions(AWAY, broker_url, clock=clock) as without:
-            assert without.handle(sent) == {"retried": 1}
+        park(sent)
         sent = again(sent)
     clock.wait(MINUTE)
 
@@ -98,11 +95,10 @@ def test_parked_copies_and_their_originals_in_other_batches_are_applied_once(
     new_environment: Callable[[], Functions],
     counter: CrashingCounter,
     clock: Clock,
-    broker_url: str,
+    park: Callable[..., None],
 ) -> None:
     sent = [payment(f"u{n}") for n in range(4)]
-    with Functions(AWAY, broker_url, clock=clock) as without:
-        assert without.handle(*sent) == {"retried": 4}
+    park(*sent)
     clock.wait(MINUTE)
     copies = retries(queues, PAYMENT)
     other = again(message("billing.payment_failed", userId="u4"))
@@ -119,14 +115,13 @@ def test_copy_that_was_applied_and_is_parked_once_more_is_a_duplicate(
     queues: Queues,
     new_environment: Callable[[], Functions],
     counter: CrashingCounter,
-    broker_url: str,
+    park: Callable[..., None],
 ) -> None:
     """Its acknowledgement was lost, and the database is away again."""
-    with Functions(AWAY, broker_url) as without:
-        assert without.handle(payment(), payment("u2")) == {"retried": 2}
-        copies = retries(queues, PAYMENT)
-        assert new_environment().handle(*copies) == {"success": 2}
-        assert without.handle(*map(again, copies)) == {"retried": 2}
+    park(payment(), payment("u2"))
+    copies = retries(queues, PAYMENT)
+    assert new_environment().handle(*copies) == {"success": 2}
+    park(*map(again, copies))
 
     for copy in retries(queues, PAYMENT):
         assert new_environment().handle(copy) == {"duplicate": 1}
@@ -135,14 +130,17 @@ def test_copy_that_was_applied_and_is_parked_once_more_is_a_duplicate(
 
 
 def test_message_parked_hours_after_its_run_died_is_recognised_days_later(
-    connected: Functions, queues: Queues, counter: CrashingCounter, clock: Clock, broker_url: str
+    connected: Functions,
+    queues: Queues,
+    counter: CrashingCounter,
+    clock: Clock,
+    park: Callable[..., None],
 ) -> None:
     counter.crashes = 1
     with pytest.raises(CrashError):
         connected.handle(payment())
     clock.wait(120 * MINUTE)
-    with Functions(AWAY, broker_url, clock=clock) as without:
-        assert without.handle(again(payment())) == {"retried": 1}
+    park(again(payment()))
     clock.wait(3 * 24 * 60 * MINUTE)
 
     assert consume_retries(connected, queues, PAYMENT) == {"success": 1}
@@ -180,13 +178,12 @@ def test_any_value_of_the_header_of_parked_copies_is_accepted(
 
 
 def test_parked_message_keeps_what_its_publisher_set_and_its_failed_attempts(
-    broker_url: str, queues: Queues
+    park: Callable[..., None], queues: Queues
 ) -> None:
     sent = unnamed("billing.payment_failed", headers={"x-attempt": 2, "tenant": "t1"})
     sent = sent._replace(properties={**sent.properties, "correlation_id": "c1"})
 
-    with Functions(AWAY, broker_url) as without:
-        assert without.handle(sent) == {"retried": 1}
+    park(sent)
 
     (waiting,) = retries(queues, PAYMENT)
     assert waiting.properties["correlation_id"] == "c1"
@@ -198,8 +195,7 @@ def test_only_messages_without_an_id_wait_for_the_table_of_ids(
 ) -> None:
     batch = [payment("u1"), message("billing.payment_failed", userId="u2")]
 
-    with closing(connect(store.settings)) as other, other.cursor() as cursor:
-        cursor.execute("LOCK TABLES unidentified_messages WRITE")
+    with locked(store.settings, "LOCK TABLES unidentified_messages WRITE"):
         assert connected.handle(*batch) == {"success": 1, "retried": 1}
 
     assert [counter.current(id_, NOW) for id_ in ("u1", "u2")] == [0, 1]
