@@ -19,7 +19,7 @@ CANARY: Final = CANARY_PREFIX + str(UUID(int=1))
 TABLES: Final = (
     *("users", "devices", "allocations", "event_versions", "processed_messages"),
     *("notifications", "notification_deliveries", "outgoing_events", "unapplied_messages"),
-    *("letter_actions", "erasures"),
+    *("letter_actions", "erasures", "early_reports"),
 )
 
 
@@ -37,6 +37,7 @@ def live(functions: Functions) -> None:
         changed,
         changed,
         message("device.deleted", deviceId=CANARY),
+        message("device.maintenance", deviceId=CANARY),  # is overtaken by the deletion
     )
 
 

@@ -48,6 +48,7 @@ _DELETIONS: Final = (
     """DELETE FROM letter_actions
        WHERE aggregate IN ('user', 'device') AND subject_id IN %(ids)s""",
     "DELETE FROM event_versions WHERE aggregate IN ('user', 'device') AND id IN %(ids)s",
+    "DELETE FROM early_reports WHERE device_id IN %(ids)s",
     "DELETE FROM erasures WHERE user_id IN %(ids)s",
     "DELETE FROM devices WHERE id IN %(ids)s",
     "DELETE FROM users WHERE id IN %(ids)s",
