@@ -26,6 +26,7 @@ LOCKS: Final = (
     "UPDATE reservations SET min_cpu_cores = 1 WHERE user_id = 'u2'",
     "UPDATE devices SET name = 'other' WHERE id = 'd2'",
     "SELECT id FROM event_versions WHERE aggregate = 'device' AND id = 'd2' FOR UPDATE",
+    "UPDATE early_reports SET version = 9 WHERE device_id = 'd2'",
     "UPDATE allocations SET expires_at = NOW() WHERE id = 'allocation-of-d2'",
     "SELECT id FROM allocations WHERE user_id = 'u2' FOR UPDATE",
 )
@@ -39,6 +40,8 @@ def holders(store: Store) -> Store:
     marks = [("user", u, "account", NOW) for u in USERS]
     marks += [("device", d, "health", NOW) for d in DEVICES]
     store.insert("event_versions", "aggregate, id, concern, occurred_at", marks)
+    reports = [(d, "failed", NOW) for d in DEVICES]
+    store.insert("early_reports", "device_id, health, occurred_at", reports)
     times = (NOW, NOW + HOUR)
     store.insert(
         "waiting",

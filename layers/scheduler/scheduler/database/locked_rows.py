@@ -31,6 +31,7 @@ _ROWS_OF_DEVICES: Final = (
     "SELECT id, '' FROM devices WHERE id IN %s ORDER BY id",
     """SELECT id, concern FROM event_versions WHERE aggregate = 'device' AND id IN %s
     ORDER BY id, concern""",
+    "SELECT device_id, '' FROM early_reports WHERE device_id IN %s ORDER BY device_id",
     """SELECT active_device_id, id FROM allocations FORCE INDEX (one_holder_per_device)
     WHERE active_device_id IN %s ORDER BY active_device_id""",
 )
