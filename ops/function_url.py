@@ -33,9 +33,8 @@ _QUICK: Final = Config(connect_timeout=10, read_timeout=30)
 _OK: Final = 200
 _FORBIDDEN: Final = 403
 _THROTTLED: Final = 429
-_EXPIRED: Final = "expired"
-"""In what AWS says of temporary credentials: *The security token included in the request is
-expired*."""
+_EXPIRED: Final = "security token included in the request is expired"
+"""What AWS says of temporary credentials; a signature also expires, if the clock is wrong."""
 
 
 @dataclass(frozen=True, slots=True)

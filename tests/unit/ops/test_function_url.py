@@ -40,11 +40,16 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Any], FunctionU
             {"Message": "The security token included in the request is expired"},
             "your AWS credentials have expired; log in again",
         ),
+        (
+            403,
+            {"Message": "Signature expired: 20261127T100000Z is now earlier than 20261127T101500Z"},
+            "said: Signature expired: 20261127T100000Z",
+        ),
         (403, {"Message": "Forbidden"}, "Forbidden; your role needs lambda:InvokeFunctionUrl"),
         (429, {"Reason": "ConcurrentInvocationLimitExceeded"}, "others are using it"),
         (502, "a page", "HTTP status 502; see its log"),
     ],
-    ids=["expired", "role", "throttled", "proxy"],
+    ids=["expired", "clock", "role", "throttled", "proxy"],
 )
 def test_answer_of_aws_names_the_fix(
     answering: Callable[[int, Any], FunctionUrlOperations], status: int, answer: object, said: str
