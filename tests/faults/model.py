@@ -223,6 +223,8 @@ class State:
         report: EarlyReport | None = self.facts.get(("early", event.subject))
         if report is None or not is_older(event, advanced(report, NO_MARK)):
             return None
+        if latest(report.at) < event.at:
+            return None
         return None if self._is_of_former_life(event.subject, report) else report
 
     def advance_health(self, device: str, report: EarlyReport) -> None:

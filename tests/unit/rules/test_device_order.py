@@ -101,6 +101,21 @@ def test_report_of_a_former_life_with_a_high_version_does_not_hide_one_of_the_ne
     assert run(*sent, on=world(device("d1"))).work.device("d1").health is Health.STOPPED
 
 
+def test_report_right_after_a_deletion_does_not_count_for_a_life_that_begins_later() -> None:
+    sent = [
+        message(event_type, at=NOW - (60 - minute) * MINUTE, version=version, newStatus=status)
+        for event_type, minute, version, status in (
+            ("device.deleted", 1, 8, None),
+            ("device.status_changed", 2, 9, "stopped"),
+            ("device.created", 5, 1, None),
+            ("device.status_changed", 6, 2, "error"),
+        )
+    ]
+
+    assert run(*sent[:3], on=world(device("d1"))).work.device("d1").health is Health.RUNNING
+    assert run(*sent, on=world(device("d1"))).work.device("d1").health is Health.ERROR
+
+
 def test_report_that_overtook_a_recreation_makes_older_ones_outdated() -> None:
     sent = [("device.deleted", 1), ("device.failed", 9), ("device.created", 5)]
 

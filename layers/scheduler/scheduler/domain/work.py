@@ -231,9 +231,14 @@ class Work(State):
             self._set(self.marks, key, advanced(deleted, None))
 
     def early_report(self, device_id: str, created: Stamp) -> EarlyReport | None:
-        """Return the report about a deleted device that is newer than its creation, if any."""
+        """Return the report about a deleted device that is newer than its creation, if any.
+
+        One of an older time is of a former life of the device, even if its version is higher.
+        """
         report = self.early_reports.get(device_id)
         if report is None or not is_outdated(created, advanced(report.stamp, None)):
+            return None
+        if is_outdated(Stamp(report.stamp.occurred_at), Mark(created.occurred_at)):
             return None
         before = self.is_outdated(Concern.HEALTH, Aggregate.DEVICE, device_id, report.stamp)
         return None if before else report
