@@ -160,8 +160,7 @@ def test_a_parked_copy_is_no_message_that_was_there_before_or_in_another_batch(
         ({"seen_late": True}, "a"),
         ({"seen_late": True, "claimed_at": NOW - 3 * MINUTE}, None),
         ({}, None),
-        ({"parked_batch": BATCH, "received_at": NOW - 2 * MINUTE}, "a"),
-        ({"parked_batch": "another", "received_at": NOW - 2 * MINUTE}, None),
+        ({"parked_batch": BATCH, "received_at": NOW - 2 * MINUTE}, None),
     ],
 )
 def test_a_parked_copy_is_also_recognised_by_what_its_original_was_next_to(
@@ -172,6 +171,25 @@ def test_a_parked_copy_is_also_recognised_by_what_its_original_was_next_to(
 
     assert taken(copy, row, next_to=Neighbours("x", "")) == found
     assert taken(copy, row._replace(key_before="y"), next_to=Neighbours("x", "")) is None
+
+
+@pytest.mark.parametrize(
+    ("before", "found"),
+    [
+        ({"parked_batch": BATCH}, "a"),
+        ({"parked_batch": "another"}, None),
+        ({"parked_batch": BATCH, "received_at": NOW - MINUTE}, None),
+        ({"parked_batch": BATCH, "key_before": "y"}, None),
+    ],
+)
+def test_a_copy_that_was_redelivered_and_parked_once_more_has_the_time_of_the_first(
+    before: dict[str, Any], found: str | None
+) -> None:
+    parked_at = NOW - 2 * MINUTE
+    copy = suspended(parked_in=BATCH, unknown=True, at=parked_at)
+    row = given(**{"batch_key": "another", "key_before": "x", "received_at": parked_at, **before})
+
+    assert taken(copy, row, next_to=Neighbours("x", "")) == found
 
 
 @pytest.mark.parametrize(

@@ -73,10 +73,11 @@ class EarlierIds:
             return True
         if not message.unclaimed_batch or not (near or message.unclaimed_batch in batches):
             return False
-        if near and one.parked_batch == message.unclaimed_batch and one.received_at == parked_at:
-            return True  # the copy was parked once more
         if message.has_unknown_id and one.received_at < parked_at:
             return one.claimed_at >= parked_at - ENDED_SINCE
+        parked_together = one.parked_batch == message.unclaimed_batch
+        if message.has_unknown_id and near and parked_together and one.received_at == parked_at:
+            return True  # the copy was redelivered, and parked once more
         return one.seen_late and one.claimed_at > parked_at
 
 
