@@ -48,7 +48,11 @@ def window(browser: Browser, url: str, **settings: Any) -> Iterator[Page]:  # no
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
         page.goto(url)
-        yield page
+        try:
+            yield page
+        except AssertionError as failure:
+            failure.add_note(f"the page has logged {errors}")
+            raise
     # Chromium also logs responses of 4xx and 5xx, which the page shows itself.
     logged = [said for said in errors if "the server responded with a status" not in said]
     assert logged == [], f"the page has logged {logged}"

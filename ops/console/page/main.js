@@ -100,4 +100,6 @@ class App extends Component {
 }
 
 takeToken()
-render(html`<${Guard} onRetry=${() => location.reload()}><${App} /><//>`, document.getElementById("app"))
+const place = document.getElementById("app")
+place.replaceChildren() // the text for the case that this script cannot be loaded
+render(html`<${Guard} onRetry=${() => location.reload()}><${App} /><//>`, place)

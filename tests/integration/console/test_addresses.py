@@ -91,3 +91,19 @@ def test_answer_that_cannot_be_shown_leaves_no_blank_page(
 
         expect(page.locator("#live")).to_have_text("Live")
         expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_page_whose_scripts_could_not_be_loaded_tells_to_reload(browser: Browser, url: str) -> None:
+    """Chromium gives up requests when the network changes, as when Docker starts a container."""
+    with browser.new_context(locale="en-GB") as opened:
+        page = opened.new_page()
+        page.route("**/page/panel.js", lambda route: route.abort())
+        page.goto(with_token(url))
+        expect(page.locator("#app")).to_contain_text("reload the page")
+        expect(page.locator("#app")).to_contain_text("重新加载页面")
+
+        page.unroute("**/page/panel.js")
+        page.reload()
+
+        expect(page.locator("#app")).not_to_contain_text("reload the page")
+        expect(page.locator("header")).to_have_count(1)
