@@ -13,14 +13,14 @@ from device_events.contracts import (
     DeviceStatusChanged,
     health_of,
 )
-from scheduler.domain.guard import Aggregate, Concern
+from scheduler.domain.guard import Aggregate, Concern, Mark, Stamp, is_outdated
 from scheduler.domain.model import CANARY_PREFIX, Health, canary_allocation, is_canary
 from scheduler.domain.reasons import ReleaseReason
 from scheduler.ids import is_uuid
 from scheduler.pipeline.event_rules import EventRules
 
 if TYPE_CHECKING:
-    from scheduler.domain.model import Allocation
+    from scheduler.domain.model import Allocation, Device
     from scheduler.domain.work import Work
 
 events = EventRules()
@@ -73,15 +73,9 @@ def release_device_in_maintenance(event: DeviceMaintenance, work: Work) -> None:
 def add_device(event: DeviceCreated, work: Work) -> None:
     """Store the device's description, and make it available unless its state is newer."""
     known = work.device(event.device_id)
-    described = known._replace(
-        name=event.name or known.name,
-        cpu_cores=event.cpu_cores or known.cpu_cores,
-        memory_mb=event.memory_mb or known.memory_mb,
-        storage_mb=event.storage_mb or known.storage_mb,
-        adb_host=event.adb_host or known.adb_host,
-        adb_port=event.adb_port or known.adb_port,
-    )
-    work.update_device(described)
+    edited = known.edited_at and Mark(known.edited_at)
+    is_older = edited and is_outdated(Stamp(event.occurred_at), edited)
+    work.update_device(_completed(known, event) if is_older else _described(known, event))
     if not work.is_outdated(Concern.HEALTH, Aggregate.DEVICE, event.device_id, event.stamp):
         health = health_of(event.status) if event.status else Health.RUNNING
         if known.health is Health.DELETED:
@@ -92,6 +86,31 @@ def add_device(event: DeviceCreated, work: Work) -> None:
     health = work.device(event.device_id).health
     where = "joined the pool" if health is Health.RUNNING else f"waits outside the pool ({health})"
     work.remark(f"Device {event.device_id} {where}")
+
+
+def _described(known: Device, event: DeviceCreated) -> Device:
+    """Return the device as the event describes it; what the event lacks stays."""
+    return known._replace(
+        name=event.name or known.name,
+        cpu_cores=event.cpu_cores or known.cpu_cores,
+        memory_mb=event.memory_mb or known.memory_mb,
+        storage_mb=event.storage_mb or known.storage_mb,
+        adb_host=event.adb_host or known.adb_host,
+        adb_port=event.adb_port or known.adb_port,
+    )
+
+
+def _completed(known: Device, event: DeviceCreated) -> Device:
+    """Return the device with what is unknown of its name and size filled in by an older event.
+
+    Not its address: that may be of a former life, and belong to another device by now.
+    """
+    return known._replace(
+        name=known.name if known.name != known.id else event.name or known.id,
+        cpu_cores=known.cpu_cores or event.cpu_cores or 0,
+        memory_mb=known.memory_mb or event.memory_mb or 0,
+        storage_mb=known.storage_mb or event.storage_mb or 0,
+    )
 
 
 def _revive(event: DeviceCreated, work: Work, health: Health) -> Health:

@@ -36,7 +36,7 @@ Host = Annotated[str, StringConstraints(max_length=255, pattern=r"^[A-Za-z0-9._:
 
 
 class DeviceChange(RequestBody):
-    """The fields to change: an absent one stays. A later device.created may change them again."""
+    """The fields to change: an absent one stays. Only a later device.created changes them again."""
 
     # The factories only make the fields optional without allowing null.
     name: Annotated[DeviceName, Field(default_factory=str)]
@@ -185,4 +185,4 @@ def _change(unit: UnitOfWork, device_id: str, columns: Mapping[str, Any], actor:
     if device.health is Health.DELETED:
         raise ApiError(HTTPStatus.CONFLICT, "device_deleted", "the device was deleted")
     if columns:
-        work.update_device(device._replace(**columns))
+        work.update_device(device._replace(**columns, edited_at=work.now))

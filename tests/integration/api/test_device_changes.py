@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.integration.api.client import ADMIN, user
 from tests.integration.api.test_concurrent_allocation import at_once, inconsistent_devices, post
+from tests.support.events import message
+from tests.support.functions import Functions
 from tests.support.logged import logged
 from tests.support.together import eventually
 
@@ -48,6 +51,34 @@ def test_a_change_stores_its_fields_and_keeps_the_others(api: Client, rows: Rows
     assert everything.body == before | EVERYTHING
     assert name_only.body == before | EVERYTHING | {"name": "Cloud phone 1"}
     assert api.get("/api/devices/d1").body == name_only.body
+
+
+@pytest.mark.parametrize("version", [None, 7])
+def test_an_older_event_does_not_undo_a_change(
+    api: Client, rows: Rows, database_url: str, version: int | None
+) -> None:
+    rows.device(health="stopped", cpu_cores=4, memory_mb=0)
+    before = datetime.now(UTC) - timedelta(minutes=1)
+    created: dict[str, Any] = {
+        "name": "old",
+        "cpuCores": 2,
+        "memoryMB": 2048,
+        "adbHost": "old",
+        "adbPort": 1,
+    }
+
+    change(api, name="edited", **ADDRESS)
+    with Functions(database_url, clock=lambda: datetime.now(UTC)) as functions:
+        older = functions.handle(message("device.created", at=before, version=version, **created))
+        kept = api.get("/api/devices/d1").body
+        at, later = datetime.now(UTC), version and version + 1
+        newer = functions.handle(message("device.created", at=at, version=later, **created))
+
+    edited = {"name": "edited", "cpuCores": 4, "memoryMB": 2048, **ADDRESS}
+    assert (older, newer) == ({"success": 1}, {"success": 1})
+    assert {name: kept[name] for name in edited} == edited
+    assert kept["health"] == "running"
+    assert {name: api.get("/api/devices/d1").body[name] for name in created} == created
 
 
 def test_an_empty_change_changes_nothing(api: Client, rows: Rows) -> None:

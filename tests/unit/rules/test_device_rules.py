@@ -1,6 +1,6 @@
 """The rules of the device events."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from scheduler.domain.model import Device, DeviceStatus, Health
 from scheduler.pipeline.outcome import Verdict
 from tests.support.deciding import Told, run
 from tests.support.events import message
-from tests.support.world import MINUTE, NOW, SECOND, device, held, mark, user, world
+from tests.support.world import MILLISECOND, MINUTE, NOW, SECOND, device, held, mark, user, world
 
 RELEASING: dict[str, tuple[dict[str, Any], str]] = {
     "device.failed": ({"reason": "Docker container crashed"}, "设备故障：Docker container crashed"),
@@ -190,6 +190,28 @@ def test_creation_keeps_known_values_of_missing_fields(missing: dict[str, Any]) 
         *("old", 8),
         *(16, 2),
     )
+
+
+@pytest.mark.parametrize("version", [None, 7])
+@pytest.mark.parametrize(
+    ("at", "device_"),
+    [
+        (NOW - MINUTE, device("d1", name="edited", cpu_cores=2, memory_mb=16, storage_mb=0)),
+        (NOW, device("d1", name="new", cpu_cores=4, memory_mb=16, adb_host="host")),
+        (NOW + MINUTE, device("d1", name="new", cpu_cores=4, memory_mb=16, adb_host="host")),
+    ],
+    ids=["older", "same second", "newer"],
+)
+def test_creation_replaces_what_an_administrator_has_changed_only_if_it_is_not_older(
+    at: datetime, device_: Device, version: int | None
+) -> None:
+    edited_at = NOW + 300 * MILLISECOND
+    known = device("d1", name="edited", memory_mb=0, edited_at=edited_at, health=Health.STOPPED)
+    fields: dict[str, Any] = {"name": "new", "cpuCores": 4, "memoryMB": 16, "adbHost": "host"}
+
+    created = run(message("device.created", at=at, version=version, **fields), on=world(known))
+
+    assert created.work.device("d1") == device_._replace(edited_at=edited_at)
 
 
 def test_creation_does_not_release_the_device() -> None:

@@ -48,8 +48,8 @@ _USERS: Final = f"""{_NEW_USERS}
 """
 _NEW_DEVICES: Final = """
     INSERT INTO devices
-        (id, name, status, health, cpu_cores, memory_mb, storage_mb, adb_host, adb_port)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+        (id, name, status, health, cpu_cores, memory_mb, storage_mb, adb_host, adb_port, edited_at)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 # A device that is created again has another address; somebody else's device may have the old one.
 _DEVICES: Final = f"""{_NEW_DEVICES}
@@ -57,7 +57,8 @@ _DEVICES: Final = f"""{_NEW_DEVICES}
         health = VALUES(health), cpu_cores = VALUES(cpu_cores),
         memory_mb = VALUES(memory_mb), storage_mb = VALUES(storage_mb),
         adb_host = IF(VALUES(health) = 'deleted', NULL, COALESCE(VALUES(adb_host), adb_host)),
-        adb_port = IF(VALUES(health) = 'deleted', NULL, COALESCE(VALUES(adb_port), adb_port))
+        adb_port = IF(VALUES(health) = 'deleted', NULL, COALESCE(VALUES(adb_port), adb_port)),
+        edited_at = COALESCE(VALUES(edited_at), edited_at)
 """
 _GRANTS: Final = """
     INSERT INTO allocations
@@ -165,6 +166,7 @@ def _device_row(device: Device) -> _Row:
         device.storage_mb,
         device.adb_host,
         device.adb_port,
+        device.edited_at,
     )
 
 

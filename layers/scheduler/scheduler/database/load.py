@@ -56,7 +56,7 @@ _HELD_DEVICES: Final = """
 """
 _LOCK_DEVICES: Final = f"""
     SELECT {DEVICE_COLUMNS}, a.id, a.user_id, a.allocated_at,
-        early.health, early.occurred_at, early.version,
+        d.edited_at, early.health, early.occurred_at, early.version,
         v.concern, v.version, v.occurred_at, v.unversioned_at
     FROM devices d
     LEFT JOIN allocations a ON a.active_device_id = d.id
@@ -165,10 +165,10 @@ def _read_users(into: Snapshot, rows: Iterable[Any]) -> None:
 
 def _read_devices(into: Snapshot, rows: Iterable[Any]) -> None:
     for row in rows:
-        id_, (allocation_id, user_id, allocated_at, health, *more) = row[0], row[DEVICE_WIDTH:]
-        reported_at, version, *mark = more
+        id_, (allocation_id, user_id, allocated_at, edited_at, *more) = row[0], row[DEVICE_WIDTH:]
+        health, reported_at, version, *mark = more
         if id_ not in into.devices:
-            into.devices[id_] = to_device(row[:DEVICE_WIDTH])
+            into.devices[id_] = to_device(row[:DEVICE_WIDTH])._replace(edited_at=edited_at)
             if allocation_id:
                 held = Allocation(allocation_id, user_id, id_, allocated_at)
                 into.allocations[allocation_id] = held

@@ -127,6 +127,8 @@ class Device(NamedTuple):
     known: bool = True
     adb_host: str | None = None
     adb_port: int | None = None
+    edited_at: datetime | None = None
+    """When the API last changed the description; None leaves the stored time as it is."""
 
     @property
     def sized(self) -> bool:
