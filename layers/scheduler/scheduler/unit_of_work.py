@@ -115,6 +115,7 @@ class UnitOfWork:
         self._work: Work | None = None
         self._processed: Sequence[ProcessedMessage] = ()
         self._writes: list[Callable[[], None]] = []
+        self._meanwhile: list[Callable[[], None]] = []
         self._decided_grants: int | None = None
 
     def lock(
@@ -167,6 +168,13 @@ class UnitOfWork:
         """
         self._writes.append(write)
 
+    def meanwhile(self, work: Callable[[], None]) -> None:
+        """Add work without I/O that runs while the database executes the writes.
+
+        It is dropped as a write is; what it prepares must not be used unless `run` returns.
+        """
+        self._meanwhile.append(work)
+
     @property
     def needs_dispatch(self) -> bool:
         """Return whether the unit leaves notifications or events for the dispatcher to send."""
@@ -194,5 +202,5 @@ class UnitOfWork:
         hand_over(self.cursor, work, serves_waiting=serves_waiting)
         with self.cursor.pipelined():
             commit(self.cursor, work, self._processed, self._units.new_id)
-            for write in self._writes:
-                write()
+            for step in (*self._writes, *self._meanwhile):
+                step()

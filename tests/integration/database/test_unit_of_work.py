@@ -77,6 +77,24 @@ def test_added_writes_are_committed_with_the_change(units: UnitsOfWork, store: S
     assert store.rows("SELECT name FROM devices") == [("was available",)]
 
 
+def test_work_meanwhile_runs_before_the_responses_to_the_writes_are_read(
+    units: UnitsOfWork, store: Store
+) -> None:
+    store.seed(world(held("d1")))
+    unread: list[int] = []
+
+    def change(unit: UnitOfWork) -> None:
+        unit.meanwhile(lambda: unread.append(len(unit.cursor._pending)))
+        add_write(unit, "UPDATE devices SET name = 'written'")
+        release_all(unit)
+
+    with counted(units.database) as statements:
+        units.run(change)
+
+    assert len(unread) == 1
+    assert unread[0] >= statements.writes > 1
+
+
 def test_nothing_is_committed_if_an_added_write_fails(
     units: UnitsOfWork, store: Store, nudges: list[int]
 ) -> None:

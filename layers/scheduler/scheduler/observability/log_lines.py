@@ -29,23 +29,30 @@ class LogLines:
 
     def add(self, level: int, message: str, details: Mapping[str, object]) -> None:
         """Add a line if the logger logs its level; details that are None are left out."""
+        self.add_made(self.make(level, message, details))
+
+    def add_made(self, line: str) -> None:
+        """Add a line that was made before."""
+        self._lines.append(line)
+
+    def make(self, level: int, message: str, details: Mapping[str, object]) -> str:
+        """Return the line that `add` would add; empty if the logger does not log its level."""
         if level < self._logger.log_level:
-            return
+            return ""
         if level not in self._common:
             self._common[level] = self._format(level)
         line = {"message": message, **details}
         own = safe_json({k: v for k, v in line.items() if v is not None})
-        self._lines.append(f"{self._common[level]},{own[1:]}")
+        return f"{self._common[level]},{own[1:]}\n"
 
     def flush(self) -> None:
         """Write the lines."""
-        if self._lines:
+        if text := "".join(self._lines):
             handler = self._logger.registered_handler
-            text = "\n".join([*self._lines, ""])
             with handler.lock or nullcontext():  # other threads may log as well
                 handler.stream.write(text)  # type: ignore[attr-defined]  # it is a StreamHandler
                 handler.flush()
-            self._lines.clear()
+        self._lines.clear()
 
     def _format(self, level: int) -> str:
         """Return the fields that all lines of a level have, as the beginning of an object."""

@@ -28,7 +28,7 @@ from scheduler.pipeline.redelivery import (
     is_unproven,
     redelivered,
 )
-from scheduler.pipeline.report import report
+from scheduler.pipeline.report import Reporter
 from scheduler.pipeline.settle import Settled, Settlement, settle
 from scheduler.pipeline.transaction import BatchTransaction
 from scheduler.pipeline.unidentified import UnidentifiedMessages
@@ -69,7 +69,10 @@ class Consumer:
         quota = Quota(settings.default_max_devices)
         units = UnitsOfWork(database, quota, self._need_nudge, clock, new_id)
         self._redeliveries = Redeliveries(database, clock)
-        self._transaction = BatchTransaction(units, self._redeliveries, ledger, brake)
+        self._reporter = Reporter(settings.max_retries)
+        self._transaction = BatchTransaction(
+            units, self._redeliveries, self._reporter, ledger, brake
+        )
         self._part_size = PartSize()
         self._nudge_needed = False
         self._unidentified = UnidentifiedMessages(database, clock, new_id)
@@ -89,6 +92,7 @@ class Consumer:
         invocation = _Invocation(Isolation(self._transaction, deadline, self._part_size), Counter())
         self._nudge_needed = False
         self._unidentified.start()
+        self._reporter.start()
         for queue, records in decode(event):
             self._consume_queue(queue, records, invocation)
         if self._nudge_needed:
@@ -142,7 +146,7 @@ class Consumer:
             raise
         self._redeliveries.forget(queue, _noted(outcomes, _UNCOMMITTED | {Verdict.KILLER}))
         self._note_unapplied(batch, now)
-        report(batch, time.perf_counter() - started, now)
+        self._reporter.report(batch, time.perf_counter() - started, now)
         invocation.totals.update(settled.settlement.value for settled in batch)
 
     def _publish(self, batch: list[Settled], now: datetime) -> list[Settled]:

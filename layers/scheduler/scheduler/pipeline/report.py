@@ -12,10 +12,10 @@ from scheduler.observability.emf import Metrics, Unit
 from scheduler.observability.log_lines import LogLines
 from scheduler.observability.logger import service_logger
 from scheduler.pipeline.outcome import Verdict
-from scheduler.pipeline.settle import Settled, Settlement
+from scheduler.pipeline.settle import Settled, Settlement, settle
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from scheduler.messaging.message import Message
@@ -31,25 +31,52 @@ _LEVELS: Final = {
 }
 
 
-def report(batch: Sequence[Settled], seconds: float, now: datetime) -> None:
-    """Log every message and write the metrics of a batch of one queue.
+class Reporter:
+    """Reports the batches of an execution environment.
 
     Args:
-        batch: every message with its outcome and settlement.
-        seconds: the duration of the whole batch.
-        now: the time of the metrics.
+        max_retries: as for `settle`.
     """
-    if not batch:
-        return
-    event_type = _event_type(batch[0].outcome.message.queue)
-    lines = LogLines(logger)
-    for settled in batch:
-        _log(settled, event_type, lines)
-    if unnamed := sum(_is_unnamed(settled.outcome) for settled in batch):
-        text = "Messages without id: set message_id, so that a repeated event is recognised"
-        lines.add(logging.WARNING, text, {"event_type": event_type, "messages": unnamed})
-    lines.flush()
-    _measure(batch, event_type, seconds).flush(now)
+
+    def __init__(self, max_retries: int) -> None:
+        self._max_retries = max_retries
+        self.start()
+
+    def start(self) -> None:
+        """Forget what an invocation before has prepared and not reported."""
+        self._lines = LogLines(logger)
+        self._prepared: dict[int, tuple[Settled, str]] = {}
+
+    def prepare(self, outcomes: Iterable[Outcome]) -> None:
+        """Make the log lines of outcomes that are not committed yet, while the database writes.
+
+        They are written by `report`, and only for outcomes that are settled as expected here.
+        """
+        for outcome in outcomes:
+            expected = settle(outcome, self._max_retries)
+            self._prepared[id(outcome)] = expected, _line(expected, self._lines)
+
+    def report(self, batch: Sequence[Settled], seconds: float, now: datetime) -> None:
+        """Log every message and write the metrics of a batch of one queue.
+
+        Args:
+            batch: every message with its outcome and settlement.
+            seconds: the duration of the whole batch.
+            now: the time of the metrics.
+        """
+        lines, prepared = self._lines, self._prepared
+        self.start()
+        if not batch:
+            return
+        for settled in batch:
+            expected, line = prepared.get(id(settled.outcome), (None, ""))
+            lines.add_made(line if settled == expected else _line(settled, lines))
+        event_type = _event_type(batch[0].outcome.message.queue)
+        if unnamed := sum(_is_unnamed(settled.outcome) for settled in batch):
+            text = "Messages without id: set message_id, so that a repeated event is recognised"
+            lines.add(logging.WARNING, text, {"event_type": event_type, "messages": unnamed})
+        lines.flush()
+        _measure(batch, event_type, seconds).flush(now)
 
 
 def _measure(batch: Sequence[Settled], event_type: str, seconds: float) -> Metrics:
@@ -78,9 +105,10 @@ def _measure(batch: Sequence[Settled], event_type: str, seconds: float) -> Metri
     return metrics
 
 
-def _log(settled: Settled, event_type: str, lines: LogLines) -> None:
+def _line(settled: Settled, lines: LogLines) -> str:
     outcome = settled.outcome
     message, parsed = outcome.message, outcome.parsed
+    event_type = _event_type(message.queue)
     details: dict[str, Any] = {
         "event_type": event_type,
         "outcome": settled.settlement.value,
@@ -100,7 +128,7 @@ def _log(settled: Settled, event_type: str, lines: LogLines) -> None:
     if settled.settlement is Settlement.ERROR:
         # The message is acknowledged, so its body is kept only here.
         details["payload"] = message.body.decode("utf-8", "replace")
-    lines.add(level, _text(outcome, event_type), details)
+    return lines.make(level, _text(outcome, event_type), details)
 
 
 def _text(outcome: Outcome, event_type: str) -> str:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from scheduler.payments.ledger import PaymentLedger
     from scheduler.pipeline.event_rules import Handling
     from scheduler.pipeline.redelivery import Redeliveries
+    from scheduler.pipeline.report import Reporter
     from scheduler.unit_of_work import UnitOfWork, UnitsOfWork
 
 
@@ -83,11 +84,13 @@ class BatchTransaction:
         self,
         units: UnitsOfWork,
         redeliveries: Redeliveries,
+        reporter: Reporter,
         ledger: PaymentLedger | None,
         brake: BrakeLimits | None = None,
     ) -> None:
         self._units = units
         self._redeliveries = redeliveries
+        self._reporter = reporter
         self._ledger = ledger
         self._brake = brake
         self._counted_for: dict[str, _Account] = {}
@@ -136,6 +139,7 @@ class BatchTransaction:
             unit.add_write(lambda: brakes.store(cursor, queue, brake, now))
         if noted := self._redeliveries.noted([parsed.message for parsed in batch]):
             unit.add_write(lambda: redelivery_notes.forget(cursor, queue, noted))
+        unit.meanwhile(lambda: self._reporter.prepare(outcomes))
         return outcomes
 
     def _load(
