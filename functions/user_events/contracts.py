@@ -19,6 +19,7 @@ class UserDeleted(UserEvent):
 
     event_type: ClassVar = "user.deleted"
     guard: ClassVar = Guard(None, (Concern.ACCOUNT,))
+    erases: ClassVar = True
 
 
 class UserSuspended(UserEvent):

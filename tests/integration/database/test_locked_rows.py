@@ -31,6 +31,13 @@ LOCKS: Final = (
     "SELECT id FROM allocations WHERE user_id = 'u2' FOR UPDATE",
 )
 
+LOCKS_OF_AN_ERASURE: Final = (
+    "UPDATE notifications SET read_at = NOW() WHERE id = 'notification-of-u2'",
+    "SELECT id FROM notifications WHERE id = 'undelivered-of-u2' FOR UPDATE",
+    "UPDATE notification_deliveries SET attempts = 1 WHERE notification_id = 'notification-of-u2'",
+    "UPDATE erasures SET finished_at = NOW() WHERE user_id = 'u2'",
+)
+
 
 @pytest.fixture
 def holders(store: Store) -> Store:
@@ -56,6 +63,26 @@ def holders(store: Store) -> Store:
     return store
 
 
+@pytest.fixture
+def notified(holders: Store) -> Store:
+    """The holders with two notifications, a delivery and an unfinished erasure each."""
+    texts = [
+        (f"{n}-of-{u}", u, f"{n}-of-{u}") for u in USERS for n in ("notification", "undelivered")
+    ]
+    holders.insert(
+        "notifications",
+        "id, user_id, dedupe_key, type, title, message, data, created_at",
+        [(*one, "type", "", "", "{}", NOW) for one in texts],
+    )
+    holders.insert(
+        "notification_deliveries",
+        "notification_id, user_id, channel, kind, next_attempt_at",
+        [(f"notification-of-{u}", u, "email", "kind", NOW) for u in USERS],
+    )
+    holders.insert("erasures", "user_id, requested_at", [(u, NOW) for u in USERS])
+    return holders
+
+
 @pytest.mark.parametrize("lock", LOCKS)
 def test_a_lock_on_any_row_blocks_the_user_and_the_device_they_hold(
     lock: str, holders: Store, database: Database
@@ -67,9 +94,20 @@ def test_a_lock_on_any_row_blocks_the_user_and_the_device_they_hold(
             assert find_blocked(cursor, (), DEVICES) == {"d2"}
 
 
-@pytest.mark.usefixtures("holders")
+@pytest.mark.parametrize("lock", LOCKS_OF_AN_ERASURE)
+def test_a_lock_on_what_an_erasure_changes_blocks_only_the_erasure_of_this_user(
+    lock: str, notified: Store, database: Database
+) -> None:
+    with locked(notified.settings, lock):
+        with database.transaction() as cursor:
+            assert find_blocked(cursor, USERS, (), erases=True) == {"u2"}
+        with database.transaction() as cursor:
+            assert find_blocked(cursor, USERS, ()) == set()
+
+
+@pytest.mark.usefixtures("notified")
 def test_nobody_is_blocked_if_nothing_is_locked(database: Database) -> None:
     with database.transaction() as cursor:
-        assert find_blocked(cursor, (*USERS, "unknown"), ()) == set()
+        assert find_blocked(cursor, (*USERS, "unknown"), (), erases=True) == set()
     with database.transaction() as cursor:
         assert find_blocked(cursor, (), (*DEVICES, "unknown")) == set()

@@ -79,6 +79,24 @@ def test_a_locked_device_or_allocation_stalls_only_its_holder(
     assert waiting.headers["x-attempt"] == 0
 
 
+def test_a_locked_notification_stalls_only_the_deletion_of_its_user(
+    full_house: Store, connected: Functions, queues: Queues
+) -> None:
+    suspended, deleted = (
+        [message(event, userId=f"u{number}") for number in range(5)]
+        for event in ("user.suspended", "user.deleted")
+    )
+    connected.handle(*suspended)
+
+    # Without the index, all rows of a small table would be locked.
+    of_user = "SELECT id FROM notifications FORCE INDEX (inbox) WHERE user_id IN %s FOR UPDATE"
+    with locked(full_house.settings, of_user, ("u3",)):
+        assert connected.handle(*deleted) == {"success": 4, "retried": 1}
+
+    (waiting,) = queues.take("scheduler.user-deleted.retry")
+    assert (waiting.headers["x-attempt"], waiting.body) == (0, deleted[3].body)
+
+
 @pytest.mark.parametrize(("table", "row"), [("devices", "d3"), ("users", "u3")])
 def test_a_device_waits_for_itself_and_for_its_holder(
     table: str, row: str, full_house: Store, connected: Functions, queues: Queues

@@ -27,6 +27,13 @@ _ROWS_OF_USERS: Final = (
     """SELECT user_id, id FROM reservations FORCE INDEX (by_user)
     WHERE user_id IN %s AND status = 'RESERVED' ORDER BY id""",
 )
+# A locked delivery is left out, so that its notification comes without it.
+_ROWS_TO_ERASE: Final = (
+    """SELECT n.user_id, n.id, d.id FROM notifications n FORCE INDEX (inbox)
+    LEFT JOIN notification_deliveries d ON d.notification_id = n.id
+    WHERE n.user_id IN %s ORDER BY n.id""",
+    "SELECT user_id, '' FROM erasures WHERE user_id IN %s ORDER BY user_id",
+)
 _ROWS_OF_DEVICES: Final = (
     "SELECT id, '' FROM devices WHERE id IN %s ORDER BY id",
     """SELECT id, concern FROM event_versions WHERE aggregate = 'device' AND id IN %s
@@ -46,7 +53,9 @@ _HELD_BY: Final = """
 _HELD_DEVICE: Final = "SELECT user_id, device_id FROM allocations WHERE active_device_id IN %s"
 
 
-def find_blocked(cursor: Cursor, users: Collection[str], devices: Collection[str]) -> set[str]:
+def find_blocked(
+    cursor: Cursor, users: Collection[str], devices: Collection[str], *, erases: bool = False
+) -> set[str]:
     """Return the ids of users or devices on whose rows a transaction would have to wait.
 
     A user is blocked by a lock on their rows or on those of a device that they hold, a device by
@@ -56,12 +65,15 @@ def find_blocked(cursor: Cursor, users: Collection[str], devices: Collection[str
         cursor: of a transaction in which nothing was executed yet.
         users: ids of users, or none if devices are asked for.
         devices: ids of devices, or none if users are asked for.
+        erases: whether the transaction erases notifications of the users.
     """
     # Another transaction, such as that of a killed function, may have inserted rows of new users.
     cursor.execute(_SEE_UNCOMMITTED)
     statement, ids = (_HELD_BY, users) if users else (_HELD_DEVICE, devices)
     held = list(_fetch(cursor, statement, ids))
     locked_users = _locked(cursor, _ROWS_OF_USERS, {*users, *(user for user, _ in held)})
+    if erases:
+        locked_users |= _locked(cursor, _ROWS_TO_ERASE, users)
     locked_devices = _locked(cursor, _ROWS_OF_DEVICES, {*devices, *(one for _, one in held)})
     by_device = {user for user, device in held if device in locked_devices}
     by_holder = {device for user, device in held if user in locked_users}

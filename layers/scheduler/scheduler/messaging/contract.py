@@ -169,6 +169,8 @@ class Event(BaseModel):
     payment: ClassVar[PaymentEffect | None] = None
     braked: ClassVar[bool] = False
     """Whether the mass-failure brake limits its releases (`scheduler.domain.brake`)."""
+    erases: ClassVar[bool] = False
+    """Whether it erases the user's unsent notifications (`scheduler.database.erasures`)."""
 
     timestamp: Timestamp
     """When it happened, with a time zone; by default the AMQP timestamp, else the first receipt."""

@@ -123,7 +123,8 @@ class BatchTransaction:
         subjects = {parsed.event.subject_id for parsed in batch}
         by_user = handling.contract.aggregate is Aggregate.USER
         with self._units.database.transaction() as cursor:
-            return find_blocked(cursor, *((subjects, ()) if by_user else ((), subjects)))
+            users, devices = (subjects, ()) if by_user else ((), subjects)
+            return find_blocked(cursor, users, devices, erases=handling.contract.erases)
 
     def _apply(
         self, unit: UnitOfWork, batch: Sequence[Parsed], handling: Handling
