@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from scheduler.domain.guard import Concern, Guard
+from scheduler.domain.guard import Concern, Guard, Stamp
 from scheduler.messaging.contract import DECIMAL, PLAIN_INTEGER, FreeText, PaymentEffect, UserEvent
 
 _MAX_AMOUNT: Final = Decimal(10) ** 12
@@ -62,6 +62,11 @@ class PaymentFailed(UserEvent):
     """The amount of the payment in yuan."""
     reason: FreeText
     """Why it failed, for the user."""
+
+    @property
+    def stamp(self) -> Stamp:
+        """Return its time alone: the counter of failed payments knows no versions."""
+        return Stamp(self.timestamp)
 
     @property
     def summary(self) -> str:

@@ -1,5 +1,8 @@
 """Billing events that arrive out of order or after a deletion."""
 
+from datetime import timedelta
+from itertools import permutations
+
 import pytest
 
 from scheduler.domain.model import User, UserStatus
@@ -79,3 +82,27 @@ def test_unknown_user_gets_a_row_with_defaults(event_type: str) -> None:
 
     hold = event_type == "billing.overdue"
     assert decided.work.users == {"u1": User("u1", QUOTA, billing_hold=hold, known=False)}
+
+
+@pytest.mark.parametrize("versions", [(8, 9), (9, 8), (9, None), (None, 9), (None, None)])
+@pytest.mark.parametrize(("failed_at", "failures"), [(-2 * MINUTE, 0), (2 * MINUTE, 3)])
+def test_times_alone_tell_which_payments_failed_before_a_successful_one(
+    failed_at: timedelta, failures: int, versions: tuple[int | None, int | None]
+) -> None:
+    """Whatever the versions say, and in every order."""
+    failed = [
+        message(
+            "billing.payment_failed",
+            at=NOW + failed_at,
+            version=versions[0] and versions[0] * 9 + n,
+        )
+        for n in range(3)
+    ]
+    paid = message("billing.payment_success", at=NOW, version=versions[1] and versions[1] * 9)
+    for order in permutations([*failed, paid]):
+        counter = FakeCounter()
+
+        decided = run(*order, on=devices(2), counter=counter)
+
+        assert counter.current("u1", NOW) == failures
+        assert decided.work.user("u1").billing_hold is bool(failures)
