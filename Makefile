@@ -149,8 +149,9 @@ bench-backlog: servers ## Measure whether a queue of 100,000 messages is drained
 	@$(BIN)/python -m bench.drain --messages $(MESSAGES)
 
 ROWS ?= 10000000
-bench-history: servers ## Measure a batch with ten million rows of history (ROWS=10000000: half an hour, 15 GB of disk)
-	@$(BIN)/python -m bench.history --rows $(ROWS)
+POOL ?= 2560M
+bench-history: servers ## Measure a batch with ten million rows of history (ROWS=10000000: half an hour, 15 GB of disk; POOL=12G: memory of the database)
+	@$(BIN)/python -m bench.history --rows $(ROWS) --buffer-pool $(POOL)
 
 bench-memory: servers build-here ## Measure CPU, waiting and memory of invocations; print time and price at each MemorySize
 	@$(BIN)/python -m bench.memory

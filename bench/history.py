@@ -1,6 +1,6 @@
 """Measures a batch with many rows of history against none.
 
-    python -m bench.history [--rows 10000000]
+    python -m bench.history [--rows 10000000] [--buffer-pool 2560M]
 
 `make bench` does so with up to a million rows. Ten million need about 15 GB of disk, and half an
 hour to insert.
@@ -14,17 +14,18 @@ import typer
 
 from bench.machine import watched
 from bench.scale import NO_HISTORY, rows_of_history
-from bench.testbed import running_testbed
+from bench.testbed import DEFAULT_POOL, running_testbed
 
 _TARGET: Final = 1.1
 
 
 def main(
     rows: Annotated[int, typer.Option(help="Old rows in each table that grows.")] = 10_000_000,
+    buffer_pool: Annotated[str, typer.Option(help="Memory of the database.")] = DEFAULT_POOL,
 ) -> None:
     """Measure and print; the exit status is 1 if the target is missed."""
     seconds = {}
-    with watched(), running_testbed() as testbed:
+    with watched(), running_testbed(buffer_pool) as testbed:
         for name, figures in rows_of_history(testbed, (0, rows)):
             seconds[name] = figures["seconds"]
             cpu = figures["database_cpu_us_per_event"]

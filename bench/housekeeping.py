@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 os.environ["POWERTOOLS_LOG_LEVEL"] = "CRITICAL"  # read when the loggers are created
 
 import typer
+from rich.progress import track
 
 from bench.machine import watched
 from bench.testbed import running_testbed
@@ -112,9 +113,9 @@ def main(devices: Annotated[int, typer.Option(help="Number of devices.")] = 10_0
 
 
 def _fill(testbed: Testbed, devices: int) -> None:
-    print(f"inserting {devices:,} users, devices and notifications …", flush=True)
+    what = f"inserting {devices:,} users, devices and notifications"
     with testbed.cursor() as cursor:
-        for first in range(0, devices, _ROWS_PER_STATEMENT):
+        for first in track(range(0, devices, _ROWS_PER_STATEMENT), what):
             last = min(first + _ROWS_PER_STATEMENT, devices) - 1
             for statement in _FILL:
                 cursor.execute(statement.format(first=first, last=last, age=_AGE))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
+from rich.progress import track
+
 from bench.warm_function import warm
 from bench.workload import DEVICE_FAILED, USER_SUSPENDED, invocations, seed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from pymysql.cursors import Cursor
 
     from bench.testbed import Testbed
     from bench.workload import QueuedEvent
@@ -85,9 +85,7 @@ def rows_of_history(
     before = 0
     for number, rows in enumerate(row_counts):
         if rows:
-            print(f"  adding {rows - before:,} old rows to each table that grows …", flush=True)
-        with testbed.cursor() as cursor:
-            _add_history(cursor, before, rows)
+            _add_history(testbed, before, rows)
         before = rows
         events = DEVICE_FAILED.events(range(number * each, (number + 1) * each), began)
         yield f"batch of 100, {rows} rows of history", _batches(testbed, events)
@@ -125,9 +123,11 @@ def largest_batch(testbed: Testbed) -> dict[str, Any]:
         }
 
 
-def _add_history(cursor: Cursor, first: int, last: int) -> None:
+def _add_history(testbed: Testbed, first: int, last: int) -> None:
     """Insert old rows with the numbers from first up to last into each table that grows."""
-    for start in range(first, last, _ROWS_PER_STATEMENT):
-        sequence = f"seq_{start}_to_{min(start + _ROWS_PER_STATEMENT, last) - 1}"
-        for statement in _OLD_ROWS:
-            cursor.execute(statement.format(sequence=sequence))
+    what = f"  adding {last - first:,} old rows to each table that grows"
+    with testbed.cursor() as cursor:
+        for start in track(range(first, last, _ROWS_PER_STATEMENT), what):
+            sequence = f"seq_{start}_to_{min(start + _ROWS_PER_STATEMENT, last) - 1}"
+            for statement in _OLD_ROWS:
+                cursor.execute(statement.format(sequence=sequence))

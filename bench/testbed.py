@@ -38,12 +38,14 @@ if TYPE_CHECKING:
 
     from local.servers.server import Server
 
+DEFAULT_POOL: Final = "2560M"
+"""The buffer pool of RDS for the 4 GiB of db.t4g.medium, the default of template.yaml."""
+
 AS_ON_RDS: Final = (
     *DURABLE_OPTIONS,
     # RDS keeps a binary log for its backups and flushes it at each commit.
     *("--log-bin=binlog", "--sync-binlog=1", "--server-id=1"),
-    # For the 4 GiB of db.t4g.medium, the default of template.yaml.
-    *("--innodb-buffer-pool-size=2560M", "--innodb-log-file-size=512M"),
+    *(f"--innodb-buffer-pool-size={DEFAULT_POOL}", "--innodb-log-file-size=512M"),
 )
 _TABLES: Final = (
     *("users", "devices", "allocations", "event_versions", "processed_messages"),
@@ -162,13 +164,18 @@ def count_devices(testbed: Testbed) -> None:
 
 
 @contextmanager
-def running_testbed() -> Iterator[Testbed]:
-    """Run the servers during the block and delete their data afterwards."""
+def running_testbed(buffer_pool: str = DEFAULT_POOL) -> Iterator[Testbed]:
+    """Run the servers during the block and delete their data afterwards.
+
+    Args:
+        buffer_pool: size of the database's buffer pool, such as ``12G``.
+    """
     folder = Path(tempfile.mkdtemp(prefix="cloudphone-bench-"))
     folder.chmod(0o711)  # the servers run under accounts of their own
     logs = folder / "log"
     ports = RabbitPorts(free_port(), free_port(), free_port(), free_port())
-    mariadb = MariaDB(folder / "mariadb", logs, free_port(), AS_ON_RDS)
+    options = (*AS_ON_RDS, f"--innodb-buffer-pool-size={buffer_pool}")  # the last one counts
+    mariadb = MariaDB(folder / "mariadb", logs, free_port(), options)
     rabbitmq = RabbitMQ(folder / "rabbitmq", logs, ports)
     moto = Moto(folder / "moto", logs, free_port())
     with ExitStack() as stack:
