@@ -168,7 +168,9 @@ def _read_devices(into: Snapshot, rows: Iterable[Any]) -> None:
         id_, (allocation_id, user_id, allocated_at, edited_at, *more) = row[0], row[DEVICE_WIDTH:]
         health, reported_at, version, *mark = more
         if id_ not in into.devices:
-            into.devices[id_] = to_device(row[:DEVICE_WIDTH])._replace(edited_at=edited_at)
+            device = to_device(row[:DEVICE_WIDTH])
+            # Few were edited, and a copy takes as long as the device itself.
+            into.devices[id_] = device._replace(edited_at=edited_at) if edited_at else device
             if allocation_id:
                 held = Allocation(allocation_id, user_id, id_, allocated_at)
                 into.allocations[allocation_id] = held
