@@ -13,6 +13,8 @@ from scheduler.domain.model import Health
 from scheduler.messaging.contract import DECIMAL, PLAIN_INTEGER, DeviceEvent, FreeText, Word
 
 _MAX_SIZE: Final = 1_000_000_000
+_BELOW, _ABOVE = Decimal(-1), Decimal(_MAX_SIZE + 1)
+"""Sizes that are out of range."""
 
 Size = Annotated[int, Field(ge=0, le=_MAX_SIZE), PLAIN_INTEGER]
 """A number of cores or megabytes."""
@@ -180,5 +182,7 @@ def _sizes(config: object) -> dict[str, Any]:
 
 def _megabytes(gigabytes: object) -> int:
     if not isinstance(gigabytes, bool) and DECIMAL.fullmatch(str(gigabytes)):
-        return int(Decimal(str(gigabytes)) * _MB_PER_GB)  # its limits are those of the field
+        # The field has the limits. To convert half a million digits would take 14 seconds.
+        megabytes = Decimal(str(gigabytes)) * _MB_PER_GB
+        return int(max(_BELOW, min(megabytes, _ABOVE)))
     raise ValueError("deviceConfig.storageGB: Input should be a number such as 8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -11,7 +11,9 @@ from pydantic.alias_generators import to_camel
 from scheduler.domain.guard import Concern, Guard
 from scheduler.messaging.contract import PLAIN_INTEGER, FreeText, UserEvent
 
-Limit = Annotated[int, Field(ge=0, le=1_000_000_000), PLAIN_INTEGER]
+_MAX_LIMIT: Final = 1_000_000_000
+
+Limit = Annotated[int, Field(ge=0, le=_MAX_LIMIT), PLAIN_INTEGER]
 
 
 class UserDeleted(UserEvent):
@@ -70,7 +72,7 @@ class UserQuotaUpdated(UserEvent):
     def summary(self) -> str:
         """Return the change of the number of devices."""
         old = self.old_quota.get("maxDevices") if isinstance(self.old_quota, dict) else None
-        before = f"{old} → " if isinstance(old, int) else ""
+        before = f"{old} → " if type(old) is int and 0 <= old <= _MAX_LIMIT else ""
         return f"devices: {before}{self.new_quota.max_devices}"
 
 

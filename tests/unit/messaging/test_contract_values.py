@@ -147,6 +147,16 @@ def test_quota_is_made_of_integers(limit: str) -> None:
     assert why == f"newQuota.{limit}: Input should be a valid integer, such as 7"
 
 
+@pytest.mark.parametrize(
+    ("old", "shown"),
+    [(9, "devices: 9 → 5"), (10**4000, "devices: 5"), (-1, "devices: 5"), (True, "devices: 5")],
+)
+def test_former_quota_is_shown_if_it_may_be_one(old: object, shown: str) -> None:
+    updated = event("user.quota_updated", oldQuota={"maxDevices": old}, newQuota={"maxDevices": 5})
+
+    assert updated.summary == shown
+
+
 @pytest.mark.parametrize("word", ["CPU", "Cpu", " cpu "])
 def test_quota_type_is_compared_without_case(word: str) -> None:
     assert event("user.quota_exceeded", quotaType=word).quota_type == "cpu"
@@ -174,6 +184,29 @@ def test_storage_in_gigabytes_is_converted(gigabytes: object, megabytes: int) ->
 )
 def test_sizes_that_are_unclear_are_refused(config: object, why: str) -> None:
     assert refusal("device.created", deviceConfig=config) == why
+
+
+@pytest.mark.parametrize(
+    ("sign", "limit"),
+    [("", "less than or equal to 1000000000"), ("-", "greater than or equal to 0")],
+)
+def test_size_of_half_a_million_digits_is_refused_without_converting_it(
+    sign: str, limit: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To convert it took 14 seconds, in which the other messages of the batch waited."""
+
+    class Size(Decimal):
+        def __mul__(self, factor: object) -> Decimal:
+            return Size(Decimal(self) * Decimal(str(factor)))
+
+        def __int__(self) -> int:
+            raise AssertionError("it was converted")
+
+    monkeypatch.setattr("device_events.contracts.Decimal", Size)
+
+    why = refusal("device.created", deviceConfig={"storageGB": sign + "9" * 500_000})
+
+    assert why == f"storageMB: Input should be {limit}"
 
 
 @pytest.mark.parametrize(

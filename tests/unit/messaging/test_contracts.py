@@ -86,6 +86,15 @@ def test_fields_are_accepted_under_their_wire_names_only(written: str) -> None:
     assert refusal("device.failed", body=encoded(body)) == why
 
 
+def test_misspelt_field_is_named_with_64_characters_at_most() -> None:
+    """A name may be as long as the body, and the error is in the log and in the dead letter."""
+    written = "reason" + "_" * 1000
+
+    why = refusal("device.failed", body=encoded({"deviceId": "d1", written: "x"}))
+
+    assert why == f"reason: Field required: the body has {written[:64]}"
+
+
 def test_misspelt_field_within_another_is_named() -> None:
     why = refusal("user.quota_updated", newQuota={"max_devices": 5})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
@@ -14,6 +14,9 @@ from scheduler.messaging.topology import subject_field
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
+
+_MAX_NAME: Final = 64
+"""Characters of a name in an error: a misspelled one may be as long as the body."""
 
 
 class Parsed(NamedTuple):
@@ -77,7 +80,7 @@ def _misspelling(body: Any, place: tuple[int | str, ...]) -> str:  # noqa: ANN40
     for name in parents:
         body = body[name]
     similar = [name for name in body if _folded(name) == _folded(str(wanted))]
-    return f": the body has {similar[0]}" if similar else ""
+    return f": the body has {similar[0][:_MAX_NAME]}" if similar else ""
 
 
 def _folded(name: str) -> str:
