@@ -62,6 +62,7 @@ _REFUSED: Final = {
     "a misspelled field": "字段名拼错",
     "an envelope with the event as text": "信封里的事件是文本",
     "an envelope about another user than its event": "信封与事件的用户不同",
+    "a name twice, with different values": "同一个字段出现两次，值不同",
     "another type": "类型不对",
     "an empty id": "ID 为空",
     "an id that is too long": "ID 过长",

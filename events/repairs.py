@@ -163,6 +163,7 @@ REFUSALS: Final = (
         "user.deleted",
         '{"eventType": "x", "userId": "u1", "payload": {"userId": "u2"}}',
     ),
+    RefusedBody("a name twice, with different values", _DELETED, f'{{{_ID}, "deviceId": "d2"}}'),
     RefusedBody("another type", "device.failed", f'{{{_ID}, "reason": 5}}'),
     RefusedBody("an empty id", _DELETED, '{"deviceId": ""}'),
     RefusedBody("an id that is too long", _DELETED, f'{{"deviceId": "{_LONG}"}}'),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -11,6 +12,7 @@ from urllib.parse import quote
 from pydantic_core import from_json
 
 from allocation_api.errors import ApiError, invalid
+from scheduler.json_text import unique_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,10 +79,12 @@ def parse_json_object(text: str) -> dict[str, Any]:
     """Return the JSON object in a body.
 
     Raises:
-        ApiError: 422, it is not JSON (RFC 8259: no NaN, no lone surrogates) or not an object.
+        ApiError: 422, it is not JSON (RFC 8259: no NaN, no lone surrogates), not an object, or a
+            name occurs twice with different values.
     """
     try:
         body = from_json(text, allow_inf_nan=False)
+        json.loads(text, object_pairs_hook=unique_object)
     except ValueError as error:
         raise invalid(("body", f"not JSON: {error}")) from None
     if not isinstance(body, dict):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from pydantic.alias_generators import to_camel
 
 from operations.errors import InvalidInputError
+from scheduler.json_text import unique_object
 
 if TYPE_CHECKING:
     from typing import NamedTuple
@@ -18,10 +19,11 @@ def read_object(raw: str | bytes) -> dict[str, Any]:
     """Return the JSON object in the body of a request.
 
     Raises:
-        InvalidInputError: it is not JSON (RFC 8259: no NaN), or not an object.
+        InvalidInputError: it is not JSON (RFC 8259: no NaN), not an object, or a name occurs
+            twice with different values.
     """
     try:
-        found = json.loads(raw, parse_constant=_refuse_constant)
+        found = json.loads(raw, parse_constant=_refuse_constant, object_pairs_hook=unique_object)
     except (ValueError, RecursionError) as error:
         raise InvalidInputError(f"the body is not JSON: {error}") from None
     if not isinstance(found, dict):

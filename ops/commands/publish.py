@@ -15,6 +15,7 @@ from operations.publishing import MAX_IDS, message_ids
 from ops.interface import Operations  # noqa: TC001 - Typer reads it at run time
 from ops.options import connects
 from ops.terminal import print_result
+from scheduler.json_text import unique_object
 
 _BYTE_ORDER_MARK: Final = "\ufeff"
 
@@ -96,7 +97,7 @@ def _body(event: str, values: list[str], text: str | None, timestamp: str | None
 
 def _json_object(text: str) -> dict[str, Any]:
     try:
-        body = json.loads(text.removeprefix(_BYTE_ORDER_MARK))
+        body = json.loads(text.removeprefix(_BYTE_ORDER_MARK), object_pairs_hook=unique_object)
     except ValueError as error:
         raise InvalidInputError(f"the file is not JSON: {error}") from None
     if not isinstance(body, dict):

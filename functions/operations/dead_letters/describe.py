@@ -7,6 +7,7 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from scheduler.json_text import unique_object
 from scheduler.messaging.message import FIRST_FAILED_HEADER
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def _body(raw: bytes) -> dict[str, Any]:
     except UnicodeDecodeError:
         return _in_base64(raw)
     try:
-        body = json.loads(text, parse_constant=_refuse)
+        body = json.loads(text, parse_constant=_refuse, object_pairs_hook=unique_object)
     except (ValueError, RecursionError):
         return _as_text(text, raw)
     return _as_text(text, raw) if is_deep(body, _MAX_DEPTH) else {"body": body}

@@ -1,10 +1,10 @@
-"""JSON text: compact, and without characters that act on a terminal."""
+"""JSON text: compact, and without characters that act on a terminal; and names that occur twice."""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import Final
+from typing import Any, Final
 
 from pydantic_core import to_json
 
@@ -17,6 +17,30 @@ _UNSAFE: Final = re.compile(
     "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001"
     "\U000e0020-\U000e007f]"
 )
+
+_MAX_NAME: Final = 64
+"""Characters of a name in an error: it may be as long as the text."""
+
+
+class RepeatedNameError(ValueError):
+    """A name occurs twice in a JSON object, with different values."""
+
+
+def unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of its names and values; the ``object_pairs_hook`` of the json module.
+
+    Parsers take the first value, or the last (RFC 8259, 4): the writer may mean another user.
+
+    Raises:
+        RepeatedNameError: a name has different values.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        for name, value in pairs:
+            if found[name] != value:
+                shown = name[:_MAX_NAME].encode("utf-8", "replace").decode()
+                raise RepeatedNameError(f"{shown}: occurs twice, with different values")
+    return found
 
 
 def json_text(data: object) -> str:

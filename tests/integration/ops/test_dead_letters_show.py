@@ -76,6 +76,7 @@ def test_json_has_headers_properties_and_the_decoded_body(
         (b"{half", {"bodyText": "{half"}),
         (b"", {"bodyText": ""}),
         (b'{"rate": NaN}', {"bodyText": '{"rate": NaN}'}),
+        (b'{"userId": "a", "userId": "b"}', {"bodyText": '{"userId": "a", "userId": "b"}'}),
         (b"\xff\x00", {"bodyBase64": "/wA="}),
         (b'"\\ud800"', {"body": "?"}),
     ],

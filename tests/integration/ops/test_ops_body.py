@@ -102,6 +102,7 @@ def test_key_into_a_value_that_is_not_an_object_is_refused() -> None:
         ),
         ("device.failed", b"[]", "not a JSON object"),
         ("device.failed", b"\xff", "not JSON"),
+        ("user.deleted", b'{"userId": "a", "userId": "b"}', "userId: occurs twice"),
     ],
 )
 def test_body_that_the_function_would_reject_is_refused(

@@ -87,6 +87,7 @@ def test_without_a_body_the_content_type_does_not_matter(content_type: str) -> N
         *("", "{", "{'a': 1}", "NaN", '{"a": NaN}', '{"a": Infinity}', '{"a": "\\ud800"}'),
         *("[]", "[{}]", "null", '"text"', "1", '{"a": ' + "1" * 5000 + "}"),
         '{"a":' * 10_000 + "1" + "}" * 10_000,
+        '{"userId": "u1", "userId": "u2"}',
     ],
 )
 def test_a_body_that_is_not_a_json_object_is_refused(text: str) -> None:

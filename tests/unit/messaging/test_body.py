@@ -140,6 +140,28 @@ def test_envelope_whose_event_is_unclear_is_refused(body: dict[str, Any], why: s
 
 
 @pytest.mark.parametrize(
+    ("raw", "name"),
+    [
+        (b'{"userId": "u1", "userId": "u2"}', "userId"),
+        (b'{"userId": "u1", "user\\u0049d": "u2"}', "userId"),
+        (b'{"userId": "u1", "newQuota": {"maxDevices": 5, "maxDevices": 1}}', "maxDevices"),
+        (b'{"pattern": "x", "data": {"userId": "u1"}, "data": {"userId": "u2"}}', "data"),
+        (b'{"userId": "u1", "reason": "a\nb", "reason": "c"}', "reason"),
+        (b'{"a\\ud800": 1, "a\\ud800": 2}', "a?"),
+        (b'{"' + b"x" * 500 + b'": 1, "' + b"x" * 500 + b'": 2}', "x" * 64),
+    ],
+)
+def test_name_with_two_values_is_refused(raw: bytes, name: str) -> None:
+    """A parser may take the first or the last: another user might be deleted."""
+    assert refusal(raw) == f"{name}: occurs twice, with different values; publish one of them"
+
+
+@pytest.mark.parametrize("raw", [b'{"a": [1], "a": [1]}', b'{"a": "\n", "a": "\n"}'])
+def test_name_that_repeats_its_value_is_read(raw: bytes) -> None:
+    assert list(read(raw)) == ["a"]
+
+
+@pytest.mark.parametrize(
     ("raw", "hint"),
     [
         (gzip.compress(b"{}", mtime=0), "(it is compressed with gzip; publish it uncompressed)"),

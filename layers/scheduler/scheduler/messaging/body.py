@@ -13,6 +13,8 @@ from typing import Any, Final, NoReturn
 
 from pydantic_core import from_json
 
+from scheduler.json_text import RepeatedNameError, unique_object
+
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _GZIP: Final = b"\x1f\x8b"
 _LONGEST_CHARACTER: Final = 4
@@ -109,13 +111,24 @@ def _hint(raw: bytes) -> str:
 
 def _parse(text: str) -> object:
     try:
-        return from_json(text, allow_inf_nan=False, cache_strings="keys")
-    except ValueError as error:
         try:
-            # Accepts half surrogate pairs and control characters in strings.
-            return _repair(json.loads(text, strict=False, parse_constant=_refuse_constant))
-        except (ValueError, RecursionError):
-            raise InvalidBodyError(f"body is not JSON: {error}") from None
+            parsed = from_json(text, allow_inf_nan=False, cache_strings="keys")
+        except ValueError as error:
+            return _parse_damaged(text, str(error))
+        _DECODER.decode(text)
+    except RepeatedNameError as error:
+        raise InvalidBodyError(f"{error}; publish one of them") from None
+    return parsed
+
+
+def _parse_damaged(text: str, why: str) -> object:
+    """Return what a text with half surrogate pairs or control characters in strings says."""
+    try:
+        return _repair(_DECODER.decode(text))
+    except RepeatedNameError:
+        raise
+    except (ValueError, RecursionError):
+        raise InvalidBodyError(f"body is not JSON: {why}") from None
 
 
 def _repair(value: object) -> object:
@@ -131,3 +144,9 @@ def _repair(value: object) -> object:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise InvalidBodyError(f"body is not JSON: it has {name}, which JSON cannot express")
+
+
+_DECODER: Final = json.JSONDecoder(
+    strict=False, parse_constant=_refuse_constant, object_pairs_hook=unique_object
+)
+"""Finds names that occur twice, which pydantic's parser does not; accepts damaged strings."""
