@@ -48,8 +48,8 @@ _REPAIRED: Final = {
     "the envelope `{pattern, data}` of NestJS microservices": (
         "NestJS 微服务的信封 `{pattern, data}`"
     ),
-    "CloudEvents 1.0, structured: `id` and `time` count": (
-        "CloudEvents 1.0 结构化模式：采用 `id` 和 `time`"
+    "CloudEvents 1.0, structured: `source`, `id` and `time` count": (
+        "CloudEvents 1.0 结构化模式：采用 `source`、`id` 和 `time`"
     ),
 }
 _REFUSED: Final = {

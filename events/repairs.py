@@ -140,10 +140,11 @@ REPAIRS: Final = (
         "deviceId",
     ),
     Repair(
-        "CloudEvents 1.0, structured: `id` and `time` count",
+        "CloudEvents 1.0, structured: `source`, `id` and `time` count",
         _DELETED,
-        f'{{"specversion": "1.0", "id": "c-1", "time": "2026-03-01T11:00:00Z", "data": {{{_ID}}}}}',
-        "timestamp",
+        '{"specversion": "1.0", "source": "/fleet", "id": "c-1", "time": "2026-03-01T11:00:00Z",'
+        f' "data": {{{_ID}}}}}',
+        "eventId",
     ),
 )
 

@@ -65,7 +65,7 @@ def test_any_text_that_javascript_writes_is_read(text: str) -> None:
     "body",
     [
         {**ENVELOPE, "version": "1.0", "payload": BARE},
-        {"specversion": "1.0", "id": "e", "type": "x", "time": "t", "source": "/s", "data": BARE},
+        {"specversion": "1.0", "id": "e", "type": "x", "time": "t", "data": BARE},
         {"pattern": "x", "data": {**BARE, "eventId": "e", "timestamp": "t"}},
         {"pattern": "x", "data": {**ENVELOPE, "payload": BARE}},
         {**ENVELOPE, "payload": {**BARE, "eventId": None, "timestamp": None}},
@@ -77,6 +77,26 @@ def test_any_text_that_javascript_writes_is_read(text: str) -> None:
 )
 def test_envelope_is_removed_and_its_id_and_time_are_kept(body: dict[str, Any]) -> None:
     assert read(json.dumps(body).encode()) == {**BARE, "eventId": "e", "timestamp": "t"}
+
+
+@pytest.mark.parametrize(
+    ("id_", "source", "event_id"),
+    [
+        ("1", "/accounts", "/accounts|1"),
+        ("1", "/fraud", "/fraud|1"),
+        ("1", None, "1"),
+        ("1", 5, "1"),
+        (" ", "/accounts", " "),
+        (7, "/accounts", 7),
+    ],
+)
+def test_id_of_a_cloud_event_counts_within_its_source(
+    id_: object, source: object, event_id: object
+) -> None:
+    """Two services that number their events both publish an event 1."""
+    body = {"specversion": "1.0", "id": id_, "source": source, "data": BARE}
+
+    assert read(json.dumps(body).encode()) == {**BARE, "eventId": event_id}
 
 
 def test_event_in_an_envelope_keeps_its_own_id_time_and_version() -> None:

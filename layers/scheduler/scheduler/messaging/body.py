@@ -92,12 +92,23 @@ def _envelope(body: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
     """Return which field has the content of an envelope, and what the envelope says about it."""
     if "specversion" in body:
         name = "data_base64" if "data_base64" in body else "data"
-        return name, {"eventId": body.get("id"), "timestamp": body.get("time")}
+        return name, {"eventId": _cloud_event_id(body), "timestamp": body.get("time")}
     if "pattern" in body:
         return "data", {}
     if "eventType" in body:
         return "payload", {name: body.get(name) for name in ("eventId", "timestamp")}
     return None, {}
+
+
+def _cloud_event_id(body: dict[str, Any]) -> object:
+    """Return what identifies a CloudEvent: its id is unique within its source only.
+
+    https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#id
+    """
+    source, id_ = body.get("source"), body.get("id")
+    if isinstance(source, str) and isinstance(id_, str) and id_.strip():
+        return f"{source}|{id_}"  # a URI has no |
+    return id_
 
 
 def _hint(raw: bytes) -> str:
