@@ -143,14 +143,15 @@ class UnitOfWork:
         *,
         actor: str = "",
         payment_failures: Mapping[str, int] | None = None,
+        notified: Collection[str] = (),
     ) -> Work:
-        """Return the work on locked rows; called once per unit.
+        """Return the work on locked rows; called once per unit. For the arguments see `Work`.
 
         The clock is read after locking, so that the time is later than any commit that the locks
         waited for.
         """
         now, quota = self._units.clock(), self._units.default_quota
-        self._work = Work(snapshot, now, quota, payment_failures, actor)
+        self._work = Work(snapshot, now, quota, payment_failures, actor, notified)
         return self._work
 
     def new_id(self) -> str:

@@ -27,6 +27,8 @@ NOTIFYING: Final = (
     "billing.payment_success",
     "billing.recharged",
 )
+_OF_MESSAGE: Final = "%:scheduler.%"
+"""Keys of notifications that a message caused, not the end of an allocation."""
 FIRST_RECEIPT: Final = {"x-received-at": to_milliseconds(NOW)}
 
 
@@ -61,3 +63,35 @@ def test_failed_payment_that_was_not_applied_counts_after_a_month(
 
     assert counter.current("u1", clock()) == 1
     assert len(store.state()["notifications"]) == 1
+
+
+@pytest.mark.parametrize("event_type", NOTIFYING)
+def test_id_that_is_used_again_when_it_is_forgotten_is_another_event(
+    event_type: str, store: Store, connected: Functions, clock: Clock
+) -> None:
+    """The notification of the former event is kept for longer than its id."""
+    store.seed(world(held("d1"), held("d2", by="u2"), held("d3", by="u3")))
+    assert connected.handle(message(event_type, id="1", at=NOW)) == {"success": 1}
+    store.run("DELETE FROM processed_messages")
+    clock.wait(MESSAGES_KEPT)
+    again = message(event_type, id="1", userId="u2", at=clock())
+    other = message(event_type, id="2", userId="u3", at=clock())
+
+    assert connected.handle(other, again) == {"success": 2}
+    assert connected.handle(again) == {"duplicate": 1}
+
+    notified = store.rows("SELECT user_id FROM notifications WHERE dedupe_key LIKE %s", _OF_MESSAGE)
+    assert sorted(row.user_id for row in notified) == ["u1", "u2", "u3"]
+
+
+@pytest.mark.parametrize("event_type", NOTIFYING)
+def test_old_event_of_another_user_is_not_taken_for_the_one_that_had_its_id(
+    event_type: str, store: Store, connected: Functions, clock: Clock
+) -> None:
+    store.seed(world(held("d1"), held("d2", by="u2")))
+    assert connected.handle(message(event_type, id="1", at=NOW)) == {"success": 1}
+    store.run("DELETE FROM processed_messages")
+    clock.wait(MESSAGES_KEPT)
+
+    again = message(event_type, id="1", userId="u2", at=NOW)
+    assert connected.handle(again) == {"success": 1}

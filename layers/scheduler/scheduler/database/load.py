@@ -33,7 +33,7 @@ _PROCESSED: Final = """
     SELECT message_id, body_sha256 FROM processed_messages
     WHERE queue = %s AND message_id IN %s
 """
-_NOTIFIED: Final = "SELECT dedupe_key FROM notifications WHERE dedupe_key IN %s"
+_NOTIFIED: Final = "SELECT dedupe_key, user_id FROM notifications WHERE dedupe_key IN %s"
 _HOLDERS: Final = """
     SELECT user_id FROM allocations WHERE active_device_id IN %s
 """
@@ -72,7 +72,7 @@ def query_processed(cursor: BulkCursor, queue: str, message_ids: Collection[str]
 
 
 def query_notified(cursor: BulkCursor, dedupe_keys: Collection[str]) -> PendingResult | None:
-    """Query which notifications exist already, without waiting; None for no keys."""
+    """Query which notifications exist already, and whose; None for no keys. Does not wait."""
     return cursor.send_query(_NOTIFIED, (tuple(dedupe_keys),)) if dedupe_keys else None
 
 

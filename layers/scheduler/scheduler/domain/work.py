@@ -25,7 +25,7 @@ from scheduler.domain.state import State
 from scheduler.domain.trace import NO_TRACE, TraceContext
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
     from scheduler.domain.state import Snapshot
@@ -42,6 +42,7 @@ class Work(State):
             failed; for a successful one, how many have failed after it. None if failures are not
             counted.
         actor: who requested the changes, such as ``user:u1``; empty for messages and schedules.
+        notified: keys of notifications that exist, of events whose ids are used again.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Work(State):
         default_quota: Quota,
         payment_failures: Mapping[str, int] | None = None,
         actor: str = "",
+        notified: Collection[str] = (),
     ) -> None:
         super().__init__(snapshot, now, default_quota)
         self.grants: dict[str, Grant] = {}
@@ -59,9 +61,8 @@ class Work(State):
         self.notices: dict[str, Notice] = {}
         self.remarks: list[str] = []
         self._payment_failures = payment_failures
-        self._actor = actor
-        self._message = ""
-        self._trace = NO_TRACE
+        self._actor, self._notified = actor, notified
+        self._message, self._trace = "", NO_TRACE
 
     def payment_failures(self) -> int:
         """Return how many payments of the message's user have failed, including this one."""
@@ -294,5 +295,6 @@ class Work(State):
     def _notify(self, user_id: str, kind: NoticeKind, cause: str, params: dict[str, Any]) -> None:
         if self.user(user_id).status is not UserStatus.DELETED:
             key = dedupe_key(kind, cause)
+            key += f":{int(self.now.timestamp())}" * (key in self._notified)
             notice = Notice(user_id, kind, key, params, self._message, self.actor, self._trace)
             self._set(self.notices, key, notice)

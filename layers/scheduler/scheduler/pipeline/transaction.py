@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import count
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from scheduler.database import brake as brakes
@@ -39,6 +40,7 @@ _IDS_CERTAIN: Final = MESSAGES_KEPT - timedelta(days=1)
 
 class _Loaded(NamedTuple):
     processed: dict[str, bytes]
+    notified: set[str]
     counted: Counted
     snapshot: Snapshot
     brake: Brake | None
@@ -57,24 +59,44 @@ class _Processed:
 
     Their ids are kept for `MESSAGES_KEPT`. A message that may be older, such as a dead letter that
     is replayed after a month, is also recognised by the notification that it caused.
+
+    A publisher may use an id again when it is no longer kept. The notification of the former event
+    then makes the transaction fail, and all notifications are queried by the next attempt.
     """
 
-    def __init__(self, cursor: BulkCursor, batch: Sequence[Parsed], now: datetime) -> None:
+    def __init__(
+        self, cursor: BulkCursor, batch: Sequence[Parsed], now: datetime, *, after_conflict: bool
+    ) -> None:
         ids = {parsed.identity.id for parsed in batch}
         self._ids = load.query_processed(cursor, batch[0].message.queue, ids)
-        self._old = {
-            dedupe_key(kind, parsed.key): parsed.identity
+        self._certain_since = now - _IDS_CERTAIN
+        self._by_notice = {
+            dedupe_key(kind, parsed.key): parsed
             for parsed in batch
-            if min(parsed.received_at, parsed.event.occurred_at) <= now - _IDS_CERTAIN
+            if after_conflict or self._may_be_forgotten(parsed)
             for kind in NoticeKind
         }
-        self._notified = load.query_notified(cursor, self._old)
+        self._found = load.query_notified(cursor, self._by_notice)
 
     def hashes(self) -> dict[str, bytes]:
         """Return the body hashes of these messages, by id."""
-        found = self._notified.rows() if self._notified else ()
-        notified = [self._old[dedupe_key] for (dedupe_key,) in found]
-        return {one.id: one.sha256 for one in notified} | dict(self._ids.rows())
+        found = [(self._by_notice[key], user_id) for key, user_id in self._notices()]
+        forgotten = [
+            parsed.identity
+            for parsed, user_id in found
+            if self._may_be_forgotten(parsed) and parsed.event.subject_id == user_id
+        ]
+        return {one.id: one.sha256 for one in forgotten} | dict(self._ids.rows())
+
+    def notified(self) -> set[str]:
+        """Return the keys of the notifications that were found."""
+        return {key for key, _ in self._notices()}
+
+    def _notices(self) -> Sequence[tuple[str, str]]:
+        return self._found.rows() if self._found else ()
+
+    def _may_be_forgotten(self, parsed: Parsed) -> bool:
+        return min(parsed.received_at, parsed.event.occurred_at) <= self._certain_since
 
 
 class BatchTransaction:
@@ -105,8 +127,10 @@ class BatchTransaction:
             pymysql.MySQLError, StaleSnapshotError: a statement was refused, or conflicts
                 exhausted the retries.
         """
+        conflicts = count()
         return self._units.run(
-            lambda unit: self._apply(unit, batch, handling), is_conflict_without_wait
+            lambda unit: self._apply(unit, batch, handling, after_conflict=next(conflicts) > 0),
+            is_conflict_without_wait,
         )
 
     def blocked(self, batch: Sequence[Parsed], handling: Handling) -> set[str]:
@@ -127,12 +151,17 @@ class BatchTransaction:
             return find_blocked(cursor, users, devices, erases=handling.contract.erases)
 
     def _apply(
-        self, unit: UnitOfWork, batch: Sequence[Parsed], handling: Handling
+        self, unit: UnitOfWork, batch: Sequence[Parsed], handling: Handling, *, after_conflict: bool
     ) -> list[Outcome]:
         now, queue, cursor = self._units.clock(), batch[0].message.queue, unit.cursor
-        loaded = self._load(cursor, batch, handling, now)
+        processed = _Processed(cursor, batch, now, after_conflict=after_conflict)
+        loaded = self._load(cursor, batch, handling, processed, now)
         failures = loaded.counted.counts | loaded.counted.left
-        work = unit.begin(loaded.snapshot, payment_failures=failures if self._ledger else None)
+        work = unit.begin(
+            loaded.snapshot,
+            payment_failures=failures if self._ledger else None,
+            notified=loaded.notified,
+        )
         brake = loaded.brake
         outcomes = decide(batch, work, handling, loaded.processed, loaded.counted, brake)
         unit.mark_processed(list(_processed(outcomes)))
@@ -144,13 +173,17 @@ class BatchTransaction:
         return outcomes
 
     def _load(
-        self, cursor: BulkCursor, batch: Sequence[Parsed], handling: Handling, now: datetime
+        self,
+        cursor: BulkCursor,
+        batch: Sequence[Parsed],
+        handling: Handling,
+        processed: _Processed,
+        now: datetime,
     ) -> _Loaded:
         """Read what the batch needs, waiting only where one read depends on another."""
         subjects = {parsed.event.subject_id for parsed in batch}
         by_user = handling.contract.aggregate is Aggregate.USER
         users, devices = (subjects, set[str]()) if by_user else (set[str](), subjects)
-        processed = _Processed(cursor, batch, now)
         holders = load.query_holders(cursor, devices)
         counted, known = self._count_payments(cursor, batch, processed, now)
         locking = load.query_locks(cursor, users, devices, holders)
@@ -159,7 +192,9 @@ class BatchTransaction:
         brake = braked and brakes.query(cursor, braked, now)
         snapshot = locking.snapshot()
         self._require_same_payments(known, snapshot)
-        return _Loaded(processed.hashes(), counted, snapshot, brake() if brake else None)
+        return _Loaded(
+            processed.hashes(), processed.notified(), counted, snapshot, brake() if brake else None
+        )
 
     def _count_payments(
         self, cursor: BulkCursor, batch: Sequence[Parsed], processed: _Processed, now: datetime
