@@ -144,7 +144,7 @@ REPAIRS: Final = (
         _DELETED,
         '{"specversion": "1.0", "source": "/fleet", "id": "c-1", "time": "2026-03-01T11:00:00Z",'
         f' "data": {{{_ID}}}}}',
-        "eventId",
+        "timestamp",
     ),
 )
 
