@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from scheduler import unit_of_work
 from scheduler.messaging.publisher import Publisher
 from scheduler.pipeline import consumer, transaction
+from scheduler.pipeline.report import Reporter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +34,7 @@ STAGES: Final[dict[str, tuple[tuple[Any, str], ...]]] = {
     "decide": ((transaction, "decide"),),
     "commit": ((unit_of_work, "commit"),),
     "settle": ((consumer, "settle"), (Publisher, "publish")),
-    "report": ((consumer, "report"),),
+    "report": ((Reporter, "prepare"), (Reporter, "report")),
 }
 _STATUS: Final = """
     SHOW SESSION STATUS WHERE Variable_name IN ('Questions', 'Bytes_received', 'Bytes_sent')
