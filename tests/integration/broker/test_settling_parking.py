@@ -154,6 +154,30 @@ def test_batch_that_takes_longer_than_an_invocation_is_applied_in_parts(
     assert totals["success"] + totals.get("retried", 0) == 8
 
 
+def test_message_that_takes_longer_than_an_invocation_does_not_keep_those_behind_it_waiting(
+    hops: Hops, make_consumer: MakeConsumer, store: Store
+) -> None:
+    """It comes back with the same messages behind it, again and again."""
+    devices = ("huge", "d1", "d2", "d3")
+    store.seed(world(*(held(device, by=f"user of {device}") for device in devices)))
+    consumer = make_consumer()
+    for device in devices:
+        hops.publish(FAILED, deviceId=device)
+    store.run(
+        "CREATE TRIGGER slow BEFORE INSERT ON processed_messages FOR EACH ROW"
+        " BEGIN IF NEW.subject_id = 'huge' THEN DO SLEEP(2); END IF; END"
+    )
+    try:
+        assert hops.deliver(consumer, {FAILED: 4}, Context(2)) == {"retried": 4}
+        assert hops.deliver(consumer, {FAILED: 4}, Context(2)) == {"retried": 4}
+        found = hops.deliver(consumer, {FAILED: 4}, Context(2))
+    finally:
+        store.run("DROP TRIGGER slow")
+
+    assert found == {"success": 3, "retried": 1}
+    assert hops.deliver(consumer, {FAILED: 1}, Context(60)) == {"success": 1}
+
+
 class _UnavailableCounter:
     """A payment counter with an unreachable DynamoDB."""
 

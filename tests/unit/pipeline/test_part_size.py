@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 from scheduler.database.errors import DatabaseUnavailableError
@@ -84,3 +85,16 @@ def test_messages_are_applied_one_by_one_if_two_take_too_long() -> None:
     parts = part_size.parts(cast("Any", [None] * 3))
 
     assert len(next(parts)) == 1
+
+
+def test_messages_that_took_too_long_alone_come_last_and_in_turn() -> None:
+    batch = cast("Any", [SimpleNamespace(key=key) for key in "abcab"])
+    part_size = PartSize()
+    for slow in (batch[0], batch[1], batch[0]):
+        part_size.too_slow([slow])
+    part_size.done(cast("Any", [None] * 4))
+
+    assert ["".join(one.key for one in part) for part in part_size.parts(batch)] == list("cbbaa")
+
+    part_size.done([batch[0]])
+    assert "".join(one.key for part in part_size.parts(batch) for one in part) == "acabb"

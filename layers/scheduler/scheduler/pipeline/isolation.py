@@ -44,28 +44,41 @@ class PartSize:
     """How many messages are applied in one transaction, over the invocations of an environment.
 
     Parked messages come back in the same batches. If one takes longer than an invocation may, the
-    next is applied in smaller parts, so that some of it is finished.
+    next is applied in smaller parts, so that some of it is finished. A message that took too long
+    alone, such as the suspension of a user with very many devices, comes last and alone: otherwise
+    those behind it would never have any time.
     """
 
     def __init__(self) -> None:
         self._largest: int | None = None
+        self._slow: dict[str, None] = {}
+        """The keys of messages that took too long alone, the latest attempt last."""
 
     def parts(self, batch: Sequence[Parsed]) -> Iterator[Sequence[Parsed]]:
         """Yield the parts of a batch, usually all of it."""
+        slow, others = list(self._slow), batch
+        if slow:
+            others = [one for one in batch if one.key not in self._slow]
         at = 0
-        while at < len(batch):
-            size = self._largest or len(batch)
-            yield batch[at : at + size]
+        while at < len(others):
+            size = self._largest or len(others)
+            yield others[at : at + size]
             at += size
+        yield from ([one] for key in slow for one in batch if one.key == key)
 
     def too_slow(self, part: Sequence[Parsed]) -> None:
         """Apply less at a time: a transaction did not end in the time of its invocation."""
         self._largest = max(1, len(part) // _SHRINKS_BY)
+        if len(part) == 1:
+            self._slow.pop(part[0].key, None)
+            self._slow[part[0].key] = None
 
     def done(self, part: Sequence[Parsed]) -> None:
         """Apply more at a time again, if this part was as large as it may be."""
         if self._largest and len(part) >= self._largest:
             self._largest *= 2
+        if self._slow and len(part) == 1:
+            self._slow.pop(part[0].key, None)
 
 
 class Isolation:
