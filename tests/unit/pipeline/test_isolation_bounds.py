@@ -67,7 +67,10 @@ def outcomes(
 ) -> Counter[str]:
     """Apply messages of so many users in an invocation, and count what became of them."""
     users = [SimpleNamespace(subject_id=f"u{number}") for number in range(size)]
-    batch = cast("Any", [SimpleNamespace(message=None, event=event) for event in users])
+    batch = cast(
+        "Any",
+        [SimpleNamespace(message=None, event=user, key=f"of {user.subject_id}") for user in users],
+    )
     sleep = ([] if pauses is None else pauses).append
     alone = Isolation(cast("Any", transaction), cast("Any", deadline), part_size, sleep)
     found: list[Any] = alone.apply(batch, HANDLING)
@@ -91,6 +94,21 @@ def test_all_messages_that_the_server_refuses_are_found_while_it_accepts_others(
         return refused if bad.intersection(users) else None
 
     assert outcomes(FakeTransaction(failure), 1000) == {"applied": 980, "parked": 20}
+
+
+def test_many_refused_messages_do_not_keep_those_behind_them_waiting() -> None:
+    """Parked messages come back in the same order, the refused ones first."""
+    refused, part_size = StatementRefusedError("too many rows"), PartSize()
+    bad = {f"u{number}" for number in range(40)}
+    refusing = FakeTransaction(lambda users: refused if bad.intersection(users) else None)
+
+    assert outcomes(refusing, 50, part_size=part_size) == {"parked": 50}
+    for _ in range(8):
+        found = outcomes(refusing, 50, part_size=part_size)
+
+    assert found == {"applied": 10, "parked": 40}
+    assert outcomes(FakeTransaction(lambda _: None), 50, part_size=part_size) == {"applied": 50}
+    assert len(list(part_size.parts(cast("Any", [SimpleNamespace(key="of u1")] * 2)))) == 1
 
 
 def test_message_on_which_our_code_fails_uses_an_attempt_and_the_others_do_not() -> None:

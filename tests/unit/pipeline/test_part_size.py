@@ -38,6 +38,7 @@ class Message:
     """A message that can be parked."""
 
     message = None
+    key = "of a message"
 
 
 def attempted(limit: int, part_size: PartSize) -> list[int]:
@@ -92,7 +93,7 @@ def test_messages_that_took_too_long_alone_come_last_and_in_turn() -> None:
     part_size = PartSize()
     for slow in (batch[0], batch[1], batch[0]):
         part_size.too_slow([slow])
-    part_size.done(cast("Any", [None] * 4))
+    part_size.done([batch[2]] * 4)
 
     assert ["".join(one.key for one in part) for part in part_size.parts(batch)] == list("cbbaa")
 

@@ -35,6 +35,9 @@ _SHRINKS_BY: Final = 4
 _SLOW_SECONDS: Final = 10
 """A transaction that fails after this time was too large for the database, or the time was over."""
 
+_MAX_REFUSED: Final = 1000
+"""How many messages that the server refused an environment remembers."""
+
 _MAX_LOCK_SEARCHES: Final = 3
 """How often an invocation looks for locked rows; before each search it has waited for a lock. After
 that, messages that meet a lock are parked."""
@@ -46,24 +49,29 @@ class PartSize:
     Parked messages come back in the same batches. If one takes longer than an invocation may, the
     next is applied in smaller parts, so that some of it is finished. A message that took too long
     alone, such as the suspension of a user with very many devices, comes last and alone: otherwise
-    those behind it would never have any time.
+    those behind it would never have any time. Before those come the messages that the server
+    refused: if many of them are next to each other, an invocation cannot find all of them.
     """
 
     def __init__(self) -> None:
         self._largest: int | None = None
+        self._refused: set[str] = set()
+        """The keys of messages that the server refused alone."""
         self._slow: dict[str, None] = {}
         """The keys of messages that took too long alone, the latest attempt last."""
 
     def parts(self, batch: Sequence[Parsed]) -> Iterator[Sequence[Parsed]]:
         """Yield the parts of a batch, usually all of it."""
-        slow, others = list(self._slow), batch
-        if slow:
-            others = [one for one in batch if one.key not in self._slow]
+        slow, refused, others = list(self._slow), self._refused.difference(self._slow), batch
+        if slow or refused:
+            others = [one for one in batch if one.key not in self._slow.keys() | refused]
         at = 0
         while at < len(others):
             size = self._largest or len(others)
             yield others[at : at + size]
             at += size
+        if again := [one for one in batch if one.key in refused]:
+            yield again
         yield from ([one] for key in slow for one in batch if one.key == key)
 
     def too_slow(self, part: Sequence[Parsed]) -> None:
@@ -73,12 +81,19 @@ class PartSize:
             self._slow.pop(part[0].key, None)
             self._slow[part[0].key] = None
 
+    def refused(self, parsed: Parsed) -> None:
+        """Apply a message after the others: the server refused it alone."""
+        if len(self._refused) >= _MAX_REFUSED:
+            self._refused.clear()
+        self._refused.add(parsed.key)
+
     def done(self, part: Sequence[Parsed]) -> None:
         """Apply more at a time again, if this part was as large as it may be."""
         if self._largest and len(part) >= self._largest:
             self._largest *= 2
-        if self._slow and len(part) == 1:
-            self._slow.pop(part[0].key, None)
+        for one in part if self._slow or self._refused else ():
+            self._slow.pop(one.key, None)
+            self._refused.discard(one.key)
 
 
 class Isolation:
@@ -113,7 +128,7 @@ class Isolation:
         return [
             outcome
             for part in self._part_size.parts(batch)
-            for outcomes in bisect(part, lambda half: self._attempt(half, handling), _failed)
+            for outcomes in bisect(part, lambda half: self._attempt(half, handling), self._failed)
             for outcome in outcomes
         ]
 
@@ -162,6 +177,12 @@ class Isolation:
             self._refusals_left -= 1
             raise error
 
+    def _failed(self, parsed: Parsed, error: Exception) -> list[Outcome]:
+        if isinstance(error, DatabaseUnavailableError):
+            self._part_size.refused(parsed)
+            return _parked([parsed], _text(error))
+        return [Outcome(parsed.message, Verdict.FAILED, parsed, _text(error))]
+
     def _apply_unlocked(
         self, batch: Sequence[Parsed], handling: Handling, error: Exception
     ) -> list[Outcome]:
@@ -181,12 +202,6 @@ class Isolation:
         waiting = [parsed for parsed in batch if parsed.event.subject_id in blocked]
         applied = self.apply(free, handling) if free else []
         return [*applied, *_parked(waiting, why)]
-
-
-def _failed(parsed: Parsed, error: Exception) -> list[Outcome]:
-    if isinstance(error, DatabaseUnavailableError):
-        return _parked([parsed], _text(error))
-    return [Outcome(parsed.message, Verdict.FAILED, parsed, _text(error))]
 
 
 def _text(error: Exception) -> str:
