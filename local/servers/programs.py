@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -56,7 +57,13 @@ SERVERS: Final = {
     "rabbitmq-server": _RABBITMQ,
     "epmd": _RABBITMQ,
 }
-BROWSER: Final = {"chromium": Package("chromium", "chromium")}
+# The shell is Chromium without its user interface: a window takes a third of the CPU. Homebrew has
+# Chromium only.
+BROWSER: Final = {
+    "chromium" if sys.platform == "darwin" else "chromium-headless-shell": Package(
+        "chromium-headless-shell", "chromium"
+    )
+}
 """Only the tests of the console page need it."""
 _PROGRAMS: Final = SERVERS | BROWSER
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from playwright.sync_api import expect, sync_playwright
 
-from local.servers.programs import require_program
+from local.servers.programs import BROWSER, require_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,8 +28,9 @@ def chromium() -> Iterator[Browser]:
     """Run a browser; meanwhile, nothing else of the process may use asyncio."""
     expect.set_options(timeout=_EXPECT_TIMEOUT_MS)
     with sync_playwright() as playwright:
+        (program,) = BROWSER
         browser = playwright.chromium.launch(
-            executable_path=require_program("chromium"), args=_OPTIONS
+            executable_path=require_program(program), args=_OPTIONS
         )
         yield browser
         browser.close()
