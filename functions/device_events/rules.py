@@ -69,7 +69,15 @@ def release_device_in_maintenance(event: DeviceMaintenance, work: Work) -> None:
         _release(work, allocation, reason, "maintenance")
 
 
-@events.on(DeviceCreated)
+def complete_device(event: DeviceCreated, work: Work) -> None:
+    """Fill in what newer creations left unknown of a device's name and size."""
+    known = work.device(event.device_id)
+    completed = _completed(known, event)
+    if completed != known:
+        work.update_device(completed)
+
+
+@events.on(DeviceCreated, if_outdated=complete_device)
 def add_device(event: DeviceCreated, work: Work) -> None:
     """Store the device's description, and make it available unless its state is newer."""
     known = work.device(event.device_id)

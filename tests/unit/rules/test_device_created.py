@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from scheduler.domain.model import Device, DeviceStatus, Health
+from scheduler.pipeline.outcome import Verdict
 from tests.support.deciding import run
 from tests.support.events import message
 from tests.support.world import MILLISECOND, MINUTE, NOW, device, held, world
@@ -62,6 +63,39 @@ def test_creation_replaces_what_an_administrator_has_changed_only_if_it_is_not_o
     created = run(message("device.created", at=at, version=version, **fields), on=world(known))
 
     assert created.work.device("d1") == device_._replace(edited_at=edited_at)
+
+
+@pytest.mark.parametrize("version", [None, 1])
+@pytest.mark.parametrize("newer", [{}, {"cpuCores": 8, "name": "newer"}, {"memoryMB": 16}])
+@pytest.mark.parametrize("older", [{}, {"cpuCores": 4, "storageMB": 32}, {"name": "older"}])
+def test_two_creations_in_any_order_describe_the_device_alike(
+    older: dict[str, Any], newer: dict[str, Any], version: int | None
+) -> None:
+    first = message("device.created", at=NOW - MINUTE, version=version, **older)
+    second = message("device.created", at=NOW, version=version and version + 1, **newer)
+
+    in_order, reversed_ = run(first, second), run(second, first)
+
+    assert reversed_.work.device("d1") == in_order.work.device("d1")
+    assert reversed_.verdicts == [Verdict.DONE, Verdict.OUTDATED]
+
+
+def test_outdated_creation_keeps_the_address() -> None:
+    """Its own may be of a former life, and belong to another device by now."""
+    older = message("device.created", at=NOW - MINUTE, adbHost="old", adbPort=1)
+
+    found = run(message("device.created", at=NOW), older).work.device("d1")
+
+    assert (found.adb_host, found.adb_port) == (None, None)
+
+
+@pytest.mark.parametrize("event_type", ["device.failed", "device.status_changed", "device.deleted"])
+def test_creation_after_an_event_that_made_the_device_known_describes_it(event_type: str) -> None:
+    created = message("device.created", at=NOW - MINUTE, name="new", cpuCores=4, adbHost="host")
+
+    found = run(message(event_type, at=NOW), created).work.device("d1")
+
+    assert (found.name, found.cpu_cores, found.adb_host) == ("new", 4, "host")
 
 
 def test_creation_does_not_release_the_device() -> None:

@@ -71,6 +71,8 @@ def _decide_one(
         return Outcome(parsed.message, Verdict.PARKED, parsed, why)
     if parsed.key in counted.superseded or is_outdated(parsed.event, work):
         _note_early(parsed.event, work)
+        if handling.if_outdated:
+            handling.if_outdated(parsed.event, work)
         return Outcome(parsed.message, Verdict.OUTDATED, parsed)
     return _apply(parsed, work, handling, brake)
 

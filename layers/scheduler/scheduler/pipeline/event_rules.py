@@ -16,10 +16,11 @@ E = TypeVar("E", bound=Event)
 
 
 class Handling(NamedTuple):
-    """An event's contract and its rule."""
+    """An event's contract, its rule, and what it still changes if it is outdated."""
 
     contract: type[Event]
     rule: Callable[[Any, Work], None]
+    if_outdated: Callable[[Any, Work], None] | None = None
 
 
 class EventRules:
@@ -29,12 +30,15 @@ class EventRules:
         self._by_type: dict[str, Handling] = {}
 
     def on(
-        self, contract: type[E]
+        self, contract: type[E], *, if_outdated: Callable[[E, Work], None] | None = None
     ) -> Callable[[Callable[[E, Work], None]], Callable[[E, Work], None]]:
-        """Return a decorator that registers a function as the rule of an event."""
+        """Return a decorator that registers a function as the rule of an event.
+
+        ``if_outdated`` is applied instead of the rule if the event is outdated.
+        """
 
         def register(rule: Callable[[E, Work], None]) -> Callable[[E, Work], None]:
-            self._by_type[contract.event_type] = Handling(contract, rule)
+            self._by_type[contract.event_type] = Handling(contract, rule, if_outdated)
             return rule
 
         return register
