@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from scheduler.database.locked_rows import find_blocked
+from tests.support.events import message
 from tests.support.locks import locked
 from tests.support.world import HOUR, NOW, held, world
 
 if TYPE_CHECKING:
     from scheduler.database.connection import Database
+    from tests.support.functions import Functions
     from tests.support.store import Store
 
 USERS: Final = ("u1", "u2", "u3")
@@ -33,7 +35,6 @@ LOCKS: Final = (
 
 LOCKS_OF_AN_ERASURE: Final = (
     "UPDATE notifications SET read_at = NOW() WHERE id = 'notification-of-u2'",
-    "SELECT id FROM notifications WHERE id = 'undelivered-of-u2' FOR UPDATE",
     "UPDATE notification_deliveries SET attempts = 1 WHERE notification_id = 'notification-of-u2'",
     "UPDATE erasures SET finished_at = NOW() WHERE user_id = 'u2'",
 )
@@ -103,6 +104,15 @@ def test_a_lock_on_what_an_erasure_changes_blocks_only_the_erasure_of_this_user(
             assert find_blocked(cursor, USERS, (), erases=True) == {"u2"}
         with database.transaction() as cursor:
             assert find_blocked(cursor, USERS, ()) == set()
+
+
+def test_a_lock_on_a_notification_that_is_not_pending_blocks_no_erasure(
+    notified: Store, functions: Functions
+) -> None:
+    with locked(
+        notified.settings, "SELECT id FROM notifications WHERE id = 'undelivered-of-u2' FOR UPDATE"
+    ):
+        assert functions.handle(message("user.deleted", userId="u2")) == {"success": 1}
 
 
 @pytest.mark.usefixtures("notified")

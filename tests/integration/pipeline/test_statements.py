@@ -30,7 +30,7 @@ COSTS = {
     "device.status_changed": (5, 8),
     "device.maintenance": (4, 7),
     "device.created": (4, 3),
-    "user.deleted": (5, 8),
+    "user.deleted": (6, 7),
     "user.suspended": (5, 8),
     "user.quota_updated": (5, 8),
     "user.quota_exceeded": (5, 6),

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from scheduler.database.walks import Walk
+from scheduler.domain.notices import Channel
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -24,18 +25,32 @@ if TYPE_CHECKING:
     from scheduler.domain.model import User
 
 ROWS_PER_TRANSACTION: Final = 1000
+MAX_FINISHED: Final = 1000
+"""How many skipped and how many failed deliveries the transaction of a batch erases."""
 USERS: Final = Walk("deleted-users", "users", "id", "PRIMARY")
 
-# Skipped and failed deliveries were not sent either. A dispatcher that is sending one of these
-# records its result only while the row is pending, so it cannot undo this. The query plan is forced
-# because an UPDATE locks every row that it reads: from the user's notifications these are few, from
-# the pending deliveries it would block the dispatcher.
+# Read without locks, and updated by key: an UPDATE locks every row that it reads, which would block
+# the dispatcher. Deliveries of the release that did not store their user have ''. Skipped and
+# failed ones were not sent either; a user who is never connected may have hundreds of thousands.
+_UNSENT: Final = """
+    SELECT d.id FROM notification_deliveries d FORCE INDEX (by_user)
+    STRAIGHT_JOIN notifications n ON n.id = d.notification_id
+    WHERE d.status = 'pending' AND d.channel IN %s AND d.user_id IN %s AND n.user_id IN %s
+    UNION ALL
+    (SELECT d.id FROM notification_deliveries d FORCE INDEX (by_user)
+     WHERE d.status = 'skipped' AND d.channel IN %s AND d.user_id IN %s LIMIT %s)
+    UNION ALL
+    (SELECT d.id FROM notification_deliveries d FORCE INDEX (by_user)
+     WHERE d.status = 'failed' AND d.channel IN %s AND d.user_id IN %s LIMIT %s)
+"""
+# A dispatcher that is sending one of these records its result only while the row is pending, so it
+# cannot undo this.
 _ERASE_UNSENT: Final = """
-    UPDATE notifications n FORCE INDEX (inbox)
-    STRAIGHT_JOIN notification_deliveries d ON d.notification_id = n.id
+    UPDATE notification_deliveries d FORCE INDEX (PRIMARY)
+    STRAIGHT_JOIN notifications n ON n.id = d.notification_id
     SET d.status = IF(d.status = 'failed', 'failed', 'skipped'), d.last_error = 'user deleted',
         n.title = '', n.message = '', n.data = '{}'
-    WHERE n.user_id IN %s AND d.status <> 'sent'
+    WHERE d.id IN %s AND d.status <> 'sent'
 """
 _ERASE_PREFERENCES: Final = "DELETE FROM notification_preferences WHERE user_id IN %s"
 _REQUEST: Final = """
@@ -94,7 +109,10 @@ _ERASE_KEYS: Final = "DELETE FROM idempotency_keys WHERE user_id = %s LIMIT %s"
 def begin(cursor: Cursor, users: Collection[User], now: datetime) -> None:
     """Erase unsent notifications and preferences of deleted users, and request the rest."""
     ids = tuple(user.id for user in users)
-    cursor.execute(_ERASE_UNSENT, (ids,))
+    unsent, finished = (tuple(Channel), ("", *ids), ids), (tuple(Channel), ids, MAX_FINISHED)
+    cursor.execute(_UNSENT, (*unsent, *finished, *finished))
+    if found := tuple(id_ for (id_,) in cursor.fetchall()):
+        cursor.execute(_ERASE_UNSENT, (found,))
     if with_preferences := tuple(user.id for user in users if user.has_preferences):
         cursor.execute(_ERASE_PREFERENCES, (with_preferences,))
     cursor.executemany(_REQUEST, [(id_, now) for id_ in ids])

@@ -27,11 +27,12 @@ _ROWS_OF_USERS: Final = (
     """SELECT user_id, id FROM reservations FORCE INDEX (by_user)
     WHERE user_id IN %s AND status = 'RESERVED' ORDER BY id""",
 )
-# A locked delivery is left out, so that its notification comes without it.
+# A row is left out if its delivery or its notification is locked.
 _ROWS_TO_ERASE: Final = (
-    """SELECT n.user_id, n.id, d.id FROM notifications n FORCE INDEX (inbox)
-    LEFT JOIN notification_deliveries d ON d.notification_id = n.id
-    WHERE n.user_id IN %s ORDER BY n.id""",
+    """SELECT d.user_id, d.id FROM notification_deliveries d FORCE INDEX (by_user)
+    STRAIGHT_JOIN notifications n ON n.id = d.notification_id
+    WHERE d.status = 'pending' AND d.channel IN ('websocket', 'email', 'sms') AND d.user_id IN %s
+    ORDER BY d.id""",
     "SELECT user_id, '' FROM erasures WHERE user_id IN %s ORDER BY user_id",
 )
 _ROWS_OF_DEVICES: Final = (
