@@ -1,12 +1,13 @@
 // The parts of which panels are made. Text from the server is inserted as text, never as markup.
-import { createRef, Component, h } from "./vendor/preact.js"
+import { createRef, Component } from "./vendor/preact.js"
 import htm from "./vendor/htm.js"
 import { brief } from "./errors.js"
 import { time } from "./format.js"
 import { t } from "./language.js"
 import { addressOf } from "./route.js"
+import { element } from "./visible.js"
 
-export const html = htm.bind(h)
+export const html = htm.bind(element)
 
 const TONES = {
   good: ["active", "applied", "armed", "available", "ok", "published", "ready", "running", "sent", "success"],

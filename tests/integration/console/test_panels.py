@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from datetime import UTC, datetime, timedelta
@@ -114,6 +115,22 @@ def test_letter_with_half_a_surrogate_pair_is_shown(page: Page, broker_url: str)
     rows(page, "Dead letters by group").get_by_role("link").click()
 
     expect(page.locator("article pre").first).to_contain_text(r'"deviceId": "\ud800"')
+
+
+def test_direction_controls_are_shown_and_do_not_act(page: Page, broker_url: str) -> None:
+    body = json.dumps({"deviceId": "d1", "reason": "\u202e5 left"}, ensure_ascii=False)
+    Broker(broker_url).publish(letter(id="m-\u20661", body=body.encode(), error="no \u202ereason"))
+
+    show(page, "letters")
+    rows(page, "Dead letters by group").get_by_role("link").click()
+
+    article = page.locator("article")
+    expect(article.locator("pre").first).to_contain_text(r'"reason": "\u202e5 left"')
+    expect(article).to_contain_text(r"no \u202ereason")
+    page.get_by_role("button", name=r"Edit: m-\u20661").click()
+    assert "\u202e5 left" in article.locator("textarea").input_value()
+    page.get_by_role("button", name="Cancel").click()
+    assert not set("\u202e\u2066").intersection(page.content())
 
 
 def test_message_is_followed_and_its_user_looked_up(

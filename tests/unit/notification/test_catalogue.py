@@ -3,7 +3,8 @@
 import json
 from datetime import UTC, datetime
 from string import Formatter
-from typing import Any
+from typing import Any, Final
+from unicodedata import bidirectional
 
 import pytest
 
@@ -25,6 +26,9 @@ PLURALS = ("/count", "/duration", "/names/more")
 """Each language has plural forms of its own."""
 DELETED = ReleaseReason.device_deleted()
 KINDS = [kind.key for kind in NoticeKind]
+
+EXPLICIT_DIRECTIONS: Final = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+DIRECTION_MARKS: Final = "\u061c\u200e\u200f"
 
 # As specified; the product has more kinds than these.
 CHANNELS = {
@@ -214,6 +218,19 @@ def test_braces_in_a_parameter_are_not_interpreted() -> None:
 
     assert tricky in catalogue.reason_text(reason)
     assert tricky in released(1, "en", reason=reason).message
+
+
+def test_direction_controls_in_a_parameter_are_left_out() -> None:
+    controls = [chr(n) for n in range(0x11_0000) if bidirectional(chr(n)) in EXPLICIT_DIRECTIONS]
+    reversed_ = f"Alipay {''.join([*controls, *DIRECTION_MARKS])}00.1¥ emoji 👨\u200d👩"
+    notice = Notice("u1", NoticeKind.ACCOUNT_SUSPENDED, "k", {"reason": reversed_, "released": 0})
+
+    assert catalogue.reason_text(ReleaseReason.device_failed(reversed_), "en") == (
+        "Device failure: Alipay 00.1¥ emoji 👨\u200d👩"
+    )
+    assert render(notice, "en").message == (
+        "Your account is suspended: Alipay 00.1¥ emoji 👨\u200d👩."
+    )
 
 
 def released(used: int, locale: str, reason: ReleaseReason = DELETED) -> RenderedNotice:

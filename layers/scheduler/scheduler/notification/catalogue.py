@@ -7,6 +7,7 @@ Braces in a parameter's value are not interpreted.
 from __future__ import annotations
 
 import json
+import re
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _FOLDER = Path(__file__).parent / "texts"
 _FULL_STOPS: Final = ".。"
 _OTHER_ENDS: Final = "!?！？…"
+_BIDI_CONTROLS: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""With these, a name or a reason could show itself, and what follows it, in another order."""
 
 
 class TimelineSection(StrEnum):
@@ -126,7 +129,7 @@ class _Renderer:
         for literal, name, format_ in _parsed(template):
             text = _append(text, literal)
             if name is not None:
-                text += self._format(self._params[name], format_)
+                text += _BIDI_CONTROLS.sub("", self._format(self._params[name], format_))
         return text
 
     def _format(self, value: Any, name: str) -> str:  # noqa: ANN401 - as the parameter is
