@@ -80,8 +80,8 @@ _NOTICES: Final[dict[NoticeKind, tuple[dict[str, Any], ...]]] = {
     ),
     NoticeKind.ALLOCATION_SUCCESS: (_LEASE,),
     NoticeKind.ALLOCATION_EXPIRING_SOON: (_LEASE,),
-    NoticeKind.ALLOCATION_EXPIRED: (
-        {"allocation": _ALLOCATION, "device": "Phone 1", "used": 86_400},
+    NoticeKind.ALLOCATION_EXPIRED: tuple(
+        {"allocation": _ALLOCATION, "device": "Phone 1", "used": used} for used in (59, 86_400)
     ),
     NoticeKind.WAITING_EXPIRED: ({"expires_at": _AT},),
     NoticeKind.RESERVATION_FAILED_POOL: ({"starts_at": _AT},),

@@ -54,7 +54,7 @@ export interface DeviceMaintenance {
   deviceId: string;
   /** The kind of maintenance, for the user who held the device. */
   maintenanceType: string;
-  /** How long it is expected to take, in minutes. */
+  /** How long it is expected to take, in minutes. 0 means unknown. */
   estimatedDuration?: number | null;
 }
 

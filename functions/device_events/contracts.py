@@ -114,7 +114,7 @@ class DeviceMaintenance(DeviceEvent):
     maintenance_type: FreeText
     """The kind of maintenance, for the user who held the device."""
     estimated_duration: Annotated[int, Field(ge=0, le=5_256_000), PLAIN_INTEGER] | None = None
-    """How long it is expected to take, in minutes."""
+    """How long it is expected to take, in minutes. 0 means unknown."""
 
     @property
     def reports(self) -> Health:

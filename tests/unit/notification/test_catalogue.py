@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 from string import Formatter
 from typing import Any, Final
 from unicodedata import bidirectional
@@ -200,6 +201,33 @@ def test_numbers_of_devices_are_written_in_the_plural(count: int, zh: str, en: s
 
     assert render(notice, "zh-CN").message == zh
     assert render(notice, "en").message == en
+
+
+@pytest.mark.parametrize(
+    ("days", "zh", "en"),
+    [(0, "不足 1 天", "less than a day"), (1, "1天", "1 day"), (1_000, "1,000天", "1,000 days")],
+)
+def test_numbers_of_days_are_written_in_the_plural(days: int, zh: str, en: str) -> None:
+    reason = ReleaseReason.billing_overdue(Decimal(5), days)
+
+    assert catalogue.reason_text(reason) == f"账户欠费 ¥5（{zh}），服务已暂停"
+    assert catalogue.reason_text(reason, "en") == f"Account overdue by ¥5 ({en}), service suspended"
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_every_number_of_things_has_its_plural(locale: str) -> None:
+    """A number without a format is of no thing: it has no plural, and no separators."""
+    bare = {
+        (key, name)
+        for key in SENTENCES
+        for name, spec in placeholders(flat(TEXTS[locale])[key])
+        if not spec
+    }
+
+    numbers = {
+        (key, name) for key, name in bare if name in {"count", "threshold", "days", "minutes"}
+    }
+    assert numbers == {("/notice/billing_alert.payment_failed/message", "threshold")}
 
 
 def test_times_are_those_of_the_users_clocks() -> None:

@@ -50,7 +50,7 @@ def test_every_valid_amount_can_be_formatted(amount: Decimal) -> None:
 @pytest.mark.parametrize(
     ("seconds", "zh", "en"),
     [
-        (0, "0 秒", "0 seconds"),
+        (0, "不足 1 秒", "less than a second"),
         (1, "1 秒", "1 second"),
         (59, "59 秒", "59 seconds"),
         (60, "1 分钟", "1 minute"),

@@ -94,7 +94,7 @@ def test_only_the_named_device_is_changed() -> None:
     [
         (None, "设备维护：更换电池"),
         (30, "设备维护：更换电池，预计需要 30 分钟"),
-        (0, "设备维护：更换电池，预计需要 0 分钟"),
+        (0, "设备维护：更换电池"),
     ],
 )
 def test_maintenance_reason_has_the_estimate_if_it_is_known(

@@ -36,8 +36,8 @@ class ReleaseReason(NamedTuple):
 
     @classmethod
     def device_maintenance(cls, maintenance_type: str, minutes: int | None) -> Self:
-        """Return the reason of device.maintenance; ``minutes`` is the estimate, if there is one."""
-        if minutes is None:
+        """Return the reason of device.maintenance; ``minutes`` are None or 0 if unknown."""
+        if not minutes:
             return cls._of("device_maintenance", type=maintenance_type)
         params = {"type": maintenance_type, "minutes": minutes}
         return cls("device_maintenance", "device_maintenance_estimated", params)
