@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from operations.dead_letters.selection import parse_duration
+from ops.durations import parse_length
 from ops.interface import Operations  # noqa: TC001 - Typer reads it at run time
 from ops.options import connects
 from ops.terminal import age, print_result, printable
@@ -50,7 +50,7 @@ def release(
 
     Held messages are processed within a minute. After the duration the limit applies again.
     """
-    seconds = int(parse_duration(for_).total_seconds())
+    seconds = int(parse_length(for_).total_seconds())
     _act(operations, "brake.release", as_json=as_json, seconds=seconds)
 
 

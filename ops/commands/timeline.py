@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from operations.dead_letters.selection import parse_duration
 from operations.errors import InvalidInputError
+from ops.durations import parse_length
 from ops.interface import Operations  # noqa: TC001 - Typer reads it at run time
 from ops.options import connects
 from ops.terminal import print_result, printable, wrapped
@@ -59,10 +59,11 @@ def timeline(
     Times are UTC. The last line names the next step.
     """
     now = datetime.now(UTC)
-    span = parse_duration(around or ("10m" if at else "1d"))
+    default = "1d" if at is None else "10m"
+    span = parse_length(default if around is None else around)
     try:
-        moment = parse_moment(at, now) if at else now
-        end = moment + span if at else now
+        moment = now if at is None else parse_moment(at, now)
+        end = now if at is None else moment + span
         window = {"start": (moment - span).isoformat(), "end": end.isoformat()}
     except OverflowError:
         raise InvalidInputError("the window must be between the years 1 and 9999") from None

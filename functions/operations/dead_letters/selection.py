@@ -6,8 +6,7 @@ import difflib
 import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Self
 
 from operations.dead_letters.groups import cause_of
 from operations.dead_letters.letter import queue_name
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
 
     from operations.dead_letters.letter import DeadLetter
     from operations.dead_letters.queue import TakenLetter
-
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_DURATION: Final = re.compile(r"(\d{1,5})([smhd])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +137,3 @@ def error_pattern(given: str) -> re.Pattern[str]:
         return re.compile(given[1:-1] if is_pattern else re.escape(given), re.IGNORECASE)
     except re.error as error:
         raise InvalidInputError(f"{given} is not a regular expression: {error}") from None
-
-
-def parse_duration(given: str) -> timedelta:
-    """Parse a duration such as ``90s``, ``30m``, ``2h`` or ``7d``.
-
-    Raises:
-        InvalidInputError: the text has another form.
-    """
-    found = _DURATION.fullmatch(given)
-    if not found:
-        raise InvalidInputError(f"{given!r} is not a duration; write 90s, 30m, 2h or 7d")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})

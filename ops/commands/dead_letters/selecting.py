@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from operations.dead_letters.selection import error_pattern, parse_duration
-from operations.errors import OpsError
+from operations.dead_letters.selection import error_pattern
+from operations.errors import InvalidInputError, OpsError
+from ops.durations import parse_duration
 from ops.interface import calls
 from ops.terminal import printable, reading_letters
 
@@ -54,16 +55,19 @@ def selection(
     """Return the arguments of an operation for the options.
 
     Raises:
-        InvalidInputError: an age or the regular expression is malformed.
+        InvalidInputError: an age or the regular expression is malformed, or the text is empty, as
+            of a variable that is not set: it would select every letter.
     """
     now = datetime.now(UTC)
-    if error:
+    if error == "":
+        raise InvalidInputError("the text of --error is empty; without --error all are selected")
+    if error is not None:
         error_pattern(error)
-    until = now - parse_duration(older_than) if older_than else None
-    since = now - parse_duration(newer_than) if newer_than else None
+    until = None if older_than is None else now - parse_duration(older_than)
+    since = None if newer_than is None else now - parse_duration(newer_than)
     return {
         "queues": queues or [],
-        "error": error or None,
+        "error": error,
         "ids": ids or [],
         "failedUntil": until and until.isoformat(),
         "failedSince": since and since.isoformat(),

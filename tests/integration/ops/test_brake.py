@@ -92,9 +92,10 @@ def test_text_names_the_next_step() -> None:
     assert "armed: the limit applies" in run("brake", "arm").stdout
 
 
+@pytest.mark.parametrize("time", ["ever", "0s", ""])
 @pytest.mark.usefixtures("store")
-def test_invalid_duration_changes_nothing() -> None:
-    result = run("brake", "release", "--for", "ever")
+def test_invalid_duration_changes_nothing(time: str) -> None:
+    result = run("brake", "release", "--for", time)
 
     assert result.exit_code == 2
     assert "30m" in result.stderr

@@ -42,6 +42,19 @@ def test_filter_that_names_no_queue_is_refused(
     assert broker.ids(DEAD_LETTER_QUEUE) == ["m-1"]
 
 
+@pytest.mark.parametrize("option", ["--error", "--older-than", "--newer-than"])
+@pytest.mark.parametrize("command", ["list", "show", "replay", "discard"])
+def test_filter_of_a_variable_that_is_not_set_does_not_select_every_letter(
+    broker: Broker, dead_letters: DeadLetters, command: str, option: str
+) -> None:
+    broker.publish(letter(id="m-1"))
+
+    result = dead_letters.run(command, option, "")
+
+    assert result.exit_code == 2, result.output
+    assert broker.ids(DEAD_LETTER_QUEUE) == ["m-1"]
+
+
 def test_file_whose_readable_body_was_edited_is_refused(
     broker: Broker, dead_letters: DeadLetters, tmp_path: Path
 ) -> None:

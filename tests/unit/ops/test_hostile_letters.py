@@ -4,8 +4,6 @@ import pytest
 from pika import BasicProperties
 
 from operations.dead_letters.letter import DeadLetter
-from operations.dead_letters.selection import parse_duration
-from operations.errors import InvalidInputError
 
 KEY = "scheduler.device-failed.failed"
 
@@ -35,8 +33,3 @@ def test_invalid_time_is_unknown(when: str) -> None:
 @pytest.mark.parametrize("replays", [(1 << 63) - 1, -1, "many", None])
 def test_absurd_replay_count_is_zero(replays: object) -> None:
     assert letter(x_replays=replays).replays == 0
-
-
-def test_duration_beyond_the_calendar_is_refused() -> None:
-    with pytest.raises(InvalidInputError, match="is not a duration"):
-        parse_duration("999999d")
