@@ -154,8 +154,7 @@ class BatchTransaction:
         self, unit: UnitOfWork, batch: Sequence[Parsed], handling: Handling, *, after_conflict: bool
     ) -> list[Outcome]:
         now, queue, cursor = self._units.clock(), batch[0].message.queue, unit.cursor
-        processed = _Processed(cursor, batch, now, after_conflict=after_conflict)
-        loaded = self._load(cursor, batch, handling, processed, now)
+        loaded = self._load(cursor, batch, handling, now, after_conflict=after_conflict)
         failures = loaded.counted.counts | loaded.counted.left
         work = unit.begin(
             loaded.snapshot,
@@ -177,14 +176,17 @@ class BatchTransaction:
         cursor: BulkCursor,
         batch: Sequence[Parsed],
         handling: Handling,
-        processed: _Processed,
         now: datetime,
+        *,
+        after_conflict: bool,
     ) -> _Loaded:
         """Read what the batch needs, waiting only where one read depends on another."""
         subjects = {parsed.event.subject_id for parsed in batch}
         by_user = handling.contract.aggregate is Aggregate.USER
         users, devices = (subjects, set[str]()) if by_user else (set[str](), subjects)
         holders = load.query_holders(cursor, devices)
+        # After the holders, for whom the locks wait: it is executed while those are built.
+        processed = _Processed(cursor, batch, now, after_conflict=after_conflict)
         counted, known = self._count_payments(cursor, batch, processed, now)
         locking = load.query_locks(cursor, users, devices, holders)
         braked = self._brake if handling.contract.braked else None
