@@ -66,7 +66,7 @@ def test_cloud_event_has_its_id_and_time(store: Store, connected: Functions) -> 
 
     assert row(store, "users", "u1")["status"] == "active"
     state = store.state()
-    assert [one.message_id for one in state["processed"]] == ["ce-1"]
+    assert [one.message_id for one in state["processed"]] == ["/users|ce-1"]
     assert [one.occurred_at.isoformat() for one in state["marks"]] == ["2026-02-26T12:00:00+00:00"]
 
 
