@@ -178,6 +178,40 @@ def test_erasure_of_many_rows_continues_after_every_stop(
     assert stored.rows("SELECT * FROM idempotency_keys") == []
 
 
+def test_erasure_that_was_stopped_does_not_begin_again(
+    store: Store,
+    functions: Functions,
+    housekeeping: Housekeeping,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A user with more notifications than a run can erase would never be finished, nor the next."""
+    monkeypatch.setattr(erasures, "ROWS_PER_TRANSACTION", 10)
+    store.run(
+        "INSERT INTO notifications"
+        " (id, user_id, type, title, message, data, dedupe_key, created_at)"
+        " SELECT CONCAT('n-', seq), 'u1', 'x', 't', 'm', '{}', seq, NOW(6) FROM seq_1_to_25",
+        "INSERT INTO notification_deliveries (notification_id, channel, status, user_id,"
+        " next_attempt_at, provider_message_id, last_error)"
+        " SELECT CONCAT('n-', seq), ELT(1 + seq % 3, 'email', 'sms', 'websocket'),"
+        " ELT(1 + seq % 3, 'sent', 'failed', 'skipped'), 'u1', NOW(6),"
+        " IF(seq % 3 = 0, 'provider', NULL), 'error' FROM seq_1_to_25",
+    )
+    functions.handle(message("user.deleted", userId="u1"))
+    left = store.rows("SELECT COUNT(*) FROM notifications WHERE title <> ''")
+    assert left == [(8,)]  # of those that were sent
+
+    assert next(erasures.erase(housekeeping.database, "u1")) == 8
+    assert sum(erasures.erase(housekeeping.database, "u1")) == 0
+
+    assert store.rows("SELECT DISTINCT title, message, data FROM notifications") == [("", "", "{}")]
+    errors = "SELECT DISTINCT status, provider_message_id, last_error FROM notification_deliveries"
+    assert sorted(map(tuple, store.rows(errors))) == [
+        ("failed", None, "user deleted"),
+        ("sent", None, None),
+        ("skipped", None, "user deleted"),
+    ]
+
+
 def test_deleted_user_without_a_requested_erasure_is_erased(
     stored: Store, functions: Functions, housekeeping: Housekeeping
 ) -> None:
@@ -205,7 +239,7 @@ def test_every_statement_finds_the_rows_of_a_user_by_an_index(
         ("users", "PRIMARY"),
         *(("u", "PRIMARY"), ("e", "PRIMARY")),  # users without an erasure
         ("erasures", "unfinished"),
-        ("notifications", "inbox"),
+        *(("n", "inbox"), ("d", "one_per_channel")),
         ("notifications", "PRIMARY"),
         ("notification_deliveries", "one_per_channel"),
         ("allocations", "by_user"),

@@ -68,9 +68,19 @@ _UNFINISHED: Final = """
 _FINISH: Final = """
     UPDATE erasures SET finished_at = %s WHERE user_id = %s AND requested_at = %s
 """
+# Only those with something left to erase: an erasure that is stopped continues, so that a user with
+# very many notifications does not keep the users after them waiting.
 _NOTIFICATIONS: Final = """
-    SELECT id FROM notifications FORCE INDEX (inbox)
-    WHERE user_id = %s AND id > %s ORDER BY id LIMIT %s
+    SELECT n.id FROM notifications n FORCE INDEX (inbox)
+    LEFT JOIN notification_deliveries d FORCE INDEX (one_per_channel)
+        ON d.notification_id = n.id
+    WHERE n.user_id = %s AND n.id > %s AND (
+        n.title <> '' OR n.message <> '' OR n.data <> '{}'
+        OR n.correlation_id IS NOT NULL OR n.traceparent IS NOT NULL
+        OR d.provider_message_id IS NOT NULL
+        OR d.status = 'sent' AND d.last_error IS NOT NULL
+        OR d.status <> 'sent' AND NOT d.last_error <=> 'user deleted'
+    ) ORDER BY n.id LIMIT %s
 """
 _ERASE_TEXTS: Final = """
     UPDATE notifications
@@ -168,7 +178,7 @@ def _in_chunks(database: Database, statement: str, user_id: str) -> Iterator[int
 
 def _erase_notifications(cursor: Cursor, user_id: str, after: str) -> list[str]:
     cursor.execute(_NOTIFICATIONS, (user_id, after, ROWS_PER_TRANSACTION))
-    ids = [id_ for (id_,) in cursor.fetchall()]
+    ids = list(dict.fromkeys(id_ for (id_,) in cursor.fetchall()))
     if ids:
         cursor.execute(_ERASE_TEXTS, (tuple(ids),))
         cursor.execute(_ERASE_DELIVERIES, (tuple(ids),))
