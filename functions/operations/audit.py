@@ -25,6 +25,7 @@ RECORDED: Final = frozenset(
     (
         *("queues", "error", "cause", "ids", "failed_until", "failed_since"),
         *("force", "to", "until", "replayed", "refused", "total", "remove", "position"),
+        "queues_to_find",
         *("fingerprint", "new_id", "allow_unknown"),
         *("event_type", "raw", "published"),
         *("seconds",),

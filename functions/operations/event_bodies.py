@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -11,6 +10,7 @@ import billing_events.contracts
 import device_events.contracts
 import user_events.contracts
 from operations.errors import InvalidInputError
+from operations.suggestions import hint, similar
 from scheduler.messaging.body import InvalidBodyError
 from scheduler.messaging.contract import Event
 from scheduler.messaging.message import Message
@@ -46,9 +46,7 @@ def contract_of(event_type: str) -> type[Event]:
     """
     if event_type in CONTRACTS:
         return CONTRACTS[event_type]
-    close = difflib.get_close_matches(event_type, CONTRACTS, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"the events are {', '.join(CONTRACTS)}"
-    raise InvalidInputError(f"unknown event {event_type}: {hint}")
+    raise InvalidInputError(f"unknown event {event_type}: {hint(event_type, CONTRACTS)}")
 
 
 def fields(event_type: str) -> list[EventField]:
@@ -158,10 +156,10 @@ def refuse_unknown_fields(event_type: str, raw: bytes, now: datetime) -> None:
     ]
     if not ignored:
         return
-    close = [name for path in ignored for name in difflib.get_close_matches(path, known, n=1)]
-    hint = f", did you mean {', '.join(close)}?" if close else ""
+    close = [name for path in ignored if (name := similar(path, known))]
+    question = f", did you mean {', '.join(close)}?" if close else ""
     raise InvalidInputError(
-        f"{event_type} has no field {', '.join(ignored)}{hint} (consumers would ignore it;"
+        f"{event_type} has no field {', '.join(ignored)}{question} (consumers would ignore it;"
         " --allow-unknown publishes it)"
     )
 

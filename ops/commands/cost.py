@@ -9,6 +9,7 @@ from rich.console import Group
 from rich.table import Table
 
 from operations.errors import InvalidInputError
+from operations.suggestions import hint
 from ops.costs import SIZES, CostItem, Traffic
 from ops.costs import cost as calculate
 from ops.options import JsonOption  # noqa: TC001 - Typer reads it at run time
@@ -49,7 +50,7 @@ def cost(  # noqa: PLR0913 - each is an option
             ("environment", environment, SIZES),
         ):
             if given not in known:
-                raise InvalidInputError(f"no {name} {given}; there are {', '.join(known)}")
+                raise InvalidInputError(f"no {name} {given}: {hint(given, known)}")
         pushed = events if frames is None else frames
         traffic = Traffic(events, users, devices, pushed, requests, emails, texts)
         items = calculate(traffic, environment, PRICES[region])

@@ -9,6 +9,7 @@ import typer
 from botocore.exceptions import ClientError
 
 from operations.errors import InvalidInputError, OpsError
+from operations.suggestions import hint
 from ops.aws_session import AWS_ERRORS, aws_session
 from ops.preflight.checks import CHECKS, Account, run
 from ops.preflight.deployment import Deployment
@@ -25,10 +26,8 @@ def main(
     """Print a line for each check, green or red with what to do. Exit code 1 if one is red."""
     omitted = set(without or ())
     with handled_errors(as_json=False):
-        if unknown := omitted - CHECKS.keys():
-            raise InvalidInputError(
-                f"no check {', '.join(sorted(unknown))}; there are {', '.join(CHECKS)}"
-            )
+        for unknown in sorted(omitted - CHECKS.keys()):
+            raise InvalidInputError(f"no check {unknown}: {hint(unknown, CHECKS)}")
         deployment = Deployment.of(environment)
         account = account_of(deployment)
     failed = False

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from local.paths import ROOT
 from local.template import template
 from operations.errors import InvalidInputError
+from operations.suggestions import hint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,14 +48,19 @@ class Deployment:
         except tomllib.TOMLDecodeError as error:
             raise InvalidInputError(f"samconfig.toml is not TOML: {error}") from None
         if environment not in config:
-            raise InvalidInputError(f"samconfig.toml has no section {environment}")
+            which = hint(
+                environment, (name for name, one in config.items() if isinstance(one, dict))
+            )
+            raise InvalidInputError(f"samconfig.toml has no section {environment}: {which}")
         shared = config[environment]["global"]["parameters"]
         known = template()["Parameters"]
         defaults = {name: str(one["Default"]) for name, one in known.items() if "Default" in one}
         given = dict(map(_name_and_value, _words(shared["parameter_overrides"])))
-        if unknown := given.keys() - known.keys():
-            names = ", ".join(sorted(unknown))
-            raise InvalidInputError(f"template.yaml has no parameter {names}: see samconfig.toml")
+        for unknown in sorted(given.keys() - known.keys()):
+            raise InvalidInputError(
+                f"template.yaml has no parameter {unknown}, which samconfig.toml sets:"
+                f" {hint(unknown, known)}"
+            )
         return cls(shared["stack_name"], defaults | given)
 
     @property

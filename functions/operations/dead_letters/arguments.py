@@ -89,9 +89,20 @@ class AddressedArguments(Arguments):
 
 
 class PassArguments(SelectionArguments):
-    """Which letters, and how far earlier calls have come."""
+    """Which letters, and how far earlier calls have come.
+
+    Attributes:
+        position: where the call continues.
+        queues_to_find: of the ``queues``, those of which earlier calls have found no letter.
+    """
 
     position: Position | None = None
+    queues_to_find: frozenset[_Name] | None = None
+
+    @property
+    def to_find(self) -> frozenset[str] | None:
+        """Return the queues of which a letter is still to be found; None in the first call."""
+        return None if self.position is None else self.queues_to_find or frozenset()
 
 
 class ListArguments(PassArguments):

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
         CheckArguments,
         DiscardArguments,
         ListArguments,
-        PassArguments,
         ReplayArguments,
         RestoreArguments,
         ShowArguments,
@@ -49,12 +48,12 @@ def list_groups(context: OperationContext, arguments: ListArguments) -> dict[str
     Letters are selected by the ``cause`` of their group. With ``samples``, each group has its first
     letters as well.
     """
-    chosen = Filter(arguments.selection)
+    chosen = Filter(arguments.selection, arguments.to_find)
     with passing(context, arguments.position) as reading:
         letters = (one.letter for one in chosen.apply(reading.letters()))
         groups = grouped(letters, arguments.samples)
     to_json = LetterGroup.to_json_with_samples if arguments.samples else LetterGroup.to_json
-    return _result(chosen, reading, context, arguments) | {
+    return _result(chosen, reading, context) | {
         "groups": [to_json(group) for group in groups[:_MAX_GROUPS]],
         "groupsLeftOff": max(0, len(groups) - _MAX_GROUPS),
     }
@@ -65,11 +64,11 @@ def show(context: OperationContext, arguments: ShowArguments) -> dict[str, Any]:
 
     ``fingerprints`` identify them for editing; ``limited`` tells that there may be more.
     """
-    chosen = Filter(arguments.selection)
+    chosen = Filter(arguments.selection, arguments.to_find)
     with passing(context, arguments.position) as reading:
         wanted = islice(chosen.apply(reading.letters()), arguments.limit)
         found = list(within_result(wanted))
-    result = _result(chosen, reading, context, arguments)
+    result = _result(chosen, reading, context)
     has_all = result["complete"] and len(found) == chosen.matched
     if found:
         stopped = len(found) == arguments.limit or len(found) < chosen.matched
@@ -110,7 +109,7 @@ def replay(context: OperationContext, arguments: ReplayArguments) -> dict[str, A
     """
     until, target = arguments.until or context.now, arguments.target
     require_work_queues(arguments.selection, target)
-    chosen = Filter(arguments.selection.limited_to(until))
+    chosen = Filter(arguments.selection.limited_to(until), arguments.to_find)
     result = ReplayResult(arguments.replayed, Counter(arguments.refused))
     with (
         with_progress_in_errors(lambda: _progress(result)),
@@ -121,7 +120,7 @@ def replay(context: OperationContext, arguments: ReplayArguments) -> dict[str, A
         publish = partial(brokers.publish_confirmed, brokers.confirming_channel(connection))
         letters = chosen.apply(reading.letters())
         replay_letters(letters, publish, result, notes, force=arguments.force, to=target)
-    counted = _result(chosen, reading, context, arguments)
+    counted = _result(chosen, reading, context)
     total = reading.total if arguments.total is None else arguments.total
     if following := counted["next"]:
         following |= {
@@ -167,7 +166,7 @@ def discard(context: OperationContext, arguments: DiscardArguments) -> dict[str,
 
     A letter is removed by its fingerprint, so one that has failed again since is kept.
     """
-    chosen = Filter(arguments.selection.limited_to(arguments.until))
+    chosen = Filter(arguments.selection.limited_to(arguments.until), arguments.to_find)
     if arguments.remove:
         with written_notes(context) as notes, opened(context) as queue:
             remove_letters(queue, chosen, arguments.remove, notes)
@@ -176,24 +175,21 @@ def discard(context: OperationContext, arguments: DiscardArguments) -> dict[str,
         return gone | {"letters": [], "fingerprints": [], "next": None}
     with passing(context, arguments.position, COPIED_BLOCK) as reading:
         page = page_of(reading, chosen)
-    return _result(chosen, reading, context, arguments) | {
+    return _result(chosen, reading, context) | {
         "discarded": 0,
         "letters": [copy for _, copy in page],
         "fingerprints": [letter.fingerprint.hex() for letter, _ in page],
     }
 
 
-def _result(
-    chosen: Filter, reading: Pass, context: OperationContext, arguments: PassArguments
-) -> dict[str, Any]:
+def _result(chosen: Filter, reading: Pass, context: OperationContext) -> dict[str, Any]:
     """Return the figures of a pass.
 
     Raises:
-        InvalidInputError: a call that has read all letters has found that there is no such queue.
+        InvalidInputError: all letters were read, and there is no such queue.
     """
     result = counts(chosen, reading, context)
-    if result["complete"] and arguments.position is None:
-        chosen.require_known_queues()
+    chosen.require_known_queues(result["next"])
     return result
 
 

@@ -49,7 +49,8 @@ def preview(context: OperationContext, arguments: PreviewArguments) -> dict[str,
 
     ``unknown`` gives the reason if the database cannot be asked.
     """
-    chosen, result, target = Filter(arguments.selection), ReplayResult(), arguments.target
+    chosen = Filter(arguments.selection, arguments.to_find)
+    result, target = ReplayResult(), arguments.target
     replayable: list[DeadLetter] = []
     with all_letters(context, arguments) as reading:
         for one in chosen.apply(reading.letters()):
@@ -63,8 +64,7 @@ def preview(context: OperationContext, arguments: PreviewArguments) -> dict[str,
     following, effects = reading.following(), _effects(context, replayable)
     if following:
         following["limit"] = arguments.limit - len(effects["letters"])
-    elif arguments.position is None:
-        chosen.require_known_queues()
+    chosen.require_known_queues(following)
     return {
         "at": context.now.isoformat(),
         "total": chosen.total,

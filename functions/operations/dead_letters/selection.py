@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from operations.dead_letters.groups import cause_of
 from operations.dead_letters.letter import queue_name
 from operations.errors import InvalidInputError
+from operations.suggestions import hint
 from scheduler.messaging.topology import WORK_QUEUE_BY_NAME, WORK_QUEUES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from collections.abc import Set as AbstractSet
     from datetime import datetime
 
     from operations.dead_letters.letter import DeadLetter
@@ -66,9 +67,13 @@ class Selection:
 
 @dataclass(slots=True)
 class Filter:
-    """Selects letters and counts the selected ones and all, by queue."""
+    """Selects letters and counts the selected ones and all, by queue.
+
+    ``to_find`` are the queues of which earlier calls have found no letter; None in the first call.
+    """
 
     selection: Selection
+    to_find: AbstractSet[str] | None = None
     total: int = 0
     matched: int = 0
     sources: Counter[str] = field(default_factory=Counter)
@@ -82,15 +87,22 @@ class Filter:
                 self.matched += 1
                 yield one
 
-    def require_known_queues(self) -> None:
-        """Raise an error for a name that is neither a queue of ours nor one of a letter.
+    def require_known_queues(self, following: dict[str, Any] | None) -> None:
+        """Refuse a name that is neither a queue of ours nor one of a letter.
+
+        Args:
+            following: the arguments of the next call, in which it may still be found; they get the
+                names to find there.
 
         Raises:
-            InvalidInputError: the message suggests a similar name.
+            InvalidInputError: there is no next call; the message suggests a similar name.
         """
-        for name in sorted(self.selection.queues - self.sources.keys()):
-            if name not in WORK_QUEUE_BY_NAME:
-                raise _unknown_queue(name, self.sources)
+        names = self.selection.queues if self.to_find is None else self.to_find
+        unknown = sorted(names - self.sources.keys() - WORK_QUEUE_BY_NAME.keys())
+        if unknown and following is None:
+            raise _unknown_queue(unknown[0], self.sources)
+        if unknown and following is not None:
+            following["queuesToFind"] = unknown
 
 
 def require_work_queues(selection: Selection, to: str | None) -> None:
@@ -121,9 +133,8 @@ def work_queue_name(given: str) -> str:
 def _unknown_queue(given: str, sources: Iterable[str] = ()) -> InvalidInputError:
     others = sorted(set(sources) - WORK_QUEUE_BY_NAME.keys())
     names = [*(queue.event_type for queue in WORK_QUEUES), *others]
-    close = difflib.get_close_matches(given, [*names, *WORK_QUEUE_BY_NAME], n=1)
-    hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}"
-    return InvalidInputError(f"no event or queue is called {given}: {hint}")
+    which = hint(given, names, WORK_QUEUE_BY_NAME)
+    return InvalidInputError(f"no event or queue is called {given}: {which}")
 
 
 def error_pattern(given: str) -> re.Pattern[str]:

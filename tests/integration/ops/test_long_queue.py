@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,12 @@ from operations.context import OperationContext
 from operations.dead_letters import calls as dead_letters
 from operations.dead_letters import discarding, queue, reading
 from operations.dead_letters.passes import Position
-from operations.errors import OpsError
+from operations.errors import InvalidInputError, OpsError
 from ops.backup import Backup
 from ops.interface import calls
 from ops.long_queue import discard, read_groups
 from scheduler.deadline import Deadline
+from scheduler.messaging.outbound import OutboundMessage
 from scheduler.messaging.topology import DEAD_LETTER_QUEUE
 from tests.integration.ops.letters import Broker, letter, numbered
 from tests.integration.ops.test_continued_calls import FAILED, NoTime
@@ -53,6 +55,34 @@ def operations(broker: Broker, request: pytest.FixtureRequest) -> NoTime:
         catalogue.run("dead-letters.list", {}, context)
     broker.publish(*made[read:])
     return NoTime(broker)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("user.suspendd", "did you mean user.suspended?"), ("nonsense", "there are device.failed")],
+)
+@pytest.mark.parametrize("operation", ["list", "show", "preview", "discard"])
+def test_name_of_no_queue_is_refused_when_all_letters_were_read(
+    operations: NoTime, operation: str, name: str, hint: str
+) -> None:
+    chosen = {"queues": ["user.suspended", name]} | (UNTIL if operation == "discard" else {})
+    if operation == "show":  # it ends with the first letter
+        chosen["queues"] = [name]
+
+    with pytest.raises(InvalidInputError, match=re.escape(hint)):
+        list(calls(operations, f"dead-letters.{operation}", chosen))
+
+
+def test_queue_of_others_is_known_if_one_of_its_letters_was_read_in_an_earlier_call(
+    broker: Broker,
+) -> None:
+    about = {"message_id": "m-0", "headers": {"x-source-queue": "their.queue"}}
+    broker.publish(OutboundMessage("", DEAD_LETTER_QUEUE, b"{}", about))
+    broker.publish(*(letter(id=id_) for id_ in IDS))
+
+    found = read_groups(NoTime(broker), {"queues": ["their.queue", "device.failed"]})
+
+    assert (found["total"], found["matched"]) == (24, 24)
 
 
 def test_groups_of_all_calls_are_joined(operations: NoTime) -> None:

@@ -70,10 +70,11 @@ def test_missing_profile_is_named() -> None:
 
 
 def test_misspelt_check_is_not_omitted() -> None:
-    done = preflight("default", "--without", "txt-sandbox")
+    misspelt, unlike = (preflight("default", "--without", one) for one in ("txt-sandbox", "x"))
 
-    assert f"no check txt-sandbox; there are {', '.join(CHECKS)}" in done.stderr
-    assert done.returncode == 2
+    assert "no check txt-sandbox: did you mean text-sandbox?" in misspelt.stderr
+    assert f"no check x: there are {', '.join(CHECKS)}" in unlike.stderr
+    assert {misspelt.returncode, unlike.returncode} == {2}
 
 
 def test_existing_stack_is_found(aws_url: str) -> None:
@@ -101,4 +102,8 @@ def test_region_may_be_in_either_variable(aws_url: str) -> None:
 
 
 def test_unknown_environment_is_named() -> None:
-    assert "samconfig.toml has no section staging" in preflight("staging").stderr
+    assert (
+        "samconfig.toml has no section staging: there are default, prod"
+        in preflight("staging").stderr
+    )
+    assert "samconfig.toml has no section prd: did you mean prod?" in preflight("prd").stderr

@@ -55,7 +55,7 @@ def written(folder: Path, overrides: str, monkeypatch: pytest.MonkeyPatch) -> De
     ("overrides", "reason"),
     [
         ('["Shards=2" "EmailFrom=a@example.com"]', "samconfig.toml is not TOML: Unclosed array"),
-        ('["AlarmMail=a@example.com"]', "template.yaml has no parameter AlarmMail"),
+        ('["AlarmMail=a@example.com"]', "which samconfig.toml sets: did you mean AlarmEmail?"),
         ('["a@example.com"]', "a@example.com in samconfig.toml is not of the form NAME=VALUE"),
     ],
 )
