@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import boto3
@@ -36,8 +37,9 @@ def create_resources(aws_url: str) -> None:
     aws_client("sesv2", aws_url).create_email_identity(EmailIdentity=SENDER)
 
 
+@cache  # making one takes longer than several requests
 def aws_client(service: str, aws_url: str) -> Any:  # noqa: ANN401 - only DynamoDB's types are installed
-    """Return a boto3 client for a service of the embedded AWS."""
+    """Return the boto3 client for a service of the embedded AWS."""
     environment = aws_environment(aws_url)
     return boto3.client(
         service,  # type: ignore[call-overload]  # only DynamoDB's types are installed

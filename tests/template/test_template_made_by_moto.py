@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import zipfile
 from collections import Counter
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,16 +23,10 @@ TABLES = {
 """Others than those that the embedded AWS has from the start."""
 
 
-@cache
-def client(service: str, aws_url: str) -> Any:  # noqa: ANN401 - any client
-    """Return a client that is made once: the model of EC2 takes a second to read."""
-    return aws_client(service, aws_url)
-
-
 @pytest.fixture
 def uploaded(aws_url: str) -> str:
     """The embedded AWS, in which the code of the functions is uploaded."""
-    s3 = client("s3", aws_url)
+    s3 = aws_client("s3", aws_url)
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("app.py", "")
@@ -59,11 +52,11 @@ def network(ec2: Any) -> dict[str, str]:  # noqa: ANN401 - a client
 def test_stacks_of_a_combination_are_created(
     expanded: Templates, uploaded: str, parts: tuple[str, ...], options: dict[str, str]
 ) -> None:
-    ec2 = client("ec2", uploaded)
+    ec2 = aws_client("ec2", uploaded)
     values = given(parts) | options | TABLES
     if "network" in parts:
         values |= network(ec2)
-    stacks = MotoStacks(client("cloudformation", uploaded), expanded)
+    stacks = MotoStacks(aws_client("cloudformation", uploaded), expanded)
 
     outputs = stacks.create("template", values)
 
@@ -71,7 +64,7 @@ def test_stacks_of_a_combination_are_created(
         assert Counter(made.resources) == expected(made), name
         assert not [one for one in made.outputs.values() if "${" in one or one == "None"], name
         assert made.outputs.keys() == made.combination.outputs.keys(), name
-    configurations = client("lambda", uploaded).list_functions(MaxItems=100)["Functions"]
+    configurations = aws_client("lambda", uploaded).list_functions(MaxItems=100)["Functions"]
     infrastructure = stacks.made["made-Infrastructure"].outputs
     for one in configurations:
         variables = one["Environment"]["Variables"]
