@@ -65,19 +65,32 @@ def read_backup(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the copies of letters in a file that `Backup` wrote.
 
     An incomplete last line is skipped: the command was killed, and the letter is still in the
-    queue.
+    queue. An editor may have removed the line break at the end of a complete one.
 
     Raises:
-        InvalidInputError: the file cannot be read, has another format or was edited; the message
-            names the line.
+        InvalidInputError: the file cannot be read, has another format, has no complete line or was
+            edited; the message names the line.
     """
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
-                if line.endswith(b"\n"):
+                if line.endswith(b"\n") or _is_json(line):
                     yield _letter(line, f"{path}, line {number}")
+                elif number == 1:
+                    raise InvalidInputError(
+                        f"{path} has no complete letter; use a file that discard has written, or"
+                        " see dead-letters list"
+                    )
     except OSError as error:
         raise InvalidInputError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
 
 
 def _letter(line: bytes, where: str) -> dict[str, Any]:

@@ -68,7 +68,10 @@ class FunctionUrlOperations:
                 " set AWS_PROFILE"
             ) from None
         except AWS_ERRORS as error:
-            raise OpsError(f"cannot look up the stack {stack}: {error}") from None
+            raise OpsError(
+                f"cannot look up the stack {stack}: {error}; --stack and SCHEDULER_STACK are the"
+                " stack_name of samconfig.toml, AWS_PROFILE and AWS_REGION its account and region"
+            ) from None
         outputs = {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", ())}
         if OUTPUT not in outputs:
             raise OpsError(f"the stack {stack} has no output {OUTPUT}; deploy this version first")

@@ -6,7 +6,7 @@ import os
 import ssl
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import pika
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from scheduler.messaging.outbound import OutboundMessage
 
 accept_odd_headers()
+
+_RUNBOOK: Final = " (runbook: Broker away)"
 
 
 @contextmanager
@@ -142,11 +144,14 @@ def _explain(error: BaseException, broker_url: str) -> str:
         case exceptions.ChannelClosedByBroker():
             return f"{broker} refused: {error.reply_text}"
         case exceptions.ProbableAuthenticationError():
-            return f"{broker} refused the user name or password; check the URL"
+            return (
+                f"{broker} refused the user name or password (ACCESS_REFUSED); check the URL"
+                f"{_RUNBOOK}"
+            )
         case exceptions.ProbableAccessDeniedError():
             return (
                 f"{broker}: the user has no access to the virtual host"
-                f" {urlsplit(broker_url).path}; check the URL and the user's permissions"
+                f" {urlsplit(broker_url).path}; check the URL and the user's permissions{_RUNBOOK}"
             )
     cause = root_cause(error)
     if isinstance(cause, ssl.SSLCertVerificationError):
@@ -155,4 +160,4 @@ def _explain(error: BaseException, broker_url: str) -> str:
             " authority issued it, set SSL_CERT_FILE to the authority's certificate"
         )
     why = cause if isinstance(cause, OSError) else str(cause)
-    return f"cannot reach the broker at {broker}: {why or type(error).__name__}"
+    return f"cannot reach the broker at {broker}: {why or type(error).__name__}{_RUNBOOK}"

@@ -54,4 +54,4 @@ def _explained(error: DatabaseUnavailableError) -> str:
             f"the database has another version: {error}; migrate it to this version first"
             " (deploy the stack; locally: make run)"
         )
-    return f"cannot reach the database: {error}"
+    return f"cannot reach the database: {error} (runbook: Database away)"

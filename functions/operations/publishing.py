@@ -74,13 +74,13 @@ def message_ids(count: int, given: str | None) -> list[str]:
     """Return an id for each of `count` messages: `given` with a number, else random ids.
 
     Raises:
-        InvalidInputError: the longest is too long, so that nothing is published.
+        InvalidInputError: the longest is too long, or it is empty, so that nothing is published.
     """
     if given is None:
         return [str(uuid.uuid4()) for _ in range(count)]
     ids = [given] if count == 1 else [f"{given}-{number}" for number in range(1, count + 1)]
-    if short_text(ids[-1]) is None:
-        raise InvalidInputError("a message id must be Unicode of at most 255 bytes")
+    if not given or short_text(ids[-1]) is None:
+        raise InvalidInputError("a message id must be Unicode of 1 to 255 bytes")
     return ids
 
 

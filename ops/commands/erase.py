@@ -11,9 +11,11 @@ from rich.table import Table
 from rich.text import Text
 
 from operations.broker import connected
+from operations.context import checked
 from operations.database import transaction
 from operations.dead_letters.queue import dead_letter_queue
 from operations.errors import ExitCode, OpsError
+from operations.lookups import UserArguments
 from ops import local_platform, options, traces
 from ops.direct import DirectOperations
 from ops.terminal import handled_errors, print_result, printable
@@ -77,6 +79,7 @@ def check(
     Exit code: 0 everything was searched and only ids and times are left, 1 otherwise.
     """
     with handled_errors(as_json=as_json):
+        checked(UserArguments, {"userId": user}, "erase check")
         direct = DirectOperations(broker, database)
         missed: dict[str, str] = {}
         with transaction(direct.database_url()) as cursor:
@@ -168,11 +171,17 @@ def _table(found: list[Trace]) -> Table:
 
 
 def _summary(user: str, state: ErasureState, letters: list[str], missed: dict[str, str]) -> str:
-    lines = [f"{user} is {state.status}{_progress(state)}."]
+    lines = [f"{user} is {state.status}{_progress(state)}.{_next_step(user, state.status)}"]
     if letters:
         lines.append(f"Dead letters: {', '.join(letters)}; replay or discard them.")
     lines += [f"Not searched: {place}: {why}." for place, why in missed.items()]
     return "\n".join(lines)
+
+
+def _next_step(user: str, status: str) -> str:
+    if status == "unknown":
+        return " Is the id right?"
+    return "" if status == "deleted" else f" To erase: publish user.deleted userId={user}"
 
 
 def _progress(state: ErasureState) -> str:

@@ -24,14 +24,17 @@ _NOT_RECEIVED: Final = (
     " queue: scheduler-ops watch"
 )
 
-_Id = Annotated[str, typer.Argument(metavar="ID", help="Its id, e.g. user-123 or device-001.")]
-
 app = typer.Typer(no_args_is_help=True, help="Show one user, device or message, or list devices.")
 
 
 @app.command("user")
 @connects
-def user(id_: _Id, *, operations: Operations, as_json: bool) -> None:
+def user(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="User id, e.g. user-123.")],
+    *,
+    operations: Operations,
+    as_json: bool,
+) -> None:
     """Show a user: status, quota, and the devices that they hold."""
     found = operations.call("user", {"userId": id_})
     print_result("\n".join(_user_lines(found)), found, as_json=as_json)
@@ -39,7 +42,12 @@ def user(id_: _Id, *, operations: Operations, as_json: bool) -> None:
 
 @app.command("device")
 @connects
-def device(id_: _Id, *, operations: Operations, as_json: bool) -> None:
+def device(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="Device id, e.g. device-001.")],
+    *,
+    operations: Operations,
+    as_json: bool,
+) -> None:
     """Show a device: status, health, and who holds it."""
     found = operations.call("device", {"deviceId": id_})
     print_result("\n".join(_device_lines(found)), found, as_json=as_json)
@@ -63,7 +71,7 @@ def devices(
         for found in page["items"]:
             print_result(_listed(found), found, as_json=as_json)
     if found is None and not as_json:
-        print_result("no such device", {}, as_json=False)
+        print_result("no device has this health and status", {}, as_json=False)
 
 
 @app.command("message")

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Final
 
 import typer
 
+from operations.context import Arguments, checked
+from operations.errors import OpsError
 from ops.options import JsonOption  # noqa: TC001 - Typer reads it at run time
-from ops.terminal import print_result
+from ops.terminal import handled_errors, print_result
+from scheduler.messaging.contract import ResourceId
 
 _HOUR_SECONDS: Final = 3600
+
+
+class _TokenArguments(Arguments):
+    """Whose token; the API refuses other ids."""
+
+    user: ResourceId
 
 
 def print_token(
@@ -27,12 +35,18 @@ def print_token(
 
     Example: curl -H "Authorization: Bearer $(scheduler-ops token user-123)" …
     """
+    with handled_errors(as_json=as_json):
+        checked(_TokenArguments, {"user": user}, "token")
+        token = _issued(user, admin=admin, seconds=hours * _HOUR_SECONDS)
+        print_result(token, {"token": token, "user": user, "admin": admin}, as_json=as_json)
+
+
+def _issued(user: str, *, admin: bool, seconds: int) -> str:
     try:
         from local.gateway.tokens import TokenIssuer  # noqa: PLC0415 - only a checkout has it
         from local.paths import StateDir  # noqa: PLC0415 - as above
     except ModuleNotFoundError:
-        print("error: only bin/scheduler-ops of a checkout makes tokens", file=sys.stderr)
-        raise typer.Exit(1) from None
-    issuer = TokenIssuer.of(StateDir.default().path)
-    token = issuer.issue_token(user, admin=admin, ttl_seconds=hours * _HOUR_SECONDS)
-    print_result(token, {"token": token, "user": user, "admin": admin}, as_json=as_json)
+        raise OpsError("only bin/scheduler-ops of a checkout makes tokens") from None
+    return TokenIssuer.of(StateDir.default().path).issue_token(
+        user, admin=admin, ttl_seconds=seconds
+    )

@@ -111,7 +111,7 @@ def test_default_database_is_that_of_the_local_platform(database_url: str, state
 @pytest.mark.parametrize(
     ("url", "code", "said"),
     [
-        ("mysql://u:secret@127.0.0.1:1/x", 1, "cannot reach the database"),
+        ("mysql://u:secret@127.0.0.1:1/x", 1, "(runbook: Database away)"),
         ("postgres://u:secret@127.0.0.1/x", 2, "mysql://"),
     ],
 )

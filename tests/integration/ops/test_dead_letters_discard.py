@@ -146,12 +146,23 @@ def test_incomplete_last_line_is_skipped(
     assert dead_letters.json("replay", "--from-file", str(file))["replayed"] == 1
 
 
+def test_line_break_at_the_end_may_be_missing(
+    broker: Broker, dead_letters: DeadLetters, file: Path
+) -> None:
+    broker.publish(letter(id="m-1"))
+    dead_letters.run("discard", "--yes", "--backup", str(file))
+    file.write_bytes(file.read_bytes().rstrip())
+
+    assert dead_letters.json("replay", "--from-file", str(file))["replayed"] == 1
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         ("{}\n", "line 1 is not a dead letter"),
         ("not json\n", "line 1 is not a dead letter"),
         ('{"raw": {"routingKey": "k", "properties": "AA==", "body": ""}}\n', "line 1 is not"),
+        ('{"raw": {"rou', "no complete letter"),
         (None, "cannot read"),
     ],
 )

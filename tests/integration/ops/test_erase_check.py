@@ -89,6 +89,22 @@ def test_user_who_was_not_deleted_is_reported(environment: Store) -> None:
     assert found["left"] == {"users": 1, "allocations": 1}
 
 
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize(
+    ("user_id", "code", "said"),
+    [
+        ("u1", 1, "To erase: publish user.deleted userId=u1"),
+        ("nobody", 1, "nobody is unknown. Is the id right?"),
+        ("", 2, "should have at least 1 character"),
+    ],
+)
+def test_next_step_is_named(user_id: str, code: int, said: str) -> None:
+    result = run("erase", "check", user_id)
+
+    assert result.exit_code == code
+    assert said in result.output + result.stderr
+
+
 def test_only_ids_are_left_of_an_erased_user(environment: Store, database_url: str) -> None:
     delete(environment, database_url)
 

@@ -163,6 +163,7 @@ def test_broker_error_does_not_contain_the_password() -> None:
 
     assert result.exit_code == 1
     assert f"cannot reach the broker at 127.0.0.1:{port}/{VHOST}" in result.stderr
+    assert "(runbook: Broker away)" in result.stderr
     assert "refused" in result.stderr
     assert "secret" not in result.output + result.stderr
 
@@ -221,6 +222,13 @@ def test_token_is_accepted_by_the_local_platform(state_dir: Path, *, admin: bool
     assert claims["sub"] == "user-123"
     assert claims["exp"] - claims["iat"] == 3600
     assert ("cloudphone:admin" in claims["cognito:groups"]) is admin
+
+
+@pytest.mark.parametrize("user", ["", "a/b", "u" * 65])
+def test_no_token_is_made_for_an_id_that_the_api_refuses(user: str) -> None:
+    result = run("token", user)
+
+    assert (result.exit_code, result.stdout) == (2, "")
 
 
 @pytest.mark.parametrize("arguments", [[], ["publish"], ["token"]])

@@ -111,5 +111,5 @@ def test_devices_in_a_state_are_listed_page_by_page(
         "d2: available, failed",
     ]
     assert [json.loads(line)["id"] for line in held_ones.splitlines()] == ["d1"]
-    assert show("devices", "--health", "stopped") == "no such device\n"
+    assert show("devices", "--health", "stopped") == "no device has this health and status\n"
     assert show("devices", "--health", "stopped", "--json") == ""

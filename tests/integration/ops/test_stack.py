@@ -168,6 +168,7 @@ def test_unknown_stack_is_named() -> None:
     result = ops("--stack", "typo", "brake", "status", code=1, SCHEDULER_STACK="")
 
     assert "cannot look up the stack typo" in result.stderr
+    assert "SCHEDULER_STACK are the stack_name of samconfig.toml" in result.stderr
 
 
 @pytest.mark.usefixtures("operator")

@@ -55,6 +55,11 @@ def test_too_long_ids_are_refused_before_the_first_is_published(text: str) -> No
         message_ids(2, text)
 
 
+def test_empty_id_is_refused_before_anything_is_published() -> None:
+    with pytest.raises(InvalidInputError, match="1 to 255 bytes"):
+        message_ids(1, "")
+
+
 @pytest.mark.parametrize("half", HALVES)
 @pytest.mark.parametrize(
     ("operation", "field"),
