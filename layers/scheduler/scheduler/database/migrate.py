@@ -116,6 +116,11 @@ def _backend(settings: DatabaseSettings) -> Iterator[MySQLBackend]:
             connection.encoders[datetime] = escape_datetime
             return connection
 
+        def quote_identifier(self, identifier: str) -> str:
+            # Backticks are valid in every SQL mode. yoyo asks the server for the mode each time:
+            # 400 statements in an empty database.
+            return f"`{identifier}`"
+
     name = settings.database_url.get_secret_value().rpartition("/")[2]
     backend = Backend(parse_uri(f"mysql+pymysql://elsewhere/{name}"), "_yoyo_migration")
     backend.init_database()
