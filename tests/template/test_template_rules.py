@@ -32,6 +32,28 @@ WITHOUT_FUNCTION_URLS = {
     *("ap-east-2", "ap-south-2", "ap-southeast-4", "ap-southeast-5", "ap-southeast-6"),
     *("ap-southeast-7", "ca-west-1", "eu-central-2", "eu-south-2", "il-central-1", "me-central-1"),
 }
+VALUES = {
+    "AdminValue": (("cloudphone:admin", "true"), ("a b", "a" * 129)),
+    "AlarmEmail": (("ops@example.com",), ("ops", "a@b, c@d")),
+    "CorsOrigin": (
+        ("https://app.example.com", "http://localhost:3000"),
+        ("app.example.com", "https://a.example/"),
+    ),
+    "DatabaseInstanceClass": (("db.r6id.2xlarge",), ("t4g.medium", "db.t4g", "")),
+    "DatabaseName": (
+        ("cloudphone_2", "A" * 64),
+        ("2_cloudphone", "_a", "cloud-phone", "a" * 65, ""),
+    ),
+    "DatabaseResourceId": (("db-ABCDEFGHIJKL01234", "cluster-AB1"), ("mydb", "db-")),
+    "DatabaseUser": (("scheduler", "2_a"), ("a-b", "a" * 81, "")),
+    "MetricsNamespace": (("CloudPhone/SchedulerDev",), ("AWS/Lambda", "a" * 256, "")),
+    "PaymentFailuresTableName": (("dev.payment_failures-2",), ("ab", "a b", "a" * 256)),
+    "RealtimeConnectionsTableName": (("dev-realtime-connections",), ("ab", "a/b", "a" * 256)),
+    "RealtimeTicketsTableName": (("dev-realtime-tickets",), ("ab", "a/b", "a" * 256)),
+    "SmsSenderId": (("CloudPhone1", "24-A"), ("12345", "-", "a" * 12, "Cloud Phone")),
+    "VpcId": (("vpc-0123456789abcdef0",), ("subnet-1", "vpc-")),
+}
+"""What a service accepts of a parameter, and what it refuses."""
 OWN_ROOTS = {"DatabaseCaFile": "/opt/python/my-ca.pem"}
 PARTITIONS = ("aws", "aws-cn", "aws-us-gov", "aws-eusc")
 
@@ -165,6 +187,28 @@ def test_no_function_has_fewer_environments_than_queues(
 
 def accepts(template: dict[str, Any], parameter: str, value: str) -> bool:
     return bool(re.fullmatch(template["Parameters"][parameter]["AllowedPattern"], value))
+
+
+@pytest.mark.parametrize("parameter", VALUES)
+def test_values_that_a_service_would_refuse_are_refused_first(
+    template: dict[str, Any], parameter: str
+) -> None:
+    good, bad = VALUES[parameter]
+
+    default = template["Parameters"][parameter].get("Default")
+    assert [
+        one
+        for one in (*good, *([] if default is None else [default]))
+        if not accepts(template, parameter, one)
+    ] == []
+    assert [one for one in bad if accepts(template, parameter, one)] == []
+
+
+def test_every_text_has_values_a_pattern_or_any_value(template: dict[str, Any]) -> None:
+    limits = {"AllowedValues", "AllowedPattern"}
+    texts = {name: one for name, one in template["Parameters"].items() if one["Type"] == "String"}
+
+    assert {name for name, one in texts.items() if not limits.intersection(one)} == {"AdminClaim"}
 
 
 def test_certificates_cannot_be_switched_off(template: dict[str, Any]) -> None:
