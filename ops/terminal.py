@@ -119,6 +119,11 @@ def printable(text: str) -> str:
     return _NOT_PLAIN_ASCII.sub(lambda found: _escaped(found[0]), text)
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with a noun, which has an ``s`` unless the number is one."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def age(since: datetime | None, now: datetime) -> str:
     """Return the time since a moment, in the largest unit that fits; ``?`` if unknown."""
     return "?" if since is None else _rounded(now - since)

@@ -10,7 +10,7 @@ import typer
 from ops.durations import parse_length
 from ops.interface import Operations  # noqa: TC001 - Typer reads it at run time
 from ops.options import connects
-from ops.terminal import age, print_result, printable
+from ops.terminal import age, counted, print_result, printable
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -67,10 +67,11 @@ def _act(operations: Operations, operation: str, *, as_json: bool, **arguments: 
 
 
 def _text(found: dict[str, Any], now: datetime) -> str:
-    released, held = found["releasedLately"], found["heldLately"]
+    released = counted(found["releasedLately"], "device")
+    held = counted(found["heldLately"], "message")
     lines = [
         f"{found['brake']}{_details(found, now)}",
-        f"within the last minute: {released} devices released, {held} messages held",
+        f"within the last minute: {released} released, {held} held",
         _running(found, now),
     ]
     if found["engagedAt"]:

@@ -10,7 +10,7 @@ import typer
 from ops.commands.timeline import entry_lines
 from ops.interface import Operations, calls
 from ops.options import connects
-from ops.terminal import print_result
+from ops.terminal import counted, print_result
 from scheduler.domain.model import DeviceStatus, Health  # noqa: TC001 - Typer reads them at run time
 
 if TYPE_CHECKING:
@@ -92,13 +92,13 @@ def _user_lines(found: dict[str, Any]) -> Iterator[str]:
     more = "".join(f", {value} {name}" for name, value in limits.items() if value is not None)
     hold = ", on hold for unpaid bills" if found["billingHold"] else ""
     yield f"user {found['id']}: {found['status']}{hold}"
-    yield f"quota: {found['maxDevices']} devices{more}; language: {found['locale']}"
+    yield f"quota: {counted(found['maxDevices'], 'device')}{more}; language: {found['locale']}"
     held = [
         f"{one['deviceId']} since {_minute(one['allocatedAt'])},"
         f" until {_minute(one['expiresAt'])} (allocation {one['allocationId']})"
         for one in found["devices"]
     ]
-    yield f"holds {len(held)} device{'' if len(held) == 1 else 's'}{':' if held else ''}"
+    yield f"holds {counted(len(held), 'device')}{':' if held else ''}"
     yield from _first(held, "devices")
 
 

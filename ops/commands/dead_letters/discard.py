@@ -16,7 +16,7 @@ from ops.long_queue import Discarded, read_groups
 from ops.long_queue import discard as discard_all
 from ops.options import connects
 from ops.tables import groups_table
-from ops.terminal import console, print_result, progress_bars, reading_letters
+from ops.terminal import console, counted, print_result, progress_bars, reading_letters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,7 +81,9 @@ def discard(  # noqa: PLR0913 - each is an option
 
 def _ask(count: int, path: Path) -> None:
     try:
-        if typer.confirm(f"Discard {count} dead letters and keep copies in {path}?", err=True):
+        if typer.confirm(
+            f"Discard {counted(count, 'dead letter')} and keep copies in {path}?", err=True
+        ):
             return
     except typer.Abort:
         pass

@@ -13,7 +13,7 @@ from operations.dead_letters.selection import error_pattern
 from operations.errors import InvalidInputError, OpsError
 from ops.durations import parse_duration
 from ops.interface import calls
-from ops.terminal import printable, reading_letters
+from ops.terminal import counted, printable, reading_letters
 
 if TYPE_CHECKING:
     from ops.interface import Operations
@@ -90,7 +90,7 @@ def note(result: dict[str, Any]) -> None:
     if readers := result.get("readers"):
         who = "another program is" if readers == 1 else f"{readers} other programs are"
         held = result.get("held")
-        letters = f"{held} letters" if held else "letters"
+        letters = counted(held, "letter") if held else "letters"
         text = f"note: {who} reading dead letters; {letters} held there are missing here"
         print(text, file=sys.stderr)
     if not result.get("complete", True):

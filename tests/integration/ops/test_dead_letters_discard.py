@@ -92,7 +92,7 @@ def test_discard_asks_for_confirmation(
     result = dead_letters.run("discard", "--backup", str(file), stdin=answer)
 
     assert "the reason" in result.stderr
-    assert f"Discard 1 dead letters and keep copies in {file}?" in result.stderr
+    assert f"Discard 1 dead letter and keep copies in {file}?" in result.stderr
     assert (result.exit_code, file.exists()) == ((0, True), (1, False))[left]
     assert ("add --yes" in result.stderr) is bool(left)
     assert broker.depth(DEAD_LETTER_QUEUE) == left
