@@ -36,7 +36,7 @@ def test_group_is_replayed_to_the_queue_that_the_operator_chooses(
     expect(group).to_contain_text("not a work queue")
     group.get_by_role("button", name="Replay").focus()
     page.keyboard.press("Enter")
-    question = page.get_by_role("dialog", name="Replay 1 letters to which queue?")
+    question = page.get_by_role("dialog", name="Replay this group of 1 to which queue?")
     expect(question).to_contain_text("their.queue is not a work queue")
     expect(question.get_by_role("option")).to_have_count(15)
     assert serious(page) == []
@@ -47,7 +47,7 @@ def test_group_is_replayed_to_the_queue_that_the_operator_chooses(
     page.keyboard.press("Enter")
     question.get_by_label("Queue").select_option("scheduler.device-failed")
     question.get_by_role("button", name="Continue").click()
-    confirm = page.get_by_role("dialog", name="Replay 1 letters?")
+    confirm = page.get_by_role("dialog", name="Replay this group of 1?")
     expect(confirm).to_contain_text("their.queue → device-failed")
     confirm.get_by_role("button", name="Replay").click()
 

@@ -55,7 +55,7 @@ export class LetterGroups extends Panel {
       <${Section} id="letters-title" title=${t("Dead letters")} error=${error}
         aside=${html`<span class=${total ? "bad-text" : "quiet"}>${about}${data?.at ? html`<${Time} at=${data.at} />` : null}</span>`}>
         <${GroupTable} groups=${data?.groups ?? []} reading=${!data || data.reading} error=${!data && error} />
-        ${data?.groupsLeftOff ? html`<p class="quiet">${t("{count} smaller groups are not shown", { count: number(data.groupsLeftOff) })}</p>` : null}
+        ${data?.groupsLeftOff ? html`<p class="quiet">${t("Smaller groups that are not shown: {count}", { count: number(data.groupsLeftOff) })}</p>` : null}
         ${data && !data.complete ? html`<p class="bad-text">${t("Not all letters could be read; the figures are too low.")}</p>` : null}
       <//>`
   }

@@ -124,7 +124,7 @@ class Address extends Component {
 
   render({ group, queues, onYes, onNo }, { to }) {
     return html`
-      <${Question} title=${t("Replay {count} letters to which queue?", { count: number(group.count) })} yes=${t("Continue")} onYes=${() => onYes(to)} onNo=${onNo}>
+      <${Question} title=${t("Replay this group of {count} to which queue?", { count: number(group.count) })} yes=${t("Continue")} onYes=${() => onYes(to)} onNo=${onNo}>
         <p>${t("{queue} is not a work queue: others have put these letters here. Choose the queue of their event, or discard them.", { queue: group.queue })}</p>
         <${Choice} label=${t("Queue")} value=${to} options=${queues.map(name => [name, shortQueue(name)])} onChange=${value => this.setState({ to: value })} />
       <//>`
@@ -132,7 +132,7 @@ class Address extends Component {
 }
 
 const Ask = ({ question: { group, verb, warning, to }, onYes, onNo }) => html`
-  <${Question} title=${verb === "replay" ? t("Replay {count} letters?", { count: number(group.count) }) : t("Discard {count} letters?", { count: number(group.count) })}
+  <${Question} title=${verb === "replay" ? t("Replay this group of {count}?", { count: number(group.count) }) : t("Discard this group of {count}?", { count: number(group.count) })}
     yes=${verb === "replay" ? t("Replay") : t("Discard")} danger=${verb === "discard"} onYes=${onYes} onNo=${onNo}>
     <p>${shortQueue(group.queue)}${to ? ` → ${shortQueue(to)}` : ""}</p>
     <p>${group.error}</p>
