@@ -135,8 +135,8 @@ def parts() -> list[PartOfSystem]:
             "the dispatcher, deliveries",
             lambda load: load.frames + load.emails,
             lambda load: load.frames + load.disaster,
-            683,
-            "`make bench-dispatch`, 8ea2c75",
+            282,
+            "`make bench-dispatch`, 137866c; the limit is the emulator",
             "`ReservedConcurrentExecutions` of the dispatcher: claims exclude each other",
         ),
         PartOfSystem(
