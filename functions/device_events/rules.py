@@ -84,7 +84,9 @@ def add_device(event: DeviceCreated, work: Work) -> None:
     edited = known.edited_at and Mark(known.edited_at)
     is_older = edited and is_outdated(Stamp(event.occurred_at), edited)
     work.update_device(_completed(known, event) if is_older else _described(known, event))
-    if not work.is_outdated(Concern.HEALTH, Aggregate.DEVICE, event.device_id, event.stamp):
+    id_, stamp = event.device_id, event.stamp
+    is_outdated_health = work.is_outdated(Concern.HEALTH, Aggregate.DEVICE, id_, stamp)
+    if not is_outdated_health and not work.is_held_newer(id_, stamp):
         health = health_of(event.status) if event.status else Health.RUNNING
         if known.health is Health.DELETED:
             health = _revive(event, work, health)

@@ -19,7 +19,7 @@ from scheduler.pipeline.event_rules import EventRules, Handling
 from scheduler.pipeline.outcome import Outcome, Verdict
 from tests.support.deciding import FAMILIES, QUOTA, handling_of, parsed, rules_of
 from tests.support.events import EVENT_TYPES, QUEUE_OF, message
-from tests.support.world import NOW, held, world
+from tests.support.world import NOW, SECOND, held, world
 
 FAILED = QUEUE_OF["device.failed"]
 
@@ -225,3 +225,16 @@ def test_each_outcome_counts_only_what_its_own_message_caused() -> None:
         (("device_failed",), 1, 0),
         ((), 0, 0),
     ]
+
+
+def test_held_message_does_not_outdate_a_copy_of_it_that_was_received_earlier() -> None:
+    brake = Brake(BrakeLimits(share=0.1, devices=1), BrakeState(engaged_at=NOW), NOW)
+    earlier, later = (parsed(failed("m1"), now) for now in (NOW - SECOND, NOW))
+    work = Work(world(held("d1")), NOW, QUOTA)
+
+    (first,) = decide([later], work, handling_of(FAILED), {}, None, brake)
+    released = decide([earlier, later], work, handling_of(FAILED), {})
+
+    assert first.verdict is Verdict.HELD
+    assert [one.verdict for one in released] == [Verdict.DONE, Verdict.DUPLICATE]
+    assert len(work.releases) == 1

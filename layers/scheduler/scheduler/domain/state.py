@@ -121,14 +121,19 @@ class State:
         mark = self.marks.get(MarkKey(aggregate, id_, concern))
         if aggregate is Aggregate.DEVICE and self.device(id_).health is Health.DELETED:
             stamp = stamp._replace(version=None)
-        elif concern is Concern.HEALTH and self._is_held_newer(id_, stamp):
-            return True
         return is_outdated(stamp, mark)
 
-    def _is_held_newer(self, device_id: str, stamp: Stamp) -> bool:
-        """Return whether the brake holds a report of a later time, which sets no mark."""
+    def is_held_newer(self, device_id: str, stamp: Stamp) -> bool:
+        """Return whether the brake holds a report of a later time, which sets no mark.
+
+        It must keep an older one from bringing the device back into the pool, but not make others
+        outdated: a copy of the held message that was received earlier would then be ignored, and
+        the held one as a duplicate of it.
+        """
         held = self.early_reports.get(device_id)
-        return held is not None and latest(stamp.occurred_at) < held.stamp.occurred_at
+        if held is None or self.device(device_id).health is Health.DELETED:
+            return False
+        return latest(stamp.occurred_at) < held.stamp.occurred_at
 
     def savepoint(self) -> None:
         """Set the point that `undo` returns to."""

@@ -141,9 +141,14 @@ def _last(recorded: dict[str, T], count: int) -> Iterable[T]:
 
 
 def is_outdated(event: Event, work: Work) -> bool:
-    """Return whether a newer event was applied, or the event's user or device is deleted."""
-    concern = event.guard.compares
-    if concern and work.is_outdated(concern, event.aggregate, event.subject_id, event.stamp):
+    """Return whether a newer event was applied, or the event's user or device is deleted.
+
+    A report that a device runs is outdated, too, if the brake holds a newer one about it.
+    """
+    concern, id_ = event.guard.compares, event.subject_id
+    if concern and work.is_outdated(concern, event.aggregate, id_, event.stamp):
+        return True
+    if event.reports is Health.RUNNING and work.is_held_newer(id_, event.stamp):
         return True
     return not event.applies_to_deleted and _is_deleted(event, work)
 
