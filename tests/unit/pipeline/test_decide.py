@@ -238,3 +238,20 @@ def test_held_message_does_not_outdate_a_copy_of_it_that_was_received_earlier() 
     assert first.verdict is Verdict.HELD
     assert [one.verdict for one in released] == [Verdict.DONE, Verdict.DUPLICATE]
     assert len(work.releases) == 1
+
+
+def test_held_report_whose_version_is_not_newer_does_not_keep_a_device_from_running() -> None:
+    brake = Brake(BrakeLimits(share=0.1, devices=1), BrakeState(engaged_at=NOW), NOW)
+    work = Work(world(held("d1")), NOW, QUOTA)
+    stopped = message("device.status_changed", deviceId="d1", newStatus="stopped", version=1)
+    running = message(
+        "device.status_changed", deviceId="d1", newStatus="running", version=1, at=NOW - SECOND
+    )
+    handling = handling_of(stopped.queue)
+
+    (first,) = decide([parsed(stopped)], work, handling, {}, None, brake)
+    later = decide([parsed(running), parsed(stopped)], work, handling, {})
+
+    assert first.verdict is Verdict.HELD
+    assert [one.verdict for one in later] == [Verdict.DONE, Verdict.OUTDATED]
+    assert work.device("d1").health is Health.RUNNING

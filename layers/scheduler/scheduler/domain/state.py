@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from scheduler.domain.guard import Aggregate, Concern, Mark, MarkKey, Stamp, is_outdated, latest
+from scheduler.domain.guard import (
+    Aggregate,
+    Concern,
+    Mark,
+    MarkKey,
+    Stamp,
+    advanced,
+    is_outdated,
+    latest,
+)
 from scheduler.domain.model import (
     Allocation,
     Device,
@@ -132,6 +141,9 @@ class State:
         """
         held = self.early_reports.get(device_id)
         if held is None or self.device(device_id).health is Health.DELETED:
+            return False
+        mark = self.marks.get(MarkKey(Aggregate.DEVICE, device_id, Concern.HEALTH))
+        if is_outdated(held.stamp, advanced(stamp, mark)):  # its version is not newer
             return False
         return latest(stamp.occurred_at) < held.stamp.occurred_at
 
