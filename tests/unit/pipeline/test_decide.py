@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scheduler.domain.brake import Brake, BrakeLimits, BrakeState
 from scheduler.domain.model import Health
 from scheduler.domain.reasons import ReleaseReason
 from scheduler.domain.state import Snapshot
@@ -19,7 +18,7 @@ from scheduler.pipeline.event_rules import EventRules, Handling
 from scheduler.pipeline.outcome import Outcome, Verdict
 from tests.support.deciding import FAMILIES, QUOTA, handling_of, parsed, rules_of
 from tests.support.events import EVENT_TYPES, QUEUE_OF, message
-from tests.support.world import NOW, SECOND, held, world
+from tests.support.world import NOW, held, world
 
 FAILED = QUEUE_OF["device.failed"]
 
@@ -182,37 +181,25 @@ def test_registering_a_rule_returns_it_unchanged() -> None:
     assert events.contracts == {"device.failed": contract}
 
 
-def test_message_beyond_the_limit_of_the_brake_is_held_and_releases_nothing() -> None:
-    brake = Brake(BrakeLimits(share=0.1, devices=1), BrakeState(), NOW)
-    work = Work(world(held("d1"), held("d2")), NOW, QUOTA)
-    batch = [parsed(failed("m1", "d1")), parsed(failed("m2", "d2"))]
+def test_error_of_what_an_outdated_event_still_changes_fails_its_message_only() -> None:
+    created = QUEUE_OF["device.created"]
+    rule = handling_of(created)
 
-    found = decide(batch, work, handling_of(FAILED), {}, None, brake)
+    def fail(event: Any, work: Work) -> None:  # noqa: ANN401 - any event
+        work.set_device_health(event.device_id, Health.FAILED)
+        raise ZeroDivisionError("boom")
 
-    assert [outcome.verdict for outcome in found] == [Verdict.DONE, Verdict.HELD]
-    assert [one.allocation.device_id for one in work.releases.values()] == ["d1"]
-    assert [notice.allocation_id for notice in work.notices.values()] == ["allocation-of-d1"]
+    batch = [
+        message("device.created", deviceId="d1", version=2),
+        message("device.created", deviceId="d1", version=1),
+    ]
+    work = Work(Snapshot(), NOW, QUOTA)
 
-
-def test_device_of_a_held_message_leaves_the_pool() -> None:
-    brake = Brake(BrakeLimits(share=0.1, devices=1), BrakeState(engaged_at=NOW), NOW)
-    work = Work(world(held("d1")), NOW, QUOTA)
-
-    decide([parsed(failed("m1", "d1"))], work, handling_of(FAILED), {}, None, brake)
-
-    assert work.device("d1").health is Health.FAILED
-    assert work.changed_marks == {}
-
-
-def test_brake_counts_the_releases_of_each_message_once() -> None:
-    brake = Brake(BrakeLimits(share=0.1, devices=3), BrakeState(), NOW)
-    work = Work(world(held("d1"), held("d2"), held("d3")), NOW, QUOTA)
-    batch = [parsed(failed(f"m{n}", f"d{n}")) for n in (1, 2, 3)]
-
-    found = decide(batch, work, handling_of(FAILED), {}, None, brake)
-
-    assert {outcome.verdict for outcome in found} == {Verdict.DONE}
-    assert brake.released == 3
+    assert verdicts(*batch, work=work, handling=rule._replace(if_outdated=fail)) == [
+        Verdict.DONE,
+        Verdict.FAILED,
+    ]
+    assert work.device("d1").health is Health.RUNNING
 
 
 def test_each_outcome_counts_only_what_its_own_message_caused() -> None:
@@ -225,33 +212,3 @@ def test_each_outcome_counts_only_what_its_own_message_caused() -> None:
         (("device_failed",), 1, 0),
         ((), 0, 0),
     ]
-
-
-def test_held_message_does_not_outdate_a_copy_of_it_that_was_received_earlier() -> None:
-    brake = Brake(BrakeLimits(share=0.1, devices=1), BrakeState(engaged_at=NOW), NOW)
-    earlier, later = (parsed(failed("m1"), now) for now in (NOW - SECOND, NOW))
-    work = Work(world(held("d1")), NOW, QUOTA)
-
-    (first,) = decide([later], work, handling_of(FAILED), {}, None, brake)
-    released = decide([earlier, later], work, handling_of(FAILED), {})
-
-    assert first.verdict is Verdict.HELD
-    assert [one.verdict for one in released] == [Verdict.DONE, Verdict.DUPLICATE]
-    assert len(work.releases) == 1
-
-
-def test_held_report_whose_version_is_not_newer_does_not_keep_a_device_from_running() -> None:
-    brake = Brake(BrakeLimits(share=0.1, devices=1), BrakeState(engaged_at=NOW), NOW)
-    work = Work(world(held("d1")), NOW, QUOTA)
-    stopped = message("device.status_changed", deviceId="d1", newStatus="stopped", version=1)
-    running = message(
-        "device.status_changed", deviceId="d1", newStatus="running", version=1, at=NOW - SECOND
-    )
-    handling = handling_of(stopped.queue)
-
-    (first,) = decide([parsed(stopped)], work, handling, {}, None, brake)
-    later = decide([parsed(running), parsed(stopped)], work, handling, {})
-
-    assert first.verdict is Verdict.HELD
-    assert [one.verdict for one in later] == [Verdict.DONE, Verdict.OUTDATED]
-    assert work.device("d1").health is Health.RUNNING

@@ -70,10 +70,7 @@ def _decide_one(
         why = f"parked: {counted.postponed[parsed.key]}"
         return Outcome(parsed.message, Verdict.PARKED, parsed, why)
     if parsed.key in counted.superseded or is_outdated(parsed.event, work):
-        _note_early(parsed.event, work)
-        if handling.if_outdated:
-            handling.if_outdated(parsed.event, work)
-        return Outcome(parsed.message, Verdict.OUTDATED, parsed)
+        return _pass_over(parsed, work, handling)
     return _apply(parsed, work, handling, brake)
 
 
@@ -82,6 +79,22 @@ def _seen_before(parsed: Parsed, *, same: bool) -> Outcome:
         return Outcome(parsed.message, Verdict.DUPLICATE, parsed)
     error = f"conflicting duplicate: message {parsed.identity.id} came before with another body"
     return Outcome(parsed.message, Verdict.CONFLICT, parsed, error)
+
+
+def _pass_over(parsed: Parsed, work: Work, handling: Handling) -> Outcome:
+    work.begin(parsed.key, parsed.message.trace)
+    _note_early(parsed.event, work)
+    try:
+        if handling.if_outdated:
+            handling.if_outdated(parsed.event, work)
+    except Exception as error:  # noqa: BLE001 - an error of a rule fails its message only
+        return _undone(parsed, work, error)
+    return Outcome(parsed.message, Verdict.OUTDATED, parsed)
+
+
+def _undone(parsed: Parsed, work: Work, error: Exception) -> Outcome:
+    work.undo()
+    return Outcome(parsed.message, Verdict.FAILED, parsed, f"{type(error).__name__}: {error}")
 
 
 def _apply(parsed: Parsed, work: Work, handling: Handling, brake: Brake | None) -> Outcome:
@@ -93,8 +106,7 @@ def _apply(parsed: Parsed, work: Work, handling: Handling, brake: Brake | None) 
         handling.rule(event, work)
         work.advance(event.advances, event.aggregate, event.subject_id, event.stamp)
     except Exception as error:  # noqa: BLE001 - an error of a rule fails its message only
-        work.undo()
-        return Outcome(parsed.message, Verdict.FAILED, parsed, f"{type(error).__name__}: {error}")
+        return _undone(parsed, work, error)
     releases = 0 if is_canary(event.subject_id) else len(work.releases) - released
     if brake and not brake.admit(releases):
         _hold(event, work)
