@@ -28,9 +28,10 @@ def begin(program: httpx.Client, verb: str) -> httpx.Response:
     return program.post("/console/letters/begin", json=about)
 
 
-def ended(program: httpx.Client) -> Any:  # noqa: ANN401 - any JSON
+def ended(program: httpx.Client) -> dict[str, Any]:
     eventually(lambda: program.get("/console/letters").json()["endedAt"], "the end of the work")
-    return program.get("/console/letters").json()
+    work: dict[str, Any] = program.get("/console/letters").json()
+    return work
 
 
 def test_letters_are_discarded_after_their_copies_are_stored(

@@ -12,6 +12,8 @@ from tests.support.locks import locked
 from tests.support.world import HOUR, NOW, held, world
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from scheduler.database.connection import Database
     from tests.support.functions import Functions
     from tests.support.store import Store
@@ -84,15 +86,20 @@ def notified(holders: Store) -> Store:
     return holders
 
 
+def blocked(
+    database: Database, users: Collection[str], devices: Collection[str], *, erases: bool = False
+) -> set[str]:
+    with database.transaction() as cursor:
+        return find_blocked(cursor, users, devices, erases=erases)
+
+
 @pytest.mark.parametrize("lock", LOCKS)
 def test_a_lock_on_any_row_blocks_the_user_and_the_device_they_hold(
     lock: str, holders: Store, database: Database
 ) -> None:
     with locked(holders.settings, lock):
-        with database.transaction() as cursor:
-            assert find_blocked(cursor, USERS, ()) == {"u2"}
-        with database.transaction() as cursor:
-            assert find_blocked(cursor, (), DEVICES) == {"d2"}
+        assert blocked(database, USERS, ()) == {"u2"}
+        assert blocked(database, (), DEVICES) == {"d2"}
 
 
 @pytest.mark.parametrize("lock", LOCKS_OF_AN_ERASURE)
@@ -100,10 +107,8 @@ def test_a_lock_on_what_an_erasure_changes_blocks_only_the_erasure_of_this_user(
     lock: str, notified: Store, database: Database
 ) -> None:
     with locked(notified.settings, lock):
-        with database.transaction() as cursor:
-            assert find_blocked(cursor, USERS, (), erases=True) == {"u2"}
-        with database.transaction() as cursor:
-            assert find_blocked(cursor, USERS, ()) == set()
+        assert blocked(database, USERS, (), erases=True) == {"u2"}
+        assert blocked(database, USERS, ()) == set()
 
 
 def test_a_lock_on_a_notification_that_is_not_pending_blocks_no_erasure(
@@ -117,7 +122,5 @@ def test_a_lock_on_a_notification_that_is_not_pending_blocks_no_erasure(
 
 @pytest.mark.usefixtures("notified")
 def test_nobody_is_blocked_if_nothing_is_locked(database: Database) -> None:
-    with database.transaction() as cursor:
-        assert find_blocked(cursor, (*USERS, "unknown"), (), erases=True) == set()
-    with database.transaction() as cursor:
-        assert find_blocked(cursor, (), (*DEVICES, "unknown")) == set()
+    assert blocked(database, (*USERS, "unknown"), (), erases=True) == set()
+    assert blocked(database, (), (*DEVICES, "unknown")) == set()

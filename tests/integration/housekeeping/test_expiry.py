@@ -205,17 +205,17 @@ def test_concurrent_runs_expire_each_allocation_once(store: Store, database_url:
 
 
 @pytest.mark.parametrize(
-    "rows",
+    "lock",
     [
-        "users WHERE id = 'u1'",
-        "devices WHERE id = 'd1'",
-        "allocations WHERE id = 'allocation-of-d1'",
-        "notification_preferences WHERE user_id = 'u1'",
-        "event_versions WHERE id = 'u1'",
+        "SELECT 1 FROM users WHERE id = 'u1' FOR UPDATE",
+        "SELECT 1 FROM devices WHERE id = 'd1' FOR UPDATE",
+        "SELECT 1 FROM allocations WHERE id = 'allocation-of-d1' FOR UPDATE",
+        "SELECT 1 FROM notification_preferences WHERE user_id = 'u1' FOR UPDATE",
+        "SELECT 1 FROM event_versions WHERE id = 'u1' FOR UPDATE",
     ],
 )
 def test_locked_rows_are_left_for_the_next_run_and_delay_no_others(
-    store: Store, housekeeping: Housekeeping, rows: str
+    store: Store, housekeeping: Housekeeping, lock: str
 ) -> None:
     store.seed(many(3))
     store.run(
@@ -225,7 +225,7 @@ def test_locked_rows_are_left_for_the_next_run_and_delay_no_others(
     )
     all_due(store)
 
-    with locked(store.settings, f"SELECT 1 FROM {rows} FOR UPDATE"):  # noqa: S608 - constants
+    with locked(store.settings, lock):
         assert housekeeping.run("expire") == 2
     assert housekeeping.run("expire") == 1
 

@@ -22,11 +22,11 @@ pytestmark = pytest.mark.usefixtures("short_lock_waits")
 
 USERS: Final = 100
 NEIGHBOURS_WAIT_SECONDS: Final = 8
+LOCK_USERS: Final = "SELECT id FROM users WHERE id IN %s FOR UPDATE"
+LOCK_DEVICE: Final = "SELECT id FROM devices WHERE id = 'd3' FOR UPDATE"
+LOCK_USER: Final = "SELECT id FROM users WHERE id = 'u3' FOR UPDATE"
+LOCK_ALLOCATION: Final = "SELECT id FROM allocations WHERE id = 'allocation-of-d3' FOR UPDATE"
 LOCKED: Final = tuple(f"u{number}" for number in range(0, USERS, 10))
-
-
-def locking(table: str) -> str:
-    return f"SELECT id FROM {table} WHERE id IN %s FOR UPDATE"  # noqa: S608 - a table of the test
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_ten_locked_users_of_a_hundred_wait_and_the_others_do_not(
     batch = [message("user.suspended", userId=f"u{number}") for number in range(USERS)]
 
     with (
-        locked(full_house.settings, locking("users"), LOCKED),
+        locked(full_house.settings, LOCK_USERS, LOCKED),
         counted(connected.database) as spent,
     ):
         totals = connected.handle(*batch)
@@ -63,14 +63,14 @@ def test_ten_locked_users_of_a_hundred_wait_and_the_others_do_not(
     assert spent.rollbacks * LOCK_WAIT_SECONDS < NEIGHBOURS_WAIT_SECONDS
 
 
-@pytest.mark.parametrize(("table", "row"), [("devices", "d3"), ("allocations", "allocation-of-d3")])
+@pytest.mark.parametrize("lock", [LOCK_DEVICE, LOCK_ALLOCATION])
 def test_a_locked_device_or_allocation_stalls_only_its_holder(
-    table: str, row: str, full_house: Store, connected: Functions, queues: Queues
+    lock: str, full_house: Store, connected: Functions, queues: Queues
 ) -> None:
     """Rows of all tables are searched: tests/integration/database/test_locked_rows.py."""
     batch = [message("user.suspended", userId=f"u{number}") for number in range(5)]
 
-    with locked(full_house.settings, locking(table), (row,)):
+    with locked(full_house.settings, lock):
         totals = connected.handle(*batch)
 
     assert totals == {"success": 4, "retried": 1}
@@ -97,13 +97,13 @@ def test_a_locked_notification_stalls_only_the_deletion_of_its_user(
     assert (waiting.headers["x-attempt"], waiting.body) == (0, deleted[3].body)
 
 
-@pytest.mark.parametrize(("table", "row"), [("devices", "d3"), ("users", "u3")])
+@pytest.mark.parametrize("lock", [LOCK_DEVICE, LOCK_USER])
 def test_a_device_waits_for_itself_and_for_its_holder(
-    table: str, row: str, full_house: Store, connected: Functions, queues: Queues
+    lock: str, full_house: Store, connected: Functions, queues: Queues
 ) -> None:
     batch = [message("device.failed", deviceId=f"d{number}") for number in range(5)]
 
-    with locked(full_house.settings, locking(table), (row,)), counted(connected.database) as spent:
+    with locked(full_house.settings, lock), counted(connected.database) as spent:
         totals = connected.handle(*batch)
 
     assert totals == {"success": 4, "retried": 1}
@@ -131,7 +131,7 @@ def test_a_user_without_a_row_is_never_taken_for_locked(store: Store, connected:
     store.seed(world(user("u1")))
     batch = [message("user.suspended", userId=id_) for id_ in ("u1", "new")]
 
-    with locked(store.settings, locking("users"), ("u1",)):
+    with locked(store.settings, LOCK_USERS, ("u1",)):
         assert connected.handle(*batch) == {"success": 1, "retried": 1}
 
     query = "SELECT id, status FROM users ORDER BY id"
