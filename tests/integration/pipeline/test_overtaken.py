@@ -9,6 +9,7 @@ import pytest
 from scheduler.database import load
 from scheduler.database.cursor import BulkCursor, PendingResult
 from scheduler.database.errors import DatabaseUnavailableError
+from scheduler.domain.model import User
 from scheduler.domain.state import Snapshot
 from scheduler.domain.work import Work
 from scheduler.messaging.message import Message
@@ -202,10 +203,18 @@ def test_unknown_account_that_is_settled_while_its_failures_are_counted_is_not_o
     assert counter.current("u1", NOW) == 0
 
 
+@pytest.mark.parametrize(
+    "account",
+    [
+        user("u1", billing_hold=False),
+        user("u1", billing_hold=True, hold_in_debt=True),
+        user("u1", billing_hold=True, hold_in_debt=False),
+    ],
+)
 def test_hold_of_a_failure_that_is_counted_while_an_older_payment_is_applied_stays(
-    store: Store, database_url: str
+    account: User, store: Store, database_url: str
 ) -> None:
-    store.seed(world(user("u1", billing_hold=False), held("d1")))
+    store.seed(world(account, held("d1")))
     counter = counted_twice()
     failed = message("billing.payment_failed", at=NOW - MINUTE)
 

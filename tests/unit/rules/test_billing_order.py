@@ -80,8 +80,10 @@ def test_billing_event_of_a_deleted_user_is_outdated(event_type: str) -> None:
 def test_unknown_user_gets_a_row_with_defaults(event_type: str) -> None:
     decided = run(message(event_type))
 
-    hold = event_type == "billing.overdue"
-    assert decided.work.users == {"u1": User("u1", QUOTA, billing_hold=hold, known=False)}
+    account = User("u1", QUOTA, known=False)
+    stopped = account._replace(billing_hold=True, stopped_at=NOW)
+    expected = stopped if event_type == "billing.overdue" else account
+    assert decided.work.users == {"u1": expected}
 
 
 @pytest.mark.parametrize("versions", [(8, 9), (9, 8), (9, None), (None, 9), (None, None)])

@@ -32,14 +32,15 @@ _Row: TypeAlias = tuple[object, ...]
 
 _NEW_USERS: Final = """
     INSERT INTO users
-        (id, status, billing_hold, hold_in_debt, paid_in_debt_at, max_devices, max_cpu,
-        max_memory_mb)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+        (id, status, billing_hold, hold_in_debt, paid_in_debt_at, stopped_at, max_devices,
+        max_cpu, max_memory_mb)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 # The addresses and the time zone of deleted users are erased.
 _USERS: Final = f"""{_NEW_USERS}
     ON DUPLICATE KEY UPDATE status = VALUES(status), billing_hold = VALUES(billing_hold),
         hold_in_debt = VALUES(hold_in_debt), paid_in_debt_at = VALUES(paid_in_debt_at),
+        stopped_at = VALUES(stopped_at),
         max_devices = VALUES(max_devices), max_cpu = VALUES(max_cpu),
         max_memory_mb = VALUES(max_memory_mb),
         email = IF(VALUES(status) = 'deleted', NULL, email),
@@ -149,6 +150,7 @@ def _user_row(user: User) -> _Row:
         user.billing_hold,
         user.hold_in_debt,
         user.paid_in_debt_at,
+        user.stopped_at,
         quota.max_devices,
         quota.max_cpu,
         quota.max_memory_mb,

@@ -40,7 +40,7 @@ _HOLDERS: Final = """
 _USERS: Final = """
     SELECT u.id, u.status, u.billing_hold, u.max_devices, u.max_cpu, u.max_memory_mb, u.locale,
            COALESCE(u.time_zone, p.time_zone), p.channels, u.hold_in_debt,
-           u.paid_in_debt_at,
+           u.paid_in_debt_at, u.stopped_at,
            v.concern, v.version, v.occurred_at, v.unversioned_at
     FROM users u
     LEFT JOIN notification_preferences p ON p.user_id = u.id
@@ -146,7 +146,8 @@ class PendingSnapshot(NamedTuple):
 
 def _read_users(into: Snapshot, rows: Iterable[Any]) -> None:
     for row in rows:
-        id_, status, hold, devices, cpu, memory, locale, zone, channels, in_debt, paid, *mark = row
+        id_, status, hold, devices, cpu, memory, locale, zone, channels, *more = row
+        in_debt, paid, stopped, *mark = more
         if id_ not in into.users:
             into.users[id_] = User(
                 id_,
@@ -159,6 +160,7 @@ def _read_users(into: Snapshot, rows: Iterable[Any]) -> None:
                 has_preferences=channels is not None,
                 hold_in_debt=bool(in_debt),
                 paid_in_debt_at=paid,
+                stopped_at=stopped,
             )
         _read_mark(into, Aggregate.USER, id_, mark)
 

@@ -104,6 +104,8 @@ class User(NamedTuple):
     """Whether a billing hold stays in debt: that of an overdue account does."""
     paid_in_debt_at: datetime | None = None
     """The newest time of a payment that left a debt; such payments advance no mark."""
+    stopped_at: datetime | None = None
+    """When a billing hold was last set; the service may have been stopped already."""
 
     @property
     def blocked(self) -> bool:

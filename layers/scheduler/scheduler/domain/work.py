@@ -168,13 +168,13 @@ class Work(State):
 
         ``in_debt`` tells whether it stays while the account is in debt.
         """
-        self._put_user(self.user(user_id)._replace(billing_hold=hold, hold_in_debt=in_debt))
+        user = self.user(user_id)._replace(billing_hold=hold, hold_in_debt=in_debt)
+        self._put_user(user._replace(stopped_at=self.now) if hold else user)
 
     def note_payment_in_debt(self, user_id: str, at: datetime) -> None:
         """Note a payment that left a debt, so that failures counted meanwhile are counted again."""
         user = self.user(user_id)
-        newest = max(at, user.paid_in_debt_at or at)
-        self._put_user(user._replace(paid_in_debt_at=newest))
+        self._put_user(user._replace(paid_in_debt_at=max(at, user.paid_in_debt_at or at)))
 
     def set_quota(self, user_id: str, quota: Quota) -> None:
         """Replace the quota of a user."""

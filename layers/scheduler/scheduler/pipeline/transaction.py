@@ -52,6 +52,7 @@ class _Account(NamedTuple):
     mark: Mark | None = None
     on_hold: bool = False
     paid_in_debt_at: datetime | None = None
+    stopped_at: datetime | None = None
 
 
 class _Processed:
@@ -240,7 +241,9 @@ def _accounts(ids: Iterable[str], snapshot: Snapshot) -> dict[str, _Account]:
 def _account(id_: str, snapshot: Snapshot) -> _Account:
     mark = snapshot.marks.get(MarkKey(Aggregate.USER, id_, Concern.BILLING))
     user = snapshot.users.get(id_)
-    return _Account(mark, user.billing_hold, user.paid_in_debt_at) if user else _Account(mark)
+    if user is None:
+        return _Account(mark)
+    return _Account(mark, user.billing_hold, user.paid_in_debt_at, user.stopped_at)
 
 
 def _processed(outcomes: Iterable[Outcome]) -> Iterator[ProcessedMessage]:
